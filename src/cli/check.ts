@@ -8,6 +8,7 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
 import { openForReading, openForWriting, refuseNoStore } from '../state/open.ts';
 import { livePlace, placeOf, type StorePlace } from '../state/places.ts';
+import { closing } from './closing.ts';
 import { type CommandContext, withinTime } from './context.ts';
 import { count, total } from './format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
@@ -107,15 +108,10 @@ function checked(store: GraphStore, place: StorePlace, output: Output): Promise<
 
 /** The offsets that the log holds, for the topics that the store has read. */
 async function heldRanges(head: Head, config: Config, { connect }: CommandContext): Promise<HeldRange[]> {
-  const connection = await connect(config);
-  const reader = connection.log();
-  try {
-    const ranges = reader.ranges(Object.keys(head.offsets));
-    return await withinTime(ranges, ANSWER_MS, `offsets at ${connection.describe}`);
-  } finally {
-    await reader.close();
-    await connection.close();
-  }
+  await using connection = closing(await connect(config));
+  await using reader = closing(connection.log());
+  const ranges = reader.ranges(Object.keys(head.offsets));
+  return await withinTime(ranges, ANSWER_MS, `offsets at ${connection.describe}`);
 }
 
 function summary(

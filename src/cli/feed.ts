@@ -6,6 +6,7 @@ import { type BadLine, type FeedProgress, feed as feedEvents } from '../adapters
 import { sizeOf } from '../adapters/event-file/lines.ts';
 import type { Config } from '../config/resolve.ts';
 import { FatalError, UsageError } from '../errors/errors.ts';
+import { closing } from './closing.ts';
 import { type CommandContext, withinTime } from './context.ts';
 import { count, duration } from './format.ts';
 import { example, JSON_HELP, positiveInteger, positiveNumber } from './options.ts';
@@ -69,8 +70,8 @@ export async function feed(
   const topic = eventTopic(config, options);
   const name = fullName(config.topicPrefix, topic);
   const size = await sizeOf(options.file);
-  const connection = await connect(config);
-  const sink = connection.sink();
+  await using connection = closing(await connect(config));
+  await using sink = closing(connection.sink());
   const { stopping, ignore } = onSignal();
   const bad = new BadLines(options.file, output);
   const total = { bytes: size, messages: options.limit };
@@ -110,8 +111,6 @@ export async function feed(
     clearInterval(showing);
     ignore();
     output.statusDone();
-    await sink.stop();
-    await connection.close();
   }
 }
 

@@ -35,9 +35,15 @@ export function endOnClosedPipe(): void {
   });
 }
 
+/** What failed first, where the closing of what was open failed after it. */
+function firstOf(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstOf(error.suppressed) : error;
+}
+
 /** Prints what went wrong, with its code, and gives the exit code. */
 export function report(error: unknown, verbose: boolean, output: Output): number {
-  const failure = error instanceof Error ? error : new Error(String(error));
+  const first = firstOf(error);
+  const failure = first instanceof Error ? first : new Error(String(first));
   const known = failure instanceof TwhinError;
   output.statusDone();
   output.err(`twhin: ${known ? `[${failure.code}] ` : ''}${failure.message}`);

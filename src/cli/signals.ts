@@ -7,8 +7,8 @@ const ENDING = ['SIGINT', 'SIGTERM'] as const;
 /** How many parts of this process stop by themselves after a signal. */
 let listening = 0;
 
-/** SIGINT and SIGTERM while a command listens for them. */
-export interface Signals {
+/** SIGINT and SIGTERM while a command listens for them: until `ignore`, or the end of the block with `using`. */
+export interface Signals extends Disposable {
   /** Aborted by the first signal. */
   readonly stopping: AbortSignal;
   interrupted(): boolean;
@@ -31,15 +31,17 @@ export function onSignal(stop: (signal: NodeJS.Signals) => void = () => {}): Sig
   for (const signal of ENDING) process.on(signal, handle);
   listening++;
   let ignored = false;
+  const ignore = () => {
+    if (ignored) return;
+    ignored = true;
+    listening--;
+    for (const signal of ENDING) process.off(signal, handle);
+  };
   return {
     stopping: stopping.signal,
     interrupted: () => stopping.signal.aborted,
-    ignore: () => {
-      if (ignored) return;
-      ignored = true;
-      listening--;
-      for (const signal of ENDING) process.off(signal, handle);
-    },
+    ignore,
+    [Symbol.dispose]: ignore,
   };
 }
 
@@ -63,12 +65,8 @@ export function exitOnSignal(ended: (signal: NodeJS.Signals) => void): () => voi
 
 /** Work that is not to be left half done: a first signal waits for its end. */
 export async function uninterrupted<T>(work: () => Promise<T>): Promise<T> {
-  const signals = onSignal();
-  try {
-    return await work();
-  } finally {
-    signals.ignore();
-  }
+  using _ = onSignal();
+  return await work();
 }
 
 /** Like {@link onSignal}, and ends the process when the stop takes longer than `stopMs`. */
@@ -93,13 +91,11 @@ export function stopOnSignal(
     deadline.unref();
     stop();
   });
-  return {
-    ...signals,
-    ignore: () => {
-      clearTimeout(deadline);
-      signals.ignore();
-    },
+  const ignore = () => {
+    clearTimeout(deadline);
+    signals.ignore();
   };
+  return { ...signals, ignore, [Symbol.dispose]: ignore };
 }
 
 /** Keeps SIGHUP from ending the process, and holds a signal back until somebody listens. */

@@ -3,16 +3,15 @@ import { FatalError } from '../errors/errors.ts';
 import type { TripleLog } from '../evaluation/graph/triple-log.ts';
 import { Space } from '../evaluation/space.ts';
 import type { EntityKey } from '../graph/entity.ts';
-import type { GraphStore } from '../graph/graph-store.ts';
 import { shardOf } from '../graph/shard.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import { noMeasures } from '../pipeline/measures.ts';
 import type { EventLog, Stretch } from '../pipeline/ports.ts';
 import type { PrequentialSettings, RankedEdges } from '../pipeline/training/trainer.ts';
-import { openForReading, openForWriting } from '../state/open.ts';
+import { openForReading } from '../state/open.ts';
 import { FIRST_STORE, placeOf, type StorePlace } from '../state/places.ts';
-import { composeReplay, type Replaying } from './replay.ts';
+import { composeReplayAt, type Replaying } from './replay.ts';
 
 /** One commit for so many edges: a store that is thrown away gains nothing by more. */
 const COMMIT_EDGES = 1_000_000;
@@ -39,13 +38,13 @@ export async function composeEvaluation(
   graph: GraphConfig,
   { place, prequential, onRanked, ...replay }: EvaluatedTraining,
 ): Promise<Replaying> {
-  const store = await openForWriting(graph, { place });
   const trainer = { ...graph.trainer, evaluatedEdges: 0, prequential };
-  return composeReplay(
+  return composeReplayAt(
     // What does not fit in memory lies beside the store, not in the state folder of live graphs.
     { ...config, state: place.folder },
     { ...graph, trainer },
-    { ...replay, pace: {}, space: 'evaluation', store, measures: { ...noMeasures, ranked: onRanked } },
+    { place },
+    { ...replay, pace: {}, space: 'evaluation', measures: { ...noMeasures, ranked: onRanked } },
   );
 }
 
@@ -57,18 +56,11 @@ export async function composePasses(
 ): Promise<Replaying> {
   const trainer = { ...graph.trainer, evaluatedEdges: 0 };
   const tuning = { ...config.tuning, commitEdges: COMMIT_EDGES };
-  return composeReplay(
+  return composeReplayAt(
     { ...config, state: place.folder, tuning },
     { ...graph, trainer },
-    {
-      log,
-      eventLog,
-      pace: {},
-      range: [eventLog.range],
-      topicIds: {},
-      space: 'evaluation',
-      store: await openForWriting(graph, { place }),
-    },
+    { place },
+    { log, eventLog, pace: {}, range: [eventLog.range], topicIds: {}, space: 'evaluation' },
   );
 }
 
@@ -102,21 +94,17 @@ export async function loadShards(
   graphs: readonly GraphConfig[],
   unseen: Iterable<EntityKey> = [],
 ): Promise<Space> {
-  const stores: GraphStore[] = [];
-  try {
-    const parts = [];
-    for (const graph of graphs) {
-      const store = await openForReading(graph, placeOf(graph, FIRST_STORE));
-      if (store !== undefined) stores.push(store);
-      const head = await store?.head();
-      if (store === undefined || head === undefined)
-        throw new FatalError('store-missing', `nothing was trained in ${graph.folder}: there is no store`);
-      const { shard } = graph;
-      const owns = (key: EntityKey) => shard === undefined || shardOf(key, shard.count) === shard.index;
-      parts.push({ store, head, owns });
-    }
-    return await Space.join(parts, { kernel: reproducible(graphs[0]!.trainer.kernel), unseen });
-  } finally {
-    for (const store of stores) await store.close();
+  await using opened = new AsyncDisposableStack();
+  const parts = [];
+  for (const graph of graphs) {
+    const store = await openForReading(graph, placeOf(graph, FIRST_STORE));
+    opened.defer(async () => store?.close());
+    const head = await store?.head();
+    if (store === undefined || head === undefined)
+      throw new FatalError('store-missing', `nothing was trained in ${graph.folder}: there is no store`);
+    const { shard } = graph;
+    const owns = (key: EntityKey) => shard === undefined || shardOf(key, shard.count) === shard.index;
+    parts.push({ store, head, owns });
   }
+  return await Space.join(parts, { kernel: reproducible(graphs[0]!.trainer.kernel), unseen });
 }

@@ -85,13 +85,16 @@ export async function composeLive(
   const modelTopic = topicName(prefix, modelName(graphOf(graph)));
   const topics = topicsOf(config, graph);
   const place = livePlace(graph);
-  const store = await openForWriting(graph, { place, openStore, keepsImage: true });
+  // Closed again where what follows fails: the updater closes them later.
+  await using opened = new AsyncDisposableStack();
+  const store = opened.adopt(await openForWriting(graph, { place, openStore, keepsImage: true }), (each) =>
+    each.close(),
+  );
   const onTrouble = (trouble: Trouble) => warnOfTrouble(log, graph.name, trouble);
-  const brokerLog = connection.log({
-    onTrouble,
-    aheadBytes: tuning.queueBytes,
-    handOverBytes: HAND_OVER_BYTES,
-  });
+  const brokerLog = opened.adopt(
+    connection.log({ onTrouble, aheadBytes: tuning.queueBytes, handOverBytes: HAND_OVER_BYTES }),
+    (each) => each.close(),
+  );
   const { shard, routed } = graph;
   const edgesTopic = shard && routed ? topicName(prefix, edgesName(shard.graph)) : undefined;
   const exchange = shard && exchangeOf(prefix, shard, brokerLog, edgesTopic);
@@ -148,6 +151,7 @@ export async function composeLive(
     log,
     ...(measuresOf && { measures: measuresOf(graph.name) }),
   });
+  opened.move();
   return { updater, storeMemory: () => store.memory(), routed: counts };
 }
 

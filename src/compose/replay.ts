@@ -11,6 +11,7 @@ import type { Trainer, TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Updater } from '../pipeline/updater.ts';
 import { type Limit, MergedLog } from '../replay/merged-log.ts';
 import type { ShardMeeting } from '../replay/shard-meeting.ts';
+import { type OpenOptions, openForWriting } from '../state/open.ts';
 import { composeUpdater, topicsOf } from './graph-updater.ts';
 import { cpuLimit, processCpuMs, type ReplayPaceOptions, rateLimit } from './pace.ts';
 
@@ -127,6 +128,22 @@ export function composeReplay(
     { ...graph.trainer, kernel: reproducible(graph.trainer.kernel), threads: 1 },
   );
   return { updater, merged, rejected };
+}
+
+/** {@link composeReplay} on the store in a place, which is opened for it. */
+export async function composeReplayAt(
+  config: Config,
+  graph: GraphConfig,
+  at: OpenOptions,
+  options: Omit<ReplayOptions, 'store'>,
+): Promise<Replaying> {
+  const store = await openForWriting(graph, at);
+  try {
+    return composeReplay(config, graph, { ...options, store });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 /** Both ends of an edge and its share of its chunk's uniform negatives, on both sides, with each update. */

@@ -43,16 +43,23 @@ export async function composeParts(
   graphs: readonly GraphConfig[],
   read: PartsRead,
 ): Promise<readonly Replaying[]> {
-  return composeTogether(
+  await using opened = new AsyncDisposableStack();
+  const stores: GraphStore[] = [];
+  for (const graph of graphs)
+    stores.push(opened.adopt(await openForWriting(graph), (store) => store.close()));
+  const replaying = composeTogether(
     config,
     graphs.map((graph) => ({ ...graph, trainer: { ...graph.trainer, evaluatedEdges: 0 } })),
     {
       ...read,
       pace: {},
-      stores: await Promise.all(graphs.map((graph) => openForWriting(graph))),
+      stores,
       ...(graphs.length > 1 && { trainerOf: (settings: TrainerSettings) => localTrainer(settings, KERNELS) }),
     },
   );
+  // From here on each updater closes its store.
+  opened.move();
+  return replaying;
 }
 
 /**

@@ -21,7 +21,7 @@ type OpenReader = (folder: string, options: { readonly readOnly: true }) => Prom
 /** Attempts to open a store beside a running writer, whose files can change meanwhile. */
 const READ_ATTEMPTS = 8;
 
-interface OpenOptions {
+export interface OpenOptions {
   readonly place?: StorePlace;
   readonly openStore?: typeof openRocksdb | undefined;
   /** Whether to keep the start image; the writer then removes it when the store moves past it. */

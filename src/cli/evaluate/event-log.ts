@@ -4,6 +4,7 @@ import type { LogConnection } from '../../adapters/connect.ts';
 import { readEvents } from '../../adapters/event-file/event-file.ts';
 import { type BadLine, feed } from '../../adapters/event-file/feeder.ts';
 import { UsageError } from '../../errors/errors.ts';
+import { closing } from '../closing.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import type { StreamRequest } from './stream-request.ts';
@@ -25,12 +26,12 @@ export async function openEventLog(
   const { config, topics, fileTopic, options } = request;
   const { file, format } = options;
   if (file === undefined || fileTopic === undefined) return connect(config);
-  const connection = await connect({
-    kafka: { ...config.kafka, brokers: [`file:${join(folder, 'log')}`] },
-  });
-  const sink = connection.sink();
+  const settings = { ...config.kafka, brokers: [`file:${join(folder, 'log')}`] };
+  await using opened = new AsyncDisposableStack();
+  const connection = opened.adopt(await connect({ kafka: settings }), (each) => each.close());
   const bad: BadLine[] = [];
   try {
+    await using sink = closing(connection.sink());
     await connection.admin().create(topics.map((name) => ({ name, partitions: 1, configs: {} })));
     const fed = await feed({
       events: readEvents(file, { format, signal: stopping }),
@@ -53,12 +54,9 @@ export async function openEventLog(
     }
     if (fed.sent === 0 && !stopping.aborted)
       throw new UsageError('evaluate-empty', `${file} holds no event; nothing was trained`);
-    return connection;
-  } catch (error) {
-    await connection.close();
-    throw error;
   } finally {
     output.statusDone();
-    await sink.stop();
   }
+  opened.move();
+  return connection;
 }

@@ -11,6 +11,8 @@ import type { Signals } from '../signals.ts';
 
 const LOG_MS = 10_000;
 
+type Listened = Pick<Signals, 'stopping' | 'interrupted'>;
+
 /** What is trained: a replay, as far as it is looked at here. */
 interface Trained {
   readonly updater: Pick<Updater, 'run' | 'abandon'> & { progress(): { readonly phase: string } };
@@ -20,11 +22,11 @@ interface Trained {
 /** Says how far an evaluation is: on a terminal all the time, in the log every ten seconds. Ends it after a signal. */
 export class EvaluationProgress {
   readonly #graph: string;
-  readonly #signals: Signals;
+  readonly #signals: Listened;
   readonly #context: Pick<CommandContext, 'output' | 'log'>;
   #logged = performance.now();
 
-  constructor(graph: string, signals: Signals, context: Pick<CommandContext, 'output' | 'log'>) {
+  constructor(graph: string, signals: Listened, context: Pick<CommandContext, 'output' | 'log'>) {
     this.#graph = graph;
     this.#signals = signals;
     this.#context = context;

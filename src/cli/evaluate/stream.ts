@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EVENT_FORMATS } from '../../adapters/event-file/event-file.ts';
+import { closing } from '../closing.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, JSON_HELP, positiveInteger } from '../options.ts';
 import { onSignal } from '../signals.ts';
@@ -100,17 +101,9 @@ export async function onStream(
   const progress = new EvaluationProgress(request.graph.name, signals, context);
   try {
     await inTemporaryFolder(async (folder) => {
-      const connection = await openEventLog(request, folder, context, signals.stopping);
-      try {
-        const eventLog = connection.log();
-        try {
-          await work({ eventLog, folder, progress, context });
-        } finally {
-          await eventLog.close();
-        }
-      } finally {
-        await connection.close();
-      }
+      await using connection = closing(await openEventLog(request, folder, context, signals.stopping));
+      await using eventLog = closing(connection.log());
+      await work({ eventLog, folder, progress, context });
     });
   } finally {
     signals.ignore();

@@ -1,7 +1,7 @@
 import { fullName } from '../../../topics/index.ts';
 import { freshSpace } from '../../compose/graph-updater.ts';
 import type { ReplayPaceOptions } from '../../compose/pace.ts';
-import { composeReplay } from '../../compose/replay.ts';
+import { composeReplayAt } from '../../compose/replay.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, RetryableError } from '../../errors/errors.ts';
 import { graphOf } from '../../graph/shard.ts';
@@ -10,7 +10,6 @@ import type { EventLog, Stretch } from '../../pipeline/ports.ts';
 import { refuseRecreated } from '../../pipeline/writing/topic-identity.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
-import { openForWriting } from '../../state/open.ts';
 import type { StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
 import { onSignal } from '../signals.ts';
@@ -91,16 +90,12 @@ export async function ahead({ config, graph, place, reader, ...of }: Ahead): Pro
 async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> {
   const { config, graph, place, reader, log, context, pace } = options;
   const topicIds = await reader.topicIds([...new Set(range.map(({ topic }) => topic))]);
-  const store = await openForWriting(graph, { place, openStore: context.world.openStore });
-  const { updater, merged } = composeReplay(config, graph, {
-    log,
-    pace,
-    eventLog: reader,
-    range,
-    topicIds,
-    space: freshSpace(),
-    store,
-  });
+  const { updater, merged } = await composeReplayAt(
+    config,
+    graph,
+    { place, openStore: context.world.openStore },
+    { log, pace, eventLog: reader, range, topicIds, space: freshSpace() },
+  );
   const signals = onSignal(() => void updater.abandon());
   const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
   const fields = { graph: graph.name, store: place.name };

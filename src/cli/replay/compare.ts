@@ -19,6 +19,7 @@ import { readContent } from '../../pipeline/reading/record-content.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { databaseFolder, openForReading } from '../../state/open.ts';
 import { FIRST_STORE, LIVE, livePlace, otherPlaces, placeOf } from '../../state/places.ts';
+import { closing, HeldStores } from '../closing.ts';
 import { type CommandContext, withinTime } from '../context.ts';
 import { count } from '../format.ts';
 import { durationOption, example, JSON_HELP, positiveInteger } from '../options.ts';
@@ -88,29 +89,23 @@ async function replayCompare(
   context: CommandContext,
 ): Promise<void> {
   const config = await context.config();
-  const { graph, opened } = await openBoth(config, names, options.graph, context.world.openStore);
-  try {
-    if (opened[0].stores.length === 1) {
-      await compare(config, graph, [wholeOf(opened[0]), wholeOf(opened[1])], options, context);
-      return;
-    }
-    await inTemporaryFolder(async (folder) => {
-      const joined: JoinedStore[] = [];
-      try {
-        for (const [i, each] of opened.entries()) {
-          const tell = (what: string, done: number) =>
-            context.output.status(`${graph.name}: ${count(done)} ${what} of ${each.name} read`);
-          joined.push(await JoinedStore.make(graph.name, config, each, join(folder, String(i)), tell));
-        }
-        const [a, b] = joined.map(({ store, head }, i) => ({ ...opened[i]!, store, head }));
-        await compare(config, graph, [a!, b!], options, context);
-      } finally {
-        for (const { store } of joined) await store.close();
-      }
-    });
-  } finally {
-    for (const { stores } of opened) for (const store of stores) await store.close();
+  await using held = new HeldStores();
+  const { graph, opened } = await openBoth(config, names, options.graph, context.world.openStore, held);
+  if (opened[0].stores.length === 1) {
+    await compare(config, graph, [wholeOf(opened[0]), wholeOf(opened[1])], options, context);
+    return;
   }
+  await inTemporaryFolder(async (folder) => {
+    await using copies = new HeldStores();
+    const joined: ComparedOne[] = [];
+    for (const [i, each] of opened.entries()) {
+      const tell = (what: string, done: number) =>
+        context.output.status(`${graph.name}: ${count(done)} ${what} of ${each.name} read`);
+      const { store, head } = await JoinedStore.make(graph.name, config, each, join(folder, String(i)), tell);
+      joined.push({ ...each, store: copies.add(store), head });
+    }
+    await compare(config, graph, [joined[0]!, joined[1]!], options, context);
+  });
 }
 
 async function compare(
@@ -120,40 +115,36 @@ async function compare(
   options: ReplayCompareOptions,
   { connect, output }: CommandContext,
 ): Promise<void> {
-  const connection = await connect(config);
-  try {
-    // Of shards, what any of them has read is nothing that was held back.
-    const offsets = [...a.heads, ...b.heads].map((head) => head.offsets);
-    const held = await heldRecords(
-      config,
-      graph,
-      connection,
-      offsets,
-      { events: options.events, waitMs: options.wait },
-      output,
-    );
-    const comparison = await compareStores({
-      a,
-      b,
-      records: held.records,
-      sample: options.sample,
-      seed: SEED,
-      onProgress: (what, done) => output.status(`${graph.name}: ${count(done)} ${what}`),
-    });
-    output.statusDone();
-    const report: CompareReport = {
-      graph: graph.name,
-      a: reportOf(a),
-      b: reportOf(b),
-      ...comparison,
-      held: { ...comparison.held, ...(held.problem !== undefined && { problem: held.problem }) },
-      better: better(comparison.quality) ?? null,
-    };
-    if (options.json) output.out(JSON.stringify(report));
-    else printComparison(report, output);
-  } finally {
-    await connection.close();
-  }
+  await using connection = closing(await connect(config));
+  // Of shards, what any of them has read is nothing that was held back.
+  const offsets = [...a.heads, ...b.heads].map((head) => head.offsets);
+  const held = await heldRecords(
+    config,
+    graph,
+    connection,
+    offsets,
+    { events: options.events, waitMs: options.wait },
+    output,
+  );
+  const comparison = await compareStores({
+    a,
+    b,
+    records: held.records,
+    sample: options.sample,
+    seed: SEED,
+    onProgress: (what, done) => output.status(`${graph.name}: ${count(done)} ${what}`),
+  });
+  output.statusDone();
+  const report: CompareReport = {
+    graph: graph.name,
+    a: reportOf(a),
+    b: reportOf(b),
+    ...comparison,
+    held: { ...comparison.held, ...(held.problem !== undefined && { problem: held.problem }) },
+    better: better(comparison.quality) ?? null,
+  };
+  if (options.json) output.out(JSON.stringify(report));
+  else printComparison(report, output);
 }
 
 /** A graph's store of a name, or those of all its shards. */
@@ -171,12 +162,13 @@ function wholeOf(opened: OpenedStores): ComparedOne {
 
 type Both = readonly [OpenedStores, OpenedStores];
 
-/** Opens both stores of the named graph, or of the one graph that has both. @throws UsageError `compare`. */
+/** Opens both stores of the named graph, or of the one graph that has both, into `held`. @throws UsageError `compare`. */
 async function openBoth(
   config: Config,
   names: readonly [string, string],
   graphName: string | undefined,
   openStore: CommandContext['world']['openStore'],
+  held: HeldStores,
 ): Promise<{ graph: GraphConfig; opened: Both }> {
   const graphs =
     graphName === undefined
@@ -184,30 +176,21 @@ async function openBoth(
       : [partsOf(config, graphName)];
   const found: { graph: GraphConfig; opened: Both }[] = [];
   const lacking: string[] = [];
-  try {
-    for (const parts of graphs) {
-      const a = await open(parts, names[0], openStore);
-      const b = await open(parts, names[1], openStore);
-      if (a && b) found.push({ graph: wholeGraphs(parts)[0]!, opened: [a, b] });
-      else {
-        for (const store of (a ?? b)?.stores ?? []) await store.close();
-        for (const part of parts) lacking.push(`  ${part.name} has ${storesOf(part)} in ${part.folder}`);
-      }
-    }
-    const [first, ...others] = found;
-    if (first !== undefined && others.length === 0) return first;
-    const asked = [...new Set(names)].join(' and ');
-    throw new UsageError(
-      'compare',
-      first === undefined
-        ? `no graph has the stores ${asked}:\n${lacking.join('\n')}\ntwhin replay --into NAME makes one`
-        : `${found.map(({ graph }) => graph.name).join(' and ')} have the stores ${asked}; say which graph with --graph`,
-    );
-  } catch (error) {
-    for (const { opened } of found)
-      for (const { stores } of opened) for (const store of stores) await store.close();
-    throw error;
+  for (const parts of graphs) {
+    const a = await open(parts, names[0], openStore, held);
+    const b = await open(parts, names[1], openStore, held);
+    if (a && b) found.push({ graph: wholeGraphs(parts)[0]!, opened: [a, b] });
+    else for (const part of parts) lacking.push(`  ${part.name} has ${storesOf(part)} in ${part.folder}`);
   }
+  const [first, ...others] = found;
+  if (first !== undefined && others.length === 0) return first;
+  const asked = [...new Set(names)].join(' and ');
+  throw new UsageError(
+    'compare',
+    first === undefined
+      ? `no graph has the stores ${asked}:\n${lacking.join('\n')}\ntwhin replay --into NAME makes one`
+      : `${found.map(({ graph }) => graph.name).join(' and ')} have the stores ${asked}; say which graph with --graph`,
+  );
 }
 
 /** undefined where a part has no such store with a commit. */
@@ -215,21 +198,19 @@ async function open(
   parts: readonly GraphConfig[],
   name: string,
   openStore: CommandContext['world']['openStore'],
+  held: HeldStores,
 ): Promise<OpenedStores | undefined> {
   const [stores, heads]: [GraphStore[], Head[]] = [[], []];
   const places = parts.map((part) => (name === LIVE ? livePlace(part) : placeOf(part, name)));
   for (const [i, part] of parts.entries()) {
     const store = await openForReading(part, places[i]!, openStore);
-    if (store !== undefined) stores.push(store);
+    if (store !== undefined) stores.push(held.add(store));
     const head = await store?.head();
     if (head !== undefined) heads.push(head);
   }
-  if (heads.length === parts.length) {
-    const live = parts.every((part, i) => livePlace(part).name === places[i]!.name);
-    return { stores, heads, name: [...new Set(places.map((place) => place.name))].join(' and '), live };
-  }
-  for (const store of stores) await store.close();
-  return undefined;
+  if (heads.length < parts.length) return undefined;
+  const live = parts.every((part, i) => livePlace(part).name === places[i]!.name);
+  return { stores, heads, name: [...new Set(places.map((place) => place.name))].join(' and '), live };
 }
 
 /** The stores with at least one commit, such as `main (live), shadow`. */
@@ -284,16 +265,12 @@ async function heldRecords(
   const read = (record: SourceRecord) => ({ ...record, content: readContent(record, topics, config.limits) });
   const where = `the events at ${connection.describe}`;
   try {
-    const reader = connection.log();
-    try {
-      const look = async () =>
-        heldStretches(await withinTime(reader.ranges([...topics.keys()]), ANSWER_MS, where), offsets);
-      const stretches = await waitFor(look, options, output);
-      output.status('reading what was held back');
-      return { records: await readHeldRecords(reader, stretches, options.events, read) };
-    } finally {
-      await reader.close();
-    }
+    await using reader = closing(connection.log());
+    const look = async () =>
+      heldStretches(await withinTime(reader.ranges([...topics.keys()]), ANSWER_MS, where), offsets);
+    const stretches = await waitFor(look, options, output);
+    output.status('reading what was held back');
+    return { records: await readHeldRecords(reader, stretches, options.events, read) };
   } catch (error) {
     if (error instanceof TwhinError) return { records: [], problem: reasonOf(error) };
     throw error;

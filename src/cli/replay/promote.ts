@@ -5,6 +5,7 @@ import { FatalError, UsageError } from '../../errors/errors.ts';
 import { graphOf } from '../../graph/shard.ts';
 import { placeOf, readLive, readOrigin } from '../../state/places.ts';
 import { hasLiveStore } from '../../state/promotion.ts';
+import { closing } from '../closing.ts';
 import { type CommandContext, withinTime } from '../context.ts';
 import { collect, example, JSON_HELP, positiveInteger, positiveNumber } from '../options.ts';
 import { selectTopics } from '../select.ts';
@@ -75,32 +76,27 @@ async function promote(
   const config = await context.config(set);
   const graph = config.graphs.find((each) => each.name === plain.name) ?? plain;
   await check(graph, place);
-  const connection = await context.connect(config);
-  const reader = connection.log();
+  await using connection = closing(await context.connect(config));
+  await using reader = closing(connection.log());
   const started = performance.now();
-  try {
-    if (options.cpuShare !== undefined) lowerPriority();
-    await withinTime(connection.admin().info(), ANSWER_MS, connection.describe);
-    const { maxLag = DEFAULT_MAX_LAG } = options;
-    await reread(selectTopics(config, [graph], options.reread), graph, place, context);
-    const caughtUp = await catchUp({
-      config,
-      graph,
-      place,
-      reader,
-      log,
-      context,
-      maxLag,
-      pace: options,
-    });
-    const { previous, published } = await promoteStore(plain, place, set, context, log);
-    const seconds = Number(((performance.now() - started) / 1000).toFixed(1));
-    const result = { graph: graph.name, store: place.name, previous, ...caughtUp, published, seconds };
-    context.output.out(options.json === true ? JSON.stringify(result) : inWords(result));
-  } finally {
-    await reader.close();
-    await connection.close();
-  }
+  if (options.cpuShare !== undefined) lowerPriority();
+  await withinTime(connection.admin().info(), ANSWER_MS, connection.describe);
+  const { maxLag = DEFAULT_MAX_LAG } = options;
+  await reread(selectTopics(config, [graph], options.reread), graph, place, context);
+  const caughtUp = await catchUp({
+    config,
+    graph,
+    place,
+    reader,
+    log,
+    context,
+    maxLag,
+    pace: options,
+  });
+  const { previous, published } = await promoteStore(plain, place, set, context, log);
+  const seconds = Number(((performance.now() - started) / 1000).toFixed(1));
+  const result = { graph: graph.name, store: place.name, previous, ...caughtUp, published, seconds };
+  context.output.out(options.json === true ? JSON.stringify(result) : inWords(result));
 }
 
 /** @throws UsageError listing the choices, if the name or the graph does not fit. */

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { exchangeName, topicName } from '../../../topics/index.ts';
-import type { LogConnection } from '../../adapters/connect.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { Head } from '../../graph/head.ts';
 import { graphOf } from '../../graph/shard.ts';
-import type { EventLog } from '../../pipeline/ports.ts';
+import type { EventLog, LogAdmin } from '../../pipeline/ports.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { placeOf, readLive, readOrigin, type StorePlace } from '../../state/places.ts';
 import { dropPromotion, hasLiveStore, requestPromotion, settlePromotion } from '../../state/promotion.ts';
+import { closing } from '../closing.ts';
 import { type CommandContext, withinTime } from '../context.ts';
 import { count } from '../format.ts';
 import { selectTopics } from '../select.ts';
@@ -64,19 +64,7 @@ export async function promoteShards(
   }
   refuseOtherSpaces(shards, store);
   const todo = shards.filter(({ plain }) => readLive(plain).live !== store);
-  const connection = await context.connect(config);
-  const reader = connection.log();
-  let left: readonly number[];
-  try {
-    left = await withinTime(
-      readable(todo, config, reader, connection, options, context),
-      ANSWER_MS,
-      connection.describe,
-    );
-  } finally {
-    await reader.close();
-    await connection.close();
-  }
+  const left = await readable(todo, config, options, context);
   const outcomes = await swapAll(todo, store, set, context, left);
   const graph = graphOf(parts[0]!);
   const seconds = Number(((performance.now() - started) / 1000).toFixed(1));
@@ -160,12 +148,25 @@ function notOne(a: GraphConfig, b: GraphConfig, store: string, what: string): Fa
 async function readable(
   shards: readonly Promoted[],
   config: Config,
-  reader: EventLog,
-  connection: LogConnection,
   options: PromoteOptions,
   context: CommandContext,
 ): Promise<number[]> {
-  await connection.admin().info();
+  await using connection = closing(await context.connect(config));
+  await using reader = closing(connection.log());
+  return await withinTime(
+    leftOf(shards, { config, reader, admin: connection.admin() }, options, context),
+    ANSWER_MS,
+    connection.describe,
+  );
+}
+
+async function leftOf(
+  shards: readonly Promoted[],
+  { config, reader, admin }: { config: Config; reader: EventLog; admin: LogAdmin },
+  options: PromoteOptions,
+  context: CommandContext,
+): Promise<number[]> {
+  await admin.info();
   const left: number[] = [];
   for (const { graph, place, head } of shards) {
     const again = selectTopics(config, [graph], options.reread);
@@ -197,22 +198,23 @@ async function swapAll(
     epoch: head.epoch,
   }));
   const signals = onSignal();
-  const held: ({ release(): Promise<void> } | undefined)[] = [];
+  const held: boolean[] = [];
   try {
-    for (const { promotion } of all) held.push(await holdLive(promotion));
+    await using holding = new AsyncDisposableStack();
+    for (const { promotion } of all) {
+      const hold = await holdLive(promotion);
+      holding.defer(async () => hold?.release());
+      held.push(hold !== undefined);
+    }
     await askAll(shards, store, set);
-    for (const [i, { plain }] of shards.entries()) if (held[i] !== undefined) await settlePromotion(plain);
+    for (const [i, { plain }] of shards.entries()) if (held[i]) await settlePromotion(plain);
   } catch (error) {
     signals.ignore();
     throw mixed(shards, store, error);
-  } finally {
-    for (const each of held) await each?.release();
   }
   const done = await Promise.allSettled(
     all.map(async ({ promotion, ...before }, i) =>
-      held[i] === undefined
-        ? followSwap(promotion, { ...before, signals, output: context.output })
-        : undefined,
+      held[i] ? undefined : followSwap(promotion, { ...before, signals, output: context.output }),
     ),
   );
   signals.ignore();

@@ -4,6 +4,7 @@ import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import { openForWriting } from '../../state/open.ts';
 import { type StorePlace, writeOrigin } from '../../state/places.ts';
+import { closing } from '../closing.ts';
 import { type CommandContext, withinTime } from '../context.ts';
 import { onSignal, type Signals } from '../signals.ts';
 import { dryRun } from './dry-run.ts';
@@ -18,21 +19,16 @@ import { checkStillThere, earlierReplay, headOf, removeReplay } from './store.ts
 
 /** Runs the replay. Gives false if it was interrupted before the end of the range. */
 export async function replay(request: ReplayRequest, context: CommandContext): Promise<boolean> {
-  const connection = await context.connect(request.config);
-  const reader = connection.log();
-  try {
-    const { places, parts } = request;
-    if (request.options.dryRun === true || places === undefined) {
-      await withinTime(dryRun(request, reader, context.output), ANSWER_MS, connection.describe);
-      return true;
-    }
-    const outside = { connection, reader, log: context.log(), context };
-    if (parts.length > 1) return await new ShardedReplay(request, places, outside).run();
-    return await new Replay(request, places[0]!, outside).run();
-  } finally {
-    await reader.close();
-    await connection.close();
+  await using connection = closing(await context.connect(request.config));
+  await using reader = closing(connection.log());
+  const { places, parts } = request;
+  if (request.options.dryRun === true || places === undefined) {
+    await withinTime(dryRun(request, reader, context.output), ANSWER_MS, connection.describe);
+    return true;
   }
+  const outside = { connection, reader, log: context.log(), context };
+  if (parts.length > 1) return await new ShardedReplay(request, places, outside).run();
+  return await new Replay(request, places[0]!, outside).run();
 }
 
 /** A replay into a store, from its start or from the last commit of an earlier process. */

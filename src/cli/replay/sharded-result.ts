@@ -7,6 +7,7 @@ import { digestGraph, type GraphDigest } from '../../graph/reshard/graph-digest.
 import { MergedGraph } from '../../graph/reshard/merged-graph.ts';
 import { openForReading } from '../../state/open.ts';
 import type { StorePlace } from '../../state/places.ts';
+import { HeldStores } from '../closing.ts';
 import { count, duration, total } from '../format.ts';
 import type { Output } from '../output.ts';
 import { printTable } from '../table.ts';
@@ -31,35 +32,30 @@ export async function saySharded(
   trained?: Trained,
 ): Promise<void> {
   const { graph, parts, options } = request;
-  const stores: GraphStore[] = [];
-  try {
-    const shards: FinishedShard[] = [];
-    for (const [i, part] of parts.entries()) {
-      const place = places[i]!;
-      const store = await openForReading(part, place);
-      if (store !== undefined) stores.push(store);
-      const head = await store?.head();
-      if (store === undefined || head === undefined)
-        throw new FatalError('replay-store', `${place.folder} holds no store; replay again with --restart`);
-      shards.push({ part, place, store, head });
-    }
-    const tell = (name: string) => (done: number) =>
-      output.status(`${name}: ${count(done)} entries digested`);
-    const digests: Digest[] = [];
-    for (const { part, store } of shards) digests.push(await digest(store, tell(part.name)));
-    const merged = await MergedGraph.read(stores, stores[0]!.layout);
-    const whole = await digestGraph(
-      merged,
-      shards.map(({ head }) => head),
-      tell(graph.name),
-    );
-    output.statusDone();
-    if (options.json === true)
-      output.out(JSON.stringify(summary(request, { shards, digests, whole, record, trained })));
-    else print(request, { shards, digests, whole, record, trained }, output);
-  } finally {
-    for (const store of stores) await store.close();
+  await using stores = new HeldStores();
+  const shards: FinishedShard[] = [];
+  for (const [i, part] of parts.entries()) {
+    const place = places[i]!;
+    const store = await openForReading(part, place);
+    if (store !== undefined) stores.add(store);
+    const head = await store?.head();
+    if (store === undefined || head === undefined)
+      throw new FatalError('replay-store', `${place.folder} holds no store; replay again with --restart`);
+    shards.push({ part, place, store, head });
   }
+  const tell = (name: string) => (done: number) => output.status(`${name}: ${count(done)} entries digested`);
+  const digests: Digest[] = [];
+  for (const { part, store } of shards) digests.push(await digest(store, tell(part.name)));
+  const merged = await MergedGraph.read(stores.all, stores.all[0]!.layout);
+  const whole = await digestGraph(
+    merged,
+    shards.map(({ head }) => head),
+    tell(graph.name),
+  );
+  output.statusDone();
+  if (options.json === true)
+    output.out(JSON.stringify(summary(request, { shards, digests, whole, record, trained })));
+  else print(request, { shards, digests, whole, record, trained }, output);
 }
 
 interface Found {

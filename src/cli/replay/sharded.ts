@@ -4,11 +4,11 @@ import { keepOnExit, removeOnExit } from '../../adapters/leftovers.ts';
 import type { Replaying } from '../../compose/replay.ts';
 import { composeTogether, meetingTopic } from '../../compose/shards.ts';
 import { UsageError } from '../../errors/errors.ts';
-import type { GraphStore } from '../../graph/graph-store.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import { openForWriting } from '../../state/open.ts';
 import { type StorePlace, writeOrigin } from '../../state/places.ts';
+import { HeldStores } from '../closing.ts';
 import { withinTime } from '../context.ts';
 import { count } from '../format.ts';
 import { onSignal, type Signals } from '../signals.ts';
@@ -113,46 +113,37 @@ export class ShardedReplay {
       await writeReplayRecord(place, { ...record, graph: parts[i]!.name });
   }
 
-  async #open(): Promise<GraphStore[]> {
+  /** Opens the stores of all shards, into `stores`. */
+  async #open(stores: HeldStores): Promise<void> {
     const { world } = this.#outside.context;
-    const stores: GraphStore[] = [];
-    try {
-      for (const [i, part] of this.#request.parts.entries()) {
-        const place = this.#places[i]!;
-        stores.push(await openForWriting(part, { place, openStore: world.openStore }));
-        this.#unfinished.add(place.folder);
-        removeOnExit(place.folder);
-      }
-    } catch (error) {
-      for (const store of stores) await store.close();
-      throw error;
+    for (const [i, part] of this.#request.parts.entries()) {
+      const place = this.#places[i]!;
+      stores.add(await openForWriting(part, { place, openStore: world.openStore }));
+      this.#unfinished.add(place.folder);
+      removeOnExit(place.folder);
     }
-    return stores;
   }
 
   /** Trains all shards to the end of the range; undefined where that was interrupted. */
   async #train(record: ReplayRecord, signals: Signals): Promise<Trained | undefined> {
     const { config, parts, options, set } = this.#request;
     const { reader, log } = this.#outside;
-    const stores = await this.#open();
-    let replaying: readonly Replaying[];
-    try {
-      for (const place of this.#places)
-        await writeOrigin(place, { from: 'replay', set: [...set], since: record.since });
-      await this.#write(record);
-      replaying = composeTogether(config, parts, {
-        log,
-        pace: options,
-        eventLog: reader,
-        range: record.range,
-        topicIds: record.topicIds,
-        space: record.space,
-        stores,
-      });
-    } catch (error) {
-      for (const store of stores) await store.close();
-      throw error;
-    }
+    await using stores = new HeldStores();
+    await this.#open(stores);
+    for (const place of this.#places)
+      await writeOrigin(place, { from: 'replay', set: [...set], since: record.since });
+    await this.#write(record);
+    const replaying = composeTogether(config, parts, {
+      log,
+      pace: options,
+      eventLog: reader,
+      range: record.range,
+      topicIds: record.topicIds,
+      space: record.space,
+      stores: stores.all,
+    });
+    // From here on each updater closes its store.
+    stores.handOver();
     const started = performance.now();
     if (!(await this.#runAll(replaying, record, signals))) return undefined;
     return { seconds: (performance.now() - started) / 1000, rejected: replaying[0]!.rejected };
@@ -206,14 +197,14 @@ export class ShardedReplay {
     const { graph, parts } = this.#request;
     const { connection, context } = this.#outside;
     const ends = await withinTime(this.#exchangeEnds(), ANSWER_MS, connection.describe);
-    const stores = await this.#open();
+    await using stores = new HeldStores();
+    await this.#open(stores);
     try {
-      await settleShards(stores, meetingTopic(parts), ends, (done) =>
+      await settleShards(stores.all, meetingTopic(parts), ends, (done) =>
         context.output.status(`${graph.name}: ${count(done)} copies of other shards' vectors renewed`),
       );
     } finally {
       context.output.statusDone();
-      for (const store of stores) await store.close();
     }
   }
 

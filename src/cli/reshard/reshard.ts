@@ -11,6 +11,7 @@ import { MergedGraph } from '../../graph/reshard/merged-graph.ts';
 import { openForReading } from '../../state/open.ts';
 import type { StorePlace } from '../../state/places.ts';
 import { StagedStore } from '../../state/staged-store.ts';
+import { HeldStores } from '../closing.ts';
 import { count } from '../format.ts';
 import type { Output } from '../output.ts';
 import { uninterrupted } from '../signals.ts';
@@ -33,7 +34,7 @@ export async function reshard(
   { places, stores, heads }: PresentStores,
   output: Output,
 ): Promise<Resharded> {
-  const { graph, next, targets, internalTopics, set } = plan;
+  const { graph, next, targets, set } = plan;
   const layout = new Layout(heads[0]!.model);
   const merged = await MergedGraph.read(stores, layout);
   const tell = (what: string) => (done: number) => output.status(`${graph}: ${count(done)} ${what}`);
@@ -41,20 +42,7 @@ export async function reshard(
   let settled = false;
   try {
     const before = await digestGraph(merged, heads, tell('entries of the present stores digested'));
-    const filling: GraphStore[] = [];
-    let filled: Filled;
-    try {
-      for (const each of staged) filling.push(await each.open(layout));
-      filled = await fillStores(
-        merged,
-        heads,
-        filling,
-        { graph, count: next.length, internalTopics, runs: next.map(() => freshSpace()) },
-        (what, done) => output.status(`${graph}: ${count(done)} ${what} written`),
-      );
-    } finally {
-      for (const store of filling) await store.close();
-    }
+    const filled = await fill(plan, heads, merged, staged, output);
     const after = await verified(plan, staged, before, filled, output);
     const since = new Date().toISOString();
     settled = true;
@@ -72,6 +60,26 @@ export async function reshard(
   }
 }
 
+/** Fills the new stores, and closes them. */
+async function fill(
+  { graph, next, internalTopics }: ReshardPlan,
+  heads: readonly Head[],
+  merged: MergedGraph,
+  staged: readonly StagedStore[],
+  output: Output,
+): Promise<Filled> {
+  await using filling = new HeldStores();
+  const layout = new Layout(heads[0]!.model);
+  for (const each of staged) filling.add(await each.open(layout));
+  return await fillStores(
+    merged,
+    heads,
+    filling.all,
+    { graph, count: next.length, internalTopics, runs: next.map(() => freshSpace()) },
+    (what, done) => output.status(`${graph}: ${count(done)} ${what} written`),
+  );
+}
+
 /** Reads the new stores back from the disk. @throws FatalError `reshard-check` where they do not hold what the present ones do. */
 async function verified(
   { graph, next }: ReshardPlan,
@@ -80,26 +88,22 @@ async function verified(
   { heads, added }: Filled,
   output: Output,
 ): Promise<GraphDigest> {
-  const stores: GraphStore[] = [];
-  try {
-    for (const [i, { place }] of staged.entries()) {
-      const store = await openForReading(next[i]!, place);
-      if (store === undefined) throw wrong(`there is no store in ${place.folder}`);
-      stores.push(store);
-      await checkOne(store, heads[i]!, (done) =>
-        output.status(`${next[i]!.name}: ${count(done)} entries checked`),
-      );
-    }
-    await compareRelations(stores);
-    const merged = await MergedGraph.read(stores, stores[0]!.layout);
-    const after = await digestGraph(merged, heads, (done) =>
-      output.status(`${graph}: ${count(done)} entries of the new stores digested`),
+  await using stores = new HeldStores();
+  for (const [i, { place }] of staged.entries()) {
+    const store = await openForReading(next[i]!, place);
+    if (store === undefined) throw wrong(`there is no store in ${place.folder}`);
+    stores.add(store);
+    await checkOne(store, heads[i]!, (done) =>
+      output.status(`${next[i]!.name}: ${count(done)} entries checked`),
     );
-    compare(before, after, added);
-    return after;
-  } finally {
-    for (const store of stores) await store.close();
   }
+  await compareRelations(stores.all);
+  const merged = await MergedGraph.read(stores.all, stores.all[0]!.layout);
+  const after = await digestGraph(merged, heads, (done) =>
+    output.status(`${graph}: ${count(done)} entries of the new stores digested`),
+  );
+  compare(before, after, added);
+  return after;
 }
 
 async function checkOne(store: GraphStore, wanted: Head, onProgress: (done: number) => void): Promise<void> {

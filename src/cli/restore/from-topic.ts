@@ -13,6 +13,7 @@ import { recordsIn } from '../../replay/partition.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
 import { readLive } from '../../state/places.ts';
 import { newPlace } from '../../state/staged-store.ts';
+import { closing } from '../closing.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import type { Output } from '../output.ts';
@@ -52,19 +53,13 @@ export async function planFromTopic(
         target: newPlace(graph, into, 'twhin restore --from-topic'),
         origin: { from: 'topic', set },
         fill: async (store) => {
-          const connection = await connect(plain);
-          const reader = connection.log();
-          try {
-            const [model] = await connection.admin().describe([from.model]);
-            const there = { ...from, model: model?.name };
-            const head = await fold(store, graph, reader, there, output);
-            if (model === undefined)
-              output.err(`${name}: there is no topic ${from.model}; ${FRESH_RELATIONS}`);
-            return head;
-          } finally {
-            await reader.close();
-            await connection.close();
-          }
+          await using connection = closing(await connect(plain));
+          await using reader = closing(connection.log());
+          const [model] = await connection.admin().describe([from.model]);
+          const there = { ...from, model: model?.name };
+          const head = await fold(store, graph, reader, there, output);
+          if (model === undefined) output.err(`${name}: there is no topic ${from.model}; ${FRESH_RELATIONS}`);
+          return head;
         },
       };
     }),

@@ -10,7 +10,7 @@ import { collect, example, GRAPHS_HELP, httpAddress } from '../options.ts';
 import { selectTopics } from '../select.ts';
 import { Hangups, stopOnSignal } from '../signals.ts';
 import { VERSION } from '../version.ts';
-import { GraphRun, type GraphRunOptions } from './graph-run.ts';
+import { GraphRun } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
 import { Reload } from './reload.ts';
 import { selectRun } from './shards.ts';
@@ -110,66 +110,63 @@ async function run(
   const { config } = configuration;
   const reload = new Reload(configuration);
   const { log, faults } = rememberingFaults(context.log());
-  const connection = await context.connect(config, log);
   const runs: GraphRun[] = [];
   const stop = () => {
     for (const each of runs) each.stop();
   };
-  const signals = stopOnSignal({ stopMs: () => reload.configuration.config.stopMs, stop }, log);
-  let stages: Stages | undefined;
-  let watch: Watch | undefined;
+  // Closed in reverse, each whatever became of the others: a thread or a connection that is left keeps the process alive.
+  await using opened = new AsyncDisposableStack();
   let telemetry: Telemetry | undefined;
-  try {
-    // The server starts first: a bad address is reported before anything is opened, and probes are answered meanwhile.
-    const names = options.graphs.map(({ name }) => name);
-    watch = await Watch.begin({ address: options.http, names, faults, log });
-    if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
-    // Nothing waits for it: the brokers may be out of reach.
-    void tellReplayGaps(config, options.graphs, connection, log);
-    const { standby, reread, untilCaughtUp } = options;
-    telemetry = await startTelemetry({
-      settings: config.telemetry,
-      version: VERSION,
-      metrics: watch.metrics,
-      env: process.env,
-      log,
-    });
-    const measuresOf = bothOf(watch, telemetry);
-    const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
-    const inForce = () => reload.configuration;
-    await openAll(
-      options.graphs.map((graph) => ({ graph, configuration: inForce, outside, untilCaughtUp })),
-      runs,
-    );
-    const routed = options.routes ? options.graphs : [];
-    stages = await Stages.open(config, routed, { connection, log, reread, named: true });
-    // The signal may have come before there was a run to stop.
-    if (signals.stopping.aborted) stop();
-    await watch.over(runs, stages.all);
-    const { reloaded: told } = watch;
-    hangups.hear(() => void reload.ask({ runs, log, logging, told, stopping: signals.stopping }));
-    const reporting = reportProgress(runs, log, output);
-    stages.begin(stop);
-    const ends = runs.map((each) =>
-      each.run().catch((error: unknown) => {
-        for (const other of runs) other.stop();
-        throw error;
-      }),
-    );
-    const results = await Promise.allSettled(ends);
-    reporting.stop();
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
-    await stages.stop();
-    for (const { updater } of runs) log.info(progressFields(updater.progress()), 'stopped');
-  } finally {
-    signals.ignore();
-    // What ended a stage is thrown above already, unless an updater failed first.
-    await stages?.stop().catch(() => undefined);
-    await watch?.stop();
-    await connection.close();
-    await telemetry?.stop();
+  opened.defer(async () => telemetry?.stop());
+  const connection = opened.adopt(await context.connect(config, log), (each) => each.close());
+  // Declared after what is open, and so ignored before that is closed.
+  using signals = stopOnSignal({ stopMs: () => reload.configuration.config.stopMs, stop }, log);
+  // The server starts first: a bad address is reported before anything is opened, and probes are answered meanwhile.
+  const names = options.graphs.map(({ name }) => name);
+  const watch = opened.adopt(await Watch.begin({ address: options.http, names, faults, log }), (each) =>
+    each.stop(),
+  );
+  if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
+  // Nothing waits for it: the brokers may be out of reach.
+  void tellReplayGaps(config, options.graphs, connection, log);
+  const { standby, reread, untilCaughtUp } = options;
+  telemetry = await startTelemetry({
+    settings: config.telemetry,
+    version: VERSION,
+    metrics: watch.metrics,
+    env: process.env,
+    log,
+  });
+  const measuresOf = bothOf(watch, telemetry);
+  const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
+  const inForce = () => reload.configuration;
+  for (const graph of options.graphs) {
+    const run = await GraphRun.open({ graph, configuration: inForce, outside, untilCaughtUp });
+    runs.push(opened.adopt(run, (each) => each.close()));
   }
+  const routed = options.routes ? options.graphs : [];
+  const stages = await Stages.open(config, routed, { connection, log, reread, named: true });
+  // What ended a stage is thrown below already, unless an updater failed first.
+  opened.defer(() => stages.stop().catch(() => undefined));
+  // The signal may have come before there was a run to stop.
+  if (signals.stopping.aborted) stop();
+  await watch.over(runs, stages.all);
+  const { reloaded: told } = watch;
+  hangups.hear(() => void reload.ask({ runs, log, logging, told, stopping: signals.stopping }));
+  const reporting = reportProgress(runs, log, output);
+  stages.begin(stop);
+  const ends = runs.map((each) =>
+    each.run().catch((error: unknown) => {
+      for (const other of runs) other.stop();
+      throw error;
+    }),
+  );
+  const results = await Promise.allSettled(ends);
+  reporting.stop();
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+  await stages.stop();
+  for (const { updater } of runs) log.info(progressFields(updater.progress()), 'stopped');
 }
 
 function bothOf(watch: Watch, telemetry: Telemetry): (graph: string) => Measures {
@@ -177,14 +174,4 @@ function bothOf(watch: Watch, telemetry: Telemetry): (graph: string) => Measures
     const [metrics, traces] = [watch.measuresOf(graph), telemetry.measuresOf(graph)];
     return traces ? both(metrics, traces) : metrics;
   };
-}
-
-/** Opens all runs. If one fails, the others are closed: their threads would keep the process alive. */
-async function openAll(all: readonly GraphRunOptions[], runs: GraphRun[]): Promise<void> {
-  try {
-    for (const options of all) runs.push(await GraphRun.open(options));
-  } catch (error) {
-    await Promise.allSettled(runs.map((run) => run.close()));
-    throw error;
-  }
 }

@@ -13,6 +13,7 @@ import type { EntityKey } from '../../graph/entity.ts';
 import { keyOfType } from '../../serve/asked-entities.ts';
 import { planOf } from '../../serve/plan.ts';
 import { Surfaces } from '../../serve/surfaces.ts';
+import { closing } from '../closing.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
@@ -94,7 +95,7 @@ async function writeLists(
   const listed = ids === undefined ? undefined : await readIds(ids, type);
   const log = logOf();
   const signals = onSignal();
-  const connection = await connect(config, log);
+  await using connection = closing(await connect(config, log));
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
   const threads = Math.min(MOST_THREADS, availableParallelism());
@@ -139,10 +140,8 @@ async function writeLists(
     output.out(`${count(all.length)} lists in ${out}`);
   } finally {
     output.statusDone();
-    for (const run of runs) await run.stop();
-    await scanning.stop();
-    await connection.close();
     signals.ignore();
+    await Promise.all(runs.map((run) => run.stop())).finally(() => scanning.stop());
   }
 }
 

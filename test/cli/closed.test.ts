@@ -1,0 +1,216 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+import { cp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LogConnection } from '../../src/adapters/connect.ts';
+import { realWorld, type World } from '../../src/cli/context.ts';
+import { FatalError } from '../../src/errors/errors.ts';
+import { type Place, place } from './captured.ts';
+
+const AT = 1_704_067_200_000;
+const GRAPH = ['--graph', 'engagement'];
+
+/** A world in which the first call of a name at the log fails, and which knows what of the log is open. */
+class FailingWorld implements World {
+  readonly openStore = realWorld.openStore;
+  readonly open = new Map<string, number>();
+  /** Folder of the embedded log. */
+  log = '';
+  /** Such as `reader.ranges`. */
+  readonly called = new Set<string>();
+  readonly #failing: string | undefined;
+
+  constructor(failing: string | undefined) {
+    this.#failing = failing;
+  }
+
+  readonly connect: World['connect'] = async (settings, log) => {
+    const embedded = { ...settings, brokers: [`file:${this.log}`] };
+    const isFile = settings.brokers[0]?.startsWith('file:') === true;
+    const connection = await realWorld.connect(isFile ? settings : embedded, log);
+    return this.#watched('connection', {
+      ...connection,
+      log: (options) => this.#watched('reader', connection.log(options)),
+      sink: (options) => this.#watched('sink', connection.sink(options)),
+      admin: () => this.#failingNow('admin', connection.admin()),
+    } satisfies LogConnection);
+  };
+
+  /** Counts it as open until it is closed, also where the closing fails. */
+  #watched<T extends object>(kind: string, what: T): T {
+    this.open.set(kind, (this.open.get(kind) ?? 0) + 1);
+    let closed = false;
+    return this.#failingNow(kind, what, (name) => {
+      if (closed || (name !== 'close' && name !== 'stop')) return;
+      closed = true;
+      this.open.set(kind, (this.open.get(kind) ?? 0) - 1);
+    });
+  }
+
+  #failingNow<T extends object>(kind: string, what: T, heard: (name: string) => void = () => undefined): T {
+    return new Proxy(what, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== 'function') return value;
+        const method = value.bind(target);
+        return (...given: unknown[]) => {
+          heard(String(name));
+          const result: unknown = method(...given);
+          if (!(result instanceof Promise)) return result;
+          const call = `${kind}.${String(name)}`;
+          const first = !this.called.has(call);
+          this.called.add(call);
+          if (!first || call !== this.#failing) return result;
+          const fails = () => Promise.reject(new FatalError('timeout', `${call} failed`));
+          return result.then(fails, fails);
+        };
+      },
+    });
+  }
+}
+
+/** Files below a folder that this process has open. */
+function openFiles(folder: string): string[] {
+  // Elsewhere no file system tells.
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc/self/fd').flatMap((descriptor) => {
+    try {
+      const path = readlinkSync(join('/proc/self/fd', descriptor));
+      return path.startsWith(folder) ? [path] : [];
+    } catch {
+      // The descriptor of this very look.
+      return [];
+    }
+  });
+}
+
+let made: Place;
+/** A graph with a store and a replay of it, and a graph cut into shards with the same. */
+beforeAll(async () => {
+  made = await place();
+  const config = { model: { dim: 8 }, limits: { maxEntities: 10_000 } };
+  const file = (graphs: object) => `export default ${JSON.stringify({ ...config, graphs })};\n`;
+  await writeFile(join(made.folder, 'whole.config.ts'), file({ engagement: {} }));
+  await writeFile(join(made.folder, 'cut.config.ts'), file({ engagement: { shards: 2 } }));
+  await writeFile(join(made.folder, 'routed.config.ts'), file({ engagement: { shards: 2, routed: true } }));
+  const like = (i: number) => ({ userId: `u${i % 40}`, tweetId: `t${i % 17}`, action: 'like', at: AT + i });
+  const lines = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => `${JSON.stringify(like(from + i))}\n`);
+  await writeFile(join(made.folder, 'events.ndjson'), lines(0, 200));
+  await writeFile(join(made.folder, 'more.ndjson'), lines(200, 260));
+  for (const file of ['whole.config.ts', 'cut.config.ts'])
+    for (const argv of [
+      ['topics', 'apply'],
+      ['feed', join(made.folder, 'events.ndjson'), '--topic', 'engagement'],
+      ['run', ...GRAPH, '--until-caught-up'],
+      ['replay', ...GRAPH, '--into', 'shadow'],
+    ]) {
+      const said = await made.configured(file)(...argv);
+      expect([argv, said.code, said.code === 0 ? [] : said.err]).toEqual([argv, 0, []]);
+    }
+  const said = await made.configured('whole.config.ts')(
+    'feed',
+    join(made.folder, 'more.ndjson'),
+    '--topic',
+    'engagement',
+  );
+  expect(said.code).toBe(0);
+});
+afterAll(() => made.remove());
+
+const WHOLE = 'whole.config.ts';
+const CUT = 'cut.config.ts';
+const COMMANDS: readonly (readonly [file: string, ...argv: string[]])[] = [
+  [WHOLE, 'doctor'],
+  [WHOLE, 'topics', 'apply'],
+  [WHOLE, 'feed', 'events.ndjson', '--topic', 'engagement'],
+  [WHOLE, 'run', ...GRAPH, '--until-caught-up', '--create-topics'],
+  [CUT, 'run', ...GRAPH, '--until-caught-up'],
+  [WHOLE, 'candidates', '--surface', 'home', '--users', 'all', '--out', 'lists.ndjson'],
+  [WHOLE, 'check', '--offsets'],
+  [WHOLE, 'restore', '--from-topic', ...GRAPH, '--into', 'back'],
+  [WHOLE, 'replay', ...GRAPH, '--into', 'again'],
+  [CUT, 'replay', ...GRAPH, '--into', 'again'],
+  [CUT, 'replay', 'compare', 'live', 'shadow', ...GRAPH],
+  [WHOLE, 'replay', 'promote', 'shadow', ...GRAPH, '--max-lag', '1'],
+  [CUT, 'replay', 'promote', 'shadow', ...GRAPH],
+  [WHOLE, 'evaluate', 'stream', ...GRAPH, '--no-paper', '--no-prequential', '--file', 'events.ndjson'],
+];
+
+/** Runs a command in a copy of the place. Gives what it left open, and which calls of the log it made. */
+async function leaves(
+  file: string,
+  argv: readonly string[],
+  {
+    failing,
+    damaged,
+    elsewhere = {},
+  }: { failing?: string; damaged?: string; elsewhere?: Record<string, string> } = {},
+) {
+  const world = new FailingWorld(failing);
+  const here = await place(elsewhere, world);
+  world.log = join(here.folder, 'log');
+  const listeners = process.listenerCount('SIGINT');
+  try {
+    await cp(made.folder, here.folder, { recursive: true });
+    if (damaged !== undefined)
+      await writeFile(join(here.folder, 'state', damaged, 'db', 'CURRENT'), 'nonsense\n');
+    const asked = argv.map((word) => (word.endsWith('.ndjson') ? join(here.folder, word) : word));
+    const { code, err } = await here.configured(file)(...asked);
+    const open = [...world.open].flatMap(([kind, count]) => (count > 0 ? [kind] : []));
+    const files = openFiles(here.folder);
+    return {
+      code,
+      err,
+      called: world.called,
+      left: [...open, ...files],
+      listeners: process.listenerCount('SIGINT') - listeners,
+    };
+  } finally {
+    await here.remove();
+  }
+}
+
+const named = (commands: typeof COMMANDS) =>
+  commands.map(([file, ...argv]) => [`${file}: twhin ${argv.join(' ')}`, file, argv] as const);
+
+describe('a command closes what it opened, whichever call of the log fails', () => {
+  test.each(named(COMMANDS))('%s', async (_, file, argv) => {
+    const { code, err, called } = await leaves(file, argv);
+    expect({ code, err }).toEqual({ code: 0, err });
+    expect(called).toContain('connection.close');
+    for (const failing of called) {
+      const { left, listeners, err } = await leaves(file, argv, { failing });
+      expect({ failing, left, listeners, err }).toEqual({ failing, left: [], listeners: 0, err });
+    }
+  });
+});
+
+/** The last of several stores that a command opens: those before it are open by then. */
+const DAMAGED: readonly (readonly [damaged: string, file: string, ...argv: string[]])[] = [
+  ['engagement/stores/shadow', WHOLE, 'replay', 'compare', 'live', 'shadow', ...GRAPH],
+  ['engagement-1/stores/shadow', CUT, 'replay', 'compare', 'live', 'shadow', ...GRAPH],
+  ['engagement-1/stores/shadow', CUT, 'replay', 'promote', 'shadow', ...GRAPH],
+  ['engagement-1', CUT, 'run', ...GRAPH, '--until-caught-up'],
+  ['engagement-1', CUT, 'reshard', ...GRAPH, '--to', '3'],
+  ['engagement-1', CUT, 'stats'],
+];
+
+describe('a command closes what it opened where a store is damaged', () => {
+  test.each(
+    DAMAGED.map(
+      ([damaged, file, ...argv]) => [`${damaged}: twhin ${argv.join(' ')}`, damaged, file, argv] as const,
+    ),
+  )('%s', async (_, damaged, file, argv) => {
+    const { code, left, listeners, err } = await leaves(file, argv, { damaged });
+    expect({ code, left, listeners, err }).toEqual({ code: 1, left: [], listeners: 0, err });
+  });
+
+  test('and where events can not be routed, with all stores open', async () => {
+    // The log that the world gives for these brokers has no groups, in which routers could meet.
+    const elsewhere = { KAFKA_BROKERS: 'localhost:1' };
+    const { code, left, listeners, err } = await leaves('routed.config.ts', ['run', ...GRAPH], { elsewhere });
+    expect({ code, left, listeners, err }).toEqual({ code: 1, left: [], listeners: 0, err });
+    expect(err.join()).toContain('[routing]');
+  });
+});
