@@ -126,7 +126,7 @@ const COMMANDS: readonly (readonly [file: string, ...argv: string[]])[] = [
   [WHOLE, 'feed', 'events.ndjson', '--topic', 'engagement'],
   [WHOLE, 'run', ...GRAPH, '--until-caught-up', '--create-topics'],
   [CUT, 'run', ...GRAPH, '--until-caught-up'],
-  [WHOLE, 'candidates', '--surface', 'home', '--users', 'all', '--out', 'lists.ndjson'],
+  [WHOLE, 'candidates', '--surface', 'home', '--out', 'lists.ndjson'],
   [WHOLE, 'check', '--offsets'],
   [WHOLE, 'restore', '--from-topic', ...GRAPH, '--into', 'back'],
   [WHOLE, 'replay', ...GRAPH, '--into', 'again'],
