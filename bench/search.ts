@@ -9,9 +9,11 @@
  * time, as if nobody had searched for that text. Intervals are 95 %, by bootstrap over queries, and over users for what came after a
  * search; the last column is the difference from what is served, user by user.
  */
+
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createWorld, type Truth } from '../demo/world.ts';
 import { connect } from '../src/adapters/connect.ts';
@@ -68,6 +70,7 @@ const PASSES = new SharedPasses({
   scans: new OwnScans('wasm-plain'),
   gate: new Gate(),
   later: setImmediate,
+  turn: immediate,
   clock: () => performance.now(),
 });
 
@@ -223,7 +226,7 @@ class KnownGraph {
     this.#publish(space);
     this.served = {
       ...{ name, relations, spaces: this.spaces, activity: this.activity },
-      ...{ eventsSince: () => 0, staleSince: () => undefined },
+      ...{ eventsSince: () => 0, unready: () => [], staleSince: () => undefined },
     };
   }
 

@@ -1,7 +1,7 @@
 import { embeddingsName, modelName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { RetryableError, TwhinError } from '../errors/errors.ts';
+import { RetryableError, reasonOf, TwhinError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { Surface } from '../graph/surface.ts';
@@ -64,6 +64,8 @@ export class ServedRun {
   #events: Reading | undefined;
   #timer: NodeJS.Timeout | undefined;
   #staleSince: number | undefined;
+  /** Why the reading could not begin, the last time that it was tried. */
+  #trouble: string | undefined;
 
   /** graph: a whole one; `wholeGraphs` gives those that are cut into shards. */
   constructor(config: Config, graph: GraphConfig, options: ServeOptions) {
@@ -104,9 +106,11 @@ export class ServedRun {
       activity: this.#activity,
       eventsSince: () => this.#feed.since,
       staleSince: () => this.#staleSince,
+      unready: () => this.unready(),
     };
     this.#vectorFeed = new VectorFeed({
       graph: graph.name,
+      types: graph.model.entityTypes,
       embeddingsTopic,
       modelTopic,
       spaces: this.#spaces,
@@ -141,6 +145,16 @@ export class ServedRun {
    * the same time would bring old vectors back. @throws FatalError `topics-missing`; RetryableError while the brokers are out of reach.
    */
   async start(): Promise<void> {
+    try {
+      await this.#start();
+      this.#trouble = undefined;
+    } catch (error) {
+      this.#trouble = reasonOf(error);
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
     const failed = (error: Error) => void this.#failed(error);
     const log = this.#eventLog;
     if (this.#vectors === undefined) this.#topicIds = await this.#idsOfTopics();
@@ -170,10 +184,17 @@ export class ServedRun {
       if (reading?.caughtUp === true) continue;
       reasons.push(`${name}: ${Math.floor(100 * shareOf(reading))} % of the ${what} are read`);
     }
+    if (this.#trouble !== undefined) reasons.push(`${name}: the topics can't be read: ${this.#trouble}`);
     const { current } = this.#spaces;
     if (reasons.length === 0 && current !== undefined && current.relations.size === 0)
       reasons.push(`${name}: no relation vectors are read; is the updater older than this process?`);
     return reasons;
+  }
+
+  /** Whether the graph will be ready once it has read what is there: it is worth waiting for. */
+  get isReading(): boolean {
+    const isRead = this.#vectors?.caughtUp === true && this.#events?.caughtUp === true;
+    return !isRead && this.#trouble === undefined;
   }
 
   snapshot(): ServedSnapshot {
@@ -203,6 +224,7 @@ export class ServedRun {
     const { vectors, staleSince } = this.snapshot();
     return {
       graph: this.graph.name,
+      reasons: this.unready(),
       relations: this.graph.relations,
       surfaces: this.#surfaces.map(({ name, from, to }) => ({ name, from, to })),
       space: current?.space ?? '',

@@ -1,7 +1,7 @@
 import type { EntityKey } from '../graph/entity.ts';
 import type { OwnEdge } from './activity.ts';
 import { refuseUnknown } from './asked-entities.ts';
-import { type ServedGraph, typesOf } from './served-graph.ts';
+import { refuseUnread, type ServedGraph, typesOf } from './served-graph.ts';
 import { WrongQuestion } from './wrong-question.ts';
 
 /** What an entity did lately, the newest first. */
@@ -30,7 +30,7 @@ export class Entities {
     const types = typesOf(graphs);
     if (!types.includes(type))
       throw new WrongQuestion('type', `expected one of ${types.join(', ')}, seen ${JSON.stringify(type)}`);
-    for (const { spaces } of graphs) {
+    for (const { spaces } of this.#read()) {
       const entity = spaces.current?.table(type)?.nameAt(random());
       if (entity !== undefined) return entity;
     }
@@ -42,7 +42,7 @@ export class Entities {
     const { graphs } = this.#options;
     refuseUnknown('entity', graphs, entity);
     const found = new Map<string, OwnEdge>();
-    for (const { activity } of graphs)
+    for (const { activity } of this.#read())
       for (const edge of activity.recent(entity, k)) {
         const name = `${edge.relation} ${edge.target}`;
         if ((found.get(name)?.at ?? 0) < edge.at) found.set(name, edge);
@@ -50,5 +50,13 @@ export class Entities {
     // Each graph's are in order: sorting keeps the order of those of one time.
     const edges = [...found.values()].sort((a, b) => b.at - a.at).slice(0, k);
     return { entity, items: edges.map(({ target, ...edge }) => ({ entity: target, ...edge })) };
+  }
+
+  /** The graphs that are read. @throws RetryableError `not-read` where none is. */
+  #read(): readonly ServedGraph[] {
+    const { graphs } = this.#options;
+    const read = graphs.filter((graph) => graph.unready().length === 0);
+    if (read.length === 0) refuseUnread(...graphs);
+    return read;
   }
 }

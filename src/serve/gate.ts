@@ -10,6 +10,8 @@ interface Waiting {
  * next one: that bounds how many writes wait.
  */
 export class Gate {
+  /** Writes done so far. */
+  writes = 0;
   #isShut = false;
   #waiting: Waiting[] = [];
 
@@ -21,6 +23,7 @@ export class Gate {
   /** Does the work at once, or once the gate is open: then a promise, which fails as the work does. */
   write(work: () => void): Promise<void> | undefined {
     if (!this.#isShut) {
+      this.writes++;
       work();
       return undefined;
     }
@@ -36,6 +39,7 @@ export class Gate {
   open(): void {
     this.#isShut = false;
     for (const { work, done } of this.#waiting.splice(0)) {
+      this.writes++;
       try {
         work();
         done.resolve();

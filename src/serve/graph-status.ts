@@ -4,6 +4,8 @@ import type { Surface } from '../graph/surface.ts';
 /** How far a graph is that is served. Times are epoch ms. */
 export interface GraphStatus {
   readonly graph: string;
+  /** Why nobody should ask it now; none once it is read. */
+  readonly reasons: readonly string[];
   /** What lists can be asked for. */
   readonly relations: readonly Relation[];
   readonly surfaces: readonly Pick<Surface, 'name' | 'from' | 'to'>[];

@@ -38,15 +38,34 @@ export function vectorsOf(table: VectorTable | undefined, entities: readonly Ent
   });
 }
 
-/** Why an entity is in a list. scores: by each query; recent: what its vector is compared with. */
+/** By each query, the mean of its scores in a list. */
+export function meanScores(
+  lists: readonly { readonly scores: readonly number[] }[],
+  queries: number,
+): number[] {
+  return Array.from({ length: queries }, (_, i) =>
+    lists.reduce((sum, { scores }) => sum + scores[i]! / lists.length, 0),
+  );
+}
+
+/**
+ * Why an entity is in a list: the relation that lifts it most above the rest of the list, as it is weighed. scores: by each query;
+ * means: as `meanScores`; recent: what its vector is compared with.
+ */
 export function itemReason(
   queries: readonly { readonly weight: number; readonly of: Pick<RelationVector, 'relation'> }[],
   scores: readonly number[],
+  means: readonly number[],
   vector: Float32Array,
   recent: readonly NamedVector[],
 ): ItemReason {
+  const liftOf = (i: number) => queries[i]!.weight * (scores[i]! - means[i]!);
   let best = 0;
-  for (let i = 1; i < queries.length; i++) if (scores[i]! > scores[best]!) best = i;
+  for (let i = 1; i < queries.length; i++) {
+    const ahead = liftOf(i) - liftOf(best);
+    // Nothing lifts the only item of a list: then the heaviest relation counts.
+    if (ahead > 0 || (ahead === 0 && queries[i]!.weight > queries[best]!.weight)) best = i;
+  }
   const { of, weight } = queries[best]!;
   const near = nearestOf(vector, recent);
   return { relation: of.relation, share: weight, score: scores[best]!, ...near };

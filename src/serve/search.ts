@@ -7,6 +7,7 @@ import {
   idleRows,
   movedBy,
   namedGraphs,
+  refuseUnread,
   type ServedGraph,
   scoredTable,
   trainedRelation,
@@ -80,6 +81,7 @@ export function* search(
 ): Asking<SearchAnswer> {
   const place = placeOf(served, name, type);
   const { graph, searched, shows } = place;
+  refuseUnread(graph, searched);
   const { activity, spaces } = graph;
   const space = spaces.current;
   const table = space?.table(type);

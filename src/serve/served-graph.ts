@@ -1,5 +1,6 @@
 import { normalizeQuery } from '../../topics/fields.ts';
 import { type RelationVector, relationKey } from '../../topics/model.ts';
+import { RetryableError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, parseEntityKey } from '../graph/entity.ts';
 import type { Activity } from './activity.ts';
@@ -18,6 +19,8 @@ export interface ServedGraph {
   eventsSince(): number;
   /** Since when the log can't be read, epoch ms; undefined while it can. */
   staleSince(): number | undefined;
+  /** Why nobody should ask the graph now, a phrase each; none once it is read. */
+  unready(): readonly string[];
 }
 
 /** What each answer says of the graph and the vectors that it is made of. */
@@ -94,6 +97,14 @@ export function namedGraphs(
     'graph',
     `expected one of ${graphs.map((graph) => graph.name).join(', ')}, seen ${JSON.stringify(name)}`,
   );
+}
+
+/** @throws RetryableError `not-read` for the first graph that is not read. */
+export function refuseUnread(...graphs: readonly ServedGraph[]): void {
+  for (const graph of graphs) {
+    const reasons = graph.unready();
+    if (reasons.length > 0) throw new RetryableError('not-read', `not ready: ${reasons.join('; ')}`);
+  }
 }
 
 /** The entity types of the graphs. */

@@ -8,6 +8,8 @@ import type { Asking, Look, Scans, Seen } from './looks.ts';
 const QUERIES_OF_A_PASS = 4;
 /** A round takes about this long, and so do those together that wait for one, unless said: who comes then is refused. ms */
 const BUDGET_MS = 50;
+/** While requests wait for the next round, vectors are written for so long between two. ms */
+const WRITES_MS = 10;
 /** However long they take, as many wait as the first, and no more than the second. */
 const [FEWEST, MOST] = [4, 256];
 /** A look takes as long as if its table had so many rows more, and a row that is found as long as so many that are scanned. */
@@ -29,6 +31,8 @@ export interface SharedPassesOptions {
   /** Shut during a round. */
   readonly gate: Gate;
   readonly later: Later;
+  /** Gives what has arrived by now its turn. */
+  turn(): Promise<void>;
   /** ms */
   clock(): number;
   /** Requests that take longer together are refused, but for a few; 50 ms unless given. */
@@ -129,9 +133,11 @@ class Work {
   }
 }
 
-/** A request that waits for a round, and what it will take. */
+/** A request that waits for a round, what it looks at first as of so many writes, and what that will take. */
 interface WaitingRequest {
   readonly request: Request;
+  readonly look: Look;
+  readonly writes: number;
   readonly work: Work;
 }
 
@@ -156,8 +162,8 @@ interface AskedQuery {
  * so do vectors that are to be written: all of them are written between two rounds, and neither starves the other.
  *
  * A round has as many requests as are expected to fit in 50 ms, or one that takes longer. What a request takes is expected by what it
- * looks at, which its first step says: it is taken when the request comes, and again, as of then, when its round begins. A
- * request that has nothing to look at is answered at once.
+ * looks at, which its first step says: it is taken when the request comes, and again when its round begins, if vectors were written
+ * since. A request that has nothing to look at is answered at once, and never refused.
  */
 export class SharedPasses {
   readonly #options: SharedPassesOptions;
@@ -174,13 +180,13 @@ export class SharedPasses {
    * @throws FatalError `busy` when those that wait take too long, also if that shows later; whatever the asking throws.
    */
   async ask<T>(make: () => Asking<T>): Promise<T> {
-    if (!this.#fits(this.#waiting.length, sumOf(this.#waiting))) throw busy(this.#waiting.length);
+    const { writes } = this.#options.gate;
     const request = new Answering(make);
     const look = request.begin();
-    if (look !== undefined) {
-      this.#waiting.push({ request, work: this.#workOf(look) });
-      if (this.#waiting.length === 1 && !this.#inRound) this.#begin();
-    }
+    if (look === undefined) return request.answer;
+    if (!this.#fits(this.#waiting.length, sumOf(this.#waiting))) throw busy(this.#waiting.length);
+    this.#waiting.push({ request, look, writes, work: this.#workOf(look) });
+    if (this.#waiting.length === 1 && !this.#inRound) this.#begin();
     return request.answer;
   }
 
@@ -213,8 +219,22 @@ export class SharedPasses {
     gate.open();
     learn(works, took);
     this.#refuse();
+    if (this.#waiting.length > 0) await this.#letWritesIn();
     this.#inRound = false;
     if (this.#waiting.length > 0) this.#begin();
+  }
+
+  /** Waits while vectors are written, for some milliseconds: a reader of a partition has one run to write at a time. */
+  async #letWritesIn(): Promise<void> {
+    const { gate, clock, turn } = this.#options;
+    const until = clock() + WRITES_MS;
+    let before: number;
+    do {
+      before = gate.writes;
+      // A run that was written is followed by the next one in the turn after.
+      await turn();
+      await turn();
+    } while (gate.writes > before && clock() < until);
   }
 
   /** Begins with those that fit in a round; of a way that was never measured, with a few. */
@@ -223,12 +243,13 @@ export class SharedPasses {
     const works: Work[] = [];
     let [ms, untried, next] = [0, 0, 0];
     for (; next < this.#waiting.length; next++) {
-      const { request, work: expected } = this.#waiting[next]!;
+      const { request, look: first, writes, work: expected } = this.#waiting[next]!;
       const isFull = ms + expected.ms > BUDGET_MS || (untried >= FEWEST && !expected.rate.measured);
       if (looking.length > 0 && isFull) break;
-      const look = request.begin();
+      const isSame = writes === this.#options.gate.writes;
+      const look = isSame ? first : request.begin();
       if (look === undefined) continue;
-      const work = this.#workOf(look);
+      const work = isSame ? expected : this.#workOf(look);
       looking.push({ request, look });
       works.push(work);
       ms += work.ms;

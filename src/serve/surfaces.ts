@@ -7,7 +7,7 @@ import type { Clusters } from './clusters.ts';
 import { type Interest, type InterestWay, interestTop, mixtureOf, NEWEST_TARGETS } from './interests.ts';
 import type { Asking } from './looks.ts';
 import { type PlanAsked, planOf, wrongRelation } from './plan.ts';
-import { type ItemReason, itemReason, NEAR, nearestOf, recentOf, vectorsOf } from './reasons.ts';
+import { type ItemReason, itemReason, meanScores, NEAR, nearestOf, recentOf, vectorsOf } from './reasons.ts';
 import { type SearchAnswer, type SearchAsked, search } from './search.ts';
 import {
   type AnswerHead,
@@ -16,6 +16,7 @@ import {
   movedBy,
   namedGraphs,
   type RelationQuery,
+  refuseUnread,
   type ServedGraph,
   scoredTable,
   trainedRelation,
@@ -113,7 +114,7 @@ export interface SurfacesOptions {
 /**
  * Answers what the vectors are for: lists for an entity, neighbours of an entity, scores of given candidates. Each answer
  * is made of one state of the vectors, that of the moment at which its turn comes. All of them but ranks, which are looked up
- * at once, are refused with FatalError `busy` when too many wait.
+ * at once, are refused with FatalError `busy` when too many wait; and all of a graph that is not read with RetryableError `not-read`.
  */
 export class Surfaces {
   readonly #options: SurfacesOptions;
@@ -147,6 +148,7 @@ export class Surfaces {
       relations.some(({ name, lhs }) => name === relation && lhs === type),
     );
     if (graph === undefined) throw wrongRelation(graphs, relation, type);
+    refuseUnread(graph);
     const { rhs = '' } = graph.relations.find(({ name }) => name === relation) ?? {};
     refuseOthers('candidates', rhs, candidates);
     const space = graph.spaces.current;
@@ -194,10 +196,11 @@ export class Surfaces {
     const without = { leftOut: table.rowsOf(leftOut), marked: idle.marks };
     const found = yield* acceptedTop(graph, table, scored, queries, without, k, atMost);
     const recent = explain ? vectorsOf(table, recentOf(graph, from, queries)) : [];
+    const means = explain ? meanScores(found, queries.length) : [];
     const items = found.map(({ entity, row, score, scores }) => ({
       entity,
       score,
-      ...(explain && { reason: itemReason(queries, scores, table.scan.vector(row), recent) }),
+      ...(explain && { reason: itemReason(queries, scores, means, table.scan.vector(row), recent) }),
     }));
     return { ...about(graph, space), items, fallback: null, interests: 'none', filtered };
   }
@@ -248,6 +251,7 @@ export class Surfaces {
     const plan = planOf(this.#options.graphs, this.#options.surfaces, asked);
     const { graph, to, relations, leaveOut } = plan;
     refuseOthers('exclude', to, exclude);
+    refuseUnread(graph);
     const { activity } = graph;
     const seen = new Set(leaveOut.flatMap((relation) => activity.live(from, relation)));
     const blocked = new Set(
@@ -287,7 +291,8 @@ export class Surfaces {
     refuseUnknown('entity', graphs, entity);
     const type = typeOf(entity);
     refuseOthers('exclude', type, exclude);
-    for (const graph of graphs) {
+    const unread = graphs.filter((graph) => graph.unready().length > 0);
+    for (const graph of graphs.filter((each) => !unread.includes(each))) {
       const space = graph.spaces.current;
       const table = space?.table(type);
       const vector = table?.vectorOf(entity);
@@ -306,6 +311,8 @@ export class Surfaces {
       const filtered = { excluded: rows.length - 1, erased: space.erased(type, leftOut) };
       return { ...about(graph, space), items, fallback: null, filtered };
     }
+    // It may be in one that is not read yet.
+    refuseUnread(...unread);
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { EmbeddingReader, textOf } from '../../topics/embeddings.ts';
 import { decodeRelation } from '../../topics/model.ts';
 import { BadEvent, reasonOf, ShapeError, UsageError } from '../errors/errors.ts';
-import { parseEntityKey } from '../graph/entity.ts';
+import { type EntityKey, isOfType, parseEntityKey } from '../graph/entity.ts';
 import type { RecordRun, SourceRecord } from '../pipeline/ports.ts';
 import type { Gate } from './gate.ts';
 import type { Spaces } from './spaces.ts';
@@ -18,6 +18,8 @@ export interface SkippedRecord {
 
 export interface VectorFeedOptions {
   readonly graph: string;
+  /** Entity types of the graph. */
+  readonly types: readonly string[];
   readonly embeddingsTopic: string;
   readonly modelTopic: string;
   readonly spaces: Spaces;
@@ -72,6 +74,7 @@ export class VectorFeed {
       return;
     }
     const entity = parseEntityKey(key?.toString('utf8') ?? '');
+    this.#checkType(entity);
     if (value === null) {
       // Whoever deletes by hand sends a key alone. No header makes it less of a deletion, except that of another graph.
       if (headers['graph'] !== undefined) this.#checkGraph({ graph: textOf(headers, 'graph') });
@@ -83,6 +86,13 @@ export class VectorFeed {
     if (embedding.vector === null || !hasFiniteNumbers(embedding.vector))
       throw new ShapeError('the vector holds a number that is not finite');
     spaces.embed(entity, embedding);
+  }
+
+  /** A table takes gigabytes of addresses: none is made for a type that nobody can ask for. */
+  #checkType(entity: EntityKey): void {
+    const { types } = this.#options;
+    if (!types.some((type) => isOfType(entity, type)))
+      throw new ShapeError(`${entity} is of none of the types of the graph: ${types.join(', ')}`);
   }
 
   #checkGraph({ graph }: { readonly graph: string }): void {

@@ -176,6 +176,30 @@ describe('ServedRun', () => {
     await expect.poll(() => run.unready()).toEqual([expect.stringContaining('no relation vectors')]);
   });
 
+  it('is worth waiting for until it is read, or its topics can not be read', async () => {
+    const log = memoryReader({ records: [vectorRecord(0, 'user:1', [0, 0])] }, { anyTopic: true });
+    let isAway = true;
+    const { run } = await runOf({
+      ...log,
+      ranges: async (topics) => {
+        if (isAway) throw new RetryableError('broker-unreachable', 'out of reach');
+        return log.ranges(topics);
+      },
+    });
+    expect(run.isReading).toBe(true);
+    await expect(run.start()).rejects.toThrow('out of reach');
+    expect([run.isReading, run.unready().at(-1)]).toEqual([
+      false,
+      "engagement: the topics can't be read: out of reach",
+    ]);
+    isAway = false;
+    await run.start();
+    expect(run.unready().join()).not.toContain('out of reach');
+    // All is read, and there is nothing to make lists of: nobody has to wait for it.
+    await expect.poll(() => run.isReading).toBe(false);
+    expect(run.unready()).toEqual([expect.stringContaining('no relation vectors')]);
+  });
+
   it('reads each topic once, although its start had to be tried again', async () => {
     const records = [relationRecord, vectorRecord(0, 'user:1', [0, 0]), vectorRecord(1, 'tweet:1', [1, 1])];
     const log = memoryReader({ records }, { anyTopic: true });

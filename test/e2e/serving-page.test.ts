@@ -20,11 +20,13 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
   afterAll(() => browser?.close());
 
   test('says how far the reading is, that there is nobody, that it is stale, and that it is gone', async () => {
-    const graph = graphOf({ relations: [{ name: 'likes', lhs: 'user', rhs: 'tweet' }] });
+    const relations = [{ name: 'likes', lhs: 'user', rhs: 'tweet' }];
+    const graph = graphOf({ relations, unready: () => unready });
     let unready = ['g: 43 % of the vectors are read'];
     let staleSince: number | null = null;
     const status = (): GraphStatus => ({
       graph: 'g',
+      reasons: unready,
       relations: graph.relations,
       surfaces: [{ name: 'home', from: ['user'], to: 'tweet' }],
       space: 'a',
@@ -43,7 +45,7 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       entities: new Entities({ graphs: [graph], random: () => 0 }),
       page: await readServingPage(),
       status: () => [status()],
-      unready: () => unready,
+      isReady: () => unready.length === 0,
       metrics: { contentType: 'text/plain', render: async () => '' },
       answered: () => undefined,
       failed: () => undefined,
@@ -138,14 +140,14 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       entities: new Entities({ graphs: [graph], random: () => 0 }),
       status: () => [
         {
-          ...{ graph: 'shop', relations, surfaces, space: 'a', step: 1, staleSince: null },
+          ...{ graph: 'shop', reasons: [], relations, surfaces, space: 'a', step: 1, staleSince: null },
           ...{ vectorsAsOf: T0, eventsAsOf: T0, read: { vectors: 1, events: 1 } },
           vectors: Object.fromEntries(
             (current?.types ?? []).map((type) => [type, current?.table(type)?.size ?? 0]),
           ),
         },
       ],
-      unready: () => [],
+      isReady: () => true,
       metrics: { contentType: 'text/plain', render: async () => '' },
       answered: () => undefined,
       failed: () => undefined,

@@ -93,6 +93,7 @@ export function graphOf(
     activity?: Activity;
     maxRows?: number;
     scanners?: number;
+    unready?: () => readonly string[];
   } = {},
 ): TestGraph {
   const activity = options.activity ?? activityOf({ erasureChanged: (entity) => spaces.judge(entity) });
@@ -105,6 +106,7 @@ export function graphOf(
     activity,
     eventsSince: () => 0,
     staleSince: () => undefined,
+    unready: options.unready ?? (() => []),
     put: (entity, vector, at = T0) => spaces.embed(entity, embedding(vector, { at })),
     relate: (relation, vector, of) => spaces.relate(relationVector(relation, vector, of)),
     edges: (lhs, relation, targets, at = T0) => {
@@ -120,7 +122,8 @@ export function surfacesOf(graph: ServedGraph, options: Partial<SurfacesOptions>
 /** Passes in this thread, of what is asked before the next microtask. */
 export function passes(): SharedPasses {
   const scans = new OwnScans('wasm-plain');
-  return new SharedPasses({ scans, gate: new Gate(), later: queueMicrotask, clock: () => 0 });
+  const turn = async () => undefined;
+  return new SharedPasses({ scans, gate: new Gate(), later: queueMicrotask, turn, clock: () => 0 });
 }
 
 /** The answer that is made with the scans of a plain scanner. */

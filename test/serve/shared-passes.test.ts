@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { FatalError, UsageError } from '../../src/errors/errors.ts';
 import { entityKey } from '../../src/graph/entity.ts';
@@ -40,6 +41,7 @@ function held(ms = 0) {
   const passes: number[] = [];
   let [now, isHeld] = [0, true];
   const own = new OwnScans('wasm-plain');
+  const gate = new Gate();
   const scans: Scans = {
     top: (table, scorer, queries, depth) => {
       passes.push(queries.length);
@@ -50,10 +52,12 @@ function held(ms = 0) {
   return {
     passes,
     scans,
+    gate,
     shared: new SharedPasses({
       scans,
-      gate: new Gate(),
+      gate,
       later: (task) => void (isHeld ? tasks.push(task) : setImmediate(task)),
+      turn: immediate,
       clock: () => (now += ms),
     }),
     run: () => {
@@ -205,5 +209,81 @@ describe('requests that share passes', () => {
     // The first four show how long they take.
     expect(passes).toEqual([4, 2]);
     expect(graph.spaces.current?.table('tweet')?.size).toBe(300);
+  });
+
+  test('answer what needs no scan, also where others are refused', async () => {
+    const { graph } = world();
+    const { shared, passes, run } = held();
+    const surfaces = surfacesOf(graph, { passes: shared });
+    const asked = Array.from({ length: 300 }, () => surfaces.similar({ entity: tweet(1), k: 1 }));
+    const waiting = Promise.allSettled(asked);
+    // No vector of that name, and what is popular.
+    expect(await surfaces.similar({ entity: tweet(9_999), k: 1 })).toBeUndefined();
+    const popular = await surfaces.candidates({ surface: 'home', from: user(99), k: 3 });
+    expect([popular.fallback, passes]).toEqual(['popular', []]);
+    run();
+    expect((await waiting).filter(({ status }) => status === 'rejected').length).toBeGreaterThan(0);
+  });
+
+  test.each([
+    [0, 1],
+    [1, 2],
+  ])('with %i writes before their round are begun %i times', async (writes, times) => {
+    const { shared, gate, run } = held();
+    const table = world().graph.spaces.current!.table('tweet')!.scan;
+    let begun = 0;
+    const answer = shared.ask(function* () {
+      begun++;
+      const vector = new Float64Array(table.dim);
+      yield { table, scorer: 'transe-l2', queries: [{ vector }], depth: 1 } as const;
+      return 'answered';
+    });
+    for (let i = 0; i < writes; i++) void gate.write(() => undefined);
+    run();
+    expect(await answer).toBe('answered');
+    expect(begun).toBe(times);
+  });
+
+  test('let vectors be written between two rounds for some milliseconds, and not for ever', async () => {
+    let now = 0;
+    /** With the number of the round. */
+    class CountingGate extends Gate {
+      rounds = 0;
+      override shut(): void {
+        this.rounds++;
+        super.shut();
+      }
+    }
+    const gate = new CountingGate();
+    const own = new OwnScans('wasm-plain');
+    const written: number[] = [];
+    const shared = new SharedPasses({
+      ...{ scans: own, gate, later: setImmediate, turn: immediate, clock: () => now },
+    });
+    const { graph, asked } = world();
+    const surfaces = surfacesOf(graph, { passes: shared });
+    // A reader hands over a run in each turn, as long as there are requests; half a millisecond each.
+    let goesOn = true;
+    const reader = (async () => {
+      while (goesOn) {
+        await gate.write(() => {
+          now += 0.5;
+          written[gate.rounds] = (written[gate.rounds] ?? 0) + 1;
+        });
+        await new Promise(setImmediate);
+      }
+    })();
+    // Each asks again when it is answered: a round is always waiting.
+    const client = async (n: number) => {
+      for (let i = 0; i < 10; i++) await surfaces.candidates(asked(n));
+    };
+    await Promise.all([client(0), client(1), client(2), client(3), client(5)]);
+    goesOn = false;
+    await reader;
+    const between = Array.from(written, (runs = 0) => runs).slice(2, -2);
+    expect(between.length).toBeGreaterThan(3);
+    // 10 ms are 20 runs; one more was handed over while the round lasted.
+    expect(Math.max(...between)).toBeGreaterThan(5);
+    expect(Math.max(...between)).toBeLessThan(30);
   });
 });

@@ -8,6 +8,7 @@ import { SCORERS } from '../../src/model/scorers.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { acceptedTop, groupLimiter } from '../../src/serve/accepted-rows.ts';
+import { Entities } from '../../src/serve/entities.ts';
 import { type CandidatesAsked, Surfaces } from '../../src/serve/surfaces.ts';
 import { type WeightedRow, weightedTop } from '../../src/serve/weighted-top.ts';
 import {
@@ -709,6 +710,34 @@ describe('surfaces', () => {
       ['ads', 'promotes'],
     ] as const)
       await expect(graphOfSurface(surface, relation)).rejects.toBeInstanceOf(UsageError);
+  });
+
+  it('are answered by graphs that are read while others are not', async () => {
+    let reasons = ['follow: 3 % of the vectors are read'];
+    const follow = graphOf({ name: 'follow', unready: () => reasons });
+    const other = graphOf({ name: 'other', relations: RELATIONS.filter(({ name }) => name === 'likes') });
+    other.put(user(1), [0, 0]);
+    other.put(tweet(1), [1, 0]);
+    other.relate('likes', [0, 0]);
+    const surfaces = new Surfaces({ graphs: [other, follow], surfaces: SURFACES, passes: passes() });
+    const unread = expect.objectContaining({ code: 'not-read', message: `not ready: ${reasons}` });
+    const home = { surface: 'home', from: user(1), k: 1 } as const;
+    expect(await surfaces.candidates(home)).toMatchObject({ graph: 'other', items: [{ entity: tweet(1) }] });
+    await expect(surfaces.candidates({ ...home, surface: 'who-to-follow' })).rejects.toEqual(unread);
+    expect(await surfaces.similar({ entity: user(1), k: 1 })).toMatchObject({ graph: 'other' });
+    // It may have a vector in the graph that is not read.
+    await expect(surfaces.similar({ entity: user(2), k: 1 })).rejects.toEqual(unread);
+    expect(surfaces.rank({ from: user(1), relation: 'likes', candidates: [tweet(1)] })?.items).toHaveLength(
+      1,
+    );
+    expect(() => surfaces.rank({ from: user(1), relation: 'follows', candidates: [user(2)] })).toThrow(
+      unread,
+    );
+    const entities = new Entities({ graphs: [follow, other], random: () => 0 });
+    expect(entities.random('tweet')).toBe(tweet(1));
+    reasons = [];
+    expect(await surfaces.similar({ entity: user(2), k: 1 })).toBeUndefined();
+    expect((await surfaces.candidates({ ...home, surface: 'who-to-follow' })).fallback).toBe('popular');
   });
 
   it('are not surprised by names of object properties', async () => {

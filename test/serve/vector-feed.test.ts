@@ -23,7 +23,7 @@ function feedOf(maxRows: number): void {
   skipped = [];
   visible = [];
   feed = new VectorFeed({
-    ...{ graph: 'g', embeddingsTopic: EMBEDDINGS, modelTopic: MODEL, spaces, gate },
+    ...{ graph: 'g', types: ['user', 'tweet'], embeddingsTopic: EMBEDDINGS, modelTopic: MODEL, spaces, gate },
     skipped: (record) => void skipped.push(record),
     visible: (timestamp) => void visible.push(timestamp),
   });
@@ -220,5 +220,13 @@ describe('VectorFeed', () => {
     gate.open();
     await later;
     expect([feed.skippedRecords, skipped]).toEqual([0, []]);
+  });
+
+  it('skips a key of a type that the graph has not, and makes no table for it', async () => {
+    await feed.take(runOf([vectorRecord('rocket:1', [1, 2]), vectorRecord('tweet:1', [1, 2])]));
+    expect(skipped.map(({ offset, reason }) => [offset, reason])).toEqual([
+      [100, 'rocket:1 is of none of the types of the graph: user, tweet'],
+    ]);
+    expect(spaces.current?.types).toEqual(['tweet']);
   });
 });

@@ -4,7 +4,7 @@ import { isIPv4, Server } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance } from 'fastify';
-import { BadEvent, FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
+import { BadEvent, FatalError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
 import { brokenField } from './query-encoding.ts';
 
 const REQUEST_MS = 10_000;
@@ -25,7 +25,7 @@ const MOST_OF_FIELD = 100;
 const UNREADABLE = ['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'];
 
 /** Codes of errors that pass: the request may come again. */
-const UNAVAILABLE: readonly string[] = ['busy'];
+const UNAVAILABLE: readonly string[] = ['busy', 'not-read'];
 
 /** What differs between servers. */
 export interface GuardOptions {
@@ -34,7 +34,7 @@ export interface GuardOptions {
   readonly port: number;
   /** Most bytes of a request's body. */
   readonly bodyBytes: number;
-  /** Most requests of one client in a minute. */
+  /** Most requests of one client address in a minute; 0: no limit. */
   readonly requests: number;
   /** All paths with their meaning: the answer at an unknown path. */
   readonly paths: Readonly<Record<string, string>>;
@@ -67,7 +67,8 @@ export async function guardedServer(options: GuardOptions): Promise<FastifyInsta
     exposeHeadRoutes: true,
   });
   refuseBrokenBodies(server);
-  await server.register(rateLimit, { max: options.requests, timeWindow: '1 minute' });
+  if (options.requests > 0)
+    await server.register(rateLimit, { max: options.requests, timeWindow: '1 minute' });
   guard(server, options);
   return server;
 }
@@ -206,7 +207,10 @@ function guard(server: FastifyInstance, { host, paths, methods = [], fieldOf, fa
     // A query that passes the schema and fails in the lookup has a wrong value in a field.
     const field = error instanceof UsageError ? (fieldOf?.(error) ?? idField(error)) : fieldIn(error);
     const reason = code === 500 ? 'the request could not be answered' : reasonOf(error);
-    return reply.code(code).send({ error: reason, ...(field !== undefined && { field }) });
+    const unread = error instanceof TwhinError && error.code === 'not-read';
+    return reply
+      .code(code)
+      .send({ error: reason, ...(field !== undefined && { field }), ...(unread && { ready: false }) });
   });
 }
 
@@ -224,7 +228,7 @@ function idField({ code }: UsageError): string | undefined {
 
 function statusOf(error: unknown): number {
   if (error instanceof UsageError || error instanceof BadEvent) return 400;
-  if (error instanceof FatalError && UNAVAILABLE.includes(error.code)) return 503;
+  if (error instanceof TwhinError && UNAVAILABLE.includes(error.code)) return 503;
   if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 500;
   return typeof error.statusCode === 'number' ? error.statusCode : 500;
 }

@@ -4,3 +4,5 @@ export const [MOST_ITEMS, MOST_RANKED, MOST_EXCLUDED] = [500, 1_000, 10_000];
 export const BODY_BYTES = 256 * 1024;
 /** Most characters of an entity. */
 export const MAX_ID = 600;
+/** Requests of one client in a minute, unless said: another service asks for all of its users. */
+export const REQUESTS = 120_000;

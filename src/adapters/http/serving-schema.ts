@@ -195,6 +195,7 @@ const recentAnswer = z.object({
 const share = z.number().min(0).max(1);
 export const servedGraph: z.ZodType<GraphStatus> = z.object({
   graph: z.string(),
+  reasons: z.array(z.string()).meta({ description: 'Why it can not be asked now; none once it is read.' }),
   relations: z
     .array(z.object({ name: z.string(), lhs: z.string(), rhs: z.string() }))
     .meta({ description: 'Each leads from the type lhs to the type rhs.' }),
@@ -230,7 +231,7 @@ export type StatusBody = z.infer<typeof statusAnswer>;
 const failure = z.object({ error: z.string(), field: z.string().optional() });
 const unavailable = z.object({
   error: z.string(),
-  ready: z.literal(false).optional().meta({ description: 'The vectors are not read yet.' }),
+  ready: z.literal(false).optional().meta({ description: 'The vectors of the graph are not read yet.' }),
 });
 
 /** What is served: part of the answer at an unknown path. */
@@ -246,7 +247,7 @@ export const SERVING_PATHS = {
   '/v1/status': 'which graphs are served, what can be asked of them, and how far their vectors are',
   '/openapi.json': 'all of it as OpenAPI 3.1',
   '/healthz': 'the process lives',
-  '/readyz': 'whether the vectors are read, and why not',
+  '/readyz': 'whether some graph can be asked and none is still read, and why not',
   '/metrics': 'Prometheus text',
 } as const;
 

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
@@ -9,7 +9,7 @@ import { readEntity } from '../../serve/served-graph.ts';
 import type { Surfaces } from '../../serve/surfaces.ts';
 import { WrongQuestion } from '../../serve/wrong-question.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
-import { BODY_BYTES } from './limits.ts';
+import { BODY_BYTES, REQUESTS } from './limits.ts';
 import { addPage, type PageFiles } from './page.ts';
 import {
   candidatesBody,
@@ -24,8 +24,6 @@ import {
   similarQuery,
 } from './serving-schema.ts';
 
-/** Requests of one client in a minute: another service asks for all of its users. */
-const REQUESTS = 120_000;
 /** Characters shown of the name of an unknown field. */
 const SHOWN = 100;
 
@@ -36,8 +34,8 @@ export interface Serving {
   /** The files of the page. */
   readonly page: PageFiles;
   status(): readonly GraphStatus[];
-  /** Why nobody should ask now; none when it is ready. */
-  unready(): readonly string[];
+  /** Whether some graph can be asked, and none is worth waiting for. */
+  isReady(): boolean;
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
   /** Told of each answered request. */
   answered(path: string, code: number, ms: number): void;
@@ -54,6 +52,8 @@ export interface ServingOptions extends Serving {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Most requests of one client address in a minute, 120,000 unless given; 0: no limit. */
+  readonly requests?: number;
   failed(path: string, reason: string): void;
 }
 
@@ -61,14 +61,13 @@ export interface ServingOptions extends Serving {
 export const LISTS_GUARD = {
   elsewhere: '--http HOST:PORT',
   bodyBytes: BODY_BYTES,
-  requests: REQUESTS,
   methods: ['POST'],
   fieldOf: (error: UsageError) => (error instanceof WrongQuestion ? error.field : undefined),
 };
 
 /** Serves candidates, neighbours and ranks, read-only. @throws FatalError `http-listen` when the address can't be used. */
 export async function serveVectors(options: ServingOptions): Promise<HttpServer> {
-  const guard = { ...options, ...LISTS_GUARD, paths: SERVING_PATHS };
+  const guard = { requests: REQUESTS, ...options, ...LISTS_GUARD, paths: SERVING_PATHS };
   const server = await guardedServer(guard);
   addProbes(server, options);
   addServing(server, options);
@@ -89,9 +88,8 @@ function addProbes(server: FastifyInstance, serving: Serving): void {
   });
   server.get('/healthz', () => ({ status: 'ok' }));
   server.get('/readyz', async (_, reply) => {
-    const reasons = serving.unready();
-    const ready = reasons.length === 0;
-    return reply.code(ready ? 200 : 503).send({ ready, reasons });
+    const ready = serving.isReady();
+    return reply.code(ready ? 200 : 503).send({ ready, reasons: reasonsOf(serving) });
   });
   server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render()));
   server.get('/openapi.json', () => api);
@@ -100,28 +98,32 @@ function addProbes(server: FastifyInstance, serving: Serving): void {
 function addServing(server: FastifyInstance, serving: Serving): void {
   const { surfaces, entities } = serving;
   server.get('/v1/status', () => {
-    const reasons = serving.unready();
     const { version, actions } = serving;
     const graphs = serving.status();
-    return { version, ready: reasons.length === 0, reasons, graphs, actions: actions?.kinds ?? [] };
+    return {
+      version,
+      ready: serving.isReady(),
+      reasons: reasonsOf(serving),
+      graphs,
+      actions: actions?.kinds ?? [],
+    };
   });
-  const whenReady = async (_: FastifyRequest, reply: FastifyReply) => {
-    const reasons = serving.unready();
-    if (reasons.length === 0) return;
-    return reply.code(503).send({ error: `not ready: ${reasons.join('; ')}`, ready: false });
-  };
-  const ready = { preHandler: whenReady };
-  addLists(server, surfaces, ready);
-  addEntities(server, entities, ready);
+  addLists(server, surfaces);
+  addEntities(server, entities);
 }
 
-/** The paths for entities themselves. ready: as in `addLists`. */
-function addEntities(server: FastifyInstance, entities: Entities, ready: RouteShorthandOptions): void {
-  server.get('/v1/recent', ready, async (request) => {
+/** Why graphs can't be asked now. */
+function reasonsOf(serving: Serving): string[] {
+  return serving.status().flatMap(({ reasons }) => reasons);
+}
+
+/** The paths for entities themselves. */
+function addEntities(server: FastifyInstance, entities: Entities): void {
+  server.get('/v1/recent', async (request) => {
     const { entity, user, k } = understood(recentQuery, request.query);
     return entities.recent(oneOf('entity', entity, user), k);
   });
-  server.get('/v1/random', ready, async (request, reply) => {
+  server.get('/v1/random', async (request, reply) => {
     const { type } = understood(randomQuery, request.query);
     const entity = entities.random(type);
     const error = `no ${type} has a vector yet`;
@@ -129,8 +131,8 @@ function addEntities(server: FastifyInstance, entities: Entities, ready: RouteSh
   });
 }
 
-/** The paths for lists, neighbours, searches and ranks. ready: refuses requests before all is read. */
-function addLists(server: FastifyInstance, surfaces: Surfaces, ready: RouteShorthandOptions): void {
+/** The paths for lists, neighbours, searches and ranks. */
+function addLists(server: FastifyInstance, surfaces: Surfaces): void {
   const candidates = ({ from, user, exclude, idle, ...asked }: z.infer<typeof candidatesBody>) =>
     surfaces.candidates({
       ...asked,
@@ -138,8 +140,8 @@ function addLists(server: FastifyInstance, surfaces: Surfaces, ready: RouteShort
       idleMs: idle,
       exclude: keysOf('exclude', exclude),
     });
-  server.get('/v1/candidates', ready, (request) => candidates(understood(candidatesQuery, request.query)));
-  server.post('/v1/candidates', ready, (request) => candidates(understood(candidatesBody, request.body)));
+  server.get('/v1/candidates', (request) => candidates(understood(candidatesQuery, request.query)));
+  server.post('/v1/candidates', (request) => candidates(understood(candidatesBody, request.body)));
   const similar = async (
     { entity, exclude, ...asked }: z.infer<typeof similarBody>,
     reply: FastifyReply,
@@ -148,17 +150,13 @@ function addLists(server: FastifyInstance, surfaces: Surfaces, ready: RouteShort
     const answer = await surfaces.similar({ ...asked, entity: of, exclude: keysOf('exclude', exclude) });
     return answer ?? reply.code(404).send({ error: `${of} has no vector`, field: 'entity' });
   };
-  server.get('/v1/similar', ready, (request, reply) =>
-    similar(understood(similarQuery, request.query), reply),
-  );
-  server.post('/v1/similar', ready, (request, reply) =>
-    similar(understood(similarBody, request.body), reply),
-  );
-  server.get('/v1/search', ready, async (request) => {
+  server.get('/v1/similar', (request, reply) => similar(understood(similarQuery, request.query), reply));
+  server.post('/v1/similar', (request, reply) => similar(understood(similarBody, request.body), reply));
+  server.get('/v1/search', async (request) => {
     const { q, idle, ...asked } = understood(searchQuery, request.query);
     return surfaces.search({ query: keyOf('q', q, queryKey), idleMs: idle, ...asked });
   });
-  server.post('/v1/rank', ready, async (request, reply) => {
+  server.post('/v1/rank', async (request, reply) => {
     const { from, user, relation, graph, candidates } = understood(rankBody, request.body);
     const of = oneOf('from', from, user);
     const answer = surfaces.rank({ from: of, relation, candidates: keysOf('candidates', candidates), graph });

@@ -34,7 +34,8 @@ export function beginScanning(threads: number, failed: (error: Error) => void, w
   const scans = threads === 0 ? new OwnScans(build) : new ScanThreads({ threads, build, failed });
   const gate = new Gate();
   const clock = () => performance.now();
-  const passes = new SharedPasses({ scans, gate, later: setImmediate, clock, waitingMs });
+  const turn = () => new Promise<void>((done) => setImmediate(done));
+  const passes = new SharedPasses({ scans, gate, later: setImmediate, turn, clock, waitingMs });
   return { passes, gate, scanners: Math.max(1, threads), stop: () => scans.stop() };
 }
 

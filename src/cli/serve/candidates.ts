@@ -95,6 +95,8 @@ async function writeLists(
   const listed = ids === undefined ? undefined : await readIds(ids, type);
   const log = logOf();
   const signals = onSignal();
+  const over = new AbortController();
+  const stopping = AbortSignal.any([signals.stopping, over.signal]);
   await using connection = closing(await connect(config, log));
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
@@ -117,7 +119,7 @@ async function writeLists(
     // Refuses what no graph can answer before anything is read.
     const { graph } = planOf(served, config.surfaces, { from: keyOfType(type, ANY), to, surface });
     const surfaces = new Surfaces({ graphs: served, surfaces: config.surfaces, passes: scanning.passes });
-    await Promise.all(runs.map((run) => begin(run, signals.stopping, log)));
+    await Promise.all(runs.map((run) => begin(run, stopping, log)));
     for (;;) {
       const reasons = runs.flatMap((run) => run.unready());
       refuseInterrupted(signals, out);
@@ -140,6 +142,7 @@ async function writeLists(
     output.out(`${count(all.length)} lists in ${out}`);
   } finally {
     output.statusDone();
+    over.abort();
     signals.ignore();
     await Promise.all(runs.map((run) => run.stop())).finally(() => scanning.stop());
   }

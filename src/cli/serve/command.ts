@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
+import { REQUESTS } from '../../adapters/http/limits.ts';
 import type { ServedRun } from '../../compose/serve.ts';
 import { type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
@@ -26,16 +27,18 @@ export function addServeCommand(program: Command, context: CommandContext): void
     .option('--http <host:port>', 'address to serve on', ADDRESS)
     .option('--user-edges <n>', 'most edges remembered of one entity', positiveInteger, EDGES_OF_ONE)
     .option('--edges <n>', 'most edges remembered of all entities of a graph', positiveInteger, EDGES)
+    .option('--requests <n>', REQUESTS_HELP, requestCount, REQUESTS)
     .option('--threads <n>', 'threads that scan; 0: the main thread does', threadCount, DEFAULT_THREADS)
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ graph, http, userEdges, edges, threads }) => {
+    .action(async ({ graph, http, userEdges, edges, requests, threads }) => {
       const config = await context.config();
       await serve(config, context, {
         graphs: selectWholeGraphs(config, graph),
         address: addressOf(http),
         edgesOfOne: userEdges,
         edges,
+        requests,
         threads,
       });
     });
@@ -67,7 +70,15 @@ interface Serving {
   readonly address: HttpAddress;
   readonly edgesOfOne: number;
   readonly edges: number;
+  readonly requests: number;
   readonly threads: number;
+}
+
+const REQUESTS_HELP =
+  'most requests of one client address in a minute; 0: no limit, for a server behind a proxy, where all clients have one address';
+
+function requestCount(text: string): number {
+  return text === '0' ? 0 : positiveInteger(text);
 }
 
 function threadCount(text: string): number {
@@ -92,15 +103,17 @@ function addressOf(text: string): HttpAddress {
 async function serve(
   config: Config,
   { connect, log: logOf }: Pick<CommandContext, 'connect' | 'log'>,
-  { graphs, address, edgesOfOne, edges, threads }: Serving,
+  { graphs, address, edgesOfOne, edges, requests, threads }: Serving,
 ): Promise<void> {
   const log = logOf();
   const connection = await connect(config, log);
-  const outside = { connection, log, edgesOfOne, edges, threads };
+  const outside = { connection, log, edgesOfOne, edges, requests, threads };
   const ended = Promise.withResolvers<void>();
   // Whatever ends it may come before it is waited for.
   ended.promise.catch(() => undefined);
   const signals = onSignal(() => ended.resolve());
+  const over = new AbortController();
+  const stopping = AbortSignal.any([signals.stopping, over.signal]);
   let server: VectorServer | undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -108,11 +121,12 @@ async function serve(
     const { url, runs } = server;
     log.info({ url, graphs: graphs.map(({ name }) => name) }, `serving on ${url}`);
     timer = reportReadiness(runs, log);
-    await Promise.all(runs.map((run) => begin(run, signals.stopping, log)));
+    await Promise.all(runs.map((run) => begin(run, stopping, log)));
     await ended.promise;
     log.info({}, 'stopping: requests in flight are answered');
   } finally {
     clearInterval(timer);
+    over.abort();
     await server?.stop();
     await connection.close();
     signals.ignore();

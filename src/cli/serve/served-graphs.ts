@@ -79,7 +79,7 @@ export interface RecentAsked {
 }
 
 /**
- * The answers of `twhin serve`, in this process. They are refused with RetryableError `not-read` before all is read, with
+ * The answers of `twhin serve`, in this process. They are refused with RetryableError `not-read` before their graph is read, with
  * FatalError `busy` when too many wait, with UsageError for what no graph has, and with the error that ended the reading, if one did.
  */
 export interface ServedGraphs {
@@ -163,7 +163,7 @@ class ReadGraphs implements ServedGraphs {
   }
 
   async candidates({ from, user, k = DEFAULT_ITEMS, exclude = [], ...asked }: ListAsked): Promise<Answer> {
-    this.#refuseUnread();
+    this.#refuseEnded();
     return this.#surfaces.candidates({
       ...asked,
       from: oneOf('from', from, user),
@@ -178,7 +178,7 @@ class ReadGraphs implements ServedGraphs {
     exclude = [],
     ...asked
   }: SimilarAsked): Promise<SimilarAnswer | undefined> {
-    this.#refuseUnread();
+    this.#refuseEnded();
     return this.#surfaces.similar({
       ...asked,
       entity: readEntity(entity),
@@ -188,7 +188,7 @@ class ReadGraphs implements ServedGraphs {
   }
 
   async rank({ from, user, candidates, ...asked }: RankAsked): Promise<RankAnswer | undefined> {
-    this.#refuseUnread();
+    this.#refuseEnded();
     return this.#surfaces.rank({
       ...asked,
       from: oneOf('from', from, user),
@@ -197,12 +197,12 @@ class ReadGraphs implements ServedGraphs {
   }
 
   async search({ q, k = DEFAULT_ITEMS, ...asked }: SearchedFor): Promise<SearchAnswer> {
-    this.#refuseUnread();
+    this.#refuseEnded();
     return this.#surfaces.search({ ...asked, query: queryKey(q), k: checkedCount(k) });
   }
 
   async recent({ entity, user, k = DEFAULT_ITEMS }: RecentAsked): Promise<RecentAnswer> {
-    this.#refuseUnread();
+    this.#refuseEnded();
     return this.#entities.recent(oneOf('entity', entity, user), checkedCount(k));
   }
 
@@ -211,8 +211,9 @@ class ReadGraphs implements ServedGraphs {
   }
 
   async ready(): Promise<void> {
-    while (this.#unread() !== undefined) {
-      if (this.#stopped !== undefined) this.#refuseUnread();
+    for (;;) {
+      this.#refuseEnded();
+      if (this.unready().length === 0) return;
       await Promise.race([sleep(LOOK_MS), this.#ended.promise]);
     }
   }
@@ -231,16 +232,11 @@ class ReadGraphs implements ServedGraphs {
     await this.#close();
   }
 
-  #unread(): string | undefined {
+  /** @throws what ended the reading; RetryableError `not-read` after `stop`. */
+  #refuseEnded(): void {
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#stopped !== undefined) return 'reading was stopped';
-    const reasons = this.unready();
-    return reasons.length === 0 ? undefined : reasons.join('; ');
-  }
-
-  #refuseUnread(): void {
-    const reason = this.#unread();
-    if (reason !== undefined) throw new RetryableError('not-read', `the vectors are not read: ${reason}`);
+    if (this.#stopped !== undefined)
+      throw new RetryableError('not-read', 'the vectors are not read: reading was stopped');
   }
 }
 

@@ -18,6 +18,8 @@ export interface VectorServerOptions {
   /** Most edges remembered of one user, and of all users of a graph. */
   readonly edgesOfOne: number;
   readonly edges: number;
+  /** As of `ServingOptions`. */
+  readonly requests?: number;
   /** Threads that scan; 0: the main thread does. */
   readonly threads: number;
   /** Told that a graph can't be followed any further, or that a thread died. */
@@ -62,6 +64,11 @@ export class VectorServer {
     }
   }
 
+  /** Whether some graph can be asked, and none is still reading; one whose topics can't be read, or are empty, holds up nobody. */
+  get isReady(): boolean {
+    return this.runs.some((run) => run.unready().length === 0) && !this.runs.some((run) => run.isReading);
+  }
+
   /** `http://host:port`. */
   get url(): string {
     return this.#server?.url ?? '';
@@ -75,7 +82,7 @@ export class VectorServer {
     this.#metrics.stop();
   }
 
-  async #listen(address: HttpAddress, { log, actions }: VectorServerOptions): Promise<void> {
+  async #listen(address: HttpAddress, { log, actions, requests }: VectorServerOptions): Promise<void> {
     const { surfaces } = this;
     const metrics = this.#metrics;
     const entities = new Entities({ graphs: this.runs.map(({ graph }) => graph), random: Math.random });
@@ -85,13 +92,14 @@ export class VectorServer {
       surfaces,
       entities,
       page: await readServingPage(),
-      unready: () => this.runs.flatMap((run) => run.unready()),
+      isReady: () => this.isReady,
       status,
       metrics: { contentType: metrics.contentType, render: () => metrics.render() },
       answered: (path, code, ms) => metrics.answered(path, code, ms),
       version: VERSION,
       failed: (path, reason) => log.error({ path, reason }, 'a request could not be answered'),
       ...(actions && { actions }),
+      ...(requests !== undefined && { requests }),
     });
   }
 }

@@ -11,7 +11,7 @@ import type { GraphStatus } from '../../../src/serve/graph-status.ts';
 import { graphOf, query, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
 
 const TWEETS = 600;
-const STATUS: GraphStatus = {
+const STATUS: Omit<GraphStatus, 'reasons'> = {
   graph: 'g',
   relations: [{ name: 'likes', lhs: 'user', rhs: 'tweet' }],
   surfaces: [{ name: 'home', from: ['user'], to: 'tweet' }],
@@ -30,7 +30,7 @@ let failures: string[];
 const servers: HttpServer[] = [];
 
 beforeEach(() => {
-  graph = graphOf();
+  graph = graphOf({ unready: () => unready });
   graph.put(user(1), [0, 0]);
   for (let i = 1; i <= TWEETS; i++) graph.put(tweet(i), [i, 0]);
   graph.relate('likes', [0, 0]);
@@ -44,10 +44,11 @@ afterEach(async () => {
 
 async function serve(options: Partial<ServingOptions> = {}): Promise<string> {
   const server = await serveVectors({
-    ...{ host: '127.0.0.1', port: 0, version: '1', surfaces: surfacesOf(graph), unready: () => unready },
+    ...{ host: '127.0.0.1', port: 0, version: '1', surfaces: surfacesOf(graph) },
+    isReady: () => unready.length === 0,
     entities: new Entities({ graphs: [graph], random: () => 0 }),
     page: new Map(),
-    status: () => [STATUS],
+    status: () => [{ ...STATUS, reasons: unready }],
     metrics: { contentType: 'text/plain; version=0.0.4', render: async () => 'twhin_serve_caught_up 1\n' },
     answered: (path, code) => void answered.push([path, code]),
     failed: (path, reason) => void failures.push(`${path}: ${reason}`),
@@ -243,7 +244,13 @@ describe('twhin serve over HTTP', () => {
     const { status, json } = await ask(url, '/v1/status');
     expect([status, json]).toEqual([
       200,
-      { version: '1', ready: false, reasons: unready, graphs: [STATUS], actions: [] },
+      {
+        version: '1',
+        ready: false,
+        reasons: unready,
+        graphs: [{ ...STATUS, reasons: unready }],
+        actions: [],
+      },
     ]);
     for (const method of ['POST', 'PUT', 'DELETE'])
       for (const path of ['/', '/v1/status', '/v1/recent', '/demo/action'])
@@ -608,7 +615,17 @@ describe('the limits of the server', () => {
     expect(posted.status).toBe(421);
   });
 
-  test('503 with Retry-After while the vectors are not read, for lists alone', async () => {
+  test('a client has so many requests a minute; with 0, as many as it likes', async () => {
+    const codes = async (requests: number) => {
+      const url = await serve({ requests });
+      const asked = Array.from({ length: 5 }, () => ask(url, home({ k: '1' })));
+      return (await Promise.all(asked)).map(({ status }) => status).sort();
+    };
+    expect(await codes(3)).toEqual([200, 200, 200, 429, 429]);
+    expect(await codes(0)).toEqual([200, 200, 200, 200, 200]);
+  });
+
+  test('503 with Retry-After while the vectors of the graph are not read, for lists alone', async () => {
     unready = ['g: 7 % of the vectors are read', 'h: 0 % of the events are read'];
     const url = await serve();
     const answers = [

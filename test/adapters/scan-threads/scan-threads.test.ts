@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { ScanThreads } from '../../../src/adapters/scan-threads/scan-threads.ts';
 import { FatalError, ShapeError } from '../../../src/errors/errors.ts';
@@ -113,7 +114,7 @@ describe('a thread that dies', () => {
     graph.put(user(1), [0, 0]);
     graph.put(tweet(1), [1, 0]);
     graph.relate('likes', [0, 0]);
-    const passes = new SharedPasses({ scans, gate, later: setImmediate, clock: () => 0 });
+    const passes = new SharedPasses({ scans, gate, later: setImmediate, turn: immediate, clock: () => 0 });
     const surfaces = surfacesOf(graph, { passes });
     const asked = { surface: 'home', from: user(1), k: 1 } as const;
     const requests = [surfaces.candidates(asked), surfaces.similar({ entity: tweet(1), k: 1 })];
@@ -180,7 +181,8 @@ async function churn(scorer: ScorerName, gate: Gate) {
     if (n % 5 === 3) return surfaces.similar({ entity: tweet(n), k: 10 });
     return surfaces.candidates(asked);
   };
-  let asked: number[] = [];
+  /** Requests without an answer, each with what the main thread answers as of the begin of the last round. */
+  const asked = new Set<number>();
   const expected: unknown[] = [];
   const plain = new OwnScans('wasm-plain');
   const scans: Scans = {
@@ -195,24 +197,25 @@ async function churn(scorer: ScorerName, gate: Gate) {
     stop: async () => undefined,
   };
   const own = new SharedPasses({
-    ...{ scans: plain, gate: new Gate(), clock: () => 0 },
+    ...{ scans: plain, gate: new Gate(), turn: immediate, clock: () => 0 },
     later: (task) => task(),
   });
   const shared = new SharedPasses({
-    ...{ scans, gate, clock: () => 0 },
+    ...{ scans, gate, turn: immediate, clock: () => 0 },
     later: (task) =>
       void setImmediate(async () => {
         // Promises alone: nothing arrives between here and the round.
-        expected.push(...(await Promise.allSettled(asked.map((n) => ask(own, n)))));
-        asked = [];
+        const waiting = [...asked];
+        const plainly = await Promise.allSettled(waiting.map((n) => ask(own, n)));
+        for (const [i, n] of waiting.entries()) expected[n] = plainly[i];
         task();
       }),
   });
   const answers: Promise<unknown>[] = [];
   for (let n = 0; n < 120; n++) {
-    asked.push(n);
+    asked.add(n);
     const answer = ask(shared, n);
-    answer.catch(() => undefined);
+    void answer.catch(() => undefined).then(() => asked.delete(n));
     answers.push(answer);
     if (n === 70) {
       [space, step] = ['b', 1_000_000];
