@@ -12,7 +12,7 @@ export function notHeld(offset: number, { topic, partition, low, high }: Partiti
   const what =
     offset < low
       ? `retention took the records in between: raise retention.ms, and read from ${low} on`
-      : 'the topic was deleted and made again: what was read of it before is not there any more';
+      : 'the topic was deleted and recreated: its former records are gone';
   const message = `offset ${offset} of ${topic}/${partition} is to be read next, but the log holds ${low} to ${high}; ${what}`;
   return new FatalError('offset-out-of-range', message);
 }
@@ -22,14 +22,14 @@ export function outsideOfLog(position: number, { topic, partition, low, high }: 
   const what =
     position < low
       ? `retention took the records in between: raise retention.ms. To go on with what is kept: twhin run --reread ${topic}`
-      : `the topic was deleted and made again. To keep what was learned and read it from its start: twhin run --reread ${topic}`;
+      : `the topic was deleted and recreated. To keep what was learned and read it from its start: twhin run --reread ${topic}`;
   const message = `the stored offset ${position} of ${topic}/${partition} is outside of what the log holds, ${low} to ${high}; ${what}`;
   return new FatalError('offset-out-of-range', message);
 }
 
 /** The error of a partition that its topic does not have. */
 export function partitionMissing(topic: string, partition: number, partitions: number): FatalError {
-  const message = `${topic}/${partition} is to be read, but the topic has ${partitions} partitions; was it deleted and made again?`;
+  const message = `${topic}/${partition} is to be read, but the topic has ${partitions} partitions; was it deleted and recreated?`;
   return new FatalError('partition-missing', message);
 }
 

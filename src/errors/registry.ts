@@ -275,10 +275,10 @@ const GROUP = {
     'Start this process again, on a store of its own as a standby. Look for what froze it.',
   ),
   'group-in-use': fatal(
-    'Another process reads for the consumer group.',
+    'Another process leads the consumer group.',
     'Stop the other process, or start this one with --standby and a TWHIN_STATE of its own.',
   ),
-  started: fatal('A source was started twice.', REPORT),
+  started: fatal('A process asked twice to lead the same group.', REPORT),
   stopped: retryable('The part was stopped while work was waiting.', 'Nothing to do: the process is ending.'),
 } as const satisfies Entries;
 

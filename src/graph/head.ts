@@ -85,7 +85,7 @@ export function decodeHead(bytes: Uint8Array): Head {
 function damaged(reason: string, cause: unknown): FatalError {
   return new FatalError(
     'store-damaged',
-    `the store's head can't be read: ${reason}; start from a fresh TWHIN_STATE: the store is rebuilt from the topics`,
+    `the store's head can't be read: ${reason}; restore a backup, or replay the topics into a new store and promote that store`,
     { cause },
   );
 }

@@ -385,7 +385,7 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
       expect(error).toBeInstanceOf(FatalError);
       expect(error).toMatchObject({ code: 'offset-out-of-range' });
       expect(String(error)).toMatch(
-        new RegExp(`offset 6 of ${topic}/1 .* 0 to 5; .*deleted and made again.*--reread ${topic}`),
+        new RegExp(`offset 6 of ${topic}/1 .* 0 to 5; .*deleted and recreated.*--reread ${topic}`),
       );
       await aMoment();
       expect(collector.runs).toEqual([]);

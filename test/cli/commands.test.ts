@@ -302,7 +302,7 @@ describe('the folder of a store', () => {
         const { code, err, out } = await there.run(...argv);
         expect([argv, code]).toEqual([argv, 1]);
         expect([...err, ...out].join('\n')).toMatch(
-          /the store's head can't be read: .*start from a fresh TWHIN_STATE/,
+          /the store's head can't be read: .*; restore a backup, or replay the topics into a new store and promote/,
         );
       }
     } finally {

@@ -165,7 +165,7 @@ function absentIn(
 function rowBeyond(row: number, of: number): FatalError {
   return new FatalError(
     'store-damaged',
-    `the store holds row ${row}, but its head counts ${of} rows; start from a fresh TWHIN_STATE: it is rebuilt from the topics`,
+    `the store holds row ${row}, but its head counts ${of} rows; run twhin check, then restore a backup, or replay the topics into a new store and promote that store`,
   );
 }
 

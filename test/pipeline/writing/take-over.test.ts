@@ -196,7 +196,7 @@ describe('taking over', () => {
     expect((await graphStore(store).head())?.events.consumed).toBe(20);
   });
 
-  test('a topic that was deleted and made again ends the start, naming both topics and the way out', async () => {
+  test('a topic that was deleted and recreated ends the start, naming both topics and the way out', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 3);
     const store = new MemoryStore();

@@ -200,7 +200,7 @@ describe('a refusal of a leader', () => {
 
   test.each([
     [{ low: 6, high: 10 }, /offset 5 of t\/0 .* 6 to 10; retention/],
-    [{ low: 0, high: 4 }, /offset 5 of t\/0 .* 0 to 4; the topic was deleted and made again/],
+    [{ low: 0, high: 4 }, /offset 5 of t\/0 .* 0 to 4; the topic was deleted and recreated/],
   ])('out of the range %o ends the cursor, after the records read ahead', async (held, message) => {
     const cluster = refusing(1);
     cluster.held = held;
