@@ -57,6 +57,8 @@ export interface Config {
   readonly state: string;
   /** undefined where neither file nor environment names an address. */
   readonly http: HttpAddress | 'off' | undefined;
+  /** The same for a process that only routes: the file's address is that of twhin run, which may run on the same machine. */
+  readonly routerHttp: HttpAddress | 'off' | undefined;
   /** What to send by OpenTelemetry; undefined: nothing. */
   readonly telemetry: Environment['telemetry'];
   readonly topics: readonly EventTopic[];
@@ -170,6 +172,7 @@ export function resolveConfig(
     eventRetention: file.eventRetentionMs,
     state,
     http,
+    routerHttp: environment.http === undefined && http !== 'off' ? undefined : http,
     telemetry: environment.telemetry,
     topics: topics.filter((topic) => read.has(topic)),
     entityTypes,

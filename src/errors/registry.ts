@@ -599,9 +599,15 @@ const CLONE = {
  */
 export const BAD_EVENTS = {
   'null-value': badEvent('The record has no value.', 'Send the event as JSON in the value.'),
-  'too-large': badEvent('The value has more than 65,536 bytes.', 'Send only the fields of the event.'),
+  'too-large': badEvent(
+    'The value has more bytes than limits.valueBytes allows.',
+    'Send only the fields of the event, or raise the limit.',
+  ),
   'not-json': badEvent('The value is not JSON, or not UTF-8.', 'Encode the event as JSON in UTF-8.'),
-  'too-deep': badEvent('Objects and arrays are nested more than 8 deep.', 'Send a flat event.'),
+  'too-deep': badEvent(
+    'Objects and arrays are nested deeper than limits.depth allows.',
+    'Send a flat event, or raise the limit.',
+  ),
   'forbidden-field': badEvent('A field is called __proto__.', 'Rename the field.'),
   'wrong-shape': badEvent(
     'The event is not an object, lacks a field, or has a field of another JSON type.',

@@ -58,7 +58,7 @@ const STREAM: readonly Family[] = [
     ({ progress }) => progress.events.duplicate,
   ),
   counter(
-    'twhin_events_stale_total',
+    'twhin_events_late_total',
     'Events older than the newest known event of their edge, over the life of the store.',
     ({ progress }) => progress.events.late,
   ),

@@ -36,6 +36,16 @@ describe('the registry of errors', () => {
     );
   });
 
+  test('names the limits that the configuration sets, and states none of them', () => {
+    for (const [code, limit] of [
+      ['too-large', 'limits.valueBytes'],
+      ['too-deep', 'limits.depth'],
+    ] as const) {
+      expect(BAD_EVENTS[code].happened).toContain(limit);
+      expect(BAD_EVENTS[code].happened).not.toMatch(/\d/);
+    }
+  });
+
   test('has the codes of dead letters as the wire contract lists them', () => {
     expect(Object.keys(BAD_EVENTS).toSorted()).toEqual(REJECTIONS.toSorted());
   });

@@ -127,7 +127,7 @@ describe('metrics', () => {
     const expected: Record<string, number> = {
       [`twhin_events_consumed_total{${graph}}`]: 100,
       [`twhin_events_duplicate_total{${graph}}`]: 3,
-      [`twhin_events_stale_total{${graph}}`]: 2,
+      [`twhin_events_late_total{${graph}}`]: 2,
       [`twhin_events_rejected_total{${graph},topic="twhin.follow",reason="not-json"}`]: 5,
       [`twhin_events_rejected_total{${graph},topic="twhin.follow",reason="too-large"}`]: 2,
       // Possible reasons that did not occur.

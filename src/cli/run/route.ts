@@ -45,7 +45,7 @@ export function addRouteCommand(program: Command, context: CommandContext): void
         graphs,
         createTopics: creates === true,
         reread: selectTopics(config, graphs, reread),
-        http: httpAddress(http, config, ROUTING_HTTP_DEFAULT),
+        http: httpAddress(http, { http: config.routerHttp }, ROUTING_HTTP_DEFAULT),
       });
     });
 }

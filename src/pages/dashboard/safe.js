@@ -55,11 +55,7 @@ export class Safe {
       this.#tiles,
       tiles([
         ['dead letters', count(events.rejected), 'over the life of the store'],
-        [
-          'repeats',
-          count(events.duplicate + events.late),
-          'duplicate and stale events, which change nothing',
-        ],
+        ['repeats', count(events.duplicate + events.late), 'duplicate and late events, which change nothing'],
         ['outbox', count(outbox.vectors), 'committed vectors without an acknowledgement'],
         ['oldest waits', outbox.vectors === 0 ? '–' : span(outbox.oldestAgeMs)],
         ['sends repeated', count(retries)],

@@ -54,7 +54,7 @@ export class Watch {
     });
   }
 
-  /** Starts to listen, unless there is no address. @throws FatalError `http` when the address can't be used. */
+  /** Starts to listen, unless there is no address. @throws FatalError `http-listen` when the address can't be used. */
   static async begin(options: WatchOptions): Promise<Watch> {
     const watch = new Watch(options);
     try {
