@@ -171,6 +171,7 @@ export function embeddingsName(graph: string): string {
 }
 
 const DAY_MS = 24 * 3_600_000;
+const SEGMENT_BYTES = 64 * 1024 * 1024;
 
 /** The topic with a graph's vectors: compacted, so that the last record of each key is kept for ever. */
 export function embeddingsDeclaration(
@@ -195,5 +196,7 @@ export function compactedForVectors(): Record<string, string> {
     // Without this limit, an erased vector could stay in the log for as long as nothing else is written.
     'max.compaction.lag.ms': String(DAY_MS),
     'min.cleanable.dirty.ratio': '0.2',
+    // The newest segment of a partition is never compacted, and readers start by reading all of it.
+    'segment.bytes': String(SEGMENT_BYTES),
   };
 }

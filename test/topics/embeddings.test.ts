@@ -8,6 +8,7 @@ import {
   embeddingHeaders,
   embeddingsDeclaration,
   encodeVector,
+  modelDeclaration,
 } from '../../topics/index.ts';
 
 const HEADERS = {
@@ -77,10 +78,18 @@ test('a record whose value is not a complete vector is refused', () => {
   expect(() => decodeEmbedding({ dtype: 'float32' }, null)).toThrow('header dim is missing');
 });
 
-test('the topic of vectors is compacted', () => {
+test('the topics of vectors are compacted, but for 64 MiB of each partition at most', () => {
   const declaration = embeddingsDeclaration('follow', 'p.', 3);
   expect(declaration).toMatchObject({ name: 'p.embeddings.follow', partitions: 3 });
-  expect(declaration.configs['cleanup.policy']).toBe('compact');
+  for (const { configs } of [declaration, modelDeclaration('follow')]) {
+    expect(configs).toEqual({
+      'cleanup.policy': 'compact',
+      'delete.retention.ms': '604800000',
+      'max.compaction.lag.ms': '86400000',
+      'min.cleanable.dirty.ratio': '0.2',
+      'segment.bytes': '67108864',
+    });
+  }
 });
 
 test('a reader gives what decodeEmbedding gives, for whatever records come one after the other', () => {
