@@ -130,9 +130,9 @@ function eventTopic(config: Config, { topic: asked, format }: FeedOptions): Even
 }
 
 async function checkTopic(connection: LogConnection, name: string, { topic }: EventTopic): Promise<void> {
-  const asking = connection.admin().describe([name]);
-  const [state] = await withinTime(asking, ANSWER_MS, `${name} at ${connection.describe}`);
-  if (state === undefined) {
+  const asking = connection.admin().missing([name]);
+  const missing = await withinTime(asking, ANSWER_MS, `${name} at ${connection.describe}`);
+  if (missing.length > 0) {
     throw new FatalError(
       'missing-topic',
       `there is no topic ${name} at ${connection.describe}; create it with: twhin topics apply${topic === undefined ? '' : ` --create ${topic}`}`,

@@ -61,7 +61,7 @@ async function topics(
     const where = `topics at ${connection.describe}`;
     const actual = await withinTime(admin.describe(declared.map(({ name }) => name)), ANSWER_MS, where);
     const actions = planTopics(declared, actual, asked);
-    const notes = connection.keepsAll ? [] : replayGaps(declared, actual);
+    const notes = connection.keepsAll ? [] : replayGaps(declared, actual, asked);
     if (apply) await withinTime(applyTopics(admin, actions), ANSWER_MS, where);
     if (json) {
       output.out(JSON.stringify({ applied: apply, actions, notes }));

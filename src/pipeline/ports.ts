@@ -262,6 +262,8 @@ export interface LogInfo {
 /** Manages topics; never deletes a topic, and never changes its partitions. */
 export interface LogAdmin {
   info(): Promise<LogInfo>;
+  /** Those of `names` that don't exist, in that order. */
+  missing(names: readonly string[]): Promise<string[]>;
   /** The existing ones of `names`, in that order. */
   describe(names: readonly string[]): Promise<TopicState[]>;
   /** Leaves existing topics alone. */

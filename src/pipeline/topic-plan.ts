@@ -56,15 +56,11 @@ function planWritten({ name, configs, ...topic }: TopicDeclaration, state: Topic
   if (state.partitions !== topic.partitions) {
     const { partitionsStay } = topic;
     const seen = `${counted(state.partitions, 'partition')} here, ${topic.partitions} declared`;
-    actions.push({
-      kind: 'keep',
-      name,
-      ...(partitionsStay === undefined
-        ? {
-            reason: `${seen}; any number works, and another would move keys, so that old records of a key stay beside its new ones`,
-          }
-        : { reason: `${seen}; ${partitionsStay}`, unusable: true }),
-    });
+    const why =
+      partitionsStay ??
+      'any number works, and another would move keys, so that old records of a key stay beside its new ones';
+    const unusable = partitionsStay !== undefined && ({ unusable: true } as const);
+    actions.push({ kind: 'keep', name, reason: `${seen}; ${why}`, ...unusable });
   }
   const changes = Object.entries(configs)
     .map(([key, to]) => ({ key, from: state.configs[key], to }))
@@ -123,12 +119,19 @@ function deletes(configs: Configs): boolean {
 
 /**
  * What a store that is rebuilt from the event topics would lack because they don't keep everything: sentences for people, none
- * where they do. A topic that does not exist yet is taken as declared.
+ * where they do. A topic that is to be created is taken as declared. asked: as for {@link planTopics}.
  */
-export function replayGaps(declared: readonly TopicDeclaration[], actual: readonly TopicState[]): string[] {
+export function replayGaps(
+  declared: readonly TopicDeclaration[],
+  actual: readonly TopicState[],
+  asked: readonly string[] = [],
+): string[] {
   const states = new Map(actual.map((state) => [state.name, state]));
   const events = declared
-    .filter(({ role, name }) => role === 'events' || (role === 'named' && states.has(name)))
+    .filter(
+      ({ role, name }) =>
+        role === 'events' || (role === 'named' && (states.has(name) || asked.includes(name))),
+    )
     .map((topic) => ({ ...topic, configs: states.get(topic.name)?.configs ?? topic.configs }));
   const limited = events.flatMap(({ name, erasures, configs }) => {
     const limit = erasures ? undefined : limitOf(configs);

@@ -63,7 +63,7 @@ beforeAll(async () => {
     settings: {
       'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FRONT:SASL_PLAINTEXT',
       'sasl.enabled.mechanisms': 'PLAIN',
-      'listener.name.front.plain.sasl.jaas.config': `${PLAIN} required user_router="r" user_shard="s";`,
+      'listener.name.front.plain.sasl.jaas.config': `${PLAIN} required user_router="r" user_shard="s" user_looker="l" user_stranger="n";`,
       'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
       // The broker itself, and whoever comes in by the door without a login.
       'super.users': 'User:ANONYMOUS',
@@ -97,6 +97,18 @@ function entries(here: Twhin, user: string, { topics, groups, transactionalIds }
   ];
 }
 
+/** The same deployment, as a user that logs in. */
+function as(here: Twhin, username: string, password: string): Twhin {
+  const there = here.elsewhere({
+    KAFKA_BROKERS: door,
+    KAFKA_SASL_MECHANISM: 'plain',
+    KAFKA_SASL_USERNAME: username,
+    KAFKA_SASL_PASSWORD: password,
+  });
+  running.push(there);
+  return there;
+}
+
 const likes = Array.from({ length: USERS }, (_, i) => ({
   userId: `u${i}`,
   tweetId: `${i % 30}`,
@@ -116,16 +128,7 @@ it('routers and the shards behind them do all their work with the rights that do
   await admin.connect();
   await admin.createAcls({ acl: [...entries(here, 'router', ROUTER), ...entries(here, 'shard', SHARD)] });
 
-  const login = (username: string, password: string) => {
-    const there = here.elsewhere({
-      KAFKA_BROKERS: door,
-      KAFKA_SASL_MECHANISM: 'plain',
-      KAFKA_SASL_USERNAME: username,
-      KAFKA_SASL_PASSWORD: password,
-    });
-    running.push(there);
-    return there;
-  };
+  const login = (username: string, password: string) => as(here, username, password);
   const http = ['--graph', 'engagement', '--http', '127.0.0.1:0'];
   const [routing, training] = [login('router', 'r'), login('shard', 's')];
   const route = routing.start(['route', ...http]);
@@ -158,4 +161,76 @@ it('routers and the shards behind them do all their work with the rights that do
   const ended = await wrong.ended;
   expect(ended.code).not.toBe(0);
   expect(ended.stderr).toContain('not-authorized');
+});
+
+test('a right that is missing is told by its name, in every command that needs it, and never as brokers out of reach', async () => {
+  const open = broker.brokers;
+  const here = await Twhin.create(open, `model: { dim: 16 }, graphs: { follow: {} },`);
+  running.push(here);
+  await here.ok(['topics', 'apply']);
+  await here.feed('follow', [{ followerId: 'a', followedId: 'b', action: 'follow', at: 1_700_000_000_000 }]);
+  const admin = new Kafka({ brokers: [open], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const topics = ['follow', 'ad-click', 'erasure', 'embeddings.follow', 'model.follow', 'dead-letter'];
+  const looks = { ...reading(topics), follow: ['DESCRIBE', 'READ'] as const };
+  await admin.createAcls({
+    acl: entries(here, 'looker', { topics: looks, groups: [], transactionalIds: [] }),
+  });
+  await admin.disconnect();
+  const [looker, stranger] = [as(here, 'looker', 'l'), as(here, 'stranger', 'n')];
+  const event = JSON.stringify({ followerId: 'a', followedId: 'b', action: 'follow', at: 1_700_000_000_000 });
+  const said = async (user: Twhin, args: readonly string[]) => {
+    const { code, stdout, stderr } = await user.end(args, { stdin: event });
+    expect({ args, code }).toEqual({ args, code: 1 });
+    const all = stdout + stderr;
+    expect({ args, all }).not.toEqual({
+      args,
+      all: expect.stringMatching(/no answer|no broker answers|create (it|them) with/),
+    });
+    return all;
+  };
+
+  // Who may look at topics, and of one not at its settings.
+  const configs = `grant DESCRIBE_CONFIGS on topic ${here.topic('follow')} to looker`;
+  expect(await said(looker, ['doctor'])).toMatch(
+    new RegExp(`^ok    brokers .*\nFAIL  topics +describing topics is denied at .*; ${configs}$`, 'm'),
+  );
+  for (const args of [
+    ['topics', 'plan'],
+    ['topics', 'apply'],
+  ]) {
+    expect(await said(looker, args)).toContain(configs);
+  }
+  // The start of a run only wants to tell how long events are kept, and goes on without.
+  expect(await said(looker, ['run', '--until-caught-up'])).toContain(
+    `grant READ and DESCRIBE on group ${here.topic('follow')} to looker`,
+  );
+  expect(await said(looker, ['feed', '-', '--topic', 'follow'])).toContain(
+    `grant WRITE on topic ${here.topic('follow')} to looker`,
+  );
+
+  // Who may do nothing.
+  const describe = new RegExp(`grant DESCRIBE on topics? .*${here.topic('follow')}.* to stranger`);
+  expect(await said(stranger, ['doctor'])).toMatch(
+    new RegExp(
+      `^ok    brokers .*\nFAIL  topics +describing topics is denied at .*; ${describe.source}$`,
+      'm',
+    ),
+  );
+  const commands = [
+    ['topics', 'plan'],
+    ['topics', 'apply'],
+    ['run', '--until-caught-up'],
+    ['run', '--create-topics', '--until-caught-up'],
+    ['feed', '-', '--topic', 'follow'],
+    ['replay', '--graph', 'follow', '--into', 'shadow'],
+    ['evaluate', 'stream', '--graph', 'follow'],
+  ];
+  for (const args of commands) expect(await said(stranger, args)).toMatch(describe);
+  for (const args of [
+    ['serve', '--http', '127.0.0.1:0'],
+    ['restore', '--from-topic', '--graph', 'follow', '--into', 'again'],
+  ]) {
+    expect(await said(stranger, args)).toMatch(/not-authorized.*grant DESCRIBE on topics? .*to stranger/s);
+  }
 });

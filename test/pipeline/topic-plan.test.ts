@@ -94,7 +94,12 @@ describe('an event topic that exists', () => {
       [{ ...state, partitions: 1, configs: { 'cleanup.policy': 'compact' } }],
     );
     await applyTopics(
-      { ...admin, describe: async () => [], info: () => Promise.reject(new Error('unused')) },
+      {
+        ...admin,
+        describe: async () => [],
+        missing: async () => [],
+        info: () => Promise.reject(new Error('unused')),
+      },
       plan,
     );
     expect(plan).toHaveLength(2);

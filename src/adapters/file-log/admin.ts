@@ -13,6 +13,11 @@ export class FileLogAdmin implements LogAdmin {
     return { kind: 'file', address: `file:${this.#dir}`, version: 'embedded', nodes: [] };
   }
 
+  async missing(names: readonly string[]): Promise<string[]> {
+    const there = new Set((await this.describe(names)).map(({ name }) => name));
+    return names.filter((name) => !there.has(name));
+  }
+
   async describe(names: readonly string[]): Promise<TopicState[]> {
     const states = await Promise.all(names.map((name) => readTopic(this.#dir, name)));
     return states.filter((state) => state !== undefined);

@@ -10,12 +10,13 @@ import {
   ListOffsetTimestamps,
   listOffsetsV7,
   offsetFetchV8,
+  ProtocolError,
 } from '@platformatic/kafka';
 import { RetryableError } from '../../errors/errors.ts';
 import type { LogAdmin, LogInfo, NewTopic, TopicState } from '../../pipeline/ports.ts';
 import type { GroupLeader } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata, type PartitionMetadata } from './brokers.ts';
-import { kafkaError, mayPass, protocolError } from './failure.ts';
+import { answered, denied, kafkaError, mayPass, protocolError, type Rights } from './failure.ts';
 import { claimantOf, holdsOn } from './group/claim.ts';
 import { safeOffset } from './offset.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
@@ -37,6 +38,8 @@ const AGAIN_MS = [200, 400, 800];
 const [FETCH, DESCRIBE_CLUSTER] = [1, 60];
 /** Kafka's number of `UNKNOWN_TOPIC_OR_PARTITION`. */
 const NOT_THERE = 3;
+/** Kafka's number of `TOPIC_AUTHORIZATION_FAILED`. */
+const NOT_AUTHORIZED = 29;
 const READ_COMMITTED = 1;
 const { TOPIC } = ConfigResourceTypes;
 const { EARLIEST, LATEST } = ListOffsetTimestamps;
@@ -79,14 +82,23 @@ export class KafkaAdmin implements LogAdmin {
     const metadata = await this.#metadata(doing, names);
     const there = metadata.topics.filter(({ errorCode }) => errorCode === 0);
     if (there.length === 0) return [];
-    const { results } = await this.#ask(doing, async (brokers) =>
-      describeConfigsV4.api.async(
-        await brokers.any(),
-        there.map(({ name }) => ({ resourceType: TOPIC, resourceName: name ?? '', configurationKeys: null })),
-        false,
-        false,
-      ),
-    );
+    const results = await this.#ask(doing, async (brokers) => {
+      const resources = there.map(({ name }) => ({
+        resourceType: TOPIC,
+        resourceName: name ?? '',
+        configurationKeys: null,
+      }));
+      const asking = describeConfigsV4.api.async(await brokers.any(), resources, false, false);
+      const { results: all } = await answered(asking);
+      this.#refuseDenied(
+        doing,
+        'DESCRIBE_CONFIGS',
+        all.map(({ resourceName: name, errorCode }) => ({ name, errorCode })),
+      );
+      const failed = all.find(({ errorCode }) => errorCode !== 0);
+      if (failed !== undefined) throw new ProtocolError(failed.errorCode, failed.errorMessage);
+      return all;
+    });
     const settings = new Map(results.map(({ resourceName, configs }) => [resourceName, configs]));
     return there.map(({ name, partitions }) => ({
       name: name ?? '',
@@ -159,8 +171,10 @@ export class KafkaAdmin implements LogAdmin {
         partitionIndexes: partitions.map(({ partitionIndex }) => partitionIndex),
       }));
     const group = { groupId, memberId: null, memberEpoch: -1, topics };
-    const { groups } = await this.#ask(doing, async (brokers) =>
-      offsetFetchV8.api.async(await brokers.coordinator(GROUP, groupId), [group], false),
+    const { groups } = await this.#ask(
+      doing,
+      async (brokers) => offsetFetchV8.api.async(await brokers.coordinator(GROUP, groupId), [group], false),
+      { group: `DESCRIBE on group ${groupId}` },
     );
     return (groups[0]?.topics ?? []).flatMap(({ name, partitions }) =>
       partitions.map(({ partitionIndex, committedOffset, metadata: note }) => ({
@@ -174,8 +188,11 @@ export class KafkaAdmin implements LogAdmin {
 
   /** The member to which the group gave its partitions. */
   async groupLeader(groupId: string): Promise<GroupLeader | undefined> {
-    const { groups } = await this.#ask(`asking for the members of group ${groupId}`, async (brokers) =>
-      describeGroupsV5.api.async(await brokers.coordinator(GROUP, groupId), [groupId], false),
+    const { groups } = await this.#ask(
+      `asking for the members of group ${groupId}`,
+      async (brokers) =>
+        describeGroupsV5.api.async(await brokers.coordinator(GROUP, groupId), [groupId], false),
+      { group: `DESCRIBE on group ${groupId}` },
     );
     const members = [...(groups[0]?.members.values() ?? [])];
     const leader = members.find(({ memberAssignment: bytes }) => {
@@ -190,7 +207,7 @@ export class KafkaAdmin implements LogAdmin {
     const missing = new Set(await this.missing(topics.map(({ name }) => name)));
     for (const { name, partitions, configs } of topics) {
       if (!missing.has(name)) continue;
-      await this.#ask(`creating topic ${name}`, async (brokers) => {
+      const create = async (brokers: Brokers) => {
         const entries = Object.entries(configs).map(([key, value]) => ({ name: key, value }));
         const topic = {
           name,
@@ -205,7 +222,9 @@ export class KafkaAdmin implements LogAdmin {
           if (protocolError(error) !== 'TOPIC_ALREADY_EXISTS') throw error;
         });
         await settle(brokers, name);
-      });
+      };
+      const right = `CREATE on topic ${name} or on the cluster`;
+      await this.#ask(`creating topic ${name}`, create, { topic: right, cluster: right });
     }
   }
 
@@ -215,10 +234,11 @@ export class KafkaAdmin implements LogAdmin {
       configOperation: IncrementalAlterConfigOperationTypes.SET,
       value,
     }));
-    await this.#ask(`setting topic ${name}`, async (brokers) => {
+    const alter = async (brokers: Brokers) => {
       const topic = { resourceType: TOPIC, resourceName: name, configs: set };
       return incrementalAlterConfigsV1.api.async(await brokers.any(), [topic], false);
-    });
+    };
+    await this.#ask(`setting topic ${name}`, alter, { topic: `ALTER_CONFIGS on topic ${name}` });
   }
 
   /** Closes for good: a request in progress then fails, instead of connecting again and keeping the process alive. */
@@ -226,13 +246,30 @@ export class KafkaAdmin implements LogAdmin {
     await this.#brokers.close();
   }
 
-  #metadata(doing: string, topics: readonly string[]): Promise<Metadata> {
-    return this.#ask(doing, (brokers) => brokers.metadata(topics));
+  /** @throws FatalError `not-authorized`: a topic that may not be looked at would else be taken for one that is there, or missing. */
+  async #metadata(doing: string, topics: readonly string[]): Promise<Metadata> {
+    const metadata = await this.#ask(doing, (brokers) => brokers.metadata(topics));
+    this.#refuseDenied(doing, 'DESCRIBE', metadata.topics);
+    return metadata;
+  }
+
+  #refuseDenied(
+    doing: string,
+    operation: string,
+    topics: readonly { readonly name?: string | null | undefined; readonly errorCode: number }[],
+  ): void {
+    const names = topics
+      .filter(({ errorCode }) => errorCode === NOT_AUTHORIZED)
+      .map(({ name }) => name ?? '');
+    if (names.length === 0) return;
+    const what = `topic${names.length === 1 ? '' : 's'} ${names.sort().join(', ')}`;
+    throw denied(doing, this.#settings, `${operation} on ${what}`);
   }
 
   /** For each partition, the offset of a time; one request to each leader. */
   async #offsets(topic: string, timestamp: bigint): Promise<Map<number, number>> {
-    return this.#ask(`asking for the offsets of ${topic}`, async (brokers) => {
+    const doing = `asking for the offsets of ${topic}`;
+    const ask = async (brokers: Brokers) => {
       const metadata = await brokers.metadata([topic]);
       const partitions = metadata.topics[0]?.partitions ?? [];
       const offsets = new Map<number, number>();
@@ -258,17 +295,19 @@ export class KafkaAdmin implements LogAdmin {
         }
       }
       return offsets;
-    });
+    };
+    return this.#ask(doing, ask, { topic: `DESCRIBE on topic ${topic}` });
   }
 
-  async #ask<T>(doing: string, question: (brokers: Brokers) => Promise<T>): Promise<T> {
+  /** rights: those that the question needs. */
+  async #ask<T>(doing: string, question: (brokers: Brokers) => Promise<T>, rights?: Rights): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
         return await question(this.#brokers);
       } catch (error) {
         this.#brokers.forgetCoordinators();
         const waitMs = mayPass(error) ? AGAIN_MS[attempt] : undefined;
-        if (waitMs === undefined) throw kafkaError(doing, this.#settings, error);
+        if (waitMs === undefined) throw kafkaError(doing, this.#settings, error, rights);
         await sleep(waitMs);
       }
     }

@@ -6,7 +6,7 @@ import {
   UserError,
 } from '@platformatic/kafka';
 import { FatalError, RetryableError, reasonOf, TwhinError } from '../../errors/errors.ts';
-import { addressOf, type KafkaSettings } from './settings.ts';
+import { addressOf, type KafkaSettings, userOf } from './settings.ts';
 
 /** The error itself, then every error that it wraps. */
 function* within(error: unknown): Generator<unknown> {
@@ -72,19 +72,48 @@ export function mayPass(error: unknown): boolean {
   return error instanceof GenericError || error instanceof AggregateError;
 }
 
-/** What to do about a broker's refusal of a request that reads or joins; producers have their own in `refusal.ts`. */
-const DENIED: Readonly<Record<string, string>> = {
-  TOPIC_AUTHORIZATION_FAILED: 'grant this user READ and DESCRIBE on the topics',
-  GROUP_AUTHORIZATION_FAILED: 'grant this user READ and DESCRIBE on the group',
-  CLUSTER_AUTHORIZATION_FAILED: 'grant this user the cluster right that the request needs',
+/** The rights that a request needs, as an operator grants them: `DESCRIBE_CONFIGS on topic twhin.follow`. */
+export interface Rights {
+  readonly topic?: string;
+  readonly group?: string;
+  readonly cluster?: string;
+}
+
+/** Brokers' refusals of requests that ask, read or join; producers have their own in `refusal.ts`. */
+const DENIED: Readonly<Record<string, keyof Rights>> = {
+  TOPIC_AUTHORIZATION_FAILED: 'topic',
+  GROUP_AUTHORIZATION_FAILED: 'group',
+  CLUSTER_AUTHORIZATION_FAILED: 'cluster',
+};
+const UNNAMED: Required<Rights> = {
+  topic: 'READ and DESCRIBE on the topics',
+  group: 'READ and DESCRIBE on the group',
+  cluster: 'the cluster right that the request needs',
 };
 
+/** What a member of a group needs. */
+export function memberRights(groupId: string): Rights {
+  return { group: `READ and DESCRIBE on group ${groupId}` };
+}
+
+/** The error of a right that the brokers deny. */
+export function denied(doing: string, settings: KafkaSettings, right: string, cause?: unknown): FatalError {
+  const reason = cause === undefined ? '' : `: ${reasonsOf(cause)}`;
+  const message = `${doing} is denied at ${addressOf(settings)}${reason}; grant ${right} to ${userOf(settings) ?? 'this user'}`;
+  return new FatalError('not-authorized', message, cause === undefined ? undefined : { cause });
+}
+
 /**
- * The error a caller can act on, with the address in it; errors of this program pass unchanged. Retryable: brokers out
+ * The error a caller can act on, with the address in it; errors of this program pass unchanged. rights: those that the request needs. Retryable: brokers out
  * of reach, or a refusal that passes. Fatal: a refused login, a denied right, and a failure of this client itself, which
  * no other broker would mend.
  */
-export function kafkaError(doing: string, settings: KafkaSettings, cause: unknown): TwhinError {
+export function kafkaError(
+  doing: string,
+  settings: KafkaSettings,
+  cause: unknown,
+  rights: Rights = {},
+): TwhinError {
   if (cause instanceof TwhinError) return cause;
   const at = addressOf(settings);
   const reason = reasonsOf(cause);
@@ -98,10 +127,8 @@ export function kafkaError(doing: string, settings: KafkaSettings, cause: unknow
     const message = `${at} can't be talked to as configured: ${reason}; check KAFKA_SSL and KAFKA_SASL_MECHANISM`;
     return new FatalError('broker-refused', message, { cause });
   }
-  const denied = DENIED[protocolError(cause) ?? ''];
-  if (denied !== undefined) {
-    return new FatalError('not-authorized', `${doing} is denied at ${at}: ${reason}; ${denied}`, { cause });
-  }
+  const of = DENIED[protocolError(cause) ?? ''];
+  if (of !== undefined) return denied(doing, settings, rights[of] ?? UNNAMED[of], cause);
   const isOfClient = !(cause instanceof GenericError || cause instanceof AggregateError);
   if (isOfClient || find(cause, isProgrammingError) !== undefined) {
     const message = `${doing} failed in this process, not at ${at}: ${reason}; this is a fault of twhin-stream: report it with the log`;

@@ -4,7 +4,7 @@ import type { Candidate, GroupCommit, Leadership, Offsets, WriterNote } from '..
 import { pause } from '../../backoff.ts';
 import { fenced, groupInUse, instanceTaken, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
-import { kafkaError, protocolError } from '../failure.ts';
+import { kafkaError, memberRights, protocolError } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import { type Claim, ONE_LEADER } from './claim.ts';
 import { Lease, moment } from './lease.ts';
@@ -190,7 +190,7 @@ export class KafkaLeadership implements Leadership {
             member.forgetId();
           }
         } else {
-          const failure = kafkaError(doing, this.#settings, error);
+          const failure = kafkaError(doing, this.#settings, error, memberRights(this.#options.groupId));
           const silentMs = performance.now() - heard;
           const ends = !settled || silentMs > SILENT_SESSIONS * this.#sessionTimeoutMs;
           if (ends || !(failure instanceof RetryableError)) throw failure;

@@ -4,7 +4,7 @@ import type { Offsets, Share, Shares } from '../../../pipeline/ports.ts';
 import { pause } from '../../backoff.ts';
 import { instanceTaken, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
-import { kafkaError, protocolError } from '../failure.ts';
+import { kafkaError, memberRights, protocolError } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import {
   type Assigned,
@@ -151,7 +151,7 @@ export class KafkaShares implements Shares {
       if (this.#joinsAgain(member, error)) return undefined;
       throw error instanceof FatalError
         ? error
-        : kafkaError(`joining group ${groupId}`, this.#settings, error);
+        : kafkaError(`joining group ${groupId}`, this.#settings, error, memberRights(groupId));
     }
   }
 
@@ -172,7 +172,9 @@ export class KafkaShares implements Shares {
         if (!isDeepStrictEqual(counts, share.counts)) return;
       } catch (error) {
         if (ending.aborted || this.#joinsAgain(member, error)) return;
-        const failure = kafkaError(`staying in group ${this.#options.groupId}`, this.#settings, error);
+        const { groupId } = this.#options;
+        const rights = memberRights(groupId);
+        const failure = kafkaError(`staying in group ${groupId}`, this.#settings, error, rights);
         const silentMs = performance.now() - heard;
         if (!(failure instanceof RetryableError) || silentMs > SILENT_SESSIONS * this.#sessionTimeoutMs)
           throw failure;

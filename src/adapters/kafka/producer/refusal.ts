@@ -26,6 +26,10 @@ const TOO_FEW_REPLICAS: Remedy = {
   waits: true,
 };
 
+const MAY_NOT_WRITE: Remedy = {
+  what: ({ topic, user }) => `grant WRITE on topic ${topic} to ${user ?? 'the user of this client'}`,
+};
+
 const REMEDIES: Readonly<Record<string, Remedy>> = {
   MESSAGE_TOO_LARGE: TOO_LARGE,
   RECORD_LIST_TOO_LARGE: TOO_LARGE,
@@ -36,16 +40,13 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
     what: (sent) => `the previous transaction can't end: ${TOO_FEW_REPLICAS.what(sent)}`,
     waits: true,
   },
-  TOPIC_AUTHORIZATION_FAILED: {
-    what: ({ topic, user }) => `grant WRITE on topic ${topic} to ${user ?? 'the user of this client'}`,
-  },
+  TOPIC_AUTHORIZATION_FAILED: MAY_NOT_WRITE,
   TRANSACTIONAL_ID_AUTHORIZATION_FAILED: {
     what: ({ transactionalId, user }) =>
       `grant WRITE on transactional id ${transactionalId} to ${user ?? 'the user of this client'}`,
   },
-  CLUSTER_AUTHORIZATION_FAILED: {
-    what: ({ user }) => `grant IDEMPOTENT_WRITE on the cluster to ${user ?? 'the user of this client'}`,
-  },
+  // A producer gets its id where it may write to any topic (KIP-679).
+  CLUSTER_AUTHORIZATION_FAILED: MAY_NOT_WRITE,
 };
 
 export interface Refusal {

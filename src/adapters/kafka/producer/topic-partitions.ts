@@ -1,3 +1,4 @@
+import { ProtocolError } from '@platformatic/kafka';
 import { RetryableError } from '../../../errors/errors.ts';
 import type { Brokers, PartitionMetadata } from '../brokers.ts';
 
@@ -5,6 +6,8 @@ import type { Brokers, PartitionMetadata } from '../brokers.ts';
 export const METADATA_MS = 30_000;
 /** Kafka's number of `UNKNOWN_TOPIC_OR_PARTITION`. */
 const NOT_THERE = 3;
+/** Kafka's number of `TOPIC_AUTHORIZATION_FAILED`. */
+const NOT_AUTHORIZED = 29;
 
 /** The partitions of one topic and their leaders, looked up when they are unknown or old. */
 export class TopicPartitions {
@@ -40,6 +43,8 @@ export class TopicPartitions {
     const now = Date.now();
     if (this.#known === undefined || now - this.#known.at >= METADATA_MS) {
       const [state] = (await this.#brokers.metadata([this.#topic])).topics;
+      // Of a topic that may not be looked at, the brokers don't tell whether it is there.
+      if (state?.errorCode === NOT_AUTHORIZED) throw new ProtocolError(NOT_AUTHORIZED);
       if (state === undefined || state.errorCode === NOT_THERE || state.partitions.length === 0) {
         const message = `no topic ${this.#topic} at ${this.#address}; create it with: twhin topics apply`;
         throw new RetryableError('topic-missing', message);

@@ -73,6 +73,9 @@ export class TopicProducer {
       try {
         return (await this.#partitions.get()).length;
       } catch (error) {
+        const sent = { topic: this.#topic, user: userOf(settings), largestBytes: 0 };
+        const refusal = refusalOf(error, sent);
+        if (refusal !== undefined && !refusal.waits) throw refusal.error;
         const failure = kafkaError(`asking for the partitions of ${this.#topic}`, settings, error);
         const mayPass = failure instanceof RetryableError && failure.code !== 'topic-missing';
         if (!mayPass || Date.now() >= deadline || stopping.aborted) throw failure;

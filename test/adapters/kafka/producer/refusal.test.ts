@@ -22,7 +22,7 @@ test.each([
   ['RECORD_LIST_TOO_LARGE', 'raise max.message.bytes of topic vectors', false],
   ['TOPIC_AUTHORIZATION_FAILED', 'grant WRITE on topic vectors to twhin', false],
   ['TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'grant WRITE on transactional id twhin-follow to twhin', false],
-  ['CLUSTER_AUTHORIZATION_FAILED', 'grant IDEMPOTENT_WRITE on the cluster to twhin', false],
+  ['CLUSTER_AUTHORIZATION_FAILED', 'grant WRITE on topic vectors to twhin', false],
   ['NOT_ENOUGH_REPLICAS', 'replicas of topic vectors back, or lower its min.insync.replicas', true],
   ['CONCURRENT_TRANSACTIONS', "the previous transaction can't end: bring the brokers", true],
   ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'replicas of topic vectors back', true],
