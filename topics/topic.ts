@@ -178,6 +178,12 @@ function checkedChanges(name: string, made: readonly GraphChange[]): readonly Gr
       ('erased' in change
         ? hasId(change.erased)
         : hasId(change.lhs) && hasId(change.rhs) && typeof change.removed === 'boolean');
+    if (!('erased' in change) && change.blocked !== undefined && change.removed === false) {
+      throw badEvent(
+        'mapping-failed',
+        `topic ${name} made a change with blocked: ${seen(change.blocked)} and removed: false; a block and an unblock leave no edge, so set removed: true`,
+      );
+    }
     if (fits) continue;
     throw badEvent(
       'mapping-failed',

@@ -20,6 +20,11 @@ export interface EdgeChange extends EdgeName {
   readonly at: number;
   /** True for unfollow, unlike, block and similar events. */
   readonly removed: boolean;
+  /**
+   * True for a block: lists show neither end to the other until an edge is added later, or until an unblock, which has false here.
+   * Both leave no edge, so that `removed` is true.
+   */
+  readonly blocked?: boolean;
 }
 
 /** The erasure of an entity: its edges up to `at` and its vector are deleted. */

@@ -196,9 +196,7 @@ describe('a bad record', () => {
     expect(code(search, '{"userId":"u","query":"a\\u0000b","at":1}')).toBe('control-characters');
     expect(code(search, `{"userId":"u","query":"${'x'.repeat(257)}","at":1}`)).toBe('id-too-long');
     expect(code(search, '{"userId":"u","query":null,"at":1}')).toBe('wrong-shape');
-    expect(code(follow, '{"followerId":"1","followedId":"2","action":"unblock","at":1}')).toBe(
-      'unknown-action',
-    );
+    expect(code(follow, '{"followerId":"1","followedId":"2","action":"mute","at":1}')).toBe('unknown-action');
   });
 });
 

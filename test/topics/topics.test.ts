@@ -45,13 +45,14 @@ describe('the changes of an event', () => {
   });
 
   test.each([
-    ['follow', false],
-    ['unfollow', true],
-    ['block', true],
-  ])('%s', (action, removed) => {
+    ['follow', { removed: false }],
+    ['unfollow', { removed: true }],
+    ['block', { removed: true, blocked: true }],
+    ['unblock', { removed: true, blocked: false }],
+  ])('%s', (action, change) => {
     const event = { followerId: 'a', followedId: 'b', action, at: 7 };
     expect(follow.changesOf(event)).toEqual([
-      { lhs: 'user:a', relation: 'follows', rhs: 'user:b', at: 7, removed },
+      { lhs: 'user:a', relation: 'follows', rhs: 'user:b', at: 7, ...change },
     ]);
     expect(follow.keyOf(event)).toBe('a');
   });
@@ -184,6 +185,30 @@ describe('a custom topic', () => {
     expect(codeOf(() => broken.read({ kind: 'x' }))).toBe('mapping-failed');
     expect(() => broken.read({ kind: 'x' })).toThrow(/topic broken .*oops/);
     expect(codeOf(() => broken.read({ kind: 'typed' }))).toBe('wrong-shape');
+  });
+
+  test.each([true, false])('a change with blocked: %s leaves no edge', (blocked) => {
+    const muted = (removed: boolean) =>
+      defineTopic({
+        name: 'muted',
+        schema: z.object({}),
+        key: () => '1',
+        changes: () => [
+          {
+            lhs: entityKey('user', '1'),
+            relation: 'follows',
+            rhs: entityKey('user', '2'),
+            at: 7,
+            removed,
+            blocked,
+          },
+        ],
+      });
+    expect(muted(true).changesOf({})).toMatchObject([{ removed: true, blocked }]);
+    expect(codeOf(() => muted(false).changesOf({}))).toBe('mapping-failed');
+    expect(() => muted(false).changesOf({})).toThrow(
+      /topic muted .*blocked: (true|false) and removed: false/,
+    );
   });
 
   test('a name that Kafka does not accept is refused', () => {
