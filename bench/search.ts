@@ -201,8 +201,7 @@ class KnownGraph {
     this.spaces = new Spaces(1_000_000);
     this.cutAt = Math.max(...happened.slice(-100).flatMap(({ changes }) => changes.map(({ at }) => at)));
     this.activity = new Activity({
-      ...{ edgesOfOne: 1_000, edges: 5_000_000, sourcesOf: [], recentSourcesOf: [SEARCHES] },
-      ...{ actorsOf: [], actors: 0 },
+      ...{ relations, edgesOfOne: 1_000, edges: 5_000_000, sourcesOf: [SEARCHES] },
       clock: () => this.cutAt,
     });
     const own = new Set(relations.map((relation) => relation.name));
@@ -340,11 +339,9 @@ class KnownGraph {
     const relations = type === 'user' ? ['follows'] : ['likes', 'retweets', 'replies', 'quotes', 'mentions'];
     const weights = new Map<EntityKey, number>();
     for (const [searcher] of searchers) {
-      const { edges } = this.activity.of(searcher);
-      for (const name of relations)
-        for (const [target, { at, removed }] of edges.get(name) ?? [])
-          if (!removed)
-            weights.set(target, (weights.get(target) ?? 0) + 2 ** ((at - this.cutAt) / HALF_LIFE_MS));
+      for (const { relation, target, at, removed } of this.activity.recent(searcher, 1_000))
+        if (!removed && relations.includes(relation))
+          weights.set(target, (weights.get(target) ?? 0) + 2 ** ((at - this.cutAt) / HALF_LIFE_MS));
     }
     const { scorer, beta } = this.#space.model;
     const table = this.table(type);
@@ -380,9 +377,9 @@ class KnownGraph {
     const relations = type === 'user' ? ['follows'] : ['likes', 'retweets', 'replies', 'quotes', 'mentions'];
     const sums = new Map<EntityKey, number>();
     for (const each of this.table('user').names()) {
-      for (const name of relations)
-        for (const [target, { at, removed }] of this.activity.of(each).edges.get(name) ?? [])
-          if (!removed) sums.set(target, (sums.get(target) ?? 0) + 2 ** ((at - this.cutAt) / HALF_LIFE_MS));
+      for (const { relation, target, at, removed } of this.activity.recent(each, 1_000))
+        if (!removed && relations.includes(relation))
+          sums.set(target, (sums.get(target) ?? 0) + 2 ** ((at - this.cutAt) / HALF_LIFE_MS));
     }
     this.#sums.set(type, sums);
     return sums;
@@ -434,8 +431,8 @@ class Known {
 }
 
 function withoutSearches(happened: readonly Happened[], { relations, cutAt }: KnownGraph): Activity {
-  const bounds = { edgesOfOne: 1_000, edges: 5_000_000, actorsOf: [], actors: 0 };
-  const activity = new Activity({ ...bounds, sourcesOf: [], recentSourcesOf: [], clock: () => cutAt });
+  const bounds = { edgesOfOne: 1_000, edges: 5_000_000 };
+  const activity = new Activity({ relations, ...bounds, sourcesOf: [], clock: () => cutAt });
   const own = new Set(relations.map(({ name }) => name).filter((name) => name !== SEARCHES));
   for (const change of happened.flatMap(({ changes }) => changes))
     if (!('relation' in change) || own.has(change.relation)) activity.take(change);

@@ -67,8 +67,10 @@ export class DemoServing {
   /** The user's list of a surface, and what is popular for the same user; neither has what the user knows already. */
   async lists(surface: string, user: EntityKey, k: number) {
     const { runs, surfaces } = this.#server!;
-    const known = runs.flatMap(({ graph }) => graph.activity.recent(user, EDGES_OF_ONE));
-    const exclude = known.filter(({ removed, blocked }) => !removed || blocked).map(({ target }) => target);
+    const exclude = runs.flatMap(({ graph: { activity } }) => [
+      ...activity.recent(user, EDGES_OF_ONE).map(({ target }) => target),
+      ...activity.blocked(user, 'user'),
+    ]);
     const ask = async (asked: CandidatesAsked): Promise<EntityKey[]> => {
       for (;;) {
         try {

@@ -2,7 +2,6 @@ import { embeddingsName, modelName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { RetryableError, reasonOf, TwhinError } from '../errors/errors.ts';
-import type { Relation } from '../graph/edge.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { Surface } from '../graph/surface.ts';
 import type { Log } from '../log.ts';
@@ -26,9 +25,6 @@ const LOOK_MS = 5_000;
 const [LOGGED, ONE_OF] = [20, 1_000];
 /** Taking so many bytes of records takes half a millisecond: requests have their turn before the next ones. */
 const HAND_OVER_BYTES = 128 << 10;
-/** For each so many edges that are remembered, one actor of a target is. */
-const EDGES_OF_AN_ACTOR = 5;
-
 export interface ServeOptions {
   readonly connection: LogConnection;
   readonly log: Log;
@@ -88,11 +84,12 @@ export class ServedRun {
     this.#activity = new Activity({
       edgesOfOne,
       edges,
-      sourcesOf: this.#surfaces.flatMap(({ atMost }) => atMost?.by ?? []),
-      // Who searched a query says what it is about.
-      recentSourcesOf: relations.filter(({ rhs }) => rhs === QUERY).map(({ name }) => name),
-      actorsOf: actedOnBy(relations),
-      actors: Math.ceil(edges / EDGES_OF_AN_ACTOR),
+      relations,
+      sourcesOf: [
+        ...this.#surfaces.flatMap(({ atMost }) => atMost?.by ?? []),
+        // Who searched a query says what it is about.
+        ...relations.filter(({ rhs }) => rhs === QUERY).map(({ name }) => name),
+      ],
       clock: Date.now,
       erasureChanged: (entity) => this.#erasureChanged.add(entity),
     });
@@ -232,6 +229,7 @@ export class ServedRun {
       staleSince: staleSince ?? null,
       vectorsAsOf: current?.at ?? 0,
       eventsAsOf: this.#activity.at,
+      eventsSince: this.#feed.since,
       vectors: { ...vectors },
       read: { vectors: shareOf(this.#vectors), events: shareOf(this.#events) },
     };
@@ -292,15 +290,6 @@ export class ServedRun {
   #idsOfTopics(): Promise<Record<string, string>> {
     return this.#eventLog.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
   }
-}
-
-/**
- * The relations to entities that have no edges of their own, such as tweets: only who acted on them can say what two of them
- * share. Who searched a query is remembered anyway.
- */
-function actedOnBy(relations: readonly Relation[]): string[] {
-  const acting = new Set<string>(relations.map(({ lhs }) => lhs));
-  return relations.filter(({ rhs }) => !acting.has(rhs) && rhs !== QUERY).map(({ name }) => name);
 }
 
 /** Requests that have arrived are handled before the next run: in a flood of records, nothing else would be. */

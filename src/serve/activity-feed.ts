@@ -5,9 +5,6 @@ import type { EntityKey } from '../graph/entity.ts';
 import type { RecordRun, SourceRecord } from '../pipeline/ports.ts';
 import type { Activity } from './activity.ts';
 
-/** The one topic that tells a block from an unfollow: both remove the edge. */
-const FOLLOW = 'follow';
-
 /** Turns records of event topics into what users did. Records that an updater writes to the dead letters are left out. */
 export class ActivityFeed {
   /** Records that can't be used. */
@@ -45,8 +42,8 @@ export class ActivityFeed {
             this.#active(change.lhs, change.at);
             this.#active(change.rhs, change.at);
           }
-          const removed = 'removed' in change && change.removed;
-          this.#activity.take(change, removed && topic.name === FOLLOW && isBlock(record));
+          // A log without timestamps has -1.
+          this.#activity.take(change, record.timestamp < 0 ? change.at : record.timestamp);
         }
       } catch (error) {
         if (!(error instanceof BadEvent)) throw error;
@@ -61,10 +58,4 @@ export class ActivityFeed {
     this.#begun.add(partition);
     if (first.offset > 0) this.since = Math.max(this.since, first.timestamp);
   }
-}
-
-/** The record was read before, so that its value is an object. */
-function isBlock({ value }: SourceRecord): boolean {
-  const event: unknown = JSON.parse(value?.toString('utf8') ?? 'null');
-  return typeof event === 'object' && event !== null && 'action' in event && event.action === 'block';
 }

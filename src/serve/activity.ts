@@ -1,19 +1,35 @@
-import type { EdgeChange, Erasure, GraphChange } from '../graph/edge.ts';
+import type { EdgeChange, Erasure, GraphChange, Relation } from '../graph/edge.ts';
 import { judge } from '../graph/edge.ts';
-import { type EntityKey, typeOf } from '../graph/entity.ts';
+import { type EntityKey, isOfType, typeOf } from '../graph/entity.ts';
+import { EdgeLists, MOST_AT, type Records } from './edge-lists.ts';
+import { EntityIds } from './entity-ids.ts';
 import { Erasures } from './erasures.ts';
-import { keepNewest } from './keep-newest.ts';
+import { Forgotten } from './forgotten.ts';
 import { type PopularEntity, Popularity } from './popularity.ts';
-import { RecentActors } from './recent-actors.ts';
 import { RecentSources } from './recent-sources.ts';
 
-/** The newest event of an edge. */
-export interface RememberedEdge {
-  readonly at: number;
-  readonly removed: boolean;
-  /** Of a removed edge: when the edge was added last, where that is known. */
-  readonly addedAt: number | undefined;
-}
+/**
+ * Flags of a record in an entity's list. An edge is a record without BLOCK; the record behind it may be its companion, another time
+ * of the same edge. For a removed edge that is when blocks ended last. For a live one it is the time that its weight in what is
+ * popular was counted as of, where that is not the event's.
+ */
+const [REMOVED, BLOCK, COMPANION] = [1, 2, 4];
+/** The entity of a companion. */
+const NOBODY = -1;
+/** The queues of lists: those with edges, and those with blocks alone, which are forgotten last. */
+const [WITH_EDGES, BLOCKS_ALONE] = [0, 1];
+/** Erasures that are remembered, unless fewer edges are. Each takes about 120 bytes of V8's heap. */
+const MOST_ERASURES = 1_000_000;
+/** Popular entities that are remembered, unless fewer edges are: to look for the best passes over all of them. */
+const MOST_POPULAR_KEPT = 2_000_000;
+/** An event may be so far ahead of its record before the record's time counts for it: less than a thousandth of a weight. */
+const AHEAD_MS = 60_000;
+
+/**
+ * Bytes that a remembered edge takes, and an entity that edges lead from or to: its name, the list of its edges, and its place in
+ * what is popular. `bench/served-memory` measures them.
+ */
+export const [EDGE_BYTES, ENTITY_BYTES] = [12, 160];
 
 /** One of an entity's own edges. */
 export interface OwnEdge {
@@ -21,56 +37,65 @@ export interface OwnEdge {
   readonly target: EntityKey;
   readonly at: number;
   readonly removed: boolean;
-  /** The entity blocked the target, and no follow ended that. */
+  /** The entity blocked the target, and nothing ended that. */
   readonly blocked: boolean;
 }
 
-/** What is remembered of an entity's own edges and blocks, by relation and target; the newest last. */
-export interface OwnEdges {
-  readonly edges: ReadonlyMap<string, ReadonlyMap<EntityKey, RememberedEdge>>;
-  /** When the newest block was that no follow ended. */
-  readonly blocks: ReadonlyMap<string, ReadonlyMap<EntityKey, number>>;
+/** What an entity has seen. */
+export interface Seen {
+  /** Each target once, whether the edge to it is live or was taken back. */
+  readonly targets: readonly EntityKey[];
+  /** Whether nothing was forgotten of the entity that the event topics told. */
+  readonly complete: boolean;
 }
 
 export interface ActivityOptions {
+  /** Edges of other relations are not remembered. */
+  readonly relations: readonly Relation[];
   /**
-   * Most edges that are remembered of one entity, and of all; and most erasures. Of one entity as many blocks are
-   * remembered besides; of all, blocks count as edges.
+   * Most edges that are remembered of one entity, and of all. As many blocks by one entity are remembered besides, and as many
+   * of it; among all edges, a block counts as one.
    */
   readonly edgesOfOne: number;
   readonly edges: number;
-  /** Relations of which the newest source of a target is remembered too. */
-  readonly sourcesOf: readonly string[];
   /** Relations of which the newest sources of a target are remembered; of all targets, as many as edges. */
-  readonly recentSourcesOf: readonly string[];
-  /** Relations of which it is remembered who acted on a target, and how many actors of all targets. */
-  readonly actorsOf: readonly string[];
-  readonly actors: number;
+  readonly sourcesOf: readonly string[];
   clock(): number;
   /** Told of each entity whose vectors `hidesVector` may judge otherwise from now on. */
   erasureChanged?(entity: EntityKey): void;
 }
 
+/** What is remembered by relation. */
+interface Kind {
+  readonly name: string;
+  /** In records. */
+  readonly code: number;
+  /** Live edges that are remembered. */
+  live: number;
+  readonly popularity: Popularity;
+  readonly sources: RecentSources | undefined;
+}
+
 /**
- * What entities did of late: whom they follow, what they like and block. Read from the event topics, in any order of
- * arrival. Bounded: of one entity the edges heard of first are forgotten first, of all those of the entity that was
- * quiet the longest. Blocks are forgotten last, when no other edge is left. What is popular is as many entities as edges at
- * most: those least popular are dropped.
+ * What entities did lately: whom they follow, what they like and block. Read from the event topics, in any order of arrival.
+ * Bounded: among the edges of one entity, those heard of first are forgotten first; among all edges, those of the entity that was
+ * quiet the longest. Blocks are forgotten last, when no other edge is left. `seen` says when something was forgotten.
  */
 export class Activity {
   readonly #options: ActivityOptions;
-  /** The entity that was active last is last. */
-  readonly #own = new Map<EntityKey, Map<string, Map<EntityKey, RememberedEdge>>>();
-  /** By entity, relation and target: when the newest block was. Those heard of last are last. */
-  readonly #blocks = new Map<EntityKey, Map<string, Map<EntityKey, number>>>();
-  /** Live edges that are remembered, by relation. */
-  readonly #live = new Map<string, number>();
+  readonly #ids = new EntityIds();
+  readonly #kinds: readonly Kind[];
+  readonly #kindOf: ReadonlyMap<string, Kind>;
   readonly #popularity = new Map<string, Popularity>();
-  /** By relation and target, for the relations that were asked to be remembered that way. */
-  readonly #sources: ReadonlyMap<string, Map<EntityKey, Source>>;
-  readonly #recentSources: ReadonlyMap<string, RecentSources>;
-  readonly #actors: RecentActors;
-  readonly #actorsOf: ReadonlySet<string>;
+  /**
+   * By entity its edges, their companions and its blocks; those heard of last are last. The lists' count is that of edges, their
+   * time that of the newest addition.
+   */
+  readonly #own = new EdgeLists(this.#ids);
+  /** By entity those who blocked it. */
+  readonly #blockedBy = new EdgeLists(this.#ids);
+  /** Entities of which everything was forgotten. */
+  readonly #forgottenEntities: Forgotten;
   /** Topics are read side by side, and an event from before an erasure may come after it. */
   readonly #erasures: Erasures;
   #edges = 0;
@@ -81,13 +106,19 @@ export class Activity {
 
   constructor(options: ActivityOptions) {
     this.#options = options;
-    this.#erasures = new Erasures(options.edges, (entity) => options.erasureChanged?.(entity));
-    this.#sources = new Map(options.sourcesOf.map((relation) => [relation, new Map()]));
-    this.#actors = new RecentActors(options.actors);
-    this.#actorsOf = new Set(options.actorsOf);
-    this.#recentSources = new Map(
-      options.recentSourcesOf.map((relation) => [relation, new RecentSources(options.edges)]),
+    const { edges, relations, sourcesOf } = options;
+    this.#forgottenEntities = new Forgotten(edges);
+    this.#erasures = new Erasures(this.#ids, Math.min(edges, MOST_ERASURES), (id) =>
+      options.erasureChanged?.(this.#ids.nameOf(id)),
     );
+    this.#kinds = relations.map(({ name, rhs }, code) => ({
+      name,
+      code,
+      live: 0,
+      popularity: this.#popularityOf(rhs),
+      sources: sourcesOf.includes(name) ? new RecentSources(this.#ids, edges) : undefined,
+    }));
+    this.#kindOf = new Map(this.#kinds.map((kind) => [kind.name, kind]));
   }
 
   /** Edges and blocks remembered. */
@@ -95,40 +126,95 @@ export class Activity {
     return this.#edges;
   }
 
+  /** Entities that are remembered in any way. */
+  get entities(): number {
+    return this.#ids.size;
+  }
+
+  /** Memory outside V8's heap, in bytes. */
+  get bytes(): number {
+    let bytes = this.#ids.bytes + this.#own.bytes + this.#blockedBy.bytes + this.#forgottenEntities.bytes;
+    for (const popularity of this.#popularity.values()) bytes += popularity.bytes;
+    for (const { sources } of this.#kinds) bytes += sources?.bytes ?? 0;
+    return bytes;
+  }
+
   /** The present, epoch ms. */
   get now(): number {
     return this.#options.clock();
   }
 
-  /** blocked: whether the event is a block. */
-  take(change: GraphChange, blocked = false): void {
+  /** heardAt: when the log took the event, epoch ms. In what is popular, no edge is younger than that. */
+  take(change: GraphChange, heardAt: number = change.at): void {
     this.at = Math.max(this.at, change.at);
     if ('erased' in change) this.#erase(change);
-    else this.#edge(change, blocked);
-  }
-
-  of(entity: EntityKey): OwnEdges {
-    return { edges: this.#own.get(entity) ?? new Map(), blocks: this.#blocks.get(entity) ?? new Map() };
+    else this.#edge(change, heardAt);
   }
 
   /** The entity's own edges of all relations, live or not, the newest first; none of an erased target. At most `k`. */
   recent(entity: EntityKey, k: number): OwnEdge[] {
-    const own = this.of(entity);
-    const edges: OwnEdge[] = [];
-    for (const [relation, targets] of own.edges)
-      for (const [target, { at, removed }] of targets) {
-        const blocked = own.blocks.get(relation)?.has(target) === true;
-        if (!this.#erasures.cover(target, at)) edges.push({ relation, target, at, removed, blocked });
-      }
-    return edges.sort(newestFirst).slice(0, k);
+    const records = this.#recordsOf(entity);
+    const blocks = new Set<string>();
+    const edges: { kind: Kind; id: number; at: number; removed: boolean }[] = [];
+    for (let i = 0; i < records.length; i++) {
+      const [flags, id, at, kind] = [
+        records.flags(i),
+        records.other(i),
+        records.at(i),
+        this.#kindIn(records, i),
+      ];
+      if ((flags & BLOCK) !== 0) blocks.add(`${kind.code} ${id}`);
+      else if ((flags & COMPANION) === 0 && !this.#erasures.cover(id, at))
+        edges.push({ kind, id, at, removed: (flags & REMOVED) !== 0 });
+    }
+    return edges
+      .map(({ kind, id, at, removed }) => ({
+        relation: kind.name,
+        target: this.#ids.nameOf(id),
+        at,
+        removed,
+        blocked: blocks.has(`${kind.code} ${id}`),
+      }))
+      .sort(newestFirst)
+      .slice(0, k);
+  }
+
+  /** What the entity has seen by some relations: the targets of all remembered edges, those heard of last at the end. */
+  seen(entity: EntityKey, relations: readonly string[]): Seen {
+    const codes = new Set(relations.map((relation) => this.#kindOf.get(relation)?.code));
+    const records = this.#recordsOf(entity);
+    const targets = new Set<number>();
+    for (let i = 0; i < records.length; i++)
+      if (
+        isEdge(records, i) &&
+        codes.has(records.kind(i)) &&
+        !this.#erasures.cover(records.other(i), records.at(i))
+      )
+        targets.add(records.other(i));
+    return { targets: Array.from(targets, (id) => this.#ids.nameOf(id)), complete: this.#isComplete(entity) };
   }
 
   /** The targets of the entity's live edges of a relation, those heard of last at the end. */
   live(entity: EntityKey, relation: string): EntityKey[] {
-    const found: EntityKey[] = [];
-    for (const [target, edge] of this.of(entity).edges.get(relation) ?? [])
-      if (this.isLive(target, edge)) found.push(target);
-    return found;
+    return this.#live(entity, relation).map((id) => this.#ids.nameOf(id));
+  }
+
+  /** How many live edges of a relation the entity has. */
+  liveOf(entity: EntityKey, relation: string): number {
+    return this.#live(entity, relation).length;
+  }
+
+  /** Whether the entity has a live edge to the target, by one of the relations. */
+  hasLive(entity: EntityKey, relations: readonly string[], target: EntityKey): boolean {
+    const [owner, to] = [this.#ids.find(entity), this.#ids.find(target)];
+    const list = owner < 0 || to < 0 ? -1 : this.#own.find(owner);
+    if (list < 0) return false;
+    return relations.some((relation) => {
+      const kind = this.#kindOf.get(relation);
+      if (kind === undefined) return false;
+      const i = this.#own.indexOf(list, to, kind.code, BLOCK | REMOVED);
+      return i >= 0 && !this.#erasures.cover(to, this.#own.recordsOf(list).at(i));
+    });
   }
 
   /**
@@ -136,40 +222,40 @@ export class Activity {
    * were read before the erasure or after: a weight does not depend on the order of reading.
    */
   liveOfAll(relation: string): number {
-    return this.#live.get(relation) ?? 0;
+    return this.#kindOf.get(relation)?.live ?? 0;
   }
 
-  /** The targets that the entity blocked and has not followed again since, those heard of last at the end. */
-  blocked(entity: EntityKey, relation: string): EntityKey[] {
-    const found: EntityKey[] = [];
-    for (const [target, at] of this.of(entity).blocks.get(relation) ?? [])
-      if (!this.#erasures.cover(target, at)) found.push(target);
-    return found;
+  /** The entities of a type that the entity blocked or that blocked it, as long as nothing ended the block. */
+  blocked(entity: EntityKey, type: string): EntityKey[] {
+    const id = this.#ids.find(entity);
+    if (id < 0) return [];
+    const found = new Set<EntityKey>();
+    for (const lists of [this.#own, this.#blockedBy]) {
+      const list = lists.find(id);
+      if (list < 0) continue;
+      const records = lists.recordsOf(list);
+      for (let i = 0; i < records.length; i++) {
+        if ((records.flags(i) & BLOCK) === 0) continue;
+        const [other, at] = [records.other(i), records.at(i)];
+        const name = this.#ids.nameOf(other);
+        if (isOfType(name, type) && !this.#erasures.cover(other, at) && !this.#erasures.cover(id, at))
+          found.add(name);
+      }
+    }
+    return [...found];
   }
 
   /** The entity whose newest live edge of the relation leads to the target, such as the advertiser of an ad. */
   sourceOf(target: EntityKey, relation: string): EntityKey | undefined {
-    const source = this.#sources.get(relation)?.get(target);
-    if (source === undefined || this.#erasures.cover(source.entity, source.at)) return undefined;
-    return this.#erasures.cover(target, source.at) ? undefined : source.entity;
+    let newest: { readonly source: number; readonly at: number } | undefined;
+    for (const each of this.#sourcesOf(target, relation))
+      if (newest === undefined || each.at >= newest.at) newest = each;
+    return newest && this.#ids.nameOf(newest.source);
   }
 
   /** The entities whose live edges of the relation lead to the target, such as who searched a query, the newest last. */
   recentSourcesOf(target: EntityKey, relation: string): EntityKey[] {
-    const found: EntityKey[] = [];
-    for (const [source, at] of this.#recentSources.get(relation)?.of(target) ?? [])
-      if (!this.#erasures.cover(source, at) && !this.#erasures.cover(target, at)) found.push(source);
-    return found;
-  }
-
-  /** Who acted on the target, those heard of last at the end; some may have taken back what they did, or be erased. */
-  actorsOf(target: EntityKey): readonly EntityKey[] {
-    return this.#actors.of(target);
-  }
-
-  /** Whether a remembered edge to the target is live. */
-  isLive(target: EntityKey, { at, removed }: RememberedEdge): boolean {
-    return !removed && !this.#erasures.cover(target, at);
+    return this.#sourcesOf(target, relation).map(({ source }) => this.#ids.nameOf(source));
   }
 
   /**
@@ -188,210 +274,317 @@ export class Activity {
    * of the erasure. An entity comes back by an edge that is added later, and by nothing else.
    */
   hidesVector(entity: EntityKey, vectorAt: number): boolean {
-    return this.#erasures.hides(entity, vectorAt);
+    if (!this.#erasures.some) return false;
+    const id = this.#ids.find(entity);
+    return id >= 0 && this.#erasures.hides(id, vectorAt);
   }
 
-  #edge({ lhs, relation, rhs, at, removed }: EdgeChange, blocked: boolean): void {
+  #edge(change: EdgeChange, heardAt: number): void {
+    const kind = this.#kindOf.get(change.relation);
+    if (kind === undefined) return;
+    const [from, to] = [this.#ids.hold(change.lhs), this.#ids.hold(change.rhs)];
     // An edge to an erased target is remembered, as it would be if it had been read before the erasure; no answer names it.
-    if (this.#erasures.cover(lhs, at)) return;
-    if (!removed && this.#erasures.some && !this.#erasures.cover(rhs, at)) {
-      this.#erasures.named(lhs, at);
-      this.#erasures.named(rhs, at);
+    if (!this.#erasures.cover(from, change.at)) this.#changeEdge(kind, from, to, change, heardAt);
+    this.#ids.release(from);
+    this.#ids.release(to);
+  }
+
+  #changeEdge(kind: Kind, from: number, to: number, change: EdgeChange, heardAt: number): void {
+    const own = this.#own;
+    const { removed, blocked } = change;
+    const at = Math.min(change.at, MOST_AT);
+    if (!removed && this.#erasures.some && !this.#erasures.cover(to, at)) {
+      this.#erasures.named(from, at);
+      this.#erasures.named(to, at);
     }
-    const own = this.#own.get(lhs) ?? new Map<string, Map<EntityKey, RememberedEdge>>();
-    this.#own.delete(lhs);
-    this.#own.set(lhs, own);
-    const edges = own.get(relation) ?? new Map<EntityKey, RememberedEdge>();
-    own.set(relation, edges);
-    const known = edges.get(rhs);
+    const list = own.open(from);
+    if (!removed && at > own.timeOf(list)) own.setTime(list, at);
+    const place = own.indexOf(list, to, kind.code, BLOCK);
+    const known = place < 0 ? undefined : knownEdge(own.recordsOf(list), place);
     const verdict = judge(known, { at, removed });
-    const addedAt = newestOf(known?.removed === false ? known.at : known?.addedAt, removed ? undefined : at);
+    const ended = newestOf(known?.endedAt, removed && blocked !== false ? undefined : at);
     if (verdict === 'new' || verdict === 'newer') {
-      edges.delete(rhs);
-      edges.set(rhs, { at, removed, addedAt: removed ? addedAt : undefined });
-      this.#sourceChanged(relation, rhs, { entity: lhs, at }, removed);
-      if (known !== undefined) this.#over(relation, rhs, known);
-      if (!removed) {
-        if (!this.#erasures.cover(rhs, at)) this.#addPopular(rhs, at);
-        this.#live.set(relation, this.liveOfAll(relation) + 1);
-        if (this.#actorsOf.has(relation)) this.#actors.add(rhs, lhs);
-      }
-      if (known === undefined) {
+      const weighedAt = at - heardAt > AHEAD_MS ? heardAt : at;
+      const companion = removed ? ended : weighedAt === at ? undefined : weighedAt;
+      own.add(list, to, kind.code, at, removed ? REMOVED : 0);
+      if (companion !== undefined) own.add(list, NOBODY, kind.code, companion, COMPANION);
+      if (known !== undefined) {
+        this.#over(kind, to, known);
+        own.remove(list, place, known.records);
+      } else {
         this.#edges++;
-        if (sizeOf(own) > this.#options.edgesOfOne) this.#forgetOldest(own);
+        own.setCount(list, own.countOf(list) + 1);
       }
-    } else if (known?.removed === true && addedAt !== known.addedAt) {
-      edges.set(rhs, { ...known, addedAt });
+      if (removed) kind.sources?.delete(to, from);
+      else {
+        kind.sources?.add(to, from, at);
+        kind.live++;
+        if (!this.#erasures.cover(to, at)) this.#addPopular(kind, to, weighedAt);
+      }
+      if (own.countOf(list) > this.#options.edgesOfOne) this.#forgetOldest(list);
+    } else if (known?.removed === true && ended !== known.endedAt && ended !== undefined) {
+      if (known.records === 2) own.setAt(list, place + 1, ended);
+      else own.add(list, NOBODY, kind.code, ended, COMPANION, place + 1);
     }
-    if (blocked && (addedAt === undefined || addedAt <= at)) this.#block(lhs, relation, rhs, at);
-    else if (!removed) this.#unblock(lhs, relation, rhs, at);
+    if (blocked === true && (ended === undefined || ended <= at)) this.#block(list, kind, to, at);
+    else if (!removed || blocked === false) this.#unblock(list, kind, to, at);
+    own.toEnd(list, own.countOf(list) > 0 ? WITH_EDGES : BLOCKS_ALONE);
     while (this.#edges > this.#options.edges) this.#forgetQuietest();
   }
 
-  #block(lhs: EntityKey, relation: string, rhs: EntityKey, at: number): void {
-    const own = this.#blocks.get(lhs) ?? new Map<string, Map<EntityKey, number>>();
-    this.#blocks.delete(lhs);
-    this.#blocks.set(lhs, own);
-    const blocks = own.get(relation) ?? new Map<EntityKey, number>();
-    own.set(relation, blocks);
-    const known = blocks.get(rhs);
-    if (known !== undefined && known >= at) return;
-    blocks.delete(rhs);
-    blocks.set(rhs, at);
-    if (known !== undefined) return;
-    this.#edges++;
-    if (sizeOf(own) <= this.#options.edgesOfOne) return;
-    // The relation that has most blocks gives the one heard of first.
-    const most = [...own.values()].reduce((a, b) => (b.size > a.size ? b : a));
-    for (const first of most.keys()) {
-      most.delete(first);
-      break;
+  #block(list: number, kind: Kind, to: number, at: number): void {
+    const [own, by] = [this.#own, this.#blockedBy];
+    const place = own.indexOf(list, to, kind.code, BLOCK, BLOCK);
+    if (place >= 0 && own.recordsOf(list).at(place) >= at) return;
+    own.add(list, to, kind.code, at, BLOCK);
+    const from = own.ownerOf(list);
+    const reverse = by.open(to);
+    const known = by.indexOf(reverse, from, kind.code);
+    by.add(reverse, from, kind.code, at, BLOCK);
+    if (known >= 0) by.remove(reverse, known);
+    if (by.lengthOf(reverse) > this.#options.edgesOfOne) {
+      by.remove(reverse, 0);
+      by.setIncomplete(reverse);
     }
+    if (place >= 0) {
+      own.remove(list, place);
+      return;
+    }
+    this.#edges++;
+    if (own.lengthOf(list) <= this.#options.edgesOfOne) return;
+    const records = own.recordsOf(list);
+    let [blocks, first] = [0, -1];
+    for (let i = 0; i < records.length; i++) {
+      if ((records.flags(i) & BLOCK) === 0) continue;
+      if (blocks++ === 0) first = i;
+    }
+    if (blocks <= this.#options.edgesOfOne) return;
+    this.#forgetBlock(from, records, first);
+    own.setIncomplete(list);
+    own.remove(list, first);
+  }
+
+  /** A follow or an unblock ends the blocks before it; nothing else does. */
+  #unblock(list: number, kind: Kind, to: number, at: number): void {
+    const place = this.#own.indexOf(list, to, kind.code, BLOCK, BLOCK);
+    const records = this.#own.recordsOf(list);
+    if (place < 0 || records.at(place) >= at) return;
+    this.#endBlock(this.#own.ownerOf(list), records, place);
+    this.#own.remove(list, place);
+  }
+
+  /** What is told to others of a block that is over. */
+  #endBlock(from: number, records: Records, i: number): void {
     this.#edges--;
+    const reverse = this.#blockedBy.find(records.other(i));
+    const place = reverse < 0 ? -1 : this.#blockedBy.indexOf(reverse, from, records.kind(i));
+    if (place < 0) return;
+    this.#blockedBy.remove(reverse, place);
+    if (this.#blockedBy.lengthOf(reverse) === 0) this.#closeReverse(reverse);
+  }
+
+  /** As `endBlock`, of a block that is forgotten: whoever was blocked is incomplete as well. */
+  #forgetBlock(from: number, records: Records, i: number): void {
+    const reverse = this.#blockedBy.find(records.other(i));
+    if (reverse >= 0) this.#blockedBy.setIncomplete(reverse);
+    this.#endBlock(from, records, i);
     this.forgotten++;
   }
 
-  /** A follow ends the blocks before it; nothing else does. */
-  #unblock(lhs: EntityKey, relation: string, rhs: EntityKey, at: number): void {
-    const own = this.#blocks.get(lhs);
-    const blocks = own?.get(relation);
-    const blockedAt = blocks?.get(rhs);
-    if (own === undefined || blocks === undefined || blockedAt === undefined || blockedAt >= at) return;
-    blocks.delete(rhs);
-    this.#edges--;
-    if (sizeOf(own) === 0) this.#blocks.delete(lhs);
-  }
-
-  #sourceChanged(relation: string, target: EntityKey, source: Source, removed: boolean): void {
-    const sources = this.#sources.get(relation);
-    const known = sources?.get(target);
-    if (!removed) {
-      if (known === undefined || known.at <= source.at) {
-        // Those heard of last are last.
-        sources?.delete(target);
-        sources?.set(target, source);
-        if (sources !== undefined) keepNewest(sources, this.#options.edges);
-      }
-    } else if (known?.entity === source.entity) sources?.delete(target);
-    const recent = this.#recentSources.get(relation);
-    if (removed) recent?.delete(target, source.entity);
-    else recent?.add(target, source.entity, source.at);
-  }
-
   /** Takes back what a live edge added to the counts, and to what is popular: an erasure of the target took that before. */
-  #over(relation: string, target: EntityKey, { at, removed }: RememberedEdge): void {
+  #over(kind: Kind, to: number, { at, removed, weighedAt }: KnownEdge): void {
     if (removed) return;
-    this.#live.set(relation, this.liveOfAll(relation) - 1);
-    if (!this.#erasures.cover(target, at)) this.#popularityOf(typeOf(target)).add(target, at, -1);
+    kind.live--;
+    if (!this.#erasures.cover(to, at)) kind.popularity.add(to, weighedAt, -1);
   }
 
-  #erase(erasure: Erasure): void {
-    const { erased, at } = erasure;
-    if (this.#erasures.cover(erased, at)) return;
-    this.#erasures.add(erasure, this.#lastAdded(erased));
-    const own = this.#own.get(erased);
-    for (const [relation, edges] of own ?? []) {
-      for (const [target, edge] of edges) {
-        if (edge.at > at) continue;
-        edges.delete(target);
-        this.#edges--;
-        this.#over(relation, target, edge);
-      }
+  #erase({ erased, at }: Erasure): void {
+    const id = this.#ids.hold(erased);
+    if (!this.#erasures.cover(id, at)) {
+      const popularity = this.#popularity.get(typeOf(erased));
+      const list = this.#own.find(id);
+      const added = list < 0 ? Number.NEGATIVE_INFINITY : this.#own.timeOf(list);
+      this.#erasures.add(id, at, Math.max(added, popularity?.lastOf(id) ?? Number.NEGATIVE_INFINITY));
+      if (list >= 0) this.#eraseOwn(list, at);
+      // Edges to it that are younger and were read already lose their weight as well: no index leads from a target to its edges.
+      popularity?.delete(id);
     }
-    if (own !== undefined && sizeOf(own) === 0) this.#own.delete(erased);
-    const blocks = this.#blocks.get(erased);
-    for (const targets of blocks?.values() ?? []) {
-      for (const [target, blockedAt] of targets) {
-        if (blockedAt > at) continue;
-        targets.delete(target);
+    this.#ids.release(id);
+  }
+
+  #eraseOwn(list: number, until: number): void {
+    const own = this.#own;
+    const owner = own.ownerOf(list);
+    let edges = 0;
+    let keepsCompanion = false;
+    own.keep(list, (records, i) => {
+      const flags = records.flags(i);
+      if ((flags & COMPANION) !== 0) return keepsCompanion;
+      const isKept = records.at(i) > until;
+      keepsCompanion = isKept;
+      if ((flags & BLOCK) !== 0) {
+        if (!isKept) this.#endBlock(owner, records, i);
+      } else if (isKept) edges++;
+      else {
         this.#edges--;
+        this.#over(this.#kindIn(records, i), records.other(i), knownEdge(records, i));
       }
-    }
-    if (blocks !== undefined && sizeOf(blocks) === 0) this.#blocks.delete(erased);
-    // Edges to it that are younger and were read already lose their weight as well: no index leads from a target to its edges.
-    this.#popularityOf(typeOf(erased)).delete(erased);
+      return isKept;
+    });
+    if (edges === 0 && own.countOf(list) > 0) own.toEnd(list, BLOCKS_ALONE);
+    own.setCount(list, edges);
+    if (own.lengthOf(list) === 0) this.#closeOwn(list);
   }
 
-  /** When an edge of the entity was added last, as far as that is remembered. */
-  #lastAdded(entity: EntityKey): number {
-    let last = this.#popularity.get(typeOf(entity))?.lastOf(entity) ?? Number.NEGATIVE_INFINITY;
-    for (const edges of this.#own.get(entity)?.values() ?? [])
-      for (const { at, removed, addedAt = last } of edges.values())
-        last = Math.max(last, removed ? addedAt : at);
-    return last;
-  }
-
-  /** Of the type that has most, somebody who is hardly popular gives way: time takes no entity out. */
-  #addPopular(entity: EntityKey, at: number): void {
-    const popularity = this.#popularityOf(typeOf(entity));
+  /** Somebody of the type that has most gives way, who is hardly popular: time takes no entity out. */
+  #addPopular({ popularity }: Kind, entity: number, at: number): void {
     const { size } = popularity;
     popularity.add(entity, at, 1);
     if (popularity.size === size) return;
     const all = [...this.#popularity.values()];
-    if (all.reduce((sum, { size }) => sum + size, 0) <= this.#options.edges) return;
+    const most = Math.min(this.#options.edges, MOST_POPULAR_KEPT);
+    if (all.reduce((sum, { size }) => sum + size, 0) <= most) return;
     all.reduce((a, b) => (b.size > a.size ? b : a)).dropOne();
   }
 
   #popularityOf(type: string): Popularity {
-    const found = this.#popularity.get(type) ?? new Popularity();
+    const found = this.#popularity.get(type) ?? new Popularity(this.#ids);
     this.#popularity.set(type, found);
     return found;
   }
 
-  #forgetOldest(own: Map<string, Map<EntityKey, RememberedEdge>>): void {
-    let oldest: { relation: string; target: EntityKey; edge: RememberedEdge } | undefined;
-    for (const [relation, edges] of own) {
-      for (const [target, edge] of edges) {
-        if (oldest === undefined || edge.at < oldest.edge.at) oldest = { relation, target, edge };
-        break;
-      }
+  /** Each relation's edge that was heard of first is compared, and the oldest of these is forgotten. */
+  #forgetOldest(list: number): void {
+    const records = this.#own.recordsOf(list);
+    const heard = new Set<number>();
+    let oldest = -1;
+    for (let i = 0; i < records.length && heard.size < this.#kinds.length; i++) {
+      if (!isEdge(records, i) || heard.has(records.kind(i))) continue;
+      heard.add(records.kind(i));
+      if (oldest < 0 || records.at(i) < records.at(oldest)) oldest = i;
     }
-    if (oldest === undefined) return;
-    own.get(oldest.relation)?.delete(oldest.target);
-    this.#forgot(oldest.relation, oldest.edge);
+    if (oldest < 0) return;
+    this.#forgetEdge(records, oldest);
+    const count = knownEdge(records, oldest).records;
+    this.#own.remove(list, oldest, count);
+    this.#own.setCount(list, this.#own.countOf(list) - 1);
+    this.#own.setIncomplete(list);
   }
 
   /** What is popular keeps what a forgotten edge added: nobody took the edge back. */
-  #forgot(relation: string, { removed }: RememberedEdge): void {
+  #forgetEdge(records: Records, i: number): void {
     this.#edges--;
     this.forgotten++;
-    if (!removed) this.#live.set(relation, this.liveOfAll(relation) - 1);
+    if ((records.flags(i) & REMOVED) === 0) this.#kindIn(records, i).live--;
   }
 
   #forgetQuietest(): void {
-    for (const [entity, own] of this.#own) {
-      this.#own.delete(entity);
-      for (const [relation, edges] of own) for (const edge of edges.values()) this.#forgot(relation, edge);
-      if (this.#edges <= this.#options.edges) return;
-    }
-    for (const [entity, blocks] of this.#blocks) {
-      this.#blocks.delete(entity);
-      this.#edges -= sizeOf(blocks);
-      this.forgotten += sizeOf(blocks);
-      return;
-    }
+    const own = this.#own;
+    const quietest = own.first(WITH_EDGES);
+    const list = quietest >= 0 ? quietest : own.first(BLOCKS_ALONE);
+    const owner = own.ownerOf(list);
+    own.keep(list, (records, i) => {
+      const isBlock = (records.flags(i) & BLOCK) !== 0;
+      if (isBlock && quietest >= 0) return true;
+      if (isBlock) this.#forgetBlock(owner, records, i);
+      else if (isEdge(records, i)) this.#forgetEdge(records, i);
+      return false;
+    });
+    own.setCount(list, 0);
+    own.setIncomplete(list);
+    if (own.lengthOf(list) === 0) this.#closeOwn(list);
+    else own.toEnd(list, BLOCKS_ALONE);
+  }
+
+  #closeOwn(list: number): void {
+    if (this.#own.isIncomplete(list)) this.#forgottenEntities.add(this.#ids.nameOf(this.#own.ownerOf(list)));
+    this.#own.close(list);
+  }
+
+  #closeReverse(list: number): void {
+    const by = this.#blockedBy;
+    if (by.isIncomplete(list)) this.#forgottenEntities.add(this.#ids.nameOf(by.ownerOf(list)));
+    by.close(list);
+  }
+
+  #isComplete(entity: EntityKey): boolean {
+    const id = this.#ids.find(entity);
+    const isIncomplete = (lists: EdgeLists) => {
+      const list = id < 0 ? -1 : lists.find(id);
+      return list >= 0 && lists.isIncomplete(list);
+    };
+    return !isIncomplete(this.#own) && !isIncomplete(this.#blockedBy) && !this.#forgottenEntities.has(entity);
+  }
+
+  #recordsOf(entity: EntityKey): Records {
+    const id = this.#ids.find(entity);
+    return this.#own.recordsOf(id < 0 ? -1 : this.#own.find(id));
+  }
+
+  #live(entity: EntityKey, relation: string): number[] {
+    const code = this.#kindOf.get(relation)?.code;
+    const records = this.#recordsOf(entity);
+    const found: number[] = [];
+    for (let i = 0; i < records.length; i++)
+      if (
+        records.kind(i) === code &&
+        records.flags(i) === 0 &&
+        !this.#erasures.cover(records.other(i), records.at(i))
+      )
+        found.push(records.other(i));
+    return found;
+  }
+
+  #sourcesOf(target: EntityKey, relation: string): { readonly source: number; readonly at: number }[] {
+    const id = this.#ids.find(target);
+    const found = id < 0 ? [] : (this.#kindOf.get(relation)?.sources?.of(id) ?? []);
+    return found.filter(
+      ({ source, at }) => !this.#erasures.cover(source, at) && !this.#erasures.cover(id, at),
+    );
+  }
+
+  #kindIn(records: Records, i: number): Kind {
+    return this.#kinds[records.kind(i)]!;
   }
 }
 
-/** Of edges of one time, in the order of their names: an answer does not depend on what was read first. */
+/** An edge as its records tell it. */
+interface KnownEdge {
+  readonly at: number;
+  readonly removed: boolean;
+  /** When blocks ended last, as far as that is known. */
+  readonly endedAt: number | undefined;
+  /** The time that its weight in what is popular was counted as of. */
+  readonly weighedAt: number;
+  /** With its companion: 1 or 2. */
+  readonly records: number;
+}
+
+function knownEdge(records: Records, i: number): KnownEdge {
+  const at = records.at(i);
+  const removed = (records.flags(i) & REMOVED) !== 0;
+  const hasCompanion = i + 1 < records.length && (records.flags(i + 1) & COMPANION) !== 0;
+  const companion = hasCompanion ? records.at(i + 1) : undefined;
+  return {
+    at,
+    removed,
+    endedAt: removed ? companion : at,
+    weighedAt: companion ?? at,
+    records: hasCompanion ? 2 : 1,
+  };
+}
+
+function isEdge(records: Records, i: number): boolean {
+  return (records.flags(i) & (BLOCK | COMPANION)) === 0;
+}
+
+/** Edges of one time are in the order of their names: an answer does not depend on what was read first. */
 function newestFirst(a: OwnEdge, b: OwnEdge): number {
   if (a.at !== b.at) return b.at - a.at;
   if (a.relation !== b.relation) return a.relation < b.relation ? -1 : 1;
   return a.target < b.target ? -1 : 1;
 }
 
-/** The entity that a target's newest edge comes from. */
-interface Source {
-  readonly entity: EntityKey;
-  readonly at: number;
-}
-
 function newestOf(a: number | undefined, b: number | undefined): number | undefined {
   return a !== undefined && b !== undefined ? Math.max(a, b) : (a ?? b);
-}
-
-function sizeOf(own: ReadonlyMap<string, ReadonlyMap<EntityKey, unknown>>): number {
-  let size = 0;
-  for (const edges of own.values()) size += edges.size;
-  return size;
 }

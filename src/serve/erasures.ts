@@ -1,6 +1,4 @@
-import type { Erasure } from '../graph/edge.ts';
-import type { EntityKey } from '../graph/entity.ts';
-import { keepNewest } from './keep-newest.ts';
+import type { EntityIds } from './entity-ids.ts';
 
 /** When an entity was erased, and when an edge of it was added last, as far as that is known. */
 interface Erased {
@@ -8,14 +6,16 @@ interface Erased {
   namedAt: number;
 }
 
-/** Which entities were erased, and whether they are back. Bounded: those heard of first are forgotten first. */
+/** The entities that were erased, by id, and whether they are back. Bounded: the erasure heard of first is forgotten first. */
 export class Erasures {
+  readonly #ids: EntityIds;
   readonly #most: number;
-  readonly #changed: (entity: EntityKey) => void;
-  readonly #erased = new Map<EntityKey, Erased>();
+  readonly #changed: (entity: number) => void;
+  readonly #erased = new Map<number, Erased>();
 
   /** changed: told of each entity whose vectors `hides` may judge otherwise from now on. */
-  constructor(most: number, changed: (entity: EntityKey) => void) {
+  constructor(ids: EntityIds, most: number, changed: (entity: number) => void) {
+    this.#ids = ids;
     this.#most = most;
     this.#changed = changed;
   }
@@ -25,19 +25,19 @@ export class Erasures {
   }
 
   /** Whether the entity was erased at that time or later. */
-  cover(entity: EntityKey, at: number): boolean {
-    const erased = this.#erased.get(entity);
+  cover(entity: number, at: number): boolean {
+    const erased = this.some ? this.#erased.get(entity) : undefined;
     return erased !== undefined && at <= erased.at;
   }
 
   /** See `Activity.hidesVector`. */
-  hides(entity: EntityKey, vectorAt: number): boolean {
-    const erased = this.some ? this.#erased.get(entity) : undefined;
+  hides(entity: number, vectorAt: number): boolean {
+    const erased = this.#erased.get(entity);
     return erased !== undefined && (vectorAt <= erased.at || erased.namedAt <= erased.at);
   }
 
   /** An edge was added at that time, of an entity that may have been erased before. */
-  named(entity: EntityKey, at: number): void {
+  named(entity: number, at: number): void {
     const erased = this.#erased.get(entity);
     if (erased === undefined || at <= erased.namedAt) return;
     const isBack = erased.namedAt > erased.at;
@@ -46,11 +46,19 @@ export class Erasures {
   }
 
   /** namedAt: when an edge of the entity was added last, as far as that is known. */
-  add({ erased, at }: Erasure, namedAt: number): void {
-    const before = this.#erased.get(erased)?.namedAt ?? Number.NEGATIVE_INFINITY;
-    this.#erased.delete(erased);
-    this.#erased.set(erased, { at, namedAt: Math.max(before, namedAt) });
-    keepNewest(this.#erased, this.#most);
-    this.#changed(erased);
+  add(entity: number, at: number, namedAt: number): void {
+    const before = this.#erased.get(entity);
+    if (before === undefined) this.#ids.holdAgain(entity);
+    this.#erased.delete(entity);
+    this.#erased.set(entity, {
+      at,
+      namedAt: Math.max(before?.namedAt ?? Number.NEGATIVE_INFINITY, namedAt),
+    });
+    for (const first of this.#erased.keys()) {
+      if (this.#erased.size <= this.#most) break;
+      this.#erased.delete(first);
+      this.#ids.release(first);
+    }
+    this.#changed(entity);
   }
 }

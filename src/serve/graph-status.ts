@@ -16,6 +16,8 @@ export interface GraphStatus {
   /** Of the newest event that is in the vectors, and of the newest one that was read. */
   readonly vectorsAsOf: number;
   readonly eventsAsOf: number;
+  /** From when on all events are known; 0 where the topics still have the first ones. */
+  readonly eventsSince: number;
   /** By entity type. */
   readonly vectors: Readonly<Record<string, number>>;
   /** Shares of what the topics held at the start. */

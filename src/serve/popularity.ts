@@ -1,4 +1,6 @@
 import type { EntityKey } from '../graph/entity.ts';
+import type { EntityIds } from './entity-ids.ts';
+import { IdMap } from './id-map.ts';
 
 /** In this time, what a like weighs in what is popular falls to a half. */
 const HALF_LIFE_MS = 24 * 3_600_000;
@@ -23,8 +25,11 @@ export interface PopularEntity {
  * Flat arrays by slot: to find the best, half a million scores are looked at in about a millisecond.
  */
 export class Popularity {
-  readonly #slots = new Map<EntityKey, number>();
-  readonly #entities: EntityKey[] = [];
+  readonly #ids: EntityIds;
+  readonly #slotOf = new IdMap();
+  #size = 0;
+  /** By slot: the entity's id. */
+  #entities = new Int32Array(FIRST_SLOTS);
   #weights = new Float64Array(FIRST_SLOTS);
   /** Times of the newest edges, epoch ms: the weights are as of these. */
   #times = new Float64Array(FIRST_SLOTS);
@@ -33,19 +38,28 @@ export class Popularity {
   /** Where the next comparison of what to drop begins. */
   #next = 0;
 
+  constructor(ids: EntityIds) {
+    this.#ids = ids;
+  }
+
   get size(): number {
-    return this.#entities.length;
+    return this.#size;
+  }
+
+  /** Memory in bytes, without that of the names. */
+  get bytes(): number {
+    return this.#slotOf.bytes + (4 + 3 * 8) * this.#entities.length;
   }
 
   /** Time of the entity's newest edge, epoch ms. */
-  lastOf(entity: EntityKey): number | undefined {
-    const slot = this.#slots.get(entity);
-    return slot === undefined ? undefined : this.#times[slot];
+  lastOf(entity: number): number | undefined {
+    const slot = this.#slotOf.get(entity);
+    return slot < 0 ? undefined : this.#times[slot];
   }
 
-  add(entity: EntityKey, at: number, sign: 1 | -1): void {
-    const slot = this.#slots.get(entity);
-    if (slot === undefined) {
+  add(entity: number, at: number, sign: 1 | -1): void {
+    const slot = this.#slotOf.get(entity);
+    if (slot < 0) {
       if (sign > 0) this.#set(this.#newSlot(entity), 1, at);
       return;
     }
@@ -57,27 +71,28 @@ export class Popularity {
     else this.#set(slot, weight, newest);
   }
 
-  delete(entity: EntityKey): void {
-    const slot = this.#slots.get(entity);
-    if (slot === undefined) return;
-    this.#slots.delete(entity);
-    const last = this.#entities.length - 1;
-    const moved = this.#entities.pop()!;
+  delete(entity: number): void {
+    const slot = this.#slotOf.get(entity);
+    if (slot < 0) return;
+    this.#slotOf.delete(entity);
+    this.#ids.release(entity);
+    const last = --this.#size;
     if (slot === last) return;
+    const moved = this.#entities[last]!;
     this.#entities[slot] = moved;
-    this.#slots.set(moved, slot);
+    this.#slotOf.set(moved, slot);
     this.#set(slot, this.#weights[last]!, this.#times[last]!);
   }
 
   /** Drops the least popular of the next few: to look for the least popular of all would hold up what waits. */
   dropOne(): void {
-    const { length } = this.#entities;
-    let worst = this.#next % length;
+    const size = this.#size;
+    let worst = this.#next % size;
     for (let i = 1; i < COMPARED_TO_DROP; i++) {
-      const slot = (this.#next + i) % length;
+      const slot = (this.#next + i) % size;
       if (this.#scores[slot]! < this.#scores[worst]!) worst = slot;
     }
-    this.#next = (this.#next + COMPARED_TO_DROP) % length;
+    this.#next = (this.#next + COMPARED_TO_DROP) % size;
     this.delete(this.#entities[worst]!);
   }
 
@@ -108,30 +123,33 @@ export class Popularity {
 
   /** The best `count` that come after one, in order. */
   #best(count: number, after: PopularEntity | undefined): PopularEntity[] {
-    const [entities, scores] = [this.#entities, this.#scores];
+    const scores = this.#scores;
+    const nameOf = (slot: number) => this.#ids.nameOf(this.#entities[slot]!);
     const below = after?.score ?? Number.POSITIVE_INFINITY;
     const isWorse = (a: number, b: number) =>
-      scores[a]! < scores[b]! || (scores[a] === scores[b] && entities[a]! > entities[b]!);
-    const best = new BoundedHeap(Math.min(count, entities.length), isWorse);
+      scores[a]! < scores[b]! || (scores[a] === scores[b] && nameOf(a) > nameOf(b));
+    const best = new BoundedHeap(Math.min(count, this.#size), isWorse);
     // Entities that came last are the first to be looked at: they are likely to be popular, and others are turned away at once.
-    for (let slot = entities.length - 1; slot >= 0; slot--) {
+    for (let slot = this.#size - 1; slot >= 0; slot--) {
       const score = scores[slot]!;
-      if (score > below || (after !== undefined && score === below && entities[slot]! <= after.entity))
-        continue;
+      if (score > below || (after !== undefined && score === below && nameOf(slot) <= after.entity)) continue;
       best.offer(slot);
     }
-    const found = Array.from(best.held, (slot) => ({ entity: entities[slot]!, score: scores[slot]! }));
+    const found = Array.from(best.held, (slot) => ({ entity: nameOf(slot), score: scores[slot]! }));
     return found.sort(bestFirst);
   }
 
-  #newSlot(entity: EntityKey): number {
-    const slot = this.#entities.push(entity) - 1;
-    this.#slots.set(entity, slot);
-    if (slot === this.#scores.length) {
-      this.#weights = grown(this.#weights);
-      this.#times = grown(this.#times);
-      this.#scores = grown(this.#scores);
+  #newSlot(entity: number): number {
+    const slot = this.#size++;
+    if (slot === this.#entities.length) {
+      this.#entities = grown(this.#entities, new Int32Array(2 * slot));
+      this.#weights = grown(this.#weights, new Float64Array(2 * slot));
+      this.#times = grown(this.#times, new Float64Array(2 * slot));
+      this.#scores = grown(this.#scores, new Float64Array(2 * slot));
     }
+    this.#entities[slot] = entity;
+    this.#slotOf.set(entity, slot);
+    this.#ids.holdAgain(entity);
     return slot;
   }
 
@@ -199,8 +217,7 @@ class BoundedHeap {
   }
 }
 
-function grown(numbers: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(2 * numbers.length);
+function grown<Numbers extends Int32Array | Float64Array>(numbers: Numbers, larger: Numbers): Numbers {
   larger.set(numbers);
   return larger;
 }

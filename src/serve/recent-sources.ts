@@ -1,20 +1,23 @@
-import type { EntityKey } from '../graph/entity.ts';
+import { EdgeLists } from './edge-lists.ts';
+import type { EntityIds } from './entity-ids.ts';
 
 /** Sources of one target that are remembered. */
 const MOST_OF_ONE = 100;
+const QUEUE = 0;
+const KIND = 0;
 
 /**
- * Where the newest edges to a target come from, such as who searched a query of late. Bounded: of one target the sources
- * heard of first are forgotten first, of all those of the target that was quiet the longest.
+ * Where the newest edges to a target come from, such as who searched a query lately. Bounded: the source of a target that was
+ * heard of first is forgotten first, and all sources of the target that was quiet the longest.
  */
 export class RecentSources {
+  readonly #lists: EdgeLists;
   readonly #most: number;
-  /** By target, the one heard of last at the end: its sources in the same order, and when their newest edge was. */
-  readonly #sources = new Map<EntityKey, Map<EntityKey, number>>();
   #size = 0;
 
   /** most: sources of all targets. */
-  constructor(most: number) {
+  constructor(ids: EntityIds, most: number) {
+    this.#lists = new EdgeLists(ids);
     this.#most = most;
   }
 
@@ -23,34 +26,47 @@ export class RecentSources {
     return this.#size;
   }
 
+  /** Memory in bytes, without that of the names. */
+  get bytes(): number {
+    return this.#lists.bytes;
+  }
+
   /** The sources of a target and when their newest edge was, those heard of last at the end. */
-  of(target: EntityKey): ReadonlyMap<EntityKey, number> {
-    return this.#sources.get(target) ?? new Map();
+  of(target: number): { readonly source: number; readonly at: number }[] {
+    const list = this.#lists.find(target);
+    if (list < 0) return [];
+    const records = this.#lists.recordsOf(list);
+    return Array.from({ length: records.length }, (_, i) => ({
+      source: records.other(i),
+      at: records.at(i),
+    }));
   }
 
-  add(target: EntityKey, source: EntityKey, at: number): void {
-    const sources = this.#sources.get(target) ?? new Map<EntityKey, number>();
-    this.#sources.delete(target);
-    this.#sources.set(target, sources);
-    if (!sources.delete(source)) this.#size++;
-    sources.set(source, at);
-    if (sources.size > MOST_OF_ONE) {
-      for (const first of sources.keys()) {
-        this.delete(target, first);
-        break;
-      }
+  add(target: number, source: number, at: number): void {
+    const lists = this.#lists;
+    const list = lists.open(target);
+    lists.toEnd(list, QUEUE);
+    const known = lists.indexOf(list, source, KIND);
+    lists.add(list, source, KIND, at);
+    if (known >= 0) lists.remove(list, known);
+    else this.#size++;
+    if (lists.lengthOf(list) > MOST_OF_ONE) {
+      lists.remove(list, 0);
+      this.#size--;
     }
-    for (const [first, { size }] of this.#sources) {
-      if (this.#size <= this.#most) return;
-      this.#sources.delete(first);
-      this.#size -= size;
+    while (this.#size > this.#most) {
+      const quietest = lists.first(QUEUE);
+      this.#size -= lists.lengthOf(quietest);
+      lists.close(quietest);
     }
   }
 
-  delete(target: EntityKey, source: EntityKey): void {
-    const sources = this.#sources.get(target);
-    if (sources?.delete(source) !== true) return;
+  delete(target: number, source: number): void {
+    const list = this.#lists.find(target);
+    const known = list < 0 ? -1 : this.#lists.indexOf(list, source, KIND);
+    if (known < 0) return;
+    this.#lists.remove(list, known);
     this.#size--;
-    if (sources.size === 0) this.#sources.delete(target);
+    if (this.#lists.lengthOf(list) === 0) this.#lists.close(list);
   }
 }

@@ -62,8 +62,9 @@ export interface Item {
 
 /** Entities that were left out. */
 export interface Filtered {
-  /** Targets of the relations that the list leaves out. */
+  /** Targets of the relations that the list leaves out, also of edges that were taken back. */
   readonly seen: number;
+  /** By the entity, and those who blocked it. */
   readonly blocked: number;
   /** By the request, and by nothing before it. */
   readonly excluded: number;
@@ -77,6 +78,8 @@ export interface Answer extends AnswerHead {
   /** How the list was made: `none` also for an entity without a target, and while the first clusters are made. */
   readonly interests: InterestWay;
   readonly filtered: Filtered;
+  /** Whether all is remembered that the event topics told of what the entity has seen and blocked. */
+  readonly seenComplete: boolean;
 }
 
 export interface RankedCandidate {
@@ -178,7 +181,7 @@ export class Surfaces {
 
   *#byRelations(asked: CandidatesAsked): Asking<Answer> {
     const { from, k, explain = false } = asked;
-    const { plan, leftOut, idle, filtered, space, table, queries } = this.#begin(asked);
+    const { plan, leftOut, idle, filtered, seenComplete, space, table, queries } = this.#begin(asked);
     const { graph, atMost } = plan;
     if (table === undefined || queries.length === 0) {
       const { accepts } = groupLimiter(graph, atMost);
@@ -190,7 +193,14 @@ export class Surfaces {
         const known = table === undefined || (row !== undefined && idle.marks[row] !== 1);
         if (known && !leftOut.has(entity) && accepts(entity)) items.push({ entity, score: null });
       }
-      return { ...about(graph, space), items, fallback: 'popular', interests: 'none', filtered };
+      return {
+        ...about(graph, space),
+        items,
+        fallback: 'popular',
+        interests: 'none',
+        filtered,
+        seenComplete,
+      };
     }
     const scored = scoredTable(table, queries[0]!.of);
     const without = { leftOut: table.rowsOf(leftOut), marked: idle.marks };
@@ -202,14 +212,14 @@ export class Surfaces {
       score,
       ...(explain && { reason: itemReason(queries, scores, means, table.scan.vector(row), recent) }),
     }));
-    return { ...about(graph, space), items, fallback: null, interests: 'none', filtered };
+    return { ...about(graph, space), items, fallback: null, interests: 'none', filtered, seenComplete };
   }
 
   /** undefined where several interests were not asked for, or nothing is known of them. */
   *#byInterests(asked: CandidatesAsked): Asking<Answer | undefined> {
     const { interests: way = 'none', from, k, explain = false } = asked;
     if (way === 'none') return undefined;
-    const { plan, leftOut, idle, filtered, space, table } = this.#begin(asked);
+    const { plan, leftOut, idle, filtered, seenComplete, space, table } = this.#begin(asked);
     const { graph, relations, atMost } = plan;
     const of = space?.relations.values().next().value;
     if (table === undefined || of === undefined) return undefined;
@@ -234,7 +244,7 @@ export class Surfaces {
       const relation = recent.find((target) => target.entity === near?.near)?.relation;
       return { entity, score, ...(near && relation && { reason: { relation, share, score, ...near } }) };
     });
-    return { ...about(graph, space), items, fallback: null, interests: way, filtered };
+    return { ...about(graph, space), items, fallback: null, interests: way, filtered, seenComplete };
   }
 
   /** The interests that the newest targets show. None while clusters are made for the first time. */
@@ -253,10 +263,8 @@ export class Surfaces {
     refuseOthers('exclude', to, exclude);
     refuseUnread(graph);
     const { activity } = graph;
-    const seen = new Set(leaveOut.flatMap((relation) => activity.live(from, relation)));
-    const blocked = new Set(
-      graph.relations.flatMap(({ name, rhs }) => (rhs === to ? activity.blocked(from, name) : [])),
-    );
+    const { targets: seen, complete: seenComplete } = activity.seen(from, leaveOut);
+    const blocked = new Set(activity.blocked(from, to));
     const space = graph.spaces.current;
     const table = space?.table(to);
     const idle = idleRows(graph, table, idleMs);
@@ -267,8 +275,9 @@ export class Surfaces {
       plan,
       idle,
       leftOut,
+      seenComplete,
       filtered: {
-        seen: seen.size,
+        seen: seen.filter((entity) => !blocked.has(entity)).length,
         blocked: blocked.size,
         excluded: table?.rowsOf(excluded).length ?? 0,
         erased: space?.erased(to, leftOut) ?? 0,
@@ -329,7 +338,7 @@ function queriesOf(
 ): RelationQuery[] {
   const own = space.vectorOf(from);
   if (own === undefined) return [];
-  const edgesOf = (relation: string) => activity.live(from, relation).length;
+  const edgesOf = (relation: string) => activity.liveOf(from, relation);
   const trained = relations.filter((relation) => trainedRelation(space, relation) !== undefined);
   const hasOwn = trained.some((relation) => edgesOf(relation) > 0);
   return movedBy(space, own, trained, hasOwn ? edgesOf : (relation) => activity.liveOfAll(relation));
@@ -345,13 +354,9 @@ interface OwnTarget {
 
 /** The targets of the entity's live edges, the newest last. */
 function targetsOf(activity: Activity, from: EntityKey, relations: readonly string[]): OwnTarget[] {
-  const { edges } = activity.of(from);
   const newest = new Map<EntityKey, OwnTarget>();
-  for (const relation of relations) {
-    for (const entity of activity.live(from, relation)) {
-      const { at } = edges.get(relation)!.get(entity)!;
-      if ((newest.get(entity)?.at ?? 0) <= at) newest.set(entity, { entity, relation, at });
-    }
-  }
-  return [...newest.values()].sort((a, b) => a.at - b.at);
+  for (const { target: entity, relation, at, removed } of activity.recent(from, Number.POSITIVE_INFINITY))
+    if (!removed && relations.includes(relation) && !newest.has(entity))
+      newest.set(entity, { entity, relation, at });
+  return [...newest.values()].reverse();
 }

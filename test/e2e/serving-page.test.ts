@@ -34,6 +34,7 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       staleSince,
       vectorsAsOf: T0,
       eventsAsOf: T0,
+      eventsSince: 0,
       vectors: { user: graph.spaces.current?.table('user')?.size ?? 0 },
       read: { vectors: unready.length > 0 ? 0.43 : 1, events: 1 },
     });
@@ -85,13 +86,12 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       await page.locator('#list-home li.came .tag.own').waitFor();
       expect(await barriers(page)).toEqual([]);
 
-      // The fourth list says what two tweets share.
-      graph.edges(user(5), 'likes', [tweet(HOSTILE), tweet(LONG)]);
+      // The fourth list has the nearest to what is clicked.
       await page
         .getByRole('button', { name: `tweet:${HOSTILE}`, exact: true })
         .first()
         .click();
-      await page.locator('#similar').getByText('shared: user:5', { exact: true }).waitFor();
+      await page.locator('#similar').getByText(`tweet:${LONG}`, { exact: true }).waitFor();
       for (const width of [1280, 1024, 390]) {
         await page.setViewportSize({ width, height: 800 });
         expect(await brokenWords(page)).toEqual([]);
@@ -141,7 +141,7 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       status: () => [
         {
           ...{ graph: 'shop', reasons: [], relations, surfaces, space: 'a', step: 1, staleSince: null },
-          ...{ vectorsAsOf: T0, eventsAsOf: T0, read: { vectors: 1, events: 1 } },
+          ...{ vectorsAsOf: T0, eventsAsOf: T0, eventsSince: 0, read: { vectors: 1, events: 1 } },
           vectors: Object.fromEntries(
             (current?.types ?? []).map((type) => [type, current?.table(type)?.size ?? 0]),
           ),

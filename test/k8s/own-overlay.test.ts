@@ -91,13 +91,13 @@ describe.skipIf(SKIPPED)('the kustomization for serving of docs/deploy.md', () =
     const [serving] = workloads(resources).filter(({ name }) => name === 'twhin-serve');
     const [container, ...more] = serving?.pod.containers ?? [];
     expect(more).toEqual([]);
-    expect(container?.args).toContain('--edges=10000000');
+    expect(container?.args).toContain('--edges=100000000');
     expect(container?.resources).toEqual({
-      requests: { cpu: '1', memory: '7Gi' },
-      limits: { cpu: '2', memory: '9Gi' },
+      requests: { cpu: '1', memory: '5Gi' },
+      limits: { cpu: '2', memory: '7Gi' },
     });
     const env = new Map(container?.env.map(({ name, value }) => [name, value]));
-    expect(env.get('NODE_OPTIONS')).toContain('--max-old-space-size=5632');
+    expect(env.get('NODE_OPTIONS')).toContain('--max-old-space-size=1024');
     expect([...env.keys()]).toEqual(expect.arrayContaining(['TWHIN_CONFIG', 'KAFKA_SASL_PASSWORD']));
   });
 

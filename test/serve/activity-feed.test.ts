@@ -52,25 +52,45 @@ describe('ActivityFeed', () => {
     ['follow', [user(2)], []],
     ['unfollow', [], []],
     ['block', [], [user(2)]],
-  ])('tells %s from the other two', (action, live, blocked) => {
+    ['unblock', [], []],
+  ])('tells %s from the others', (action, live, blocked) => {
     const { activity, take } = feedOf();
     take('my.follow', followed(action));
-    expect([activity.live(user(1), 'follows'), activity.blocked(user(1), 'follows')]).toEqual([
-      live,
+    expect([activity.live(user(1), 'follows'), activity.blocked(user(1), 'user')]).toEqual([live, blocked]);
+  });
+
+  it.each([
+    [{ blocked: true }, [user(2)]],
+    [{}, []],
+  ])('takes for a block what the mapping of any topic says is one: %o', (said, blocked) => {
+    const report = defineTopic({
+      name: 'report',
+      schema: z.object({}),
+      key: () => '1',
+      changes: () => [{ lhs: user(1), relation: 'follows', rhs: user(2), at: T0, removed: true, ...said }],
+    });
+    const { activity, take } = feedOf(new Map([['my.report', report]]));
+    take('my.report', {});
+    expect([activity.blocked(user(1), 'user'), activity.blocked(user(2), 'user')]).toEqual([
       blocked,
+      blocked.map(() => user(1)),
     ]);
   });
 
-  it('takes no removal of another topic for a block', () => {
-    const mute = defineTopic({
-      name: 'mute',
-      schema: z.object({ action: z.string() }),
-      key: () => '1',
-      changes: () => [{ lhs: user(1), relation: 'follows', rhs: user(2), at: T0, removed: true }],
+  it('weighs no edge in what is popular as younger than its record', () => {
+    const { activity, take } = feedOf();
+    const hours = (count: number) => T0 + count * 3_600_000;
+    // A clock 23 h ahead would make one like weigh 2^(23/24) = 1.94, more than two that are 2 h old: 2 · 2^(-2/24) = 1.89.
+    take('my.engagement', like('ahead', 'like', hours(23)));
+    take('my.engagement', like('twice', 'like', hours(-2)), {
+      ...like('twice', 'like', hours(-2)),
+      userId: '2',
     });
-    const { activity, take } = feedOf(new Map([['my.mute', mute]]));
-    take('my.mute', { action: 'block' });
-    expect([activity.edges, activity.blocked(user(1), 'follows')]).toEqual([1, []]);
+    expect(Array.from(activity.popular('tweet'), ({ entity }) => entity)).toEqual([
+      tweet('twice'),
+      tweet('ahead'),
+    ]);
+    expect(activity.recent(user(1), 1)).toMatchObject([{ at: hours(23) }]);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { entityKey } from '../../src/graph/entity.ts';
 import { Entities } from '../../src/serve/entities.ts';
-import { activityOf, edge, graphOf, T0, tweet, user } from './serve-fixture.ts';
+import { activityOf, block, edge, graphOf, T0, tweet, user } from './serve-fixture.ts';
 
 test('some entity of a type is one with a vector, of the first graph that has any', () => {
   const [empty, full] = [graphOf({ name: 'empty' }), graphOf({ name: 'full' })];
@@ -35,7 +35,7 @@ test('what an entity did lately is the newest first, of all graphs, without what
   a.take(edge(user(2), 'likes', tweet(1), T0 + 9));
   b.take(edge(user(1), 'follows', user(2), T0 + 4));
   b.take(edge(user(1), 'follows', user(2), T0 + 7, true));
-  b.take(edge(user(1), 'follows', user(3), T0 + 6, true), true);
+  b.take(block(user(1), user(3), T0 + 6));
   const { items: seen } = entities.recent(user(1), 9);
   expect(seen.map(({ relation, entity, at }) => [relation, entity, at - T0])).toEqual([
     ['follows', user(2), 7],

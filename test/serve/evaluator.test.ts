@@ -101,9 +101,10 @@ describe('the home list', () => {
     const scores = new Float64Array(scope.pair.candidates.length);
     for (const [name, seen] of [
       ['a', [1, 2, 7]],
-      ['b', [9, 11]],
+      // What was taken back is left out too.
+      ['b', [4, 9, 11]],
       // Without any live edge: both weigh by the edges of all users.
-      ['d', []],
+      ['d', [3]],
     ] as const) {
       by.score([stream.find(user(name))!], scope, scores);
       const order = [...scope.pair.candidates]

@@ -54,6 +54,16 @@ export function edge(lhs: EntityKey, relation: string, rhs: EntityKey, at = T0, 
   return { lhs, relation, rhs, at, removed };
 }
 
+/** A block, which removes the edge too. */
+export function block(lhs: EntityKey, rhs: EntityKey, at = T0): EdgeChange {
+  return { ...edge(lhs, 'follows', rhs, at, true), blocked: true };
+}
+
+/** The end of a block, without an edge. */
+export function unblock(lhs: EntityKey, rhs: EntityKey, at = T0): EdgeChange {
+  return { ...edge(lhs, 'follows', rhs, at, true), blocked: false };
+}
+
 export const RELATIONS: readonly Relation[] = [
   { name: 'likes', lhs: 'user', rhs: 'tweet' },
   { name: 'retweets', lhs: 'user', rhs: 'tweet' },
@@ -71,8 +81,13 @@ export function activityOf(options: Partial<ActivityOptions> = {}): Activity {
     return now;
   };
   return new Activity({
-    ...{ edgesOfOne: 1_000, edges: 100_000, sourcesOf: ['promotes'], recentSourcesOf: ['searches'], clock },
-    ...{ actorsOf: ['likes', 'retweets', 'clicks', 'promotes'], actors: 100_000 },
+    ...{
+      relations: RELATIONS,
+      edgesOfOne: 1_000,
+      edges: 100_000,
+      sourcesOf: ['promotes', 'searches'],
+      clock,
+    },
     ...options,
   });
 }
@@ -96,12 +111,14 @@ export function graphOf(
     unready?: () => readonly string[];
   } = {},
 ): TestGraph {
-  const activity = options.activity ?? activityOf({ erasureChanged: (entity) => spaces.judge(entity) });
+  const { relations = RELATIONS } = options;
+  const activity =
+    options.activity ?? activityOf({ relations, erasureChanged: (entity) => spaces.judge(entity) });
   const hides = (entity: EntityKey, at: number) => activity.hidesVector(entity, at);
   const spaces: Spaces = new Spaces(options.maxRows ?? 10_000, () => true, options.scanners, hides);
   return {
     name: options.name ?? 'g',
-    relations: options.relations ?? RELATIONS,
+    relations,
     spaces,
     activity,
     eventsSince: () => 0,

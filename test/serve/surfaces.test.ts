@@ -16,6 +16,7 @@ import {
   ad,
   advertiser,
   answerOf,
+  block,
   edge,
   embedding,
   graphOf,
@@ -27,6 +28,7 @@ import {
   T0,
   type TestGraph,
   tweet,
+  unblock,
   user,
 } from './serve-fixture.ts';
 
@@ -72,7 +74,8 @@ describe('home', () => {
         { entity: tweet('right'), score: -6 },
       ],
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0 + 9, staleSince: null, fallback: null },
-      filtered: { seen: 3, blocked: 0, excluded: 0, erased: 0, idle: 0 },
+      filtered: { seen: 4, blocked: 0, excluded: 0, erased: 0, idle: 0 },
+      seenComplete: true,
       interests: 'none',
     });
   });
@@ -132,9 +135,10 @@ describe('home', () => {
     expect(await listed(surfacesOf(graph), { relation: 'likes', k: 3, exclude })).toEqual(
       [4, 5, 6].map(tweet),
     );
+    // A like that was taken back is left out as before.
     graph.activity.take(edge(user(1), 'likes', tweet(1), T0 + 9, true));
     graph.put(tweet(5), null);
-    expect(await listed(surfacesOf(graph), { k: 3, exclude })).toEqual([tweet(1), tweet(4), tweet(6)]);
+    expect(await listed(surfacesOf(graph), { k: 3, exclude })).toEqual([tweet(4), tweet(6), tweet(7)]);
   });
 
   it('is as long as asked for while so many are left', async () => {
@@ -345,9 +349,11 @@ describe('a user without a vector', () => {
     graph.activity.take(edge(user('new'), 'likes', tweet(4), T0 + 9, true));
     const asked = { surface: 'home', from: user('new'), k: 3, exclude: [tweet(1)] } as const;
     expect(await surfacesOf(graph).candidates(asked)).toEqual({
-      items: [3, 4, 5].map((i) => ({ entity: tweet(i), score: null })),
+      // The fourth was liked and unliked.
+      items: [3, 5, 6].map((i) => ({ entity: tweet(i), score: null })),
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0 + 9, staleSince: null, fallback: 'popular' },
-      filtered: { seen: 1, blocked: 0, excluded: 1, erased: 0, idle: 0 },
+      filtered: { seen: 2, blocked: 0, excluded: 1, erased: 0, idle: 0 },
+      seenComplete: true,
       interests: 'none',
     });
   });
@@ -359,7 +365,7 @@ describe('a user without a vector', () => {
     graph.put(user(9), null);
     for (const i of [1, 2, 3, 4, 9]) for (const by of [5, 6]) graph.edges(user(by), 'follows', [user(i)]);
     graph.edges(user(9), 'follows', [user(1)]);
-    graph.activity.take(edge(user(9), 'follows', user(3), T0, true), true);
+    graph.activity.take(block(user(9), user(3)));
     const answer = await surfacesOf(graph).candidates({ surface: 'who-to-follow', from: user(9), k: 9 });
     expect(answer.items.map(({ entity }) => entity).sort()).toEqual([user(2), user(4)]);
     expect(answer.filtered).toEqual({ seen: 1, blocked: 1, excluded: 0, erased: 0, idle: 0 });
@@ -397,6 +403,7 @@ describe('a user without a vector', () => {
     expect(await surfacesOf(graphOf()).candidates({ surface: 'home', from: user(1), k: 3 })).toEqual({
       ...{ items: [], graph: 'g', space: '', step: 0, asOf: 0, staleSince: null, fallback: 'popular' },
       filtered: { seen: 0, blocked: 0, excluded: 0, erased: 0, idle: 0 },
+      seenComplete: true,
       interests: 'none',
     });
   });
@@ -408,11 +415,44 @@ describe('who-to-follow', () => {
     for (const i of [1, 2, 3, 4, 5, 6]) graph.put(user(i), [i, 0]);
     graph.relate('follows', [0, 0], { rhs: 'user' });
     graph.edges(user(1), 'follows', [user(2), user(4)]);
-    graph.activity.take(edge(user(1), 'follows', user(3), T0, true), true);
+    graph.activity.take(block(user(1), user(3)));
     graph.activity.take(edge(user(1), 'follows', user(4), T0 + 9, true));
     const answer = await surfacesOf(graph).candidates({ surface: 'who-to-follow', from: user(1), k: 9 });
-    expect(answer.items.map(({ entity }) => entity)).toEqual([user(4), user(5), user(6)]);
-    expect(answer.filtered).toEqual({ seen: 1, blocked: 1, excluded: 0, erased: 0, idle: 0 });
+    expect(answer.items.map(({ entity }) => entity)).toEqual([user(5), user(6)]);
+    expect(answer.filtered).toEqual({ seen: 2, blocked: 1, excluded: 0, erased: 0, idle: 0 });
+  });
+
+  it('has neither the one who blocked a user, nor the one who was blocked', async () => {
+    const graph = graphOf();
+    for (const i of [1, 2, 3]) graph.put(user(i), [i, 0]);
+    graph.relate('follows', [0, 0], { rhs: 'user' });
+    const of = async (id: number) => {
+      const asked = { surface: 'who-to-follow', from: user(id), k: 9 } as const;
+      const { items, filtered } = await surfacesOf(graph).candidates(asked);
+      return [items.map(({ entity }) => entity), filtered.blocked];
+    };
+    graph.activity.take(block(user(1), user(2)));
+    expect([await of(1), await of(2)]).toEqual([
+      [[user(3)], 1],
+      [[user(3)], 1],
+    ]);
+    graph.activity.take(unblock(user(1), user(2), T0 + 1));
+    expect(await of(2)).toEqual([[user(1), user(3)], 0]);
+    // Taken back is what the blocker did: the one who was blocked is no suggestion all the same.
+    expect(await of(1)).toEqual([[user(3)], 0]);
+  });
+
+  it('says that what was seen may be incomplete', async () => {
+    const activity = activityOf({ edgesOfOne: 2 });
+    const graph = graphOf({ activity });
+    for (const i of [1, 2, 3, 4]) graph.put(user(i), [i, 0]);
+    graph.relate('follows', [0, 0], { rhs: 'user' });
+    const complete = async () =>
+      (await surfacesOf(graph).candidates({ surface: 'who-to-follow', from: user(1), k: 9 })).seenComplete;
+    graph.edges(user(1), 'follows', [user(2), user(3)]);
+    expect(await complete()).toBe(true);
+    graph.edges(user(1), 'follows', [user(4)], T0 + 9);
+    expect(await complete()).toBe(false);
   });
 });
 
@@ -536,14 +576,16 @@ describe('similar', () => {
   });
 
   it('says what each shares with the entity, if asked to and if something is known', async () => {
-    const graph = line(3);
-    graph.edges(user(7), 'likes', [tweet(1), tweet(2)]);
+    const graph = graphOf();
+    for (const i of [1, 2, 3]) graph.put(user(i), [i, 0]);
+    graph.relate('likes', [0, 0]);
+    for (const i of [1, 2]) graph.edges(user(i), 'likes', [tweet(7)]);
     const surfaces = surfacesOf(graph);
-    const plain = await surfaces.similar({ entity: tweet(2), k: 9 });
+    const plain = await surfaces.similar({ entity: user(2), k: 9 });
     expect(plain?.items.map((item) => Object.keys(item))).toEqual(Array(2).fill(['entity', 'score']));
-    expect((await surfaces.similar({ entity: tweet(2), k: 9, explain: true }))?.items).toEqual([
-      { entity: tweet(1), score: -1, reason: { shared: [user(7)], count: 1, of: 1 } },
-      { entity: tweet(3), score: -1 },
+    expect((await surfaces.similar({ entity: user(2), k: 9, explain: true }))?.items).toEqual([
+      { entity: user(1), score: -1, reason: { shared: [tweet(7)], count: 1, of: 1 } },
+      { entity: user(3), score: -1 },
     ]);
   });
 

@@ -139,11 +139,17 @@ const candidatesAnswer = z.object({
   items,
   ...head,
   filtered: z.object({
-    seen: z.number().meta({ description: 'Targets of the relations that the list leaves out.' }),
-    blocked: z.number(),
+    seen: z.number().meta({
+      description: 'Targets of the relations that the list leaves out, also where that was taken back.',
+    }),
+    blocked: z.number().meta({ description: 'By the entity, and those who blocked it.' }),
     excluded,
     erased,
     idle: z.number(),
+  }),
+  seenComplete: z.boolean().meta({
+    description:
+      'Whether all is remembered that the event topics told of what the entity has seen and blocked.',
   }),
   interests: interests.meta({ description: 'How the list was made.' }),
 });
@@ -205,6 +211,9 @@ export const servedGraph: z.ZodType<GraphStatus> = z.object({
   staleSince: head.staleSince,
   vectorsAsOf: z.number().meta({ description: 'Time of the newest event that is in the vectors, epoch ms.' }),
   eventsAsOf: z.number().meta({ description: 'Time of the newest event that was read, epoch ms.' }),
+  eventsSince: z.number().meta({
+    description: 'From when on all events are known, epoch ms; 0 where the topics still have the first ones.',
+  }),
   vectors: z.record(z.string(), z.number()).meta({ description: 'Vectors by entity type.' }),
   read: z.object({ vectors: share, events: share }).meta({
     description: 'Share that is read of what the topics held at the start; 1 when the graph is up to date.',

@@ -11,7 +11,7 @@ import { OwnScans } from '../../serve/own-scans.ts';
 import { SharedPasses } from '../../serve/shared-passes.ts';
 
 /** Edges remembered of one entity and of all entities of a graph, unless said. */
-export const [EDGES_OF_ONE, EDGES] = [1_000, 5_000_000];
+export const [EDGES_OF_ONE, EDGES] = [10_000, 100_000_000];
 
 /** Most threads that scan. */
 export const MOST_THREADS = 64;

@@ -20,6 +20,7 @@ const STATUS: Omit<GraphStatus, 'reasons'> = {
   staleSince: null,
   vectorsAsOf: T0,
   eventsAsOf: T0 + 1,
+  eventsSince: T0,
   vectors: { user: 1, tweet: TWEETS },
   read: { vectors: 0.4, events: 1 },
 };
@@ -117,6 +118,7 @@ describe('twhin serve over HTTP', () => {
       items: tweets(2, 4),
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
       filtered: { seen: 0, blocked: 0, excluded: 2, erased: 0, idle: 0 },
+      seenComplete: true,
       interests: 'none',
     });
     const body = { surface: 'home', user: 'user:1', k: 2, exclude: [tweet(1), tweet(3)], graph: 'g' };
@@ -179,9 +181,10 @@ describe('twhin serve over HTTP', () => {
         { entity: tweet(6), score: -1 },
       ],
     });
-    graph.edges(user(9), 'likes', [tweet(5), tweet(6)]);
-    expect((await ask(url, '/v1/similar?entity=tweet:5&k=2&explain=true')).json).toMatchObject({
-      items: [{ entity: tweet(4) }, { reason: { shared: [user(9)], count: 1, of: 1 } }],
+    graph.put(user(2), [3, 0]);
+    for (const id of [1, 2]) graph.edges(user(id), 'likes', [tweet(5)]);
+    expect((await ask(url, '/v1/similar?entity=user:1&k=2&explain=true')).json).toMatchObject({
+      items: [{ entity: user(2), reason: { shared: [tweet(5)], count: 1, of: 1 } }],
     });
     const body = { user: '1', relation: 'likes', candidates: [tweet(TWEETS), tweet('x'), tweet(1)] };
     expect((await post(url, '/v1/rank', body)).json).toMatchObject({
