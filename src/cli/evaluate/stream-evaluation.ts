@@ -34,7 +34,7 @@ export async function measureStream(request: StreamRequest, outside: TrainingOut
   const started = performance.now();
   const { options, graph } = request;
   const plan = await planStream(request, outside.eventLog, outside.progress);
-  const { stream, records, rejected } = plan.read;
+  const { stream, records, unusable } = plan.read;
   const edges = stream.learned;
   const entities = stream.entities.length;
   outside.context.log().info({ graph: graph.name, records, edges, entities }, 'the stream is read');
@@ -58,7 +58,8 @@ export async function measureStream(request: StreamRequest, outside: TrainingOut
     graph: graph.name,
     seeds: options.seeds,
     records,
-    rejected: Object.fromEntries(rejected),
+    unusable,
+    withoutEdges: stream.withoutEdges,
     edges,
     entities,
     holdout: options.holdout,

@@ -8,6 +8,7 @@ import { resolveRange } from '../../replay/range.ts';
 import { Random } from '../../sampling/random.ts';
 import { count } from '../format.ts';
 import type { EvaluationProgress } from './progress.ts';
+import { lossLines } from './stream-report.ts';
 import type { StreamRequest } from './stream-request.ts';
 
 /** Seed of candidates, samples and intervals: the same stream gives the same figures each time. */
@@ -90,9 +91,11 @@ export async function planPart(
 /** @throws UsageError where no known user has a new target in the held-back part. */
 export function refuseEmpty({ read, tasks }: StreamPlan, { graph, options }: StreamRequest): void {
   if (tasks.length > 0) return;
+  const { unusable, stream } = read;
+  const lost = lossLines({ unusable, withoutEdges: stream.withoutEdges });
   throw new UsageError(
     'evaluate-empty',
     `nothing can be foretold: of ${count(read.records)} records of ${graph.name}, ${count(read.stream.length)} change an edge, and in the ` +
-      `last ${Math.round(100 * options.holdout)} % no known user has a new edge to a known entity`,
+      `last ${Math.round(100 * options.holdout)} % no known user has a new edge to a known entity${lost.map((line) => `\n  ${line}`).join('')}`,
   );
 }

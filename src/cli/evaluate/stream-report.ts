@@ -2,8 +2,9 @@ import type { Interval } from '../../evaluation/bootstrap.ts';
 import { LIST_FIGURES } from '../../evaluation/ranked-list.ts';
 import type { ScopeFigures } from '../../evaluation/stream/list-figures.ts';
 import { CANDIDATE_SETS } from '../../evaluation/stream/ranked-edges.ts';
+import type { Unusable } from '../../evaluation/stream/read-stream.ts';
 import type { SliceFigures } from '../../evaluation/stream/slice-figures.ts';
-import { count, duration, total } from '../format.ts';
+import { count, duration } from '../format.ts';
 import type { Output } from '../output.ts';
 import { printTable } from '../table.ts';
 
@@ -12,8 +13,9 @@ export interface StreamReport {
   readonly graph: string;
   readonly seeds: number;
   readonly records: number;
-  /** Records that can't be used, by reason. */
-  readonly rejected: Readonly<Record<string, number>>;
+  readonly unusable: readonly Unusable[];
+  /** Relations of which the stream has no edge. */
+  readonly withoutEdges: readonly string[];
   /** Edges learned, repeated ones included. */
   readonly edges: number;
   readonly entities: number;
@@ -33,13 +35,12 @@ export interface StreamReport {
 
 /** Prints an evaluation for a person to read. */
 export function printStreamReport(report: StreamReport, output: Output): void {
-  const { graph, records, rejected, edges, entities, seeds, seconds } = report;
-  const unusable = total(rejected);
+  const { graph, records, edges, entities, seeds, seconds } = report;
   output.out(
     `${graph}: ${count(records)} records, ${count(edges)} edges learned, ${count(entities)} entities; ` +
       `${seeds === 1 ? 'one seed' : `mean of ${seeds} seeds`}; ${duration(seconds * 1000)}`,
   );
-  if (unusable > 0) output.out(`  ${count(unusable)} records could not be used`);
+  for (const line of lossLines(report)) output.out(`  ${line}`);
   for (const scope of report.lists) {
     output.out('');
     printScope(report, scope, output);
@@ -48,6 +49,18 @@ export function printStreamReport(report: StreamReport, output: Output): void {
     output.out('');
     printSlices(report, set, output);
   }
+}
+
+/** What the graph learns nothing from: records that can't be used, and relations without edges. */
+export function lossLines({
+  unusable,
+  withoutEdges,
+}: Pick<StreamReport, 'unusable' | 'withoutEdges'>): string[] {
+  const lines = unusable.map(
+    ({ topic, code, records, first: { partition, offset, reason } }) =>
+      `${topic}: ${count(records)} unusable (${code}), such as offset ${offset} of partition ${partition}: ${reason}`,
+  );
+  return withoutEdges.length === 0 ? lines : [...lines, `no edges of ${withoutEdges.join(', ')}`];
 }
 
 function printScope(

@@ -41,6 +41,11 @@ export class EdgeStream {
     return this.#learned;
   }
 
+  /** Names of the relations of which no event came. */
+  get withoutEdges(): string[] {
+    return this.relations.filter((_, i) => this.#last[i]?.size === 0).map(({ name }) => name);
+  }
+
   /** Takes what the next record says. Changes of other relations, duplicates and late events are no news. */
   add(changes: readonly GraphChange[]): void {
     for (const change of changes) {

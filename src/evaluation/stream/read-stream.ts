@@ -1,3 +1,4 @@
+import type { BadEvent } from '../../errors/errors.ts';
 import type { Relation } from '../../graph/edge.ts';
 import type { EventLog, SourceRecord, Stretch } from '../../pipeline/ports.ts';
 import { Merge } from '../../replay/merge.ts';
@@ -7,12 +8,19 @@ import { EdgeStream } from './edge-stream.ts';
 /** Records read before other work gets its turn. */
 const SLICE = 1024;
 
+/** Records of one topic that can't be used for one reason, and the first of them. */
+export interface Unusable {
+  readonly topic: string;
+  readonly code: string;
+  readonly records: number;
+  readonly first: { readonly partition: number; readonly offset: number; readonly reason: string };
+}
+
 /** A stream as read, and which record each of its events came from. */
 export interface StreamRead {
   readonly stream: EdgeStream;
   readonly records: number;
-  /** Records that can't be used, by reason. */
-  readonly rejected: ReadonlyMap<string, number>;
+  readonly unusable: readonly Unusable[];
   /** The stretches up to before a record, and how many events come before the record. record: 0 … records. */
   before(record: number): { readonly stretches: Stretch[]; readonly events: number };
 }
@@ -29,7 +37,7 @@ export async function readStream(
   turn: (records: number) => Promise<void>,
 ): Promise<StreamRead> {
   const stream = new EdgeStream(relations);
-  const rejected = new Map<string, number>();
+  const unusable = new Map<string, Unusable>();
   const partitions: number[] = [];
   const offsets: number[] = [];
   const events: number[] = [];
@@ -42,7 +50,7 @@ export async function readStream(
       if (records.length === 0) break;
       for (const record of records) {
         const problem = record.content?.problem;
-        if (problem !== undefined) rejected.set(problem.code, (rejected.get(problem.code) ?? 0) + 1);
+        if (problem !== undefined) count(unusable, record, problem);
         partitions.push(places.get(partitionName(record)) ?? 0);
         offsets.push(record.offset);
         events.push(stream.length);
@@ -56,7 +64,7 @@ export async function readStream(
   return {
     stream,
     records: offsets.length,
-    rejected,
+    unusable: [...unusable.values()],
     before: (record) => {
       const untils = stretches.map(({ from }) => from);
       for (let i = 0; i < record; i++) untils[partitions[i]!] = offsets[i]! + 1;
@@ -66,4 +74,14 @@ export async function readStream(
       };
     },
   };
+}
+
+function count(
+  unusable: Map<string, Unusable>,
+  { topic, partition, offset }: SourceRecord,
+  { code, message: reason }: BadEvent,
+): void {
+  const name = `${topic} ${code}`;
+  const known = unusable.get(name) ?? { topic, code, records: 0, first: { partition, offset, reason } };
+  unusable.set(name, { ...known, records: known.records + 1 });
 }

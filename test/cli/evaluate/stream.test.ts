@@ -115,6 +115,26 @@ describe('twhin evaluate stream', () => {
     expect(existsSync(join(measuring.here.folder, 'state'))).toBe(false);
   });
 
+  it('says which records can’t be used, by topic and code, and which relations have no edge', async () => {
+    await measuring.here.run('topics', 'apply');
+    const path = await fileOf([...circles(), 'nonsense', 'more nonsense', '{"followerId":"u1"}']);
+    await measuring.here.run('feed', path, '--topic', 'follow', '--raw');
+    const asked = ['--no-paper', '--no-prequential'];
+    const text = (await evaluate(...asked)).out.join('\n');
+    expect(text).toMatch(
+      /^ {2}twhin\.follow: 2 unusable \(not-json\), such as offset \d+ of partition \d: the value is not JSON: ".*nonsense"$/m,
+    );
+    expect(text).toMatch(/^ {2}twhin\.follow: 1 unusable \(wrong-shape\), such as .*: followedId: /m);
+    expect(text).toMatch(/^ {2}no edges of clicks, promotes$/m);
+    expect(json(await evaluate(...asked, '--json'))).toMatchObject({
+      unusable: expect.arrayContaining([
+        expect.objectContaining({ topic: 'twhin.follow', code: 'not-json', records: 2 }),
+        expect.objectContaining({ topic: 'twhin.follow', code: 'wrong-shape', records: 1 }),
+      ]),
+      withoutEdges: ['clicks', 'promotes'],
+    });
+  });
+
   it('ranks over all shards what it ranks in a whole graph', async () => {
     const file = await fileOf(circles());
     // Shards learn from one another between batches, so that one batch for all would teach them little.
@@ -225,7 +245,7 @@ describe('twhin evaluate stream', () => {
     const once = await evaluate('--file', await fileOf(circles().slice(0, 3)));
     expect(once.code).toBe(2);
     expect(once.err.join('\n')).toMatch(
-      /\[evaluate-empty\] nothing can be foretold: of 3 records of follow, 3 change an edge/,
+      /\[evaluate-empty\] nothing can be foretold: of 3 records of follow, 3 change an edge, .*\n {2}no edges of clicks, promotes$/,
     );
   });
 

@@ -63,7 +63,8 @@ describe('readStream', () => {
     const names = Array.from({ length: stream.length }, (_, i) => stream.entities[stream.rhs(i)]);
     expect(names).toEqual(['tweet:1', 'tweet:1', 'tweet:2', 'tweet:2', 'tweet:3']);
     expect(read.records).toBe(6);
-    expect([...read.rejected]).toEqual([['not-json', 1]]);
+    const first = { partition: 0, offset: 7, reason: 'nonsense' };
+    expect(read.unusable).toEqual([{ topic: 'likes', code: 'not-json', records: 1, first }]);
     expect(seen).toEqual([6]);
     const until = (record: number) => read.before(record).stretches.map((stretch) => stretch.until);
     expect(until(0)).toEqual([5, 5]);
