@@ -3,7 +3,13 @@ import type { ConfigureTwhin } from './config/load.ts';
 import type { ConfigInput } from './config/schema.ts';
 
 /** What a `twhin.config.ts` and a reader of the vectors need, and the answers of `twhin serve` in one's own process. */
-export { decodeEmbedding, decodeVector, type Embedding } from '../topics/index.ts';
+export {
+  decodeEmbedding,
+  decodeRelation,
+  decodeVector,
+  type Embedding,
+  type RelationVector,
+} from '../topics/index.ts';
 export type {
   ListAsked,
   RankAsked,

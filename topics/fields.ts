@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ENTITY_TYPES, type EntityKey, entityKey, MAX_ID_BYTES } from '../src/graph/entity.ts';
-import { readInstant } from './instant.ts';
+import { readInstant, readSeconds } from './instant.ts';
 import { Problem, seen } from './reasons.ts';
 
 /** A field of an event: parses the sent value. */
@@ -77,6 +77,9 @@ export const idField: Field<string> = field(readId);
 
 /** A time: epoch milliseconds, or ISO 8601 with a zone. Parsed as epoch milliseconds. */
 export const instantField: Field<number> = field(readInstant);
+
+/** A time in epoch seconds, with or without a fraction. Parsed as epoch milliseconds. */
+export const secondsField: Field<number> = field(readSeconds);
 
 /** A search query. Parsed as its normal form, which is the id of the query. */
 export const queryField: Field<string> = field(readQuery);

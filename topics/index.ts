@@ -26,7 +26,7 @@ export {
 export { erasureOf } from './erasure.ts';
 export { exchangeDeclaration, exchangeName } from './exchange.ts';
 export type { Field } from './fields.ts';
-export { actionField, entityField, idField, instantField, queryField } from './fields.ts';
+export { actionField, entityField, idField, instantField, queryField, secondsField } from './fields.ts';
 export type { PublishedScorer, RelationHeaders, RelationSide, RelationVector } from './model.ts';
 export {
   decodeRelation,

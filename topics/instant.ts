@@ -18,6 +18,16 @@ export function readInstant(sent: unknown): number | Problem {
   return new Problem('wrong-shape', `expected epoch milliseconds or ISO 8601, seen ${seen(sent)}`);
 }
 
+/** Epoch milliseconds of a time that was sent in seconds, or a problem. */
+export function readSeconds(sent: unknown): number | Problem {
+  if (typeof sent !== 'number')
+    return new Problem('wrong-shape', `expected epoch seconds as a number, seen ${seen(sent)}`);
+  if (sent >= SECONDS_END)
+    return new Problem('bad-instant', `${sent} looks like milliseconds; expected epoch seconds`);
+  const at = Math.round(sent * 1_000);
+  return at > 0 ? at : new Problem('bad-instant', `${sent} is not after 1970-01-01T00:00:00Z`);
+}
+
 function readNumber(sent: number): number | Problem {
   const seconds = sent >= SECONDS_START && sent < SECONDS_END;
   if (!Number.isInteger(sent)) {

@@ -41,16 +41,17 @@ export interface EventTopic extends TopicNames {
 }
 
 /** What `changes` may return: edges of the relations `R`, and erasures. */
-export type ChangeOf<R extends Relation> = R extends Relation
-  ?
-      | {
-          readonly lhs: EntityKey<R['lhs']>;
-          readonly relation: R['name'];
-          readonly rhs: EntityKey<R['rhs']>;
-          readonly at: number;
-          readonly removed: boolean;
-        }
-      | Erasure
+export type ChangeOf<R extends Relation> = (EdgeOf<R> & { readonly relation: R['name'] }) | Erasure;
+
+/** An edge of one of the relations `R`, with its types at the ends. */
+type EdgeOf<R extends Relation> = R extends Relation
+  ? {
+      readonly lhs: EntityKey<R['lhs']>;
+      readonly relation: R['name'];
+      readonly rhs: EntityKey<R['rhs']>;
+      readonly at: number;
+      readonly removed: boolean;
+    }
   : never;
 
 /** The definition of a topic; `schema` decides the type of `event`. */

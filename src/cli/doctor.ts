@@ -2,9 +2,11 @@ import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
+import { CONFIG_FILE } from '../config/load.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf } from '../errors/errors.ts';
 import { differences, fingerprint } from '../graph/head.ts';
+import { graphOf } from '../graph/shard.ts';
 import { WriteBatch } from '../graph/store.ts';
 import { kernelHere, reproducible, simdLevel } from '../kernels/select.ts';
 import { loadTensorFlow } from '../kernels/tfjs/tensorflow.ts';
@@ -58,6 +60,7 @@ async function doctor(
       tell(what, 'FAIL', `${reasonOf(error)}${remedy === '' ? '' : `; ${remedy}`}`);
     }
   };
+  tell('configuration', 'ok', describeConfiguration(config, options.cwd));
   const major = Number(process.versions.node.split('.')[0]);
   tell(
     'Node',
@@ -87,6 +90,21 @@ async function doctor(
   const ok = findings.every(({ state }) => state !== 'FAIL');
   if (options.json) output.out(JSON.stringify({ ok, findings }));
   return ok;
+}
+
+function describeConfiguration(config: Config, cwd: string): string {
+  return config.file === undefined
+    ? withoutFile(config, cwd)
+    : `${config.file}, with the graphs ${namesOf(config)}`;
+}
+
+/** A command in the wrong folder works on other graphs than its user thinks, and has to say so. */
+export function withoutFile(config: Config, cwd: string): string {
+  return `there is no ${CONFIG_FILE} in ${cwd}: the defaults count, with the graphs ${namesOf(config)}`;
+}
+
+function namesOf({ graphs }: Config): string {
+  return [...new Set(graphs.map(graphOf))].join(', ');
 }
 
 function describeSimd({ graphs }: Config): string {

@@ -61,6 +61,7 @@ const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, enti
 
   // Your own entity types, relations, topics and graphs, beside TwHIN's. For example, users who save tweets to lists:
   //
+  // // Names are lower-case letters, digits and dashes.
   // entityTypes: ['list'],
   // relations: [{ name: 'saves', lhs: 'user', rhs: 'list' }],
   // topics: [
@@ -68,13 +69,16 @@ const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, enti
   //     // On the cluster twhin.save. With topic: 'web.saves' an existing topic is read under its own name, and never changed.
   //     name: 'save',
   //     schema: z.object({ userId: idField, listId: idField, at: instantField }),
+  //     // Also: idField.nullable() for an id that may be null, and secondsField for a time in seconds.
   //     key: ({ userId }) => userId,
   //     changes: ({ userId, listId, at }) => [
   //       { lhs: entityKey('user', userId), relation: 'saves', rhs: entityKey('list', listId), at, removed: false },
   //     ],
   //   }),
   // ],
-  // graphs: { lists: { topics: ['save', 'erasure'], relations: ['saves'] } },
+  // // With graphs of your own, those that come with twhin-stream are off unless you name them: engagement: {}, follow: {}.
+  // // Every graph reads the topic erasure too.
+  // graphs: { lists: { topics: ['save'], relations: ['saves'] } },
 });
 
 export default configure;

@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load.ts';
 import { addBackupCommand } from './backup.ts';
 import { addCheckCommand } from './check.ts';
 import { type CommandContext, realWorld, type World } from './context.ts';
-import { addDoctorCommand } from './doctor.ts';
+import { addDoctorCommand, withoutFile } from './doctor.ts';
 import { addEvaluateCommand } from './evaluate/command.ts';
 import { addExportCommand } from './export/command.ts';
 import { addFeedCommand } from './feed.ts';
@@ -56,6 +56,7 @@ export async function main(
   if (output === terminal) endOnClosedPipe();
   const logging = new Logging();
   let code = DONE;
+  let toldOfDefaults = false;
   const program = new Command('twhin')
     .description('Live graph embeddings: Kafka events in, TwHIN vectors out.')
     .version(VERSION)
@@ -69,16 +70,21 @@ export async function main(
     .showHelpAfterError('(twhin --help says more)')
     .hook('preAction', (_, command) => {
       logging.verbose = command.optsWithGlobals()['verbose'] === true;
+      // It has a line of its own for the configuration.
+      toldOfDefaults = command.name() === 'doctor';
     });
   const context: CommandContext = {
     config: async (set = []) => {
       const loaded = await loadConfig(process.env, process.cwd(), set);
       logging.level = loaded.logLevel;
+      if (loaded.file === undefined && !toldOfDefaults) output.err(withoutFile(loaded, process.cwd()));
+      toldOfDefaults = true;
       return loaded;
     },
     configuration: async () => {
       const loaded = await Configuration.load(process.env, process.cwd());
       logging.level = loaded.config.logLevel;
+      if (loaded.config.file === undefined) logging.log.info({}, withoutFile(loaded.config, process.cwd()));
       return loaded;
     },
     log: () => logging.log,

@@ -44,6 +44,10 @@ export function changesOf(before: ConfigFile, after: ConfigFile, overruled: read
   return KEYS.filter(({ key }) => !overruled.includes(key)).flatMap(({ key, counts }) => {
     const [old, now] = [valueAt(before, key.split('.')), valueAt(after, key.split('.'))];
     if (compared(old) === compared(now)) return [];
+    const edited = editedTopics(old, now);
+    // The names alone would be the same before and after.
+    if (edited.length > 0 && shown(old) === shown(now))
+      return [{ key, counts, before: `the definition of ${edited.join(', ')}`, after: 'another' }];
     return [{ key, counts, before: shown(old), after: shown(now) }];
   });
 }
@@ -66,6 +70,16 @@ function shown(value: unknown): string {
   const text = JSON.stringify(value, (_, inner: unknown) => (isTopic(inner) ? inner.name : inner));
   if (text === undefined) return 'nothing';
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+
+/** Names of topics in both lists whose definitions differ. */
+function editedTopics(before: unknown, after: unknown): string[] {
+  if (!Array.isArray(before) || !Array.isArray(after)) return [];
+  const known = new Map(before.filter(isTopic).map((topic) => [topic.name, topic.definition()]));
+  return after
+    .filter(isTopic)
+    .filter((topic) => known.has(topic.name) && known.get(topic.name) !== topic.definition())
+    .map(({ name }) => name);
 }
 
 function isTopic(value: unknown): value is EventTopic {

@@ -14,8 +14,8 @@ interface Origin {
   /** The environment at the start: it cannot change in a running process. */
   readonly environment: Environment;
   readonly cwd: string;
-  /** Whether the file existed at the last reading. */
-  readonly hasFile: boolean;
+  /** Of the file; undefined where it did not exist at the last reading. */
+  readonly path: string | undefined;
 }
 
 /** The configuration of a long-running process: the one it started with, and the changes that took effect since. */
@@ -34,9 +34,9 @@ export class Configuration {
   static async load(env: NodeJS.ProcessEnv, cwd: string): Promise<Configuration> {
     const problems: string[] = [];
     const environment = readEnvironment(env, problems);
-    const { input } = await readConfigFile(environment.configFile, cwd);
-    const parts = checked(input ?? {}, { environment, cwd, problems, so: NOTHING_STARTED });
-    return new Configuration(parts, { environment, cwd, hasFile: input !== undefined });
+    const { path, input } = await readConfigFile(environment.configFile, cwd);
+    const origin = { environment, cwd, path: input === undefined ? input : path };
+    return new Configuration(checked(input ?? {}, { ...origin, problems, so: NOTHING_STARTED }), origin);
   }
 
   /** The configuration with `key=value` settings over it. @throws UsageError where they contradict the rest. */
@@ -52,10 +52,10 @@ export class Configuration {
    * @throws UsageError with every problem, as `load` does.
    */
   async readAgain(): Promise<{ configuration: Configuration; changes: readonly Change[] }> {
-    const { environment, cwd, hasFile } = this.#origin;
+    const { environment, cwd, path: before } = this.#origin;
     const { path, input } = await readConfigFile(environment.configFile, cwd, `?read=${randomUUID()}`);
     // An editor that replaces the file may remove it for a moment; nobody means all defaults by that.
-    if (input === undefined && hasFile) throw new UsageError('configuration', `${path} is gone`);
+    if (input === undefined && before !== undefined) throw new UsageError('configuration', `${path} is gone`);
     const { file } = this.#check(input ?? {}, NOTHING_CHANGED);
     const changes = changesOf(this.#file, file, overruledBy(environment));
     const atOnce = changes.filter(({ counts }) => counts === 'at once');
@@ -63,7 +63,7 @@ export class Configuration {
       this.#file,
       new Map(atOnce.map(({ key }) => [key, valueAt(file, key.split('.'))])),
     );
-    const origin = { ...this.#origin, hasFile: input !== undefined };
+    const origin = { ...this.#origin, path: input === undefined ? undefined : path };
     return { configuration: new Configuration(this.#check(next, NOTHING_CHANGED), origin), changes };
   }
 

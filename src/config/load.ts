@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { actionField, entityField, idField, instantField } from '../../topics/fields.ts';
+import { actionField, entityField, idField, instantField, secondsField } from '../../topics/fields.ts';
 import { defineTopic } from '../../topics/topic.ts';
 import { reasonOf, UsageError } from '../errors/errors.ts';
 import { entityKey } from '../graph/entity.ts';
@@ -18,6 +18,7 @@ export const CONFIG_KIT = {
   defineTopic,
   idField,
   instantField,
+  secondsField,
   actionField,
   entityField,
   entityKey,
@@ -40,9 +41,15 @@ export async function loadConfig(
 ): Promise<Config> {
   const problems: string[] = [];
   const environment = readEnvironment(env, problems);
-  const { input } = await readConfigFile(environment.configFile, cwd);
-  return checked(withSettings(input ?? {}, settings), { environment, cwd, problems, so: NOTHING_STARTED })
-    .config;
+  const { path, input } = await readConfigFile(environment.configFile, cwd);
+  const beside = {
+    environment,
+    cwd,
+    problems,
+    so: NOTHING_STARTED,
+    path: input === undefined ? input : path,
+  };
+  return checked(withSettings(input ?? {}, settings), beside).config;
 }
 
 /** As {@link loadConfig}, with what a file would export given. */
@@ -58,7 +65,7 @@ export const NOTHING_STARTED = 'nothing was started';
 
 /**
  * Checks a file's content, by itself and together with the environment.
- * problems: those of the environment. so: the consequence that a refusal names.
+ * problems: those of the environment. so: the consequence that a refusal names. path: of the file, where there is one.
  * @throws UsageError as {@link loadConfig}.
  */
 export function checked(
@@ -68,6 +75,7 @@ export function checked(
     readonly cwd: string;
     readonly problems: readonly string[];
     readonly so: string;
+    readonly path?: string | undefined;
   },
 ): { readonly file: ConfigFile; readonly config: Config } {
   const problems = [...beside.problems];
@@ -82,7 +90,7 @@ export function checked(
         problems.map((problem) => `  ${problem}`).join('\n'),
     );
   }
-  return { file, config };
+  return { file, config: Object.freeze({ ...config, file: beside.path }) };
 }
 
 /**
@@ -106,10 +114,27 @@ export async function readConfigFile(
     return { path, input: typeof exported === 'function' ? await exported(CONFIG_KIT) : exported };
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError('configuration', `${path} can't be used: ${reasonOf(error)}${hintFor(error)}`, {
-      cause: error,
-    });
+    throw new UsageError(
+      'configuration',
+      `${placeOf(error, path)} can't be used: ${reasonOf(error)}${hintFor(error)}`,
+      { cause: error },
+    );
   }
+}
+
+/** Where the error is, as FILE:LINE:COLUMN, as far as Node's stack trace says; else the file that was read. */
+function placeOf(error: unknown, path: string): string {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const url = pathToFileURL(path).href;
+  // What the file's code threw: a frame of the file, whose URL may have a query.
+  const frame = stack.split('\n').find((line) => line.includes(url));
+  const [, thrown] = /:(\d+:\d+)\)?$/.exec(frame ?? '') ?? [];
+  if (thrown !== undefined) return `${path}:${thrown}`;
+  // What the parser of TypeScript refuses: FILE:LINE, the lines around, and carets below the place.
+  const [first = '', ...rest] = stack.split('\n');
+  const carets = rest.find((line) => /^ *\^+$/.test(line));
+  if (carets === undefined || !/:\d+$/.test(first)) return path;
+  return `${first}:${carets.indexOf('^') + 1}`;
 }
 
 /** `npm init` makes CommonJS packages; Node's message for a module in one does not say what to do. */

@@ -50,6 +50,8 @@ export interface GraphConfig {
 
 /** The whole configuration, checked and frozen. */
 export interface Config {
+  /** Path of the configuration file; undefined where there is none, and every key has its default. */
+  readonly file?: string | undefined;
   readonly kafka: KafkaSettings;
   readonly topicPrefix: string;
   /** How long an event topic is kept that does not say so itself. */

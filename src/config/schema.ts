@@ -10,7 +10,9 @@ import { TOPIC_PREFIX, TOPIC_PREFIX_RULE } from './environment.ts';
 
 const positive = z.number().positive();
 const whole = z.number().int().positive();
-const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters, digits and dashes');
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]*$/, 'expected a lower-case letter, then lower-case letters, digits and dashes');
 
 const relation = z.strictObject({ name, lhs: name, rhs: name });
 
@@ -53,6 +55,13 @@ const surface = z.strictObject({
     description: 'Most items of one group: of those that one entity leads to by the relation `by`.',
   }),
 });
+
+/** The keys of an object in a list or a record of the file, by the key of that. */
+const KEYS_OF_EACH: Readonly<Record<string, readonly string[]>> = {
+  graphs: Object.keys(graph.shape),
+  relations: Object.keys(relation.shape),
+  surfaces: Object.keys(surface.shape),
+};
 
 const eventTopic = z.custom<EventTopic>(
   (value) => typeof value === 'object' && value !== null && 'name' in value && 'changesOf' in value,
@@ -349,11 +358,12 @@ export const configFileSchema = z.strictObject({
     }),
 
   entityTypes: z.array(name).default([]).meta({
-    description: 'Entity types of your own, beside `user`, `tweet`, `ad`, `advertiser` and `query`.',
+    description:
+      'Entity types of your own, beside `user`, `tweet`, `ad`, `advertiser` and `query`. The name of an entity type, a relation or a graph begins with a lower-case letter; more lower-case letters, digits and dashes may follow.',
   }),
   relations: z.array(relation).readonly().default([]).meta({
     description:
-      "Relations of your own, beside TwHIN's: `{ name, lhs, rhs }`, with an entity type at each end.",
+      "Relations of your own, beside TwHIN's: `{ name, lhs, rhs }`, with an entity type at each end. Their order does not count.",
   }),
   topics: z.array(eventTopic).default([]).meta({
     description:
@@ -377,3 +387,10 @@ export type ConfigInput = z.input<typeof configFileSchema>;
 export const CONFIG_KEYS: readonly string[] = Object.entries(configFileSchema.shape).flatMap(([key, type]) =>
   type instanceof z.ZodPrefault ? Object.keys(type.unwrap().shape).map((inner) => `${key}.${inner}`) : [key],
 );
+
+/** The keys that an object of the file may have. path: of the object. */
+export function keysAt([section, each]: readonly string[]): readonly string[] {
+  if (each !== undefined) return KEYS_OF_EACH[section ?? ''] ?? [];
+  if (section === undefined) return Object.keys(configFileSchema.shape);
+  return CONFIG_KEYS.flatMap((key) => (key.startsWith(`${section}.`) ? [key.slice(section.length + 1)] : []));
+}

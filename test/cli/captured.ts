@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import { realWorld, type World } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
+import { CONFIG_FILE } from '../../src/config/load.ts';
 
 /** What a command said, and its exit code. */
 export interface Said {
@@ -12,7 +13,7 @@ export interface Said {
   readonly err: string[];
 }
 
-/** A place of its own for commands to run in: folder, embedded log and stores. */
+/** A place of its own for commands to run in: folder, empty configuration, embedded log and stores. */
 export interface Place {
   readonly folder: string;
   run(...argv: string[]): Promise<Said>;
@@ -23,6 +24,7 @@ export interface Place {
 
 export async function place(env: Record<string, string> = {}, world: World = realWorld): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'twhin-cli-'));
+  await writeFile(join(folder, CONFIG_FILE), 'export default {};\n');
   const surroundings = {
     KAFKA_BROKERS: `file:${join(folder, 'log')}`,
     TWHIN_STATE: join(folder, 'state'),

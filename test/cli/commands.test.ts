@@ -315,6 +315,7 @@ describe('twhin doctor', () => {
   test('reports each check, and what to do when a check fails', async () => {
     const well = await here.run('doctor');
     expect(well.out.map((line) => line.slice(0, 24).trimEnd())).toEqual([
+      'ok    configuration',
       'ok    Node',
       'ok    SIMD',
       'ok    RocksDB',
@@ -323,7 +324,8 @@ describe('twhin doctor', () => {
       'ok    store engagement',
       'ok    store follow',
     ]);
-    expect(well.out[1]).toMatch(/kernel wasm is wasm-(plain|relaxed), in a replay wasm-plain$/);
+    expect(well.out[0]).toMatch(/ \/.*\/twhin\.config\.ts, with the graphs engagement, follow$/);
+    expect(well.out[2]).toMatch(/kernel wasm is wasm-(plain|relaxed), in a replay wasm-plain$/);
     expect(well.code).toBe(0);
     const there = await place();
     try {
@@ -355,7 +357,7 @@ describe('twhin doctor', () => {
         `export default { training: { threads: ${threads} } };\n`,
       );
       const { out } = await there.run('doctor');
-      expect(out[2]).toMatch(
+      expect(out[3]).toMatch(
         threads <= availableParallelism()
           ? new RegExp(`^ok {4}threads +${threads} train a graph, 1 in a replay`)
           : new RegExp(`^FAIL {2}threads +training.threads is ${threads} on `),

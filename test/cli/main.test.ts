@@ -1,9 +1,14 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { report } from '../../src/cli/output.ts';
 import { FatalError, UsageError } from '../../src/errors/errors.ts';
-import { type Place, place } from './captured.ts';
+import { json, type Place, place } from './captured.ts';
+
+const COMMAND = join(import.meta.dirname, '..', '..', 'bin', 'twhin.js');
 
 let here: Place;
 beforeEach(async () => {
@@ -112,8 +117,46 @@ describe('the command line', () => {
     expect(await here.run('--version')).toEqual({ code: 0, out: [version], err: [] });
   });
 
+  test('without a configuration file, a command says so once on stderr, and doctor in its first line', async () => {
+    const said = `there is no twhin.config.ts in ${here.folder}: the defaults count, with the graphs engagement, follow`;
+    const withFile = await here.run('stats', '--json');
+    expect([withFile.code, withFile.err]).toEqual([0, []]);
+    await rm(join(here.folder, 'twhin.config.ts'));
+    const stats = await here.run('stats', '--json');
+    expect([stats.code, stats.err]).toEqual([0, [said]]);
+    expect(Object.keys(Object(json(stats)).graphs)).toEqual(['engagement', 'follow']);
+    const plan = await here.run('topics', 'plan');
+    expect([plan.err, plan.out.join('\n')]).toEqual([[said], expect.not.stringContaining('twhin.config.ts')]);
+    const doctor = await here.run('doctor');
+    expect([doctor.err, doctor.out[0]]).toEqual([[], `ok    configuration        ${said}`]);
+    expect((await here.run('backup', join(here.folder, 'copy'))).err[0]).toBe(said);
+  });
+
+  test.each([
+    // The place is where the parser of TypeScript sees that something is missing.
+    [
+      'export default {\n  model: { dim: 64 }\n  publish: {},\n};\n',
+      ":3:3 can't be used: Expected ',', got 'ident'",
+    ],
+    ['export default {\n  state: nothing,\n};\n', ":2:10 can't be used: nothing is not defined"],
+    ['export default () => {\n  throw new Error("oh no");\n};\n', ":2:9 can't be used: oh no"],
+    ['export const a = 1;\n', " can't be used: it has no default export"],
+  ])('says where the configuration file %j is wrong', async (content, problem) => {
+    const path = join(here.folder, 'twhin.config.ts');
+    await writeFile(path, content);
+    // By Node itself, which reads such files without a tool for tests between.
+    const child = spawn(process.execPath, [COMMAND, 'stats'], {
+      cwd: here.folder,
+      env: { PATH: process.env['PATH'] },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    expect([code, stderr]).toEqual([2, `twhin: [configuration] ${path}${problem}\n`]);
+  });
+
   test('init writes a configuration and never overwrites one', async () => {
     const path = join(here.folder, 'twhin.config.ts');
+    await rm(path);
     expect(await here.run('init')).toEqual({ code: 0, out: [`wrote ${path}`], err: [] });
     const written = await readFile(path, 'utf8');
     const again = await here.run('init');

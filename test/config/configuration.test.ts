@@ -68,7 +68,7 @@ describe('a configuration that is read again', () => {
     for (const edited of [VISITS('() => []'), VISITS(ONE, ', note: k.z.string()')]) {
       await write(edited);
       const { changes } = await before.readAgain();
-      expect(said(changes)).toEqual(['topics: ["visit"] → ["visit"] after a restart']);
+      expect(said(changes)).toEqual(['topics: the definition of visit → another after a restart']);
     }
   });
 

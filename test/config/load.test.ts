@@ -292,7 +292,7 @@ describe('loadConfig', () => {
     expect(found('training.batchEdges:')).toMatch(/expected number.*, seen 128n/);
     expect(found('training.lingerMs:')).toMatch(/expected number.*, seen Infinity/);
     expect(found('graphs.Bad Name:')).toMatch(
-      /expected lower-case letters, digits and dashes, seen "Bad Name"/,
+      /expected a lower-case letter, then lower-case letters, digits and dashes, seen "Bad Name"/,
     );
     expect(found('graphs.empty.topics:')).toMatch(/expected .*, seen an array of 0/);
     expect(found('topics.0:')).toMatch(/expected what defineTopic returns, seen an object with name/);
@@ -305,6 +305,27 @@ describe('loadConfig', () => {
     expect(found('TWHIN_TOPIC_PREFIX:')).toMatch(/expected .*letters.*, seen "a b\/"/);
     expect(problems[0]).toMatch(/^the configuration has 15 problems; nothing was started:$/);
     expect(problems).toHaveLength(16);
+  });
+
+  test('suggests the key that was meant', async () => {
+    const problems = await problemsOf(
+      load(`export default {
+        publish: { epsilom: 0.1 },
+        limit: {},
+        model: { dims: 64 },
+        graphs: { shop: { topic: ['follow'], relations: ['follows'], topics: ['follow'] } },
+        relations: [{ name: 'saves', lhs: 'user', rsh: 'tweet', rhs: 'tweet' }],
+        nonsense: 1,
+      }`),
+    );
+    expect(problems.slice(1)).toEqual([
+      'model.dims: expected no such key, seen a number; dim?',
+      'publish.epsilom: expected no such key, seen a number; epsilon?',
+      'relations.0.rsh: expected no such key, seen a string; rhs?',
+      'graphs.shop.topic: expected no such key, seen an array of 1; topics?',
+      'limit: expected no such key, seen an object with nothing in it; limits?',
+      'nonsense: expected no such key, seen a number',
+    ]);
   });
 
   test('reports every unknown and every repeated name', async () => {

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, sep } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { snippets } from '../docs/snippets.ts';
 import { HANGS_MS, until } from './twhin.ts';
 
 const CHECKOUT = join(import.meta.dirname, '..', '..');
@@ -283,7 +284,20 @@ test('types a configuration, and what is served', () => {
     const serving = await serveGraphs(undefined, { graphs: ['follow'] });
     const { items } = await serving.candidates({ ${asked}, to: 'list' });
     export const names: string[] = items.map(({ entity }) => entity);`;
+  // What the pages show has the types of the package, and finds a wrong name.
+  const [example = ''] = snippets('docs/wire-contract.md', 'defineTopic({');
+  const shown = (text: string) =>
+    `import type { ConfigureTwhin } from 'twhin-stream';\n${text.replace('export default', 'const configure: ConfigureTwhin =')}\nexport default configure;`;
+  const message = 'declare const message: { key: Buffer; headers: Record<string, Buffer>; value: Buffer };\n';
+  const readers = ['decodeEmbedding', 'decodeRelation'].map((name) =>
+    snippets('docs/wire-contract.md', name),
+  );
+  expect(readers.map(({ length }) => length)).toEqual([1, 1]);
   const said = typeCheck({
+    'example.config.ts': shown(example),
+    'wrong-example.config.ts': shown(example.replace("relation: 'views', ...", "relation: 'view', ...")),
+    'reads-vectors.ts': `${message}${readers[0]?.join()}\nexport { vector, step };`,
+    'reads-relations.ts': `${message}${readers[1]?.join()}\nexport { relation, inverse, vector, scorer, beta };`,
     'right.config.ts': config('measured'),
     'wrong.config.ts': config('mesured'),
     'served.ts': typed("user: '1'"),
@@ -292,14 +306,22 @@ test('types a configuration, and what is served', () => {
   expect(said).toMatch(/wrong\.config\.ts\(3,.*'"mesured"' is not assignable/);
   expect(said).not.toContain('right.config.ts');
   expect(said).toMatch(/wrongly-served\.ts\(3,.*'number' is not assignable/);
+  expect(said).not.toMatch(/^(example|reads-)/m);
+  expect(said).toMatch(/^wrong-example\.config\.ts\(\d+,[^]*relation: "view"; }' is not assignable/m);
   expect(said).not.toMatch(/^served\.ts/m);
 });
 
 test('gives a reader the vectors’ codec', () => {
   mkdirSync(join(elsewhere, 'reader'));
   const code = `
-    import { decodeVector } from 'twhin-stream';
-    console.log(JSON.stringify([...decodeVector(Buffer.from(new Float32Array([1, -0.5]).buffer))]));`;
+    import { decodeRelation, decodeVector } from 'twhin-stream';
+    const value = Buffer.from(new Float32Array([1, -0.5]).buffer);
+    const headers = {
+      ...{ graph: 'shop', dim: '2', dtype: 'float32', step: '1', at: '1', fingerprint: 'f', epoch: '1', space: 's' },
+      ...{ trained: 'true', scorer: 'transe-l2', norm: '2', beta: '9', lhs: 'customer', rhs: 'product' },
+    };
+    const { relation, inverse, vector } = decodeRelation('relation:buys/inverse', headers, value);
+    console.log(JSON.stringify([...decodeVector(value), relation, inverse, ...vector]));`;
   writeFileSync(join(elsewhere, 'reader', 'read.js'), code);
-  expect(ok(process.execPath, [join('reader', 'read.js')]).trim()).toBe('[1,-0.5]');
+  expect(ok(process.execPath, [join('reader', 'read.js')]).trim()).toBe('[1,-0.5,"buys",true,1,-0.5]');
 });

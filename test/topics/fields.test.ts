@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { idOf } from '../../src/graph/entity.ts';
 import { normalizeQuery } from '../../topics/fields.ts';
-import { engagement, entityField, search } from '../../topics/index.ts';
+import { engagement, entityField, search, secondsField } from '../../topics/index.ts';
 
 const lhsOf = (userId: unknown): string => {
   const [change] = engagement.changesOf({ userId, tweetId: 't', action: 'like', at: 1 });
@@ -30,6 +30,25 @@ describe('ids', () => {
     expect(lhsOf('0123')).not.toBe(lhsOf(123));
     // The same letter, composed and decomposed: ids are bytes, and only queries are normalised.
     expect(lhsOf('\u00e9')).not.toBe(lhsOf('e\u0301'));
+  });
+});
+
+describe('times in seconds', () => {
+  const read = (sent: unknown) => secondsField.safeParse(sent);
+
+  test('are milliseconds once read, with or without a fraction', () => {
+    expect(read(1_795_885_000).data).toBe(1_795_885_000_000);
+    expect(read(1_795_885_000.25).data).toBe(1_795_885_000_250);
+  });
+
+  test.each([
+    [1_795_885_000_000, 'looks like milliseconds; expected epoch seconds'],
+    [0, '0 is not after 1970-01-01T00:00:00Z'],
+    [-5, '-5 is not after 1970-01-01T00:00:00Z'],
+    ['1795885000', 'expected epoch seconds as a number, seen "1795885000"'],
+    [null, 'expected epoch seconds as a number, seen null'],
+  ])('%j is refused', (sent, message) => {
+    expect(read(sent).error?.issues[0]?.message).toContain(message);
   });
 });
 

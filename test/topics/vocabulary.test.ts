@@ -101,6 +101,16 @@ test('with relations, TypeScript knows which names and ends fit', () => {
     { erased: 'session:1', at: 7 },
   ]);
 
+  const several = defineTopic({
+    ...shared,
+    changes: ({ c, p, at }) => {
+      const edge = { rhs: entityKey('product', p), at, removed: false };
+      if (c === 'unknown') return [{ lhs: entityKey('session', c), relation: 'session-views', ...edge }];
+      return [{ lhs: entityKey('customer', c), relation: 'buys', ...edge }];
+    },
+  });
+  expect(several.changesOf({ ...event, c: 'unknown' })).toMatchObject([{ relation: 'session-views' }]);
+
   // Each of these has one fault, which the compiler must find: without its error, `npm run check` fails.
   const wrong = [
     defineTopic({

@@ -12,12 +12,13 @@ test('twhin route refuses a graph that is not routed, and says which setting rou
   expect([none.code, none.err.join('\n')]).toEqual([2, expect.stringContaining('routed: true')]);
   expect(none.err.join('\n')).toContain('there is none');
   await writeFile(
-    join(here.folder, 'twhin.config.ts'),
+    join(here.folder, 'routed.config.ts'),
     'export default { graphs: { engagement: { shards: 2, routed: true }, follow: {} } };\n',
   );
-  const other = await here.run('route', '--graph', 'follow', '--http', 'off');
+  const routed = here.configured('routed.config.ts');
+  const other = await routed('route', '--graph', 'follow', '--http', 'off');
   expect([other.code, other.err.join('\n')]).toEqual([2, expect.stringContaining('seen follow')]);
-  const address = await here.run('route', '--http', 'nonsense');
+  const address = await routed('route', '--http', 'nonsense');
   expect([address.code, address.err.join('\n')]).toEqual([2, expect.stringContaining('--http')]);
 });
 
