@@ -119,12 +119,12 @@ describe('the command line', () => {
 
   test('without a configuration file, a command says so once on stderr, and doctor in its first line', async () => {
     const said = `there is no twhin.config.ts in ${here.folder}: the defaults count, with the graphs engagement, follow`;
-    const withFile = await here.run('stats', '--json');
+    const withFile = await here.run('topics', 'apply');
     expect([withFile.code, withFile.err]).toEqual([0, []]);
     await rm(join(here.folder, 'twhin.config.ts'));
-    const stats = await here.run('stats', '--json');
-    expect([stats.code, stats.err]).toEqual([0, [said]]);
-    expect(Object.keys(Object(json(stats)).graphs)).toEqual(['engagement', 'follow']);
+    await writeFile(join(here.folder, 'none.ndjson'), '');
+    const fed = await here.run('feed', join(here.folder, 'none.ndjson'), '--topic', 'follow', '--json');
+    expect([fed.code, fed.err, json(fed)]).toEqual([0, [said], expect.objectContaining({ sent: 0 })]);
     const plan = await here.run('topics', 'plan');
     expect([plan.err, plan.out.join('\n')]).toEqual([[said], expect.not.stringContaining('twhin.config.ts')]);
     const doctor = await here.run('doctor');
