@@ -4,7 +4,8 @@ import { begin, EDGES, EDGES_OF_ONE } from '../src/cli/serve/begin.ts';
 import { VectorServer } from '../src/cli/serve/vector-server.ts';
 import type { Config } from '../src/config/resolve.ts';
 import { FatalError } from '../src/errors/errors.ts';
-import { type EntityKey, entityKey } from '../src/graph/entity.ts';
+import { type EntityKey, entityKey, typeOf } from '../src/graph/entity.ts';
+import { SURFACES } from '../src/graph/surface.ts';
 import { silentLog } from '../src/log.ts';
 import type { Sink } from '../src/pipeline/ports.ts';
 import type { CandidatesAsked } from '../src/serve/surfaces.ts';
@@ -67,10 +68,12 @@ export class DemoServing {
   /** The user's list of a surface, and what is popular for the same user; neither has what the user knows already. */
   async lists(surface: string, user: EntityKey, k: number) {
     const { runs, surfaces } = this.#server!;
-    const exclude = runs.flatMap(({ graph: { activity } }) => [
+    const shown = SURFACES.find(({ name }) => name === surface)?.to;
+    const known = runs.flatMap(({ graph: { activity } }) => [
       ...activity.recent(user, EDGES_OF_ONE).map(({ target }) => target),
       ...activity.blocked(user, 'user'),
     ]);
+    const exclude = [user, ...known].filter((entity) => typeOf(entity) === shown);
     const ask = async (asked: CandidatesAsked): Promise<EntityKey[]> => {
       for (;;) {
         try {
@@ -84,7 +87,7 @@ export class DemoServing {
       }
     };
     const served = await ask({ surface, from: user, k });
-    const popular = await ask({ surface, from: NOBODY, k, exclude: [...exclude, user] });
+    const popular = await ask({ surface, from: NOBODY, k, exclude });
     return { served, popular };
   }
 
