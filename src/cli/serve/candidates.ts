@@ -116,19 +116,22 @@ async function writeLists(
   const runs = graphs.map((graph) => new ServedRun(config, graph, outside));
   const served = runs.map(({ graph }) => graph);
   try {
-    // Refuses what no graph can answer before anything is read.
+    // Refuses what no graph can answer before anything is read, and reads the graph alone that answers.
     const { graph } = planOf(served, config.surfaces, { from: keyOfType(type, ANY), to, surface });
-    const surfaces = new Surfaces({ graphs: served, surfaces: config.surfaces, passes: scanning.passes });
-    await Promise.all(runs.map((run) => begin(run, stopping, log)));
+    const run = runs.find((each) => each.graph === graph)!;
+    const surfaces = new Surfaces({ graphs: [graph], surfaces: config.surfaces, passes: scanning.passes });
+    await begin(run, stopping, log);
     for (;;) {
-      const reasons = runs.flatMap((run) => run.unready());
+      const reasons = run.unready();
       refuseInterrupted(signals, out);
       if (reasons.length === 0) break;
+      if (!run.isReading)
+        throw new FatalError('no-lists', `there is no list to write: ${reasons.join('; ')}`);
       output.status(reasons.join('; '));
       await Promise.race([sleep(LOOK_MS), failure.promise]);
     }
     // From here on nothing moves: all lists are of one moment.
-    for (const run of runs) await run.stop();
+    await run.stop();
     const all = listed ?? [...(graph.spaces.current?.table(type)?.names() ?? [])];
     if (all.length === 0) throw noLists(ids, type, graph.name);
     const listOf = async (entity: EntityKey): Promise<EntityList> => {
