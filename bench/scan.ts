@@ -7,6 +7,7 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { TopRows } from '../src/graph/nearest.ts';
+import { scanRowBytes } from '../src/kernels/scan/layout.ts';
 import type { ScanQuery } from '../src/kernels/scan/scan.ts';
 import { Scanner } from '../src/kernels/scan/scanner.ts';
 import { ScanTable } from '../src/kernels/scan/table.ts';
@@ -184,7 +185,7 @@ function measure(rows: number): void {
   }
   const thousands = writes.map((perSecond) => perSecond / 1000);
   console.log(`
-${rows.toLocaleString('en')} rows, ${(scanned.memoryBytes / 2 ** 20).toFixed(0)} MiB (${scanned.bytesPerRow} bytes each). \`write\` of rows anywhere: ${spread(thousands)} thousand a second.
+${rows.toLocaleString('en')} rows, ${(scanned.memoryBytes / 2 ** 20).toFixed(0)} MiB (${scanRowBytes(scanned.place)} bytes each). \`write\` of rows anywhere: ${spread(thousands)} thousand a second.
 
 | scorer | way | ms a query, alone | ms a query, four a pass | rows scored exactly |
 |---|---|---:|---:|---:|`);

@@ -38,6 +38,10 @@ const COMMAND_LINE = {
     'The configuration cannot be read, or values in it are wrong.',
     'Correct every line that the message lists, and start again.',
   ),
+  edges: usage(
+    'The edges that twhin serve is asked to remember do not fit into the memory of this process.',
+    'Lower --edges, or give the process more memory.',
+  ),
   entity: usage(
     'The text is not the name of an entity.',
     'Write TYPE:ID, such as user:123, with an id of at most 256 bytes.',

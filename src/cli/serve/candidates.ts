@@ -19,7 +19,8 @@ import { count } from '../format.ts';
 import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
 import { onSignal, type Signals } from '../signals.ts';
-import { begin, beginScanning, EDGES, EDGES_OF_ONE, MOST_THREADS } from './begin.ts';
+import { begin, beginScanning, EDGES_OF_ONE, MOST_THREADS } from './begin.ts';
+import { edgesWithin, roomHere } from './bounds.ts';
 import { type EntityList, openLists } from './list-file.ts';
 
 const LOOK_MS = 100;
@@ -107,7 +108,7 @@ async function writeLists(
     connection,
     log,
     edgesOfOne: EDGES_OF_ONE,
-    edges: EDGES,
+    edges: edgesWithin(undefined, graphs.length, roomHere()),
     gate: scanning.gate,
     scanners: scanning.scanners,
     visible: () => undefined,

@@ -11,6 +11,7 @@ import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options
 import { selectWholeGraphs } from '../select.ts';
 import { onSignal } from '../signals.ts';
 import { begin, EDGES, EDGES_OF_ONE, MOST_THREADS } from './begin.ts';
+import { boundsToSay, edgesWithin, roomHere } from './bounds.ts';
 import { VectorServer } from './vector-server.ts';
 
 const ADDRESS = '127.0.0.1:8079';
@@ -26,7 +27,7 @@ export function addServeCommand(program: Command, context: CommandContext): void
     .option('--graph <name>', WHOLE_GRAPHS_HELP, collect, [])
     .option('--http <host:port>', 'address to serve on', ADDRESS)
     .option('--user-edges <n>', 'most edges remembered of one entity', positiveInteger, EDGES_OF_ONE)
-    .option('--edges <n>', 'most edges remembered of all entities of a graph', positiveInteger, EDGES)
+    .option('--edges <n>', EDGES_HELP, positiveInteger)
     .option('--requests <n>', REQUESTS_HELP, requestCount, REQUESTS)
     .option('--threads <n>', 'threads that scan; 0: the main thread does', threadCount, DEFAULT_THREADS)
     .addHelpText('after', ABOUT)
@@ -43,6 +44,8 @@ export function addServeCommand(program: Command, context: CommandContext): void
       });
     });
 }
+
+const EDGES_HELP = `most edges remembered of all entities of a graph (default: ${EDGES}, or as many as take half of the memory)`;
 
 const ABOUT = `
 Reads the topics with vectors from their start and follows them, like any reader; it never touches a store. Events are read
@@ -69,7 +72,7 @@ interface Serving {
   readonly graphs: readonly GraphConfig[];
   readonly address: HttpAddress;
   readonly edgesOfOne: number;
-  readonly edges: number;
+  readonly edges: number | undefined;
   readonly requests: number;
   readonly threads: number;
 }
@@ -103,9 +106,17 @@ function addressOf(text: string): HttpAddress {
 async function serve(
   config: Config,
   { connect, log: logOf }: Pick<CommandContext, 'connect' | 'log'>,
-  { graphs, address, edgesOfOne, edges, requests, threads }: Serving,
+  { graphs, address, edgesOfOne, edges: asked, requests, threads }: Serving,
 ): Promise<void> {
+  const room = roomHere();
+  const edges = edgesWithin(asked, graphs.length, room);
+  const sizes = graphs.map(({ name, model, trainer }) => ({
+    name,
+    dim: model.dim,
+    maxRows: trainer.maxRows,
+  }));
   const log = logOf();
+  for (const sentence of boundsToSay(sizes, edges, Math.max(1, threads), room)) log.info({}, sentence);
   const connection = await connect(config, log);
   const outside = { connection, log, edgesOfOne, edges, requests, threads };
   const ended = Promise.withResolvers<void>();

@@ -147,6 +147,11 @@ export function vectorPages({ vectors, vectorBytes }: VectorLayout, rows: number
   return pages(vectors, BLOCK_ROWS * vectorBytes, rows);
 }
 
+/** Bytes of a row, in all memories of a table together. */
+export function scanRowBytes(size: Pick<ScanSize, 'dim' | 'scanners'>): number {
+  return layOutScan(size).blockBytes / BLOCK_ROWS + layOutVectors(size).vectorBytes;
+}
+
 /** The most rows that a table can have: as many as can be scanned in one WebAssembly memory. None where no block has room. */
 export function mostScanRows(size: Pick<ScanSize, 'dim' | 'scanners'>): number {
   const { blocks, blockBytes } = layOutScan(size);

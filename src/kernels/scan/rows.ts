@@ -1,6 +1,5 @@
 import { ShapeError } from '../../errors/errors.ts';
 import {
-  BLOCK_ROWS,
   layOutScan,
   layOutVectors,
   measuresAt,
@@ -72,11 +71,6 @@ export class ScanRows implements RowVectors {
     const { buffer } = this.place.codes;
     if (buffer !== this.#bytes.buffer) this.#bytes = new Int8Array(buffer);
     return this.#bytes;
-  }
-
-  /** Bytes for each row, in all memories together. */
-  get bytesPerRow(): number {
-    return this.layout.blockBytes / BLOCK_ROWS + this.vectorLayout.vectorBytes;
   }
 
   /** Bytes of all memories. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FatalError, ShapeError } from '../../../src/errors/errors.ts';
-import { mostScanRows } from '../../../src/kernels/scan/layout.ts';
+import { mostScanRows, scanRowBytes } from '../../../src/kernels/scan/layout.ts';
 import { rowMarks, type ScanQuery } from '../../../src/kernels/scan/scan.ts';
 import { Scanner } from '../../../src/kernels/scan/scanner.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
@@ -126,7 +126,7 @@ describe('a scan table', () => {
 
   it('takes for each row the vector, a byte for each number, 16 bytes of measures and a byte for each scanner', () => {
     // 128 · 4 + 128 + 16 + 1; and 104 · 4 + 112 + 16 + 3, with the padding of dim 100.
-    expect(table(128).bytesPerRow).toBe(657);
-    expect(new ScanTable({ dim: 100, maxRows: 1, scanners: 3 }).bytesPerRow).toBe(547);
+    expect(scanRowBytes({ dim: 128, scanners: 1 })).toBe(657);
+    expect(scanRowBytes({ dim: 100, scanners: 3 })).toBe(547);
   });
 });
