@@ -216,7 +216,7 @@ async function describeStore(
     const differing = differences(head.model, graph.model);
     if (differing.length > 0) {
       throw new Error(
-        `another model's: ${differing.join('; ')}; put the configuration back or use another TWHIN_STATE`,
+        `another model's: ${differing.join('; ')}; put the configuration back, or replay with the new configuration and promote: twhin replay --graph ${graphOf(plain)} --into NAME`,
       );
     }
     return `${name}: ${count(total(head.entities))} entities, step ${count(head.step)}, fingerprint ${fingerprint(head.model)} in ${folder}`;

@@ -27,7 +27,7 @@ const bug = entry('bug');
 
 const REPORT = 'This is a fault of the program: report the message and the lines that --verbose prints.';
 const REBUILD =
-  'Run twhin check, then restore a backup or replay the topics into a new store and promote that store.';
+  'Run twhin check. Then restore a backup or, without one, replay the topics into a new store, and promote that store.';
 
 const COMMAND_LINE = {
   compare: usage(
@@ -310,7 +310,10 @@ const STORE = {
     'A store exists in that place, and no store is ever replaced.',
     'Give a name that is not in use with --into, then promote the new store.',
   ),
-  'store-graph': fatal('The store belongs to another graph.', 'Point TWHIN_STATE to another folder.'),
+  'store-graph': fatal(
+    'The store belongs to another graph.',
+    'Give the folder its name back, or point TWHIN_STATE to the folder that holds the store of this graph.',
+  ),
   'store-in-use': fatal(
     'Another process has the store open.',
     'Stop that process, or give this one a TWHIN_STATE of its own and start it with --standby.',
@@ -345,15 +348,15 @@ const STORE = {
   ),
   'shard-model': fatal(
     'Another shard of the graph sends vectors of another model.',
-    'Give every shard the same configuration. A new model needs a new exchange topic and fresh stores.',
+    'Give every shard the same configuration. To change the model, replay the graph with the new one and promote that.',
   ),
   'store-shard': fatal(
     'The store holds another shard of the graph, or was made with another number of shards.',
-    'Put the number of shards back, and change it with twhin reshard; or give the shards fresh folders: they are rebuilt from the topics.',
+    'Put the number of shards back, and change it with twhin reshard.',
   ),
   'store-model': fatal(
     'The store was trained with another model than the configured one.',
-    'Put the configuration back, or train the new model beside the old one with twhin replay and promote it.',
+    'Put the configuration back, or replay with the new configuration and promote that store.',
   ),
   'store-moving': retryable(
     'The store changed each time it was opened for reading.',

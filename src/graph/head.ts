@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { FatalError, reasonOf } from '../errors/errors.ts';
+import { FatalError, MAKE_AGAIN, reasonOf } from '../errors/errors.ts';
 import type { Relation } from './edge.ts';
 
 const count = z.number().int().nonnegative();
@@ -83,11 +83,9 @@ export function decodeHead(bytes: Uint8Array): Head {
 }
 
 function damaged(reason: string, cause: unknown): FatalError {
-  return new FatalError(
-    'store-damaged',
-    `the store's head can't be read: ${reason}; restore a backup, or replay the topics into a new store and promote that store`,
-    { cause },
-  );
+  return new FatalError('store-damaged', `the store's head can't be read: ${reason}; ${MAKE_AGAIN}`, {
+    cause,
+  });
 }
 
 /** Sixteen hex digits that name the model: equal for models whose vectors may be compared. */

@@ -137,7 +137,7 @@ function namingHolder(error: unknown, place: StorePlace): unknown {
   return new FatalError(
     'store-in-use',
     `the store of ${place.graph} in ${place.folder} is in use by another process (${holder}); ` +
-      'stop that process first, or give this process a folder of its own in TWHIN_STATE',
+      'stop that process first, or start this one as its standby: with --standby, and a folder of its own in TWHIN_STATE',
     { cause: error },
   );
 }

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { FatalError, RetryableError, UsageError } from '../../src/errors/errors.ts';
+import { FatalError, MAKE_AGAIN, RetryableError, UsageError } from '../../src/errors/errors.ts';
 import { BAD_EVENTS, ERRORS, isCodeOf, SUBJECTS } from '../../src/errors/registry.ts';
 import { REJECTIONS } from '../../src/pipeline/reading/record-content.ts';
 
@@ -48,6 +48,33 @@ describe('the registry of errors', () => {
 
   test('has the codes of dead letters as the wire contract lists them', () => {
     expect(Object.keys(BAD_EVENTS).toSorted()).toEqual(REJECTIONS.toSorted());
+  });
+});
+
+describe('what to do about a store that can not be run', () => {
+  const steps = (text: string) =>
+    ['twhin check', 'backup', 'replay', 'promot'].map((step) => text.indexOf(step));
+
+  test('is told with the least loss first: check, restore a backup, replay, promote', () => {
+    const remedies = (['store-damaged', 'store-open', 'store-read'] as const).map(
+      (code) => ERRORS[code].remedy,
+    );
+    for (const text of [MAKE_AGAIN, ...remedies]) {
+      expect(steps(text)).not.toContain(-1);
+      expect(steps(text)).toEqual(steps(text).toSorted((a, b) => a - b));
+    }
+  });
+
+  test('is never a start with an empty folder, which loses what the topics no longer hold', () => {
+    const lossy =
+      /(fresh|empty) TWHIN_STATE|fresh (folder|store)s?[.;:'`]|rebuilt from the topics[.;:'`]|folders? of (its|their) own in TWHIN_STATE: /;
+    const told = globSync('src/**/*.ts', { cwd: ROOT }).flatMap((path) =>
+      readFileSync(join(ROOT, path), 'utf8')
+        .split('\n')
+        .filter((line) => !/^\s*(\*|\/\*|\/\/)/.test(line) && lossy.test(line))
+        .map((line) => `${path}: ${line.trim()}`),
+    );
+    expect(told).toEqual([]);
   });
 });
 

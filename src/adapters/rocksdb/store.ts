@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
-import { FatalError, reasonOf } from '../../errors/errors.ts';
+import { FatalError, MAKE_AGAIN, reasonOf } from '../../errors/errors.ts';
 import { RowWrites } from '../../graph/row-writes.ts';
 import { type Entry, eachOf, type Store, type StoreMemory, type WriteBatch } from '../../graph/store.ts';
 import { runsOf } from './scan.ts';
@@ -11,11 +11,6 @@ import type { OpenOptions } from './wire.ts';
 const SCAN_CAPACITY = 512;
 /** A commit is the largest single write; memtables of this size keep flushes few. */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
-
-/** The advice for a store with damaged files: what is left of the store can't be continued from. */
-const WAY_OUT =
-  'make the store again beside it, with twhin restore DIR --into NAME or twhin replay --into NAME, ' +
-  'and put that in its place with twhin replay promote NAME';
 
 /**
  * The store on RocksDB, in a folder of its own. Writes survive `kill -9` but are not fsynced: a power loss takes the
@@ -143,7 +138,7 @@ class RocksdbStore implements Store {
 function readFailure(folder: string, error: unknown): FatalError {
   return new FatalError(
     'store-read',
-    `the store in ${folder} can't be read: ${innermost(error)}. If its files are damaged, ${WAY_OUT}`,
+    `the store in ${folder} can't be read: ${innermost(error)}. If its files are damaged, ${MAKE_AGAIN}`,
     { cause: error },
   );
 }
@@ -203,7 +198,7 @@ function openFailure(folder: string, error: unknown): FatalError {
   }
   return new FatalError(
     'store-open',
-    `the store in ${folder} can't be opened: ${reason}. If its files are damaged, ${WAY_OUT}`,
+    `the store in ${folder} can't be opened: ${reason}. If its files are damaged, ${MAKE_AGAIN}`,
     { cause: error },
   );
 }

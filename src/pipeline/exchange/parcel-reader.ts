@@ -54,7 +54,7 @@ export class ParcelReader {
       throw new FatalError(
         'shard-model',
         `a shard of ${shard.graph} sends vectors of another model: fingerprint ${seen}, configured here ${fingerprint} (${where}). ` +
-          'Give every shard the same configuration; a new model needs a new exchange topic and fresh stores.',
+          `Give every shard the same configuration. To change the model: twhin replay --graph ${shard.graph} --into NAME, then twhin replay promote NAME.`,
       );
     }
     const version = value?.[0];

@@ -1,4 +1,4 @@
-import { FatalError } from '../../errors/errors.ts';
+import { FatalError, MAKE_AGAIN } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import { namesIn, type OutboxPart } from '../../graph/outbox.ts';
@@ -25,11 +25,7 @@ export function checkOutbox({ graph, outbox, outboxParts }: Head, parts: readonl
 }
 
 export function lost(graph: string, what: string): FatalError {
-  return new FatalError(
-    'store-damaged',
-    `a part of the store of ${graph} is lost: ${what}; twhin check says more. Make the store again beside it, with ` +
-      'twhin restore DIR --into NAME or twhin replay --into NAME, and put that in its place with twhin replay promote NAME',
-  );
+  return new FatalError('store-damaged', `a part of the store of ${graph} is lost: ${what}; ${MAKE_AGAIN}`);
 }
 
 /** An excess is no loss; `twhin check` finds it. */

@@ -1,4 +1,4 @@
-import { FatalError } from '../../errors/errors.ts';
+import { FatalError, MAKE_AGAIN } from '../../errors/errors.ts';
 import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
@@ -165,7 +165,7 @@ function absentIn(
 function rowBeyond(row: number, of: number): FatalError {
   return new FatalError(
     'store-damaged',
-    `the store holds row ${row}, but its head counts ${of} rows; run twhin check, then restore a backup, or replay the topics into a new store and promote that store`,
+    `the store holds row ${row}, but its head counts ${of} rows; ${MAKE_AGAIN}`,
   );
 }
 

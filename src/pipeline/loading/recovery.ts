@@ -120,7 +120,8 @@ function checkIdentity(head: Head, graph: string, model: ModelIdentity, shard: S
   if (head.graph !== graph) {
     throw new FatalError(
       'store-graph',
-      `the store holds the graph ${head.graph}, not ${graph}; point TWHIN_STATE elsewhere`,
+      `the store holds the graph ${head.graph}, not ${graph}; give its folder the name of its graph back, or point TWHIN_STATE to the ` +
+        `folder that holds the store of ${graph}`,
     );
   }
   const [stored, configured] = [partOf(head.shard), partOf(shard)];
@@ -128,17 +129,18 @@ function checkIdentity(head: Head, graph: string, model: ModelIdentity, shard: S
     throw new FatalError(
       'store-shard',
       `the store of ${graph} holds ${stored}, and the configuration asks for ${configured}; ` +
-        'put the number of shards back, and change it with twhin reshard; or give the shards folders of their own in TWHIN_STATE: ' +
-        'they are rebuilt from the topics',
+        'put the number of shards back, and change it with twhin reshard',
     );
   }
   const differing = differences(head.model, model);
   if (differing.length === 0) return;
+  const whole = shard?.graph ?? graph;
   throw new FatalError(
     'store-model',
     `the store of ${graph} is another model's (fingerprint ${fingerprint(head.model)}, configured ${fingerprint(model)}).\n` +
       `${differing.map((line) => `  ${line}`).join('\n')}\n` +
-      'Put the configuration back, or give the new model a folder of its own in TWHIN_STATE: it is rebuilt from the topics.',
+      'Put the configuration back, or replay with the new configuration and promote:\n' +
+      `  twhin replay --graph ${whole} --into NAME\n  twhin replay promote NAME --graph ${whole}`,
   );
 }
 
