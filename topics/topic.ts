@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BadEvent, reasonOf, UsageError } from '../src/errors/errors.ts';
-import type { Erasure, GraphChange, Relation } from '../src/graph/edge.ts';
+import type { EdgeChange, Erasure, GraphChange, Relation } from '../src/graph/edge.ts';
 import { type EntityKey, MAX_ID_BYTES } from '../src/graph/entity.ts';
 import { badEvent, REASONS, type Reason, rankOf, seen } from './reasons.ts';
 
@@ -45,12 +45,10 @@ export type ChangeOf<R extends Relation> = (EdgeOf<R> & { readonly relation: R['
 
 /** An edge of one of the relations `R`, with its types at the ends. */
 type EdgeOf<R extends Relation> = R extends Relation
-  ? {
+  ? Omit<EdgeChange, 'lhs' | 'relation' | 'rhs'> & {
       readonly lhs: EntityKey<R['lhs']>;
       readonly relation: R['name'];
       readonly rhs: EntityKey<R['rhs']>;
-      readonly at: number;
-      readonly removed: boolean;
     }
   : never;
 
