@@ -33,9 +33,9 @@ export function* acceptedTop(
   queries: readonly WeightedQuery[],
   { leftOut, marked }: Without,
   k: number,
-  atMost: AtMost | undefined,
+  groups: Groups | undefined,
 ): Asking<AcceptedRow[]> {
-  const { accepts, full } = groupLimiter(graph, atMost);
+  const { accepts, full } = groupLimiter(graph, groups);
   const taken: AcceptedRow[] = [];
   let marks = marked;
   let rowsOf: Map<EntityKey, number[]> | undefined;
@@ -51,9 +51,9 @@ export function* acceptedTop(
       // Others read the marks of idle rows.
       marks = rowMarks(Math.max(table.scan.rows, marked.length));
       marks.set(marked);
-    } else if (atMost !== undefined) {
+    } else if (groups !== undefined) {
       // Most lists are full by now: only the others are worth a look at all groups.
-      rowsOf ??= rowsByGroup(graph, table, atMost.by);
+      rowsOf ??= rowsByGroup(graph, table, groups.by);
     }
     for (const { row } of found) marks[row] = 1;
     if (rowsOf === undefined) continue;
@@ -107,20 +107,25 @@ export interface Limiter {
   readonly full: ReadonlySet<EntityKey>;
 }
 
-/** Accepts so many items of each group, and all whose group is not known. atMost: undefined accepts everything. */
+/** A limit for the items of each group, and groups that have no item in the list, such as what somebody blocked promotes. */
+export interface Groups extends AtMost {
+  readonly blocked: readonly EntityKey[];
+}
+
+/** Accepts so many items of each group, and all whose group is not known. groups: undefined accepts everything. */
 export function groupLimiter(
   { activity }: Pick<ServedGraph, 'activity'>,
-  atMost: AtMost | undefined,
+  groups: Groups | undefined,
 ): Limiter {
-  const full = new Set<EntityKey>();
-  if (atMost === undefined) return { accepts: () => true, full };
+  const full = new Set<EntityKey>(groups?.blocked);
+  if (groups === undefined) return { accepts: () => true, full };
   const taken = new Map<EntityKey, number>();
   const accepts = (item: EntityKey) => {
-    const group = activity.sourceOf(item, atMost.by);
+    const group = activity.sourceOf(item, groups.by);
     if (group === undefined) return true;
+    if (full.has(group)) return false;
     const count = (taken.get(group) ?? 0) + 1;
-    if (count >= atMost.count) full.add(group);
-    if (count > atMost.count) return false;
+    if (count >= groups.count) full.add(group);
     taken.set(group, count);
     return true;
   };

@@ -181,10 +181,10 @@ export class Surfaces {
 
   *#byRelations(asked: CandidatesAsked): Asking<Answer> {
     const { from, k, explain = false } = asked;
-    const { plan, leftOut, idle, filtered, seenComplete, space, table, queries } = this.#begin(asked);
-    const { graph, atMost } = plan;
+    const { plan, leftOut, groups, idle, filtered, seenComplete, space, table, queries } = this.#begin(asked);
+    const { graph } = plan;
     if (table === undefined || queries.length === 0) {
-      const { accepts } = groupLimiter(graph, atMost);
+      const { accepts } = groupLimiter(graph, groups);
       const items: Item[] = [];
       // Far more are popular than a list has: nothing is copied.
       for (const { entity } of graph.activity.popular(plan.to)) {
@@ -204,7 +204,7 @@ export class Surfaces {
     }
     const scored = scoredTable(table, queries[0]!.of);
     const without = { leftOut: table.rowsOf(leftOut), marked: idle.marks };
-    const found = yield* acceptedTop(graph, table, scored, queries, without, k, atMost);
+    const found = yield* acceptedTop(graph, table, scored, queries, without, k, groups);
     const recent = explain ? vectorsOf(table, recentOf(graph, from, queries)) : [];
     const means = explain ? meanScores(found, queries.length) : [];
     const items = found.map(({ entity, row, score, scores }) => ({
@@ -219,8 +219,8 @@ export class Surfaces {
   *#byInterests(asked: CandidatesAsked): Asking<Answer | undefined> {
     const { interests: way = 'none', from, k, explain = false } = asked;
     if (way === 'none') return undefined;
-    const { plan, leftOut, idle, filtered, seenComplete, space, table } = this.#begin(asked);
-    const { graph, relations, atMost } = plan;
+    const { plan, leftOut, groups, idle, filtered, seenComplete, space, table } = this.#begin(asked);
+    const { graph, relations } = plan;
     const of = space?.relations.values().next().value;
     if (table === undefined || of === undefined) return undefined;
     const targets = targetsOf(graph.activity, from, relations).filter(
@@ -230,7 +230,7 @@ export class Surfaces {
     if (interests.length === 0) return undefined;
     const scored = scoredTable(table, of);
     const rows = table.rowsOf(leftOut);
-    const accepting = () => groupLimiter(graph, atMost).accepts;
+    const accepting = () => groupLimiter(graph, groups).accepts;
     const found = yield* accepted(table, k, accepting, (length) =>
       interestTop(scored, interests, rows, length, idle.marks),
     );
@@ -259,12 +259,14 @@ export class Surfaces {
   #begin(asked: CandidatesAsked) {
     const { from, exclude = [], idleMs } = asked;
     const plan = planOf(this.#options.graphs, this.#options.surfaces, asked);
-    const { graph, to, relations, leaveOut } = plan;
+    const { graph, to, relations, leaveOut, atMost } = plan;
     refuseOthers('exclude', to, exclude);
     refuseUnread(graph);
     const { activity } = graph;
     const { targets: seen, complete: seenComplete } = activity.seen(from, leaveOut);
     const blocked = new Set(activity.blocked(from, to));
+    const { lhs: owner = to } = graph.relations.find(({ name }) => name === atMost?.by) ?? {};
+    const groups = atMost && { ...atMost, blocked: activity.blocked(from, owner) };
     const space = graph.spaces.current;
     const table = space?.table(to);
     const idle = idleRows(graph, table, idleMs);
@@ -275,6 +277,7 @@ export class Surfaces {
       plan,
       idle,
       leftOut,
+      groups,
       seenComplete,
       filtered: {
         seen: seen.filter((entity) => !blocked.has(entity)).length,

@@ -490,6 +490,27 @@ describe('ads', () => {
     expect(await ads(5, 2)).toEqual([2, 3, 82, 83, 91].map(ad));
   });
 
+  it('have none of what somebody promotes who is blocked, in either direction', async () => {
+    const relations = [...RELATIONS, { name: 'writes', lhs: 'user', rhs: 'tweet' }];
+    const graph = graphOf({ relations, activity: activityOf({ relations, sourcesOf: ['writes'] }) });
+    graph.put(user(1), [0, 0]);
+    graph.relate('likes', [0, 0]);
+    for (let i = 1; i <= 9; i++) graph.put(tweet(i), [i, 0]);
+    // User 2 wrote tweets 1 to 3, user 3 wrote 4 to 6, and of the others nobody is known.
+    graph.edges(user(2), 'writes', [1, 2, 3].map(tweet));
+    graph.edges(user(3), 'writes', [4, 5, 6].map(tweet));
+    const home = { name: 'home', from: ['user'], to: 'tweet', relations: ['likes'] };
+    const surfaces = surfacesOf(graph, {
+      surfaces: [{ ...home, leaveOut: ['likes'], atMost: { count: 9, by: 'writes' } }],
+    });
+    const ask = () => listed(surfaces, { surface: 'home', k: 5 });
+    expect(await ask()).toEqual([1, 2, 3, 4, 5].map(tweet));
+    graph.activity.take({ ...edge(user(1), 'follows', user(2), T0, true), blocked: true });
+    expect(await ask()).toEqual([4, 5, 6, 7, 8].map(tweet));
+    graph.activity.take({ ...edge(user(3), 'follows', user(1), T0, true), blocked: true });
+    expect(await ask()).toEqual([7, 8, 9].map(tweet));
+  });
+
   it('are those of the whole list, ad by ad, also where the list can not be full', () => {
     const random = Random.seeded(3);
     const graph = graphOf();
@@ -513,7 +534,7 @@ describe('ads', () => {
     const leftOut = [5, 6, 7];
     const marked = rowMarks(count);
     const all = (known: boolean, queries = both) => {
-      const { accepts } = groupLimiter(graph, { count: 2, by: 'promotes' });
+      const { accepts } = groupLimiter(graph, { count: 2, by: 'promotes', blocked: [] });
       return answerOf(weightedTop(scored, queries, leftOut, count, marked)).filter(
         ({ row }) =>
           (known || graph.activity.sourceOf(table.nameOf(row), 'promotes')) && accepts(table.nameOf(row)),
@@ -521,7 +542,7 @@ describe('ads', () => {
     };
     const listOf = (k: number, ofOne?: number, queries = both) => {
       const depths: number[] = [];
-      const atMost = ofOne === undefined ? undefined : { count: ofOne, by: 'promotes' };
+      const atMost = ofOne === undefined ? undefined : { count: ofOne, by: 'promotes', blocked: [] };
       const found = answerOf(
         acceptedTop(graph, table, scored, queries, { leftOut, marked }, k, atMost),
         (look) => void depths.push(look.depth),
