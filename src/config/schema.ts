@@ -20,7 +20,7 @@ const MOST_SHARDS = 256;
 
 const graph = z.strictObject({
   topics: z.array(z.string()).min(1).optional().meta({
-    description: 'Event topics of the graph, by their names without the prefix.',
+    description: 'Event topics of the graph, by their names in the configuration.',
   }),
   relations: z.array(z.string()).min(1).optional().meta({
     description: 'Relations that the graph learns, by name.',

@@ -187,6 +187,32 @@ describe('at the brokers', () => {
     const [exchange] = topics.filter(({ metadata }) => metadata.name === 'twhin.exchange.engagement');
     expect(exchange?.['spec']).toMatchObject({ topicName: 'twhin.exchange.engagement', partitions: 3 });
   });
+
+  test('a topic of others is read, and managed by whoever has it', () => {
+    const own = configOf(
+      ({ z: zod, defineTopic }) => ({
+        topics: [
+          defineTopic({ topic: 'web.clicks.v3', schema: zod.object({}), key: () => 'k', changes: () => [] }),
+        ],
+        graphs: { follow: { topics: ['follow', 'web.clicks.v3'], relations: ['follows'] } },
+      }),
+      {},
+      '/srv',
+    );
+    const topics = texts(kafkaTopics(own)).flatMap(parseDocuments);
+    expect(topics.map(({ metadata }) => metadata.name)).toEqual([
+      'twhin.follow',
+      'twhin.erasure',
+      'twhin.embeddings.follow',
+      'twhin.model.follow',
+      'twhin.dead-letter',
+    ]);
+    for (const user of kafkaUsers(own)) {
+      expect(JSON.stringify(user)).toContain(
+        '{"resource":{"type":"topic","name":"web.clicks.v3","patternType":"literal"},"operations":["Read","Describe","DescribeConfigs"]}',
+      );
+    }
+  });
 });
 
 const named = z.looseObject({ name: z.string() });
