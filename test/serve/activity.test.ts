@@ -230,6 +230,79 @@ describe('Activity', () => {
     ]);
   });
 
+  it('decides between events of one second by their milliseconds, in any order, up to the year 2527', () => {
+    const last = 2 ** 44 - 1;
+    for (const at of [1, T0 + 1, last - 1]) {
+      const like = edge(user(1), 'likes', tweet(1), at);
+      const unlike = edge(user(1), 'likes', tweet(1), at + 1, true);
+      for (const all of [
+        [like, unlike],
+        [unlike, like],
+      ]) {
+        const activity = taken(all);
+        expect([at, activity.live(user(1), 'likes')]).toEqual([at, []]);
+        expect(activity.recent(user(1), 1)).toMatchObject([{ at: at + 1, removed: true }]);
+      }
+      // Of one millisecond, the removal counts.
+      expect(taken([{ ...unlike, at }, like]).live(user(1), 'likes')).toEqual([]);
+      expect(taken([unlike, { ...like, at: at + 2 }]).live(user(1), 'likes')).toEqual(
+        // Both are of the last moment that can be told apart.
+        at + 2 > last ? [] : [tweet(1)],
+      );
+    }
+    expect(taken([edge(user(1), 'likes', tweet(1), 2 ** 50)]).recent(user(1), 1)).toMatchObject([
+      { at: last },
+    ]);
+  });
+
+  it('says whether anything was forgotten, of whom exactly', () => {
+    const activity = activityOf({ edgesOfOne: 2, edges: 6 });
+    const complete = () => [1, 2, 3, 9].map((i) => activity.seen(user(i), ['likes']).complete);
+    for (const i of [1, 2]) activity.take(edge(user(1), 'likes', tweet(i), T0 + i));
+    expect(complete()).toEqual([true, true, true, true]);
+    activity.take(edge(user(1), 'likes', tweet(3), T0 + 3));
+    expect(complete()).toEqual([false, true, true, true]);
+    // An erasure takes what is left, and what was forgotten stays forgotten.
+    activity.take({ erased: user(1), at: T0 + 9 });
+    expect([activity.edges, ...complete()]).toEqual([0, false, true, true, true]);
+    // Six edges, and then one more: user 2 was quiet the longest. That user comes back, and nobody knows the likes of before.
+    for (const by of [2, 3, 4])
+      for (const i of [1, 2]) activity.take(edge(user(by), 'likes', tweet(i), T0 + i));
+    activity.take(edge(user(5), 'likes', tweet(1), T0));
+    expect([activity.edges, ...complete()]).toEqual([5, false, false, true, true]);
+    activity.take(edge(user(2), 'likes', tweet(5), T0 + 5));
+    expect(activity.seen(user(2), ['likes'])).toEqual({ targets: [tweet(5)], complete: false });
+  });
+
+  it('says of both sides of a block that it was forgotten', () => {
+    const activity = activityOf({ edgesOfOne: 1 });
+    const complete = () => [1, 2, 3].map((i) => activity.seen(user(i), ['follows']).complete);
+    activity.take(block(user(1), user(2), T0));
+    expect([activity.blocked(user(2), 'user'), complete()]).toEqual([[user(1)], [true, true, true]]);
+    activity.take(block(user(1), user(3), T0 + 1));
+    expect([2, 3].map((i) => activity.blocked(user(i), 'user'))).toEqual([[], [user(1)]]);
+    expect(complete()).toEqual([false, false, true]);
+    // Of one entity, as many blocks by others are told as edges are remembered.
+    activity.take(block(user(4), user(3), T0 + 2));
+    expect([activity.blocked(user(3), 'user'), activity.blocked(user(1), 'user')]).toEqual([
+      ...[[user(4)], [user(3)]],
+    ]);
+    expect(complete()).toEqual([false, false, false]);
+  });
+
+  it('remembers no relation that the graph does not have', () => {
+    const activity = activityOf();
+    activity.take(edge(user(1), 'buys', tweet(1)));
+    expect([activity.edges, activity.entities, activity.recent(user(1), 9)]).toEqual([0, 0, []]);
+  });
+
+  it('holds no entity that nothing is remembered of', () => {
+    const activity = activityOf({ edges: 6 });
+    for (let i = 0; i < 1_000; i++) activity.take(edge(user(i), 'likes', tweet(i), T0 + i));
+    // Six edges lead from six users to six tweets, and six tweets are popular, which may be others.
+    expect(activity.entities).toBeLessThanOrEqual(18);
+  });
+
   it('lists live edges with the newest heard of last', () => {
     const activity = activityOf();
     for (const [i, target] of [1, 2, 3, 1].entries())
@@ -395,6 +468,22 @@ describe('what is popular', () => {
     now += 1_000;
     expect(popular(activity)).toEqual([]);
     expect(popular(activity, 'user')).toEqual([]);
+  });
+
+  it('weighs an event ahead of its record as of the record, and takes that back again', () => {
+    const activity = activityOf();
+    const like = (by: number, target: number, hours: number) =>
+      edge(user(by), 'likes', tweet(target), T0 + hours * HOUR);
+    activity.take(like(1, 1, 24), T0);
+    activity.take(like(2, 1, 0), T0);
+    // Two likes of now, against one that is younger by three quarters of a day: 2 against 2^(3/4) = 1.68.
+    activity.take(like(1, 2, 18), T0 + 18 * HOUR);
+    expect(popular(activity)).toEqual([tweet(1), tweet(2)]);
+    // One of them is taken back: the other one is left, as of now.
+    activity.take({ ...like(1, 1, 25), removed: true }, T0 + HOUR);
+    activity.take(like(1, 3, -1), T0);
+    activity.take(like(1, 4, 1), T0 + HOUR);
+    expect(popular(activity)).toEqual([tweet(2), tweet(4), tweet(1), tweet(3)]);
   });
 
   it('is counted anew after an erasure', () => {

@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
+import { EntityIds } from '../../src/serve/entity-ids.ts';
+import { Forgotten } from '../../src/serve/forgotten.ts';
+import { IdMap } from '../../src/serve/id-map.ts';
+import { tweet, user } from './serve-fixture.ts';
+
+it('gives an entity one number for as long as somebody holds it, and the number again after that', () => {
+  const ids = new EntityIds();
+  const [a, b] = [ids.hold(user('a')), ids.hold(tweet('a'))];
+  expect([a === b, ids.hold(user('a')), ids.find(user('a')), ids.size]).toEqual([false, a, a, 2]);
+  ids.release(a);
+  expect(ids.find(user('a'))).toBe(a);
+  ids.release(a);
+  expect([ids.find(user('a')), ids.find(tweet('a')), ids.size]).toEqual([-1, b, 1]);
+  expect(() => ids.nameOf(a)).toThrow(TypeError);
+  expect([ids.hold(user('c')), ids.nameOf(a)]).toEqual([a, user('c')]);
+  expect(ids.find(entityKey('unknown', 'a'))).toBe(-1);
+});
+
+it('has the names of all that is held, whatever they are made of', () => {
+  const id = fc.string({ unit: 'binary', minLength: 1, maxLength: 80 });
+  const key = fc.tuple(fc.constantFrom('user', 'use', 'tweet'), id).map(([type, of]) => entityKey(type, of));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(key, fc.boolean()), { maxLength: 30 }), (all) => {
+      const ids = new EntityIds();
+      const held = new Map<EntityKey, number>();
+      for (const [name, holds] of all) {
+        if (holds) {
+          const number = ids.hold(name);
+          expect(held.get(name) ?? number).toBe(number);
+          held.set(name, number);
+        } else if (held.has(name)) {
+          while (ids.find(name) >= 0) ids.release(held.get(name)!);
+          held.delete(name);
+        }
+      }
+      for (const [name, number] of held) expect([ids.nameOf(number), ids.find(name)]).toEqual([name, number]);
+      expect([ids.size, new Set(held.values()).size]).toEqual([held.size, held.size]);
+    }),
+  );
+});
+
+it('maps ids to numbers as a Map does', () => {
+  const operation = fc.tuple(fc.integer({ min: 0, max: 200 }), fc.option(fc.nat()));
+  fc.assert(
+    fc.property(fc.array(operation, { maxLength: 400 }), (operations) => {
+      const [map, plain] = [new IdMap(), new Map<number, number>()];
+      for (const [id, value] of operations) {
+        if (value === null) {
+          map.delete(id);
+          plain.delete(id);
+        } else {
+          map.set(id, value);
+          plain.set(id, value);
+        }
+      }
+      for (let id = 0; id <= 200; id++) expect(map.get(id)).toBe(plain.get(id) ?? -1);
+    }),
+  );
+});
+
+it('finds all that was forgotten, and hardly anybody else', () => {
+  // 2^20 bits, four of them for each of 100,000: one other in a hundred is found, (1 - e^(-4 / 10.5))^4 = .0105.
+  const forgotten = new Forgotten(2 ** 20);
+  expect([forgotten.has(user(1)), forgotten.bytes]).toEqual([false, 0]);
+  for (let i = 0; i < 100_000; i++) forgotten.add(user(i));
+  const found = (from: number) => {
+    let count = 0;
+    for (let i = from; i < from + 100_000; i++) if (forgotten.has(user(i))) count++;
+    return count;
+  };
+  expect([found(0), forgotten.bytes]).toEqual([100_000, 2 ** 17]);
+  expect(found(1_000_000)).toBeGreaterThan(500);
+  expect(found(1_000_000)).toBeLessThan(2_000);
+});
