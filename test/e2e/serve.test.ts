@@ -270,8 +270,10 @@ test('a new user, a block and an erasure show in the lists, what is taken back s
   // A block counts for the one who was blocked, too, until it ends.
   const ofBlocked = 'surface=who-to-follow&user=b3&k=200';
   expect(entities(await listOf(url, ofBlocked))).not.toContain('user:a1');
-  await twhin.feed('follow', [follow('a1', 'b3', 'unblock')]);
-  await seen(Date.now(), url, ofBlocked, (list) => list.includes('user:a1'));
+  await twhin.feed('follow', [follow('a2', 'b3', 'block')]);
+  await seen(Date.now(), url, ofBlocked, (list) => !list.includes('user:a2'));
+  await twhin.feed('follow', [follow('a2', 'b3', 'unblock')]);
+  await seen(Date.now(), url, ofBlocked, (list) => list.includes('user:a2'));
 
   // Excluded entities never make a list shorter.
   const short = entities(await listOf(url, 'surface=home&user=new&k=10'));

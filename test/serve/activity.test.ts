@@ -34,7 +34,7 @@ const erasureEvent = fc
   .map(({ erased, at }): GraphChange => ({ erased, at: T0 + at }));
 const events = fc.array(
   fc.oneof({ weight: 8, arbitrary: edgeEvent }, { weight: 1, arbitrary: erasureEvent }),
-  { maxLength: 60 },
+  { maxLength: 60, size: 'max' },
 );
 /** The same events twice, in two orders, one of them with some events sent twice. */
 const orders = events.chain((all) =>
@@ -119,7 +119,7 @@ describe('Activity', () => {
         });
         expect(counts[1]).toEqual(counts[0]);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   });
 
@@ -154,7 +154,7 @@ describe('Activity', () => {
             expect(activity.liveOfAll(relation)).toBe(plain.liveOfAll(relation));
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   });
 
@@ -351,7 +351,7 @@ describe('Activity', () => {
         }
       }
     });
-    fc.assert(property, { numRuns: 200 });
+    fc.assert(property, { numRuns: 100 });
   });
 
   it('says once that an erasure changed, and once that the entity is back', () => {
@@ -506,7 +506,7 @@ describe('what is popular', () => {
         at: fc.integer({ min: 0, max: 200 }).map((step) => step * 4_932_000),
         removed: fc.boolean(),
       }),
-      { maxLength: 60 },
+      { maxLength: 60, size: 'max' },
     );
     fc.assert(
       fc.property(likes, (all) => {
