@@ -2,6 +2,7 @@ import type { Embedding } from '../../topics/embeddings.ts';
 import { type RelationVector, relationKey } from '../../topics/model.ts';
 import { ShapeError } from '../errors/errors.ts';
 import { type EntityKey, idOf as idOfEntity, isOfType, typeOf } from '../graph/entity.ts';
+import { AwaitedEntities } from './awaited-entities.ts';
 import { TextIndex } from './text-index.ts';
 import { VectorTable } from './vector-table.ts';
 
@@ -299,50 +300,6 @@ export class Spaces {
     if (this.#caughtUp()) return;
     for (const space of this.#spaces.values())
       if (this.#current === undefined || space.left > this.#current.left) this.#current = space;
-  }
-}
-
-/**
- * When entities were active that events name and that have no vector yet. Some never get one: all are forgotten in time, half
- * of them at once, the older half. Nothing is deleted one by one.
- */
-class AwaitedEntities {
-  readonly #most: () => number;
-  #young = new Map<EntityKey, number>();
-  #old = new Map<EntityKey, number>();
-  /** Newest activity among those. */
-  #youngAt = 0;
-  #oldAt = 0;
-  /**
-   * Newest activity of an entity that was forgotten, epoch ms; 0 while none was. An entity that is not found here may have been
-   * active then: it is rather taken for active than for idle.
-   */
-  forgottenAt = 0;
-
-  constructor(most: () => number) {
-    this.#most = most;
-  }
-
-  active(entity: EntityKey, at: number): void {
-    const known = this.take(entity) ?? 0;
-    if (this.#young.size >= Math.ceil(this.#most() / 2)) {
-      if (this.#old.size > 0) this.forgottenAt = Math.max(this.forgottenAt, this.#oldAt);
-      [this.#old, this.#oldAt] = [this.#young, this.#youngAt];
-      [this.#young, this.#youngAt] = [new Map(), 0];
-    }
-    const newest = Math.max(known, at);
-    this.#young.set(entity, newest);
-    this.#youngAt = Math.max(this.#youngAt, newest);
-  }
-
-  /** When the entity was active; undefined where that is not known. It is awaited no more. */
-  take(entity: EntityKey): number | undefined {
-    if (this.#young.size + this.#old.size === 0) return undefined;
-    const at = this.#young.get(entity) ?? this.#old.get(entity);
-    if (at === undefined) return undefined;
-    this.#young.delete(entity);
-    this.#old.delete(entity);
-    return at;
   }
 }
 

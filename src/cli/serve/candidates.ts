@@ -20,7 +20,7 @@ import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options
 import { selectWholeGraphs } from '../select.ts';
 import { onSignal, type Signals } from '../signals.ts';
 import { begin, beginScanning, EDGES_OF_ONE, MOST_THREADS } from './begin.ts';
-import { edgesWithin, roomHere } from './bounds.ts';
+import { edgesWithin, memoryHere } from './bounds.ts';
 import { type EntityList, openLists } from './list-file.ts';
 
 const LOOK_MS = 100;
@@ -108,7 +108,7 @@ async function writeLists(
     connection,
     log,
     edgesOfOne: EDGES_OF_ONE,
-    edges: edgesWithin(undefined, graphs.length, roomHere()),
+    edges: edgesWithin(undefined, graphs.length, memoryHere()),
     gate: scanning.gate,
     scanners: scanning.scanners,
     visible: () => undefined,

@@ -11,7 +11,7 @@ import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options
 import { selectWholeGraphs } from '../select.ts';
 import { onSignal } from '../signals.ts';
 import { begin, EDGES, EDGES_OF_ONE, MOST_THREADS } from './begin.ts';
-import { boundsToSay, edgesWithin, roomHere } from './bounds.ts';
+import { boundsToSay, edgesWithin, memoryHere } from './bounds.ts';
 import { VectorServer } from './vector-server.ts';
 
 const ADDRESS = '127.0.0.1:8079';
@@ -108,15 +108,15 @@ async function serve(
   { connect, log: logOf }: Pick<CommandContext, 'connect' | 'log'>,
   { graphs, address, edgesOfOne, edges: asked, requests, threads }: Serving,
 ): Promise<void> {
-  const room = roomHere();
-  const edges = edgesWithin(asked, graphs.length, room);
+  const memory = memoryHere();
+  const edges = edgesWithin(asked, graphs.length, memory);
   const sizes = graphs.map(({ name, model, trainer }) => ({
     name,
     dim: model.dim,
     maxRows: trainer.maxRows,
   }));
   const log = logOf();
-  for (const sentence of boundsToSay(sizes, edges, Math.max(1, threads), room)) log.info({}, sentence);
+  for (const sentence of boundsToSay(sizes, edges, Math.max(1, threads), memory)) log.info({}, sentence);
   const connection = await connect(config, log);
   const outside = { connection, log, edgesOfOne, edges, requests, threads };
   const ended = Promise.withResolvers<void>();
