@@ -26,6 +26,7 @@ try {
   const lists = /(http:\S+#\d+) +the user's lists/.exec(said)?.[1];
   if (url === undefined || lists === undefined) throw new Error('the demo said of no dashboard or no lists');
   await take(`${url}/#follow`, 'dashboard.png', { width: 1280, scheme: 'light' }, true);
+  await take(`${url}/#follow`, 'dashboard-top.png', { width: 1280, scheme: 'light' }, false);
   await take(`${url}/#engagement`, 'dashboard-phone.png', { width: 390, scheme: 'dark' }, false);
   await takeLists(lists, 'serving.png', 'light');
   await takeLists(lists, 'serving-dark.png', 'dark');
