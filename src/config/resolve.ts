@@ -8,7 +8,7 @@ import {
   type Retention,
 } from '../../topics/index.ts';
 import type { RecordLimits } from '../../topics/record.ts';
-import { withVocabulary } from '../../topics/vocabulary.ts';
+import { type Vocabulary, withVocabulary } from '../../topics/vocabulary.ts';
 import type { KafkaSettings } from '../adapters/kafka/settings.ts';
 import { RELATIONS, type Relation } from '../graph/edge.ts';
 import { ENTITY_TYPES } from '../graph/entity.ts';
@@ -94,29 +94,23 @@ export function resolveConfig(
 ): Config | undefined {
   const brokers = environment.brokers ?? file.kafka.brokers ?? ['127.0.0.1:9092'];
   checkBrokers(brokers, problems);
-  // The configuration's own names come first, so that they lead each list of what was expected.
-  const entityTypes = [...file.entityTypes, ...ENTITY_TYPES];
-  const relations: readonly Relation[] = [...file.relations, ...RELATIONS];
+  const { entityTypes, relations, vocabulary } = namesIn(file, problems);
   // Erasures may name the configuration's own entity types too.
-  const erasure = erasureOf(entityTypes);
-  const ownTopics = file.topics.map((topic) => withVocabulary(topic, { entityTypes, relations }));
+  const erasure = erasureOf(vocabulary.entityTypes);
+  const ownTopics = file.topics.map((topic) => withVocabulary(topic, vocabulary));
   const builtIn = EVENT_TOPICS.map((topic) => (topic.name === erasure.name ? erasure : topic)).filter(
     ({ name }) => !namesOf(ownTopics).includes(name),
   );
-  const topics = [...ownTopics, ...builtIn];
-  checkUnique('entityTypes', entityTypes, problems);
-  checkUnique('relations', namesOf(relations), problems);
+  const replaced = RELATIONS.some(({ name }) => namesOf(file.relations).includes(name));
+  const topics = [
+    ...ownTopics,
+    // Their events may not fit the relation that took a name.
+    ...(replaced ? builtIn.map((topic) => withVocabulary(topic, { entityTypes, relations })) : builtIn),
+  ];
   checkUnique('topics', namesOf(topics), problems);
-  for (const { name, lhs, rhs } of relations) {
-    for (const type of [lhs, rhs]) {
-      if (!entityTypes.includes(type))
-        problems.push(`relations.${name}: expected one of ${entityTypes.join(', ')}, seen "${type}"`);
-    }
-  }
   checkRecipe(file, namesOf(relations), problems);
   const state = resolve(cwd, environment.state ?? file.state ?? '.twhin/state');
-  const ownNames = Object.keys(file.graphs);
-  const names = ownNames.length > 0 ? ownNames : Object.keys(GRAPHS);
+  const names = graphNames(file);
   const graphs = names.flatMap((name) => {
     const own = file.graphs[name];
     const shards = own?.shards ?? 1;
@@ -197,6 +191,42 @@ export function resolveConfig(
     stopMs: file.limits.stopMs,
     logLevel: file.log.level,
   });
+}
+
+/**
+ * The entity types and relations that graphs can have. The configuration's own come first, so that they lead each list of what
+ * was expected, and a relation of its own replaces one of TwHIN's.
+ * vocabulary: what its own topics may make, and erasures may name. TwHIN's names are among it where a graph has them: an event
+ * with any other would be lost without a trace.
+ */
+function namesIn(file: ConfigFile, problems: string[]): Vocabulary & { readonly vocabulary: Vocabulary } {
+  checkUnique('entityTypes', file.entityTypes, problems);
+  checkUnique('relations', namesOf(file.relations), problems);
+  const entityTypes = [...new Set([...file.entityTypes, ...ENTITY_TYPES])];
+  const relations: readonly Relation[] = [
+    ...file.relations,
+    ...RELATIONS.filter(({ name }) => !namesOf(file.relations).includes(name)),
+  ];
+  for (const { name, lhs, rhs } of relations) {
+    for (const type of [lhs, rhs]) {
+      if (!entityTypes.includes(type))
+        problems.push(`relations.${name}: expected one of ${entityTypes.join(', ')}, seen "${type}"`);
+    }
+  }
+  const inGraphs = graphNames(file).flatMap(
+    (name) => file.graphs[name]?.relations ?? GRAPHS[name]?.relations ?? [],
+  );
+  const used = relations.filter(
+    (relation) => inGraphs.includes(relation.name) || file.relations.includes(relation),
+  );
+  const types = [...file.entityTypes, ...used.flatMap(({ lhs, rhs }) => [lhs, rhs])];
+  return { entityTypes, relations, vocabulary: { entityTypes: [...new Set(types)], relations: used } };
+}
+
+/** The graphs of the file; without any, those that come with us. */
+function graphNames({ graphs }: ConfigFile): string[] {
+  const own = Object.keys(graphs);
+  return own.length > 0 ? own : Object.keys(GRAPHS);
 }
 
 /** The shards of a whole graph. They differ by their names, and by the folders of their stores in `state`. */

@@ -363,7 +363,7 @@ export const configFileSchema = z.strictObject({
   }),
   relations: z.array(relation).readonly().default([]).meta({
     description:
-      "Relations of your own, beside TwHIN's: `{ name, lhs, rhs }`, with an entity type at each end. Their order does not count.",
+      "Relations of your own, beside TwHIN's: `{ name, lhs, rhs }`, with an entity type at each end. Their order does not count. A relation with the name of one of TwHIN's replaces it.",
   }),
   topics: z.array(eventTopic).default([]).meta({
     description:

@@ -202,7 +202,7 @@ describe('loadConfig', () => {
     const [reference, tfjs, many] = await Promise.all([
       problemsOf(
         load(
-          `export default { topicPrefix: 't.', entityTypes: ['user'], training: { kernel: 'reference', threads: 2 } }`,
+          `export default { topicPrefix: 't.', entityTypes: ['song', 'song'], training: { kernel: 'reference', threads: 2 } }`,
         ),
       ),
       problemsOf(load(`export default { training: { kernel: 'tfjs', threads: 3 } }`)),
@@ -331,16 +331,16 @@ describe('loadConfig', () => {
   test('reports every unknown and every repeated name', async () => {
     const problems = await problemsOf(
       load(`export default {
-        entityTypes: ['user'],
-        relations: [{ name: 'likes', lhs: 'user', rhs: 'song' }],
+        entityTypes: ['venue', 'venue'],
+        relations: [{ name: 'plays', lhs: 'user', rhs: 'song' }, { name: 'plays', lhs: 'user', rhs: 'venue' }],
         graphs: { follow: { topics: ['folow', 'erasure', 'erasure'], relations: ['knows'] } },
       }`),
     );
     expect(problems.slice(1)).toEqual([
-      'entityTypes: expected each name once, seen "user" again',
-      'relations: expected each name once, seen "likes" again',
-      'relations.likes: expected one of user, user, tweet, ad, advertiser, query, seen "song"',
-      'graphs.follow.relations: expected one of likes, follows, likes, retweets, replies, quotes, mentions, clicks, promotes, searches, seen "knows"',
+      'entityTypes: expected each name once, seen "venue" again',
+      'relations: expected each name once, seen "plays" again',
+      'relations.plays: expected one of venue, user, tweet, ad, advertiser, query, seen "song"',
+      'graphs.follow.relations: expected one of plays, plays, follows, likes, retweets, replies, quotes, mentions, clicks, promotes, searches, seen "knows"',
       'graphs.follow.topics: expected each name once, seen "erasure" again',
       'graphs.follow.topics: expected one of engagement, follow, ad-click, search, erasure, seen "folow"',
     ]);
