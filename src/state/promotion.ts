@@ -14,6 +14,8 @@ const promotionSchema = z.object({
   store: z.string(),
   /** Settings that override the configuration, `key=value` each. */
   set: z.array(z.string()),
+  /** Why the process that runs the graph does not fulfil it; absent until it has refused. */
+  refused: z.string().optional(),
 });
 
 /** A request to make another store of a graph live. The process that runs the graph sees and fulfils it. */
@@ -43,12 +45,18 @@ export async function dropPromotion(graph: Graph): Promise<void> {
  * be promoted to a store of that name, or was: a command that is killed while it asks them leaves no graph half promoted.
  */
 export function duePromotion(graph: Graph): Promotion | undefined {
-  const promotion = pendingPromotion(graph);
+  const promotion = asked(graph);
   if (promotion === undefined || graph.shard === undefined) return promotion;
   const { store } = promotion;
   const goesAlong = (sibling: Graph) =>
-    !hasLiveStore(sibling) || readLive(sibling).live === store || pendingPromotion(sibling)?.store === store;
+    !hasLiveStore(sibling) || readLive(sibling).live === store || asked(sibling)?.store === store;
   return siblingsOf(graph.folder, graph.shard).every(goesAlong) ? promotion : undefined;
+}
+
+/** The pending promotion, unless it was refused. */
+function asked(graph: Graph): Promotion | undefined {
+  const promotion = pendingPromotion(graph);
+  return promotion?.refused === undefined ? promotion : undefined;
 }
 
 /** Whether the graph's or shard's live store is in this state folder. */

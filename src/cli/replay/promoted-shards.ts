@@ -212,9 +212,17 @@ async function swapAll(
     signals.ignore();
     throw mixed(shards, store, error);
   }
+  // A refusal of one keeps all from swapping: the others do not wait for it.
+  const takeBack = async (error: unknown): Promise<never> => {
+    if (!shards.some(({ plain }) => readLive(plain).live === store))
+      for (const { plain } of shards) await dropPromotion(plain);
+    throw error;
+  };
   const done = await Promise.allSettled(
     all.map(async ({ promotion, ...before }, i) =>
-      held[i] ? undefined : followSwap(promotion, { ...before, signals, output: context.output }),
+      held[i]
+        ? undefined
+        : followSwap(promotion, { ...before, signals, output: context.output }).catch(takeBack),
     ),
   );
   signals.ignore();

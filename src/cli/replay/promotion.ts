@@ -164,6 +164,13 @@ async function awaitSwap(
   const deadline = performance.now() + SWAP_MS;
   while (!isLive()) {
     const pending = pendingPromotion(graph);
+    if (pending?.refused !== undefined) {
+      await dropPromotion(graph);
+      throw new FatalError(
+        'promotion',
+        `${place.name} was not made the live store of ${graph.name}, and nothing has changed: ${pending.refused}`,
+      );
+    }
     if (pending?.store !== place.name && !isLive()) {
       const instead =
         pending === undefined ? 'it was taken back' : `that of ${pending.store} was asked for meanwhile`;

@@ -3,13 +3,16 @@ import type { Configuration } from '../../config/configuration.ts';
 import { keysOf } from '../../config/overrides.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, reasonOf } from '../../errors/errors.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import { differences } from '../../graph/head.ts';
 import type { StoreMemory } from '../../graph/store.ts';
 import { kernelHere } from '../../kernels/select.ts';
 import type { RoutedCounts } from '../../pipeline/routing/routed-log.ts';
 import type { Tuning } from '../../pipeline/tuning.ts';
 import type { Updater } from '../../pipeline/updater.ts';
-import { type Live, readLive } from '../../state/places.ts';
-import { duePromotion, settlePromotion } from '../../state/promotion.ts';
+import { openForReading } from '../../state/open.ts';
+import { type Live, placeOf, readLive } from '../../state/places.ts';
+import { duePromotion, type Promotion, requestPromotion, settlePromotion } from '../../state/promotion.ts';
 import { asLive } from '../live-graph.ts';
 import type { RunGraph } from './watch/status.ts';
 
@@ -35,6 +38,7 @@ export class GraphRun implements RunGraph {
   #stopped = false;
   /** The updater was told to end for a promotion; whatever becomes of that, the graph is run on. */
   #ending = false;
+  #looking = false;
   #lastTrouble: string | undefined;
 
   private constructor(options: GraphRunOptions, composed: Composed, tuning: Tuning) {
@@ -45,7 +49,10 @@ export class GraphRun implements RunGraph {
 
   /** Opens the live store. @throws what keeps it from being run. */
   static async open(options: GraphRunOptions): Promise<GraphRun> {
-    await settlePromotion(options.graph);
+    const { graph } = options;
+    const promotion = duePromotion(graph);
+    if (promotion !== undefined && (await refused(promotion, options)) === undefined)
+      await settlePromotion(graph);
     const tuning = { ...options.configuration().config.tuning };
     const run = new GraphRun(options, await compose(options, tuning), tuning);
     run.retuning(options.configuration())();
@@ -87,7 +94,7 @@ export class GraphRun implements RunGraph {
     const { graph, untilCaughtUp, outside } = this.#options;
     for (;;) {
       this.#ending = false;
-      const watching = setInterval(() => this.#look(), LOOK_FOR_PROMOTION_MS);
+      const watching = setInterval(() => void this.#look(), LOOK_FOR_PROMOTION_MS);
       await this.updater.run({ untilCaughtUp }).finally(() => clearInterval(watching));
       if (this.#stopped) return;
       const live = await this.#settle();
@@ -110,13 +117,14 @@ export class GraphRun implements RunGraph {
     return this.updater.close();
   }
 
-  #look(): void {
+  async #look(): Promise<void> {
     const { graph, outside } = this.#options;
-    if (this.#ending) return;
+    if (this.#ending || this.#looking) return;
+    this.#looking = true;
     try {
       const promotion = duePromotion(graph);
       this.#lastTrouble = undefined;
-      if (promotion === undefined) return;
+      if (promotion === undefined || (await refused(promotion, this.#options)) !== undefined) return;
       outside.log.info(
         { graph: graph.name, store: promotion.store },
         'a store is to be promoted: ending with this one',
@@ -125,6 +133,8 @@ export class GraphRun implements RunGraph {
       this.updater.stop();
     } catch (error) {
       this.#tell(error);
+    } finally {
+      this.#looking = false;
     }
   }
 
@@ -146,6 +156,44 @@ export class GraphRun implements RunGraph {
     this.#lastTrouble = reason;
     const { graph, outside } = this.#options;
     outside.log.error({ graph: graph.name, reason }, 'a promotion is asked for and can not be made');
+  }
+}
+
+/**
+ * Refuses a promotion of a store that this process's configuration can't run, before anything ends, and says so to whoever
+ * asked. Gives the reason; undefined: the store can be run.
+ */
+async function refused(
+  promotion: Promotion,
+  { graph: plain, configuration, outside }: GraphRunOptions,
+): Promise<string | undefined> {
+  const reason = await misfitOf(promotion, plain, configuration());
+  if (reason === undefined) return undefined;
+  await requestPromotion(plain, { ...promotion, refused: reason });
+  outside.log.error({ graph: plain.name, store: promotion.store, reason }, 'a promotion is refused');
+  return reason;
+}
+
+async function misfitOf(
+  { store: name, set }: Promotion,
+  plain: GraphConfig,
+  configuration: Configuration,
+): Promise<string | undefined> {
+  let store: GraphStore | undefined;
+  try {
+    const graph = configuration.with(set).graphs.find((each) => each.name === plain.name) ?? plain;
+    store = await openForReading(graph, placeOf(plain, name));
+    const head = await store?.head();
+    const differing = head && differences(head.model, graph.model, ['the store', 'the process']);
+    if (differing === undefined || differing.length === 0) return undefined;
+    return (
+      `${name} is of another model than the process that runs ${plain.name} is configured for: ${differing.join('; ')}. ` +
+      'Start that process again with the new configuration, and give the command again'
+    );
+  } catch (error) {
+    return reasonOf(error);
+  } finally {
+    await store?.close();
   }
 }
 
