@@ -27,18 +27,19 @@ export interface ScoredTable {
   nameOf(row: number): string;
 }
 
-/** The first look goes this many times as deep as the list is long, and no less deep than this many rows. */
+/** Where the order by one query is not that of the sums, the first look is so many times as deep as the list, and no less deep than this. */
 const [DEEPER, LEAST] = [4, 64];
+/** More than float64 loses in a sum of so many terms as a vector has numbers, relative; and in the middle of the queries. */
+const [LOST, LOST_OF_MIDDLE] = [2 ** -40, 2 ** -44];
 
 /**
  * The best `count` rows by the weighted sum of their scores, exactly; of equal sums, the lower name first. Rows have no order
  * that two processes share, names have.
  *
- * The best rows of each query are scored by all queries. A row that is in none of these lists can't have a higher sum than
- * the weighted sum of the lists' last scores; where the list that was found is above this bound, nothing better is left, and
- * otherwise the scans look deeper. With one query, a scan for one row more than asked for is nearly always enough: scans
- * compare squared distances, and only where two of these give the same score does the order of scores differ.
- * Source: Fagin, Lotem and Naor 2003, "Optimal aggregation algorithms for middleware", the threshold algorithm.
+ * All queries are asked as one, by their weighted mean q̄. For the dot product Σ w (q · v) = W (q̄ · v), and for the squared
+ * distance Σ w ‖q − v‖² = W ‖q̄ − v‖² + Σ w ‖q − q̄‖², with W = Σ w: the order by q̄ is that of the sums, up to rounding. A norm is
+ * convex, so that Σ w ‖q − v‖ ≥ W ‖q̄ − v‖: no row beyond the last one found can have a better sum than that. Once the list is
+ * above this bound, nothing better is left; otherwise the scan looks deeper.
  */
 export function* weightedTop(
   scored: ScoredTable,
@@ -47,34 +48,91 @@ export function* weightedTop(
   count: number,
   marked?: Uint8Array,
 ): Asking<WeightedRow[]> {
-  const { table, scorer } = scored;
-  if (count < 1) return [];
-  for (let depth = firstDepth(queries.length, count); ; depth *= DEEPER) {
-    const asked = queries.map(({ vector }) => ({ vector, leftOut, marked }));
-    const lists = yield { table, scorer, queries: asked, depth };
-    const found = new Set(lists.flatMap((list) => list.map(({ row }) => row)));
-    const sums = [...found].map((row) => sumOf(scored, queries, row));
-    sums.sort((a, b) => b.score - a.score || (scored.nameOf(a.row) < scored.nameOf(b.row) ? -1 : 1));
+  const { table, scorer, nameOf } = scored;
+  if (count < 1 || queries.length === 0) return [];
+  const middle = middleOf(queries);
+  const vector = new Float64Array(table.dim);
+  const rowOf = (row: number) => {
+    vector.set(table.vector(row));
+    return sumOf(scored, queries, row, vector);
+  };
+  for (let depth = firstDepth(scored, queries.length, count); ; depth *= DEEPER) {
+    const [found = []] = yield {
+      table,
+      scorer,
+      queries: [{ vector: middle.vector, leftOut, marked }],
+      depth,
+    };
+    const sums = found.map(({ row }) => rowOf(row));
+    const last = sums.at(-1);
+    const bound = last === undefined ? 0 : boundOf(scored, middle, found.at(-1)!.score, last);
+    sums.sort((a, b) => b.score - a.score || (nameOf(a.row) < nameOf(b.row) ? -1 : 1));
     const best = sums.slice(0, count);
-    if (depth >= table.rows || lists.some((list) => list.length < depth)) return best;
-    const lasts = lists.map((list) => list.at(-1)!.row);
-    const bound = lasts.reduce((sum, row, i) => {
-      const { vector, weight } = queries[i]!;
-      return sum + weight * scoreOf(scored, vector, row);
-    }, 0);
+    if (depth >= table.rows || found.length < depth) return best;
     // Equal sums may hide a lower name: only a sum above the bound is sure.
     if (best.length === count && best.at(-1)!.score > bound) return best;
   }
 }
 
-/** How many of the best rows of each query are looked at first. */
-function firstDepth(queries: number, count: number): number {
-  return queries === 1 ? count + 1 : Math.max(LEAST, DEEPER * count);
+/** One row more than the list has, where the order of the scan is that of the sums: then it shows that no other sum is equal. */
+function firstDepth({ scorer }: Pick<ScoredTable, 'scorer'>, queries: number, count: number): number {
+  const isSame = queries === 1 || scorer === 'twhin' || scorer === 'transe-l2-squared';
+  return isSame ? count + 1 : Math.max(LEAST, DEEPER * count);
 }
 
-/** The sum of a row's weighted scores, and each score alone. */
-export function sumOf(scored: ScoredTable, queries: readonly WeightedQuery[], row: number): WeightedRow {
-  const scores = queries.map(({ vector }) => scoreOf(scored, vector, row));
+/** Queries as one. */
+interface Middle {
+  /** q̄; the query itself where there is one. */
+  readonly vector: Float64Array;
+  /** W; 0 where there is one query. */
+  readonly weight: number;
+  /** Σ w ‖q‖₁, and Σ w ‖q − q̄‖². */
+  readonly sizes: number;
+  readonly spread: number;
+}
+
+function middleOf(queries: readonly WeightedQuery[]): Middle {
+  const [first] = queries;
+  if (queries.length === 1) return { vector: first!.vector, weight: 0, sizes: 0, spread: 0 };
+  const weight = queries.reduce((sum, each) => sum + each.weight, 0);
+  const vector = new Float64Array(first!.vector.length);
+  let [sizes, spread] = [0, 0];
+  for (const each of queries)
+    for (let k = 0; k < vector.length; k++) {
+      vector[k]! += (each.weight / weight) * each.vector[k]!;
+      sizes += each.weight * Math.abs(each.vector[k]!);
+    }
+  for (const each of queries)
+    for (let k = 0; k < vector.length; k++) spread += each.weight * (each.vector[k]! - vector[k]!) ** 2;
+  return { vector, weight, sizes, spread };
+}
+
+/** No row that was not found has a higher sum. found: the score of the last row by the middle, as of a scan; last: the row's sum. */
+function boundOf(
+  { table, scorer, beta }: ScoredTable,
+  { weight, sizes, spread }: Middle,
+  found: number,
+  last: WeightedRow,
+): number {
+  if (weight === 0) return last.score;
+  // Each number of q̄ is off by less than this share of all sizes, and so is the length of the difference.
+  const off = (LOST_OF_MIDDLE * sizes) / weight;
+  if (scorer === 'twhin') return beta * (weight * found + LOST * sizes * table.longest);
+  const isL1 = scorer === 'transe-l1';
+  const distance = Math.max(0, (isL1 ? -found : Math.sqrt(-found)) * (1 - LOST) - off);
+  if (scorer !== 'transe-l2-squared') return -beta * weight * distance * (1 - LOST);
+  const least = Math.max(0, spread * (1 - LOST) - weight * off * off);
+  return -beta * (weight * distance * distance + least) * (1 - LOST);
+}
+
+/** The sum of a row's weighted scores, and each score alone. vector: that of the row. */
+function sumOf(
+  { scorer, beta }: ScoredTable,
+  queries: readonly WeightedQuery[],
+  row: number,
+  vector: Float64Array,
+): WeightedRow {
+  const scores = queries.map((query) => SCORERS[scorer].score(query.vector, vector, beta));
   const score = queries.reduce((sum, { weight }, i) => sum + weight * scores[i]!, 0);
   return { row, score, scores };
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ScanTable } from '../../src/kernels/scan/table.ts';
 import { SCORERS } from '../../src/model/scorers.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
+import { Random } from '../../src/sampling/random.ts';
 import { type WeightedQuery, type WeightedRow, weightedTop } from '../../src/serve/weighted-top.ts';
 import { answerOf } from './serve-fixture.ts';
 
@@ -137,6 +138,37 @@ describe('weightedTop', () => {
     table.write(0, Float32Array.of(9e-5, 0, 0));
     expect([rows(1), rows(2), rows(3)]).toEqual([[0], [0, 10], [0, 10, 12]]);
   });
+
+  it.each(ALL)(
+    'is the order of brute force with 100 numbers, random weights and rows left out, with %s',
+    (scorer) => {
+      const random = Random.seeded(11);
+      const dim = 100;
+      const point = () => Float64Array.from({ length: dim }, () => random.uniform() - 0.5);
+      const table = new ScanTable({ dim, maxRows: 3_000, scanners: 1 });
+      for (let row = 0; row < 3_000; row++) table.write(row, Float32Array.from(point()));
+      for (const relations of [2, 3, 5]) {
+        // As lists ask: one entity, moved by relations.
+        const from = point();
+        const weights = Array.from({ length: relations }, () => random.uniform());
+        const total = weights.reduce((sum, weight) => sum + weight, 0);
+        const queries = weights.map((weight) => {
+          const by = point();
+          return { vector: from.map((value, k) => value + by[k]! / 3), weight: weight / total };
+        });
+        const leftOut = Array.from({ length: 200 }, () => random.below(3_000));
+        for (const count of [1, 20, 300]) {
+          const asked: number[] = [];
+          const asking = weightedTop({ table, scorer, beta: 9, nameOf }, queries, leftOut, count);
+          const found = answerOf(asking, (look) => void asked.push(look.queries.length));
+          expect(found).toEqual(bruteForce(table, scorer, 9, queries, leftOut, count));
+          // All relations are one query, and where it has their order, one look is enough.
+          expect(new Set(asked)).toEqual(new Set([1]));
+          if (scorer === 'twhin' || scorer === 'transe-l2-squared') expect(asked).toHaveLength(1);
+        }
+      }
+    },
+  );
 
   it('looks once where one query is asked and no scores are equal', () => {
     const table = tableOf(Array.from({ length: 50 }, (_, i) => [i, 0, 0]));

@@ -41,6 +41,8 @@ const BUILD = new URL('./scan-plain.wasm', import.meta.url);
  * memory are all for what is scanned; the vectors lie in as many others as they need. The memories are drawn in `layout.ts`.
  */
 export class ScanTable extends ScanRows {
+  /** No vector that was ever written is longer, by its L2 norm. */
+  longest = 0;
   /** A vector that is to be written, and what is summed over its numbers. */
   readonly #incoming: Float32Array;
   readonly #sums: Float64Array;
@@ -115,10 +117,12 @@ export class ScanTable extends ScanRows {
     const sums = this.#sums;
     const [sum, squares, lost] = [sums[0]!, sums[1]!, sums[2]!];
     const length = scale * Math.sqrt(squares);
+    // 2^-40 is more than the sum in float64 can lose.
+    const residual = ceil32(Math.sqrt(lost) * (1 + 2 ** -40));
+    this.longest = Math.max(this.longest, ceil32(length) + residual);
     this.#measure(row, {
       scale,
-      // 2^-40 is more than the sum in float64 can lose.
-      residual: ceil32(Math.sqrt(lost) * (1 + 2 ** -40)),
+      residual,
       length: length <= MAX_LENGTH ? ceil32(length) : Number.NaN,
       sum: scale * sum,
     });
