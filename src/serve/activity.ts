@@ -41,7 +41,7 @@ export interface OwnEdge {
   readonly blocked: boolean;
 }
 
-/** What an entity has seen. */
+/** The targets that an entity has seen. */
 export interface Seen {
   /** Each target once, whether the edge to it is live or was taken back. */
   readonly targets: readonly EntityKey[];
@@ -58,14 +58,14 @@ export interface ActivityOptions {
    */
   readonly edgesOfOne: number;
   readonly edges: number;
-  /** Relations of which the newest sources of a target are remembered; of all targets, as many as edges. */
+  /** The newest sources of a target are remembered for these relations, in all as many as edges. */
   readonly sourcesOf: readonly string[];
   clock(): number;
   /** Told of each entity whose vectors `hidesVector` may judge otherwise from now on. */
   erasureChanged?(entity: EntityKey): void;
 }
 
-/** What is remembered by relation. */
+/** A relation with its counts. */
 interface Kind {
   readonly name: string;
   /** In records. */
@@ -77,9 +77,9 @@ interface Kind {
 }
 
 /**
- * What entities did lately: whom they follow, what they like and block. Read from the event topics, in any order of arrival.
- * Bounded: among the edges of one entity, those heard of first are forgotten first; among all edges, those of the entity that was
- * quiet the longest. Blocks are forgotten last, when no other edge is left. `seen` says when something was forgotten.
+ * The recent edges and blocks of entities, read from the event topics in any order of arrival. They are bounded. When one entity has
+ * too many edges, the edge that was heard of first is forgotten first. When all have too many, the entity that was quiet the longest
+ * is forgotten first. Blocks are forgotten last, when no edge is left. `seen` says when something was forgotten.
  */
 export class Activity {
   readonly #options: ActivityOptions;
@@ -88,13 +88,13 @@ export class Activity {
   readonly #kindOf: ReadonlyMap<string, Kind>;
   readonly #popularity = new Map<string, Popularity>();
   /**
-   * By entity its edges, their companions and its blocks; those heard of last are last. The lists' count is that of edges, their
-   * time that of the newest addition.
+   * A list of each entity with its edges, their companions and its blocks, in the order of arrival. The count of a list is its number
+   * of edges; its time is when an edge was added last.
    */
   readonly #own = new EdgeLists(this.#ids);
-  /** By entity those who blocked it. */
+  /** A list of each blocked entity with the entities that blocked it. */
   readonly #blockedBy = new EdgeLists(this.#ids);
-  /** Entities of which everything was forgotten. */
+  /** Entities that were forgotten altogether. */
   readonly #forgottenEntities: Forgotten;
   /** Topics are read side by side, and an event from before an erasure may come after it. */
   readonly #erasures: Erasures;
@@ -179,7 +179,7 @@ export class Activity {
       .slice(0, k);
   }
 
-  /** What the entity has seen by some relations: the targets of all remembered edges, those heard of last at the end. */
+  /** The targets that the entity has seen by some relations, in the order of arrival. */
   seen(entity: EntityKey, relations: readonly string[]): Seen {
     const codes = new Set(relations.map((relation) => this.#kindOf.get(relation)?.code));
     const records = this.#recordsOf(entity);
@@ -373,7 +373,7 @@ export class Activity {
     this.#own.remove(list, place);
   }
 
-  /** What is told to others of a block that is over. */
+  /** Counts a block that is over, and takes it from the list of the blocked entity. */
   #endBlock(from: number, records: Records, i: number): void {
     this.#edges--;
     const reverse = this.#blockedBy.find(records.other(i));
@@ -383,7 +383,7 @@ export class Activity {
     if (this.#blockedBy.lengthOf(reverse) === 0) this.#closeReverse(reverse);
   }
 
-  /** As `endBlock`, of a block that is forgotten: whoever was blocked is incomplete as well. */
+  /** As `endBlock`, for a block that is forgotten: the blocked entity is incomplete as well. */
   #forgetBlock(from: number, records: Records, i: number): void {
     const reverse = this.#blockedBy.find(records.other(i));
     if (reverse >= 0) this.#blockedBy.setIncomplete(reverse);
@@ -471,7 +471,7 @@ export class Activity {
     this.#own.setIncomplete(list);
   }
 
-  /** What is popular keeps what a forgotten edge added: nobody took the edge back. */
+  /** A forgotten edge keeps its weight in what is popular: nobody took the edge back. */
   #forgetEdge(records: Records, i: number): void {
     this.#edges--;
     this.forgotten++;

@@ -152,7 +152,7 @@ export class EdgeLists {
     return this.#size;
   }
 
-  /** Memory in bytes, without that of the names. */
+  /** Memory in bytes, names excluded. */
   get bytes(): number {
     let sum = this.#listOf.bytes + this.#fields.length * PAGE_LISTS * (4 * FIELDS + 8);
     // A size that no list has had leaves a hole.

@@ -5,7 +5,7 @@ const [FEWEST_BITS, MOST_BITS] = [10, 26];
 const HASHES = 4;
 
 /**
- * Entities of which everything was forgotten, as a Bloom filter. Each of them is found. In the largest filter with seven million
+ * A Bloom filter of the entities that were forgotten altogether. Each of them is found. In the largest filter with seven million
  * entities, one other in a hundred is found as well. Rejected: a set of their names, which nothing would bound.
  */
 export class Forgotten {

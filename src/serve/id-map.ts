@@ -71,7 +71,7 @@ export class IdMap {
   }
 }
 
-/** Where an id hashes to, an even number once the last bit is masked. */
+/** The slot that an id hashes to, before it is masked. */
 function placeOf(id: number): number {
   const hash = Math.imul(id, 0x9e3779b1);
   return (hash ^ (hash >>> 15)) << 1;

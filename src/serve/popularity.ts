@@ -46,7 +46,7 @@ export class Popularity {
     return this.#size;
   }
 
-  /** Memory in bytes, without that of the names. */
+  /** Memory in bytes, names excluded. */
   get bytes(): number {
     return this.#slotOf.bytes + (4 + 3 * 8) * this.#entities.length;
   }

@@ -7,8 +7,8 @@ const QUEUE = 0;
 const KIND = 0;
 
 /**
- * Where the newest edges to a target come from, such as who searched a query lately. Bounded: the source of a target that was
- * heard of first is forgotten first, and all sources of the target that was quiet the longest.
+ * The sources of the newest edges to a target, such as the users who searched a query lately. They are bounded. A target forgets the
+ * source that was heard of first. When all targets have too many, the target that was quiet the longest forgets all of its sources.
  */
 export class RecentSources {
   readonly #lists: EdgeLists;
@@ -26,7 +26,7 @@ export class RecentSources {
     return this.#size;
   }
 
-  /** Memory in bytes, without that of the names. */
+  /** Memory in bytes, names excluded. */
   get bytes(): number {
     return this.#lists.bytes;
   }
