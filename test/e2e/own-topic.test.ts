@@ -1,7 +1,11 @@
+import { readdir } from 'node:fs/promises';
 import { afterEach, expect, inject, test } from 'vitest';
+import { status } from '../../src/adapters/http/status.ts';
+import { produceRaw, type RawRecord } from './raw-producer.ts';
 import { readStore, unlike } from './stored.ts';
+import { client } from './topic-ends.ts';
 import { fold, readTopic } from './topic-reader.ts';
-import { SMALL, Twhin } from './twhin.ts';
+import { type Running, SMALL, Twhin, until } from './twhin.ts';
 
 let twhin: Twhin | undefined;
 
@@ -10,61 +14,181 @@ afterEach(async () => {
   twhin = undefined;
 });
 
-/** Everything a person of their own would add: an entity type, a relation, a topic, a graph; and one graph widened. */
-const VISITS = `${SMALL}
-  entityTypes: ['venue'],
-  relations: [{ name: 'visits', lhs: 'user', rhs: 'venue' }],
-  topics: [k.defineTopic({
-    name: 'visit',
-    schema: k.z.object({
-      userId: k.idField,
-      venueId: k.idField,
-      action: k.actionField({ enter: { removed: false }, forget: { removed: true } }),
-      at: k.instantField,
+const EVENTS = 1_000;
+const AT = Date.UTC(2024, 0, 1);
+/** What is wrong with the changes that an event makes; the mapping of a shop that is mistaken for some events only. */
+const FAULTS = ['relation', 'type', 'swapped'] as const;
+
+/** A shop's own types, relations and topics, which exist under names of their own; TwHIN's are not named. */
+const shop = (orders: string, views: string) => `${SMALL}
+  entityTypes: ['customer', 'product', 'session'],
+  relations: [
+    { name: 'views', lhs: 'customer', rhs: 'product' },
+    { name: 'buys', lhs: 'customer', rhs: 'product' },
+    { name: 'session-views', lhs: 'session', rhs: 'product' },
+  ],
+  topics: [
+    k.defineTopic({
+      topic: '${orders}',
+      schema: k.z.object({ customer: k.idField, sku: k.idField, ts: k.secondsField }),
+      key: ({ customer }) => customer,
+      changes: ({ customer, sku, ts }) => [
+        { lhs: k.entityKey('customer', customer), relation: 'buys', rhs: k.entityKey('product', sku), at: ts, removed: false },
+      ],
     }),
-    key: (event) => event.userId,
-    changes: ({ userId, venueId, action, at }) => [{
-      lhs: k.entityKey('user', userId),
-      relation: 'visits',
-      rhs: k.entityKey('venue', venueId),
-      at,
-      removed: action.removed,
-    }],
-  })],
-  graphs: {
-    places: { topics: ['visit', 'erasure'], relations: ['visits'] },
-    follow: { topics: ['follow', 'visit'], relations: ['follows', 'visits'] },
-  },`;
+    k.defineTopic({
+      name: 'views',
+      topic: '${views}',
+      schema: k.z.object({
+        userId: k.idField.nullable(), session: k.idField, sku: k.idField, at: k.instantField, fault: k.z.string().optional(),
+      }),
+      key: ({ session }) => session,
+      changes: ({ userId, session, sku, at, fault }) => {
+        const lhs = k.entityKey(fault === 'type' ? 'sesion' : 'session', session);
+        const rhs = k.entityKey('product', sku);
+        const edge = { relation: fault === 'relation' ? 'session-view' : 'session-views', at, removed: false };
+        const bySession = fault === 'swapped' ? { ...edge, lhs: rhs, rhs: lhs } : { ...edge, lhs, rhs };
+        const byUser = { lhs: k.entityKey('customer', userId), relation: 'views', rhs, at, removed: false };
+        return userId === null ? [bySession] : [byUser, bySession];
+      },
+    }),
+  ],
+  graphs: { shop: { topics: ['${orders}', 'views'], relations: ['buys', 'views', 'session-views'] } },`;
 
-test('a topic, relation, entity type and graph of one’s own, by configuration alone', async () => {
+/** An event of the view topic. A fault in its mapping rejects the whole event, the edge without the fault included. */
+function view(n: number) {
+  const fault = n % 5 < FAULTS.length ? FAULTS[n % 5] : undefined;
+  const userId = n % 2 === 0 ? `c${n % 40}` : null;
+  return { userId, session: `s${n}`, sku: `P${n % 60}`, at: AT + n, ...(fault && { fault }) };
+}
+
+const edgesOfView = ({ userId, session, sku, at }: ReturnType<typeof view>) => [
+  `session:${session} session-views product:${sku} ${at}`,
+  ...(userId === null ? [] : [`customer:${userId} views product:${sku} ${at}`]),
+];
+
+/** Of each edge the newest event, as a store has it. */
+function newest(edges: readonly string[]): string[] {
+  const byName = new Map<string, string>();
+  for (const edge of edges) {
+    const name = edge.slice(0, edge.lastIndexOf(' '));
+    const before = byName.get(name);
+    if (before === undefined || Number(before.slice(name.length)) < Number(edge.slice(name.length)))
+      byName.set(name, edge);
+  }
+  return [...byName.values()].sort();
+}
+
+const raw = (topic: string, key: string, value: object): RawRecord => ({
+  ...{ topic, key, value: JSON.stringify(value), headers: {}, timestamp: Date.now() },
+});
+
+async function consumed(running: Running): Promise<number> {
+  const url = await running.url();
+  const { graphs } = status.parse(await (await fetch(`${url}/api/status`)).json());
+  return graphs[0]?.events.consumed ?? 0;
+}
+
+test('a shop: its topics by their own names, its graph alone, wrong mappings as dead letters, erasure', async () => {
   const brokers = inject('brokers');
-  twhin = await Twhin.create(brokers, VISITS);
-  const at = Date.UTC(2024, 0, 1);
-  const visit = (userId: number, venueId: string, action: string, after: number) => ({
-    ...{ userId, venueId, action, at: at + after },
-  });
-  expect(await twhin.ok(['topics', 'plan'])).toContain(`create ${twhin.topic('visit')}: 4 partitions`);
-  await twhin.ok(['topics', 'apply']);
-  await twhin.feed('visit', [
-    visit(1, 'café', 'enter', 1),
-    visit(1, 'museum', 'enter', 2),
-    visit(2, 'café', 'enter', 3),
-    visit(2, 'bar', 'enter', 4),
-    visit(2, 'bar', 'forget', 5),
-  ]);
-  await twhin.feed('follow', [{ followerId: 1, followedId: 3, action: 'follow', at }]);
-  await twhin.feed('erasure', [{ entity: 'venue:museum', at: at + 10 }]);
-  await twhin.ok(['run', '--graph', 'places', '--graph', 'follow', '--until-caught-up']);
-  const stats = Object(await twhin.json(['stats'])).graphs;
-  expect(stats.places).toMatchObject({ edges: { visits: 2 }, events: { consumed: 6, rejected: 0 } });
-  // Erasures reach every graph, named among its topics or not.
-  expect(stats.follow).toMatchObject({ entities: { user: 3, venue: 2 }, edges: { follows: 1, visits: 2 } });
+  const unique = `shop-${process.pid}-${Date.now()}`;
+  const [orders, views] = [`${unique}.orders.v2`, `${unique}.web.views`];
+  const here = await Twhin.create(brokers, shop(orders, views));
+  twhin = here;
+  const admin = client(brokers).admin();
+  await admin.connect();
+  try {
+    const topics = [orders, views].map((topic) => ({ topic, numPartitions: 3 }));
+    await admin.createTopics({ waitForLeaders: true, topics });
+    const events = Array.from({ length: EVENTS }, (_, n) => view(n));
+    const bought = Array.from({ length: 200 }, (_, n) => ({
+      ...{ customer: `c${n % 40}`, sku: `P${(7 * n) % 60}`, ts: AT / 1_000 + n },
+    }));
+    await produceRaw(brokers, [
+      ...events.map((event) => raw(views, event.session, event)),
+      ...bought.map((event) => raw(orders, event.customer, event)),
+    ]);
 
-  const { vectors } = await readStore(twhin, 'places');
-  const topic = fold(await readTopic(brokers, twhin.topic('embeddings.places')));
-  expect([...vectors.keys()]).toEqual(['user:1', 'user:2', 'venue:bar', 'venue:café']);
-  expect(unlike(vectors, topic)).toEqual([]);
-  expect(topic.get('venue:café')?.headers).toMatchObject({ graph: 'places', dim: '16', dtype: 'float32' });
-  const shown = Object(await twhin.json(['show', 'venue:café', '--graph', 'places']));
-  expect(shown.edges).toEqual({ visits: { out: 0, in: 2 } });
+    // Without --graph: all graphs of the configuration.
+    const running = here.start(['run', '--create-topics', '--http', '127.0.0.1:0']);
+    await until('all events are consumed', async () => (await consumed(running)) >= EVENTS + bought.length);
+    await running.says(/many records of \S+web\.views are rejected as mapping-failed, such as offset \d+/);
+
+    // Each bad event is a letter with its place and reason.
+    const full = (name: string) => here.topic(name);
+    const bad = events.filter(({ fault }) => fault !== undefined);
+    expect(bad).toHaveLength(600);
+    const letters = await (async () => {
+      await until('all letters are written', async () => {
+        return (await readTopic(brokers, full('dead-letter'))).length >= bad.length;
+      });
+      return readTopic(brokers, full('dead-letter'));
+    })();
+    const REASONS: Readonly<Record<string, string>> = {
+      relation: `changes of topic views: the configuration has no relation "session-view"; expected one of views, buys, session-views, `,
+      type: `changes of topic views: expected session-views to lead from session to product, seen "sesion" to "product"`,
+      swapped: `changes of topic views: expected session-views to lead from session to product, seen "product" to "session"`,
+    };
+    const places = new Map(
+      (await readTopic(brokers, views)).map((record) => [
+        `${record.partition} ${record.offset}`,
+        String(record.value),
+      ]),
+    );
+    for (const { headers, value } of letters) {
+      expect(headers).toMatchObject({ 'source-topic': views, code: 'mapping-failed', graph: 'shop' });
+      expect(places.get(`${headers['source-partition']} ${headers['source-offset']}`)).toBe(String(value));
+      const { fault } = JSON.parse(String(value));
+      expect(headers['reason']?.startsWith(REASONS[fault] ?? '?')).toBe(true);
+    }
+    const sessionsOf = (values: readonly unknown[]) =>
+      values.map((value) => JSON.parse(String(value)).session);
+    expect(sessionsOf(letters.map(({ value }) => value)).sort()).toEqual(
+      bad.map(({ session }) => session).sort(),
+    );
+
+    // The process goes on, and the good events are edges.
+    const later = { userId: 'c1', session: 'later', sku: 'P1', at: AT + 5_000 };
+    await produceRaw(brokers, [raw(views, later.session, later)]);
+    await until('a later event is consumed', async () => (await consumed(running)) > EVENTS + bought.length);
+    expect(running.over).toBe(false);
+    const good = [...events.filter(({ fault }) => fault === undefined), later];
+    const learned = newest([
+      ...good.flatMap(edgesOfView),
+      ...bought.map(({ customer, sku, ts }) => `customer:${customer} buys product:${sku} ${ts * 1_000}`),
+    ]);
+    await until('all edges are committed', async () => {
+      return (await readStore(here, 'shop')).edges.length === learned.length;
+    });
+    expect((await readStore(here, 'shop')).edges).toEqual(learned);
+
+    // An erasure reaches the graph, though the configuration does not name the topic.
+    await here.feed('erasure', [{ entity: 'customer:c2', at: AT + 10_000_000 }]);
+    const kept = learned.filter((edge) => !edge.startsWith('customer:c2 '));
+    expect(kept.length).toBeLessThan(learned.length);
+    await until('the erasure is committed', async () => {
+      return (await readStore(here, 'shop')).edges.length === kept.length;
+    });
+    running.kill('SIGTERM');
+    expect((await running.ended).code).toBe(0);
+    const stored = await readStore(here, 'shop');
+    expect(stored.edges).toEqual(kept);
+    expect(stored.vectors.has('customer:c2')).toBe(false);
+    const published = fold(await readTopic(brokers, full('embeddings.shop')));
+    expect(unlike(stored.vectors, published)).toEqual([]);
+    expect(published.get('customer:c2')?.value).toBe(null);
+
+    // Exactly the shop's topics, store and group exist.
+    const of = (names: readonly string[]) => names.filter((name) => name.startsWith(here.prefix)).sort();
+    expect(of(await admin.listTopics())).toEqual(
+      ['dead-letter', 'embeddings.shop', 'erasure', 'model.shop'].map(full),
+    );
+    const { groups } = await admin.listGroups();
+    expect(of(groups.map(({ groupId }) => groupId))).toEqual([full('shop')]);
+    expect(await readdir(here.env['TWHIN_STATE'] ?? '')).toEqual(['shop']);
+    expect(Object.keys(Object(await here.json(['stats'])).graphs)).toEqual(['shop']);
+    expect(await here.ok(['doctor'])).not.toMatch(/engagement|follow/);
+  } finally {
+    await admin.disconnect();
+  }
 });
