@@ -1,8 +1,8 @@
 import type { EventTopic } from '../../topics/topic.ts';
 import { CONFIG_KEYS, type ConfigFile } from './schema.ts';
 
-/** When a changed key takes effect: in the running process, or in the next one. */
-export type Counts = 'at once' | 'after a restart';
+/** When a changed key takes effect: in the running process, in the next one, or in a store that is trained with it. */
+export type Counts = 'at once' | 'after a restart' | 'in a new store';
 
 /**
  * Keys whose value is read each time it is used: see `Tuning`. The value of every other key is built into something that a
@@ -23,10 +23,18 @@ const AT_ONCE: ReadonlySet<string> = new Set([
   'log.level',
 ]);
 
+/** Keys of the model, which a store keeps from its first commit on: a process with another one does not start on it. */
+const IN_A_NEW_STORE: ReadonlySet<string> = new Set([
+  'model.dim',
+  'model.scorer',
+  'relations',
+  'entityTypes',
+]);
+
 /** Every key of a configuration file, and when a change of its value takes effect. */
 export const KEYS: readonly { readonly key: string; readonly counts: Counts }[] = CONFIG_KEYS.map((key) => ({
   key,
-  counts: AT_ONCE.has(key) ? 'at once' : 'after a restart',
+  counts: AT_ONCE.has(key) ? 'at once' : IN_A_NEW_STORE.has(key) ? 'in a new store' : 'after a restart',
 }));
 
 /** A key with different values in two configuration files. Values are text for people; no key holds a secret. */

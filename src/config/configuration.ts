@@ -48,15 +48,15 @@ export class Configuration {
 
   /**
    * Reads the file again, without the modules it imports. Gives every key whose value changed, and a configuration with
-   * those changes that count at once; this object stays as it is.
+   * those changes that count at once; this object stays as it is. asRead: what a process that starts now would have.
    * @throws UsageError with every problem, as `load` does.
    */
-  async readAgain(): Promise<{ configuration: Configuration; changes: readonly Change[] }> {
+  async readAgain(): Promise<{ configuration: Configuration; changes: readonly Change[]; asRead: Config }> {
     const { environment, cwd, path: before } = this.#origin;
     const { path, input } = await readConfigFile(environment.configFile, cwd, `?read=${randomUUID()}`);
     // An editor that replaces the file may remove it for a moment; nobody means all defaults by that.
     if (input === undefined && before !== undefined) throw new UsageError('configuration', `${path} is gone`);
-    const { file } = this.#check(input ?? {}, NOTHING_CHANGED);
+    const { file, config: asRead } = this.#check(input ?? {}, NOTHING_CHANGED);
     const changes = changesOf(this.#file, file, overruledBy(environment));
     const atOnce = changes.filter(({ counts }) => counts === 'at once');
     const next = withValues(
@@ -64,7 +64,7 @@ export class Configuration {
       new Map(atOnce.map(({ key }) => [key, valueAt(file, key.split('.'))])),
     );
     const origin = { ...this.#origin, path: input === undefined ? undefined : path };
-    return { configuration: new Configuration(this.#check(next, NOTHING_CHANGED), origin), changes };
+    return { configuration: new Configuration(this.#check(next, NOTHING_CHANGED), origin), changes, asRead };
   }
 
   #check(input: unknown, so: string): ReturnType<typeof checked> {

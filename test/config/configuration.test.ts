@@ -41,8 +41,8 @@ describe('a configuration that is read again', () => {
     );
     const { configuration, changes } = await before.readAgain();
     expect(said(changes)).toEqual([
-      'model.dim: 16 → 32 after a restart',
-      'model.scorer: nothing → "twhin" after a restart',
+      'model.dim: 16 → 32 in a new store',
+      'model.scorer: nothing → "twhin" in a new store',
       'commit.everyMs: 70 → 500 at once',
       'publish.epsilon: 0.5 → 0 at once',
       'limits.stopMs: 30000 → 9 at once',

@@ -24,7 +24,8 @@ describe('docs/configuration.md', () => {
     expect(rows).toHaveLength(variables.length + keys.length);
     const counts = (key: string) => rows.find((row) => row.startsWith(`| \`${key}\``))?.split(' | ')[3];
     expect(counts('publish.epsilon')).toBe('at once');
-    expect(counts('model.dim')).toBe('after a restart');
+    expect(counts('model.dim')).toBe('in a new store');
+    expect(counts('model.loss')).toBe('after a restart');
   });
 
   test('describes every variable that the sources name', () => {

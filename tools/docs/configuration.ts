@@ -81,7 +81,7 @@ const TELEMETRY = `The standard \`OTEL_*\` variables turn on traces and metrics 
 
 const FILE = `The file's default export is an object, or a function that gets \`z\`, \`defineTopic\` and the other building blocks of
 topics and returns the object. "Change counts" says when a changed value takes effect: at once, in a running \`twhin run\` that
-gets \`SIGHUP\`, or [after a restart](#changing-a-running-process).`;
+gets \`SIGHUP\`, [after a restart](#changing-a-running-process), or in a [new store](replay-and-backup.md#add-a-relation) that is trained with it.`;
 
 const RELOADING = `## Changing a running process
 

@@ -188,7 +188,7 @@ async function misfitOf(
     if (differing === undefined || differing.length === 0) return undefined;
     return (
       `${name} is of another model than the process that runs ${plain.name} is configured for: ${differing.join('; ')}. ` +
-      'Start that process again with the new configuration, and give the command again'
+      'Stop that process, give the command again, and start the process with the new configuration'
     );
   } catch (error) {
     return reasonOf(error);

@@ -66,7 +66,7 @@ test.each([
     expect([refused.code, text(refused)]).toEqual([
       1,
       expect.stringMatching(
-        /wished was not made the live store of engagement(-\d)?, and nothing has changed: wished is of another model than the process that runs engagement(-\d)? is configured for: relations: the store has .*replies.*Start that process again with the new configuration/,
+        /wished was not made the live store of engagement(-\d)?, and nothing has changed: wished is of another model than the process that runs engagement(-\d)? is configured for: relations: the store has .*replies.*Stop that process, give the command again, and start the process/,
       ),
     ]);
     expect(said).toContain('a promotion is refused');

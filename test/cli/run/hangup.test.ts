@@ -75,7 +75,7 @@ test('SIGHUP applies the changes that can count at once, names the rest, and sur
   await reload(quiet, /applied: log\.level: \\"info\\" → \\"warn\\"/);
   await reload(
     `model: { dim: 32 }, ${quiet.slice(quiet.indexOf('limits'))}, commit: { everyMs: 300 }`,
-    /"level":40,.*needs a restart: model\.dim: 16 → 32"/,
+    /"level":40,.*needs a new store: model\.dim: 16 → 32; a restart/,
   );
   await reload('publish: { epsilon: -1 }, limits: { stopMs: 0 }', /read again and refused/);
   const refusal = run.stderr.split('\n').find((line) => line.includes('read again and refused'));
@@ -83,7 +83,7 @@ test('SIGHUP applies the changes that can count at once, names the rest, and sur
     /^the configuration has 2 problems; nothing was changed:\n.*seen -1\n.*seen 0$/,
   );
   expect((await now()).faults.map(({ text }) => text.split(':')[0])).toEqual([
-    'configuration needs a restart',
+    'configuration needs a new store',
     'the configuration was read again and refused; the one before stays',
   ]);
   // Applied, and not worth a line at that level.

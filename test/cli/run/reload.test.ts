@@ -51,12 +51,24 @@ test('logs each changed key, and whether it needs a restart', async () => {
   await ask();
   expect(lines).toEqual([
     'info> info the configuration was read again: nothing has changed',
-    'info> warn configuration needs a restart: model.dim: 16 → 8',
+    'info> warn configuration needs a new store: model.dim: 16 → 8; a restart with it is refused. Replay and promote: twhin replay --graph follow --into NAME, then twhin replay promote NAME --graph follow',
     'info> info configuration applied: publish.epsilon: 0.05 → 0.2',
   ]);
   expect(told).toEqual(['unchanged', 'applied']);
   expect(epsilons).toEqual([0.05, 0.2]);
   expect(reload.configuration.config.tuning.epsilon).toBe(0.2);
+});
+
+test('a relation of a running graph needs a new store, and a key that no store keeps a restart', async () => {
+  const { ask, lines } = await setUp(`graphs: { follow: { relations: ['follows'] } }`);
+  await write(`graphs: { follow: { relations: ['follows', 'clicks'] } }, training: { seed: 7 }`);
+  await ask();
+  expect(lines).toEqual([
+    expect.stringMatching(/warn configuration needs a restart: training.seed: .* → 7$/),
+    expect.stringMatching(
+      /warn configuration needs a new store: graphs: .*clicks.*; a restart with it is refused/,
+    ),
+  ]);
 });
 
 test('a refused configuration changes nothing, and one log line lists every problem', async () => {
@@ -102,7 +114,7 @@ test('--verbose overrides the level, and the live store keeps its own settings',
   await write(`log: { level: 'warn' }, publish: { epsilon: 0.3 }, model: { dim: 8 }`);
   await ask();
   expect(lines.map((line) => line.slice(line.indexOf(' ') + 1))).toEqual([
-    'warn configuration needs a restart: model.dim: 128 → 8',
+    'warn configuration needs a new store: model.dim: 128 → 8; a restart with it is refused. Replay and promote: twhin replay --graph follow --into NAME, then twhin replay promote NAME --graph follow',
     'info configuration applied: publish.epsilon: 0.05 → 0.3',
     'info publish.epsilon stays: the live store has a value of its own, from --set',
     'warn configuration needs a restart: log.level: "info" → "warn", --verbose wins',
