@@ -29,6 +29,8 @@ export interface Headline {
   readonly step?: string;
 }
 
+/** The reason of `Readiness` that a partition is not read to its end yet. */
+const BEHIND = / is \S+ s behind \(/;
 const OUTBOX_MS = 10_000;
 const LAG_S = 10;
 /** A normal start is shorter. */
@@ -58,6 +60,10 @@ function ofGraph(condition: Condition): Headline {
     ...(step !== undefined && { step }),
   });
   if (phase === 'standby') return say('ok', 'standing by');
+  const catchingUp = `catching up: ${lag.records.toLocaleString('en-US')} records, ${span((lag.seconds ?? 0) * 1000)} behind`;
+  // Expected of a first reading and after a stop; that it does not end is an alert's business.
+  if (!condition.ready && phase === 'running' && reasons.every((reason) => BEHIND.test(reason)))
+    return say('warn', catchingUp, 'not-ready');
   if (!condition.ready) {
     const starting = phase !== 'running' && phase !== 'failed' && condition.unreadyMs < START_MS;
     const since = condition.unreadyMs < START_MS ? '' : ` for ${span(condition.unreadyMs)}`;
@@ -78,10 +84,7 @@ function ofGraph(condition: Condition): Headline {
     );
   }
   if ((lag.seconds ?? 0) > LAG_S) {
-    return say(
-      'warn',
-      `catching up: ${lag.records.toLocaleString('en-US')} records, ${span((lag.seconds ?? 0) * 1000)} behind`,
-    );
+    return say('warn', catchingUp);
   }
   if (rejectedShare > REJECTED) return say('warn', rejectedIn(rejectedShare));
   if (quality && quality.mrr < quality.popularityMrr) {

@@ -36,6 +36,17 @@ describe('headline', () => {
       'follow: not ready: it is loading',
     ],
     [
+      'a first reading of 21 days',
+      {
+        ready: false,
+        unreadyMs: 600_000,
+        reasons: ['web.views 6 is 1790178 s behind (240652 records), limits.readyLagMs is 60000'],
+        lag: { records: 240_652, seconds: 1_790_178 },
+      },
+      'warn',
+      'follow: catching up: 240,652 records, 497.3 h behind',
+    ],
+    [
       'the start takes too long',
       { ready: false, phase: 'joining', reasons: ['it is joining'], unreadyMs: 90_000 },
       'bad',
