@@ -43,26 +43,29 @@ export class ShadowTopic {
     return shadowModelTopic(this.#name);
   }
 
-  /** @throws UsageError if the topic exists and is not for this replay. */
+  /** @throws UsageError if the topic or that of its relation vectors exists and is not for this replay. */
   async check({ space, goesOn }: TopicOwner): Promise<void> {
     const name = this.#name;
-    const [there] = await this.#connection.admin().describe([name]);
-    if (there === undefined) {
-      if (!goesOn) return;
+    const states = await this.#connection.admin().describe([name, this.modelTopic]);
+    if (goesOn && !states.some((state) => state.name === name)) {
       throw new UsageError(
         'publish',
         `--publish: ${name} was deleted since the replay began, with the vectors in it; begin anew with --restart`,
       );
     }
-    const policy = there.configs['cleanup.policy'];
-    if (policy !== undefined && !policy.includes('compact')) {
-      throw new UsageError(
-        'publish',
-        `--publish: ${name} has cleanup.policy=${policy}; vectors need a compacted topic: name a compacted topic, or a topic that does not exist yet`,
-      );
+    for (const { name: each, configs } of states) {
+      const policy = configs['cleanup.policy'];
+      if (policy !== undefined && !policy.includes('compact')) {
+        throw new UsageError(
+          'publish',
+          `--publish: ${each} has cleanup.policy=${policy}; vectors need a compacted topic: name a compacted topic, or a topic that does not exist yet`,
+        );
+      }
+      // Relation vectors of an earlier replay are replaced one by one; records of others would stay among them.
+      const isOwn = (of?: string) => (each === name ? of === space : of !== undefined);
+      const stranger = await this.#patiently(() => this.#stranger(each, isOwn));
+      if (stranger !== undefined) throw new UsageError('publish', `--publish: ${stranger}`);
     }
-    const stranger = await this.#patiently(() => this.#stranger(space));
-    if (stranger !== undefined) throw new UsageError('publish', `--publish: ${stranger}`);
   }
 
   /** Like `check`, and creates the topic and that of its relation vectors if they are missing. */
@@ -80,7 +83,7 @@ export class ShadowTopic {
    */
   sink(space: string): Sink {
     const confirm = async (): Promise<void> => {
-      const stranger = await this.#stranger(space);
+      const stranger = await this.#stranger(this.#name, (of) => of === space);
       if (stranger !== undefined) throw new FatalError('publish-taken', stranger);
     };
     return this.#connection.sink({
@@ -101,11 +104,11 @@ export class ShadowTopic {
   }
 
   /** A message if the topic holds vectors of another space. One record a partition is enough: a replay has one space. */
-  async #stranger(space: string | undefined): Promise<string | undefined> {
-    const ranges = await this.#reader.ranges([this.#name]);
+  async #stranger(topic: string, isOwn: (space?: string) => boolean): Promise<string | undefined> {
+    const ranges = await this.#reader.ranges([topic]);
     const firsts = await firstRecords(this.#reader, ranges);
-    const found = firsts.find((first) => first && first.headers?.['space']?.toString() !== space);
+    const found = firsts.find((first) => first && !isOwn(first.headers?.['space']?.toString()));
     if (found === undefined) return undefined;
-    return `${this.#name} is not empty: ${partitionName(found)} has vectors of another or an earlier replay, and both would be mixed; give another topic, or delete this topic first`;
+    return `${topic} is not empty: ${partitionName(found)} has vectors of another or an earlier replay, and both would be mixed; give another topic, or delete this topic first`;
   }
 }

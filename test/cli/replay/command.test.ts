@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../../src/adapters/connect.ts';
+import { LogPartition, writeTopic } from '../../../src/adapters/file-log/partition.ts';
 import { configOf } from '../../../src/config/load.ts';
 import { eachRecord, wholeTopics } from '../../../src/pipeline/reading/bounded.ts';
 import { dropPromotion, requestPromotion } from '../../../src/state/promotion.ts';
@@ -158,6 +159,21 @@ describe('twhin replay', () => {
       await log.close();
       await connection.close();
     }
+  });
+
+  test('refuses a topic beside which the one for relation vectors has records of somebody else', async () => {
+    await writeTopic(join(here.folder, 'log'), { name: 'web.model', partitions: 1, configs: {} });
+    const foreign = { timestamp: 1, key: null, value: Buffer.from('theirs'), headers: {} };
+    await new LogPartition(join(here.folder, 'log'), 'web.model', 0).append([foreign]);
+    const said = await replay('--into', 'beside', '--publish', 'web', '--json');
+    expect([said.code, said.err]).toEqual([
+      2,
+      [
+        expect.stringMatching(
+          /^twhin: \[publish\] --publish: web\.model is not empty: web\.model\/0 has vectors of another/,
+        ),
+      ],
+    ]);
   });
 
   test('refuses a topic with vectors of another replay, and a topic that was deleted', async () => {
