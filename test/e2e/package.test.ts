@@ -211,7 +211,7 @@ test('answers from live vectors in a process of the user, as the documentation s
     );
   const more = `
     const again = await serveGraphs({ limits: { maxEntities: 100 } }, { graphs: ['follow'] });
-    const early = await again.candidates({ surface: 'home', user: '1' }).catch(({ code }) => code);
+    const early = await again.candidates({ surface: 'who-to-follow', user: '1' }).catch(({ code }) => code);
     await again.stop();
     const late = await again.ready().catch(({ code }) => code);
     const wrong = await serveGraphs({}, { graphs: ['nothing'] }).catch(({ code }) => code);
