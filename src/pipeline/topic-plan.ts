@@ -143,7 +143,7 @@ export function replayGaps(
       ([limit, topics]) => `${limit} on ${topics.map(({ name }) => name).join(', ')}`,
     );
     gaps.push(
-      `Events are kept ${groups.join('; ')}. A store that is rebuilt from the topics lacks the others: ` +
+      `Events are kept ${groups.join('; ')}. A store that is rebuilt from the topics lacks older events: ` +
         'take backups with twhin backup, or raise retention.ms of the topics.',
     );
   }

@@ -95,7 +95,7 @@ describe.skipIf(!inject('jars'))('without a broker', () => {
     ).toEqual([]);
     const { code, stderr } = await creating.ended;
     expect({ code, stderr: stderr.slice(-500) }).toMatchObject({ code: 0 });
-    expect(await bare.ok(['topics', 'plan'])).toContain('as declared');
+    expect(await bare.ok(['topics', 'plan'])).toContain('nothing to change');
   });
 });
 

@@ -27,7 +27,7 @@ describe('what a run refuses', () => {
     }
     expect(refused.stderr).toContain('twhin topics apply');
     await twhin.ok([...RUN, '--create-topics']);
-    expect(await twhin.ok(['topics', 'plan'])).toContain('as declared');
+    expect(await twhin.ok(['topics', 'plan'])).toContain('nothing to change');
   });
 
   test('a wrong configuration: every problem at once, and nothing started', async () => {

@@ -83,7 +83,7 @@ test.each([
     const early = await here.end(['replay', 'promote', 'shadow', ...GRAPH]);
     expect([early.code, early.stderr]).toEqual([
       2,
-      expect.stringContaining('the replay into shadow is not finished'),
+      expect.stringContaining('there is no store shadow in engagement'),
     ]);
     const replayed = REPLAYED.parse(await here.json(REPLAY));
     expect([replayed.events, replayed.edges['likes']]).toEqual([600, 600]);

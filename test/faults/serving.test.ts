@@ -28,7 +28,7 @@ const DIM = 16;
 const TWEETS = 60;
 
 seeded(
-  'broken records are skipped, counted and named, aborted ones never seen; a topic made again ends serve, saying what to do',
+  'broken records are skipped, counted and named, aborted ones never seen; a recreated topic ends serve, saying what to do',
   async () => {
     const brokers = inject('brokers');
     const here = await Twhin.create(brokers, SMALL);

@@ -320,7 +320,7 @@ describe('reading Kafka', () => {
       /offset 7 .* 8 to 10; retention/,
     );
     await expect(read({ topic, partition: 0, from: 11, until: 12 })).rejects.toThrow(
-      /offset 11 .* made again/,
+      /offset 11 .* deleted and recreated/,
     );
     expect((await read({ topic, partition: 0, from: 8, until: 10 })).length).toBe(2);
   });

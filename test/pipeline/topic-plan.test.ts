@@ -226,7 +226,7 @@ describe('what a replay would lack', () => {
     ];
     expect(replayGaps(declared, actual)).toEqual([
       'Events are kept for 7 days on a, f; for 400 days on b; up to 1073741824 bytes a partition on c; as the newest of each key on d; ' +
-        'for 1 hour and as the newest of each key on e. A store that is rebuilt from the topics lacks the others: ' +
+        'for 1 hour and as the newest of each key on e. A store that is rebuilt from the topics lacks older events: ' +
         'take backups with twhin backup, or raise retention.ms of the topics.',
     ]);
   });
