@@ -17,6 +17,13 @@ const EVENTS = [
   { userId: 'u1', tweetId: 't', action: 'like', at: AT + 40 },
   { userId: 'u0', tweetId: 's', action: 'retweet', at: AT + 9 },
 ];
+/** The entities of the indented lines that follow the heading. */
+function underHeading(lines: readonly string[], heading: string): string[] {
+  const after = lines.slice(lines.indexOf(heading) + 1);
+  const end = after.findIndex((line) => !line.startsWith('    '));
+  return after.slice(0, end < 0 ? undefined : end).map((line) => line.trim().split(/ +/)[1] ?? '');
+}
+
 const ISO = (ms: number) => new Date(AT + ms).toISOString();
 
 /** A place where a stream was fed and read. */
@@ -121,18 +128,21 @@ describe('twhin stats', () => {
 });
 
 describe('twhin show', () => {
-  test('--json has the edges by relation, the exact vector and the nearest entities', async () => {
+  test('--json has the edges by relation with their other ends, the exact vector and the nearest entities by type', async () => {
     const said = await here.run('show', 'user:u0', '--graph', 'engagement', '--json');
     expect([said.code, said.err]).toEqual([0, []]);
     const shown = json(said) as {
       vector: number[];
       norm: number;
-      nearest: { entity: string; score: number }[];
+      nearest: Record<string, { entity: string; score: number }[]>;
     };
     expect(shown).toMatchObject({
       entity: 'user:u0',
       graph: 'engagement',
-      edges: { likes: { out: 1, in: 0 }, retweets: { out: 1, in: 0 } },
+      edges: {
+        likes: { out: 1, in: 0, some: ['tweet:t'] },
+        retweets: { out: 1, in: 0, some: ['tweet:s'] },
+      },
       // The duplicate trained nothing.
       updates: 2,
     });
@@ -142,30 +152,33 @@ describe('twhin show', () => {
     await store.close();
     expect(Float32Array.from(shown.vector)).toEqual(row?.floats.subarray(0, 128));
     expect(shown.norm).toBeCloseTo(Math.hypot(...shown.vector), 6);
-    expect(shown.nearest.map(({ entity }) => entity).sort()).toEqual([
-      'tweet:s',
-      'tweet:t',
-      'user:u1',
-      'user:u2',
-    ]);
-    expect(shown.nearest.map(({ score }) => score)).toEqual(
-      shown.nearest.map(({ score }) => score).toSorted((a, b) => b - a),
-    );
+    const { user = [], tweet = [], ...others } = shown.nearest;
+    expect(others).toEqual({});
+    for (const [near, expected] of [
+      [user, ['user:u1', 'user:u2']],
+      [tweet, ['tweet:s', 'tweet:t']],
+    ] as const) {
+      expect(near.map(({ entity }) => entity).sort()).toEqual(expected);
+      const scores = near.map(({ score }) => score);
+      expect(scores).toEqual(scores.toSorted((a, b) => b - a));
+    }
   });
 
   test('counts only live edges, in both directions', async () => {
     expect(json(await here.run('show', 'tweet:t', '--json'))).toMatchObject({
-      edges: { likes: { out: 0, in: 2 } },
+      edges: { likes: { out: 0, in: 2, some: ['user:u0', 'user:u2'] } },
     });
     // u1's only edge was taken back.
     expect(json(await here.run('show', 'user:u1', '--json'))).toMatchObject({ edges: {}, updates: 1 });
   });
 
-  test('prints the same figures for a person', async () => {
+  test('prints the same edges, figures and nearest entities for a person', async () => {
     const { out, code } = await here.run('show', 'tweet:t');
     expect(code).toBe(0);
     expect(out[0]).toBe('tweet:t in engagement');
-    expect(out.join('\n')).toMatch(/likes +0 out, 2 in/);
+    expect(out.join('\n')).toMatch(/likes +0 out, 2 in: user:u0, user:u2$/m);
+    expect(underHeading(out, '  nearest user').sort()).toEqual(['user:u0', 'user:u1', 'user:u2']);
+    expect(underHeading(out, '  nearest tweet')).toEqual(['tweet:s']);
     expect(out.join('\n')).toContain(`first seen   ${ISO(0)}`);
     // The event that took an edge away is an event too.
     expect(out.join('\n')).toContain(`last seen    ${ISO(50)}`);

@@ -166,7 +166,7 @@ test('learns from events, away from the checkout', () => {
     outbox: 0,
   });
   const shown = JSON.parse(twhin('show', 'user:b', '--graph', 'follow', '--json'));
-  expect(shown.edges.follows).toEqual({ out: 0, in: 2 });
+  expect(shown.edges.follows).toMatchObject({ out: 0, in: 2 });
   expect(shown.vector).toHaveLength(128);
 });
 

@@ -63,11 +63,19 @@ describe('an event and its counterpart', () => {
     expect(followed.entities).toMatchObject({ user: 4 });
     expect(engagement.edges).toMatchObject({ likes: 3, retweets: 0 });
     expect(engagement.events).toEqual({ consumed: 9, rejected: 0, duplicate: 2, late: 0 });
-    expect((await show('user:a', 'follow')).edges).toEqual({ follows: { out: 1, in: 0 } });
-    expect((await show('user:c', 'follow')).edges).toEqual({ follows: { out: 0, in: 1 } });
+    expect((await show('user:a', 'follow')).edges).toEqual({
+      follows: { out: 1, in: 0, some: ['user:c'] },
+    });
+    expect((await show('user:c', 'follow')).edges).toEqual({
+      follows: { out: 0, in: 1, some: ['user:a'] },
+    });
     expect((await show('user:b', 'follow')).edges).toEqual({});
-    expect((await show('user:a', 'engagement')).edges).toEqual({ likes: { out: 3, in: 0 } });
-    expect((await show('tweet:t2', 'engagement')).edges).toEqual({ likes: { out: 0, in: 1 } });
+    expect((await show('user:a', 'engagement')).edges).toEqual({
+      likes: { out: 3, in: 0, some: ['tweet:t1', 'tweet:t2', 'tweet:t3'] },
+    });
+    expect((await show('tweet:t2', 'engagement')).edges).toEqual({
+      likes: { out: 0, in: 1, some: ['user:a'] },
+    });
     const nowhere = await twhin.end(['show', 'user:e', '--json']);
     expect(nowhere).toMatchObject({ code: 1, stdout: '' });
     for (const graph of ['follow', 'engagement']) {
@@ -89,7 +97,7 @@ describe('an erasure', () => {
       engage('y', 't2', 'mention', 5),
     ]);
     await catchUp();
-    expect((await show('user:y', 'follow')).edges).toEqual({ follows: { out: 1, in: 1 } });
+    expect((await show('user:y', 'follow')).edges).toMatchObject({ follows: { out: 1, in: 1 } });
     const before = await readTopic(brokers, twhin.topic('embeddings.engagement'));
     expect(fold(before).get('user:y')?.value).toHaveLength(64);
 
@@ -100,7 +108,9 @@ describe('an erasure', () => {
     const { follow: followed, engagement } = await graphs();
     expect(followed).toMatchObject({ edges: { follows: 0 }, entities: { user: 2 }, events: { late: 1 } });
     expect(engagement).toMatchObject({ edges: { likes: 1, mentions: 0 }, entities: { user: 1, tweet: 2 } });
-    expect((await show('tweet:t1', 'engagement')).edges).toEqual({ likes: { out: 0, in: 1 } });
+    expect((await show('tweet:t1', 'engagement')).edges).toEqual({
+      likes: { out: 0, in: 1, some: ['user:x'] },
+    });
     expect(await twhin.end(['show', 'user:y', '--json'])).toMatchObject({ code: 1, stdout: '' });
     for (const graph of ['follow', 'engagement']) {
       const { vectors } = await readStore(twhin, graph);
@@ -118,7 +128,9 @@ describe('an erasure', () => {
 
     await twhin.feed('follow', [follow('y', 'x', 'follow', 200)]);
     await catchUp();
-    expect((await show('user:y', 'follow')).edges).toEqual({ follows: { out: 1, in: 0 } });
+    expect((await show('user:y', 'follow')).edges).toEqual({
+      follows: { out: 1, in: 0, some: ['user:x'] },
+    });
     const back = await readStore(twhin, 'follow');
     const topic = fold(await readTopic(brokers, twhin.topic('embeddings.follow')));
     expect(topic.get('user:y')?.value).toHaveLength(64);

@@ -87,12 +87,13 @@ async function wholeWay(file: string, expected: HiggsCounts, limitMs = HANGS_MS)
     );
     const ends = (ending: RegExp) => expected.named.filter((edge) => ending.test(edge)).length;
     for (const relation of ['retweets', 'replies', 'mentions']) {
-      expect(shown.edges[relation] ?? { out: 0, in: 0 }).toEqual({
+      expect(shown.edges[relation] ?? { out: 0, in: 0 }).toMatchObject({
         out: ends(new RegExp(`^${key} ${relation} `)),
         in: ends(new RegExp(` ${relation} ${key} `)),
       });
     }
-    expect(shown.nearest).toHaveLength(10);
+    for (const near of Object.values<unknown[]>(shown.nearest)) expect(near.length).toBeLessThanOrEqual(10);
+    expect(Object.values(shown.nearest).flat().length).toBeGreaterThanOrEqual(10);
   }
 }
 

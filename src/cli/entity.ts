@@ -1,0 +1,89 @@
+import { normalizeQuery } from '../../topics/fields.ts';
+import { type EntityKey, entityKey, idOf, parseEntityKey, typeOf } from '../graph/entity.ts';
+import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
+import { type Neighbour, nearest, norm } from '../graph/nearest.ts';
+
+const NEAREST = 60;
+const NEAREST_OF_A_TYPE = 10;
+const EXAMPLES = 10;
+
+/** What `twhin show` and the dashboard say of an entity. */
+export interface EntityDescription {
+  readonly entity: EntityKey;
+  /** Live edges by relation: counts, and the other ends of the first ones. */
+  readonly edges: Record<string, { out: number; in: number; some: EntityKey[] }>;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  readonly updates: number;
+  readonly step: number;
+  readonly norm: number;
+  /** Path of the vector since its last publication. */
+  readonly drift: number;
+  /** The 60 nearest entities by type, at most ten of each, best first. */
+  readonly nearest: Record<string, Neighbour[]>;
+}
+
+/** The entity that a person typed. A query is normalized as events are, so it can be typed as it was searched. */
+export function readEntity(text: string): EntityKey {
+  const key = parseEntityKey(text);
+  return typeOf(key) === 'query' ? entityKey('query', normalizeQuery(idOf(key))) : key;
+}
+
+/** undefined: the store does not have the entity. */
+export async function findEntity(
+  store: GraphStore | undefined,
+  key: EntityKey,
+): Promise<EntityRecord | undefined> {
+  return store?.layout.typeIndex(typeOf(key)) === undefined ? undefined : store.entity(key);
+}
+
+/** Compares with every vector, and counts at most `mostEdges` edges. */
+export async function describeEntity(
+  store: GraphStore,
+  record: EntityRecord,
+  mostEdges = Number.POSITIVE_INFINITY,
+): Promise<{ description: EntityDescription; vector: Float32Array; step: number | undefined }> {
+  const [row] = await store.readRows([record.row]);
+  const { dim } = store.layout;
+  const floats = row?.floats ?? new Float32Array(dim + 2);
+  const description = {
+    entity: record.key,
+    edges: await edgesOf(store, record.key, mostEdges),
+    firstSeen: record.firstSeen,
+    lastSeen: record.lastSeen,
+    updates: record.updates,
+    step: row?.step ?? 0,
+    norm: norm(floats, dim),
+    drift: floats[dim + 1] ?? 0,
+    nearest: byType(await nearest(store, record.row, NEAREST)),
+  };
+  return { description, vector: floats.subarray(0, dim), step: row?.step };
+}
+
+async function edgesOf(
+  store: GraphStore,
+  key: EntityKey,
+  mostEdges: number,
+): Promise<EntityDescription['edges']> {
+  const edges: EntityDescription['edges'] = {};
+  let looked = 0;
+  for await (const { removed, relation, direction, lhs, rhs } of store.edgesOf(key)) {
+    if (++looked > mostEdges) break;
+    if (removed) continue;
+    edges[relation] ??= { out: 0, in: 0, some: [] };
+    const of = edges[relation];
+    of[direction]++;
+    if (of.some.length < EXAMPLES) of.some.push(direction === 'out' ? rhs : lhs);
+  }
+  return edges;
+}
+
+function byType(neighbours: readonly Neighbour[]): EntityDescription['nearest'] {
+  const types: EntityDescription['nearest'] = {};
+  for (const neighbour of neighbours) {
+    types[typeOf(neighbour.entity)] ??= [];
+    const found = types[typeOf(neighbour.entity)];
+    if (found && found.length < NEAREST_OF_A_TYPE) found.push(neighbour);
+  }
+  return types;
+}
