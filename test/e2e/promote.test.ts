@@ -54,7 +54,7 @@ function falling(records: readonly TopicRecord[]): string[] {
 
 const resultSchema = z.object({
   ...{ graph: z.string(), store: z.string(), previous: z.string() },
-  ...{ read: z.number(), left: z.number(), published: z.number(), seconds: z.number() },
+  ...{ read: z.number(), left: z.number(), published: z.literal(true), seconds: z.number() },
 });
 
 describe.each([

@@ -30,7 +30,7 @@ const REPLAYED = z.object({
 const STATS = z.object({ graphs: z.record(z.string(), z.object({ digest: DIGEST })) });
 const PROMOTED = z.object({
   shards: z.array(
-    z.object({ graph: z.string(), previous: z.string(), left: z.number(), published: z.number() }),
+    z.object({ graph: z.string(), previous: z.string(), left: z.number(), published: z.literal(true) }),
   ),
   elsewhere: z.array(z.string()),
 });

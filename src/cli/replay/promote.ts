@@ -151,12 +151,11 @@ function inWords(result: {
   previous: string;
   read: number;
   left: number;
-  published: number | undefined;
+  published: boolean;
 }): string {
   const { graph, store, previous, read, left, published } = result;
-  const topic =
-    published === undefined
-      ? 'nobody runs the graph: the next twhin run publishes what differs'
-      : `${published} vectors were published anew`;
+  const topic = published
+    ? 'all vectors that differ are published'
+    : 'nobody runs the graph: the next twhin run publishes what differs';
   return `${store} is the live store of ${graph}: it read ${read} records more and was ${left} behind at the swap; ${topic}. ${previous} stays to go back to: twhin replay promote --rollback --graph ${graph}`;
 }

@@ -34,8 +34,8 @@ interface Outcome {
   readonly previous: string;
   /** Records that the store has still to read. */
   readonly left: number;
-  /** Vectors that were published anew; undefined where nobody runs the shard. */
-  readonly published: number | undefined;
+  /** Whether all vectors that differ are published; false where nobody runs the shard. */
+  readonly published: boolean;
 }
 
 /**
@@ -221,7 +221,7 @@ async function swapAll(
   const done = await Promise.allSettled(
     all.map(async ({ promotion, ...before }, i) =>
       held[i]
-        ? undefined
+        ? false
         : followSwap(promotion, { ...before, signals, output: context.output }).catch(takeBack),
     ),
   );
@@ -232,7 +232,7 @@ async function swapAll(
     graph: shards[i]!.plain.name,
     previous: all[i]!.previous,
     left: left[i]!,
-    published: each.status === 'fulfilled' ? each.value : undefined,
+    published: each.status === 'fulfilled' && each.value,
   }));
 }
 
@@ -266,10 +266,9 @@ function inWords(
   elsewhere: readonly GraphConfig[],
 ): string[] {
   const lines = outcomes.map(({ graph: shard, previous, left, published }) => {
-    const topic =
-      published === undefined
-        ? 'nobody runs the shard: the next twhin run publishes what differs'
-        : `${count(published)} vectors were published anew`;
+    const topic = published
+      ? 'all vectors that differ are published'
+      : 'nobody runs the shard: the next twhin run publishes what differs';
     return `${store} is the live store of ${shard}: ${count(left)} records were left to read; ${topic}. ${previous} stays to go back to`;
   });
   const back = `to go back: twhin replay promote --rollback --graph ${graph}`;

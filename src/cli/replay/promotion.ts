@@ -36,7 +36,7 @@ const RESTART_MS = 10_000;
 /**
  * Makes the store the live store: the running updater swaps to it, or this process does if no updater is running. Waits
  * until the vectors that differ are republished.
- * Gives the store that was live before, and the number of republished vectors; undefined: no updater is running.
+ * Gives the store that was live before, and whether all vectors that differ are published; false: no updater is running.
  * @throws FatalError `promotion` when the updater does not swap, and nothing has changed, or when it does not publish.
  * @throws RetryableError `interrupted`, saying which store is live.
  */
@@ -46,7 +46,7 @@ export async function promoteStore(
   set: readonly string[],
   { world, output }: Pick<CommandContext, 'world' | 'output'>,
   log: Log,
-): Promise<{ previous: string; published: number | undefined }> {
+): Promise<{ previous: string; published: boolean }> {
   const previous = readLive(graph).live;
   const promotion = { graph, place, openStore: world.openStore, log };
   const signals = onSignal();
@@ -57,7 +57,7 @@ export async function promoteStore(
       await dropPromotion(graph);
       throw error;
     });
-    if (swapped) return { previous, published: undefined };
+    if (swapped) return { previous, published: false };
     await request();
     const epoch = (await headOf(graph, place))?.epoch ?? 0;
     return { previous, published: await followSwap(promotion, { previous, epoch, signals, output }) };
@@ -67,8 +67,9 @@ export async function promoteStore(
 }
 
 /**
- * Waits until the running updater has swapped, as it was asked to, and has republished the vectors that differ. Gives the number of
- * these; undefined where the updater was gone and this process made the swap.
+ * Waits until the running updater has swapped, as it was asked to, and has republished the vectors that differ. Gives false if the
+ * updater was gone and this process made the swap. Their number is in the updater's log alone: its outbox may fill and empty
+ * between two looks.
  * previous: the store that was live. epoch: of the store to be live, before that.
  * @throws as `promoteStore` does.
  */
@@ -85,14 +86,15 @@ export async function followSwap(
     readonly signals: Signals;
     readonly output: Output;
   },
-): Promise<number | undefined> {
+): Promise<boolean> {
   const { graph, place, log } = promotion;
   log.info({ graph: graph.name, store: place.name }, 'asked the running updater to swap');
   const runner = new Runner(graph);
   const tell = () => output.status(`${graph.name}: waiting for the running updater to end with ${previous}`);
   try {
-    if (!(await awaitSwap(promotion, runner, signals, tell))) return undefined;
-    return await awaitRepublished(graph, place, { epoch, runner, signals, output });
+    if (!(await awaitSwap(promotion, runner, signals, tell))) return false;
+    await awaitRepublished(graph, place, { epoch, runner, signals, output });
+    return true;
   } finally {
     output.statusDone();
   }
@@ -194,7 +196,7 @@ async function awaitSwap(
 }
 
 /**
- * Waits until the new live store has republished the vectors that differed in the topic. Gives their number.
+ * Waits until the new live store has republished the vectors that differed in the topic.
  * epoch: the epoch of the store before it was live.
  * @throws FatalError when the updater is gone or makes no progress. @throws RetryableError `interrupted`.
  */
@@ -202,17 +204,15 @@ async function awaitRepublished(
   graph: GraphConfig,
   place: StorePlace,
   { epoch, runner, signals, output }: { epoch: number; runner: Runner; signals: Signals; output: Output },
-): Promise<number> {
+): Promise<void> {
   let step: number | undefined;
-  let most = 0;
   let seen = '';
   let since = performance.now();
   for (;;) {
     const began = performance.now();
     const found = await look(graph, place, epoch, step);
-    if (found.waiting === 0) return most;
+    if (found.waiting === 0) return;
     ({ step } = found);
-    most = Math.max(most, found.waiting ?? 0);
     const now = JSON.stringify(found);
     if (now !== seen) since = performance.now();
     seen = now;

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readStore } from '../../e2e/stored.ts';
+import { Twhin, until } from '../../e2e/twhin.ts';
 import { json, type Place } from '../captured.ts';
 import { filledPlace } from '../filled-place.ts';
 
@@ -90,6 +92,27 @@ describe('twhin replay promote', () => {
     expect(err.join('\n')).toMatch(/main \(live\), shadow\b(?!\.old)/);
   });
 });
+
+test('under a running updater it says what is published, and no number that it can only guess', async () => {
+  const twhin = await Twhin.create(`file:${join(here.folder, 'other-log')}`);
+  try {
+    await twhin.ok(['topics', 'apply']);
+    const follows = Array.from({ length: 60 }, (_, i) => ({
+      ...{ followerId: `u${i}`, followedId: `u${i + 1}`, action: 'follow', at: 1_700_000_000_000 + i },
+    }));
+    await twhin.feed('follow', follows);
+    twhin.start(['run', '--graph', 'follow']);
+    const consumed = async () => (await readStore(twhin, 'follow', true)).head?.events.consumed;
+    await until('60 events', async () => (await consumed()) === 60);
+    await twhin.ok(['replay', '--graph', 'follow', '--into', 'shadow', '--set', 'dim=8']);
+    const said = await twhin.ok(['replay', 'promote', 'shadow']);
+    expect(said).toContain('; all vectors that differ are published. main stays to go back to');
+    const back = await twhin.json(['replay', 'promote', '--rollback', '--graph', 'follow']);
+    expect(back).toMatchObject({ store: 'main', published: true });
+  } finally {
+    await twhin.remove();
+  }
+}, 60_000);
 
 test('a replay that was killed before it wrote its record begins anew', async () => {
   await mkdir(at('stores', 'shadow', 'db'), { recursive: true });
