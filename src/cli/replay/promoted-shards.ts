@@ -220,9 +220,7 @@ async function swapAll(
   };
   const done = await Promise.allSettled(
     all.map(async ({ promotion, ...before }, i) =>
-      held[i]
-        ? false
-        : followSwap(promotion, { ...before, signals, output: context.output }).catch(takeBack),
+      held[i] ? false : followSwap(promotion, { ...before, signals, output: context.output }).catch(takeBack),
     ),
   );
   signals.ignore();
