@@ -24,10 +24,16 @@ describe('headline', () => {
   test.each<[string, Partial<Condition>, string, string]>([
     ['all is well', {}, 'ok', 'Healthy: vectors are 0.8 s behind'],
     [
-      'no vector is published yet',
+      'no latency is measured, as in a new process or after a promotion',
       { latencyMs: undefined },
       'ok',
-      'Healthy: nothing is published yet, nothing waits',
+      'Healthy: no vector waits to be published',
+    ],
+    [
+      'the vectors of a promoted store are being published',
+      { latencyMs: undefined, outbox: 76_878, outboxAgeMs: 0 },
+      'ok',
+      'Healthy: vectors that wait to be published: 76,878',
     ],
     [
       'the graph starts',
