@@ -47,7 +47,7 @@ export async function takeOver(
   const ids = await patiently(() => eventLog.topicIds(followedTopics(options)), stopping);
   writer.topicIds = sameTopics(writer.topicIds, ids);
   const { offsets: committed, note } = await leadership.committed();
-  warnOfDifferences(graph, committed, ledger.offsets('committed'), log);
+  tellOfDifferences(graph, committed, ledger.offsets('committed'), log);
   if (note !== undefined && writer.wrote(note, step)) {
     writer.epoch++;
     return [];
@@ -60,7 +60,7 @@ export async function takeOver(
   const own = note === undefined && writer.wrote({ space, epoch, step: found.step }, step);
   writer.epoch = Math.max(writer.epoch, note?.epoch ?? 0, epoch) + 1;
   if (!own) writer.stepBase = Math.max(writer.stepBase, found.step + 1);
-  if (!own && found.records > 0) tell(graph, embeddingsTopic, found, writer, log);
+  if (!own && found.records > 0 && found.keys.length > 0) tell(graph, embeddingsTopic, found, writer, log);
   // Dead letters of events that are routed are the routers', whoever leads the shard.
   const routed = options.edgesTopic !== undefined;
   const missed = own || routed ? [] : missedBy(committed, ledger.offsets('committed'));
@@ -76,17 +76,26 @@ function tell(graph: string, topic: string, found: Differing, writer: Writer, lo
   );
 }
 
-/** Warns whoever watches the group's lag: the store's offsets count. */
-function warnOfDifferences(graph: string, committed: Offsets, stored: Offsets, log: Log): void {
+/** Tells whoever watches the group's lag that the store's offsets count: a line for each topic and side. */
+function tellOfDifferences(graph: string, committed: Offsets, stored: Offsets, log: Log): void {
   for (const [topic, partitions] of Object.entries(committed)) {
-    for (const [partition, offset] of Object.entries(partitions)) {
-      const own = stored[topic]?.[partition] ?? 0;
-      if (own === offset) continue;
-      const records = Math.abs(own - offset);
-      const side = own < offset ? 'ahead of' : 'behind';
+    const own = stored[topic] ?? {};
+    const differences = Object.entries(partitions)
+      .map(([partition, offset]) => ({ partition, records: (own[Number(partition)] ?? 0) - offset }))
+      .filter(({ records }) => records !== 0);
+    // A new store, or a topic after --reread: somebody asked for it.
+    if (differences.length > 0 && Object.keys(own).length === 0) {
+      log.info({ graph, topic }, `the store has no offsets of ${topic}, so the topic is read from its start`);
+      continue;
+    }
+    for (const side of ['behind', 'ahead of'] as const) {
+      const these = differences.filter(({ records }) => records > 0 === (side === 'behind'));
+      if (these.length === 0) continue;
+      const records = these.reduce((sum, each) => sum + Math.abs(each.records), 0);
+      const names = these.map(({ partition }) => partition).join(', ');
       log.warn(
-        { graph, topic, partition: Number(partition), committed: offset, stored: own },
-        `the group's committed offset of ${topic}/${partition} is ${records} records ${side} the store's; the store's counts`,
+        { graph, topic, committed: partitions, stored: own },
+        `the group's committed offsets of ${topic} are ${records} records ${side} the store's (partitions: ${names}); the store's count`,
       );
     }
   }

@@ -1,8 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
+import { forgetTopic } from '../../../src/graph/graph-store.ts';
+import { silentLog } from '../../../src/log.ts';
 import type { ReadableLog } from '../../../src/pipeline/ports.ts';
 import { MemoryStore } from '../../graph/memory-store.ts';
-import { keptLog } from '../faulty-sink.ts';
 import { MemoryLog } from '../memory-log.ts';
 import { copyOf } from '../store-copy.ts';
 import {
@@ -20,10 +21,10 @@ const DEAD_LETTERS = 'twhin.dead-letter';
 const NO_STRETCH = { topic: EMBEDDINGS, partition: 0, from: 0, until: 0 };
 
 /** Follows among users named after `name`, a new pair each. */
-function follows(log: MemoryLog, name: string, count: number, at = 1_000): void {
+function follows(log: MemoryLog, name: string, count: number, at = 1_000, partition = 0): void {
   for (let i = 0; i < count; i++) {
     const value = { followerId: `${name}${i}`, followedId: `${name}${i + 1}`, action: 'follow', at: at + i };
-    log.append(FOLLOW, value);
+    log.append(FOLLOW, value, { partition });
   }
 }
 
@@ -182,18 +183,77 @@ describe('taking over', () => {
     await expectTopicEqualsStore(log, store);
   });
 
-  test("a difference of the committed offsets is logged, and the store's offsets count", async () => {
+  /** Level and message of each line that a start logs. */
+  async function startedOn(log: MemoryLog, store: MemoryStore, space = 'first') {
+    const said: [level: string, message: string][] = [];
+    const keep = (level: string) => (_: object, message: string) => void said.push([level, message]);
+    await caughtUp(log, store, { space, log: { ...silentLog, info: keep('info'), warn: keep('warn') } });
+    return said;
+  }
+
+  test("nothing is said of a topic that holds just the store's vectors, though a later commit wrote it", async () => {
     const log = new MemoryLog();
     follows(log, 'a', 20);
     const store = new MemoryStore();
     await caughtUp(log, store);
-    log.committed.push({ [FOLLOW]: { '0': 15 } });
-    const kept = keptLog();
-    await caughtUp(log, store, { log: kept });
-    expect(kept.lines.map(({ message }) => message)).toContain(
-      "the group's committed offset of twhin.follow/0 is 5 records behind the store's; the store's counts",
-    );
-    expect((await graphStore(store).head())?.events.consumed).toBe(20);
+    // The commit after a backup moved no vector.
+    if (log.note) log.note = { ...log.note, step: log.note.step + 1 };
+    const vectors = () => log.published.filter(({ topic }) => topic === EMBEDDINGS).length;
+    const published = vectors();
+    const said = await startedOn(log, store);
+    expect(vectors()).toBe(published);
+    expect(said.filter(([level]) => level === 'warn')).toEqual([]);
+  });
+
+  test('a warning tells how many vectors of another store are published anew', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 20);
+    await caughtUp(log, new MemoryStore());
+    const highest = Math.max(...[...histories(log).values()].flat().map(({ step }) => step));
+    expect(await startedOn(log, new MemoryStore(), 'second')).toContainEqual([
+      'warn',
+      `${EMBEDDINGS} holds vectors of another store or a later commit; 21 are published anew, above step ${highest}`,
+    ]);
+  });
+
+  test("a difference of the committed offsets is one line a topic, and the store's offsets count", async () => {
+    const log = new MemoryLog();
+    for (const partition of [0, 1, 2]) follows(log, `p${partition}-`, 20, 1_000, partition);
+    const store = new MemoryStore();
+    await caughtUp(log, store);
+    log.committed.push({ [FOLLOW]: { '0': 15, '1': 13, '2': 29 } });
+    const said = await startedOn(log, store);
+    expect(said.filter(([, message]) => message.includes("the group's committed offsets"))).toEqual([
+      [
+        'warn',
+        `the group's committed offsets of ${FOLLOW} are 12 records behind the store's (partitions: 0, 1); the store's count`,
+      ],
+      [
+        'warn',
+        `the group's committed offsets of ${FOLLOW} are 9 records ahead of the store's (partitions: 2); the store's count`,
+      ],
+    ]);
+    expect((await graphStore(store).head())?.events.consumed).toBe(60);
+  });
+
+  test.each<[string, (store: MemoryStore) => Promise<MemoryStore>]>([
+    ['a new store', async () => new MemoryStore()],
+    [
+      'a topic that is read again',
+      async (store) => {
+        await forgetTopic(graphStore(store), FOLLOW);
+        return store;
+      },
+    ],
+  ])('%s is no reason for a warning of offsets, but one line says it', async (_, prepare) => {
+    const log = new MemoryLog();
+    for (const partition of [0, 1]) follows(log, `p${partition}-`, 20, 1_000, partition);
+    const store = new MemoryStore();
+    await caughtUp(log, store);
+    const said = await startedOn(log, await prepare(store));
+    expect(said.filter(([, message]) => /offset/.test(message))).toEqual([
+      ['info', `the store has no offsets of ${FOLLOW}, so the topic is read from its start`],
+    ]);
   });
 
   test('a topic that was deleted and recreated ends the start, naming both topics and the way out', async () => {
