@@ -1,7 +1,7 @@
-import { rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { reasonOf } from '../errors/errors.ts';
 
-/** A folder that another thread still writes into has a new file now and then while it is removed. */
+/** How often a path is removed that another thread makes again meanwhile. */
 const MOST_TRIES = 10;
 const paths = new Set<string>();
 let hears = false;
@@ -23,9 +23,16 @@ export function keepOnExit(path: string): void {
 function removeAll(): void {
   for (const path of paths) {
     try {
-      rmSync(path, { recursive: true, force: true, maxRetries: MOST_TRIES });
+      for (let tries = 0; tries < MOST_TRIES && existsSync(path); tries++) removeAside(path);
     } catch (error) {
       process.stderr.write(`${path} is left behind: ${reasonOf(error)}\n`);
     }
   }
+}
+
+/** Threads that still write into a folder, such as those of a store, find it no more under another name. */
+function removeAside(path: string): void {
+  const aside = `${path}.removed-${process.pid}`;
+  renameSync(path, aside);
+  rmSync(aside, { recursive: true, force: true, maxRetries: MOST_TRIES });
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
@@ -130,7 +131,7 @@ function judgeThreads(threads: number, cores: number): [state: Finding['state'],
 
 function tryRocksdb(): Promise<string> {
   return inTemporaryFolder(async (folder) => {
-    const store = await openRocksdb(folder);
+    const store = await openRocksdb(join(folder, 'db'));
     try {
       const batch = new WriteBatch();
       batch.put(Buffer.from('k'), Buffer.from('v'));

@@ -47,9 +47,9 @@ const listOf = async (folder: string): Promise<string[]> => {
   return (
     found
       .map((each) => join(each.parentPath, each.isDirectory() ? `${each.name}/` : each.name))
-      // What RocksDB writes when it opens a store, and folders that hold nothing.
+      // What RocksDB writes when it opens a store, and folders that hold nothing, but for temporary ones.
       .map((path) => path.replace(/\/db\/.*/, '/db/'))
-      .filter((path) => !path.endsWith('/') || path.endsWith('/db/'))
+      .filter((path) => !path.endsWith('/') || /\/db\/$|\/twhin-work-\w+/.test(path))
       .filter((path, i, all) => all.indexOf(path) === i)
       .sort()
   );

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 import { FatalError, MAKE_AGAIN, reasonOf } from '../../errors/errors.ts';
@@ -20,9 +19,23 @@ const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
  * @throws FatalError naming the folder: held by another process, unwritable, damaged.
  */
 export async function openRocksdb(folder: string, options: OpenOptions = {}): Promise<Store> {
+  if (options.readOnly !== true) makeFolder(folder);
+  return openInFolder(folder, options);
+}
+
+/** In one step of the main thread: a folder that is removed when the process exits is not made again behind that. */
+export function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw openFailure(folder, error);
+  }
+}
+
+/** As {@link openRocksdb}, in a folder that is there. */
+export async function openInFolder(folder: string, options: OpenOptions): Promise<Store> {
   const { readOnly = false, durable = false } = options;
   try {
-    if (!readOnly) await mkdir(folder, { recursive: true });
     const db = new RocksDB(folder, {
       readOnly,
       createIfMissing: !readOnly,

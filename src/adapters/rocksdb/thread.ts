@@ -2,6 +2,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { FatalError, reasonOf } from '../../errors/errors.ts';
 import { type Entry, eachOf, type Store, type StoreMemory, type WriteBatch } from '../../graph/store.ts';
 import { threadEntry, unpackError } from '../threads.ts';
+import { makeFolder } from './store.ts';
 import {
   type Answer,
   type Call,
@@ -22,6 +23,7 @@ type Request = Call extends infer One ? (One extends Call ? Omit<One, 'port'> : 
  * Entries move between the threads by the hundreds. A written batch is empty afterwards.
  */
 export async function openRocksdbThread(folder: string, options: OpenOptions = {}): Promise<Store> {
+  if (options.readOnly !== true) makeFolder(folder);
   const opening: Opening = { folder, options };
   const worker = new Worker(threadEntry(new URL('./worker.ts', import.meta.url)), {
     workerData: opening,

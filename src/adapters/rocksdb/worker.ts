@@ -3,7 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { FatalError } from '../../errors/errors.ts';
 import { type Store, WriteBatch } from '../../graph/store.ts';
 import { failed } from '../threads.ts';
-import { openRocksdb } from './store.ts';
+import { openInFolder } from './store.ts';
 import { type Answer, type Call, type Opening, packList, packRun, RUNS_AHEAD, unpackList } from './wire.ts';
 
 const port = parentPort;
@@ -12,7 +12,7 @@ if (port === null) {
 }
 const NO_KEY = new Uint8Array();
 const { folder, options }: Opening = workerData;
-const opening: Promise<Store> = openRocksdb(folder, options);
+const opening: Promise<Store> = openInFolder(folder, options);
 // Each call awaits the promise and answers with its error; without this line Node.js ends the process first.
 opening.catch(() => undefined);
 
