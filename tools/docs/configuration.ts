@@ -88,7 +88,10 @@ const RELOADING = `## Changing a running process
 \`kill -HUP PID\` makes \`twhin run\` read the file again; a standby does the same. Keys marked "at once" take effect immediately. For
 every other key that changed, the log says that a restart is needed. A file with a problem is refused as a whole: the log
 lists the problems, and the process keeps its configuration. Files that the configuration imports are not read again, and neither
-is the environment. [On Kubernetes](deploy.md#upgrade-and-going-back) the signal is sent from within the pod.`;
+is the environment. [On Kubernetes](deploy.md#upgrade-and-going-back) the signal is sent from within the pod.
+
+\`PID\` is the \`pid\` in the file \`holder.json\` of the graph's store, such as \`.twhin/state/engagement/holder.json\`. Do not signal the
+process of \`npx\`: it ends without passing \`SIGHUP\` on.`;
 
 function environmentTable(): string {
   const rows = Object.entries(VARIABLES).map(([name, variable]) => {
