@@ -315,7 +315,7 @@ describe('the folder of a store', () => {
         const { code, err, out } = await there.run(...argv);
         expect([argv, code]).toEqual([argv, 1]);
         expect([...err, ...out].join('\n')).toMatch(
-          /the store's head can't be read: .*; restore a backup, or replay the topics into a new store and promote/,
+          /the store's head can't be read: .*; run twhin check, then make the store again beside it: restore a backup/,
         );
       }
     } finally {
