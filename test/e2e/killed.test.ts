@@ -73,7 +73,8 @@ test('kill -9 before the first commit, in the middle and while publishing: as if
   first.kill('SIGKILL');
   expect((await first.ended).signal).toBe('SIGKILL');
 
-  const middle = await killWhen(twhin, 'half read', ({ events }) => events.consumed >= EVENTS / 2);
+  // At the first commits, so that most of the events are still to come on a busy machine too.
+  const middle = await killWhen(twhin, 'a commit', ({ events }) => events.consumed > 0);
   expect(middle.events.consumed).toBeLessThan(EVENTS);
   expect(middle.step).toBeGreaterThan(0);
 
