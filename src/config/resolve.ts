@@ -18,7 +18,6 @@ import type { Surface } from '../graph/surface.ts';
 import type { LogLevel } from '../log.ts';
 import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Tuning } from '../pipeline/tuning.ts';
-
 import { checkBrokers, type Environment, TOPIC_PREFIX } from './environment.ts';
 import { type HttpAddress, readHttpAddress } from './http-address.ts';
 import { PRESETS, type Recipe } from './presets.ts';

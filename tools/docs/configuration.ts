@@ -86,7 +86,7 @@ gets \`SIGHUP\`, [after a restart](#changing-a-running-process), or in a [new st
 const RELOADING = `## Changing a running process
 
 \`kill -HUP PID\` makes \`twhin run\` read the file again; a standby does the same. Keys marked "at once" take effect immediately. For
-every other key that changed, the log says that a restart is needed. A file with a problem is refused as a whole: the log
+every other key that changed, the log says whether it needs a restart or a new store. A file with a problem is refused as a whole: the log
 lists the problems, and the process keeps its configuration. Files that the configuration imports are not read again, and neither
 is the environment. [On Kubernetes](deploy.md#upgrade-and-going-back) the signal is sent from within the pod.
 

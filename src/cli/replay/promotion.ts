@@ -58,8 +58,9 @@ export async function promoteStore(
       throw error;
     });
     if (swapped) return { previous, published: false };
-    await request();
+    // Before the updater is asked, which may swap at once and raise it.
     const epoch = (await headOf(graph, place))?.epoch ?? 0;
+    await request();
     return { previous, published: await followSwap(promotion, { previous, epoch, signals, output }) };
   } finally {
     signals.ignore();
