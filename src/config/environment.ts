@@ -1,6 +1,4 @@
 import type { KafkaSettings } from '../adapters/kafka/settings.ts';
-import type { TelemetrySettings } from '../telemetry/start.ts';
-import { readTelemetry } from './telemetry.ts';
 
 /** A variable of the environment, as docs/configuration.md describes it. */
 interface Variable {
@@ -18,7 +16,7 @@ const PASSWORD_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const
 const TOKEN_MECHANISM = 'oauthbearer';
 const MECHANISMS = [...PASSWORD_MECHANISMS, TOKEN_MECHANISM] as const;
 
-/** Every variable that is read here; those of OpenTelemetry are in telemetry.ts. */
+/** Every variable that is read. */
 export const VARIABLES = {
   KAFKA_BROKERS: {
     wins: 'kafka.brokers',
@@ -77,8 +75,6 @@ export interface Environment {
   readonly ssl: boolean;
   readonly caFile: string | undefined;
   readonly sasl: KafkaSettings['sasl'] | undefined;
-  /** What to send by OpenTelemetry; undefined: nothing. */
-  readonly telemetry: TelemetrySettings | undefined;
 }
 
 /** Reads the environment once. `problems` gets a line for each unusable variable, without the values of secrets. */
@@ -97,7 +93,6 @@ export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Env
     ssl: flag(env, 'KAFKA_SSL', problems),
     caFile: text('KAFKA_SSL_CA'),
     sasl: readSasl(text, problems),
-    telemetry: readTelemetry(env, problems),
   };
 }
 

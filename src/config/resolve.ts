@@ -60,8 +60,6 @@ export interface Config {
   readonly http: HttpAddress | 'off' | undefined;
   /** The same for a process that only routes: the file's address is that of twhin run, which may run on the same machine. */
   readonly routerHttp: HttpAddress | 'off' | undefined;
-  /** What to send by OpenTelemetry; undefined: nothing. */
-  readonly telemetry: Environment['telemetry'];
   readonly topics: readonly EventTopic[];
   readonly entityTypes: readonly string[];
   readonly graphs: readonly GraphConfig[];
@@ -168,7 +166,6 @@ export function resolveConfig(
     state,
     http,
     routerHttp: environment.http === undefined && http !== 'off' ? undefined : http,
-    telemetry: environment.telemetry,
     topics: topics.filter((topic) => read.has(topic)),
     entityTypes,
     graphs,

@@ -554,10 +554,6 @@ const PROCESS = {
   ),
   'lookup-thread': fatal('The file of the lookup thread was loaded outside of a thread.', REPORT),
   shape: bug('Lengths or shapes that must agree do not.', REPORT),
-  telemetry: fatal(
-    'An OTEL_ variable asks for OpenTelemetry, and the package cannot be loaded.',
-    'Install @opentelemetry/api and @opentelemetry/sdk-node, or set OTEL_SDK_DISABLED=true.',
-  ),
   updater: fatal('The updater stopped for a reason that is not known.', REPORT),
 } as const satisfies Entries;
 

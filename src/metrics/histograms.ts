@@ -2,10 +2,8 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import { type Measures, noMeasures } from '../pipeline/measures.ts';
 
 type Labels = Readonly<Record<string, string>>;
-/** Takes one value of a histogram. */
-export type Observe = (name: string, labels: Labels, value: number) => void;
 
-export interface HistogramSettings {
+interface HistogramSettings {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
@@ -13,37 +11,14 @@ export interface HistogramSettings {
   readonly buckets: readonly number[];
 }
 
-/** The histograms of a registry. A histogram's values can't be read again later, so `onValue` passes each value on. */
-export class Histograms {
-  readonly all: HistogramSettings[] = [];
-  readonly #registry: Registry;
-  #observe: Observe | undefined;
-
-  constructor(registry: Registry) {
-    this.#registry = registry;
-  }
-
-  /** Adds a histogram; the returned function takes the histogram's values. */
-  make(settings: HistogramSettings): (labels: Labels, value: number) => void {
-    this.all.push(settings);
-    const { name, help, labels: labelNames, buckets } = settings;
-    const histogram = new Histogram({
-      name,
-      help,
-      labelNames: [...labelNames],
-      buckets: [...buckets],
-      registers: [this.#registry],
-    });
-    return (labels, value) => {
-      histogram.observe(labels, value);
-      this.#observe?.(name, labels, value);
-    };
-  }
-
-  /** Passes every further value of all histograms to `observe` too. */
-  onValue(observe: Observe): void {
-    this.#observe = observe;
-  }
+/** Adds a histogram to a registry; the returned function takes the histogram's values. */
+export function makeHistogram(
+  registry: Registry,
+  { name, help, labels, buckets }: HistogramSettings,
+): (labels: Labels, value: number) => void {
+  const options = { name, help, labelNames: [...labels], buckets: [...buckets], registers: [registry] };
+  const histogram = new Histogram(options);
+  return (values, value) => histogram.observe(values, value);
 }
 
 /** Seconds: from an empty commit to a broker that is down. */
@@ -52,12 +27,9 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 const EVENT_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3_600, 86_400];
 
 /** The durations that updaters measure, as histograms; `of` gives the measures of one graph. */
-export function durations(
-  registry: Registry,
-  histograms = new Histograms(registry),
-): { of(graph: string): Measures } {
+export function durations(registry: Registry): { of(graph: string): Measures } {
   const histogram = (name: string, help: string, buckets = BUCKETS) =>
-    histograms.make({ name, help, buckets, labels: ['graph'] });
+    makeHistogram(registry, { name, help, buckets, labels: ['graph'] });
   const batch = histogram(
     'twhin_batch_duration_seconds',
     'From the first record of a batch to the hand-over to the trainer.',
@@ -89,13 +61,13 @@ export function durations(
   return {
     of: (graph) => ({
       ...noMeasures,
-      batch: (_edges, ms) => {
+      batch: (ms) => {
         batches.inc({ graph });
         batch({ graph }, ms / 1000);
       },
       step: (ms) => step({ graph }, ms / 1000),
-      commit: (_commit, ms) => commit({ graph }, ms / 1000),
-      publish: (_vectors, ms) => publish({ graph }, ms / 1000),
+      commit: (ms) => commit({ graph }, ms / 1000),
+      publish: (ms) => publish({ graph }, ms / 1000),
       fresh: (sinceArrivalMs, sinceEventMs) => {
         arrival({ graph }, Math.max(0, sinceArrivalMs) / 1000);
         event({ graph }, Math.max(0, sinceEventMs) / 1000);

@@ -2,7 +2,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import { type Measures, noMeasures } from '../pipeline/measures.ts';
 import { FAMILIES, type Family, READY } from './families.ts';
 import { type GraphSnapshot, snapshotOf, type WatchedGraph } from './graph.ts';
-import { durations, Histograms } from './histograms.ts';
+import { durations } from './histograms.ts';
 import { type ProcessMetrics, processMetrics, type ReloadResult } from './process.ts';
 import { routerMetrics, type WatchedRouter } from './router.ts';
 
@@ -17,22 +17,10 @@ export interface MetricsOptions {
   clock(): number;
 }
 
-/** A metric with all samples. type: counter, gauge or histogram; the buckets of a histogram are samples. */
-export interface MetricValues {
-  readonly name: string;
-  readonly help: string;
-  readonly type: string;
-  readonly values: readonly {
-    readonly labels: Readonly<Partial<Record<string, string | number>>>;
-    readonly value: number;
-  }[];
-}
-
 /** All metrics of the process, in a registry of this object. */
 export class Metrics {
   readonly #options: MetricsOptions;
   readonly #registry = new Registry();
-  readonly histograms = new Histograms(this.#registry);
   readonly #durations: { of(graph: string): Measures };
   readonly #process: ProcessMetrics;
   #rendering: Promise<string> | undefined;
@@ -40,8 +28,8 @@ export class Metrics {
   constructor(options: MetricsOptions) {
     this.#options = options;
     const runsGraphs = options.names.length > 0;
-    this.#durations = runsGraphs ? durations(this.#registry, this.histograms) : { of: () => noMeasures };
-    this.#process = processMetrics(this.#registry, options.version, this.histograms);
+    this.#durations = runsGraphs ? durations(this.#registry) : { of: () => noMeasures };
+    this.#process = processMetrics(this.#registry, options.version);
     if (runsGraphs) for (const family of FAMILIES) make(family, this.#registry);
     routerMetrics(this.#registry, () => options.routers());
   }
@@ -66,13 +54,6 @@ export class Metrics {
       this.#rendering = undefined;
     });
     return this.#rendering;
-  }
-
-  /** The values of `render` for programs. */
-  async values(): Promise<MetricValues[]> {
-    await this.render();
-    const all = await this.#registry.getMetricsAsJSON();
-    return all.map(({ name, help, type, values }) => ({ name, help, type: `${type}`, values }));
   }
 
   stop(): void {

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { Histograms } from './histograms.ts';
+import { makeHistogram } from './histograms.ts';
 
 const TICK_MS = 20;
 const DELAY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
@@ -15,11 +15,7 @@ export interface ProcessMetrics {
 }
 
 /** The metrics of the process itself. */
-export function processMetrics(
-  registry: Registry,
-  version: string,
-  histograms = new Histograms(registry),
-): ProcessMetrics {
+export function processMetrics(registry: Registry, version: string): ProcessMetrics {
   const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void) =>
     new Gauge({
       name,
@@ -67,12 +63,12 @@ export function processMetrics(
     registers: [registry],
   });
   for (const result of RELOAD_RESULTS) reloads.inc({ result }, 0);
-  return { ...watchEventLoop(histograms), reloaded: (result) => reloads.inc({ result }) };
+  return { ...watchEventLoop(registry), reloaded: (result) => reloads.inc({ result }) };
 }
 
 /** A timer that measures how late it fires. Node's own monitor misses a delay right after a reading. */
-function watchEventLoop(histograms: Histograms): { stop(): void } {
-  const delay = histograms.make({
+function watchEventLoop(registry: Registry): { stop(): void } {
+  const delay = makeHistogram(registry, {
     name: 'twhin_event_loop_delay_seconds',
     help: 'Delay of a 20 ms timer on the main thread.',
     buckets: DELAY_BUCKETS,

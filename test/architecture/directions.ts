@@ -27,7 +27,6 @@ const ROOMS = [
     'backup',
     'adapters',
     'metrics',
-    'telemetry',
     'dashboard',
     'pages',
     'config',
@@ -148,12 +147,6 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     all: ['src/pipeline/measures.ts'],
     types: ['src/pipeline/', 'src/graph/store.ts'],
   },
-  // The same figures, and what happens to each commit, for OpenTelemetry; its SDK is loaded only where it is asked for.
-  'src/telemetry/': {
-    all: ['src/pipeline/measures.ts', 'src/errors/'],
-    types: ['src/metrics/', 'src/log.ts'],
-    packages: ['@opentelemetry/api', '@opentelemetry/sdk-node'],
-  },
   // What the dashboard shows, worked out.
   'src/dashboard/': { packages: ['zod'] },
   // The files that browsers get, read once.
@@ -176,7 +169,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // It fills in the settings of all rooms, and so knows their types; it builds none of them.
   'src/config/': {
     all: ['topics/', 'src/graph/', 'src/errors/'],
-    types: ['src/model/', 'src/pipeline/', 'src/adapters/', 'src/telemetry/', 'src/log.ts'],
+    types: ['src/model/', 'src/pipeline/', 'src/adapters/', 'src/log.ts'],
   },
   // Merging, planning and comparing: no clock, no file; what reads and writes is handed in.
   'src/replay/': {

@@ -35,31 +35,6 @@ async function problemsOf(loading: Promise<unknown>): Promise<string[]> {
 }
 
 describe('loadConfig', () => {
-  test('turns on OpenTelemetry for the signals that a standard variable names', async () => {
-    const telemetry = async (env: NodeJS.ProcessEnv) => (await loadConfig(env, folder)).telemetry;
-    expect(await telemetry({ OTEL_SERVICE_NAME: 'x', OTEL_TRACES_EXPORTER: '' })).toBeUndefined();
-    const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318' };
-    expect(await telemetry(endpoint)).toEqual({ traces: true, metrics: true });
-    expect(await telemetry({ ...endpoint, OTEL_SDK_DISABLED: 'true' })).toBeUndefined();
-    expect(await telemetry({ ...endpoint, OTEL_METRICS_EXPORTER: 'none' })).toEqual({
-      traces: true,
-      metrics: false,
-    });
-    expect(await telemetry({ OTEL_METRICS_EXPORTER: 'otlp' })).toEqual({ traces: false, metrics: true });
-    const traces = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://a.example/v1/traces' };
-    expect(await telemetry(traces)).toEqual({ traces: true, metrics: false });
-    const bad = {
-      OTEL_TRACES_EXPORTER: 'zipkin',
-      OTEL_EXPORTER_OTLP_PROTOCOL: 'smoke',
-      OTEL_EXPORTER_OTLP_ENDPOINT: 'user:secret@host',
-    };
-    expect((await problemsOf(loadConfig(bad, folder))).slice(1)).toEqual([
-      'OTEL_EXPORTER_OTLP_PROTOCOL: expected one of http/protobuf, http/json, grpc, seen "smoke"',
-      'OTEL_EXPORTER_OTLP_ENDPOINT: expected http:// or https://, such as http://localhost:4318, seen something else',
-      'OTEL_TRACES_EXPORTER: expected one of otlp, console, none, seen "zipkin"',
-    ]);
-  });
-
   test('gives both graphs of TwHIN and every default where there is no file', async () => {
     const config = await loadConfig({}, folder);
     expect(config.kafka).toEqual({ brokers: ['127.0.0.1:9092'], clientId: 'twhin-stream', ssl: false });

@@ -284,13 +284,13 @@ describe('metrics', () => {
   test('measure the durations of each graph in seconds', async () => {
     const { metrics } = setUp();
     const measures = metrics.measuresOf('follow');
-    measures.batch(10, 40);
+    measures.batch(40);
     measures.step(20);
-    measures.commit(1, 300, { records: 1, vectors: 1 });
-    measures.publish(2_000, 70, new Map());
+    measures.commit(300);
+    measures.publish(70);
     // A record from a clock that is ahead counts as 0 s old.
     measures.fresh(900, -5_000);
-    metrics.measuresOf('engagement').commit(1, 1, { records: 1, vectors: 0 });
+    metrics.measuresOf('engagement').commit(1);
     const samples = read(await metrics.render());
     const graph = 'graph="follow"';
     expect(samples.get(`twhin_batches_total{${graph}}`)).toBe(1);

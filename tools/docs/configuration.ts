@@ -62,7 +62,7 @@ export function configurationPage(): string {
   );
   return `${[
     OPENING,
-    `## Environment\n\n${environmentTable()}\n\n${TELEMETRY}`,
+    `## Environment\n\n${environmentTable()}`,
     `## Configuration file\n\n${FILE}\n\n### Top level\n\n${table(top.map(([key, each]) => row(key, each)))}`,
     ...nested,
     RELOADING,
@@ -76,8 +76,6 @@ const OPENING = `# Configuration
 Every setting has a default. Addresses, folders and secrets come from the environment; everything else comes from
 \`twhin.config.ts\`, which \`npx twhin init\` writes with comments. All problems of both are reported at once, each with the key,
 the expected value and the value seen; nothing starts before they are solved.`;
-
-const TELEMETRY = `The standard \`OTEL_*\` variables turn on traces and metrics by [OpenTelemetry](http.md#opentelemetry).`;
 
 const FILE = `The file's default export is an object, or a function that gets \`z\`, \`defineTopic\` and the other building blocks of
 topics and returns the object. "Change counts" says when a changed value takes effect: at once, in a running \`twhin run\` that

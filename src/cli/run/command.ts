@@ -3,13 +3,10 @@ import type { Configuration } from '../../config/configuration.ts';
 import { HTTP_DEFAULT, type HttpAddress } from '../../config/http-address.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
-import { both, type Measures } from '../../pipeline/measures.ts';
-import { startTelemetry, type Telemetry } from '../../telemetry/start.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, GRAPHS_HELP, httpAddress } from '../options.ts';
 import { selectTopics } from '../select.ts';
 import { Hangups, stopOnSignal } from '../signals.ts';
-import { VERSION } from '../version.ts';
 import { GraphRun } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
 import { Reload } from './reload.ts';
@@ -116,8 +113,6 @@ async function run(
   };
   // Closed in reverse, each whatever became of the others: a thread or a connection that is left keeps the process alive.
   await using opened = new AsyncDisposableStack();
-  let telemetry: Telemetry | undefined;
-  opened.defer(async () => telemetry?.stop());
   const connection = opened.adopt(await context.connect(config, log), (each) => each.close());
   // Declared after what is open, and so ignored before that is closed.
   using signals = stopOnSignal({ stopMs: () => reload.configuration.config.stopMs, stop }, log);
@@ -130,14 +125,7 @@ async function run(
   // Nothing waits for it: the brokers may be out of reach.
   void tellReplayGaps(config, options.graphs, connection, log);
   const { standby, reread, untilCaughtUp } = options;
-  telemetry = await startTelemetry({
-    settings: config.telemetry,
-    version: VERSION,
-    metrics: watch.metrics,
-    env: process.env,
-    log,
-  });
-  const measuresOf = bothOf(watch, telemetry);
+  const { measuresOf } = watch;
   const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
   const inForce = () => reload.configuration;
   for (const graph of options.graphs) {
@@ -167,11 +155,4 @@ async function run(
   if (failed) throw failed.reason;
   await stages.stop();
   for (const { updater } of runs) log.info(progressFields(updater.progress()), 'stopped');
-}
-
-function bothOf(watch: Watch, telemetry: Telemetry): (graph: string) => Measures {
-  return (graph) => {
-    const [metrics, traces] = [watch.measuresOf(graph), telemetry.measuresOf(graph)];
-    return traces ? both(metrics, traces) : metrics;
-  };
 }

@@ -3,12 +3,10 @@ import { type HttpAddress, ROUTING_HTTP_DEFAULT } from '../../config/http-addres
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { graphOf } from '../../graph/shard.ts';
-import { startTelemetry, type Telemetry } from '../../telemetry/start.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, httpAddress, WHOLE_GRAPHS_HELP } from '../options.ts';
 import { selectGraphs, selectTopics } from '../select.ts';
 import { stopOnSignal } from '../signals.ts';
-import { VERSION } from '../version.ts';
 import { reportRouting } from './progress.ts';
 import { Stages } from './stages.ts';
 import { createTopics } from './topics-at-start.ts';
@@ -75,19 +73,10 @@ async function route(config: Config, context: CommandContext, options: RouteOpti
   const stopping = Promise.withResolvers<void>();
   const signals = stopOnSignal({ stopMs: () => config.stopMs, stop: () => stopping.resolve() }, log);
   let watch: RoutingWatch | undefined;
-  let telemetry: Telemetry | undefined;
   try {
     // The server starts first: a bad address is reported before anything is opened, and probes are answered meanwhile.
     const names = [...new Set(graphs.map(graphOf))];
     watch = await RoutingWatch.begin({ address: http, names, log });
-    const { metrics } = watch;
-    telemetry = await startTelemetry({
-      settings: config.telemetry,
-      version: VERSION,
-      metrics,
-      env: process.env,
-      log,
-    });
     if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
     if (signals.stopping.aborted) return;
     const stages = await Stages.open(config, graphs, { connection, log, reread, named: false });
@@ -100,7 +89,6 @@ async function route(config: Config, context: CommandContext, options: RouteOpti
     signals.ignore();
     await watch?.stop();
     await connection.close();
-    await telemetry?.stop();
   }
 }
 

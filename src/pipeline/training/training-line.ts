@@ -77,7 +77,7 @@ export class TrainingLine {
     const range = shard?.hand(batch, batch.edges);
     const { trainer, summary, measures, clock, failed } = this.#options;
     const began = clock();
-    measures.batch(batch.edges, began - (batch.arrived ?? began));
+    measures.batch(began - (batch.arrived ?? began));
     const closed = batch.close();
     this.open = this.#opened(batch);
     const training = trainer.train(closed).then((report) => {

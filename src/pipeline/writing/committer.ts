@@ -86,13 +86,12 @@ export class Committer {
    * due: which vectors are among them, see `CheckpointOptions`.
    */
   commit(pending: PendingCommit, due: Pick<CheckpointOptions, 'everything' | 'holdMs'>): Promise<number> {
-    const { index, counters, ledger, trainer, writer, measures, exchange, clock } = this.#options;
+    const { index, counters, ledger, trainer, writer, exchange, clock } = this.#options;
     const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
     // Empty commits must not advance the reuse of rows: a process that goes on without a restart writes none at a
     // start.
     if (pending.records > 0) index.cut();
-    measures.asked(pending.number);
     // Looked up now, while the index stands at this commit: it is ahead once the commit is written.
     const erased = [...pending.erasedEntities.values()];
     const own = exchange === undefined ? erased : erased.filter((key) => exchange.owns(key));
@@ -197,8 +196,7 @@ export class Committer {
     });
     this.commits++;
     this.writtenAt = clock();
-    const size = { records: pending.records, vectors: names.length };
-    measures.commit(pending.number, this.writtenAt - (this.writingSince ?? this.writtenAt), size);
+    measures.commit(this.writtenAt - (this.writingSince ?? this.writtenAt));
     this.held = checkpoint.held;
     this.step = checkpoint.step;
     this.watermark = head.watermark;

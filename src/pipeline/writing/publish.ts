@@ -5,11 +5,11 @@ import type { GraphStore, StoredVector } from '../../graph/graph-store.ts';
 import type { OutboxPart } from '../../graph/outbox.ts';
 import type { Log } from '../../log.ts';
 import { Delivery, type SendFailure } from '../delivery.ts';
-import type { ByCommit, Measures } from '../measures.ts';
+import type { Measures } from '../measures.ts';
 import type { Message, Sink } from '../ports.ts';
 import { Window } from '../window.ts';
 import type { CommittedRows, RelationVectors } from './relation-vectors.ts';
-import { type Due, type Outbox, type Sent, Unacknowledged, Waiting } from './waiting.ts';
+import { type Due, type Outbox, type Sent, Waiting } from './waiting.ts';
 import type { Writer } from './writer.ts';
 
 /** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
@@ -40,7 +40,6 @@ export class Publisher {
   /** False until this process is the graph's one publisher: nothing is sent or put up before. */
   open = false;
   readonly #waiting: Waiting;
-  readonly #unacknowledged = new Unacknowledged();
   #last: WrittenRows | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
@@ -87,7 +86,8 @@ export class Publisher {
   /** Begins to publish, with what waited when the store was loaded. rowOf: the stored row of an entity. */
   begin(rowOf: (name: EntityKey) => number | undefined): void {
     this.open = true;
-    this.#sendAll(0, this.#waiting.load(0, this.#options.step(), rowOf));
+    this.#waiting.load(0, this.#options.step(), rowOf);
+    this.#send();
   }
 
   /** What a commit that puts up these names writes of the outbox. Once it is written, the result goes to `add`. */
@@ -99,9 +99,8 @@ export class Publisher {
   add(outbox: Outbox, sent: Sent, written?: CommittedRows): void {
     this.#last = written && { commit: sent.commit, step: sent.step, floats: written.floats };
     if (written) this.#options.relations?.take(written, sent.step);
-    const again = this.#waiting.add(outbox, sent);
-    this.#sendAll(sent.commit, outbox.names.length);
-    this.#discount(again);
+    this.#waiting.add(outbox, sent);
+    this.#send();
   }
 
   /** Resolves when nothing is left to send, or sending was stopped; rejects with what failed. */
@@ -117,13 +116,6 @@ export class Publisher {
     this.#stopped = true;
     this.#delivery.stop();
     await this.#running;
-  }
-
-  /** put: how many vectors the commit put up. */
-  #sendAll(commit: number, put: number): void {
-    this.#unacknowledged.add(commit, put);
-    if (put === 0) this.#options.measures.acknowledged(commit);
-    this.#send();
   }
 
   /** Begins to send what is due, unless that is under way. */
@@ -163,16 +155,9 @@ export class Publisher {
       this.latency.add(now - since);
       if (eventAt !== undefined) measures.fresh(now - since, now - eventAt);
     }
-    const by = this.#waiting.acknowledged();
+    this.#waiting.acknowledged();
     this.published += messages.length;
-    if (sweep.length > 0) measures.publish(messages.length, now - began, by);
-    this.#discount(by);
-  }
-
-  #discount(by: ByCommit): void {
-    for (const [commit, vectors] of by) {
-      if (this.#unacknowledged.take(commit, vectors)) this.#options.measures.acknowledged(commit);
-    }
+    if (sweep.length > 0) measures.publish(now - began);
   }
 
   /** The committed vector of each entity: a copy from the last commit's rows, or else the store's. */

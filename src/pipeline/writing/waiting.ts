@@ -102,17 +102,13 @@ export class Waiting {
     return { names, found, parts, moved, cleared, waiting, stored: this.#parts.stored };
   }
 
-  /** Puts up what a commit wrote. Gives, by earlier commit, how many vectors count for it no longer. */
-  add(
-    { found, parts, moved }: Outbox,
-    { commit, step, since, rows, places, eventAt }: Sent,
-  ): Map<number, number> {
-    const again = new Map<number, number>();
+  /** Puts up what a commit wrote. */
+  add({ found, parts, moved }: Outbox, { commit, step, since, rows, places, eventAt }: Sent): void {
     let i = 0;
     for (const part of parts) {
       for (const name of part.names) {
         const put = { commit, step, eventAt: eventAt?.[i], row: rows[i], place: places?.[i] ?? -1, part };
-        if (!this.#goesOn(found[i], put, again)) this.#append({ name, since, ...put, state: 'waiting' });
+        if (!this.#goesOn(found[i], put)) this.#append({ name, since, ...put, state: 'waiting' });
         i++;
       }
     }
@@ -123,22 +119,19 @@ export class Waiting {
         if (due) due.part = part;
       }
     }
-    return again;
   }
 
-  /** Puts up the stored outbox, as of the head's step. Gives the number of entries. rowOf: the stored row of an entity. */
-  load(commit: number, step: number, rowOf: (name: EntityKey) => number | undefined): number {
-    const [again, before] = [new Map<number, number>(), this.size];
+  /** Puts up the stored outbox, as of the head's step. rowOf: the stored row of an entity. */
+  load(commit: number, step: number, rowOf: (name: EntityKey) => number | undefined): void {
     for (const loaded of this.#loaded) {
       const part = this.#parts.take(loaded);
       for (const name of part.names) {
         const put = { commit, step, eventAt: undefined, row: rowOf(name), place: -1, part };
-        if (!this.#goesOn(this.#byName.get(name), put, again))
+        if (!this.#goesOn(this.#byName.get(name), put))
           this.#append({ name, since: undefined, ...put, state: 'waiting' });
       }
     }
     this.#loaded = [];
-    return this.size - before;
   }
 
   /** Takes the next entries in hand. */
@@ -155,23 +148,20 @@ export class Waiting {
     return taken;
   }
 
-  /** Notes that the entries in hand are acknowledged. Gives, by commit, how many vectors count for it no longer. */
-  acknowledged(): Map<number, number> {
-    const by = new Map<number, number>();
+  /** Notes that the entries in hand are acknowledged. */
+  acknowledged(): void {
     for (const due of this.#inHand) {
       if (due.state !== 'in hand') continue;
       due.state = 'over';
       this.#byName.delete(due.name);
       this.#parts.release(due.part);
-      by.set(due.commit, (by.get(due.commit) ?? 0) + 1);
     }
     this.#inHand = [];
-    return by;
   }
 
   /**
    * Whether an entry waits already and now stands for the new vector as well. An entry in hand is sent as it was, and
-   * another one waits. again: counted up for the commit that had put up the entry.
+   * another one waits.
    */
   #goesOn(
     due: Due | undefined,
@@ -183,10 +173,8 @@ export class Waiting {
       place,
       part,
     }: Pick<Due, 'commit' | 'step' | 'eventAt' | 'row' | 'place' | 'part'>,
-    again: Map<number, number>,
   ): boolean {
     if (due?.state !== 'waiting' && due?.state !== 'in hand') return false;
-    again.set(due.commit, (again.get(due.commit) ?? 0) + 1);
     this.#parts.release(due.part);
     if (due.state === 'in hand') {
       due.state = due.row === row ? 'over' : 'void';
@@ -205,27 +193,5 @@ export class Waiting {
   #append(due: Due): void {
     this.#byName.set(due.name, due);
     this.#queue.push(due);
-  }
-}
-
-/** How many vectors each commit still waits to have acknowledged. A vector counts for the commit that moved it last. */
-export class Unacknowledged {
-  readonly #vectors = new Map<number, number>();
-
-  /** A commit put up so many vectors. */
-  add(commit: number, vectors: number): void {
-    if (vectors > 0) this.#vectors.set(commit, (this.#vectors.get(commit) ?? 0) + vectors);
-  }
-
-  /** So many are acknowledged, or moved again by a later commit. True: the commit waits for none any more. */
-  take(commit: number, vectors: number): boolean {
-    const left = this.#vectors.get(commit);
-    if (left === undefined) return false;
-    if (left > vectors) {
-      this.#vectors.set(commit, left - vectors);
-      return false;
-    }
-    this.#vectors.delete(commit);
-    return true;
   }
 }

@@ -178,7 +178,7 @@ describe('Committer', () => {
     const vectors = { [rows.a]: [3, 4, 0, 0], [rows.b]: [0, 1, 0, 0] };
     checkpoint.resolve(checkpointOf({ vectors, publish: [rows.a, rows.b], moved: { [rows.a]: 0.5 } }));
     await committed;
-    expect(measures.told).toEqual(['asked 1', 'commit 1 250 {"records":0,"vectors":2}']);
+    expect(measures.told).toEqual(['commit 250']);
     expect([committer.writingSince, committer.writtenAt]).toEqual([undefined, 1_250]);
     // Lengths of 5 and 1; b was never published before.
     expect(committer.moves.byType()).toEqual({ user: { mean: 0.5, p99: 0.5, norm: 3 } });

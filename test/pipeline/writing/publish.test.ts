@@ -168,7 +168,7 @@ describe('Publisher', () => {
     await sink.acknowledge();
     await publisher.drained();
     // Read from the store at 1,000.
-    expect(measures.told).toEqual(['fresh 1100 1250', 'publish 2 500 1:2', 'acknowledged 1']);
+    expect(measures.told).toEqual(['fresh 1100 1250', 'publish 500']);
     expect(publisher.oldest).toBeUndefined();
   });
 
@@ -184,28 +184,6 @@ describe('Publisher', () => {
     await sink.acknowledge();
     await publisher.drained();
     expect(measures.told.filter((line) => line.startsWith('fresh'))).toEqual(['fresh 1100 950']);
-  });
-
-  test('reports a commit once none of its vectors waits', async () => {
-    const { sink, publisher, measures, move, add } = await setUp();
-    const told = () => measures.told.filter((line) => !line.startsWith('fresh'));
-    add([], { commit: 1 });
-    expect(told()).toEqual(['acknowledged 1']);
-    add([A, B], { commit: 2, since: 400 });
-    await sink.next();
-    await move(4, 2, 8);
-    // a is the third commit's from now on; b is what the second still owes.
-    add([A], { commit: 3, since: 500 });
-    await sink.acknowledge();
-    await sink.next();
-    expect(told().slice(1)).toEqual(['publish 2 0 2:1', 'acknowledged 2']);
-    add([A], { commit: 4, since: 600 });
-    expect(told().slice(3)).toEqual(['acknowledged 3']);
-    await sink.acknowledge();
-    await sink.next();
-    await sink.acknowledge();
-    await publisher.drained();
-    expect(told().slice(4)).toEqual(['publish 1 0 ', 'publish 1 0 4:1', 'acknowledged 4']);
   });
 
   test('sends a row that moves again while it waits once, with its newest vector', async () => {

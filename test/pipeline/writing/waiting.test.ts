@@ -19,7 +19,7 @@ class Stored {
     this.waiting.load(0, 0, () => 1);
   }
 
-  commit(names: readonly EntityKey[], sent: Partial<Sent> = {}): Map<number, number> {
+  commit(names: readonly EntityKey[], sent: Partial<Sent> = {}): void {
     const outbox = this.waiting.prepare(names);
     for (const { number } of outbox.cleared) {
       const at = this.parts.findIndex((each) => each.number === number);
@@ -27,7 +27,7 @@ class Stored {
       this.parts.splice(at, 1);
     }
     this.parts.push(...[...outbox.parts, ...outbox.moved].map((each) => part(each.number, ...each.names)));
-    const again = this.waiting.add(outbox, {
+    this.waiting.add(outbox, {
       commit: ++this.#commit,
       step: this.#commit,
       rows: names.map(() => 1),
@@ -37,7 +37,6 @@ class Stored {
       this.waiting.size,
       this.parts.filter(({ number }) => number !== undefined).length,
     ]);
-    return again;
   }
 
   /** Sends so many. */
@@ -87,11 +86,11 @@ describe('what waits to be published', () => {
     stored.commit([A, B]);
     expect(stored.waiting.take(1).map(({ name }) => name)).toEqual([A]);
     // a is in hand, b waits: both move on into the second part.
-    expect([...stored.commit([B, A])]).toEqual([[1, 2]]);
+    stored.commit([B, A]);
     stored.commit([]);
     expect(stored.numbers).toEqual([2]);
     // What is acknowledged is what a was before.
-    expect([...stored.waiting.acknowledged()]).toEqual([]);
+    stored.waiting.acknowledged();
     stored.commit([]);
     expect([stored.numbers, stored.waiting.size]).toEqual([[2], 2]);
     expect(stored.send()).toEqual([B, A]);
@@ -105,8 +104,8 @@ describe('what waits to be published', () => {
     waiting.add(first, { commit: 1, step: 1, rows: [] });
     waiting.take(1);
     const second = waiting.prepare([A]);
-    expect([...waiting.acknowledged()]).toEqual([[1, 1]]);
-    expect([...waiting.add(second, { commit: 2, step: 2, rows: [] })]).toEqual([]);
+    waiting.acknowledged();
+    waiting.add(second, { commit: 2, step: 2, rows: [] });
     expect([waiting.size, waiting.first?.name, waiting.cleared]).toEqual([1, A, 1]);
     expect(waiting.prepare([]).cleared.map(({ number }) => number)).toEqual([1]);
     waiting.take(1);
@@ -152,7 +151,9 @@ describe('what waits to be published', () => {
     const waiting = new Waiting([part(4, A)]);
     expect(waiting.prepare([])).toMatchObject({ waiting: 0, stored: 1, cleared: [], parts: [] });
     // It can lead more than once.
-    expect([waiting.load(0, 0, () => 1), waiting.load(0, 0, () => 1), waiting.size]).toEqual([1, 0, 1]);
+    waiting.load(0, 0, () => 1);
+    waiting.load(0, 0, () => 1);
+    expect(waiting.size).toBe(1);
     waiting.take(1);
     waiting.acknowledged();
     expect(waiting.prepare([])).toMatchObject({ stored: 0, cleared: [{ number: 4 }] });
