@@ -26,12 +26,11 @@ const WITHOUT_BROKER = ['closed-pipe', 'dashboard-page', 'demo', 'package', 'ser
 const PATIENT = { poll: { timeout: 60_000 } };
 const UNIT = { testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: WORKERS, expect: PATIENT };
 const WHOLE = { pool: 'forks', testTimeout: 600_000, hookTimeout: 300_000, expect: PATIENT } as const;
-const REAL = { ...WHOLE, tags: [{ name: NO_TEST }] };
 
 // Where `isolate` is false, files share processes one after the other: most would take less time than the start of a process.
-// `npm test` runs the first form of the faults, `npm run test:faults` the short one, `npm run faults` the long one.
+// `npm test` runs the first form of the faults, with CI=true the short one; `npm run faults` runs the long form.
 export default defineConfig(({ mode }) => {
-  const faults = mode === 'short' || mode === 'long' ? mode : 'first';
+  const form = mode === 'long' || mode === 'short' ? mode : process.env['CI'] === 'true' ? 'short' : 'first';
   return {
     test: {
       reporters: ['default', new ClosingLine()],
@@ -53,25 +52,16 @@ export default defineConfig(({ mode }) => {
         {
           test: {
             name: 'kafka',
-            include: ['test/kafka/**/*.test.ts', 'test/e2e/**/*.test.ts'],
+            env: { FAULTS: form },
+            include: ['test/faults/*.test.ts', 'test/kafka/**/*.test.ts', 'test/e2e/**/*.test.ts'],
             exclude: WITHOUT_BROKER,
             globalSetup: ['test/kafka/broker.ts'],
             isolate: false,
-            maxWorkers: WORKERS,
-            ...REAL,
-          },
-        },
-        {
-          test: {
-            name: 'faults',
-            env: { FAULTS: faults },
-            include: ['test/faults/*.test.ts'],
-            globalSetup: ['test/faults/brokers.ts'],
-            isolate: faults !== 'first',
-            // But for the first form one file at a time: what is frozen, starved or measured is so by its test alone.
-            maxWorkers: faults === 'first' ? WORKERS : 1,
-            sequence: { groupOrder: faults === 'first' ? 0 : 1 },
-            ...REAL,
+            // The long form one file at a time: it measures how long everything stands still.
+            maxWorkers: form === 'long' ? 1 : WORKERS,
+            sequence: { groupOrder: form === 'long' ? 1 : 0 },
+            tags: [{ name: NO_TEST }],
+            ...WHOLE,
           },
         },
       ],

@@ -1,5 +1,3 @@
-import { appendFileSync } from 'node:fs';
-import { relative } from 'node:path';
 import type { Reporter, TestModule, TestRunEndReason, TestSuite } from 'vitest/node';
 
 interface Counts {
@@ -11,15 +9,12 @@ interface Counts {
 /**
  * Ends a test run with `N passed, N failed` (`, N skipped` when there are some), alone on the last line of stdout.
  * What keeps tests from running (a broken import, a failed hook or set-up, an error outside any test) counts as one
- * failed each, so that no run looks better than its exit code. Where the variable CLOSING_LINES names a file, the line is
- * appended to the file instead, after a line for each thing that failed: `.ci/run` makes several runs, and ends with what
- * failed in any and one line for all. Tests of a project that can't run here are skipped, and with `CI=true` failed; a
- * sentence before the line says why.
+ * failed each, so that no run looks better than its exit code. Tests of a project that can't run here are skipped, and with
+ * `CI=true` failed; a sentence before the line says why.
  */
 export class ClosingLine implements Reporter {
   #counts: Counts = { passed: 0, failed: 0, skipped: 0 };
   #notRun = new Set<string>();
-  #failures: string[] = [];
 
   onInit(): void {
     // Not when the run ends: other reporters and the teardown of the set-ups still write after that.
@@ -28,10 +23,7 @@ export class ClosingLine implements Reporter {
       if (code !== 0 && counts.failed === 0) counts.failed = 1;
       if (counts.failed > 0) process.exitCode = Number(code) || 1;
       for (const why of this.#notRun) process.stdout.write(`${why}\n`);
-      const line = `${closingLine(counts)}\n`;
-      const file = process.env['CLOSING_LINES'];
-      if (file === undefined) process.stdout.write(line);
-      else appendFileSync(file, this.#failures.join('') + line);
+      process.stdout.write(`${closingLine(counts)}\n`);
     });
   }
 
@@ -48,11 +40,6 @@ export class ClosingLine implements Reporter {
       if (why !== undefined) this.#notRun.add(why);
     }
     this.#counts = counts;
-    this.#failures = [
-      ...unhandledErrors.map((error) => failure('outside any test', [error])),
-      ...modules.flatMap(failures),
-      ...(inCi() ? [...this.#notRun].map((why) => `failed: ${why}\n`) : []),
-    ];
   }
 }
 
@@ -76,28 +63,6 @@ function inCi(): boolean {
 /** Why no test of the file's project runs. */
 function notRun(module: TestModule): string | undefined {
   return module.project.getProvidedContext().notRun;
-}
-
-/** What failed in a file, a line each. */
-function failures(module: TestModule): string[] {
-  const file = relative(process.cwd(), module.moduleId);
-  const broken = [module, ...module.children.allSuites()]
-    .filter(brokenItself)
-    .map((suite) => failure(suite.type === 'module' ? file : `${file} > ${suite.fullName}`, suite.errors()));
-  const tests = [...module.children.allTests()].flatMap((test) => {
-    const { state, errors } = test.result();
-    if (state === 'passed' || state === 'skipped') return [];
-    return [failure(`${file} > ${test.fullName}`, errors ?? [], state)];
-  });
-  return [...broken, ...tests];
-}
-
-function failure(where: string, errors: readonly unknown[], state = 'failed'): string {
-  const messages = errors.map((error) =>
-    String((error as { message?: unknown } | undefined)?.message ?? error),
-  );
-  const why = messages.join('; ').replaceAll(/\s+/g, ' ').slice(0, 500);
-  return `${state === 'pending' ? 'not ended' : 'failed'}: ${where}: ${why}\n`;
 }
 
 /** Whether a file or a suite failed apart from its tests: it did not load, or a hook of it threw. */

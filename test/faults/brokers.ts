@@ -1,18 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestProject } from 'vitest/node';
 import { type Cluster, startCluster } from '../../broker/cluster.ts';
 import { type Front, freePorts } from '../../broker/properties.ts';
 import { TwhinError } from '../../src/errors/errors.ts';
-import { brokersOrSkip } from '../kafka/without-broker.ts';
-
-declare module 'vitest' {
-  interface ProvidedContext {
-    /** The doors of the brokers that a proxy can stand before; in order. */
-    fronts: Front[];
-  }
-}
 
 /** Brokers of a suite, and the doors to each that a proxy can stand before. */
 export interface SuiteBrokers extends Cluster {
@@ -54,18 +45,4 @@ export async function startSuiteBrokers(size: number): Promise<SuiteBrokers> {
       if (!again || attempt === ATTEMPTS) throw error;
     }
   }
-}
-
-let started: SuiteBrokers | undefined;
-
-/** The brokers of all tests that leave them running: one, or three in the long form. */
-export async function setup(project: TestProject): Promise<void> {
-  const size = project.config.env['FAULTS'] === 'long' ? 3 : 1;
-  started = await brokersOrSkip(project, () => startSuiteBrokers(size));
-  project.provide('brokers', started?.brokers ?? '');
-  project.provide('fronts', started?.fronts ?? []);
-}
-
-export async function teardown(): Promise<void> {
-  await started?.stop();
 }

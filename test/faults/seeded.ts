@@ -1,22 +1,19 @@
-import { test } from 'vitest';
+import { inject, test } from 'vitest';
 import { lastWords } from './deployment.ts';
 import { Dice } from './dice.ts';
 
 /**
- * How much of each fault is made. `npm test` runs the first form: one case of each fault, as short as shows it. `npm run
- * test:faults` runs the short form: every case, on one broker. `npm run faults` runs the long form: three brokers, more
- * cycles, longer outages.
+ * How much of each fault is made. `npm test` runs the first form: one case of each fault, as short as shows it. With CI=true
+ * it runs the short form: every case, on one broker. `npm run faults` runs the long form: three brokers, more cycles, longer
+ * outages.
  */
 const FORM = process.env['FAULTS'] ?? 'first';
 
 export const LONG = FORM === 'long';
 
-/** Whether the machine is shared with the tests of other files: what is measured then says nothing. */
-export const BESIDE_OTHERS = FORM === 'first';
-
 const GIVEN = process.env['FAULTS_SEED'];
 const LIMIT_MS = LONG ? 1_800_000 : 600_000;
-const AGAIN = LONG ? 'faults' : FORM === 'short' ? 'test:faults' : 'test';
+const AGAIN = LONG ? 'npm run faults --' : FORM === 'short' ? 'CI=true npm test --' : 'npm test --';
 
 /** One of the values, by the form; the first form takes the short one's unless it has its own. */
 export function form<T>(short: T, long: T, first: T = short): T {
@@ -39,7 +36,8 @@ export function seeded(
   body: (context: SeededContext) => Promise<void>,
   limitMs = LIMIT_MS,
 ): void {
-  test(name, { timeout: limitMs }, async ({ skip, onTestFailed }) => {
+  // A proxy, a kill and a short session need brokers that were started here.
+  test.skipIf(inject('fronts').length === 0)(name, { timeout: limitMs }, async ({ skip, onTestFailed }) => {
     const seed = GIVEN === undefined ? (LONG ? Date.now() % 1_000_000 : 1) : Number(GIVEN);
     process.stderr.write(`${name}: seed ${seed}\n`);
     onTestFailed(() => {
@@ -49,7 +47,7 @@ export function seeded(
       await body({ dice: new Dice(seed), skip: (reason) => skip(reason) });
     } catch (error) {
       if (error instanceof Error) {
-        error.message += `\nthe same again: FAULTS_SEED=${seed} npm run ${AGAIN} -- test/faults -t '${name.replaceAll("'", '.')}'`;
+        error.message += `\nthe same again: FAULTS_SEED=${seed} ${AGAIN} test/faults -t '${name.replaceAll("'", '.')}'`;
       }
       throw error;
     }
@@ -59,4 +57,9 @@ export function seeded(
 /** A seeded test of the short and the long form: another case of a fault of which the first form has one. */
 export function furtherCase(...args: Parameters<typeof seeded>): void {
   if (FORM !== 'first') seeded(...args);
+}
+
+/** A seeded test of the long form alone: it takes several brokers, or measures. */
+export function longCase(...args: Parameters<typeof seeded>): void {
+  if (LONG) seeded(...args);
 }

@@ -3,35 +3,52 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { findBroker } from '../../broker/find.ts';
-import { type Broker, startBroker } from '../../broker/start.ts';
+import type { Front } from '../../broker/properties.ts';
+import { startBroker } from '../../broker/start.ts';
+import { startSuiteBrokers } from '../faults/brokers.ts';
 import { brokersOrSkip } from './without-broker.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** host:port of the shared broker, for tests that do not stop it. */
+    /** host:port of the shared brokers, for tests that do not stop them. */
     brokers: string;
-    /** Whether tests can start brokers of their own. */
+    /** Whether tests can start brokers of their own, and proxies can stand before the shared ones. */
     jars: boolean;
+    /** The doors of the brokers that a proxy can stand before; in order. Empty where the brokers are somebody else's. */
+    fronts: Front[];
   }
 }
 
-let broker: Broker | undefined;
-let dir: string | undefined;
+interface Shared {
+  readonly brokers: string;
+  readonly fronts?: Front[];
+  stop(): Promise<void>;
+}
 
-/** One real broker for all test files of the project; a test gets its address with `inject('brokers')`. */
+let shared: Shared | undefined;
+
+/** Real brokers for all test files of the project: one, or three for the long form of the faults. */
 export async function setup(project: TestProject): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'twhin-kafka-'));
-  dir = folder;
-  broker = await brokersOrSkip(project, () =>
-    startBroker({ dir: folder, onProgress: (line) => process.stderr.write(`${line}\n`) }),
-  );
-  project.provide('brokers', broker?.brokers ?? '');
-  project.provide('jars', (await findBroker({ jarsOnly: true })).origin !== undefined);
+  const jars = (await findBroker({ jarsOnly: true })).origin !== undefined;
+  const given = (process.env['KAFKA_BROKERS'] ?? '') !== '';
+  const size = project.config.env['FAULTS'] === 'long' ? 3 : 1;
+  shared = await brokersOrSkip(project, () => (jars && !given ? startSuiteBrokers(size) : startOther()));
+  project.provide('brokers', shared?.brokers ?? '');
+  project.provide('fronts', shared?.fronts ?? []);
+  project.provide('jars', jars);
+}
+
+/** The broker of KAFKA_BROKERS, or one of Docker. */
+async function startOther(): Promise<Shared> {
+  const dir = await mkdtemp(join(tmpdir(), 'twhin-kafka-'));
+  const broker = await startBroker({ dir, onProgress: (line) => process.stderr.write(`${line}\n`) });
+  const stop = async () => {
+    await broker.stop();
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { ...broker, stop };
 }
 
 export async function teardown(): Promise<void> {
-  await broker?.stop();
-  if (dir !== undefined) {
-    await rm(dir, { recursive: true, force: true });
-  }
+  await shared?.stop();
 }
