@@ -48,7 +48,7 @@ EXPOSE 8077
 USER 1000:1000
 
 # No init before it. Process 1 gets no signal that it has not asked for: `twhin run` and `replay` ask for SIGTERM and
-# SIGINT, `twhin run` for SIGHUP as well. It starts no processes, so there are none to reap. The other commands have nothing to finish when stopped; where
+# SIGINT. It starts no processes, so there are none to reap. The other commands have nothing to finish when stopped; where
 # they should end at once, `docker run --init`.
 ENTRYPOINT ["node", "/app/bin/twhin.js"]
 CMD ["run"]

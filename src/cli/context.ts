@@ -1,10 +1,9 @@
 import { connect, type LogConnection } from '../adapters/connect.ts';
 import { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
-import type { Configuration } from '../config/configuration.ts';
+import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
 import type { Log } from '../log.ts';
-import type { Logging } from './logging.ts';
 import type { Output } from './output.ts';
 
 /** The outside that commands reach: logs of topics, and stores. */
@@ -17,15 +16,11 @@ export const realWorld: World = { connect, openStore: openRocksdbThread };
 
 /** What every command is built with. */
 export interface CommandContext {
-  /** Loads the configuration. set: `key=value` settings that override the file. */
-  config(set?: readonly string[]): Promise<Config>;
-  /** The configuration for a long-running command, which can reload it. */
-  configuration(): Promise<Configuration>;
+  readonly config: ConfigSource;
   /** The log of this process, on stderr. */
   log(): Log;
   /** The log of topics at the configured brokers; its client writes to `log`. Closed by the command. */
   connect(config: Pick<Config, 'kafka'>, log?: Log): Promise<LogConnection>;
-  readonly logging: Logging;
   readonly output: Output;
   readonly world: World;
   /** Lets the process end with exit code 1 although nothing was thrown. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
-import { CONFIG_FILE } from '../config/load.ts';
+import { CONFIG_FILE, type ConfigSource } from '../config/load.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf } from '../errors/errors.ts';
 import { differences, fingerprint } from '../graph/head.ts';
@@ -203,11 +203,7 @@ function bounded<T>(asking: Promise<T>, what: string): Promise<T> {
   return withinTime(asking, ANSWER_MS, what);
 }
 
-async function describeStore(
-  config: Config,
-  plain: GraphConfig,
-  load: (set: readonly string[]) => Promise<Config>,
-): Promise<string> {
+async function describeStore(config: Config, plain: GraphConfig, load: ConfigSource): Promise<string> {
   const { name, folder } = livePlace(plain);
   const { graph } = await asLive(config, plain, load);
   const store = await openForReading(graph);

@@ -27,9 +27,7 @@ export async function init(cwd: string, output: Output): Promise<void> {
 
 const TEMPLATE = `// Configuration of twhin-stream. Every key has a default: keep what you change and delete the rest.
 // Brokers and secrets come from the environment: KAFKA_BROKERS, KAFKA_SSL, KAFKA_SASL_*.
-// \`kill -HUP PID\` makes a running process read this file again; PID is in the holder.json of its store. These keys take
-// effect at once: training.batchEdges, training.lingerMs, limits.queueBytes, limits.readyLagMs, limits.stopMs, and all keys
-// of commit, publish and log. For every other key that changed, the process logs whether it needs a restart or a new store.
+// A process reads this file once: restart the process after a change.
 import type { ConfigureTwhin } from 'twhin-stream';
 
 const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, entityKey }) => ({

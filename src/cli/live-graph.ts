@@ -1,3 +1,4 @@
+import type { ConfigSource } from '../config/load.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
 import { readLive } from '../state/places.ts';
@@ -9,7 +10,7 @@ import { readLive } from '../state/places.ts';
 export async function asLive(
   config: Config,
   graph: GraphConfig,
-  configWith: (set: readonly string[]) => Config | Promise<Config>,
+  configWith: ConfigSource,
 ): Promise<{ config: Config; graph: GraphConfig; set: readonly string[] }> {
   const { live, set } = readLive(graph);
   if (set.length === 0) return { config, graph, set };

@@ -1,6 +1,5 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
-import { Configuration } from '../config/configuration.ts';
-import { loadConfig } from '../config/load.ts';
+import { configSource } from '../config/load.ts';
 import { addBackupCommand } from './backup.ts';
 import { addCheckCommand } from './check.ts';
 import { type CommandContext, realWorld, type World } from './context.ts';
@@ -56,7 +55,7 @@ export async function main(
   if (output === terminal) endOnClosedPipe();
   const logging = new Logging();
   let code = DONE;
-  let toldOfDefaults = false;
+  let tellOfDefaults: ((text: string) => void) | undefined = output.err;
   const program = new Command('twhin')
     .description('Live graph embeddings: Kafka events in, TwHIN vectors out.')
     .version(VERSION)
@@ -70,27 +69,22 @@ export async function main(
     .showHelpAfterError('(twhin --help says more)')
     .hook('preAction', (_, command) => {
       logging.verbose = command.optsWithGlobals()['verbose'] === true;
-      // It has a line of its own for the configuration.
-      toldOfDefaults = command.name() === 'doctor';
+      // doctor has a line of its own for the configuration, and a process that goes on says it in its log.
+      if (command.name() === 'doctor') tellOfDefaults = undefined;
+      if (command.name() === 'run') tellOfDefaults = (text) => logging.log.info({}, text);
     });
+  const configWith = configSource(process.env, process.cwd());
   const context: CommandContext = {
-    config: async (set = []) => {
-      const loaded = await loadConfig(process.env, process.cwd(), set);
+    config: async (set) => {
+      const loaded = await configWith(set);
       logging.level = loaded.logLevel;
-      if (loaded.file === undefined && !toldOfDefaults) output.err(withoutFile(loaded, process.cwd()));
-      toldOfDefaults = true;
-      return loaded;
-    },
-    configuration: async () => {
-      const loaded = await Configuration.load(process.env, process.cwd());
-      logging.level = loaded.config.logLevel;
-      if (loaded.config.file === undefined) logging.log.info({}, withoutFile(loaded.config, process.cwd()));
+      if (loaded.file === undefined) tellOfDefaults?.(withoutFile(loaded, process.cwd()));
+      tellOfDefaults = undefined;
       return loaded;
     },
     log: () => logging.log,
     connect: ({ kafka }, log = logging.log) =>
       world.connect(kafka, (level, message) => log[level]({}, message)),
-    logging,
     output,
     world,
     fail: () => (code = FAILED),

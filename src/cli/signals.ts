@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Log } from '../log.ts';
 
@@ -71,12 +70,11 @@ export async function uninterrupted<T>(work: () => Promise<T>): Promise<T> {
 
 /** Like {@link onSignal}, and ends the process when the stop takes longer than `stopMs`. */
 export function stopOnSignal(
-  { stopMs, stop }: { readonly stopMs: () => number; readonly stop: () => void },
+  { stopMs: deadlineMs, stop }: { readonly stopMs: number; readonly stop: () => void },
   log: Log,
 ): Signals {
   let deadline: NodeJS.Timeout | undefined;
   const signals = onSignal((signal) => {
-    const deadlineMs = stopMs();
     log.info(
       { signal, deadlineMs },
       'stopping: finishing the batch, committing, publishing; a second signal ends the process at once',
@@ -96,45 +94,4 @@ export function stopOnSignal(
     signals.ignore();
   };
   return { ...signals, ignore, [Symbol.dispose]: ignore };
-}
-
-/** Keeps SIGHUP from ending the process, and holds a signal back until somebody listens. */
-export class Hangups {
-  #listener: (() => void) | undefined;
-  #missed = false;
-  readonly #hadTerminal = (process.stdin.isTTY || process.stderr.isTTY) && terminalIsThere();
-
-  constructor() {
-    // On Windows the signal means that the console window was closed, and the process ends in any case.
-    if (process.platform !== 'win32') process.on('SIGHUP', this.#hear);
-  }
-
-  /** Calls `listener` for each signal from now on, and at once if a signal came before. */
-  hear(listener: () => void): void {
-    this.#listener = listener;
-    if (this.#missed) listener();
-  }
-
-  /** Gives the signal its usual effect back. */
-  end(): void {
-    process.off('SIGHUP', this.#hear);
-  }
-
-  readonly #hear = (): void => {
-    // The same signal says that the terminal was closed. Then nobody can stop the process with Ctrl-C, so it ends.
-    if (this.#hadTerminal && !terminalIsThere()) {
-      this.end();
-      process.kill(process.pid, 'SIGHUP');
-    } else if (this.#listener === undefined) this.#missed = true;
-    else this.#listener();
-  };
-}
-
-function terminalIsThere(): boolean {
-  try {
-    closeSync(openSync('/dev/tty', 'r'));
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -2,9 +2,7 @@ import { z } from 'zod';
 import { idField, instantField } from '../../topics/fields.ts';
 import { fullName } from '../../topics/index.ts';
 import { defineTopic } from '../../topics/topic.ts';
-import { readEnvironment } from '../config/environment.ts';
-import { checked } from '../config/load.ts';
-import { withSettings } from '../config/overrides.ts';
+import { configOf } from '../config/load.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { ENTITY_TYPE, keyOf, relationName, TripleLog } from '../evaluation/graph/triple-log.ts';
 import type { KnowledgeGraph } from '../evaluation/graph/triples.ts';
@@ -66,10 +64,7 @@ export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphT
   };
   const recipe = [...START, `training.seed=${seed}`, ...(passes > 1 ? MANY_PASSES : [])];
   const resolve = (more: readonly string[]) => {
-    const problems: string[] = [];
-    const environment = readEnvironment({}, problems);
-    const input = withSettings(own, [...recipe, ...more, ...settings]);
-    const { config } = checked(input, { environment, cwd: folder, problems, so: 'nothing was trained' });
+    const config = configOf(own, {}, folder, [...recipe, ...more, ...settings]);
     return { config, graphs: config.graphs.filter((graph) => graphOf(graph) === GRAPH) };
   };
   const topic = fullName('', TRIPLES);

@@ -22,7 +22,6 @@ import type { Measures } from '../pipeline/measures.ts';
 import type { EventLog, FollowedLog, Trouble } from '../pipeline/ports.ts';
 import { type RoutedCounts, routedLog } from '../pipeline/routing/routed-log.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
-import type { Tuning } from '../pipeline/tuning.ts';
 import type { Updater } from '../pipeline/updater.ts';
 import { followedTopics } from '../pipeline/updater-options.ts';
 import { imagePath, openForReading, openForWriting } from '../state/open.ts';
@@ -51,8 +50,6 @@ export interface LiveOptions {
   readonly standby?: boolean;
   /** Full names of topics to be read from their start, whatever the store says. */
   readonly reread?: readonly string[];
-  /** The configuration's unless said; see {@link Tuning}. */
-  readonly tuning?: Tuning;
   /** Where a graph's updater reports its work. */
   readonly measuresOf?: (graph: string) => Measures;
 }
@@ -69,17 +66,9 @@ export interface LiveUpdater {
 export async function composeLive(
   config: Config,
   graph: GraphConfig,
-  {
-    connection,
-    log,
-    openStore,
-    standby = false,
-    reread = [],
-    measuresOf,
-    tuning = config.tuning,
-  }: LiveOptions,
+  { connection, log, openStore, standby = false, reread = [], measuresOf }: LiveOptions,
 ): Promise<LiveUpdater> {
-  const prefix = config.topicPrefix;
+  const { topicPrefix: prefix, tuning } = config;
   const groupId = `${prefix}${graph.name}`;
   const embeddingsTopic = topicName(prefix, embeddingsName(graphOf(graph)));
   const modelTopic = topicName(prefix, modelName(graphOf(graph)));

@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import { valueAt } from './changes.ts';
 import { keysAt } from './schema.ts';
 
 /** The problems of a configuration file, one line each: key, what was expected, what was seen. */
@@ -18,6 +17,15 @@ export function fileProblems(error: z.ZodError, input: unknown): string[] {
     const shown = issue.code === 'invalid_key' ? JSON.stringify(where.at(-1)) : seen(value);
     return [`${where.join('.') || 'the configuration'}: ${reasons.join(', ')}, seen ${shown}`];
   });
+}
+
+/** The value at a path; undefined where there is none. */
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const step of path) {
+    value = typeof value === 'object' && value !== null ? Reflect.get(value, step) : undefined;
+  }
+  return value;
 }
 
 function seen(value: unknown): string {

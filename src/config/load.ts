@@ -10,7 +10,7 @@ import { type Environment, readEnvironment } from './environment.ts';
 import { fileProblems } from './file-problems.ts';
 import { withSettings } from './overrides.ts';
 import { type Config, resolveConfig } from './resolve.ts';
-import { type ConfigFile, type ConfigInput, configFileSchema } from './schema.ts';
+import { type ConfigInput, configFileSchema } from './schema.ts';
 
 /** The argument of a configuration file's function: with it the file needs no imports and works in any folder. */
 export const CONFIG_KIT = {
@@ -29,55 +29,61 @@ export type ConfigureTwhin = (kit: typeof CONFIG_KIT) => ConfigInput;
 
 export const CONFIG_FILE = 'twhin.config.ts';
 
+/** Gives the frozen configuration. settings: `key=value` over the file's values, see {@link withSettings}. */
+export type ConfigSource = (settings?: readonly string[]) => Promise<Config>;
+
 /**
- * Reads environment and file, checks both, and gives the frozen configuration.
- * settings: `key=value` over the file's values, see {@link withSettings}.
+ * Reads environment and file once. Each call checks both and gives a configuration.
  * @throws UsageError with every problem, a line each: key, what was expected, what was seen.
  */
-export async function loadConfig(
-  env: NodeJS.ProcessEnv,
-  cwd: string,
-  settings: readonly string[] = [],
-): Promise<Config> {
+export function configSource(env: NodeJS.ProcessEnv, cwd: string): ConfigSource {
   const problems: string[] = [];
   const environment = readEnvironment(env, problems);
-  const { path, input } = await readConfigFile(environment.configFile, cwd);
-  const beside = {
-    environment,
-    cwd,
-    problems,
-    so: NOTHING_STARTED,
-    path: input === undefined ? input : path,
+  let reading: ReturnType<typeof readConfigFile> | undefined;
+  return async (settings = []) => {
+    reading ??= readConfigFile(environment.configFile, cwd);
+    const { path, input } = await reading;
+    const file = input === undefined ? undefined : path;
+    return checked(withSettings(input ?? {}, settings), { environment, cwd, problems, path: file });
   };
-  return checked(withSettings(input ?? {}, settings), beside).config;
+}
+
+/** The configuration of a {@link configSource} that is read now. */
+export function loadConfig(
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+  settings?: readonly string[],
+): Promise<Config> {
+  return configSource(env, cwd)(settings);
 }
 
 /** As {@link loadConfig}, with what a file would export given. */
-export function configOf(content: ConfigInput | ConfigureTwhin, env: NodeJS.ProcessEnv, cwd: string): Config {
+export function configOf(
+  content: ConfigInput | ConfigureTwhin,
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+  settings: readonly string[] = [],
+): Config {
   const problems: string[] = [];
   const environment = readEnvironment(env, problems);
   const input = typeof content === 'function' ? content(CONFIG_KIT) : content;
-  return checked(input, { environment, cwd, problems, so: NOTHING_STARTED }).config;
+  return checked(withSettings(input, settings), { environment, cwd, problems });
 }
-
-/** The consequence that a refusal names. */
-export const NOTHING_STARTED = 'nothing was started';
 
 /**
  * Checks a file's content, by itself and together with the environment.
- * problems: those of the environment. so: the consequence that a refusal names. path: of the file, where there is one.
- * @throws UsageError as {@link loadConfig}.
+ * problems: those of the environment. path: of the file, where there is one.
+ * @throws UsageError as {@link configSource} does.
  */
-export function checked(
+function checked(
   input: unknown,
   beside: {
     readonly environment: Environment;
     readonly cwd: string;
     readonly problems: readonly string[];
-    readonly so: string;
     readonly path?: string | undefined;
   },
-): { readonly file: ConfigFile; readonly config: Config } {
+): Config {
   const problems = [...beside.problems];
   const parsed = configFileSchema.safeParse(input);
   if (!parsed.success) problems.push(...fileProblems(parsed.error, input));
@@ -86,21 +92,17 @@ export function checked(
   if (problems.length > 0 || config === undefined) {
     throw new UsageError(
       'configuration',
-      `the configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}; ${beside.so}:\n` +
+      `the configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}; nothing was started:\n` +
         problems.map((problem) => `  ${problem}`).join('\n'),
     );
   }
-  return { file, config: Object.freeze({ ...config, file: beside.path }) };
+  return Object.freeze({ ...config, file: beside.path });
 }
 
-/**
- * The content of a configuration file, unchecked; undefined where none was named and the default one does not exist.
- * read: makes the URL unique for each reading, because Node caches a module by its URL.
- */
-export async function readConfigFile(
+/** The content of a configuration file, unchecked; undefined where none was named and the default one does not exist. */
+async function readConfigFile(
   named: string | undefined,
   cwd: string,
-  read = '',
 ): Promise<{ readonly path: string; readonly input: unknown }> {
   const path = resolve(cwd, named ?? CONFIG_FILE);
   if (!existsSync(path)) {
@@ -108,7 +110,7 @@ export async function readConfigFile(
     throw new UsageError('configuration', `TWHIN_CONFIG: there is no file ${path}`);
   }
   try {
-    const module: { default?: unknown } = await import(`${pathToFileURL(path).href}${read}`);
+    const module: { default?: unknown } = await import(pathToFileURL(path).href);
     const exported = module.default;
     if (exported === undefined) throw new Error('it has no default export');
     return { path, input: typeof exported === 'function' ? await exported(CONFIG_KIT) : exported };
@@ -126,7 +128,7 @@ export async function readConfigFile(
 function placeOf(error: unknown, path: string): string {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   const url = pathToFileURL(path).href;
-  // What the file's code threw: a frame of the file, whose URL may have a query.
+  // What the file's code threw: a frame of the file.
   const frame = stack.split('\n').find((line) => line.includes(url));
   const [, thrown] = /:(\d+:\d+)\)?$/.exec(frame ?? '') ?? [];
   if (thrown !== undefined) return `${path}:${thrown}`;

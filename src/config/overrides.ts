@@ -30,13 +30,6 @@ export function keysOf(settings: readonly string[]): string[] {
   return settings.map((setting) => pathOf((setting.split('=')[0] ?? '').trim()).join('.'));
 }
 
-/** A copy of the input with new values, by key such as `publish.epsilon`. */
-export function withValues(input: unknown, values: ReadonlyMap<string, unknown>): unknown {
-  const result = copied(input);
-  for (const [key, value] of values) put(result, key.split('.'), value);
-  return result;
-}
-
 function pathOf(key: string): string[] {
   const section = SECTIONS.find((each) => CONFIG_KEYS.includes(`${each}.${key}`));
   return section === undefined ? key.split('.') : [section, key];

@@ -3,7 +3,7 @@ import { type Measures, noMeasures } from '../pipeline/measures.ts';
 import { FAMILIES, type Family, READY } from './families.ts';
 import { type GraphSnapshot, snapshotOf, type WatchedGraph } from './graph.ts';
 import { durations } from './histograms.ts';
-import { type ProcessMetrics, processMetrics, type ReloadResult } from './process.ts';
+import { type ProcessMetrics, processMetrics } from './process.ts';
 import { routerMetrics, type WatchedRouter } from './router.ts';
 
 export interface MetricsOptions {
@@ -41,11 +41,6 @@ export class Metrics {
   /** The measures for a graph's updater. */
   measuresOf(graph: string): Measures {
     return this.#durations.of(graph);
-  }
-
-  /** Counts a reload of the configuration. */
-  reloaded(result: ReloadResult): void {
-    this.#process.reloaded(result);
   }
 
   /** Prometheus text of this moment. Simultaneous scrapes share one answer. */

@@ -4,12 +4,7 @@ import { makeHistogram } from './histograms.ts';
 const TICK_MS = 20;
 const DELAY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 
-const RELOAD_RESULTS = ['applied', 'refused', 'unchanged'] as const;
-export type ReloadResult = (typeof RELOAD_RESULTS)[number];
-
 export interface ProcessMetrics {
-  /** Counts a reload of the configuration. */
-  reloaded(result: ReloadResult): void;
   /** Stops the measurement of the event loop. */
   stop(): void;
 }
@@ -56,14 +51,7 @@ export function processMetrics(registry: Registry, version: string): ProcessMetr
       info.set({ version, node: process.versions.node }, 1);
     },
   );
-  const reloads = new Counter({
-    name: 'twhin_config_reloads_total',
-    help: 'Reloads of the configuration, by result.',
-    labelNames: ['result'],
-    registers: [registry],
-  });
-  for (const result of RELOAD_RESULTS) reloads.inc({ result }, 0);
-  return { ...watchEventLoop(registry), reloaded: (result) => reloads.inc({ result }) };
+  return watchEventLoop(registry);
 }
 
 /** A timer that measures how late it fires. Node's own monitor misses a delay right after a reading. */

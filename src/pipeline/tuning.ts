@@ -29,10 +29,7 @@ export interface Publishing {
   readonly maxAgeMs: number;
 }
 
-/**
- * Settings that may change while an updater runs. Whoever needs a value reads it here at that moment, and keeps no
- * copy.
- */
+/** The pace of an updater, and when it publishes. */
 export interface Tuning extends Pace, Publishing {
   /** Lag from which the updater is not ready; Infinity: the updater is ready however far it is behind. */
   readonly readyLagMs: number;

@@ -37,7 +37,7 @@ describe('a signal', () => {
 
   test('ends the process when the stop takes longer than its deadline', () => {
     const stop = vi.fn();
-    signals = stopOnSignal({ stopMs: () => 1_000, stop }, silentLog);
+    signals = stopOnSignal({ stopMs: 1_000, stop }, silentLog);
     process.emit('SIGINT', 'SIGINT');
     vi.advanceTimersByTime(999);
     expect([stop.mock.calls.length, exit.mock.calls.length]).toEqual([1, 0]);
@@ -46,7 +46,7 @@ describe('a signal', () => {
   });
 
   test('has no deadline once the stop is through', () => {
-    signals = stopOnSignal({ stopMs: () => 1_000, stop() {} }, silentLog);
+    signals = stopOnSignal({ stopMs: 1_000, stop() {} }, silentLog);
     process.emit('SIGINT', 'SIGINT');
     signals.ignore();
     vi.advanceTimersByTime(5_000);

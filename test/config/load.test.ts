@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { init } from '../../src/cli/init.ts';
 import { topicsOf as topicsRead } from '../../src/compose/graph-updater.ts';
 import { declaredTopics } from '../../src/config/declared-topics.ts';
-import { loadConfig } from '../../src/config/load.ts';
+import { configSource, loadConfig } from '../../src/config/load.ts';
 import { UsageError } from '../../src/errors/errors.ts';
 
 let folder: string;
@@ -514,6 +514,17 @@ describe('loadConfig', () => {
     expect(error).toMatch(/seen both/);
     expect(error).not.toMatch(/secret-token/);
     await expect(saslOf({ KAFKA_SASL_TOKEN: 'abc' })).rejects.toThrow(/KAFKA_SASL_USERNAME/);
+  });
+
+  test('reads the file once: what a process gets later has the same file below its settings', async () => {
+    const path = await file(`export default { publish: { epsilon: 0.25 } }`);
+    const source = configSource({ TWHIN_CONFIG: path }, folder);
+    expect((await source()).tuning.epsilon).toBe(0.25);
+    await rm(path);
+    expect((await source(['dim=8'])).graphs[0]?.model.dim).toBe(8);
+    expect((await source(['dim=8'])).tuning.epsilon).toBe(0.25);
+    await expect(source(['dim=0'])).rejects.toThrow(/model\.dim/);
+    expect((await source()).graphs[0]?.model.dim).toBe(128);
   });
 
   test('gives a configuration that is frozen however deep', async () => {

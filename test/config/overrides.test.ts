@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { keysOf, withSettings, withValues } from '../../src/config/overrides.ts';
+import { keysOf, withSettings } from '../../src/config/overrides.ts';
 
 test('a setting finds keys of model and training without their section, and other keys with it', () => {
   const input = { model: { dim: 4, beta: 2 } };
@@ -27,10 +27,4 @@ test('a setting without a key or a value sign is refused', () => {
       `--set: expected key=value, such as dim=64, seen "${wrong}"`,
     );
   }
-});
-
-test('values are put in by their whole key', () => {
-  expect(withValues({ publish: { epsilon: 1 } }, new Map([['publish.maxAgeMs', 7]]))).toEqual({
-    publish: { epsilon: 1, maxAgeMs: 7 },
-  });
 });

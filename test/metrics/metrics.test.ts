@@ -266,7 +266,7 @@ describe('metrics', () => {
     made.push(metrics);
     const names = (await metrics.render()).matchAll(/^# TYPE (\w+) /gm);
     const kinds = new Set([...names].map(([, name = '']) => name.split('_')[1]));
-    expect([...kinds].sort()).toEqual(['build', 'config', 'cpu', 'event', 'memory', 'router', 'start']);
+    expect([...kinds].sort()).toEqual(['build', 'cpu', 'event', 'memory', 'router', 'start']);
     metrics.measuresOf('follow').step(1);
   });
 

@@ -202,27 +202,6 @@ describe('Updater', () => {
     expect(running.progress().events.consumed).toBe(400);
   });
 
-  it('applies settings that change while it runs', async () => {
-    const log = manyFollows(400);
-    const tuning = { ...TUNING, batchEdges: 16, commitEdges: 200, queueBytes: 2000 };
-    const running = updater(log, new MemoryStore(), { handOver: 10, tuning });
-    const pauses = [0, 0];
-    let commits: number | undefined;
-    log.onHandOver = (room) => {
-      const { consumed } = running.progress().events;
-      if (!room) pauses[commits === undefined ? 0 : 1]! += 1;
-      if (commits !== undefined || consumed < 200) return;
-      commits = running.progress().commits;
-      Object.assign(tuning, { batchEdges: 4, commitEdges: 4, queueBytes: 1_000_000 });
-    };
-    await running.run({ untilCaughtUp: true });
-    // Of 200 edges at most one commit was due before, of the other 200 one for every four; nor does reading pause.
-    expect(commits).toBeLessThan(3);
-    expect(running.progress().commits).toBeGreaterThan(40);
-    expect(pauses[0]).toBeGreaterThan(5);
-    expect(pauses[1]).toBe(0);
-  });
-
   it('publishes vectors that were held back while it caught up, though no record follows', async () => {
     const log = new MemoryLog();
     const timestamp = Date.now() - 20_000;

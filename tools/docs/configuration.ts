@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { KEYS } from '../../src/config/changes.ts';
 import { VARIABLES } from '../../src/config/environment.ts';
 import { PRESETS } from '../../src/config/presets.ts';
 import { configFileSchema } from '../../src/config/schema.ts';
@@ -45,11 +44,10 @@ export function sectionsOf(schema: z.ZodType): Sections {
 /** docs/configuration.md, as Markdown. */
 export function configurationPage(): string {
   const sections = Object.entries(sectionsOf(configFileSchema));
-  const counts = new Map(KEYS.map(({ key, counts }) => [key, counts]));
   const row = (key: string, each: Node) =>
-    `| \`${key}\` | ${defaultOf(key, each)} | ${valuesOf(each)} | ${counts.get(key)} | ${each.description} |`;
+    `| \`${key}\` | ${defaultOf(key, each)} | ${valuesOf(each)} | ${each.description} |`;
   const table = (rows: readonly string[]) =>
-    ['| Key | Default | Values | Change counts | Meaning |', '|---|---|---|---|---|', ...rows].join('\n');
+    ['| Key | Default | Values | Meaning |', '|---|---|---|---|', ...rows].join('\n');
   const top = sections.filter(([, { properties }]) => properties === undefined);
   const nested = sections.flatMap(([name, section]) =>
     section.properties === undefined
@@ -65,7 +63,6 @@ export function configurationPage(): string {
     `## Environment\n\n${environmentTable()}`,
     `## Configuration file\n\n${FILE}\n\n### Top level\n\n${table(top.map(([key, each]) => row(key, each)))}`,
     ...nested,
-    RELOADING,
   ].join('\n\n')}\n`;
 }
 
@@ -78,18 +75,8 @@ Every setting has a default. Addresses, folders and secrets come from the enviro
 the expected value and the value seen; nothing starts before they are solved.`;
 
 const FILE = `The file's default export is an object, or a function that gets \`z\`, \`defineTopic\` and the other building blocks of
-topics and returns the object. "Change counts" says when a changed value takes effect: at once, in a running \`twhin run\` that
-gets \`SIGHUP\`, [after a restart](#changing-a-running-process), or in a [new store](replay-and-backup.md#add-a-relation) that is trained with it.`;
-
-const RELOADING = `## Changing a running process
-
-\`kill -HUP PID\` makes \`twhin run\` read the file again; a standby does the same. Keys marked "at once" take effect immediately. For
-every other key that changed, the log says whether it needs a restart or a new store. A file with a problem is refused as a whole: the log
-lists the problems, and the process keeps its configuration. Files that the configuration imports are not read again, and neither
-is the environment. [On Kubernetes](deploy.md#upgrade-and-going-back) the signal is sent from within the pod.
-
-\`PID\` is the \`pid\` in the file \`holder.json\` of the graph's store, such as \`.twhin/state/engagement/holder.json\`. Do not signal the
-process of \`npx\`: it ends without passing \`SIGHUP\` on.`;
+topics and returns the object. A process reads it once: restart the process after a change. A store keeps its model, so that another
+\`model.dim\` or \`model.scorer\`, or other relations of a graph, need a [new store](replay-and-backup.md#add-a-relation).`;
 
 function environmentTable(): string {
   const rows = Object.entries(VARIABLES).map(([name, variable]) => {

@@ -1,15 +1,13 @@
 import type { Command } from 'commander';
-import type { Configuration } from '../../config/configuration.ts';
 import { HTTP_DEFAULT, type HttpAddress } from '../../config/http-address.ts';
-import type { GraphConfig } from '../../config/resolve.ts';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, GRAPHS_HELP, httpAddress } from '../options.ts';
 import { selectTopics } from '../select.ts';
-import { Hangups, stopOnSignal } from '../signals.ts';
+import { stopOnSignal } from '../signals.ts';
 import { GraphRun } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
-import { Reload } from './reload.ts';
 import { selectRun } from './shards.ts';
 import { Stages } from './stages.ts';
 import { createTopics, tellReplayGaps } from './topics-at-start.ts';
@@ -38,39 +36,29 @@ export function addRunCommand(program: Command, context: CommandContext): void {
       '--http <host:port>',
       'serve health and metrics on this address, or off (default: 127.0.0.1:8077; off with --until-caught-up)',
     )
-    .addHelpText('after', ON_HANGUP)
     .addHelpText('after', example(EXAMPLES))
     .action(async ({ graph, shard, shards, router, untilCaughtUp, createTopics, standby, reread, http }) => {
-      const hangups = new Hangups();
-      try {
-        const configuration = await context.configuration();
-        const { config } = configuration;
-        const graphs = selectRun(config, { graph, shard, shards });
-        const options: RunOptions = {
-          graphs,
-          untilCaughtUp: untilCaughtUp === true,
-          createTopics: createTopics === true,
-          standby: standby === true,
-          reread: selectTopics(config, graphs, reread),
-          routes: router !== false,
-          // A run that ends by itself serves nothing unless told to.
-          http: httpAddress(http, config, untilCaughtUp === true ? undefined : HTTP_DEFAULT),
-        };
-        if (options.standby && options.untilCaughtUp) {
-          throw new UsageError(
-            'standby',
-            'a standby follows without an end: leave out --standby or --until-caught-up',
-          );
-        }
-        await run(configuration, options, context, hangups);
-      } finally {
-        hangups.end();
+      const config = await context.config();
+      const graphs = selectRun(config, { graph, shard, shards });
+      const options: RunOptions = {
+        graphs,
+        untilCaughtUp: untilCaughtUp === true,
+        createTopics: createTopics === true,
+        standby: standby === true,
+        reread: selectTopics(config, graphs, reread),
+        routes: router !== false,
+        // A run that ends by itself serves nothing unless told to.
+        http: httpAddress(http, config, untilCaughtUp === true ? undefined : HTTP_DEFAULT),
+      };
+      if (options.standby && options.untilCaughtUp) {
+        throw new UsageError(
+          'standby',
+          'a standby follows without an end: leave out --standby or --until-caught-up',
+        );
       }
+      await run(config, options, context);
     });
 }
-
-const ON_HANGUP = `
-SIGHUP makes the process read its configuration again. Changes that need a restart are named in the log.`;
 
 const EXAMPLES = `twhin run --create-topics
 twhin run --graph engagement --until-caught-up
@@ -94,18 +82,11 @@ interface RunOptions {
 }
 
 /**
- * Runs the graphs in this process until stopped, or until all are up to date. Each SIGHUP reloads the configuration.
+ * Runs the graphs in this process until stopped, or until all are up to date.
  * @throws the error that stopped the first graph; the other graphs are stopped gracefully before.
  */
-async function run(
-  configuration: Configuration,
-  options: RunOptions,
-  context: CommandContext,
-  hangups: Hangups,
-): Promise<void> {
-  const { output, world, logging } = context;
-  const { config } = configuration;
-  const reload = new Reload(configuration);
+async function run(config: Config, options: RunOptions, context: CommandContext): Promise<void> {
+  const { output, world } = context;
   const { log, faults } = rememberingFaults(context.log());
   const runs: GraphRun[] = [];
   const stop = () => {
@@ -115,7 +96,7 @@ async function run(
   await using opened = new AsyncDisposableStack();
   const connection = opened.adopt(await context.connect(config, log), (each) => each.close());
   // Declared after what is open, and so ignored before that is closed.
-  using signals = stopOnSignal({ stopMs: () => reload.configuration.config.stopMs, stop }, log);
+  using signals = stopOnSignal({ stopMs: config.stopMs, stop }, log);
   // The server starts first: a bad address is reported before anything is opened, and probes are answered meanwhile.
   const names = options.graphs.map(({ name }) => name);
   const watch = opened.adopt(await Watch.begin({ address: options.http, names, faults, log }), (each) =>
@@ -127,9 +108,8 @@ async function run(
   const { standby, reread, untilCaughtUp } = options;
   const { measuresOf } = watch;
   const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
-  const inForce = () => reload.configuration;
   for (const graph of options.graphs) {
-    const run = await GraphRun.open({ graph, configuration: inForce, outside, untilCaughtUp });
+    const run = await GraphRun.open({ graph, config, configWith: context.config, outside, untilCaughtUp });
     runs.push(opened.adopt(run, (each) => each.close()));
   }
   const routed = options.routes ? options.graphs : [];
@@ -139,8 +119,6 @@ async function run(
   // The signal may have come before there was a run to stop.
   if (signals.stopping.aborted) stop();
   await watch.over(runs, stages.all);
-  const { reloaded: told } = watch;
-  hangups.hear(() => void reload.ask({ runs, log, logging, told, stopping: signals.stopping }));
   const reporting = reportProgress(runs, log, output);
   stages.begin(stop);
   const ends = runs.map((each) =>

@@ -1,14 +1,12 @@
 import { composeLive, type LiveOptions } from '../../compose/live.ts';
-import type { Configuration } from '../../config/configuration.ts';
-import { keysOf } from '../../config/overrides.ts';
-import type { GraphConfig } from '../../config/resolve.ts';
+import type { ConfigSource } from '../../config/load.ts';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, reasonOf } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { differences } from '../../graph/head.ts';
 import type { StoreMemory } from '../../graph/store.ts';
 import { kernelHere } from '../../kernels/select.ts';
 import type { RoutedCounts } from '../../pipeline/routing/routed-log.ts';
-import type { Tuning } from '../../pipeline/tuning.ts';
 import type { Updater } from '../../pipeline/updater.ts';
 import { openForReading } from '../../state/open.ts';
 import { type Live, placeOf, readLive } from '../../state/places.ts';
@@ -20,8 +18,9 @@ const LOOK_FOR_PROMOTION_MS = 500;
 
 export interface GraphRunOptions {
   readonly graph: GraphConfig;
-  /** The one in force now. */
-  configuration(): Configuration;
+  readonly config: Config;
+  /** Gives the configuration with the settings that a store was trained with. */
+  readonly configWith: ConfigSource;
   readonly outside: LiveOptions;
   readonly untilCaughtUp: boolean;
 }
@@ -33,18 +32,15 @@ export interface GraphRunOptions {
 export class GraphRun implements RunGraph {
   readonly #options: GraphRunOptions;
   #composed: Composed;
-  /** Of whichever updater there is: they read it as they go. */
-  readonly #tuning: Tuning;
   #stopped = false;
   /** The updater was told to end for a promotion; whatever becomes of that, the graph is run on. */
   #ending = false;
   #looking = false;
   #lastTrouble: string | undefined;
 
-  private constructor(options: GraphRunOptions, composed: Composed, tuning: Tuning) {
+  private constructor(options: GraphRunOptions, composed: Composed) {
     this.#options = options;
     this.#composed = composed;
-    this.#tuning = tuning;
   }
 
   /** Opens the live store. @throws what keeps it from being run. */
@@ -53,10 +49,7 @@ export class GraphRun implements RunGraph {
     const promotion = duePromotion(graph);
     if (promotion !== undefined && (await refused(promotion, options)) === undefined)
       await settlePromotion(graph);
-    const tuning = { ...options.configuration().config.tuning };
-    const run = new GraphRun(options, await compose(options, tuning), tuning);
-    run.retuning(options.configuration())();
-    return run;
+    return new GraphRun(options, await compose(options));
   }
 
   get updater(): Updater {
@@ -66,17 +59,6 @@ export class GraphRun implements RunGraph {
   /** The graph as its live store was trained. */
   get graph(): GraphConfig {
     return this.#composed.graph;
-  }
-
-  /** Keys that the live store was trained with other values of, which it keeps. */
-  get own(): readonly string[] {
-    return keysOf(this.#composed.set);
-  }
-
-  /** What it takes to go on by another configuration. @throws UsageError where the live store's settings don't go with it. */
-  retuning(configuration: Configuration): () => void {
-    const { tuning } = configuration.with(this.#composed.set);
-    return () => void Object.assign(this.#tuning, tuning);
   }
 
   /** What the live store has in memory; undefined once it is closed. */
@@ -101,8 +83,7 @@ export class GraphRun implements RunGraph {
       if (live === undefined && !this.#ending) return;
       const { live: store, previous: before } = live ?? readLive(graph);
       outside.log.info({ graph: graph.name, store, before }, live ? 'store promoted' : STAYS);
-      this.#composed = await compose({ ...this.#options, outside: { ...outside, reread: [] } }, this.#tuning);
-      this.retuning(this.#options.configuration())();
+      this.#composed = await compose({ ...this.#options, outside: { ...outside, reread: [] } });
       if (this.#stopped) this.updater.stop();
     }
   }
@@ -165,9 +146,9 @@ export class GraphRun implements RunGraph {
  */
 async function refused(
   promotion: Promotion,
-  { graph: plain, configuration, outside }: GraphRunOptions,
+  { graph: plain, configWith, outside }: GraphRunOptions,
 ): Promise<string | undefined> {
-  const reason = await misfitOf(promotion, plain, configuration());
+  const reason = await misfitOf(promotion, plain, configWith);
   if (reason === undefined) return undefined;
   await requestPromotion(plain, { ...promotion, refused: reason });
   outside.log.error({ graph: plain.name, store: promotion.store, reason }, 'a promotion is refused');
@@ -177,11 +158,12 @@ async function refused(
 async function misfitOf(
   { store: name, set }: Promotion,
   plain: GraphConfig,
-  configuration: Configuration,
+  configWith: ConfigSource,
 ): Promise<string | undefined> {
   let store: GraphStore | undefined;
   try {
-    const graph = configuration.with(set).graphs.find((each) => each.name === plain.name) ?? plain;
+    const { graphs } = await configWith(set);
+    const graph = graphs.find((each) => each.name === plain.name) ?? plain;
     store = await openForReading(graph, placeOf(plain, name));
     const head = await store?.head();
     const differing = head && differences(head.model, graph.model, ['the store', 'the process']);
@@ -201,18 +183,12 @@ const STAYS = 'the promotion was taken back: going on with the live store';
 
 interface Composed extends RunGraph {
   readonly updater: Updater;
-  /** Settings that the live store was trained with. */
-  readonly set: readonly string[];
 }
 
 /** An updater on the graph's live store, with the settings that store was trained with. */
-async function compose(
-  { graph: plain, configuration, outside }: GraphRunOptions,
-  tuning: Tuning,
-): Promise<Composed> {
-  const now = configuration();
-  const { config, graph, set } = await asLive(now.config, plain, (settings) => now.with(settings));
+async function compose(options: GraphRunOptions): Promise<Composed> {
+  const { config, graph } = await asLive(options.config, options.graph, options.configWith);
   // By its own name, so that metrics and status tell which build it is.
   const running = { ...graph, trainer: { ...graph.trainer, kernel: kernelHere(graph.trainer.kernel) } };
-  return { ...(await composeLive(config, running, { ...outside, tuning })), graph: running, set };
+  return { ...(await composeLive(config, running, options.outside)), graph: running };
 }

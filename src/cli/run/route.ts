@@ -71,7 +71,7 @@ async function route(config: Config, context: CommandContext, options: RouteOpti
   const log = context.log();
   const connection = await context.connect(config, log);
   const stopping = Promise.withResolvers<void>();
-  const signals = stopOnSignal({ stopMs: () => config.stopMs, stop: () => stopping.resolve() }, log);
+  const signals = stopOnSignal({ stopMs: config.stopMs, stop: () => stopping.resolve() }, log);
   let watch: RoutingWatch | undefined;
   try {
     // The server starts first: a bad address is reported before anything is opened, and probes are answered meanwhile.

@@ -42,7 +42,6 @@ export class Cadence {
   readonly #clock: () => number;
   #pace: Pace;
 
-  /** tuning: may change while this is in use. */
   constructor(tuning: Pace, clock: () => number) {
     this.#tuning = tuning;
     this.#clock = clock;

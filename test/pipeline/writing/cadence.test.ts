@@ -22,14 +22,13 @@ const FEW = { changedRows: 10 };
 
 function setUp() {
   let now = START;
-  const tuning: { -readonly [key in keyof Pace]: Pace[key] } = { ...PACE };
-  const cadence = new Cadence(tuning, () => now);
+  const cadence = new Cadence(PACE, () => now);
   for (let i = 0; i < 2; i++) cadence.asked(1_000_000);
   const after = (ms: number) => {
     now = START + ms;
   };
   const pendingOf = (trained: number) => Object.assign(new PendingCommit(1), { trained, records: trained });
-  return { cadence, tuning, after, pendingOf };
+  return { cadence, after, pendingOf };
 }
 
 test('a commit is due by its edges, or by time unless one is being written', () => {
@@ -94,8 +93,8 @@ test('held back vectors are due once the updater has caught up, though no record
 });
 
 test('the first commits of a process do not grow', () => {
-  const { tuning, pendingOf } = setUp();
-  const cadence = new Cadence(tuning, () => START);
+  const { pendingOf } = setUp();
+  const cadence = new Cadence(PACE, () => START);
   cadence.begin(1_000_000);
   for (const due of [true, true, false]) {
     cadence.look(START - 10_000, 5_000, undefined);
@@ -143,20 +142,4 @@ test('where commits may be as large as memory allows, the table at the last comm
   // 131,072 rows, of 100 an edge: three times 400 edges; of 1 an edge, no more than a small table's.
   expect([1_199, 1_200].map(counted(100, 1e6).due)).toEqual([false, true]);
   expect([3_199, 3_200].map(counted(1, 1e6).due)).toEqual([false, true]);
-});
-
-test('changed settings count at once', () => {
-  const { cadence, tuning, pendingOf } = setUp();
-  cadence.look(undefined, 0, undefined);
-  tuning.commitEdges = 50;
-  expect(cadence.isDue(pendingOf(50), IDLE, FEW)).toBe(true);
-  cadence.look(START - 10_000, 5_000, undefined);
-  expect(cadence.isDue(pendingOf(399), IDLE, FEW)).toBe(false);
-  expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(true);
-  tuning.commitRows = 500_000;
-  expect(cadence.isDue(pendingOf(100), IDLE, { changedRows: 499_999 })).toBe(false);
-  expect(cadence.isDue(pendingOf(100), IDLE, { changedRows: 500_000 })).toBe(true);
-  // Not much larger than that.
-  const small = { ...IDLE, index: { nextRow: 625_000 } };
-  expect(cadence.isDue(pendingOf(100), small, { changedRows: 600_000 })).toBe(false);
 });

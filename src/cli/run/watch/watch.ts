@@ -7,7 +7,6 @@ import { FINE_MS } from '../../../dashboard/history.ts';
 import { reasonOf } from '../../../errors/errors.ts';
 import type { Log } from '../../../log.ts';
 import { Metrics } from '../../../metrics/metrics.ts';
-import type { ReloadResult } from '../../../metrics/process.ts';
 import { readDashboard } from '../../../pages/page-files.ts';
 import type { Measures } from '../../../pipeline/measures.ts';
 import type { RoutingStage } from '../../../pipeline/routing/stage.ts';
@@ -70,9 +69,6 @@ export class Watch {
   get url(): string | undefined {
     return this.#server?.url;
   }
-
-  /** Counts a reload of the configuration. */
-  readonly reloaded = (result: ReloadResult): void => this.metrics.reloaded(result);
 
   readonly measuresOf = (graph: string): Measures => this.metrics.measuresOf(graph);
 
