@@ -1,3 +1,4 @@
+import { parentPort, Worker } from 'node:worker_threads';
 import {
   BadEvent,
   FatalError,
@@ -55,4 +56,147 @@ function make(code: ErrorCode, message: string): TwhinError {
   if (isCodeOf(code, 'usage')) return new UsageError(code, message);
   if (isCodeOf(code, 'bad-event')) return new BadEvent(code, message);
   return new ShapeError(message);
+}
+
+/** What a thread answers: by name of the question, from its argument to its answer. */
+type Methods<M> = { readonly [N in keyof M]: (argument: never) => unknown };
+
+interface Waiting {
+  readonly promise: Promise<unknown>;
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+}
+
+export interface CallsOptions {
+  readonly entry: URL;
+  /** The thread's `workerData`. */
+  readonly data: unknown;
+  readonly name: string;
+  /** The error of calls to a thread that died, with the reason as a clause. */
+  dead(reason: string, cause?: unknown): FatalError;
+  /** Told once of a thread that died before it was stopped. */
+  died?(error: FatalError): void;
+}
+
+/**
+ * Calls to a thread of its own whose entry is {@link answerCalls}. A call without an answer keeps the process alive; the thread
+ * alone does not.
+ */
+export class ThreadCalls<M extends Methods<M>> {
+  readonly #worker: Worker;
+  readonly #options: CallsOptions;
+  /** Calls without an answer, by number, oldest first. */
+  readonly #waiting = new Map<number, Waiting>();
+  #calls = 0;
+  /** Why the thread answers no more. */
+  #ended: FatalError | undefined;
+  /** Why it takes no more calls, though it may still answer earlier ones. */
+  #closed: FatalError | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: CallsOptions) {
+    this.#options = options;
+    this.#worker = new Worker(options.entry, { workerData: options.data, name: options.name });
+    this.#worker.unref();
+    this.#worker.on('message', ({ call, answer, error }) => {
+      const waiting = this.#waiting.get(call);
+      this.#waiting.delete(call);
+      if (this.#waiting.size === 0) this.#worker.unref();
+      if (error === undefined) waiting?.resolve(answer);
+      else waiting?.reject(unpackError(error));
+    });
+    this.#worker.on('error', (error) => this.#die(reasonOf(error), error));
+    this.#worker.on('messageerror', (error) => this.#die(reasonOf(error), error));
+    this.#worker.on('exit', (code) => this.#die(`it exited with code ${code}`));
+  }
+
+  /** Whether the thread takes no calls any more. */
+  get ended(): boolean {
+    return this.#ended !== undefined || this.#closed !== undefined;
+  }
+
+  /**
+   * The thread's answer. moved: buffers of the argument that the caller has no more afterwards, or 'copies': each array is copied
+   * first, so that a move costs the caller nothing, and a view of a large buffer moves no more than itself.
+   * @throws the thread's error; `dead`'s; that of `stop`.
+   */
+  ask<N extends keyof M & string>(
+    method: N,
+    argument: Parameters<M[N]>[0],
+    moved: ArrayBuffer[] | 'copies' = [],
+  ): Promise<Awaited<ReturnType<M[N]>>> {
+    const refused = this.#ended ?? this.#closed;
+    if (refused !== undefined) return Promise.reject(refused);
+    const answer = Promise.withResolvers<Awaited<ReturnType<M[N]>>>();
+    const call = this.#calls++;
+    const sent = moved === 'copies' ? copied(argument) : argument;
+    this.#worker.postMessage({ call, method, argument: sent }, moved === 'copies' ? buffersOf(sent) : moved);
+    if (this.#waiting.size === 0) this.#worker.ref();
+    this.#waiting.set(call, answer);
+    return answer.promise;
+  }
+
+  /** Fails all calls that wait for an answer. */
+  drop(why: FatalError): void {
+    for (const { reject } of this.#waiting.values()) reject(why);
+    this.#waiting.clear();
+    this.#worker.unref();
+  }
+
+  /** Waits for the answers to earlier calls, then ends the thread. Idempotent. why: the error of later calls. */
+  stop(why: FatalError): Promise<void> {
+    this.#stopping ??= this.#stop(why);
+    return this.#stopping;
+  }
+
+  async #stop(why: FatalError): Promise<void> {
+    this.#closed = why;
+    await Promise.allSettled([...this.#waiting.values()].map(({ promise }) => promise));
+    this.#ended ??= why;
+    await this.#worker.terminate();
+  }
+
+  #die(reason: string, cause?: unknown): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = this.#options.dead(reason, cause);
+    this.drop(this.#ended);
+    if (this.#closed === undefined) this.#options.died?.(this.#ended);
+  }
+}
+
+/**
+ * Answers the calls to this thread, beginning with each as it comes; an answer that is at once there is given in its turn.
+ * code, what: name an error that is not a TwhinError.
+ */
+export function answerCalls<M extends Methods<M>>(code: CodeOf<'fatal'>, what: string, methods: M): void {
+  const port = parentPort;
+  if (port === null) throw new FatalError(code, `${what}: this is the entry of a thread`);
+  const byName = Object(methods);
+  port.on('message', async ({ call, method, argument }) => {
+    try {
+      const answer = await byName[method](argument);
+      port.postMessage({ call, answer }, buffersOf(answer));
+    } catch (error) {
+      port.postMessage({ call, error: packError(error, code, what) });
+    }
+  });
+}
+
+/** Every buffer in a message that is not shared, for the transfer list. */
+function buffersOf(value: unknown, found = new Set<ArrayBuffer>()): ArrayBuffer[] {
+  if (ArrayBuffer.isView(value)) {
+    if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const part of Object.values(value)) buffersOf(part, found);
+  }
+  return [...found];
+}
+
+/** The same with a copy of each typed array. */
+function copied(value: unknown): unknown {
+  if (ArrayBuffer.isView(value) && 'slice' in value && typeof value.slice === 'function')
+    return value.slice();
+  if (Array.isArray(value)) return value.map(copied);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, copied(part)]));
 }

@@ -518,11 +518,9 @@ const TRAINING = {
   ),
   'trainer-failed': fatal('The trainer failed for a reason that is not known.', REPORT),
   'trainer-not-started': fatal('The trainer was used before its start.', REPORT),
-  'trainer-reply': fatal('The thread of the trainer gave the wrong kind of answer.', REPORT),
   'trainer-started': fatal('The trainer was loaded after its start.', REPORT),
   'trainer-state': fatal('The loaded rows and the stored training state do not belong together.', REBUILD),
   'trainer-stopped': fatal('The trainer was used after its stop.', REPORT),
-  'trainer-thread': fatal('The file of the trainer thread was loaded outside of a thread.', REPORT),
   'vector-not-finite': fatal(
     'A vector that was to be ranked has a number that is not finite.',
     'Find the writer of the vector: twhin check looks for such vectors in a store.',
@@ -535,7 +533,6 @@ const PROCESS = {
     'Start twhin serve again: it reads the topics from their start. If a thread dies again, look for what limits the memory of the process.',
   ),
   'scanner-failed': fatal('A scan of the vectors failed for a reason that is not known.', REPORT),
-  'scanner-thread': fatal('The file of a thread that scans was loaded outside of a thread.', REPORT),
   busy: fatal(
     'Too many requests are waiting to be answered.',
     'Ask again a second later, or run more processes.',

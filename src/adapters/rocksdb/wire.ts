@@ -1,6 +1,4 @@
-import type { MessagePort } from 'node:worker_threads';
 import type { Entry, PackedBatch, StoreMemory } from '../../graph/store.ts';
-import type { Failed } from '../threads.ts';
 
 /** What a store's thread is started with. */
 export interface Opening {
@@ -14,28 +12,19 @@ export interface OpenOptions {
   readonly durable?: boolean;
 }
 
-/** A call to a store's thread. The answers come over the call's own port. */
-export type Call =
-  | { readonly method: 'open'; readonly port: MessagePort }
-  | { readonly method: 'getMany'; readonly port: MessagePort; readonly keys: PackedList }
-  | { readonly method: 'runs'; readonly port: MessagePort; readonly prefix: Uint8Array }
-  | { readonly method: 'write'; readonly port: MessagePort; readonly batch: PackedBatch }
-  | { readonly method: 'memory'; readonly port: MessagePort }
-  | { readonly method: 'close'; readonly port: MessagePort };
-
-/** One answer to each call; `runs` is answered by any number of runs before `done`. */
-export type Answer =
-  | { readonly kind: 'done' }
-  | { readonly kind: 'values'; readonly values: PackedList }
-  | { readonly kind: 'run'; readonly run: PackedRun }
-  | { readonly kind: 'memory'; readonly memory: StoreMemory | undefined }
-  | Failed;
-
-/** The caller's message over the port for each run that the caller has taken. */
-export const TAKEN = 'taken';
-
-/** Runs that the thread sends ahead of the caller. */
-export const RUNS_AHEAD = 8;
+/** What a store's thread answers. */
+export interface StoreMethods {
+  open(): Promise<void>;
+  getMany(keys: PackedList): Promise<PackedList>;
+  /** Begins a scan that `next` takes further, and gives its first run. undefined: there is none. */
+  runs(scan: { readonly id: number; readonly prefix: Uint8Array }): Promise<PackedRun | undefined>;
+  /** undefined after the last run, and once the scan was left. */
+  next(id: number): Promise<PackedRun | undefined>;
+  leave(id: number): Promise<void>;
+  write(batch: PackedBatch): Promise<void>;
+  memory(): Promise<StoreMemory | undefined>;
+  close(): Promise<void>;
+}
 
 /** Entries in one buffer, which moves between threads without a copy. */
 export interface PackedRun {

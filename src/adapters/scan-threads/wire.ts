@@ -2,7 +2,6 @@ import type { WasmBuild } from '../../kernels/instance.ts';
 import type { ScanPlace } from '../../kernels/scan/rows.ts';
 import type { Found, RowRange } from '../../kernels/scan/scan.ts';
 import type { ScorerName } from '../../model/settings.ts';
-import type { Failed } from '../threads.ts';
 
 /** What a thread that scans is started with. */
 export interface Starting {
@@ -11,9 +10,15 @@ export interface Starting {
   readonly workspace: number;
 }
 
-/** A part of a pass, which has one answer. */
+/** What a thread that scans answers. A table is known from its first call on, until nobody can ask for it any more. */
+export interface ScanMethods {
+  table(known: { readonly table: number; readonly place: ScanPlace }): void;
+  forget(table: number): void;
+  top(question: Question): readonly PackedList[];
+}
+
+/** A part of a pass. */
 export interface Question {
-  readonly kind: 'top';
   readonly table: number;
   readonly scorer: ScorerName;
   /** It ends at the table's highest row as of the pass. */
@@ -26,20 +31,11 @@ export interface Question {
   readonly depth: number;
 }
 
-/** What is sent to a thread. A table is known from its first call on, until nobody can ask for it any more. */
-export type Call =
-  | Question
-  | { readonly kind: 'table'; readonly table: number; readonly place: ScanPlace }
-  | { readonly kind: 'forget'; readonly table: number };
-
 /** A list as a message holds it: thousands of objects would take longer than the scan. */
 export interface PackedList {
   readonly rows: Int32Array;
   readonly scores: Float64Array;
 }
-
-/** An answer. */
-export type Reply = { readonly kind: 'top'; readonly lists: readonly PackedList[] } | Failed;
 
 export function packList(list: readonly Found[]): PackedList {
   return {

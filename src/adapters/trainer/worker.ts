@@ -1,18 +1,12 @@
 /** Entry of the trainer's thread: makes a trainer from `workerData` and answers the calls in order. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { FatalError } from '../../errors/errors.ts';
+import { workerData } from 'node:worker_threads';
 import { createKernel } from '../../kernels/select.ts';
 import { workspaceBytes } from '../../kernels/workspace.ts';
 import { type KernelMaker, TrainerCore } from '../../pipeline/training/train.ts';
-import { failed } from '../threads.ts';
+import { answerCalls } from '../threads.ts';
 import { startSteppers } from './hogwild/stepper.ts';
 import { ScratchFile } from './scratch-file.ts';
-import { buffersOf, type Call, type Reply, type Starting } from './wire.ts';
-
-const port = parentPort;
-if (port === null) {
-  throw new FatalError('trainer-thread', 'worker.ts is the entry of a thread; use threadTrainer');
-}
+import type { Starting, TrainerMethods } from './wire.ts';
 
 const KERNELS: KernelMaker = {
   startSteppers,
@@ -20,36 +14,20 @@ const KERNELS: KernelMaker = {
   createKernel: (choice, table, model, limits) => createKernel(choice, table, model, limits, [process.cwd()]),
 };
 
-let core: TrainerCore | undefined;
+let made: TrainerCore | undefined;
 
-port.on('message', (call: Call) => {
-  const reply = answer(call);
-  port.postMessage(reply, reply.kind === 'failed' ? [] : buffersOf(reply));
-});
-
-function answer(call: Call): Reply {
-  try {
-    const { settings, scratchFolder }: Starting = workerData;
-    // The first call makes the trainer, so that wrong settings are the error of that call.
-    core ??= new TrainerCore(settings, KERNELS, () => new ScratchFile(scratchFolder));
-    switch (call.method) {
-      case 'train':
-        return { kind: 'trained', report: core.train(call.argument) };
-      case 'checkpoint':
-        return { kind: 'checkpoint', checkpoint: core.checkpoint(call.argument) };
-      case 'readRows':
-        return { kind: 'held', held: core.readRows(call.argument.first, call.argument.count) };
-      case 'loadRows':
-        core.loadRows(call.argument);
-        return { kind: 'done' };
-      case 'loadEdges':
-        core.loadEdges(call.argument);
-        return { kind: 'done' };
-      case 'start':
-        core.start(call.argument);
-        return { kind: 'done' };
-    }
-  } catch (error) {
-    return failed(error, 'trainer-failed', 'the trainer failed');
-  }
+/** The first call makes the trainer, so that wrong settings are the error of that call. */
+function core(): TrainerCore {
+  const { settings, scratchFolder }: Starting = workerData;
+  made ??= new TrainerCore(settings, KERNELS, () => new ScratchFile(scratchFolder));
+  return made;
 }
+
+answerCalls<TrainerMethods>('trainer-failed', 'the trainer failed', {
+  loadRows: (rows) => core().loadRows(rows),
+  loadEdges: (edges) => core().loadEdges(edges),
+  start: (state) => core().start(state),
+  train: (batch) => core().train(batch),
+  checkpoint: (options) => core().checkpoint(options),
+  readRows: ({ first, count }) => core().readRows(first, count),
+});

@@ -2,15 +2,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 let bytes;
-parentPort.on('message', ({ kind, place }) => {
-  if (kind === 'table') {
-    bytes = new Uint8Array(place.codes.buffer);
+parentPort.on('message', ({ call, method, argument }) => {
+  if (method === 'table') {
+    bytes = new Uint8Array(argument.place.codes.buffer);
+    parentPort.postMessage({ call });
   } else if (workerData.workspace === 0) {
-    parentPort.postMessage({ kind: 'failed', error: { code: 'shape', message: 'no' } });
+    parentPort.postMessage({ call, error: { code: 'shape', message: 'no' } });
   } else {
     setTimeout(() => {
       bytes[0] = 1;
-      parentPort.postMessage({ kind: 'top', lists: [] });
+      parentPort.postMessage({ call, answer: [] });
     }, 50);
   }
 });

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { packError, unpackError } from '../../../src/adapters/threads.ts';
 import { ThreadTrainer, threadTrainer } from '../../../src/adapters/trainer/thread.ts';
-import { copyOf } from '../../../src/adapters/trainer/wire.ts';
 import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors/errors.ts';
 import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
 import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
@@ -179,24 +178,5 @@ describe('errors on the wire', () => {
       code: 'trainer-failed',
       message: 'the trainer failed: offset is out of bounds',
     });
-  });
-});
-
-describe('copyOf', () => {
-  it('copies each array of each call', () => {
-    const batch = batchOf({
-      newTypes: [0],
-      dropped: [1],
-      reset: [2],
-      edges: [[6, 0, 7]],
-      removed: [[8, 0, 9]],
-    });
-    const copy = copyOf({ method: 'train', argument: batch });
-    expect(copy.argument).toEqual(batch);
-    expect(copy.argument).not.toBe(batch);
-    const rows = { types: Uint8Array.of(1), trained: Uint8Array.of(1), floats: Float32Array.of(1, 2) };
-    const loaded = copyOf({ method: 'loadRows', argument: rows });
-    expect(loaded.argument).toEqual(rows);
-    expect(loaded.argument).not.toBe(rows);
   });
 });
