@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { startBroker } from '../broker/start.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { type Running, Twhin } from '../test/e2e/twhin.ts';
-import { parseMetrics, type Scrape, total } from '../test/faults/soak/steady/scrape.ts';
+import { parseMetrics, type Scrape, total } from '../test/faults/soak/scrape.ts';
 import { writeLargeStore } from './large-store.ts';
 import { median } from './median.ts';
 

@@ -14,7 +14,7 @@ import { startBroker } from '../../broker/start.ts';
 import { connect } from '../../src/adapters/connect.ts';
 import { withSettings } from '../../src/config/overrides.ts';
 import { Twhin } from '../../test/e2e/twhin.ts';
-import { parseMetrics, total } from '../../test/faults/soak/steady/scrape.ts';
+import { parseMetrics, total } from '../../test/faults/soak/scrape.ts';
 import { pictureOf, report } from './report.ts';
 import { type Sample, sampleOf } from './samples.ts';
 import { GrowingWorld } from './world.ts';

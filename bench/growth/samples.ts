@@ -1,5 +1,4 @@
-import { quantileOf } from '../../test/faults/soak/steady/arithmetic.ts';
-import { bucketsBetween, type Scrape, total } from '../../test/faults/soak/steady/scrape.ts';
+import { type Scrape, total } from '../../test/faults/soak/scrape.ts';
 
 /** What an updater's metrics say of a stretch of time. NaN where nothing was counted. */
 export interface Sample {
@@ -42,4 +41,42 @@ export function sampleOf(before: Scrape, after: Scrape, time: { seconds: number;
     p99Ms: quantile('twhin_arrival_latency_seconds', 0.99),
     loopMs: quantile('twhin_event_loop_delay_seconds', 0.999),
   };
+}
+
+/** Counts up to and with each bound, the last bound infinite; bounds rise. */
+type Buckets = readonly { readonly upTo: number; readonly count: number }[];
+
+/**
+ * As Prometheus has it: linear within the bucket that the quantile falls in, the largest bound there is where that is
+ * the last. undefined where nothing was counted.
+ */
+function quantileOf(buckets: Buckets, q: number): number | undefined {
+  const total = buckets.at(-1)?.count ?? 0;
+  if (total <= 0) return undefined;
+  const rank = q * total;
+  const index = buckets.findIndex(({ count }) => count >= rank);
+  const bucket = buckets[index];
+  const below = buckets[index - 1];
+  if (bucket === undefined) return undefined;
+  if (!Number.isFinite(bucket.upTo)) return below?.upTo;
+  const [from, counted] = [below?.upTo ?? 0, below?.count ?? 0];
+  if (bucket.count === counted) return bucket.upTo;
+  return from + ((bucket.upTo - from) * (rank - counted)) / (bucket.count - counted);
+}
+
+/** What a histogram counted between two scrapes, of all graphs together. */
+function bucketsBetween(before: Scrape, after: Scrape, name: string): Buckets {
+  const counts = new Map<number, number>();
+  const add = (scrape: Scrape, sign: number) => {
+    for (const [sample, value] of Object.entries(scrape).filter(([sample]) =>
+      sample.startsWith(`${name}_bucket{`),
+    )) {
+      const le = /le="([^"]+)"/.exec(sample)?.[1];
+      const upTo = le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le);
+      counts.set(upTo, (counts.get(upTo) ?? 0) + sign * value);
+    }
+  };
+  add(after, 1);
+  add(before, -1);
+  return [...counts].map(([upTo, count]) => ({ upTo, count })).sort((a, b) => a.upTo - b.upTo);
 }

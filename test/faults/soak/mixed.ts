@@ -6,18 +6,15 @@ import { MIXED } from '../load/load.ts';
 import { BrokerProxy } from '../proxy.ts';
 import type { Verified } from '../verifier/verify.ts';
 import { drawFault, type Scene } from './faults.ts';
-import { diskMiB, processFigures, type Sample } from './meter.ts';
-import type { MixedOptions } from './options.ts';
-import { type Recovery, recovered } from './recovery.ts';
-import { reportOf } from './report.ts';
+import type { SoakOptions } from './main.ts';
 import { Supervisor } from './supervisor.ts';
 
-const SAMPLE_MS = 5_000;
 const RECOVERY_LIMIT_MS = 120_000;
+const LOOK_EVERY_MS = 200;
 const DRAIN_MS = 600_000;
 
 /** Mixed faults at random under load for a time; then everything is drained and verified. */
-export async function mixedFaults(options: MixedOptions): Promise<{ text: string; right: boolean }> {
+export async function mixedFaults(options: SoakOptions): Promise<{ text: string; right: boolean }> {
   const { minutes, seed, rate } = options;
   say(`seed ${seed}; starting ${options.brokers} brokers`);
   const dice = new Dice(seed);
@@ -32,8 +29,6 @@ export async function mixedFaults(options: MixedOptions): Promise<{ text: string
   const supervisor = new Supervisor(faulty);
   const scene: Scene = { faulty, supervisor, brokers, proxies, dice: dice.fork() };
   const began = Date.now();
-  const samples: Sample[] = [];
-  const sampling = setInterval(() => void sample(scene, began, samples), SAMPLE_MS);
   try {
     supervisor.start();
     faulty.feeder.start(rate);
@@ -41,23 +36,59 @@ export async function mixedFaults(options: MixedOptions): Promise<{ text: string
     say('the time is up: healing, feeding the rest, draining');
     await faulty.feeder.stop();
     await supervisor.stop();
-    clearInterval(sampling);
     const draining = Date.now();
     const verified = await drainAndVerify(faulty);
-    const text = reportOf({
-      ...{ command: `npm run soak -- --minutes ${minutes} --seed ${seed} --rate ${rate}`, minutes, seed },
-      ...{ brokers: options.brokers, recoveries, samples, verified, drainMs: Date.now() - draining },
-      ...{ starts: supervisor.starts, endings: supervisor.endings, sent: faulty.feeder.made.length },
-      ...{ acknowledged: faulty.feeder.acknowledged.size, feederRetries: faulty.feeder.retries },
-    });
-    return { text, right: !('problem' in verified) };
+    const right = !('problem' in verified);
+    const text = [
+      `# Soak: ${minutes} minutes of mixed faults, ${right ? 'nothing lost, nothing twice' : 'NOT RIGHT'}`,
+      `\n\`npm run soak -- --minutes ${minutes} --seed ${seed} --rate ${rate}\`; ${options.brokers} brokers\n`,
+      ...table({
+        'starts of the updater': supervisor.starts,
+        'events made': faulty.feeder.made.length,
+        'events acknowledged by the brokers': faulty.feeder.acknowledged.size,
+        'requests that the load repeated': faulty.feeder.retries,
+        'time to drain at the end, s': (Date.now() - draining) / 1000,
+        ...verified,
+      }),
+      ...recoveryTable(recoveries),
+      `\nThe updater ended ${supervisor.endings.length} times without being killed.`,
+      ...supervisor.endings.map(({ code, signal, lastWords }) => `- ${code ?? signal}: ${lastWords}`),
+    ];
+    return { text: text.join('\n'), right };
   } finally {
-    clearInterval(sampling);
     await supervisor.stop();
     await faulty.remove();
     for (const proxy of proxies) await proxy.close();
     await brokers.stop();
   }
+}
+
+/** What it took to be back after a fault. */
+interface Recovery {
+  readonly kind: string;
+  /** Until every record that was fed when the fault was over was in the stores; undefined: not within the limit. */
+  readonly caughtUpMs: number | undefined;
+  /** Until the first commit after the fault was over. */
+  readonly firstCommitMs: number | undefined;
+}
+
+/** Waits until the stores hold all that was acknowledged by now, however long the way there, up to `limitMs`. */
+async function recovered(
+  faulty: Faulty,
+  limitMs: number,
+): Promise<Pick<Recovery, 'caughtUpMs' | 'firstCommitMs'>> {
+  const over = Date.now();
+  const wanted = faulty.graphs.map((graph) => faulty.fed(graph));
+  const before = await Promise.all(faulty.graphs.map((graph) => faulty.consumed(graph)));
+  let firstCommitMs: number | undefined;
+  while (Date.now() - over < limitMs) {
+    const now = await Promise.all(faulty.graphs.map((graph) => faulty.consumed(graph)));
+    if (now.some((consumed, i) => consumed !== before[i])) firstCommitMs ??= Date.now() - over;
+    if (now.every((consumed, i) => consumed >= (wanted[i] ?? 0)))
+      return { caughtUpMs: Date.now() - over, firstCommitMs };
+    await sleep(LOOK_EVERY_MS);
+  }
+  return { caughtUpMs: undefined, firstCommitMs };
 }
 
 /** One fault after another, each followed to its end, until the time is up. */
@@ -68,7 +99,7 @@ async function faults(scene: Scene, began: number, until: number): Promise<Recov
     const { kind, happen } = drawFault(scene.dice);
     const atS = Math.round((Date.now() - began) / 1000);
     await happen(scene);
-    const recovery = { kind, atS, ...(await recovered(scene.faulty, RECOVERY_LIMIT_MS)) };
+    const recovery = { kind, ...(await recovered(scene.faulty, RECOVERY_LIMIT_MS)) };
     recoveries.push(recovery);
     say(
       `${atS} s: ${kind}; first commit after ${recovery.firstCommitMs} ms, all in after ${recovery.caughtUpMs} ms`,
@@ -87,20 +118,28 @@ async function drainAndVerify(faulty: Faulty): Promise<Verified | { problem: str
   }
 }
 
-async function sample({ supervisor, faulty }: Scene, began: number, samples: Sample[]): Promise<void> {
-  const pid = supervisor.running?.pid;
-  const figures = pid === undefined ? undefined : processFigures(pid);
-  if (pid === undefined || figures === undefined) return;
-  const heads = await Promise.all(faulty.graphs.map((graph) => faulty.head(graph)));
-  samples.push({
-    ...{ atS: (Date.now() - began) / 1000, pid, ...figures, diskMiB: diskMiB(faulty.state) },
-    edges: heads.reduce((sum, head) => sum + total(head?.edges), 0),
-    consumed: heads.reduce((sum, head) => sum + (head?.events.consumed ?? 0), 0),
-  });
+function table(figures: Readonly<Record<string, unknown>>): string[] {
+  return [
+    '| | |',
+    '|---|---:|',
+    ...Object.entries(figures).map(
+      ([what, seen]) => `| ${what} | ${typeof seen === 'object' ? JSON.stringify(seen) : seen} |`,
+    ),
+  ];
 }
 
-function total(counts: Readonly<Record<string, number>> = {}): number {
-  return Object.values(counts).reduce((sum, each) => sum + each, 0);
+/** Seconds from the end of a fault to the first commit, and until all that was fed by then is in the stores. */
+function recoveryTable(recoveries: readonly Recovery[]): string[] {
+  // Without a first commit all was in before the fault; what never came in is over every limit.
+  const longest = (times: readonly number[]) => (Math.max(0, ...times) / 1000).toFixed(1);
+  return [
+    '\n| fault | times | first commit, longest, s | all in, longest, s |\n|---|---:|---:|---:|',
+    ...[...Map.groupBy(recoveries, ({ kind }) => kind)].map(([kind, all]) => {
+      const first = all.map((each) => each.firstCommitMs ?? 0);
+      const caught = all.map((each) => each.caughtUpMs ?? Number.POSITIVE_INFINITY);
+      return `| ${kind} | ${all.length} | ${longest(first)} | ${longest(caught)} |`;
+    }),
+  ];
 }
 
 function say(line: string): void {

@@ -1,5 +1,5 @@
-import type { Dice } from '../../dice.ts';
-import type { LoadRecord } from '../../load/load.ts';
+import type { Dice } from '../dice.ts';
+import type { LoadRecord } from '../load/load.ts';
 
 /** A world that does not grow: who there is, and every edge that can ever be between them. */
 export interface PopulationSize {

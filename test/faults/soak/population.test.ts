@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { Dice } from '../../dice.ts';
-import type { LoadRecord } from '../../load/load.ts';
-import { GRAPHS, type GraphName, truthOf } from '../../verifier/truth.ts';
+import { Dice } from '../dice.ts';
+import type { LoadRecord } from '../load/load.ts';
+import { GRAPHS, type GraphName, truthOf } from '../verifier/truth.ts';
 import { Population } from './population.ts';
 
 const SIZE = {
