@@ -73,12 +73,8 @@ async function compare(rare: string): Promise<void> {
   const eventLog = connection.log();
   try {
     const context = { log: () => silentLog, output: terminal };
-    const signals = {
-      stopping: new AbortController().signal,
-      interrupted: () => false,
-      ignore: () => undefined,
-    };
-    const progress = new EvaluationProgress(rare, signals, context);
+    const { signal: stopping } = new AbortController();
+    const progress = new EvaluationProgress(rare, { ...context, stopping });
     const options = {
       from: 'earliest',
       until: 'latest',

@@ -129,13 +129,9 @@ async function trained(
   const load = (set: readonly string[] = []) => loadConfig(env, folder, set);
   const connection = await connect((await load()).kafka);
   const eventLog = connection.log();
-  const signals = {
-    stopping: new AbortController().signal,
-    interrupted: () => false,
-    ignore: () => undefined,
-  };
+  const { signal: stopping } = new AbortController();
   const train = async (name: GraphName): Promise<TrainedGraph> => {
-    const progress = new EvaluationProgress(name, signals, { log: () => silentLog, output: terminal });
+    const progress = new EvaluationProgress(name, { log: () => silentLog, output: terminal, stopping });
     const asked = { from: 'earliest', until: 'latest', holdout: 0.5, users: 1, seeds: seed + 1 };
     const request = await readStreamRequest(
       { ...asked, graph: name, set: [], paper: false },

@@ -59,12 +59,8 @@ async function trained(
   load: (set?: readonly string[]) => ReturnType<typeof loadConfig>,
   users: number,
 ): Promise<TrainedHiggs> {
-  const signals = {
-    stopping: new AbortController().signal,
-    interrupted: () => false,
-    ignore: () => undefined,
-  };
-  const progress = new EvaluationProgress(GRAPH, signals, { log: () => silentLog, output: terminal });
+  const { signal: stopping } = new AbortController();
+  const progress = new EvaluationProgress(GRAPH, { log: () => silentLog, output: terminal, stopping });
   const options = { from: 'earliest', until: 'latest', holdout: 0.15, users, seeds: 1 };
   const request = await readStreamRequest(
     { ...options, graph: GRAPH, set: [], paper: false },

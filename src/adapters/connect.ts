@@ -9,18 +9,18 @@ import type { SinkOptions } from './kafka/producer/sink.ts';
 import type { LogOptions } from './kafka/reader/log.ts';
 import type { KafkaSettings, LogLine } from './kafka/settings.ts';
 
-/** A log of topics, whatever keeps it. What it gives is closed by whoever asked for it. */
-export interface LogConnection {
+/** A log of topics, whatever keeps it. Whoever asked for a reader or a sink disposes of it. */
+export interface LogConnection extends AsyncDisposable {
   /** The address as a person reads it. */
   readonly describe: string;
   /** Whether no record is ever removed, whatever the settings of its topic say. */
   readonly keepsAll: boolean;
-  log(options?: LogOptions): EventLog;
+  log(options?: LogOptions): EventLog & AsyncDisposable;
   /** undefined where the log has no groups: the lock of a store alone keeps a second writer away. */
   leadership(options: LeadershipOptions): Leadership | undefined;
   /** undefined where the log has no groups: then all partitions are one process's. */
   shares(options: GroupOptions): Shares | undefined;
-  sink(options?: SinkOptions): Sink;
+  sink(options?: SinkOptions): Sink & AsyncDisposable;
   /** One for all who ask; `close` closes it. */
   admin(): LogAdmin;
   /** Idempotent. */
@@ -50,6 +50,7 @@ export async function connect(
       sink: () => new FileLogSink(dir),
       admin: () => admin,
       close: () => admin.close(),
+      [Symbol.asyncDispose]: () => admin.close(),
     };
   }
   const { KafkaAdmin, KafkaLeadership, KafkaLog, KafkaShares, KafkaSink } = await import('./kafka/kafka.ts');
@@ -63,5 +64,6 @@ export async function connect(
     sink: (options = {}) => new KafkaSink(settings, options, log),
     admin: () => admin,
     close: () => admin.close(),
+    [Symbol.asyncDispose]: () => admin.close(),
   };
 }

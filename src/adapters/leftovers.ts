@@ -1,4 +1,7 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { reasonOf } from '../errors/errors.ts';
 
 /** How often a path is removed that another thread makes again meanwhile. */
@@ -18,6 +21,19 @@ export function removeOnExit(path: string): void {
 
 export function keepOnExit(path: string): void {
   paths.delete(path);
+}
+
+/** A temporary folder that is removed at the end of the block with `await using`, or when the process exits before. */
+export function temporaryFolder(): { readonly path: string } & AsyncDisposable {
+  const path = mkdtempSync(join(tmpdir(), 'twhin-work-'));
+  removeOnExit(path);
+  return {
+    path,
+    [Symbol.asyncDispose]: async () => {
+      await rm(path, { recursive: true, force: true });
+      keepOnExit(path);
+    },
+  };
 }
 
 function removeAll(): void {

@@ -16,7 +16,7 @@ import type { Output } from './output.ts';
 import { selectGraphs } from './select.ts';
 
 /** Puts `twhin backup` on the command line. */
-export function addBackupCommand(program: Command, { config, output }: CommandContext): void {
+export function addBackupCommand(program: Command, { config, output, progress }: CommandContext): void {
   program
     .command('backup')
     .description('back up the stores as of their last commits; an updater may be running')
@@ -42,7 +42,8 @@ export function addBackupCommand(program: Command, { config, output }: CommandCo
       if (store === undefined) refuseNoStore(chosen, loaded.state);
       const done: Record<string, ReturnType<typeof summary>> = {};
       for (const each of chosen) {
-        const made = await backup(each, dir, store, output);
+        const made = await backup(each, dir, store, progress);
+        output.statusDone();
         if (made === undefined) {
           if (store !== undefined) throw noStore(each, store);
           if (json !== true) output.out(`${each.name}  no store yet, so there is nothing to back up`);
@@ -60,29 +61,24 @@ async function backup(
   graph: GraphConfig,
   dir: string,
   name: string | undefined,
-  output: Output,
+  progress: CommandContext['progress'],
 ): Promise<Backup | undefined> {
   const live = readLive(graph);
   const place = placeOf(graph, name ?? live.live);
-  const store = await openForReading(graph, place);
+  await using store = await openForReading(graph, place);
   if (store === undefined) return undefined;
   const folder = join(dir, graph.name);
-  try {
-    const head = await store.head();
-    const of = count(head === undefined ? 0 : 2 * total(head.edges) + 2 * total(head.entities));
-    const about = { store: place.name, at: new Date().toISOString(), set: settingsOf(place, live) };
-    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-      throw writeFailure(folder, error);
-    });
-    return await withLock(join(folder, LOCK), () =>
-      writeBackup(folder, store, about, (entries) =>
-        output.status(`${graph.name}: ${count(entries)} of about ${of} entries backed up`),
-      ),
-    );
-  } finally {
-    output.statusDone();
-    await store.close();
-  }
+  const head = await store.head();
+  const of = count(head === undefined ? 0 : 2 * total(head.edges) + 2 * total(head.entities));
+  const about = { store: place.name, at: new Date().toISOString(), set: settingsOf(place, live) };
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw writeFailure(folder, error);
+  });
+  return await withLock(join(folder, LOCK), () =>
+    writeBackup(folder, store, about, (entries) =>
+      progress(`${graph.name}: ${count(entries)} of about ${of} entries backed up`),
+    ),
+  );
 }
 
 /** Settings that the store is trained with and that differ from the configuration. */

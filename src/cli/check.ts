@@ -8,14 +8,11 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
 import { openForReading, openForWriting, refuseNoStore } from '../state/open.ts';
 import { livePlace, placeOf, type StorePlace } from '../state/places.ts';
-import { closing } from './closing.ts';
-import { type CommandContext, withinTime } from './context.ts';
+import type { CommandContext } from './context.ts';
 import { count, total } from './format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
 import type { Output } from './output.ts';
 import { selectGraphs } from './select.ts';
-
-const ANSWER_MS = 15_000;
 
 /** What was found in one store. */
 export interface Checked {
@@ -70,7 +67,7 @@ async function check(
   config: Config,
   context: CommandContext,
 ): Promise<Checked | undefined> {
-  const { output } = context;
+  const { output, progress } = context;
   let store: GraphStore | undefined;
   try {
     store = await openForReading(graph, place);
@@ -78,17 +75,17 @@ async function check(
     const atLog = async ({ head }: CheckReport) =>
       options.offsets && head ? checkLog(head, await heldRanges(head, config, context)) : [];
     if (!options.repair) {
-      const report = await checked(store, place, output);
+      const report = await checked(store, place, progress);
       return summary(place, report, [], await atLog(report));
     }
     // The model of the store is in its head; the configured model may differ.
     const head = await store.head();
     await store.close();
     store = await openForWriting({ ...graph, model: head?.model ?? graph.model }, { place });
-    const before = await checked(store, place, output);
-    output.status(`${place.graph}: mending`);
+    const before = await checked(store, place, progress);
+    progress(`${place.graph}: mending`);
     const mended = await repairStore(store, before);
-    const after = mended.length > 0 ? await checked(store, place, output) : before;
+    const after = mended.length > 0 ? await checked(store, place, progress) : before;
     return summary(place, after, mended, await atLog(after));
   } catch (error) {
     if (!(error instanceof FatalError) || !DAMAGE.has(error.code)) throw error;
@@ -102,16 +99,24 @@ async function check(
 /** Codes for files that are damaged or lost. */
 const DAMAGE = new Set(['store-open', 'store-read', 'store-damaged']);
 
-function checked(store: GraphStore, place: StorePlace, output: Output): Promise<CheckReport> {
-  return checkStore(store, (entries) => output.status(`${place.graph}: ${count(entries)} entries checked`));
+function checked(
+  store: GraphStore,
+  place: StorePlace,
+  progress: CommandContext['progress'],
+): Promise<CheckReport> {
+  return checkStore(store, (entries) => progress(`${place.graph}: ${count(entries)} entries checked`));
 }
 
 /** The offsets that the log holds, for the topics that the store has read. */
-async function heldRanges(head: Head, config: Config, { connect }: CommandContext): Promise<HeldRange[]> {
-  await using connection = closing(await connect(config));
-  await using reader = closing(connection.log());
+async function heldRanges(
+  head: Head,
+  config: Config,
+  { ask, connect }: CommandContext,
+): Promise<HeldRange[]> {
+  await using connection = await connect(config);
+  await using reader = connection.log();
   const ranges = reader.ranges(Object.keys(head.offsets));
-  return await withinTime(ranges, ANSWER_MS, `offsets at ${connection.describe}`);
+  return await ask(ranges, `offsets at ${connection.describe}`);
 }
 
 function summary(

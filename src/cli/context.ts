@@ -19,24 +19,37 @@ export interface CommandContext {
   readonly config: ConfigSource;
   /** The log of this process, on stderr. */
   log(): Log;
-  /** The log of topics at the configured brokers; its client writes to `log`. Closed by the command. */
+  /** The log of topics at the configured brokers; its client writes to `log`. The command disposes of it. */
   connect(config: Pick<Config, 'kafka'>, log?: Log): Promise<LogConnection>;
+  /** The answer of the brokers to a one-shot question. @throws FatalError `timeout`; RetryableError `interrupted`. */
+  ask<T>(question: Promise<T>, what: string): Promise<T>;
+  /** Aborted by the first signal; a second one ends the process. A command ends soon, and leaves nothing half done. */
+  readonly stopping: AbortSignal;
+  /** Says how far a command is, on a terminal. @throws RetryableError `interrupted` once a signal has come. */
+  progress(line: string): void;
   readonly output: Output;
   readonly world: World;
   /** Lets the process end with exit code 1 although nothing was thrown. */
   fail(): void;
 }
 
-/** Bounds how long a one-shot command waits for the brokers. @throws FatalError `timeout`. */
-export async function withinTime<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  const late = Promise.withResolvers<never>();
+/** Time in which the brokers answer a question of a command. */
+const ANSWER_MS = 30_000;
+
+/** As {@link CommandContext.ask}. */
+export async function answered<T>(question: Promise<T>, what: string, stopping: AbortSignal): Promise<T> {
+  const ended = Promise.withResolvers<never>();
+  const stop = () => ended.reject(stopping.reason);
   const timer = setTimeout(
-    () => late.reject(new FatalError('timeout', `${what}: no answer within ${timeoutMs / 1000} s`)),
-    timeoutMs,
+    () => ended.reject(new FatalError('timeout', `${what}: no answer within ${ANSWER_MS / 1000} s`)),
+    ANSWER_MS,
   );
+  stopping.addEventListener('abort', stop);
+  if (stopping.aborted) stop();
   try {
-    return await Promise.race([work, late.promise]);
+    return await Promise.race([question, ended.promise]);
   } finally {
     clearTimeout(timer);
+    stopping.removeEventListener('abort', stop);
   }
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { temporaryFolder } from '../adapters/leftovers.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
 import { CONFIG_FILE, type ConfigSource } from '../config/load.ts';
@@ -14,13 +15,10 @@ import { loadTensorFlow } from '../kernels/tfjs/tensorflow.ts';
 import { describeAction, planTopics, replayGaps, type TopicAction } from '../pipeline/topic-plan.ts';
 import { openForReading } from '../state/open.ts';
 import { livePlace } from '../state/places.ts';
-import { type CommandContext, withinTime } from './context.ts';
+import type { CommandContext } from './context.ts';
 import { count, total } from './format.ts';
 import { asLive } from './live-graph.ts';
 import { example, JSON_HELP } from './options.ts';
-import { inTemporaryFolder } from './temporary.ts';
-
-const ANSWER_MS = 15_000;
 
 interface Finding {
   readonly what: string;
@@ -47,7 +45,7 @@ async function doctor(
   options: { readonly json: boolean; readonly cwd: string },
   context: CommandContext,
 ): Promise<boolean> {
-  const { config: load, output } = context;
+  const { config: load, output, stopping } = context;
   const config = await load();
   const findings: Finding[] = [];
   const tell = (what: string, state: Finding['state'], detail: string) => {
@@ -55,6 +53,7 @@ async function doctor(
     if (!options.json) output.out(`${state.padEnd(4)}  ${what.padEnd(20)} ${detail}`);
   };
   const check = async (what: string, look: () => Promise<string>, remedy: string) => {
+    stopping.throwIfAborted();
     try {
       tell(what, 'ok', await look());
     } catch (error) {
@@ -88,6 +87,7 @@ async function doctor(
     const what = `store ${graph.name}`;
     await check(what, () => describeStore(config, graph, load), '');
   }
+  stopping.throwIfAborted();
   const ok = findings.every(({ state }) => state !== 'FAIL');
   if (options.json) output.out(JSON.stringify({ ok, findings }));
   return ok;
@@ -129,57 +129,51 @@ function judgeThreads(threads: number, cores: number): [state: Finding['state'],
     : ['ok', `${threads} train a graph, 1 in a replay; ${cores} cores`];
 }
 
-function tryRocksdb(): Promise<string> {
-  return inTemporaryFolder(async (folder) => {
-    const store = await openRocksdb(join(folder, 'db'));
-    try {
-      const batch = new WriteBatch();
-      batch.put(Buffer.from('k'), Buffer.from('v'));
-      await store.write(batch);
-      const [value] = await store.getMany([Buffer.from('k')]);
-      if (value?.toString() !== 'v') throw new Error('what was written did not come back');
-      return 'the binding loads, writes and reads';
-    } finally {
-      await store.close();
-    }
-  });
+async function tryRocksdb(): Promise<string> {
+  await using folder = temporaryFolder();
+  const store = await openRocksdb(join(folder.path, 'db'));
+  try {
+    const batch = new WriteBatch();
+    batch.put(Buffer.from('k'), Buffer.from('v'));
+    await store.write(batch);
+    const [value] = await store.getMany([Buffer.from('k')]);
+    if (value?.toString() !== 'v') throw new Error('what was written did not come back');
+    return 'the binding loads, writes and reads';
+  } finally {
+    await store.close();
+  }
 }
 
 /** Whether the brokers answer, and then what differs between their topics and the declared ones. */
 async function checkLog(
   config: Config,
-  { connect }: CommandContext,
+  { ask, connect }: CommandContext,
   tell: (what: string, state: Finding['state'], detail: string) => void,
 ): Promise<void> {
-  const connection = await connect(config);
+  await using connection = await connect(config);
   const admin = connection.admin();
-  try {
-    const answered = await bounded(admin.info(), `brokers at ${connection.describe}`).catch(reasonOf);
-    if (typeof answered === 'string') {
-      tell('brokers', 'FAIL', `${answered}; set KAFKA_BROKERS to host:port of a running broker`);
-      tell('topics', 'FAIL', 'not looked at: no broker answers');
-      return;
-    }
-    const { kind, version, address, nodes } = answered;
-    tell('brokers', 'ok', `${kind} ${version} at ${address}: ${nodes.join(', ')}`);
-    const declared = declaredTopics(config);
-    const asking = admin.describe(declared.map(({ name }) => name));
-    const actual = await bounded(asking, `topics at ${connection.describe}`).catch(reasonOf);
-    if (typeof actual === 'string') {
-      tell('topics', 'FAIL', actual);
-      return;
-    }
-    const gaps = connection.keepsAll ? [] : replayGaps(declared, actual);
-    const findings = [
-      ...judgeTopics(planTopics(declared, actual)),
-      ...gaps.map((gap) => ['info', gap] as const),
-    ];
-    for (const [state, detail] of findings) tell('topics', state, detail);
-    if (findings.every(([state]) => state !== 'FAIL'))
-      tell('topics', 'ok', `all ${declared.length} are there`);
-  } finally {
-    await connection.close();
+  const answered = await ask(admin.info(), `brokers at ${connection.describe}`).catch(reasonOf);
+  if (typeof answered === 'string') {
+    tell('brokers', 'FAIL', `${answered}; set KAFKA_BROKERS to host:port of a running broker`);
+    tell('topics', 'FAIL', 'not looked at: no broker answers');
+    return;
   }
+  const { kind, version, address, nodes } = answered;
+  tell('brokers', 'ok', `${kind} ${version} at ${address}: ${nodes.join(', ')}`);
+  const declared = declaredTopics(config);
+  const asking = admin.describe(declared.map(({ name }) => name));
+  const actual = await ask(asking, `topics at ${connection.describe}`).catch(reasonOf);
+  if (typeof actual === 'string') {
+    tell('topics', 'FAIL', actual);
+    return;
+  }
+  const gaps = connection.keepsAll ? [] : replayGaps(declared, actual);
+  const findings = [
+    ...judgeTopics(planTopics(declared, actual)),
+    ...gaps.map((gap) => ['info', gap] as const),
+  ];
+  for (const [state, detail] of findings) tell('topics', state, detail);
+  if (findings.every(([state]) => state !== 'FAIL')) tell('topics', 'ok', `all ${declared.length} are there`);
 }
 
 /** What is wrong, then what only differs. */
@@ -199,25 +193,17 @@ function judgeTopics(actions: readonly TopicAction[]): (readonly [Finding['state
   ];
 }
 
-function bounded<T>(asking: Promise<T>, what: string): Promise<T> {
-  return withinTime(asking, ANSWER_MS, what);
-}
-
 async function describeStore(config: Config, plain: GraphConfig, load: ConfigSource): Promise<string> {
   const { name, folder } = livePlace(plain);
   const { graph } = await asLive(config, plain, load);
-  const store = await openForReading(graph);
-  try {
-    const head = await store?.head();
-    if (head === undefined) return `none yet in ${folder}; twhin run makes it`;
-    const differing = differences(head.model, graph.model);
-    if (differing.length > 0) {
-      throw new Error(
-        `another model's: ${differing.join('; ')}; put the configuration back, or replay with the new configuration and promote: twhin replay --graph ${graphOf(plain)} --into NAME`,
-      );
-    }
-    return `${name}: ${count(total(head.entities))} entities, step ${count(head.step)}, fingerprint ${fingerprint(head.model)} in ${folder}`;
-  } finally {
-    await store?.close();
+  await using store = await openForReading(graph);
+  const head = await store?.head();
+  if (head === undefined) return `none yet in ${folder}; twhin run makes it`;
+  const differing = differences(head.model, graph.model);
+  if (differing.length > 0) {
+    throw new Error(
+      `another model's: ${differing.join('; ')}; put the configuration back, or replay with the new configuration and promote: twhin replay --graph ${graphOf(plain)} --into NAME`,
+    );
   }
+  return `${name}: ${count(total(head.entities))} entities, step ${count(head.step)}, fingerprint ${fingerprint(head.model)} in ${folder}`;
 }

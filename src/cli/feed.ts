@@ -6,12 +6,10 @@ import { type BadLine, type FeedProgress, feed as feedEvents } from '../adapters
 import { sizeOf } from '../adapters/event-file/lines.ts';
 import type { Config } from '../config/resolve.ts';
 import { FatalError, UsageError } from '../errors/errors.ts';
-import { closing } from './closing.ts';
-import { type CommandContext, withinTime } from './context.ts';
+import type { CommandContext } from './context.ts';
 import { count, duration } from './format.ts';
 import { example, JSON_HELP, positiveInteger, positiveNumber } from './options.ts';
 import type { Output } from './output.ts';
-import { onSignal } from './signals.ts';
 
 export interface FeedOptions {
   /** Path, or `-` for stdin. */
@@ -26,7 +24,6 @@ export interface FeedOptions {
   readonly json: boolean;
 }
 
-const ANSWER_MS = 30_000;
 const SHOW_PROGRESS_MS = 1_000;
 /** This many bad lines are shown; the rest are counted by reason. */
 const SHOWN_BAD_LINES = 20;
@@ -65,14 +62,13 @@ zcat follows.csv.gz | twhin feed - --topic follow --format csv --rate 5000`;
 export async function feed(
   config: Config,
   options: FeedOptions,
-  { connect, output }: Pick<CommandContext, 'connect' | 'output'>,
+  { ask, connect, output, stopping }: Pick<CommandContext, 'ask' | 'connect' | 'output' | 'stopping'>,
 ): Promise<boolean> {
   const topic = eventTopic(config, options);
   const name = fullName(config.topicPrefix, topic);
   const size = await sizeOf(options.file);
-  await using connection = closing(await connect(config));
-  await using sink = closing(connection.sink());
-  const { stopping, ignore } = onSignal();
+  await using connection = await connect(config);
+  await using sink = connection.sink();
   const bad = new BadLines(options.file, output);
   const total = { bytes: size, messages: options.limit };
   const start = Date.now();
@@ -81,7 +77,7 @@ export async function feed(
     if (progress) output.status(`${name}: ${describeFeed(progress, total, Date.now() - start)}`);
   }, SHOW_PROGRESS_MS);
   try {
-    await checkTopic(connection, name, topic);
+    await checkTopic(connection, name, topic, ask);
     const result = await feedEvents({
       events: readEvents(options.file, { format: options.format, signal: stopping }),
       keyOf: (value, timestamp) => readEvent(topic, { value, timestamp }, config.limits).key,
@@ -109,7 +105,6 @@ export async function feed(
     return !stopped && (result.sent > 0 || result.bad === 0);
   } finally {
     clearInterval(showing);
-    ignore();
     output.statusDone();
   }
 }
@@ -129,9 +124,14 @@ function eventTopic(config: Config, { topic: asked, format }: FeedOptions): Even
   return found;
 }
 
-async function checkTopic(connection: LogConnection, name: string, { topic }: EventTopic): Promise<void> {
+async function checkTopic(
+  connection: LogConnection,
+  name: string,
+  { topic }: EventTopic,
+  ask: CommandContext['ask'],
+): Promise<void> {
   const asking = connection.admin().missing([name]);
-  const missing = await withinTime(asking, ANSWER_MS, `${name} at ${connection.describe}`);
+  const missing = await ask(asking, `${name} at ${connection.describe}`);
   if (missing.length > 0) {
     throw new FatalError(
       'missing-topic',

@@ -2,7 +2,7 @@ import { Command, CommanderError, Help, type Option } from 'commander';
 import { configSource } from '../config/load.ts';
 import { addBackupCommand } from './backup.ts';
 import { addCheckCommand } from './check.ts';
-import { type CommandContext, realWorld, type World } from './context.ts';
+import { answered, type CommandContext, realWorld, type World } from './context.ts';
 import { addDoctorCommand, withoutFile } from './doctor.ts';
 import { addEvaluateCommand } from './evaluate/command.ts';
 import { addExportCommand } from './export/command.ts';
@@ -18,7 +18,7 @@ import { addRouteCommand } from './run/route.ts';
 import { addCandidatesCommand } from './serve/candidates.ts';
 import { addServeCommand } from './serve/command.ts';
 import { addShowCommand } from './show.ts';
-import { exitOnSignal } from './signals.ts';
+import { hearSignals } from './signals.ts';
 import { addStatsCommand } from './stats.ts';
 import { addTopicsCommand } from './topics.ts';
 import { addTuneCommand } from './tune/command.ts';
@@ -53,6 +53,8 @@ export async function main(
   world: World = realWorld,
 ): Promise<number> {
   if (output === terminal) endOnClosedPipe();
+  using signals = hearSignals();
+  const { stopping } = signals;
   const logging = new Logging();
   let code = DONE;
   let tellOfDefaults: ((text: string) => void) | undefined = output.err;
@@ -85,23 +87,23 @@ export async function main(
     log: () => logging.log,
     connect: ({ kafka }, log = logging.log) =>
       world.connect(kafka, (level, message) => log[level]({}, message)),
+    ask: (question, what) => answered(question, what, stopping),
+    stopping,
+    progress: (line) => {
+      stopping.throwIfAborted();
+      output.status(line);
+    },
     output,
     world,
     fail: () => (code = FAILED),
   };
   for (const add of COMMANDS) add(program, context);
-  const ignore = exitOnSignal((signal) => {
-    output.statusDone();
-    output.err(`twhin: ended by ${signal}`);
-  });
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE;
     return report(error, logging.verbose, output);
-  } finally {
-    ignore();
   }
 }
 

@@ -12,7 +12,7 @@ import type { Output } from './output.ts';
 import { selectGraphs } from './select.ts';
 
 /** Puts `twhin show` on the command line. */
-export function addShowCommand(program: Command, { config, output }: CommandContext): void {
+export function addShowCommand(program: Command, context: CommandContext): void {
   program
     .command('show')
     .description('show an entity: its edges, its vector and the nearest entities')
@@ -21,10 +21,10 @@ export function addShowCommand(program: Command, { config, output }: CommandCont
     .option('--json', 'print one JSON object a graph on stdout')
     .addHelpText('after', example('twhin show user:123 --graph engagement'))
     .action(async (entity, { graph, json }) => {
-      const loaded = await config();
+      const loaded = await context.config();
       const graphs = selectGraphs(loaded, graph);
       refuseNoStore(graphs, loaded.state);
-      await show(graphs, entity, { json: json === true }, output);
+      await show(graphs, entity, { json: json === true }, context);
     });
 }
 
@@ -33,27 +33,22 @@ async function show(
   graphs: readonly GraphConfig[],
   entity: EntityKey,
   options: { json: boolean },
-  output: Output,
+  { output, progress }: CommandContext,
 ): Promise<void> {
   let found = 0;
   const owners = graphs.filter(
     ({ shard }) => shard === undefined || shardOf(entity, shard.count) === shard.index,
   );
   for (const graph of owners) {
-    const store = await openForReading(graph);
-    try {
-      const record = await findEntity(store, entity);
-      if (store === undefined || record === undefined) continue;
-      found++;
-      output.status(`${graph.name}: comparing with every vector`);
-      const { description, vector } = await describeEntity(store, record);
-      output.statusDone();
-      if (options.json)
-        output.out(JSON.stringify({ graph: graph.name, ...description, vector: [...vector] }));
-      else print(graph.name, description, output);
-    } finally {
-      await store?.close();
-    }
+    await using store = await openForReading(graph);
+    const record = await findEntity(store, entity);
+    if (store === undefined || record === undefined) continue;
+    found++;
+    progress(`${graph.name}: comparing with every vector`);
+    const { description, vector } = await describeEntity(store, record);
+    output.statusDone();
+    if (options.json) output.out(JSON.stringify({ graph: graph.name, ...description, vector: [...vector] }));
+    else print(graph.name, description, output);
   }
   if (found > 0) return;
   const [asked] = graphs;

@@ -47,7 +47,7 @@ interface Counted {
 }
 
 /** Puts `twhin stats` on the command line. */
-export function addStatsCommand(program: Command, { config, output }: CommandContext): void {
+export function addStatsCommand(program: Command, context: CommandContext): void {
   program
     .command('stats')
     .description('show what the stores hold as of their last commits')
@@ -56,9 +56,9 @@ export function addStatsCommand(program: Command, { config, output }: CommandCon
     .option('--digest', 'add digests of edges and vectors, which reads all of them')
     .addHelpText('after', example('twhin stats --graph engagement --json --digest'))
     .action(async ({ graph, json, digest }) => {
-      const loaded = await config();
+      const loaded = await context.config();
       const options = { json: json === true, digest: digest === true, state: loaded.state };
-      await stats(selectGraphs(loaded, graph), options, output);
+      await stats(selectGraphs(loaded, graph), options, context);
     });
 }
 
@@ -69,11 +69,12 @@ export function addStatsCommand(program: Command, { config, output }: CommandCon
 async function stats(
   graphs: readonly GraphConfig[],
   options: { json: boolean; digest: boolean; state: string },
-  output: Output,
+  { output, progress }: Pick<CommandContext, 'output' | 'progress'>,
 ): Promise<void> {
   refuseNoStore(graphs, options.state);
   const all: Record<string, GraphStats> = {};
-  for (const graph of graphs) all[graph.name] = await statsOf(graph, options.digest, output);
+  for (const graph of graphs) all[graph.name] = await statsOf(graph, options.digest, progress);
+  output.statusDone();
   if (options.json) {
     const whole = wholeOf(graphs, all);
     output.out(JSON.stringify({ graphs: all, ...(Object.keys(whole).length > 0 && { whole }) }));
@@ -146,38 +147,37 @@ function printShards(
   output.out(`  twhin stats --graph ${shards[0]?.name} says more of one shard`);
 }
 
-async function statsOf(graph: GraphConfig, withDigest: boolean, output: Output): Promise<GraphStats> {
+async function statsOf(
+  graph: GraphConfig,
+  withDigest: boolean,
+  progress: CommandContext['progress'],
+): Promise<GraphStats> {
   const place = livePlace(graph);
-  const store = await openForReading(graph, place);
-  try {
-    const head = await store?.head();
-    const digested =
-      withDigest && store
-        ? await digest(store, (done) => output.status(`${graph.name}: ${count(done)} records digested`))
-        : undefined;
-    output.statusDone();
-    const none = { consumed: 0, rejected: 0, duplicate: 0, late: 0 };
-    return {
-      store: store ? place.name : null,
-      entities: zeroed(head?.model.entityTypes ?? graph.model.entityTypes, head?.entities),
-      edges: zeroed(
-        (head?.model ?? graph.model).relations.map(({ name }) => name),
-        head?.edges,
-      ),
-      events: head?.events ?? none,
-      step: head?.step ?? 0,
-      outbox: head?.outbox ?? 0,
-      offsets: head?.offsets ?? {},
-      fingerprint: fingerprint(head?.model ?? graph.model),
-      ...(digested && { digest: digested }),
-      ...(graph.shard && {
-        // A store that was restored and never run has its own entities alone.
-        own: { entities: { ...(head?.shard ?? head)?.entities }, edges: { ...(head?.shard ?? head)?.edges } },
-      }),
-    };
-  } finally {
-    await store?.close();
-  }
+  await using store = await openForReading(graph, place);
+  const head = await store?.head();
+  const digested =
+    withDigest && store
+      ? await digest(store, (done) => progress(`${graph.name}: ${count(done)} records digested`))
+      : undefined;
+  const none = { consumed: 0, rejected: 0, duplicate: 0, late: 0 };
+  return {
+    store: store ? place.name : null,
+    entities: zeroed(head?.model.entityTypes ?? graph.model.entityTypes, head?.entities),
+    edges: zeroed(
+      (head?.model ?? graph.model).relations.map(({ name }) => name),
+      head?.edges,
+    ),
+    events: head?.events ?? none,
+    step: head?.step ?? 0,
+    outbox: head?.outbox ?? 0,
+    offsets: head?.offsets ?? {},
+    fingerprint: fingerprint(head?.model ?? graph.model),
+    ...(digested && { digest: digested }),
+    ...(graph.shard && {
+      // A store that was restored and never run has its own entities alone.
+      own: { entities: { ...(head?.shard ?? head)?.entities }, edges: { ...(head?.shard ?? head)?.edges } },
+    }),
+  };
 }
 
 function zeroed(

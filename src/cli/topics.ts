@@ -10,10 +10,8 @@ import {
   replayGaps,
   type TopicAction,
 } from '../pipeline/topic-plan.ts';
-import { type CommandContext, withinTime } from './context.ts';
+import type { CommandContext } from './context.ts';
 import { collect, example, JSON_HELP } from './options.ts';
-
-const ANSWER_MS = 30_000;
 
 interface TopicsOptions {
   readonly apply: boolean;
@@ -50,29 +48,25 @@ export function addTopicsCommand(program: Command, context: CommandContext): voi
 /** Shows what would change on the cluster and, with `apply`, changes it. A second apply changes nothing. */
 async function topics(
   { apply, create, json }: TopicsOptions,
-  { config: load, connect, output }: CommandContext,
+  { ask, config: load, connect, output }: CommandContext,
 ): Promise<void> {
   const config = await load();
   const asked = askedTopics(config, create);
-  const connection = await connect(config);
-  try {
-    const admin = connection.admin();
-    const declared = declaredTopics(config);
-    const where = `topics at ${connection.describe}`;
-    const actual = await withinTime(admin.describe(declared.map(({ name }) => name)), ANSWER_MS, where);
-    const actions = planTopics(declared, actual, asked);
-    const notes = connection.keepsAll ? [] : replayGaps(declared, actual, asked);
-    if (apply) await withinTime(applyTopics(admin, actions), ANSWER_MS, where);
-    if (json) {
-      output.out(JSON.stringify({ applied: apply, actions, notes }));
-      return;
-    }
-    for (const action of actions) output.out(describeAction(action));
-    for (const note of notes) output.out(`note: ${note}`);
-    output.out(closing(actions, apply, connection.describe));
-  } finally {
-    await connection.close();
+  await using connection = await connect(config);
+  const admin = connection.admin();
+  const declared = declaredTopics(config);
+  const where = `topics at ${connection.describe}`;
+  const actual = await ask(admin.describe(declared.map(({ name }) => name)), where);
+  const actions = planTopics(declared, actual, asked);
+  const notes = connection.keepsAll ? [] : replayGaps(declared, actual, asked);
+  if (apply) await ask(applyTopics(admin, actions), where);
+  if (json) {
+    output.out(JSON.stringify({ applied: apply, actions, notes }));
+    return;
   }
+  for (const action of actions) output.out(describeAction(action));
+  for (const note of notes) output.out(`note: ${note}`);
+  output.out(closing(actions, apply, connection.describe));
 }
 
 /** Full names of the topics after `--create`. @throws UsageError listing the topics. */

@@ -59,10 +59,6 @@ const COMMAND_LINE = {
     'Every setting that trials vary is fixed.',
     'Leave out some of the settings given with --set.',
   ),
-  'evaluation-interrupted': retryable(
-    'The evaluation was interrupted by a signal.',
-    'Give the same command again: it starts anew. The temporary store was removed.',
-  ),
   export: fatal(
     'The vectors of an evaluation could not be written.',
     'Free space or repair the disk, or name another folder, and give the same command again.',
@@ -119,7 +115,7 @@ const COMMAND_LINE = {
   ),
   interrupted: retryable(
     'The command was interrupted by a signal.',
-    'Give the same command again: it continues from the last commit. The message says whether a store was promoted.',
+    'Give the same command again. A replay continues from its last commit, and the message says whether a store was promoted.',
   ),
   into: usage(
     'A replay was given no store name, or the name of a store that a replay must not write.',

@@ -210,6 +210,10 @@ export class GraphStore {
     await this.#store.close();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   async #checkEpoch({ graph, epoch }: Head): Promise<void> {
     const stored = (await this.head())?.epoch ?? 0;
     if (stored <= epoch) return;

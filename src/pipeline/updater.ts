@@ -103,6 +103,10 @@ export class Updater {
     return this.#closing;
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   progress(): Progress {
     const { graph, tuning } = this.#options;
     const { phase } = this.#lifecycle;

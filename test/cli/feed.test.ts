@@ -42,11 +42,15 @@ async function prepared(content: string, name = 'events.ndjson'): Promise<string
   return path;
 }
 
-const feeding = (file: string, options: Partial<FeedOptions> = {}) =>
+const feeding = (
+  file: string,
+  options: Partial<FeedOptions> = {},
+  { signal: stopping } = new AbortController(),
+) =>
   feed(
     config,
     { file, topic: 'follow', raw: false, json: false, ...options },
-    { connect: ({ kafka }) => connect(kafka), output },
+    { ask: (question) => question, connect: ({ kafka }) => connect(kafka), output, stopping },
   );
 
 /** Records of a topic on the log. */
@@ -100,8 +104,9 @@ describe('twhin feed', () => {
 
   test('a signal stops the feeding, which prints the line that it reached', async () => {
     const path = await prepared(Array.from({ length: 100 }, (_, id) => follow(id)).join(''));
-    setTimeout(() => process.emit('SIGINT'), 250);
-    expect(await feeding(path, { ratePerS: 20 })).toBe(false);
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 250);
+    expect(await feeding(path, { ratePerS: 20 }, stop)).toBe(false);
     const sent = await recordsOf('twhin.follow');
     expect(sent).toBeGreaterThan(0);
     expect(sent).toBeLessThan(100);

@@ -51,16 +51,15 @@ async function runOf(
   const config = await loadConfig({}, import.meta.dirname);
   const graph = config.graphs.find(({ name }) => name === 'engagement')!;
   const connection: LogConnection = {
-    ...{
-      describe: 'memory',
-      keepsAll: true,
-      log: () => log,
-      leadership: unused,
-      shares: unused,
-      sink: unused,
-      admin: unused,
-    },
-    close: async () => undefined,
+    describe: 'memory',
+    keepsAll: true,
+    log: () => Object.assign(log, { [Symbol.asyncDispose]: async () => {} }),
+    leadership: unused,
+    shares: unused,
+    sink: unused,
+    admin: unused,
+    close: async () => {},
+    [Symbol.asyncDispose]: async () => {},
   };
   const visible: number[] = [];
   const failures: Error[] = [];

@@ -31,7 +31,7 @@ describe('twhin evaluate', () => {
       const { code, stdout, stderr } = await running.ended;
       expect(code).toBe(1);
       expect(stdout).toBe('');
-      expect(stderr).toContain('twhin: [evaluation-interrupted] ');
+      expect(stderr).toContain('twhin: [interrupted] ');
       expect(await readdir(temporary!)).toEqual([]);
       expect(existsSync(to!)).toBe(false);
       expect((await readdir(twhin.folder)).filter((name) => name.startsWith('export'))).toEqual([]);
@@ -50,6 +50,6 @@ describe('twhin evaluate', () => {
     running.kill('SIGINT');
     const { code, stdout, stderr } = await running.ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toContain('twhin: [evaluation-interrupted] ');
+    expect(stderr).toContain('twhin: [interrupted] ');
   });
 });

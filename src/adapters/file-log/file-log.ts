@@ -78,6 +78,10 @@ export class FileLog implements EventLog {
     this.#closing.abort();
     await Promise.all([...this.#followings].map((following) => following.close()));
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 }
 
 /** A partition and its file. */

@@ -31,6 +31,10 @@ export class FileLogSink implements Sink {
     await this.#tail;
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
   async #append(messages: readonly Message[]): Promise<void> {
     const timestamp = Date.now();
     const byLog = new Map<LogPartition, LogRecord[]>();

@@ -4,7 +4,6 @@ import type { LogConnection } from '../../adapters/connect.ts';
 import { readEvents } from '../../adapters/event-file/event-file.ts';
 import { type BadLine, feed } from '../../adapters/event-file/feeder.ts';
 import { UsageError } from '../../errors/errors.ts';
-import { closing } from '../closing.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import type { StreamRequest } from './stream-request.ts';
@@ -20,18 +19,17 @@ const NAMED_LINES = 5;
 export async function openEventLog(
   request: StreamRequest,
   folder: string,
-  { connect, output }: Pick<CommandContext, 'connect' | 'output'>,
-  stopping: AbortSignal,
+  { connect, output, stopping }: Pick<CommandContext, 'connect' | 'output' | 'stopping'>,
 ): Promise<LogConnection> {
   const { config, topics, fileTopic, options } = request;
   const { file, format } = options;
   if (file === undefined || fileTopic === undefined) return connect(config);
   const settings = { ...config.kafka, brokers: [`file:${join(folder, 'log')}`] };
   await using opened = new AsyncDisposableStack();
-  const connection = opened.adopt(await connect({ kafka: settings }), (each) => each.close());
+  const connection = opened.use(await connect({ kafka: settings }));
   const bad: BadLine[] = [];
   try {
-    await using sink = closing(connection.sink());
+    await using sink = connection.sink();
     await connection.admin().create(topics.map((name) => ({ name, partitions: 1, configs: {} })));
     const fed = await feed({
       events: readEvents(file, { format, signal: stopping }),

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { openBytes, splitLines } from '../../adapters/event-file/lines.ts';
+import { temporaryFolder } from '../../adapters/leftovers.ts';
 import {
   composeKnowledgeGraph,
   knowledgeGraph,
@@ -18,8 +19,6 @@ import {
 } from '../../evaluation/graph/triples.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, JSON_HELP, positiveInteger } from '../options.ts';
-import { onSignal, type Signals } from '../signals.ts';
-import { inTemporaryFolder } from '../temporary.ts';
 import { exportVectors, refuseFilled } from './export.ts';
 import { type KgReport, printKgReport, reportOf, type SeedResult } from './kg-report.ts';
 import { EvaluationProgress } from './progress.ts';
@@ -87,26 +86,20 @@ twhin evaluate kg --stream ENTITY.ids.tsv.gz --set dim=200 --seeds 3 --json`;
 async function evaluateKg(options: KgOptions, context: CommandContext): Promise<void> {
   const passes = checkOptions(options);
   if (options.export !== undefined) await refuseFilled(options.export);
-  const signals = onSignal();
-  const progress = new EvaluationProgress('triples', signals, context);
-  try {
-    const triples = await readTriples(options, signals).catch((error: unknown) => {
-      // Files that were not read to their end have other faults than the reader's.
-      progress.checkInterrupted();
-      throw error;
-    });
-    progress.checkInterrupted();
-    if (triples[options.rank].lhs.length === 0)
-      throw new UsageError('triples', `--rank ${options.rank}: there is no such triple; nothing was trained`);
-    const report = await inTemporaryFolder((folder) =>
-      new KgEvaluation(options, { passes, triples, folder, signals, context }).run(),
-    );
-    context.output.statusDone();
-    if (options.json === true) context.output.out(JSON.stringify(report));
-    else printKgReport(report, context.output);
-  } finally {
-    signals.ignore();
-  }
+  const { output, stopping } = context;
+  const triples = await readTriples(options, stopping).catch((error: unknown) => {
+    // Files that were not read to their end have other faults than the reader's.
+    stopping.throwIfAborted();
+    throw error;
+  });
+  stopping.throwIfAborted();
+  if (triples[options.rank].lhs.length === 0)
+    throw new UsageError('triples', `--rank ${options.rank}: there is no such triple; nothing was trained`);
+  await using folder = temporaryFolder();
+  const report = await new KgEvaluation(options, { passes, triples, folder: folder.path, context }).run();
+  output.statusDone();
+  if (options.json === true) output.out(JSON.stringify(report));
+  else printKgReport(report, output);
 }
 
 /** The number of passes. @throws UsageError with a line for each contradiction. */
@@ -137,10 +130,13 @@ function checkOptions({ train, valid, test, stream, passes, seeds, export: to }:
   return stream === undefined ? (passes ?? PASSES) : 1;
 }
 
-function readTriples({ train, valid, test, stream }: KgOptions, signals: Signals): Promise<KnowledgeGraph> {
+function readTriples(
+  { train, valid, test, stream }: KgOptions,
+  stopping: AbortSignal,
+): Promise<KnowledgeGraph> {
   const file = (name: string): TripleFile => ({
     name,
-    lines: splitLines(openBytes(name, process.stdin, signals.stopping).chunks, MAX_LINE_BYTES),
+    lines: splitLines(openBytes(name, process.stdin, stopping).chunks, MAX_LINE_BYTES),
   });
   if (stream !== undefined) return readSnapshots(file(stream === true ? (train ?? '') : stream));
   return readGraph({
@@ -154,7 +150,6 @@ interface Outside {
   readonly passes: number;
   readonly triples: KnowledgeGraph;
   readonly folder: string;
-  readonly signals: Signals;
   readonly context: CommandContext;
 }
 
@@ -183,9 +178,9 @@ class KgEvaluation {
   }
 
   async #measure(seed: number): Promise<SeedResult> {
-    const { triples, signals, context } = this.#outside;
+    const { triples, context } = this.#outside;
     const trained = this.#graphOf(seed);
-    const progress = new EvaluationProgress(`seed ${seed}`, signals, context);
+    const progress = new EvaluationProgress(`seed ${seed}`, context);
     const began = performance.now();
     const replaying = await composeKnowledgeGraph(trained, context.log());
     await progress.trainTogether(replaying, [trained.log.range], { seed });

@@ -1,5 +1,4 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import { RetryableError } from '../../errors/errors.ts';
 import type { Stretch } from '../../pipeline/ports.ts';
 import type { Updater } from '../../pipeline/updater.ts';
 import type { MergedLog } from '../../replay/merged-log.ts';
@@ -7,11 +6,8 @@ import { ProgressMeter } from '../../replay/progress.ts';
 import type { CommandContext } from '../context.ts';
 import { count, duration } from '../format.ts';
 import { reportReplay } from '../replay/progress.ts';
-import type { Signals } from '../signals.ts';
 
 const LOG_MS = 10_000;
-
-type Listened = Pick<Signals, 'stopping' | 'interrupted'>;
 
 /** What is trained: a replay, as far as it is looked at here. */
 interface Trained {
@@ -22,19 +18,17 @@ interface Trained {
 /** Says how far an evaluation is: on a terminal all the time, in the log every ten seconds. Ends it after a signal. */
 export class EvaluationProgress {
   readonly #graph: string;
-  readonly #signals: Listened;
-  readonly #context: Pick<CommandContext, 'output' | 'log'>;
+  readonly #context: Pick<CommandContext, 'output' | 'log' | 'stopping'>;
   #logged = performance.now();
 
-  constructor(graph: string, signals: Listened, context: Pick<CommandContext, 'output' | 'log'>) {
+  constructor(graph: string, context: Pick<CommandContext, 'output' | 'log' | 'stopping'>) {
     this.#graph = graph;
-    this.#signals = signals;
     this.#context = context;
   }
 
   /**
    * Reports on work of which the whole is known, such as lists ranked; other work of the process gets its turn.
-   * Awaiting the report throws as `checkInterrupted` does.
+   * Awaiting the report throws once a signal has come.
    */
   meter(what: string): (done: number, of: number) => Promise<void> {
     const started = performance.now();
@@ -53,10 +47,10 @@ export class EvaluationProgress {
       this.#context.log().info({ graph: this.#graph }, status);
     }
     await breathe();
-    this.checkInterrupted();
+    this.checkStopping();
   }
 
-  /** Trains to the end of a range. @throws as `checkInterrupted`; the store then stands at its last commit. */
+  /** Trains to the end of a range. @throws RetryableError `interrupted`; the store then stands at its last commit. */
   train(replaying: Trained, range: readonly Stretch[], fields: object): Promise<void> {
     return this.trainTogether([replaying], range, fields);
   }
@@ -71,10 +65,10 @@ export class EvaluationProgress {
       for (const { updater } of replaying) updater.abandon();
     };
     const { updater, merged } = replaying[0]!;
-    this.#signals.stopping.addEventListener('abort', abandon);
-    if (this.#signals.interrupted()) abandon();
+    const { output, stopping } = this.#context;
+    stopping.addEventListener('abort', abandon);
+    if (stopping.aborted) abandon();
     const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
-    const { output } = this.#context;
     const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
       log: this.#context.log(),
       output,
@@ -87,17 +81,13 @@ export class EvaluationProgress {
       if (failed?.status === 'rejected') throw failed.reason;
     } finally {
       reporting.stop();
-      this.#signals.stopping.removeEventListener('abort', abandon);
+      stopping.removeEventListener('abort', abandon);
     }
-    this.checkInterrupted();
+    this.checkStopping();
   }
 
-  /** @throws RetryableError `evaluation-interrupted` once a signal has come. */
-  checkInterrupted(): void {
-    if (!this.#signals.interrupted()) return;
-    throw new RetryableError(
-      'evaluation-interrupted',
-      'the evaluation was interrupted; its temporary store is removed, and nothing else was written',
-    );
+  /** @throws RetryableError `interrupted` once a signal has come. */
+  checkStopping(): void {
+    this.#context.stopping.throwIfAborted();
   }
 }

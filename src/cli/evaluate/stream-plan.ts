@@ -53,7 +53,7 @@ export async function resolveStream(
   eventLog: EventLog,
   progress: EvaluationProgress,
 ): Promise<StreamRange> {
-  progress.checkInterrupted();
+  progress.checkStopping();
   const { stretches: range } = await resolveRange(eventLog, topics, from, until);
   return { range, topicIds: await eventLog.topicIds(topics) };
 }

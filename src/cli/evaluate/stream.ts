@@ -1,10 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EVENT_FORMATS } from '../../adapters/event-file/event-file.ts';
-import { closing } from '../closing.ts';
+import { temporaryFolder } from '../../adapters/leftovers.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, JSON_HELP, positiveInteger } from '../options.ts';
-import { onSignal } from '../signals.ts';
-import { inTemporaryFolder } from '../temporary.ts';
 import { openEventLog } from './event-log.ts';
 import { EvaluationProgress } from './progress.ts';
 import { measureStream } from './stream-evaluation.ts';
@@ -97,15 +95,9 @@ export async function onStream(
   context: CommandContext,
   work: (outside: TrainingOutside) => Promise<void>,
 ): Promise<void> {
-  const signals = onSignal();
-  const progress = new EvaluationProgress(request.graph.name, signals, context);
-  try {
-    await inTemporaryFolder(async (folder) => {
-      await using connection = closing(await openEventLog(request, folder, context, signals.stopping));
-      await using eventLog = closing(connection.log());
-      await work({ eventLog, folder, progress, context });
-    });
-  } finally {
-    signals.ignore();
-  }
+  const progress = new EvaluationProgress(request.graph.name, context);
+  await using folder = temporaryFolder();
+  await using connection = await openEventLog(request, folder.path, context);
+  await using eventLog = connection.log();
+  await work({ eventLog, folder: folder.path, progress, context });
 }

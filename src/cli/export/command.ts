@@ -12,9 +12,7 @@ import type { CommandContext } from '../context.ts';
 import { describeModel, inWholeFolder, refuseFilled } from '../evaluate/export.ts';
 import { count } from '../format.ts';
 import { collect, example, positiveInteger } from '../options.ts';
-import type { Output } from '../output.ts';
 import { selectGraphs } from '../select.ts';
-import { onSignal } from '../signals.ts';
 import { codeFormat, describeCodes, quantising, trainQuantiser, writeCodebooks } from './quantised.ts';
 import { type StoredVectors, vectorsOf } from './stored-vectors.ts';
 import {
@@ -29,7 +27,7 @@ import {
 const PROGRESS_EVERY = 4_096;
 
 /** Puts `twhin export` on the command line. */
-export function addExportCommand(program: Command, { config, output }: CommandContext): void {
+export function addExportCommand(program: Command, { config, output, stopping }: CommandContext): void {
   program
     .command('export')
     .description('write the vectors of a graph for other programs, as of its last commit')
@@ -46,7 +44,7 @@ export function addExportCommand(program: Command, { config, output }: CommandCo
       if (another !== undefined) throw oneShard(graph, found?.shard);
       if (found !== undefined) refuseNoStore([found], loaded.state);
       if (found !== undefined)
-        await exportGraph(found, { folder: out, format, types: type, parts: pq }, output);
+        await exportGraph(found, { folder: out, format, types: type, parts: pq }, { output, stopping });
     });
 }
 
@@ -95,7 +93,7 @@ interface Codes {
 async function exportGraph(
   graph: GraphConfig,
   { folder, format, types, parts }: ExportAsked,
-  output: Output,
+  { output, stopping }: Pick<CommandContext, 'output' | 'stopping'>,
 ): Promise<void> {
   const { dim, entityTypes: known } = graph.model;
   const unknown = types.find((type) => !known.includes(type));
@@ -105,8 +103,7 @@ async function exportGraph(
   }
   const codes = parts === undefined ? undefined : { parts, format: codeFormat(parts, format, dim) };
   await refuseFilled(folder, '--out');
-  const store = await openForReading(graph);
-  const signals = onSignal();
+  await using store = await openForReading(graph);
   try {
     const head = await store?.head();
     if (store === undefined || head === undefined) {
@@ -120,7 +117,7 @@ async function exportGraph(
     await inWholeFolder(folder, async (partial) => {
       for (const type of types.length > 0 ? types : known) {
         const entities = (head.shard ?? head).entities[type] ?? 0;
-        const stored = { store, type, dim, entities, shard: graph.shard, signals };
+        const stored = { store, type, dim, entities, shard: graph.shard, stopping };
         const writer =
           codes === undefined
             ? await openVectors(format, { folder: partial, type, rows: stored.entities }, dim)
@@ -135,8 +132,6 @@ async function exportGraph(
     output.out(`${count(written)} vectors of ${graph.name} in ${folder}`);
   } finally {
     output.statusDone();
-    signals.ignore();
-    await store?.close();
   }
 }
 

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { decodeVector } from '../../../topics/index.ts';
-import { RetryableError, UsageError } from '../../errors/errors.ts';
+import { UsageError } from '../../errors/errors.ts';
 import { npyHeader } from '../../evaluation/graph/npy.ts';
 import { CENTROIDS, ProductQuantiser, partsOf } from '../../model/product-quantiser.ts';
 import { Random } from '../../sampling/random.ts';
@@ -37,7 +37,7 @@ export async function trainQuantiser(
   parts: number,
   status: (text: string) => void,
 ): Promise<ProductQuantiser> {
-  const { type, dim, entities, signals } = stored;
+  const { type, dim, entities, stopping } = stored;
   const random = Random.seeded(SEED);
   const sample = new Float32Array(Math.min(SAMPLE, entities) * dim);
   let filled = 0;
@@ -51,8 +51,7 @@ export async function trainQuantiser(
       turn: async (share) => {
         status(`centroids of ${type}: ${Math.floor(100 * share)} %`);
         await breathe();
-        if (signals.interrupted())
-          throw new RetryableError('interrupted', 'interrupted; nothing was exported');
+        stopping.throwIfAborted();
       },
     },
   );

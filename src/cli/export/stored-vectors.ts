@@ -1,8 +1,7 @@
-import { FatalError, RetryableError } from '../../errors/errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { type Shard, shardOf } from '../../graph/shard.ts';
-import type { Signals } from '../signals.ts';
 
 /** Vectors read at a time. */
 const BATCH = 4_096;
@@ -16,7 +15,7 @@ export interface StoredVectors {
   readonly entities: number;
   /** Given for a shard's store: copies of other shards' entities are left out. */
   readonly shard?: Shard | undefined;
-  readonly signals: Signals;
+  readonly stopping: AbortSignal;
 }
 
 /**
@@ -24,11 +23,11 @@ export interface StoredVectors {
  * @throws RetryableError `interrupted` after a signal; FatalError `export` where the store's parts disagree.
  */
 export async function* vectorsOf(
-  { store, type, entities, shard, signals }: StoredVectors,
+  { store, type, entities, shard, stopping }: StoredVectors,
   pick: () => boolean = () => true,
 ): AsyncIterable<{ readonly key: EntityKey; readonly bytes: Uint8Array }> {
   async function* read(batch: readonly { key: EntityKey; row: number }[]) {
-    if (signals.interrupted()) throw new RetryableError('interrupted', 'interrupted; nothing was exported');
+    stopping.throwIfAborted();
     const vectors = await store.readVectors(batch.map(({ row }) => row));
     for (const { key, row } of batch) {
       const bytes = vectors.get(row)?.bytes;

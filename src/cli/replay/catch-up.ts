@@ -12,7 +12,6 @@ import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import type { StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
-import { onSignal } from '../signals.ts';
 import { reportReplay } from './progress.ts';
 import { headOf } from './store.ts';
 
@@ -28,7 +27,7 @@ export interface Ahead {
 
 export interface CatchUp extends Ahead {
   readonly log: Log;
-  readonly context: Pick<CommandContext, 'output' | 'world'>;
+  readonly context: Pick<CommandContext, 'output' | 'stopping' | 'world'>;
   /** Number of unread records that may be left. */
   readonly maxLag: number;
   readonly pace: ReplayPaceOptions;
@@ -96,7 +95,10 @@ async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> 
     { place, openStore: context.world.openStore },
     { log, pace, eventLog: reader, range, topicIds, space: freshSpace() },
   );
-  const signals = onSignal(() => void updater.abandon());
+  const { stopping } = context;
+  const abandon = () => void updater.abandon();
+  stopping.addEventListener('abort', abandon);
+  if (stopping.aborted) abandon();
   const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
   const fields = { graph: graph.name, store: place.name };
   const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
@@ -107,9 +109,9 @@ async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> 
     await updater.run({ untilCaughtUp: true });
   } finally {
     reporting.stop();
-    signals.ignore();
+    stopping.removeEventListener('abort', abandon);
   }
-  if (signals.interrupted()) {
+  if (stopping.aborted) {
     throw new RetryableError(
       'interrupted',
       `interrupted while ${place.name} was catching up; it is not live, and the same command goes on from there`,

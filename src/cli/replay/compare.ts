@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { fullName } from '../../../topics/index.ts';
 import type { LogConnection } from '../../adapters/connect.ts';
+import { temporaryFolder } from '../../adapters/leftovers.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { wholeGraphs } from '../../config/whole-graphs.ts';
 import { reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
@@ -19,12 +20,9 @@ import { readContent } from '../../pipeline/reading/record-content.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { databaseFolder, openForReading } from '../../state/open.ts';
 import { FIRST_STORE, LIVE, livePlace, otherPlaces, placeOf } from '../../state/places.ts';
-import { closing, HeldStores } from '../closing.ts';
-import { type CommandContext, withinTime } from '../context.ts';
+import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { durationOption, example, JSON_HELP, positiveInteger } from '../options.ts';
-import type { Output } from '../output.ts';
-import { inTemporaryFolder } from '../temporary.ts';
 import { type ComparedStoreReport, type CompareReport, printComparison } from './compare-report.ts';
 import { JoinedStore, type OpenStores } from './joined-store.ts';
 import { partsOf } from './parts.ts';
@@ -33,7 +31,6 @@ const EVENTS = 5_000;
 const SAMPLE = 10_000;
 /** A fixed seed: the same stores give the same figures each time. */
 const SEED = 1;
-const ANSWER_MS = 20_000;
 const LOOK_MS = 500;
 
 interface ReplayCompareOptions {
@@ -89,23 +86,23 @@ async function replayCompare(
   context: CommandContext,
 ): Promise<void> {
   const config = await context.config();
-  await using held = new HeldStores();
+  await using held = new AsyncDisposableStack();
   const { graph, opened } = await openBoth(config, names, options.graph, context.world.openStore, held);
   if (opened[0].stores.length === 1) {
     await compare(config, graph, [wholeOf(opened[0]), wholeOf(opened[1])], options, context);
     return;
   }
-  await inTemporaryFolder(async (folder) => {
-    await using copies = new HeldStores();
-    const joined: ComparedOne[] = [];
-    for (const [i, each] of opened.entries()) {
-      const tell = (what: string, done: number) =>
-        context.output.status(`${graph.name}: ${count(done)} ${what} of ${each.name} read`);
-      const { store, head } = await JoinedStore.make(graph.name, config, each, join(folder, String(i)), tell);
-      joined.push({ ...each, store: copies.add(store), head });
-    }
-    await compare(config, graph, [joined[0]!, joined[1]!], options, context);
-  });
+  await using folder = temporaryFolder();
+  await using copies = new AsyncDisposableStack();
+  const joined: ComparedOne[] = [];
+  for (const [i, each] of opened.entries()) {
+    const tell = (what: string, done: number) =>
+      context.progress(`${graph.name}: ${count(done)} ${what} of ${each.name} read`);
+    const copy = join(folder.path, String(i));
+    const { store, head } = await JoinedStore.make(graph.name, config, each, copy, tell);
+    joined.push({ ...each, store: copies.use(store), head });
+  }
+  await compare(config, graph, [joined[0]!, joined[1]!], options, context);
 }
 
 async function compare(
@@ -113,9 +110,10 @@ async function compare(
   graph: GraphConfig,
   [a, b]: readonly [ComparedOne, ComparedOne],
   options: ReplayCompareOptions,
-  { connect, output }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
-  await using connection = closing(await connect(config));
+  const { output, progress } = context;
+  await using connection = await context.connect(config);
   // Of shards, what any of them has read is nothing that was held back.
   const offsets = [...a.heads, ...b.heads].map((head) => head.offsets);
   const held = await heldRecords(
@@ -124,7 +122,7 @@ async function compare(
     connection,
     offsets,
     { events: options.events, waitMs: options.wait },
-    output,
+    context,
   );
   const comparison = await compareStores({
     a,
@@ -132,7 +130,7 @@ async function compare(
     records: held.records,
     sample: options.sample,
     seed: SEED,
-    onProgress: (what, done) => output.status(`${graph.name}: ${count(done)} ${what}`),
+    onProgress: (what, done) => progress(`${graph.name}: ${count(done)} ${what}`),
   });
   output.statusDone();
   const report: CompareReport = {
@@ -168,7 +166,7 @@ async function openBoth(
   names: readonly [string, string],
   graphName: string | undefined,
   openStore: CommandContext['world']['openStore'],
-  held: HeldStores,
+  held: AsyncDisposableStack,
 ): Promise<{ graph: GraphConfig; opened: Both }> {
   const graphs =
     graphName === undefined
@@ -198,13 +196,13 @@ async function open(
   parts: readonly GraphConfig[],
   name: string,
   openStore: CommandContext['world']['openStore'],
-  held: HeldStores,
+  held: AsyncDisposableStack,
 ): Promise<OpenedStores | undefined> {
   const [stores, heads]: [GraphStore[], Head[]] = [[], []];
   const places = parts.map((part) => (name === LIVE ? livePlace(part) : placeOf(part, name)));
   for (const [i, part] of parts.entries()) {
     const store = await openForReading(part, places[i]!, openStore);
-    if (store !== undefined) stores.push(held.add(store));
+    if (store !== undefined) stores.push(held.use(store));
     const head = await store?.head();
     if (head !== undefined) heads.push(head);
   }
@@ -259,20 +257,20 @@ async function heldRecords(
   connection: LogConnection,
   offsets: readonly Offsets[],
   options: HeldOptions,
-  output: Output,
+  { ask, progress }: CommandContext,
 ): Promise<HeldRecords> {
   const topics = new Map(graph.topics.map((topic) => [fullName(config.topicPrefix, topic), topic]));
   const read = (record: SourceRecord) => ({ ...record, content: readContent(record, topics, config.limits) });
   const where = `the events at ${connection.describe}`;
   try {
-    await using reader = closing(connection.log());
-    const look = async () =>
-      heldStretches(await withinTime(reader.ranges([...topics.keys()]), ANSWER_MS, where), offsets);
-    const stretches = await waitFor(look, options, output);
-    output.status('reading what was held back');
+    await using reader = connection.log();
+    const look = async () => heldStretches(await ask(reader.ranges([...topics.keys()]), where), offsets);
+    const stretches = await waitFor(look, options, progress);
+    progress('reading what was held back');
     return { records: await readHeldRecords(reader, stretches, options.events, read) };
   } catch (error) {
-    if (error instanceof TwhinError) return { records: [], problem: reasonOf(error) };
+    if (error instanceof TwhinError && error.code !== 'interrupted')
+      return { records: [], problem: reasonOf(error) };
     throw error;
   }
 }
@@ -281,7 +279,7 @@ async function heldRecords(
 async function waitFor(
   look: () => Promise<Stretch[]>,
   { events, waitMs }: HeldOptions,
-  output: Output,
+  progress: CommandContext['progress'],
 ): Promise<Stretch[]> {
   const until = performance.now() + waitMs;
   for (;;) {
@@ -289,9 +287,7 @@ async function waitFor(
     const there = recordsIn(stretches);
     const leftMs = until - performance.now();
     if (there >= events || leftMs <= 0) return stretches;
-    output.status(
-      `waiting for events: ${count(there)} of ${count(events)}, ${Math.ceil(leftMs / 1000)} s to go`,
-    );
+    progress(`waiting for events: ${count(there)} of ${count(events)}, ${Math.ceil(leftMs / 1000)} s to go`);
     await pause(Math.min(LOOK_MS, leftMs));
   }
 }

@@ -9,8 +9,6 @@ import type { CommandContext } from '../context.ts';
 import type { ReplayRecord } from './record.ts';
 import type { ReplayRequest } from './request.ts';
 
-export const ANSWER_MS = 60_000;
-
 /** What a replay reads from and reports to. */
 export interface ReplayOutside {
   readonly connection: LogConnection;

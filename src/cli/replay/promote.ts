@@ -5,8 +5,7 @@ import { FatalError, UsageError } from '../../errors/errors.ts';
 import { graphOf } from '../../graph/shard.ts';
 import { placeOf, readLive, readOrigin } from '../../state/places.ts';
 import { hasLiveStore } from '../../state/promotion.ts';
-import { closing } from '../closing.ts';
-import { type CommandContext, withinTime } from '../context.ts';
+import type { CommandContext } from '../context.ts';
 import { collect, example, JSON_HELP, positiveInteger, positiveNumber } from '../options.ts';
 import { selectTopics } from '../select.ts';
 import { catchUp } from './catch-up.ts';
@@ -16,7 +15,6 @@ import { promoteShards } from './promoted-shards.ts';
 import { promoteStore } from './promotion.ts';
 
 const DEFAULT_MAX_LAG = 1_000;
-const ANSWER_MS = 60_000;
 
 /** Puts `twhin replay promote` on the command line. */
 export function addReplayPromoteCommand(replay: Command, context: CommandContext): void {
@@ -76,11 +74,11 @@ async function promote(
   const config = await context.config(set);
   const graph = config.graphs.find((each) => each.name === plain.name) ?? plain;
   await check(graph, place);
-  await using connection = closing(await context.connect(config));
-  await using reader = closing(connection.log());
+  await using connection = await context.connect(config);
+  await using reader = connection.log();
   const started = performance.now();
   if (options.cpuShare !== undefined) lowerPriority();
-  await withinTime(connection.admin().info(), ANSWER_MS, connection.describe);
+  await context.ask(connection.admin().info(), connection.describe);
   const { maxLag = DEFAULT_MAX_LAG } = options;
   await reread(selectTopics(config, [graph], options.reread), graph, place, context);
   const caughtUp = await catchUp({

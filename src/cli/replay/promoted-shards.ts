@@ -8,16 +8,12 @@ import type { EventLog, LogAdmin } from '../../pipeline/ports.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { placeOf, readLive, readOrigin, type StorePlace } from '../../state/places.ts';
 import { dropPromotion, hasLiveStore, requestPromotion, settlePromotion } from '../../state/promotion.ts';
-import { closing } from '../closing.ts';
-import { type CommandContext, withinTime } from '../context.ts';
+import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { selectTopics } from '../select.ts';
-import { onSignal } from '../signals.ts';
 import { ahead } from './catch-up.ts';
 import { check, exists, type PromoteOptions, reread } from './promotable.ts';
 import { followSwap, holdLive } from './promotion.ts';
-
-const ANSWER_MS = 60_000;
 
 /** A shard whose store of the name is to be made live. */
 interface Promoted {
@@ -151,11 +147,10 @@ async function readable(
   options: PromoteOptions,
   context: CommandContext,
 ): Promise<number[]> {
-  await using connection = closing(await context.connect(config));
-  await using reader = closing(connection.log());
-  return await withinTime(
+  await using connection = await context.connect(config);
+  await using reader = connection.log();
+  return await context.ask(
     leftOf(shards, { config, reader, admin: connection.admin() }, options, context),
-    ANSWER_MS,
     connection.describe,
   );
 }
@@ -197,7 +192,6 @@ async function swapAll(
     previous: readLive(plain).live,
     epoch: head.epoch,
   }));
-  const signals = onSignal();
   const held: boolean[] = [];
   try {
     await using holding = new AsyncDisposableStack();
@@ -209,7 +203,6 @@ async function swapAll(
     await askAll(shards, store, set);
     for (const [i, { plain }] of shards.entries()) if (held[i]) await settlePromotion(plain);
   } catch (error) {
-    signals.ignore();
     throw mixed(shards, store, error);
   }
   // A refusal of one keeps all from swapping: the others do not wait for it.
@@ -220,10 +213,13 @@ async function swapAll(
   };
   const done = await Promise.allSettled(
     all.map(async ({ promotion, ...before }, i) =>
-      held[i] ? false : followSwap(promotion, { ...before, signals, output: context.output }).catch(takeBack),
+      held[i]
+        ? false
+        : followSwap(promotion, { ...before, stopping: context.stopping, output: context.output }).catch(
+            takeBack,
+          ),
     ),
   );
-  signals.ignore();
   const failed = done.find(({ status }) => status === 'rejected');
   if (failed?.status === 'rejected') throw mixed(shards, store, failed.reason);
   return done.map((each, i) => ({

@@ -18,7 +18,6 @@ import { dropPromotion, pendingPromotion, requestPromotion, settlePromotion } fr
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import type { Output } from '../output.ts';
-import { onSignal, type Signals } from '../signals.ts';
 import { headOf } from './store.ts';
 
 const LOOK_MS = 200;
@@ -44,27 +43,22 @@ export async function promoteStore(
   graph: GraphConfig,
   place: StorePlace,
   set: readonly string[],
-  { world, output }: Pick<CommandContext, 'world' | 'output'>,
+  { world, output, stopping }: Pick<CommandContext, 'world' | 'output' | 'stopping'>,
   log: Log,
 ): Promise<{ previous: string; published: boolean }> {
   const previous = readLive(graph).live;
   const promotion = { graph, place, openStore: world.openStore, log };
-  const signals = onSignal();
-  try {
-    const request = () => requestPromotion(graph, { store: place.name, set: [...set] });
-    const swapped = await swapHere(promotion, request).catch(async (error: unknown) => {
-      // The command failed, so no updater may carry out the request later.
-      await dropPromotion(graph);
-      throw error;
-    });
-    if (swapped) return { previous, published: false };
-    // Before the updater is asked, which may swap at once and raise it.
-    const epoch = (await headOf(graph, place))?.epoch ?? 0;
-    await request();
-    return { previous, published: await followSwap(promotion, { previous, epoch, signals, output }) };
-  } finally {
-    signals.ignore();
-  }
+  const request = () => requestPromotion(graph, { store: place.name, set: [...set] });
+  const swapped = await swapHere(promotion, request).catch(async (error: unknown) => {
+    // The command failed, so no updater may carry out the request later.
+    await dropPromotion(graph);
+    throw error;
+  });
+  if (swapped) return { previous, published: false };
+  // Before the updater is asked, which may swap at once and raise it.
+  const epoch = (await headOf(graph, place))?.epoch ?? 0;
+  await request();
+  return { previous, published: await followSwap(promotion, { previous, epoch, stopping, output }) };
 }
 
 /**
@@ -79,12 +73,12 @@ export async function followSwap(
   {
     previous,
     epoch,
-    signals,
+    stopping,
     output,
   }: {
     readonly previous: string;
     readonly epoch: number;
-    readonly signals: Signals;
+    readonly stopping: AbortSignal;
     readonly output: Output;
   },
 ): Promise<boolean> {
@@ -93,8 +87,8 @@ export async function followSwap(
   const runner = new Runner(graph);
   const tell = () => output.status(`${graph.name}: waiting for the running updater to end with ${previous}`);
   try {
-    if (!(await awaitSwap(promotion, runner, signals, tell))) return false;
-    await awaitRepublished(graph, place, { epoch, runner, signals, output });
+    if (!(await awaitSwap(promotion, runner, stopping, tell))) return false;
+    await awaitRepublished(graph, place, { epoch, runner, stopping, output });
     return true;
   } finally {
     output.statusDone();
@@ -159,7 +153,7 @@ export async function holdLive({
 async function awaitSwap(
   promotion: Promoting,
   runner: Runner,
-  signals: Signals,
+  stopping: AbortSignal,
   tell: () => void,
 ): Promise<boolean> {
   const { graph, place } = promotion;
@@ -183,10 +177,10 @@ async function awaitSwap(
       );
     }
     if (runner.gone() && (await swapHere(promotion))) return false;
-    if (signals.interrupted() || performance.now() > deadline) {
+    if (stopping.aborted || performance.now() > deadline) {
       await dropPromotion(graph);
       if (isLive()) return true;
-      if (signals.interrupted()) throw new RetryableError('interrupted', 'interrupted; nothing has changed');
+      if (stopping.aborted) throw new RetryableError('interrupted', 'interrupted; nothing has changed');
       const message = `the process that runs ${graph.name} did not swap within ${SWAP_MS / 1000} s; see its log`;
       throw new FatalError('promotion', `${message}. Nothing has changed; ask again once it runs well`);
     }
@@ -204,7 +198,12 @@ async function awaitSwap(
 async function awaitRepublished(
   graph: GraphConfig,
   place: StorePlace,
-  { epoch, runner, signals, output }: { epoch: number; runner: Runner; signals: Signals; output: Output },
+  {
+    epoch,
+    runner,
+    stopping,
+    output,
+  }: { epoch: number; runner: Runner; stopping: AbortSignal; output: Output },
 ): Promise<void> {
   let step: number | undefined;
   let seen = '';
@@ -224,7 +223,7 @@ async function awaitRepublished(
         `${place.name} is the live store of ${graph.name}, and what differs is not all published: ${trouble}`,
       );
     }
-    if (signals.interrupted()) {
+    if (stopping.aborted) {
       throw new RetryableError(
         'interrupted',
         `interrupted; ${place.name} is the live store of ${graph.name}, and the process that runs it goes on to publish what differs`,

@@ -4,11 +4,9 @@ import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import { openForWriting } from '../../state/open.ts';
 import { type StorePlace, writeOrigin } from '../../state/places.ts';
-import { closing } from '../closing.ts';
-import { type CommandContext, withinTime } from '../context.ts';
-import { onSignal, type Signals } from '../signals.ts';
+import type { CommandContext } from '../context.ts';
 import { dryRun } from './dry-run.ts';
-import { ALL_READ, ANSWER_MS, planReplay, type ReplayOutside, yieldProcessor } from './plan.ts';
+import { ALL_READ, planReplay, type ReplayOutside, yieldProcessor } from './plan.ts';
 import { keepProgress, keptProgress, reportReplay } from './progress.ts';
 import { ShadowTopic } from './publish.ts';
 import { type ReplayRecord, writeReplayRecord } from './record.ts';
@@ -19,11 +17,11 @@ import { checkStillThere, earlierReplay, headOf, removeReplay } from './store.ts
 
 /** Runs the replay. Gives false if it was interrupted before the end of the range. */
 export async function replay(request: ReplayRequest, context: CommandContext): Promise<boolean> {
-  await using connection = closing(await context.connect(request.config));
-  await using reader = closing(connection.log());
+  await using connection = await context.connect(request.config);
+  await using reader = connection.log();
   const { places, parts } = request;
   if (request.options.dryRun === true || places === undefined) {
-    await withinTime(dryRun(request, reader, context.output), ANSWER_MS, connection.describe);
+    await context.ask(dryRun(request, reader, context.output), connection.describe);
     return true;
   }
   const outside = { connection, reader, log: context.log(), context };
@@ -52,7 +50,7 @@ class Replay {
     const { connection, context } = this.#outside;
     if (options.restart === true) {
       const anew = { graph: graph.name, space: undefined, goesOn: false };
-      if (this.#topic) await withinTime(this.#topic.check(anew), ANSWER_MS, connection.describe);
+      if (this.#topic) await context.ask(this.#topic.check(anew), connection.describe);
       await removeReplay(graph, this.#place);
     }
     const earlier = await earlierReplay(this.#request, this.#place);
@@ -61,27 +59,22 @@ class Replay {
       await sayResult(this.#request, this.#place, earlier, context.output);
       return true;
     }
-    const record = await withinTime(this.#plan(earlier), ANSWER_MS, connection.describe);
+    const record = await context.ask(this.#plan(earlier), connection.describe);
     const goesOn = earlier !== undefined && (await headOf(graph, this.#place)) !== undefined;
     const owner = { graph: graph.name, space: record.space, goesOn };
-    if (this.#topic) await withinTime(this.#topic.make(owner), ANSWER_MS, connection.describe);
+    if (this.#topic) await context.ask(this.#topic.make(owner), connection.describe);
     yieldProcessor(options, this.#outside.log);
-    const signals = onSignal();
+    const store = await openForWriting(graph, {
+      place: this.#place,
+      openStore: context.world.openStore,
+    });
     try {
-      const store = await openForWriting(graph, {
-        place: this.#place,
-        openStore: context.world.openStore,
-      });
-      try {
-        if (earlier === undefined) await this.#begin(record);
-      } catch (error) {
-        await store.close();
-        throw error;
-      }
-      return await this.#train(record, store, signals);
-    } finally {
-      signals.ignore();
+      if (earlier === undefined) await this.#begin(record);
+    } catch (error) {
+      await store.close();
+      throw error;
     }
+    return await this.#train(record, store);
   }
 
   /** The range to read: resolved at the first start, and read from the record later. */
@@ -108,7 +101,7 @@ class Replay {
     await writeReplayRecord(this.#place, record);
   }
 
-  async #train(record: ReplayRecord, store: GraphStore, signals: Signals): Promise<boolean> {
+  async #train(record: ReplayRecord, store: GraphStore): Promise<boolean> {
     const { config, graph, publish, options } = this.#request;
     const { reader, log, context } = this.#outside;
     const { updater, merged, rejected } = composeReplay(config, graph, {
@@ -129,8 +122,9 @@ class Replay {
       abandoned = updater.abandon();
       if (!abandoned) context.output.err(ALL_READ);
     };
-    signals.stopping.addEventListener('abort', stop);
-    if (signals.interrupted()) stop();
+    const { stopping } = context;
+    stopping.addEventListener('abort', stop);
+    if (stopping.aborted) stop();
     const meter = new ProgressMeter(record.range, (stretch) => merged.reached(stretch), Date.now);
     const fields = { graph: graph.name, into: this.#place.name };
     const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
@@ -144,7 +138,7 @@ class Replay {
     } finally {
       reporting.stop();
       await keeping.stop();
-      signals.ignore();
+      stopping.removeEventListener('abort', stop);
     }
     if (abandoned) {
       context.output.err(

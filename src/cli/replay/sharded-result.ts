@@ -7,7 +7,6 @@ import { digestGraph, type GraphDigest } from '../../graph/reshard/graph-digest.
 import { MergedGraph } from '../../graph/reshard/merged-graph.ts';
 import { openForReading } from '../../state/open.ts';
 import type { StorePlace } from '../../state/places.ts';
-import { HeldStores } from '../closing.ts';
 import { count, duration, total } from '../format.ts';
 import type { Output } from '../output.ts';
 import { printTable } from '../table.ts';
@@ -32,12 +31,13 @@ export async function saySharded(
   trained?: Trained,
 ): Promise<void> {
   const { graph, parts, options } = request;
-  await using stores = new HeldStores();
+  await using opened = new AsyncDisposableStack();
+  const stores: GraphStore[] = [];
   const shards: FinishedShard[] = [];
   for (const [i, part] of parts.entries()) {
     const place = places[i]!;
     const store = await openForReading(part, place);
-    if (store !== undefined) stores.add(store);
+    if (store !== undefined) stores.push(opened.use(store));
     const head = await store?.head();
     if (store === undefined || head === undefined)
       throw new FatalError('replay-store', `${place.folder} holds no store; replay again with --restart`);
@@ -46,7 +46,7 @@ export async function saySharded(
   const tell = (name: string) => (done: number) => output.status(`${name}: ${count(done)} entries digested`);
   const digests: Digest[] = [];
   for (const { part, store } of shards) digests.push(await digest(store, tell(part.name)));
-  const merged = await MergedGraph.read(stores.all, stores.all[0]!.layout);
+  const merged = await MergedGraph.read(stores, stores[0]!.layout);
   const whole = await digestGraph(
     merged,
     shards.map(({ head }) => head),

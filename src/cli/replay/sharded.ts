@@ -4,15 +4,13 @@ import { keepOnExit, removeOnExit } from '../../adapters/leftovers.ts';
 import type { Replaying } from '../../compose/replay.ts';
 import { composeTogether, meetingTopic } from '../../compose/shards.ts';
 import { UsageError } from '../../errors/errors.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import { openForWriting } from '../../state/open.ts';
 import { type StorePlace, writeOrigin } from '../../state/places.ts';
-import { HeldStores } from '../closing.ts';
-import { withinTime } from '../context.ts';
 import { count } from '../format.ts';
-import { onSignal, type Signals } from '../signals.ts';
-import { ALL_READ, ANSWER_MS, planReplay, type ReplayOutside, yieldProcessor } from './plan.ts';
+import { ALL_READ, planReplay, type ReplayOutside, yieldProcessor } from './plan.ts';
 import { keepProgress, keptProgress, reportReplay } from './progress.ts';
 import { type ReplayRecord, writeReplayRecord } from './record.ts';
 import type { ReplayRequest } from './request.ts';
@@ -51,7 +49,7 @@ export class ShardedReplay {
         return true;
       }
     }
-    const record = await withinTime(planReplay(this.#request, reader, log), ANSWER_MS, connection.describe);
+    const record = await context.ask(planReplay(this.#request, reader, log), connection.describe);
     for (const [i, part] of parts.entries()) await removeReplay(part, this.#places[i]!);
     yieldProcessor(options, log);
     const trained = await this.#make(record);
@@ -64,9 +62,8 @@ export class ShardedReplay {
 
   /** Makes all stores; undefined where a signal ended that. A replay that does not come to its end leaves no store. */
   async #make(record: ReplayRecord): Promise<Trained | undefined> {
-    const signals = onSignal();
     try {
-      const trained = await this.#train(record, signals);
+      const trained = await this.#train(record);
       if (trained !== undefined) {
         await this.#settle();
         this.#keepAll();
@@ -75,7 +72,6 @@ export class ShardedReplay {
     } finally {
       for (const folder of this.#unfinished) await rm(folder, { recursive: true, force: true });
       this.#keepAll();
-      signals.ignore();
     }
   }
 
@@ -113,23 +109,25 @@ export class ShardedReplay {
       await writeReplayRecord(place, { ...record, graph: parts[i]!.name });
   }
 
-  /** Opens the stores of all shards, into `stores`. */
-  async #open(stores: HeldStores): Promise<void> {
+  /** Opens the stores of all shards, for `opened` to close. */
+  async #open(opened: AsyncDisposableStack): Promise<GraphStore[]> {
     const { world } = this.#outside.context;
+    const stores: GraphStore[] = [];
     for (const [i, part] of this.#request.parts.entries()) {
       const place = this.#places[i]!;
-      stores.add(await openForWriting(part, { place, openStore: world.openStore }));
+      stores.push(opened.use(await openForWriting(part, { place, openStore: world.openStore })));
       this.#unfinished.add(place.folder);
       removeOnExit(place.folder);
     }
+    return stores;
   }
 
   /** Trains all shards to the end of the range; undefined where that was interrupted. */
-  async #train(record: ReplayRecord, signals: Signals): Promise<Trained | undefined> {
+  async #train(record: ReplayRecord): Promise<Trained | undefined> {
     const { config, parts, options, set } = this.#request;
     const { reader, log } = this.#outside;
-    await using stores = new HeldStores();
-    await this.#open(stores);
+    await using opened = new AsyncDisposableStack();
+    const stores = await this.#open(opened);
     for (const place of this.#places)
       await writeOrigin(place, { from: 'replay', set: [...set], since: record.since });
     await this.#write(record);
@@ -140,24 +138,20 @@ export class ShardedReplay {
       range: record.range,
       topicIds: record.topicIds,
       space: record.space,
-      stores: stores.all,
+      stores,
     });
     // From here on each updater closes its store.
-    stores.handOver();
+    opened.move();
     const started = performance.now();
-    if (!(await this.#runAll(replaying, record, signals))) return undefined;
+    if (!(await this.#runAll(replaying, record))) return undefined;
     return { seconds: (performance.now() - started) / 1000, rejected: replaying[0]!.rejected };
   }
 
   /** Gives false where a signal ended the shards. Where one fails, all end. */
-  async #runAll(
-    replaying: readonly Replaying[],
-    { range }: ReplayRecord,
-    { stopping }: Signals,
-  ): Promise<boolean> {
+  async #runAll(replaying: readonly Replaying[], { range }: ReplayRecord): Promise<boolean> {
     const { graph, options } = this.#request;
     const { log, context } = this.#outside;
-    const { output } = context;
+    const { output, stopping } = context;
     const { updater, merged } = replaying[0]!;
     let interrupted = false;
     const abandonAll = () => replaying.map((each) => each.updater.abandon()).includes(true);
@@ -196,11 +190,11 @@ export class ShardedReplay {
   async #settle(): Promise<void> {
     const { graph, parts } = this.#request;
     const { connection, context } = this.#outside;
-    const ends = await withinTime(this.#exchangeEnds(), ANSWER_MS, connection.describe);
-    await using stores = new HeldStores();
-    await this.#open(stores);
+    const ends = await context.ask(this.#exchangeEnds(), connection.describe);
+    await using opened = new AsyncDisposableStack();
+    const stores = await this.#open(opened);
     try {
-      await settleShards(stores.all, meetingTopic(parts), ends, (done) =>
+      await settleShards(stores, meetingTopic(parts), ends, (done) =>
         context.output.status(`${graph.name}: ${count(done)} copies of other shards' vectors renewed`),
       );
     } finally {

@@ -27,7 +27,7 @@ export function addReshardCommand(program: Command, context: CommandContext): vo
       const { output } = context;
       const plan = await planReshard(graph, to, context);
       await withPresentStores(plan, async (present) => {
-        const done = dryRun === true ? undefined : await reshard(plan, present, output);
+        const done = dryRun === true ? undefined : await reshard(plan, present, context);
         if (json === true) output.out(JSON.stringify(summary(plan, present, done)));
         else if (done === undefined) printPlan(plan, present, output);
         else printDone(plan, done, output);

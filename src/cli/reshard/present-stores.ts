@@ -5,7 +5,6 @@ import { differences, fingerprint, type Head } from '../../graph/head.ts';
 import { nextHead } from '../../graph/reshard/next-head.ts';
 import { isStore, openForWriting } from '../../state/open.ts';
 import { livePlace, type StorePlace } from '../../state/places.ts';
-import { HeldStores } from '../closing.ts';
 import { foldersOf, type ReshardPlan } from './plan.ts';
 
 /** The stores there are, in the order of the shards. */
@@ -29,12 +28,13 @@ export async function withPresentStores<T>(
     graph,
     places.filter((place) => !isStore(place)),
   );
-  await using stores = new HeldStores();
+  await using opened = new AsyncDisposableStack();
+  const stores: GraphStore[] = [];
   for (const [i, each] of present.entries())
-    stores.add(await openForWriting(each, { place: places[i]!, keepsImage: true }));
+    stores.push(opened.use(await openForWriting(each, { place: places[i]!, keepsImage: true })));
   const heads: Head[] = [];
   const empty: StorePlace[] = [];
-  for (const [i, store] of stores.all.entries()) {
+  for (const [i, store] of stores.entries()) {
     const head = await store.head();
     if (head === undefined) empty.push(places[i]!);
     else heads.push(head);
@@ -43,7 +43,7 @@ export async function withPresentStores<T>(
   for (const [i, each] of present.entries()) refuseOther(each, heads[i]!);
   // Refuses stores that are not of one training before anything is written.
   nextHead(heads, { graph, count: next.length, internalTopics, runs: [] }, 0);
-  return await work({ places, stores: stores.all, heads });
+  return await work({ places, stores, heads });
 }
 
 function refuseMissing(graph: string, places: readonly StorePlace[]): void {

@@ -11,10 +11,8 @@ import { MergedGraph } from '../../graph/reshard/merged-graph.ts';
 import { openForReading } from '../../state/open.ts';
 import type { StorePlace } from '../../state/places.ts';
 import { StagedStore } from '../../state/staged-store.ts';
-import { HeldStores } from '../closing.ts';
+import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
-import type { Output } from '../output.ts';
-import { uninterrupted } from '../signals.ts';
 import type { ReshardPlan } from './plan.ts';
 import type { PresentStores } from './present-stores.ts';
 
@@ -32,24 +30,22 @@ export interface Resharded extends Filled {
 export async function reshard(
   plan: ReshardPlan,
   { places, stores, heads }: PresentStores,
-  output: Output,
+  { output, progress }: CommandContext,
 ): Promise<Resharded> {
   const { graph, next, targets, set } = plan;
   const layout = new Layout(heads[0]!.model);
   const merged = await MergedGraph.read(stores, layout);
-  const tell = (what: string) => (done: number) => output.status(`${graph}: ${count(done)} ${what}`);
+  const tell = (what: string) => (done: number) => progress(`${graph}: ${count(done)} ${what}`);
   const staged = next.map((each, i) => new StagedStore(each, targets[i]!));
   let settled = false;
   try {
     const before = await digestGraph(merged, heads, tell('entries of the present stores digested'));
-    const filled = await fill(plan, heads, merged, staged, output);
-    const after = await verified(plan, staged, before, filled, output);
+    const filled = await fill(plan, heads, merged, staged, progress);
+    const after = await verified(plan, staged, before, filled, progress);
     const since = new Date().toISOString();
     settled = true;
-    await uninterrupted(async () => {
-      for (const each of staged) each.keep();
-      for (const each of staged) await each.settle({ from: 'reshard', set: [...set], since });
-    });
+    for (const each of staged) each.keep();
+    for (const each of staged) await each.settle({ from: 'reshard', set: [...set], since });
     return { ...filled, before, after, oldPlaces: places };
   } catch (error) {
     // Once one store is in its place, a staging folder that is left keeps the others from beginning anew.
@@ -66,17 +62,18 @@ async function fill(
   heads: readonly Head[],
   merged: MergedGraph,
   staged: readonly StagedStore[],
-  output: Output,
+  progress: CommandContext['progress'],
 ): Promise<Filled> {
-  await using filling = new HeldStores();
+  await using filling = new AsyncDisposableStack();
+  const stores: GraphStore[] = [];
   const layout = new Layout(heads[0]!.model);
-  for (const each of staged) filling.add(await each.open(layout));
+  for (const each of staged) stores.push(filling.use(await each.open(layout)));
   return await fillStores(
     merged,
     heads,
-    filling.all,
+    stores,
     { graph, count: next.length, internalTopics, runs: next.map(() => freshSpace()) },
-    (what, done) => output.status(`${graph}: ${count(done)} ${what} written`),
+    (what, done) => progress(`${graph}: ${count(done)} ${what} written`),
   );
 }
 
@@ -86,21 +83,20 @@ async function verified(
   staged: readonly StagedStore[],
   before: GraphDigest,
   { heads, added }: Filled,
-  output: Output,
+  progress: CommandContext['progress'],
 ): Promise<GraphDigest> {
-  await using stores = new HeldStores();
+  await using opened = new AsyncDisposableStack();
+  const stores: GraphStore[] = [];
   for (const [i, { place }] of staged.entries()) {
     const store = await openForReading(next[i]!, place);
     if (store === undefined) throw wrong(`there is no store in ${place.folder}`);
-    stores.add(store);
-    await checkOne(store, heads[i]!, (done) =>
-      output.status(`${next[i]!.name}: ${count(done)} entries checked`),
-    );
+    stores.push(opened.use(store));
+    await checkOne(store, heads[i]!, (done) => progress(`${next[i]!.name}: ${count(done)} entries checked`));
   }
-  await compareRelations(stores.all);
-  const merged = await MergedGraph.read(stores.all, stores.all[0]!.layout);
+  await compareRelations(stores);
+  const merged = await MergedGraph.read(stores, stores[0]!.layout);
   const after = await digestGraph(merged, heads, (done) =>
-    output.status(`${graph}: ${count(done)} entries of the new stores digested`),
+    progress(`${graph}: ${count(done)} entries of the new stores digested`),
   );
   compare(before, after, added);
   return after;

@@ -37,7 +37,7 @@ export function addRestoreCommand(program: Command, context: CommandContext): vo
           : await planFromBackup(dir, graph, into, context);
       const done: Record<string, object> = {};
       for (const plan of plans) {
-        const restored = await restoreStore(plan, output);
+        const restored = await restoreStore(plan, context);
         done[plan.graph.name] = summary(plan, restored);
         const live = readLive(plan.graph).live === plan.target.name;
         if (json !== true) print(plan, restored, live, output);

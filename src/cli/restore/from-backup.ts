@@ -10,7 +10,6 @@ import { WriteBatch } from '../../graph/store.ts';
 import { newPlace } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
-import type { Output } from '../output.ts';
 import { PLACES } from '../replay/request.ts';
 import { selectGraphs } from '../select.ts';
 import type { Restoring } from './restore-store.ts';
@@ -26,7 +25,7 @@ export async function planFromBackup(
   dir: string,
   names: readonly string[],
   into: string | undefined,
-  { config, output }: CommandContext,
+  { config, progress }: CommandContext,
 ): Promise<Restoring[]> {
   const plain = await config();
   const there = await graphsIn(dir, (name) =>
@@ -51,7 +50,7 @@ export async function planFromBackup(
       graph: { ...graph, model: manifest.head.model },
       target: newPlace(graph, into, `twhin restore ${dir}`),
       origin: { from: 'backup', set },
-      fill: (store) => fill(store, folder, manifest, output),
+      fill: (store) => fill(store, folder, manifest, progress),
     });
   }
   return plans;
@@ -100,7 +99,12 @@ function checkFits({ head, set }: Manifest, folder: string, { name }: GraphConfi
   );
 }
 
-async function fill(store: GraphStore, folder: string, manifest: Manifest, output: Output): Promise<Head> {
+async function fill(
+  store: GraphStore,
+  folder: string,
+  manifest: Manifest,
+  progress: CommandContext['progress'],
+): Promise<Head> {
   let done = 0;
   for await (const entries of readBackup(folder, manifest)) {
     for (let from = 0; from < entries.length; from += BATCH) {
@@ -108,7 +112,7 @@ async function fill(store: GraphStore, folder: string, manifest: Manifest, outpu
       for (const { key, value } of entries.slice(from, from + BATCH)) batch.put(key, value);
       await store.entries.write(batch);
       done += batch.size;
-      output.status(
+      progress(
         `${manifest.graph}: ${count(done)} of ${count(manifest.entries)} entries read, checked and written`,
       );
     }

@@ -13,10 +13,8 @@ import { recordsIn } from '../../replay/partition.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
 import { readLive } from '../../state/places.ts';
 import { newPlace } from '../../state/staged-store.ts';
-import { closing } from '../closing.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
-import type { Output } from '../output.ts';
 import { shadowModelTopic } from '../replay/publish.ts';
 import { selectGraphs } from '../select.ts';
 import type { Restoring } from './restore-store.ts';
@@ -29,7 +27,7 @@ export async function planFromTopic(
   topic: string | undefined,
   names: readonly string[],
   into: string | undefined,
-  { config, connect, output }: CommandContext,
+  { config, connect, output, progress }: CommandContext,
 ): Promise<Restoring[]> {
   const plain = await config();
   const chosen = selectGraphs(plain, names);
@@ -53,11 +51,11 @@ export async function planFromTopic(
         target: newPlace(graph, into, 'twhin restore --from-topic'),
         origin: { from: 'topic', set },
         fill: async (store) => {
-          await using connection = closing(await connect(plain));
-          await using reader = closing(connection.log());
+          await using connection = await connect(plain);
+          await using reader = connection.log();
           const [model] = await connection.admin().describe([from.model]);
           const there = { ...from, model: model?.name };
-          const head = await fold(store, graph, reader, there, output);
+          const head = await fold(store, graph, reader, there, { output, progress });
           if (model === undefined) output.err(`${name}: there is no topic ${from.model}; ${FRESH_RELATIONS}`);
           return head;
         },
@@ -71,7 +69,7 @@ async function fold(
   { name, folder, model, trainer, shard }: GraphConfig,
   reader: EventLog,
   { embeddings: topic, model: modelTopic }: { embeddings: string; model: string | undefined },
-  output: Output,
+  { output, progress }: Pick<CommandContext, 'output' | 'progress'>,
 ): Promise<Head> {
   const stretches = await wholeTopics(reader, [topic]);
   const of = recordsIn(stretches);
@@ -79,7 +77,7 @@ async function fold(
   const folding = new TopicFold({ graph: name, shard, model, space: randomUUID(), store, start });
   await eachRecord(reader, stretches, async (records) => {
     await folding.add(records);
-    output.status(`${name}: ${count(folding.records)} of at most ${count(of)} records of ${topic} folded`);
+    progress(`${name}: ${count(folding.records)} of at most ${count(of)} records of ${topic} folded`);
   });
   if (modelTopic !== undefined) {
     await eachRecord(reader, await wholeTopics(reader, [modelTopic]), (records) =>

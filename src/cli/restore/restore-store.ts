@@ -9,9 +9,9 @@ import { Layout } from '../../graph/layout.ts';
 import { openForReading } from '../../state/open.ts';
 import type { Origin, StorePlace } from '../../state/places.ts';
 import { StagedStore } from '../../state/staged-store.ts';
+import type { CommandContext } from '../context.ts';
 import { count, total } from '../format.ts';
 import type { Output } from '../output.ts';
-import { uninterrupted } from '../signals.ts';
 
 /** A store to be restored from a backup or a topic. */
 export interface Restoring {
@@ -33,7 +33,10 @@ export interface Restored {
  * Fills a staged store, reads all of it back from the disk, and puts it in place only if nothing is wrong.
  * After an interruption the next restore begins anew.
  */
-export async function restoreStore(restoring: Restoring, output: Output): Promise<Restored> {
+export async function restoreStore(
+  restoring: Restoring,
+  { output, progress }: CommandContext,
+): Promise<Restored> {
   const { graph, target, origin } = restoring;
   const staged = new StagedStore(graph, target);
   return withLock(await staged.lockFile(), async () => {
@@ -42,8 +45,8 @@ export async function restoreStore(restoring: Restoring, output: Output): Promis
       await staged.make(new Layout(graph.model), async (store) => {
         wanted = await restoring.fill(store);
       });
-      const restored = await verify(graph, staged.place, wanted, output);
-      await uninterrupted(() => staged.settle({ ...origin, since: new Date().toISOString() }));
+      const restored = await verify(graph, staged.place, wanted, progress);
+      await staged.settle({ ...origin, since: new Date().toISOString() });
       return restored;
     } catch (error) {
       await staged.remove();
@@ -58,32 +61,28 @@ async function verify(
   graph: GraphConfig,
   place: StorePlace,
   wanted: Head | undefined,
-  output: Output,
+  progress: CommandContext['progress'],
 ): Promise<Restored> {
-  const store = await openForReading(graph, place);
-  try {
-    const report = await checkStore(checked(store), (entries) =>
-      output.status(`${graph.name}: ${count(entries)} entries checked`),
+  await using store = await openForReading(graph, place);
+  const report = await checkStore(checked(store), (entries) =>
+    progress(`${graph.name}: ${count(entries)} entries checked`),
+  );
+  const { head, findings } = report;
+  const [first] = findings;
+  if (first !== undefined) {
+    throw new FatalError(
+      'restore-check',
+      `the restored store of ${graph.name} is not whole: ${FINDINGS[first.kind]}, ${count(first.count)} times, such as ` +
+        `${first.samples[0]}. The store was not put in place; use another backup, or twhin replay`,
     );
-    const { head, findings } = report;
-    const [first] = findings;
-    if (first !== undefined) {
-      throw new FatalError(
-        'restore-check',
-        `the restored store of ${graph.name} is not whole: ${FINDINGS[first.kind]}, ${count(first.count)} times, such as ` +
-          `${first.samples[0]}. The store was not put in place; use another backup, or twhin replay`,
-      );
-    }
-    if (head === undefined || wanted === undefined || !encodeHead(head).equals(encodeHead(wanted))) {
-      throw new FatalError(
-        'restore-check',
-        `the restored store of ${graph.name} has another head than its source, and was not put in place`,
-      );
-    }
-    return { head, report };
-  } finally {
-    await store?.close();
   }
+  if (head === undefined || wanted === undefined || !encodeHead(head).equals(encodeHead(wanted))) {
+    throw new FatalError(
+      'restore-check',
+      `the restored store of ${graph.name} has another head than its source, and was not put in place`,
+    );
+  }
+  return { head, report };
 }
 
 function checked(store: GraphStore | undefined): GraphStore {

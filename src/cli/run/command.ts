@@ -5,7 +5,7 @@ import { UsageError } from '../../errors/errors.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, GRAPHS_HELP, httpAddress } from '../options.ts';
 import { selectTopics } from '../select.ts';
-import { stopOnSignal } from '../signals.ts';
+import { stopWithin } from '../signals.ts';
 import { GraphRun } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
 import { selectRun } from './shards.ts';
@@ -86,7 +86,7 @@ interface RunOptions {
  * @throws the error that stopped the first graph; the other graphs are stopped gracefully before.
  */
 async function run(config: Config, options: RunOptions, context: CommandContext): Promise<void> {
-  const { output, world } = context;
+  const { output, stopping, world } = context;
   const { log, faults } = rememberingFaults(context.log());
   const runs: GraphRun[] = [];
   const stop = () => {
@@ -94,15 +94,15 @@ async function run(config: Config, options: RunOptions, context: CommandContext)
   };
   // Closed in reverse, each whatever became of the others: a thread or a connection that is left keeps the process alive.
   await using opened = new AsyncDisposableStack();
-  const connection = opened.adopt(await context.connect(config, log), (each) => each.close());
-  // Declared after what is open, and so ignored before that is closed.
-  using signals = stopOnSignal({ stopMs: config.stopMs, stop }, log);
+  const connection = opened.use(await context.connect(config, log));
+  // Declared after what is open, and so over before that is closed.
+  using _ = stopWithin(stopping, { stopMs: config.stopMs, stop }, log);
   // The server starts first: a bad address is reported before anything is opened, and probes are answered meanwhile.
   const names = options.graphs.map(({ name }) => name);
   const watch = opened.adopt(await Watch.begin({ address: options.http, names, faults, log }), (each) =>
     each.stop(),
   );
-  if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
+  if (options.createTopics) await createTopics(config, connection, stopping, log);
   // Nothing waits for it: the brokers may be out of reach.
   void tellReplayGaps(config, options.graphs, connection, log);
   const { standby, reread, untilCaughtUp } = options;
@@ -117,7 +117,7 @@ async function run(config: Config, options: RunOptions, context: CommandContext)
   // What ended a stage is thrown below already, unless an updater failed first.
   opened.defer(() => stages.stop().catch(() => undefined));
   // The signal may have come before there was a run to stop.
-  if (signals.stopping.aborted) stop();
+  if (stopping.aborted) stop();
   await watch.over(runs, stages.all);
   const reporting = reportProgress(runs, log, output);
   stages.begin(stop);

@@ -6,7 +6,7 @@ import { graphOf } from '../../graph/shard.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, httpAddress, WHOLE_GRAPHS_HELP } from '../options.ts';
 import { selectGraphs, selectTopics } from '../select.ts';
-import { stopOnSignal } from '../signals.ts';
+import { stopWithin } from '../signals.ts';
 import { reportRouting } from './progress.ts';
 import { Stages } from './stages.ts';
 import { createTopics } from './topics-at-start.ts';
@@ -71,14 +71,15 @@ async function route(config: Config, context: CommandContext, options: RouteOpti
   const log = context.log();
   const connection = await context.connect(config, log);
   const stopping = Promise.withResolvers<void>();
-  const signals = stopOnSignal({ stopMs: config.stopMs, stop: () => stopping.resolve() }, log);
+  const stop = () => stopping.resolve();
+  const deadline = stopWithin(context.stopping, { stopMs: config.stopMs, stop }, log);
   let watch: RoutingWatch | undefined;
   try {
     // The server starts first: a bad address is reported before anything is opened, and probes are answered meanwhile.
     const names = [...new Set(graphs.map(graphOf))];
     watch = await RoutingWatch.begin({ address: http, names, log });
-    if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
-    if (signals.stopping.aborted) return;
+    if (options.createTopics) await createTopics(config, connection, context.stopping, log);
+    if (context.stopping.aborted) return;
     const stages = await Stages.open(config, graphs, { connection, log, reread, named: false });
     watch.over(stages.all);
     const reporting = reportRouting(stages.all, log, context.output);
@@ -86,7 +87,7 @@ async function route(config: Config, context: CommandContext, options: RouteOpti
     await stopping.promise;
     await stages.stop().finally(() => reporting.stop());
   } finally {
-    signals.ignore();
+    deadline[Symbol.dispose]();
     await watch?.stop();
     await connection.close();
   }

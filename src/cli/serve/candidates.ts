@@ -8,17 +8,15 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { MOST_ITEMS } from '../../adapters/http/limits.ts';
 import { ServedRun } from '../../compose/serve.ts';
 import type { Config } from '../../config/resolve.ts';
-import { FatalError, RetryableError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
+import { FatalError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import { keyOfType } from '../../serve/asked-entities.ts';
 import { planOf } from '../../serve/plan.ts';
 import { Surfaces } from '../../serve/surfaces.ts';
-import { closing } from '../closing.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
-import { onSignal, type Signals } from '../signals.ts';
 import { begin, beginScanning, EDGES_OF_ONE, MOST_THREADS } from './begin.ts';
 import { edgesWithin, memoryHere } from './bounds.ts';
 import { type EntityList, openLists } from './list-file.ts';
@@ -87,7 +85,7 @@ interface ListsAsked {
 
 /** @throws RetryableError `interrupted` after a signal; FatalError `no-lists`. No file is left half written. */
 async function writeLists(
-  { config: load, connect, log: logOf, output }: CommandContext,
+  { config: load, connect, log: logOf, output, progress: tell, stopping: signalled }: CommandContext,
   { surface, from, to, ids, out, k, graphs: names }: ListsAsked,
 ): Promise<void> {
   const config = await load();
@@ -95,10 +93,9 @@ async function writeLists(
   const type = from ?? typeOfSurface(config, surface);
   const listed = ids === undefined ? undefined : await readIds(ids, type);
   const log = logOf();
-  const signals = onSignal();
   const over = new AbortController();
-  const stopping = AbortSignal.any([signals.stopping, over.signal]);
-  await using connection = closing(await connect(config, log));
+  const stopping = AbortSignal.any([signalled, over.signal]);
+  await using connection = await connect(config, log);
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
   const threads = Math.min(MOST_THREADS, availableParallelism());
@@ -124,7 +121,7 @@ async function writeLists(
     await begin(run, stopping, log);
     for (;;) {
       const reasons = run.unready();
-      refuseInterrupted(signals, out);
+      signalled.throwIfAborted();
       if (reasons.length === 0) break;
       if (!run.isReading)
         throw new FatalError('no-lists', `there is no list to write: ${reasons.join('; ')}`);
@@ -140,14 +137,13 @@ async function writeLists(
       return { from: entity, items, fallback };
     };
     const atATime = LISTS_OF_A_THREAD * threads;
-    const progress = (done: number) => output.status(`${count(done)} of ${count(all.length)} lists`);
-    await write(all, { out, atATime, signals, listOf, progress });
+    const progress = (done: number) => tell(`${count(done)} of ${count(all.length)} lists`);
+    await write(all, { out, atATime, stopping: signalled, listOf, progress });
     output.statusDone();
     output.out(`${count(all.length)} lists in ${out}`);
   } finally {
     output.statusDone();
     over.abort();
-    signals.ignore();
     await Promise.all(runs.map((run) => run.stop())).finally(() => scanning.stop());
   }
 }
@@ -186,7 +182,7 @@ function noLists(ids: string | undefined, type: string, graph: string): FatalErr
 interface Writing {
   readonly out: string;
   readonly atATime: number;
-  readonly signals: Signals;
+  readonly stopping: AbortSignal;
   listOf(entity: EntityKey): Promise<EntityList>;
   progress(done: number): void;
 }
@@ -194,7 +190,7 @@ interface Writing {
 /** Writes a list for each entity, in their order, beside the file, and renames it once it is whole. */
 async function write(
   entities: readonly EntityKey[],
-  { out, atATime, signals, listOf, progress }: Writing,
+  { out, atATime, stopping, listOf, progress }: Writing,
 ): Promise<void> {
   const partial = `${out}.partial`;
   try {
@@ -207,7 +203,7 @@ async function write(
           progress(i);
           await sleep(0);
         }
-        refuseInterrupted(signals, out);
+        stopping.throwIfAborted();
         const list = listOf(entity);
         // It may fail before its turn has come.
         list.catch(() => undefined);
@@ -226,11 +222,6 @@ async function write(
     if (error instanceof TwhinError) throw error;
     throw new UsageError('out', `--out: ${out} can't be written: ${reasonOf(error)}`, { cause: error });
   }
-}
-
-/** @throws RetryableError `interrupted` after a signal. */
-function refuseInterrupted(signals: Signals, out: string): void {
-  if (signals.interrupted()) throw new RetryableError('interrupted', `interrupted; ${out} was not written`);
 }
 
 /** @throws UsageError `ids` naming the file and the line. */

@@ -9,7 +9,6 @@ import type { Log } from '../../log.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
-import { onSignal } from '../signals.ts';
 import { begin, EDGES, EDGES_OF_ONE, MOST_THREADS } from './begin.ts';
 import { boundsToSay, edgesWithin, memoryHere } from './bounds.ts';
 import { VectorServer } from './vector-server.ts';
@@ -105,7 +104,7 @@ function addressOf(text: string): HttpAddress {
 /** Serves until stopped, or until a topic can't be followed any further. */
 async function serve(
   config: Config,
-  { connect, log: logOf }: Pick<CommandContext, 'connect' | 'log'>,
+  { connect, log: logOf, stopping: signalled }: Pick<CommandContext, 'connect' | 'log' | 'stopping'>,
   { graphs, address, edgesOfOne, edges: asked, requests, threads }: Serving,
 ): Promise<void> {
   const memory = memoryHere();
@@ -122,9 +121,10 @@ async function serve(
   const ended = Promise.withResolvers<void>();
   // Whatever ends it may come before it is waited for.
   ended.promise.catch(() => undefined);
-  const signals = onSignal(() => ended.resolve());
+  signalled.addEventListener('abort', () => ended.resolve());
+  if (signalled.aborted) ended.resolve();
   const over = new AbortController();
-  const stopping = AbortSignal.any([signals.stopping, over.signal]);
+  const stopping = AbortSignal.any([signalled, over.signal]);
   let server: VectorServer | undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -140,7 +140,6 @@ async function serve(
     over.abort();
     await server?.stop();
     await connection.close();
-    signals.ignore();
   }
 }
 

@@ -266,7 +266,7 @@ describe('twhin evaluate stream', () => {
     try {
       const said = await interrupting.run(...EVALUATE, '--file', file, '--seeds', '50');
       expect(said.code).toBe(1);
-      expect(said.err.join('\n')).toContain('[evaluation-interrupted]');
+      expect(said.err.join('\n')).toContain('[interrupted]');
       expect((await measuring.left()).filter((name) => name.startsWith('twhin-work'))).toEqual([]);
     } finally {
       await interrupting.remove();

@@ -65,6 +65,7 @@ async function caughtUp(
     log: { debug: nothing, info: nothing, warn: (_, message) => warnings.push(message), error: nothing },
     context: {
       output: { out: nothing, err: nothing, status: nothing, statusDone: nothing },
+      stopping: new AbortController().signal,
       world: realWorld,
     },
   };

@@ -27,7 +27,8 @@ test('a live store that this user may not open is not damaged: the promotion fai
   const openStore: typeof realWorld.openStore = async () => {
     throw new FatalError('store-denied', 'Permission denied');
   };
-  const context = { world: { ...realWorld, openStore }, output: terminal };
+  const { signal: stopping } = new AbortController();
+  const context = { world: { ...realWorld, openStore }, output: terminal, stopping };
   await expect(promoteStore(follow, placeOf(follow, 'shadow'), [], context, silentLog)).rejects.toMatchObject(
     { code: 'store-denied' },
   );

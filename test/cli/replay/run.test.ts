@@ -13,7 +13,7 @@ function worldWhere(publishing: () => void): World {
     ...realWorld,
     connect: async (settings, log) => {
       const real = await realWorld.connect(settings, log);
-      const sink = (): Sink => {
+      const sink = (): Sink & AsyncDisposable => {
         const inner = real.sink();
         return {
           publish: (messages) => {
@@ -22,6 +22,7 @@ function worldWhere(publishing: () => void): World {
           },
           takeOver: () => inner.takeOver(),
           stop: () => inner.stop(),
+          [Symbol.asyncDispose]: () => inner.stop(),
         };
       };
       return { ...real, sink };

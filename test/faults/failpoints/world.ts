@@ -107,10 +107,11 @@ function faultyConnection(
     sink: (options) => faultySink(connection.sink(options), gate),
     admin: () => connection.admin(),
     close: () => connection.close(),
+    [Symbol.asyncDispose]: () => connection.close(),
   };
 }
 
-function faultyLog(log: EventLog, gate: Gate, tellReads: boolean): EventLog {
+function faultyLog(log: EventLog, gate: Gate, tellReads: boolean): EventLog & AsyncDisposable {
   const tell = ({ topic, partition, records: [first] }: RecordRun) => {
     if (tellReads && first) writeSync(2, `read ${topic}/${partition} ${first.offset}\n`);
   };
@@ -130,6 +131,7 @@ function faultyLog(log: EventLog, gate: Gate, tellReads: boolean): EventLog {
         failed: (error) => follower.failed(error),
       }),
     close: () => log.close(),
+    [Symbol.asyncDispose]: () => log.close(),
   };
 }
 
@@ -143,10 +145,11 @@ function faultyLeadership(leadership: Leadership, gate: Gate): Leadership {
   };
 }
 
-function faultySink(sink: Sink, gate: Gate): Sink {
+function faultySink(sink: Sink, gate: Gate): Sink & AsyncDisposable {
   return {
     publish: (messages) => gate.around('sink.publish', () => sink.publish(messages)),
     takeOver: () => gate.around('sink.takeOver', () => sink.takeOver()),
     stop: () => sink.stop(),
+    [Symbol.asyncDispose]: () => sink.stop(),
   };
 }

@@ -55,6 +55,10 @@ export class KafkaSink implements Sink {
     await Promise.all([...new Set(this.#producers.values())].map((producer) => producer.close()));
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
   #to(topic: string): Pick<TopicProducer, 'send' | 'close'> {
     const known = this.#producers.get(topic);
     if (known !== undefined) {

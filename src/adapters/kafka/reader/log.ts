@@ -122,6 +122,10 @@ export class KafkaLog implements EventLog {
     await Promise.all([this.#admin.close(), ...[...this.#loops].map((loop) => this.#end(loop))]);
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   #open(stretches: readonly Stretch[]): FetchLoop {
     if (this.#closing.signal.aborted) throw readerClosed();
     const { aheadBytes: all = ALL_AHEAD_BYTES } = this.#options;
