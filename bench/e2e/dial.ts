@@ -16,7 +16,6 @@ const SETTINGS: readonly (readonly string[])[] = [
   ['training.correctNegatives=false'],
   ['training.uniformNegatives=64'],
   ['training.uniformNegatives=448'],
-  ['training.negativePool=4096'],
   ['commit.everyEdges=16384', 'commit.everyMs=2000'],
   ['publish.epsilon=0.2'],
   ['model.dim=64'],

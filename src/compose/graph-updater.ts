@@ -40,7 +40,7 @@ type Own = Pick<
 export function composeUpdater(
   config: Config,
   graph: GraphConfig,
-  { trainerOf = (settings) => threadTrainer(settings, config.state), ...own }: Own,
+  { trainerOf = threadTrainer, ...own }: Own,
   trainer: GraphConfig['trainer'] = graph.trainer,
 ): Updater {
   const { shard, maxCopies } = graph;

@@ -148,8 +148,8 @@ export async function composeReplayAt(
 
 /** Both ends of an edge and its share of its chunk's uniform negatives, on both sides, with each update. */
 function rowsPerEdge(trainer: GraphConfig['trainer']): number {
-  const { updatesPerEdge, uniformNegatives, degreeNegatives, chunkEdges } = trainer;
-  return updatesPerEdge * (2 + (2 * (uniformNegatives + (degreeNegatives?.count ?? 0))) / chunkEdges);
+  const { updatesPerEdge, uniformNegatives, chunkEdges } = trainer;
+  return updatesPerEdge * (2 + (2 * uniformNegatives) / chunkEdges);
 }
 
 const NOWHERE: Sink = { publish: async () => {}, takeOver: async () => {}, stop: async () => {} };

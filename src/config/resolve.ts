@@ -241,7 +241,7 @@ function checkShards(
   problems: string[],
 ): void {
   if (shards === 1) return;
-  const { threads, degreeNegatives } = training;
+  const { threads } = training;
   const { dim, relations } = model;
   const bytes = 2 * relations.length * (dim + 1) * Float32Array.BYTES_PER_ELEMENT;
   if (bytes > RELATION_BYTES) {
@@ -259,11 +259,6 @@ function checkShards(
   if (threads > 1) {
     problems.push(
       `training.threads: expected 1 with graphs.${graph}.shards ${shards}, seen ${threads}; a shard trains in one thread`,
-    );
-  }
-  if (degreeNegatives > 0) {
-    problems.push(
-      `training.degreeNegatives: expected 0 with graphs.${graph}.shards ${shards}, seen ${degreeNegatives}; a shard knows the degrees of its own edges only`,
     );
   }
 }
@@ -326,7 +321,6 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       threads: training.threads,
       maxRows: file.limits.maxEntities + 2 * relations.length,
       maxKnownEdges: file.limits.maxKnownEdges,
-      knownEdgesBytes: file.limits.knownEdgesBytes,
       entityTypes: types,
       relations: relations.map(({ name, lhs, rhs }) => ({
         name,
@@ -335,7 +329,6 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
         ...weightOf(model.relationWeights[name]),
       })),
       seed: training.seed,
-      init: training.init,
       // Uniform in ±s has variance s²/3: this gives a length of about 1.
       initScale: training.initScale ?? Math.sqrt(3 / dim),
       updatesPerEdge: training.updatesPerEdge,
@@ -349,7 +342,6 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       // Left out where unset, so that a replay begun before the keys existed can go on.
       ...(training.borrowedNegatives > 0 && { borrowedNegatives: training.borrowedNegatives }),
       ...(training.resendDistance !== undefined && { resendDistance: training.resendDistance }),
-      negativePool: training.negativePool,
       ...negativesOf(training, recipe),
       evaluatedEdges: training.evaluatedEdges,
       evaluatedCandidates: training.evaluatedCandidates,
@@ -359,10 +351,8 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
 
 /** Settings that are off are left out, so that a replay begun before they existed can go on. */
 function negativesOf(training: ConfigFile['training'], recipe: Recipe) {
-  const { degreeNegatives, degreePower, anchorNegatives } = training;
-  const { correctNegatives = recipe.correctNegatives } = training;
+  const { anchorNegatives, correctNegatives = recipe.correctNegatives } = training;
   return {
-    ...(degreeNegatives > 0 && { degreeNegatives: { count: degreeNegatives, power: degreePower } }),
     ...(correctNegatives && { correctNegatives }),
     ...(anchorNegatives && { anchorNegatives }),
   };
@@ -390,10 +380,8 @@ function checkRecipe(
     );
   const recipe = PRESETS[preset];
   const { uniformNegatives = recipe.uniformNegatives, inBatchNegatives = recipe.inBatchNegatives } = training;
-  if (uniformNegatives === 0 && !inBatchNegatives && training.degreeNegatives === 0)
-    problems.push(
-      'training.uniformNegatives: expected at least 1 without in-batch negatives or negatives by degree, seen 0',
-    );
+  if (uniformNegatives === 0 && !inBatchNegatives)
+    problems.push('training.uniformNegatives: expected at least 1 without in-batch negatives, seen 0');
   for (const name of Object.keys(relationWeights).filter((each) => !relations.includes(each))) {
     problems.push(
       `model.relationWeights: expected names of relations, ${relations.join(', ')}, seen "${name}"`,

@@ -169,10 +169,6 @@ export const configFileSchema = z.strictObject({
         description:
           'Seed of all random choices. With one thread, the same events in the same order and batches give the same bytes: on one machine, and with `wasm-plain` on every machine.',
       }),
-      init: z.enum(['random', 'neighbours']).default('random').meta({
-        description:
-          'First vector of a new entity: `random`, or the mean of its `neighbours` with noise. `random` ranked better ([ADR 010](adr/010-recipe.md)).',
-      }),
       initScale: positive.optional().meta({
         unset: '√(3 / dim)',
         description:
@@ -205,19 +201,11 @@ export const configFileSchema = z.strictObject({
       }),
       uniformNegatives: z.number().int().nonnegative().max(1024).optional().meta({
         description:
-          'Negatives drawn uniformly for each side of a chunk. At least 1 without `inBatchNegatives` and `degreeNegatives`.',
+          'Negatives drawn uniformly for each side of a chunk. At least 1 without `inBatchNegatives`.',
       }),
       inBatchNegatives: z.boolean().optional().meta({
         description:
           "Whether the entities of a chunk are also negatives for each other's edges. Popular entities are then negatives more often, and [rank far lower](performance.md#speed-against-quality) unless `correctNegatives` is true.",
-      }),
-      degreeNegatives: z.number().int().nonnegative().max(1024).default(0).meta({
-        description:
-          'Negatives drawn for each side of a chunk in proportion to `degree ^ degreePower`, beside the others. The degree of an entity is the number of its live edges on that side. While there are no live edges, these negatives are uniform ([ADR 027](adr/027-negatives.md)).',
-      }),
-      degreePower: z.number().min(0).max(1).default(0.75).meta({
-        description:
-          'Exponent of the degree for `degreeNegatives`: with 1, an entity is drawn as often as it is in an edge; with 0, each entity that has an edge is drawn as often as any other.',
       }),
       correctNegatives: z.boolean().optional().meta({
         description:
@@ -235,11 +223,6 @@ export const configFileSchema = z.strictObject({
         unset: '0.2',
         description:
           'In a graph with `shards`: a vector is sent again to the shards that hold a copy once it has moved by this much. A smaller distance keeps copies fresher, and sends more. For dense graphs in many shards ([measured](scale.md)).',
-      }),
-      negativePool: z.number().int().nonnegative().max(65_536).default(0).meta({
-        unit: 'rows',
-        description:
-          'Rows of each entity type from which the uniform negatives of one batch are drawn; 0 means all rows. A pool of some thousand rows makes commits smaller, at [a small cost in quality](performance.md#what-was-tried).',
       }),
       evaluatedEdges: z.number().int().nonnegative().default(16).meta({
         unit: 'edges',
@@ -312,15 +295,10 @@ export const configFileSchema = z.strictObject({
         description:
           "In a graph with `shards`: most copies of other shards' entities that a shard keeps. Above it the least recently used go, with their rows; a later edge asks for the vector again ([measured](scale.md#a-bounded-number-of-copies)). Rows of copies that went are free after two commits, so that some more than the bound are in use. Set it only once all shards run a version that has it.",
       }),
-      maxKnownEdges: whole.max(500_000_000).default(500_000_000).meta({
+      maxKnownEdges: whole.max(500_000_000).default(200_000_000).meta({
         unit: 'edges',
         description:
-          'Most live edges that are remembered, 20 to 30 bytes each. Remembered edges are kept out of the negatives, and are rehearsed.',
-      }),
-      knownEdgesBytes: whole.default(1024 ** 3).meta({
-        unit: 'bytes',
-        description:
-          'Memory for the remembered edges. Where it does not suffice, the edges that are used least lie in a temporary file in the state folder, which is gone when the process ends ([measured](adr/025-edges-in-pages.md)).',
+          'Most live edges of a graph, 10 to 20 bytes of memory each. An updater with more stops and says so; nothing is lost. Live edges are kept out of the negatives, and are rehearsed.',
       }),
       queueBytes: whole.default(32 * 1024 * 1024).meta({
         unit: 'bytes',

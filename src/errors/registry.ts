@@ -283,10 +283,6 @@ const GROUP = {
 } as const satisfies Entries;
 
 const STORE = {
-  'edges-scratch': fatal(
-    'The file for live edges above limits.knownEdgesBytes cannot be written.',
-    'Free space in the state folder, or raise the limit, and start again. Nothing is lost.',
-  ),
   'image-damaged': fatal(
     'The start image that the last stop wrote is damaged; the image was removed.',
     'Start again: the store is read instead. Look at the disk if this happens again.',
@@ -471,9 +467,9 @@ const TRAINING = {
     'Correct every line that the message lists.',
   ),
   'kernel-workspace': fatal('The table keeps too little room for the kernel.', REPORT),
-  'known-positives-size': fatal(
-    'More live edges are to be remembered than fit.',
-    'Lower limits.maxKnownEdges and start again.',
+  'known-edges': fatal(
+    'The graph has more live edges than limits.maxKnownEdges.',
+    'Raise the limit where memory allows, or cut the graph into shards, and start again. Nothing is lost.',
   ),
   'stepper-dead': fatal(
     'A training thread died.',

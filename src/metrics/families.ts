@@ -118,11 +118,10 @@ const TRAINING: readonly Family[] = [
     ({ randomMrr }) => randomMrr,
   ),
   quality('twhin_mrr_edges', 'Edges behind these means; older edges count less.', ({ count }) => count),
-  counters(
+  counter(
     'twhin_entities_started_total',
-    'Entities that got their first vector since the process began, by the kind of start.',
-    ['init'],
-    ({ progress }) => by('init', progress.started),
+    'Entities that got their first vector since the process began.',
+    ({ progress }) => progress.started,
   ),
 ];
 

@@ -5,7 +5,6 @@ import type { LoadedPipeline } from './loaded-pipeline.ts';
 import type { RecordQueue } from './reading/queue.ts';
 import type { RejectedBy } from './rejections.ts';
 import type { Quality, TrainingSummary } from './training/summary.ts';
-import type { Started } from './training/trainer.ts';
 import type { Tuning } from './tuning.ts';
 import type { Moved } from './writing/moves.ts';
 
@@ -24,7 +23,7 @@ export interface Progress {
   /** Rows that another entity can have. */
   readonly freeRows: number;
   /** Entities that got a vector since this process began, by how the vector was made. */
-  readonly started: Started;
+  readonly started: number;
   readonly edges: Record<string, number>;
   readonly step: number;
   /** Step of the last commit, as in the headers of its vectors; undefined before the store is loaded. */
@@ -92,7 +91,7 @@ export function progressOf(
     entities: index?.counts() ?? {},
     rows: index?.nextRow ?? 0,
     freeRows: index?.freeRows ?? 0,
-    started: { ...summary.started },
+    started: summary.started,
     edges: { ...counters?.edges },
     step: summary.step,
     committedStep: committer && writer && writer.stepBase + committer.step,

@@ -1,8 +1,8 @@
+import { FatalError } from '../errors/errors.ts';
 import type { EdgeRows } from '../graph/edge.ts';
 import { CumulativeCounts } from './cumulative-counts.ts';
 import { NeighbourLists } from './neighbour-lists.ts';
 import type { Random } from './random.ts';
-import type { PageFile } from './slot-pages.ts';
 
 /** The end of an edge that the candidates replace; the other end is the anchor. */
 export type Side = 'lhs' | 'rhs';
@@ -22,22 +22,16 @@ export interface MaskTask {
   /** [edges, stride] row-major, the first `count` of each row overwritten: 1 where the candidate is a known positive. */
   readonly mask: Uint8Array;
   readonly stride: number;
-  /** Most remembered edges with which an anchor is no hub. Of a hub's edges, only the edge's own positive is masked. */
+  /** Most edges with which an anchor is no hub. Of a hub's edges, only the edge's own positive is masked. */
   hub(anchor: number): number;
 }
 
-export interface KnownPositivesOptions {
-  readonly maxRows: number;
-  readonly maxEdges: number;
-  /** Bytes of memory for the edges; further edges are in files. Without it, all edges are in memory. */
-  readonly memory?: { readonly bytes: number; readonly file: () => PageFile } | undefined;
-}
+/** A relation's index is a byte. */
+const RELATIONS = 256;
 
 /**
- * The live edges, so that none of them is trained as a negative. Exact, and independent of the order in which edges
- * arrived, up to `maxEdges` live edges. Further edges are only counted, in `forgotten`: they may be drawn as negatives,
- * and which edges these are depends on the order. So are the edges of a row that is let go of.
- * Costs about 10 bytes an edge (20 at worst), in memory or in a file, and 22 bytes a row.
+ * The live edges, so that none of them is trained as a negative, and each can be trained again. Exact, and independent of
+ * the order in which edges arrived. Costs 10 to 20 bytes an edge, and 22 bytes a row.
  */
 export class KnownPositives {
   readonly #maxEdges: number;
@@ -51,37 +45,32 @@ export class KnownPositives {
   /** Scratch of `mask`: [edges] 1 where the anchor is a hub. */
   #hubs = new Uint8Array(256);
   #edges = 0;
-  #forgotten = 0;
+  /** By relation: its edges. */
+  readonly #ofRelation = new Int32Array(RELATIONS);
 
-  constructor({ maxRows, maxEdges, memory }: KnownPositivesOptions) {
+  /** maxEdges: `add` and `load` refuse a further one. */
+  constructor({ maxRows, maxEdges }: { readonly maxRows: number; readonly maxEdges: number }) {
     this.#maxEdges = maxEdges;
-    const inMemory = memory && { bytes: memory.bytes / 2, file: memory.file };
-    this.#byLhs = new NeighbourLists(maxRows, { sorted: true, inMemory });
-    this.#byRhs = new NeighbourLists(maxRows, { sorted: false, inMemory });
+    this.#byLhs = new NeighbourLists(maxRows, { sorted: true });
+    this.#byRhs = new NeighbourLists(maxRows, { sorted: false });
     this.#out = new CumulativeCounts(maxRows);
   }
 
-  /** The number of edges remembered. */
+  /** The number of edges. */
   get edges(): number {
     return this.#edges;
   }
 
-  /** One more than the highest row that ever had an edge. */
-  get rows(): number {
-    return Math.max(this.#byLhs.rows, this.#byRhs.rows);
+  /** The number of edges of a relation. */
+  edgesOf(relation: number): number {
+    return this.#ofRelation[relation]!;
   }
 
-  /** The number of live edges not remembered. */
-  get forgotten(): number {
-    return this.#forgotten;
-  }
-
-  /** Adds one of many edges at the start, and says whether it is remembered. `settle` must follow the last of them. */
-  load(lhs: number, relation: number, rhs: number): boolean {
-    if (!this.#hasRoom()) return false;
+  /** Adds one of many edges at the start. `settle` must follow the last of them. */
+  load(lhs: number, relation: number, rhs: number): void {
+    this.#count(relation);
     this.#byLhs.load(lhs, rhs, relation);
     this.#byRhs.load(rhs, lhs, relation);
-    return true;
   }
 
   /** Ends the loading of edges. */
@@ -91,30 +80,31 @@ export class KnownPositives {
     this.#out.fill((row) => this.#byLhs.count(row), this.#byLhs.rows);
   }
 
-  /** Adds an edge that is not live yet, and says whether it is remembered. relation: an index, at most 255. */
-  add(lhs: number, relation: number, rhs: number): boolean {
-    if (!this.#hasRoom()) return false;
+  /** Adds an edge that is not live yet. relation: an index, at most 255. @throws FatalError above `maxEdges`. */
+  add(lhs: number, relation: number, rhs: number): void {
+    this.#count(relation);
     this.#byLhs.add(lhs, rhs, relation);
     this.#byRhs.add(rhs, lhs, relation);
     this.#out.add(lhs, 1);
-    return true;
   }
 
-  #hasRoom(): boolean {
+  #count(relation: number): void {
     if (this.#edges >= this.#maxEdges) {
-      this.#forgotten++;
-      return false;
+      throw new FatalError(
+        'known-edges',
+        `the graph has more than limits.maxKnownEdges live edges, which is ${this.#maxEdges}: raise it, where memory allows, or cut the graph into shards (twhin reshard); nothing is lost`,
+      );
     }
     this.#edges++;
-    return true;
+    this.#ofRelation[relation]!++;
   }
 
-  /** The remembered edges with the row at an end. */
+  /** The edges with the row at an end. */
   of(row: number): EdgeRows {
     const out = this.out(row, 1);
     const into = [];
-    for (let place = 0; place < this.#byRhs.count(row); place++) {
-      const slot = this.#byRhs.slot(row, place);
+    const [from, end] = this.#slots(this.#byRhs, row);
+    for (let slot = from; slot < end; slot++) {
       const lhs = this.#byRhs.neighbours[slot]!;
       if (lhs !== row) into.push({ lhs, relation: this.#byRhs.relations[slot]! });
     }
@@ -125,34 +115,13 @@ export class KnownPositives {
     };
   }
 
-  /** Lets go of a remembered edge, which stays live. */
-  forget(lhs: number, relation: number, rhs: number): void {
-    if (!this.has(lhs, relation, rhs)) return;
-    this.remove(lhs, relation, rhs);
-    this.#forgotten++;
-  }
-
-  /** Adds a live edge that was let go of or skipped, and says whether it is remembered. */
-  remember(lhs: number, relation: number, rhs: number): boolean {
-    if (this.#forgotten > 0) this.#forgotten--;
-    return this.add(lhs, relation, rhs);
-  }
-
-  /** Counts live edges that can't be remembered, because an end of each has no row. */
-  skip(edges: number): void {
-    this.#forgotten += edges;
-  }
-
-  /** Removes a live edge, and says whether it was remembered. */
-  remove(lhs: number, relation: number, rhs: number): boolean {
-    if (!this.#byLhs.remove(lhs, rhs, relation)) {
-      if (this.#forgotten > 0) this.#forgotten--;
-      return false;
-    }
+  /** Removes an edge, where it is there. */
+  remove(lhs: number, relation: number, rhs: number): void {
+    if (!this.#byLhs.remove(lhs, rhs, relation)) return;
     this.#byRhs.remove(rhs, lhs, relation);
     this.#out.add(lhs, -1);
     this.#edges--;
-    return true;
+    this.#ofRelation[relation]!--;
   }
 
   has(lhs: number, relation: number, rhs: number): boolean {
@@ -161,7 +130,13 @@ export class KnownPositives {
       : this.#byRhs.find(rhs, lhs, relation) >= 0;
   }
 
-  /** The remembered edges whose lhs is one of `rows` rows from `first` on, in order. */
+  /** The slots of a row's entries: from, and to before the end. */
+  #slots(lists: NeighbourLists, row: number): [from: number, end: number] {
+    const from = lists.slot(row);
+    return [from, from + lists.count(row)];
+  }
+
+  /** The edges whose lhs is one of `rows` rows from `first` on, in order. */
   out(first: number, rows: number): EdgeRows {
     let count = 0;
     for (let row = first; row < first + rows; row++) count += this.#byLhs.count(row);
@@ -170,8 +145,8 @@ export class KnownPositives {
     const rhs = new Int32Array(count);
     let i = 0;
     for (let row = first; row < first + rows; row++) {
-      for (let place = 0; place < this.#byLhs.count(row); place++, i++) {
-        const slot = this.#byLhs.slot(row, place);
+      const [from, end] = this.#slots(this.#byLhs, row);
+      for (let slot = from; slot < end; slot++, i++) {
         lhs[i] = row;
         relation[i] = this.#byLhs.relations[slot]!;
         rhs[i] = this.#byLhs.neighbours[slot]!;
@@ -180,19 +155,19 @@ export class KnownPositives {
     return { lhs, relation, rhs };
   }
 
-  /** A remembered edge, each equally likely; there must be one. The draw does not depend on the order of arrival. */
+  /** An edge, each equally likely; there must be one. The draw does not depend on the order of arrival. */
   draw(random: Random): { readonly lhs: number; readonly relation: number; readonly rhs: number } {
     const { row, offset } = this.#out.find(random.below(this.#edges));
-    const slot = this.#byLhs.slot(row, offset);
+    const slot = this.#byLhs.slot(row) + offset;
     return { lhs: row, relation: this.#byLhs.relations[slot]!, rhs: this.#byLhs.neighbours[slot]! };
   }
 
-  /** The number of remembered edges, of any relation, with the row as rhs. */
+  /** The number of edges, of any relation, with the row as rhs. */
   inDegree(row: number): number {
     return this.#byRhs.count(row);
   }
 
-  /** The number of remembered edges, of any relation, with the row on the side. */
+  /** The number of edges, of any relation, with the row on the side. */
   degree(side: Side, row: number): number {
     return side === 'lhs' ? this.#byLhs.count(row) : this.#byRhs.count(row);
   }
@@ -226,14 +201,10 @@ export class KnownPositives {
     const { neighbours, relations } = lists;
     for (let i = 0; i < edges; i++) {
       if (this.#hubs[i] === 1) continue;
-      const known = lists.count(anchors[i]!);
-      for (let from = 0; from < known; ) {
-        const start = lists.slot(anchors[i]!, from);
-        const end = start + lists.run(start, known - from);
-        for (let slot = start; slot < end; slot++) {
-          if (relations[slot] === relation[i]) this.#mark(neighbours[slot]!, mask, i * stride);
-        }
-        from += end - start;
+      const start = lists.slot(anchors[i]!);
+      const end = start + lists.count(anchors[i]!);
+      for (let slot = start; slot < end; slot++) {
+        if (relations[slot] === relation[i]) this.#mark(neighbours[slot]!, mask, i * stride);
       }
     }
   }
@@ -246,17 +217,13 @@ export class KnownPositives {
       const row = candidates[k]!;
       const known = lists.count(row);
       if (known === 0 || this.#candidates.previous(k) >= 0) continue;
-      for (let from = 0; from < known; ) {
-        const start = lists.slot(row, from);
-        const end = start + lists.run(start, known - from);
-        for (let slot = start; slot < end; slot++) {
-          const anchor = neighbours[slot]!;
-          for (let i = this.#anchors.last(anchor); i >= 0; i = this.#anchors.previous(i)) {
-            if (relations[slot] !== relation[i] || this.#hubs[i] === 1) continue;
-            this.#mark(row, mask, i * stride);
-          }
+      const start = lists.slot(row);
+      for (let slot = start; slot < start + known; slot++) {
+        const anchor = neighbours[slot]!;
+        for (let i = this.#anchors.last(anchor); i >= 0; i = this.#anchors.previous(i)) {
+          if (relations[slot] !== relation[i] || this.#hubs[i] === 1) continue;
+          this.#mark(row, mask, i * stride);
         }
-        from += end - start;
       }
     }
   }

@@ -1,7 +1,6 @@
 import type { EdgeRows } from '../graph/edge.ts';
 import type { Chunk } from '../model/kernel.ts';
 import type { TypePair } from './batch.ts';
-import type { DegreeWeights } from './degree-weights.ts';
 import type { KnownPositives, MaskTask, Side } from './known-positives.ts';
 import type { Random } from './random.ts';
 import type { TypeRows } from './type-rows.ts';
@@ -34,25 +33,21 @@ export interface ForeignCandidates {
 
 /** Fills the chunks of a kernel: edges, candidates for both sides, and masks. */
 export class Negatives {
-  readonly #pool: NegativePool;
   readonly #known: KnownPositives;
   readonly #relations: readonly TrainedRelation[];
   readonly #uniform: number;
   readonly #inBatch: boolean;
-  readonly #byDegree: number;
   readonly #corrected: boolean;
   readonly #anchors: boolean;
   readonly #types: TypeRows;
-  readonly #degrees: DegreeWeights | undefined;
   readonly #borrowed: number;
   readonly #foreign: ForeignCandidates | undefined;
 
   /**
-   * uniform: candidates per side that are drawn uniformly; pool: see {@link NegativePool}, 0 for none.
+   * uniform: candidates per side that are drawn uniformly.
    * inBatch: whether the entities of the chunk are candidates too, each as often as it is in an edge. Popular entities are
    * then negatives in proportion to their popularity, and scores express preference beyond popularity, unless corrected.
-   * byDegree: candidates per side that are drawn in proportion to a power of their degree.
-   * corrected: whether a candidate's score is corrected for how often it is drawn. It needs `degrees`, as `byDegree` does.
+   * corrected: whether a candidate's score is corrected for how often it is drawn.
    * borrowed: how many of the uniform candidates are copies of other shards' rows, where there are any.
    * foreign: what is known of other shards' rows; absent where the graph is whole.
    * anchors: whether each edge has its own anchor as a negative, where both ends are of one type. A translation can be so
@@ -64,37 +59,26 @@ export class Negatives {
     relations: readonly TrainedRelation[];
     uniform: number;
     inBatch: boolean;
-    pool: number;
-    byDegree: number;
     corrected: boolean;
     anchors: boolean;
-    degrees: DegreeWeights | undefined;
     borrowed?: number;
     foreign?: ForeignCandidates;
   }) {
-    this.#pool = new NegativePool(options.rows, options.pool);
     this.#known = options.known;
     this.#relations = options.relations;
     this.#uniform = options.uniform;
     this.#inBatch = options.inBatch;
-    this.#byDegree = options.byDegree;
     this.#corrected = options.corrected;
     this.#anchors = options.anchors;
     this.#types = options.rows;
-    this.#degrees = options.degrees;
     this.#borrowed = options.borrowed ?? 0;
     this.#foreign = options.foreign;
   }
 
-  /** Begins a batch, with a new pool. */
-  startBatch(): void {
-    this.#pool.renew();
-  }
-
   /**
    * Fills the chunk with the edges of a batch whose indices are in `picked`. The candidates of a side are the chunk's own
-   * entities of that side (if in-batch candidates are wanted), one per edge, then `uniform` and `byDegree` rows of their
-   * type, drawn with replacement. rhs is drawn before lhs. While no live edge has a degree, those by degree are uniform too.
+   * entities of that side (if in-batch candidates are wanted), one per edge, then `uniform` rows of their type, drawn with
+   * replacement. rhs is drawn before lhs.
    */
   fill(chunk: Chunk, edges: EdgeRows, picked: Int32Array, random: Random): void {
     const count = picked.length;
@@ -123,23 +107,23 @@ export class Negatives {
   /** Draws candidates after the in-batch ones, and returns the number of all. A type without a row here has in-batch ones alone. */
   #draw(out: Int32Array, inBatch: number, side: Side, type: number, random: Random): number {
     if (this.#types.count(type) === 0) return inBatch;
-    const uniform = inBatch + this.#uniform;
+    const end = inBatch + this.#uniform;
     const borrowed = inBatch + this.#borrowed;
-    for (let k = inBatch; k < uniform; k++) {
+    for (let k = inBatch; k < end; k++) {
       const foreign = k < borrowed ? this.#foreign?.draw(type, side, random) : undefined;
-      out[k] = foreign ?? this.#pool.draw(type, random);
-    }
-    const end = uniform + this.#byDegree;
-    const degrees = this.#degreesOf(side, type);
-    for (let k = uniform; k < end; k++) {
-      out[k] = degrees === undefined ? this.#pool.draw(type, random) : degrees.draw(side, type, random);
+      out[k] = foreign ?? this.#types.draw(type, random);
     }
     return end;
   }
 
-  /** undefined where no live edge has an entity of the type on the side. */
-  #degreesOf(side: Side, type: number): DegreeWeights | undefined {
-    return this.#degrees !== undefined && this.#degrees.edges(side, type) > 0 ? this.#degrees : undefined;
+  /** Live edges, of all relations, that have an entity of the type on the side. */
+  #edges(side: Side, type: number): number {
+    let edges = 0;
+    for (let r = 0; r < this.#relations.length; r++) {
+      const { lhsType, rhsType } = this.#relations[r]!;
+      if ((side === 'lhs' ? lhsType : rhsType) === type) edges += this.#known.edgesOf(r);
+    }
+    return edges;
   }
 
   /**
@@ -160,20 +144,16 @@ export class Negatives {
     type: number,
   ): void {
     const rows = this.#types.count(type);
-    const degrees = this.#degreesOf(side, type);
-    if (degrees === undefined || rows === 0) {
+    const edges = this.#edges(side, type);
+    if (edges === 0 || rows === 0) {
       out.fill(0, 0, total);
       return;
     }
     const all = rows * (this.#foreign?.shards ?? 1);
-    const edges = degrees.edges(side, type);
     for (let k = 0; k < total; k++) {
-      const row = candidates[k]!;
       // An edge beyond the limit of remembered edges is in no degree.
-      const ofEdge = Math.max(this.#known.degree(side, row), 1) / edges;
-      const expected =
-        this.#uniform + all * (inBatch * ofEdge + this.#byDegree * degrees.share(side, type, row));
-      out[k] = Math.log(expected / total);
+      const ofEdge = Math.max(this.#known.degree(side, candidates[k]!), 1) / edges;
+      out[k] = Math.log((this.#uniform + all * inBatch * ofEdge) / total);
     }
   }
 
@@ -239,47 +219,4 @@ function addAnchors(chunk: Chunk): void {
   }
   chunk.rhsCount += edges;
   chunk.lhsCount += edges;
-}
-
-/**
- * A pool of uniformly drawn rows of each type, from which a batch draws its uniform negatives: a batch draws the same row
- * several times. Over many batches each row is a negative as often as without a pool, but fewer rows move in one batch,
- * and commits, which write every moved row, are smaller. A place in the pool is filled when it is first drawn, so that a
- * small batch draws as if without a pool.
- */
-export class NegativePool {
-  readonly #rows: TypeRows;
-  readonly #places: number;
-  /** By type: [places] the row in each place, valid if `#filled` has the current batch. */
-  readonly #pools: Int32Array[] = [];
-  /** By type: [places] the batch in which the place was filled. */
-  readonly #filled: Uint32Array[] = [];
-  /** The current batch. Starts at 1, since 0 in `#filled` means never filled. */
-  #batch = 1;
-
-  /** places: rows of each type in the pool; 0: no pool, each draw is from all rows of the type. */
-  constructor(rows: TypeRows, places: number) {
-    this.#rows = rows;
-    this.#places = places;
-  }
-
-  /** Empties the pool. Must be called before the first draw of a batch, since rows of the old pool may have been dropped. */
-  renew(): void {
-    this.#batch++;
-  }
-
-  /** A row of the type; over many batches all rows are equally likely. The type must have a row. */
-  draw(type: number, random: Random): number {
-    if (this.#rows.count(type) <= this.#places || this.#places === 0) return this.#rows.draw(type, random);
-    this.#pools[type] ??= new Int32Array(this.#places);
-    this.#filled[type] ??= new Uint32Array(this.#places);
-    const place = random.below(this.#places);
-    const pool = this.#pools[type];
-    const filled = this.#filled[type];
-    if (filled[place] !== this.#batch) {
-      filled[place] = this.#batch;
-      pool[place] = this.#rows.draw(type, random);
-    }
-    return pool[place]!;
-  }
 }

@@ -124,7 +124,7 @@ describe('loadConfig', () => {
 
   test('leaves out of the trainer what is off, so that a replay begun before can go on', async () => {
     const { trainer } = (await load('export default {}')).graphs[0]!;
-    for (const key of ['decaySteps', 'degreeNegatives', 'anchorNegatives', 'ownUpdates'])
+    for (const key of ['decaySteps', 'anchorNegatives', 'ownUpdates'])
       expect(trainer).not.toHaveProperty(key);
     const uncorrected = await load('export default { training: { correctNegatives: false } }');
     expect(uncorrected.graphs[0]!.trainer).not.toHaveProperty('correctNegatives');
@@ -195,17 +195,10 @@ describe('loadConfig', () => {
       load('export default { training: { uniformNegatives: 0, inBatchNegatives: false } }'),
     );
     expect(none).toContain(
-      'training.uniformNegatives: expected at least 1 without in-batch negatives or negatives by degree, seen 0',
+      'training.uniformNegatives: expected at least 1 without in-batch negatives, seen 0',
     );
     const own = await load(`export default { training: { uniformNegatives: 0, inBatchNegatives: true } }`);
     expect(own.graphs[0]!.trainer.inBatchNegatives).toBe(true);
-    const byDegree = await load(
-      `export default { training: { uniformNegatives: 0, degreeNegatives: 8, correctNegatives: true } }`,
-    );
-    expect(byDegree.graphs[0]!.trainer).toMatchObject({
-      degreeNegatives: { count: 8, power: 0.75 },
-      correctNegatives: true,
-    });
   });
 
   test('takes a plain object and a function of the kit', async () => {

@@ -44,12 +44,11 @@ test('all that does not go with shards is said at once', () => {
   expect(
     problemsIn({
       graphs: { engagement: { shards: 2 }, 'engagement-1': other, 'engagement-2': other },
-      training: { threads: 4, degreeNegatives: 8 },
+      training: { threads: 4 },
     }),
   ).toEqual([
     'graphs.engagement-1: expected another name, since a shard of engagement is called engagement-1 with graphs.engagement.shards 2',
     'training.threads: expected 1 with graphs.engagement.shards 2, seen 4; a shard trains in one thread',
-    'training.degreeNegatives: expected 0 with graphs.engagement.shards 2, seen 8; a shard knows the degrees of its own edges only',
   ]);
   const relations = Array.from({ length: 220 }, (_, i) => ({ name: `r${i}`, lhs: 'user', rhs: 'user' }));
   const many = (shards: number) => ({

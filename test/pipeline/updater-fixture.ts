@@ -58,7 +58,6 @@ const TRAINER: TrainerSettings = {
   threads: 1,
   maxRows: 1000,
   maxKnownEdges: 10_000,
-  knownEdgesBytes: 1_000_000,
   entityTypes: TYPES,
   relations: RELATIONS.map(({ name, lhs, rhs }) => ({
     name,
@@ -66,13 +65,11 @@ const TRAINER: TrainerSettings = {
     rhsType: TYPES.indexOf(rhs),
   })),
   seed: 7,
-  init: 'random',
   initScale: 0.6,
   updatesPerEdge: 2,
   chunkEdges: 8,
   uniformNegatives: 8,
   inBatchNegatives: true,
-  negativePool: 12,
   evaluatedEdges: 2,
   evaluatedCandidates: 20,
 };

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KnownPositives, type MaskTask, RowPlaces, type Side } from '../../src/sampling/known-positives.ts';
 import { Random } from '../../src/sampling/random.ts';
-import { MemoryFile } from './memory-file.ts';
 import { PositivesSet } from './positives-set.ts';
 
 // Few rows, so that edges are often removed and candidates often known.
@@ -43,9 +42,6 @@ function partsOf({ mask, edges, stride, count }: MaskTask): { counted: number[][
   };
 }
 
-/** Four pages for each side. */
-const LITTLE = { bytes: 1, file: () => new MemoryFile() };
-
 describe('KnownPositives', () => {
   it('agrees with a set of edges after any additions and removals, on both sides', () => {
     fc.assert(
@@ -55,10 +51,8 @@ describe('KnownPositives', () => {
         fc.array(row, { maxLength: 20, size: 'max' }),
         fc.constantFrom<Side>('lhs', 'rhs'),
         fc.constantFrom(0, 3, Number.POSITIVE_INFINITY),
-        fc.boolean(),
-        (changes, asked, candidates, side, hub, paged) => {
-          const memory = paged ? LITTLE : undefined;
-          const known = new KnownPositives({ maxRows: ROWS, maxEdges: 1000, memory });
+        (changes, asked, candidates, side, hub) => {
+          const known = new KnownPositives({ maxRows: ROWS, maxEdges: 1000 });
           const set = new PositivesSet();
           for (const [[lhs, name, rhs], live] of changes) {
             if (live === set.has(lhs, name, rhs)) continue;
@@ -66,6 +60,7 @@ describe('KnownPositives', () => {
             (live ? set.add : set.remove).call(set, lhs, name, rhs);
           }
           expect(known.edges).toBe(set.edges);
+          expect(known.edgesOf(0) + known.edgesOf(1)).toBe(set.edges);
           for (const [lhs, name, rhs] of asked) {
             expect(known.has(lhs, name, rhs)).toBe(set.has(lhs, name, rhs));
             expect(known.inDegree(rhs)).toBe(set.inDegree(rhs));
@@ -84,8 +79,8 @@ describe('KnownPositives', () => {
     );
   });
 
-  it.each([undefined, LITTLE])('is exact at a hub of 50,000 edges, whichever lists are walked', (memory) => {
-    const known = new KnownPositives({ maxRows: 50_010, maxEdges: 100_000, memory });
+  it('is exact at a hub of 50,000 edges, whichever lists are walked', () => {
+    const known = new KnownPositives({ maxRows: 50_010, maxEdges: 100_000 });
     for (let user = 1; user <= 50_000; user++) known.add(user, 0, 0);
     // The hub is the anchor: the candidates' lists are shorter.
     const anchor = taskOf('lhs', [[1, 0, 0]], [1, 2, 50_000, 50_001, 2]);
@@ -158,7 +153,7 @@ describe('KnownPositives', () => {
     expect(listed(3, 2)).toEqual([]);
   });
 
-  it('gives the edges of a row on either side, and lets go of them as of edges that stay live', () => {
+  it('gives the edges of a row on either side', () => {
     const known = new KnownPositives({ maxRows: ROWS, maxEdges: 100 });
     for (const [lhs, name, rhs] of [
       [5, 0, 7],
@@ -175,31 +170,24 @@ describe('KnownPositives', () => {
       [5, 1, 5],
       [7, 1, 5],
     ]);
-    for (const [from, name, to] of edges) known.forget(from!, name!, to!);
-    known.forget(5, 0, 7);
-    known.skip(2);
-    expect([known.edges, known.forgotten, known.has(5, 0, 7), known.of(5).lhs.length]).toEqual([
-      1,
-      5,
-      false,
-      0,
-    ]);
-    expect([known.remember(5, 0, 7), known.edges, known.forgotten]).toEqual([true, 2, 4]);
-    // One that is removed without being remembered is live no more.
-    expect([known.remove(7, 1, 5), known.forgotten]).toEqual([false, 3]);
+    for (const [from, name, to] of edges) known.remove(from!, name!, to!);
+    // Where it is gone, nothing is counted.
+    known.remove(5, 0, 7);
+    expect([known.edges, known.edgesOf(0), known.of(5).lhs.length]).toEqual([1, 1, 0]);
   });
 
-  it('remembers edges up to its limit and counts the rest', () => {
+  it('refuses an edge above its limit, loaded or added', () => {
     const known = new KnownPositives({ maxRows: 10, maxEdges: 2 });
-    known.add(1, 0, 2);
-    known.add(1, 0, 3);
-    known.add(1, 0, 4);
-    expect([known.edges, known.forgotten, known.has(1, 0, 4)]).toEqual([2, 1, false]);
-    known.remove(1, 0, 4);
+    known.load(1, 0, 2);
+    known.load(1, 0, 3);
+    known.settle();
+    for (const way of ['add', 'load'] as const)
+      expect(() => known[way](1, 0, 4)).toThrow(
+        /more than limits\.maxKnownEdges live edges, which is 2: raise/,
+      );
     known.remove(1, 0, 2);
-    expect([known.edges, known.forgotten]).toEqual([1, 0]);
-    known.add(1, 0, 5);
-    expect(known.has(1, 0, 5)).toBe(true);
+    known.add(1, 0, 4);
+    expect([known.edges, known.has(1, 0, 4)]).toEqual([2, true]);
   });
 });
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { EdgeRows } from '../../src/graph/edge.ts';
 import type { Chunk } from '../../src/model/kernel.ts';
-import { DegreeWeights } from '../../src/sampling/degree-weights.ts';
 import { KnownPositives } from '../../src/sampling/known-positives.ts';
-import { type ForeignCandidates, NegativePool, Negatives } from '../../src/sampling/negatives.ts';
+import { type ForeignCandidates, Negatives } from '../../src/sampling/negatives.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { TypeRows } from '../../src/sampling/type-rows.ts';
 
@@ -50,7 +49,7 @@ function setUp(inBatch = true): { chunk: Chunk; negatives: Negatives; known: Kno
     known,
     negatives: new Negatives({
       ...{ rows, known, relations, inBatch },
-      ...{ uniform: UNIFORM, pool: 0, byDegree: 0, corrected: false, anchors: false, degrees: undefined },
+      ...{ uniform: UNIFORM, corrected: false, anchors: false },
     }),
   };
 }
@@ -134,8 +133,6 @@ describe('edges to other shards', () => {
     { lhsType: 0, rhsType: 0 },
     { lhsType: 0, rhsType: 1 },
   ];
-  const PLAIN = { pool: 0, byDegree: 0, corrected: false, degrees: undefined };
-
   /** Users are rows 4 … 15, and all tweets are rows of other shards. */
   function ofShard(parts: {
     inBatch?: boolean;
@@ -153,7 +150,7 @@ describe('edges to other shards', () => {
       uniform: UNIFORM,
       inBatch: true,
       anchors: false,
-      ...PLAIN,
+      corrected: false,
       ...parts,
     };
     return new Negatives(all);
@@ -212,7 +209,7 @@ describe('edges to other shards', () => {
       const foreign = { ...foreignOf(() => undefined), isForeign: () => false, share };
       const all = { rows, known, relations: [{ lhsType: 0, rhsType: 0 }], uniform: UNIFORM };
       const edges = { lhs: Int32Array.of(4), relation: Int32Array.of(0), rhs: Int32Array.of(5) };
-      new Negatives({ ...all, inBatch: false, anchors: false, ...PLAIN, foreign }).fill(
+      new Negatives({ ...all, inBatch: false, anchors: false, corrected: false, foreign }).fill(
         chunk,
         edges,
         Int32Array.of(0),
@@ -238,20 +235,17 @@ describe('edges to other shards', () => {
     const rows = new TypeRows(2, 40);
     for (let row = 4; row < 16; row++) rows.add(row, 0);
     const known = new KnownPositives({ maxRows: 40, maxEdges: 100 });
-    const degrees = new DegreeWeights({ known, relations, types: 2, maxRows: 40, power: 1 });
     // Users 4 and 5 follow user 35 of another shard, user 4 follows user 6, and user 35 follows user 6 too.
     for (const [lhs, rhs] of [
       [4, 35],
       [5, 35],
       [4, 6],
       [35, 6],
-    ] as const) {
+    ] as const)
       known.add(lhs, 0, rhs);
-      degrees.add(lhs, 0, rhs);
-    }
     const foreign = foreignOf(() => undefined);
     const all = { rows, known, relations, uniform: 4, inBatch: true, anchors: false };
-    const negatives = new Negatives({ ...all, pool: 0, byDegree: 0, corrected: true, degrees, foreign });
+    const negatives = new Negatives({ ...all, corrected: true, foreign });
     const correctionsOf = (lhs: number, rhs: number) => {
       const chunk = emptyChunk();
       const edges = { lhs: Int32Array.of(lhs), relation: Int32Array.of(0), rhs: Int32Array.of(rhs) };
@@ -272,7 +266,7 @@ describe('anchors as negatives', () => {
     for (let row = 4; row < 18; row++) rows.add(row, row < 16 ? 0 : 1);
     const known = new KnownPositives({ maxRows: 20, maxEdges: 100 });
     const negatives = new Negatives({
-      ...{ rows, known, inBatch: false, uniform: UNIFORM, pool: 0, byDegree: 0, degrees: undefined },
+      ...{ rows, known, inBatch: false, uniform: UNIFORM },
       relations: [
         { lhsType: 0, rhsType: 0 },
         { lhsType: 0, rhsType: 1 },
@@ -307,108 +301,67 @@ describe('anchors as negatives', () => {
   });
 });
 
-describe('negatives by degree', () => {
+describe('corrected negatives', () => {
   const USERS = 2_000;
   const relations = [{ lhsType: 0, rhsType: 1 }];
 
   /** Users are rows 2 … 2,001. Tweets 2,002, 2,003 and 2,004 are liked by 900, 90 and 10 of them, 2,005 … 2,011 by nobody. */
-  function liked(parts: {
-    uniform: number;
-    inBatch: boolean;
-    byDegree: number;
-    corrected: boolean;
-    power?: number;
-  }) {
+  function liked(parts: { uniform: number; inBatch: boolean }) {
     const rows = new TypeRows(2, USERS + 12);
     for (let row = 2; row < USERS + 12; row++) rows.add(row, row < USERS + 2 ? 0 : 1);
     const known = new KnownPositives({ maxRows: USERS + 12, maxEdges: 2_000 });
-    const { power = 0.5, ...counts } = parts;
-    const degrees = new DegreeWeights({ known, relations, types: 2, maxRows: USERS + 12, power });
-    const like = (user: number, tweet: number) => {
-      known.add(user, 0, tweet);
-      degrees.add(user, 0, tweet);
-    };
     const edges: EdgeRows = {
       lhs: Int32Array.from({ length: 1_000 }, (_, i) => 2 + i),
       relation: new Int32Array(1_000),
       rhs: Int32Array.from({ length: 1_000 }, (_, i) => USERS + 2 + (i < 900 ? 0 : i < 990 ? 1 : 2)),
     };
-    const negatives = new Negatives({ rows, known, relations, pool: 0, anchors: false, degrees, ...counts });
+    const negatives = new Negatives({ rows, known, relations, anchors: false, corrected: true, ...parts });
     const likeAll = () => {
-      for (const [i, user] of edges.lhs.entries()) like(user, edges.rhs[i]!);
+      for (const [i, user] of edges.lhs.entries()) known.add(user, 0, edges.rhs[i]!);
     };
     return { negatives, edges, likeAll };
   }
 
-  it('draws rows with an edge on this side after the uniform ones, which are the same as without', () => {
-    const by = { inBatch: true, corrected: false };
-    const { negatives, edges, likeAll } = liked({ ...by, uniform: 10, byDegree: 20 });
-    likeAll();
-    const chunk = emptyChunk();
-    negatives.fill(chunk, edges, FIRST_TWO, Random.seeded(1));
-    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([32, 32]);
-    const byDegree = chunk.rhsCandidates.subarray(12, 32);
-    expect(Math.max(...byDegree)).toBeLessThanOrEqual(USERS + 4);
-    expect(new Set(byDegree).size).toBeGreaterThan(1);
-    // Users beyond the first thousand have no edge.
-    expect(Math.max(...chunk.lhsCandidates.subarray(12, 32))).toBeLessThan(1_002);
-    const alone = emptyChunk();
-    liked({ ...by, uniform: 10, byDegree: 0 }).negatives.fill(alone, edges, FIRST_TWO, Random.seeded(1));
-    expect(chunk.rhsCandidates.subarray(0, 12)).toEqual(alone.rhsCandidates.subarray(0, 12));
-    expect([...chunk.rhsCorrections].every((correction) => correction === 0)).toBe(true);
-  });
-
-  it('draws uniform rows while there are no live edges, without a correction', () => {
-    const { negatives, edges } = liked({ uniform: 0, inBatch: false, byDegree: 30, corrected: true });
+  it('are not corrected while there are no live edges', () => {
+    const { negatives, edges } = liked({ uniform: 20, inBatch: true });
     const chunk = emptyChunk();
     chunk.rhsCorrections.fill(9);
     negatives.fill(chunk, edges, FIRST_TWO, Random.seeded(1));
-    expect(chunk.rhsCount).toBe(30);
-    expect(Math.max(...chunk.rhsCandidates)).toBeGreaterThan(USERS + 4);
-    expect([...chunk.rhsCorrections.subarray(0, 30)]).toEqual(new Array(30).fill(0));
+    expect([...chunk.rhsCorrections.subarray(0, 22)]).toEqual(new Array(22).fill(0));
   });
 
-  it('corrects each candidate, wherever it came from, by how often it is expected', () => {
-    const { negatives, edges, likeAll } = liked({
-      uniform: 10,
-      inBatch: true,
-      byDegree: 20,
-      corrected: true,
-    });
+  it('are corrected, wherever they came from, by how often they are expected', () => {
+    const { negatives, edges, likeAll } = liked({ uniform: 10, inBatch: true });
     likeAll();
     const chunk = emptyChunk();
     negatives.fill(chunk, edges, FIRST_TWO, Random.seeded(2));
-    const roots = Math.sqrt(900) + Math.sqrt(90) + Math.sqrt(10);
-    // In-batch 2 · share of edges, uniform 10 · 1/10, by degree 20 · share of roots; 32 uniform ones would be 32 · 1/10.
-    const of = (degree: number) =>
-      Math.log((2 * (degree / 1000) + 1 + 20 * (Math.sqrt(degree) / roots)) / 3.2);
+    // In-batch 2 · share of edges, uniform 10 · 1/10; 12 uniform ones would be 12 · 1/10.
+    const of = (degree: number) => Math.log((2 * (degree / 1000) + 1) / 1.2);
     const expected = new Map([
       [USERS + 2, of(900)],
       [USERS + 3, of(90)],
       [USERS + 4, of(10)],
     ]);
     const seen = new Set<number>();
-    for (let k = 0; k < 32; k++) {
+    for (let k = 0; k < 12; k++) {
       const row = chunk.rhsCandidates[k]!;
       seen.add(row);
       // A tweet without an edge is not in-batch: its share there is taken as that of one edge.
-      const correction = expected.get(row) ?? Math.log((2 / 1000 + 1) / 3.2);
+      const correction = expected.get(row) ?? of(1);
       expect(chunk.rhsCorrections[k], `row ${row}`).toBeCloseTo(correction, 3);
     }
-    expect(seen.size).toBeGreaterThan(5);
+    expect(seen.size).toBeGreaterThan(4);
   });
 
-  it('makes the sum over negatives that of uniform ones on average, however they are drawn', () => {
+  it('make the sum over negatives that of uniform ones on average, however they are drawn', () => {
     // Scores of tweets: the popular ones score high.
     const factor = (row: number) => Math.exp((USERS + 12 - row) / 4);
     const exact = Array.from({ length: 10 }, (_, i) => factor(USERS + 2 + i)).reduce((a, b) => a + b) / 10;
     for (const parts of [
-      { uniform: 30, inBatch: false, byDegree: 0 },
-      { uniform: 26, inBatch: true, byDegree: 0 },
-      { uniform: 10, inBatch: false, byDegree: 20 },
-      { uniform: 6, inBatch: true, byDegree: 20, power: 1 },
+      { uniform: 30, inBatch: false },
+      { uniform: 26, inBatch: true },
     ]) {
-      const { negatives, edges, likeAll } = liked({ ...parts, corrected: true });
+      const { negatives, edges, likeAll } = liked(parts);
       likeAll();
       const chunk = emptyChunk();
       const random = Random.seeded(3);
@@ -423,70 +376,5 @@ describe('negatives by degree', () => {
       }
       expect(sum / count / exact, JSON.stringify(parts)).toBeCloseTo(1, 1.5);
     }
-  });
-});
-
-const FEW = 0;
-const MANY = 1;
-
-/** Rows 0 … 4 are of one type, 5 … 104 of the other. */
-function typeRows(): TypeRows {
-  const rows = new TypeRows(2, 200);
-  for (let row = 0; row < 105; row++) rows.add(row, row < 5 ? FEW : MANY);
-  return rows;
-}
-
-function draws(count: number, pool: NegativePool, type: number, random: Random): Set<number> {
-  return new Set(Array.from({ length: count }, () => pool.draw(type, random)));
-}
-
-describe('NegativePool', () => {
-  it('draws from as many rows as it has places in a batch, from other rows in the next batch, from all rows over many batches', () => {
-    const pool = new NegativePool(typeRows(), 10);
-    const random = Random.seeded(3);
-    pool.renew();
-    const first = draws(500, pool, MANY, random);
-    expect(first.size).toBeGreaterThan(7);
-    expect(first.size).toBeLessThanOrEqual(10);
-    expect(draws(500, pool, MANY, random)).toEqual(first);
-    pool.renew();
-    expect(draws(500, pool, MANY, random)).not.toEqual(first);
-    const counts = new Float64Array(105);
-    for (let batch = 0; batch < 2_000; batch++) {
-      pool.renew();
-      for (let i = 0; i < 20; i++) counts[pool.draw(MANY, random)]!++;
-    }
-    expect([...counts.subarray(0, 5)]).toEqual([0, 0, 0, 0, 0]);
-    // 400 each is expected. A row in the pool is drawn about twice in its batch, which widens the spread.
-    expect(Math.min(...counts.subarray(5))).toBeGreaterThan(300);
-    expect(Math.max(...counts.subarray(5))).toBeLessThan(500);
-  });
-
-  it('draws as without a pool for a type with fewer rows than places, or with 0 places', () => {
-    const rows = typeRows();
-    const plain = (type: number) => {
-      const random = Random.seeded(5);
-      return Array.from({ length: 50 }, () => rows.draw(type, random));
-    };
-    const pooled = (places: number, type: number) => {
-      const random = Random.seeded(5);
-      const pool = new NegativePool(rows, places);
-      pool.renew();
-      return Array.from({ length: 50 }, () => pool.draw(type, random));
-    };
-    expect(pooled(10, FEW)).toEqual(plain(FEW));
-    expect(pooled(0, MANY)).toEqual(plain(MANY));
-    expect(pooled(10, MANY)).not.toEqual(plain(MANY));
-  });
-
-  it('never gives a row that was dropped before the batch', () => {
-    const rows = typeRows();
-    const pool = new NegativePool(rows, 50);
-    const random = Random.seeded(7);
-    pool.renew();
-    const seen = draws(500, pool, MANY, random);
-    rows.drop(Int32Array.from(seen).subarray(0, 30));
-    pool.renew();
-    for (const row of draws(500, pool, MANY, random)) expect(rows.typeOf(row)).toBe(MANY);
   });
 });

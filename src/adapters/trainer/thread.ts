@@ -11,22 +11,18 @@ import type {
   TrainReport,
 } from '../../pipeline/training/trainer.ts';
 import { ThreadCalls, threadEntry } from '../threads.ts';
-import type { Starting, TrainerMethods } from './wire.ts';
+import type { TrainerMethods } from './wire.ts';
 
-/**
- * A trainer in a thread of its own: training never blocks the caller's event loop.
- * scratchFolder: place of the file for live edges that do not fit in memory. The file has no name once it is open.
- */
-export function threadTrainer(settings: TrainerSettings, scratchFolder: string): Trainer {
-  const entry = threadEntry(new URL('./worker.ts', import.meta.url));
-  return new ThreadTrainer(entry, { settings, scratchFolder });
+/** A trainer in a thread of its own: training never blocks the caller's event loop. */
+export function threadTrainer(settings: TrainerSettings): Trainer {
+  return new ThreadTrainer(threadEntry(new URL('./worker.ts', import.meta.url)), settings);
 }
 
 /** See {@link threadTrainer}; exported for tests with other entries. Callers keep their arrays: the thread gets copies. */
 export class ThreadTrainer implements Trainer {
   readonly #calls: ThreadCalls<TrainerMethods>;
 
-  constructor(entry: URL, data: Starting) {
+  constructor(entry: URL, data: TrainerSettings) {
     this.#calls = new ThreadCalls({ entry, data, name: 'trainer', dead });
   }
 

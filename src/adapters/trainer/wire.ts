@@ -5,15 +5,8 @@ import type {
   LoadedEdges,
   LoadedRows,
   TrainBatch,
-  TrainerSettings,
   TrainReport,
 } from '../../pipeline/training/trainer.ts';
-
-/** What the trainer's thread is started with. */
-export interface Starting {
-  readonly settings: TrainerSettings;
-  readonly scratchFolder: string;
-}
 
 /** What the trainer's thread answers. */
 export interface TrainerMethods {

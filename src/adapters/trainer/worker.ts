@@ -3,10 +3,10 @@ import { workerData } from 'node:worker_threads';
 import { createKernel } from '../../kernels/select.ts';
 import { workspaceBytes } from '../../kernels/workspace.ts';
 import { type KernelMaker, TrainerCore } from '../../pipeline/training/train.ts';
+import type { TrainerSettings } from '../../pipeline/training/trainer.ts';
 import { answerCalls } from '../threads.ts';
 import { startSteppers } from './hogwild/stepper.ts';
-import { ScratchFile } from './scratch-file.ts';
-import type { Starting, TrainerMethods } from './wire.ts';
+import type { TrainerMethods } from './wire.ts';
 
 const KERNELS: KernelMaker = {
   startSteppers,
@@ -18,8 +18,8 @@ let made: TrainerCore | undefined;
 
 /** The first call makes the trainer, so that wrong settings are the error of that call. */
 function core(): TrainerCore {
-  const { settings, scratchFolder }: Starting = workerData;
-  made ??= new TrainerCore(settings, KERNELS, () => new ScratchFile(scratchFolder));
+  const settings: TrainerSettings = workerData;
+  made ??= new TrainerCore(settings, KERNELS);
   return made;
 }
 

@@ -173,7 +173,7 @@ export type Settings = Readonly<Record<string, string>>;
  * trains in one thread.
  */
 function settingsOf({ tuning, limits }: Config, graph: GraphConfig, shards: number): Settings {
-  const { model, maxRows: _rows, knownEdgesBytes: _bytes, threads: _threads, ...training } = graph.trainer;
+  const { model, maxRows: _rows, threads: _threads, ...training } = graph.trainer;
   return flat({
     topics: graph.topics.map(({ name, topic = name }) => topic),
     ...(shards > 1 && { shards }),

@@ -66,14 +66,14 @@ export async function planFromTopic(
 
 async function fold(
   store: GraphStore,
-  { name, folder, model, trainer, shard }: GraphConfig,
+  { name, model, trainer, shard }: GraphConfig,
   reader: EventLog,
   { embeddings: topic, model: modelTopic }: { embeddings: string; model: string | undefined },
   { output, progress }: Pick<CommandContext, 'output' | 'progress'>,
 ): Promise<Head> {
   const stretches = await wholeTopics(reader, [topic]);
   const of = recordsIn(stretches);
-  const start = await freshRows(trainer, folder);
+  const start = await freshRows(trainer);
   const folding = new TopicFold({ graph: name, shard, model, space: randomUUID(), store, start });
   await eachRecord(reader, stretches, async (records) => {
     await folding.add(records);
@@ -104,8 +104,8 @@ async function fold(
 const NOTHING_DUE = { everything: false, holdMs: 0, epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
 
 /** Relation rows and random state as in a new store, made by the trainer itself. */
-async function freshRows(settings: GraphConfig['trainer'], folder: string): Promise<Checkpoint> {
-  const trainer = threadTrainer(settings, folder);
+async function freshRows(settings: GraphConfig['trainer']): Promise<Checkpoint> {
+  const trainer = threadTrainer(settings);
   try {
     await trainer.start(undefined);
     return await trainer.checkpoint({ now: 0, ...NOTHING_DUE });

@@ -112,7 +112,6 @@ function varied(trainer: TrainerSettings, fixed: readonly string[]): Map<string,
     ['training.chunkEdges', trainer.chunkEdges],
     ['training.uniformNegatives', trainer.uniformNegatives],
     ['training.inBatchNegatives', trainer.inBatchNegatives],
-    ['training.degreeNegatives', trainer.degreeNegatives?.count ?? 0],
     ['training.initScale', trainer.initScale],
   ];
   return new Map(all.filter(([key]) => !fixed.includes(key)));

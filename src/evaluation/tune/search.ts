@@ -16,7 +16,6 @@ export const DIMENSIONS: readonly Dimension[] = [
   { key: 'training.chunkEdges', values: [32, 64, 128] },
   { key: 'training.uniformNegatives', values: [64, 128, 192, 256] },
   { key: 'training.inBatchNegatives', values: [true, false] },
-  { key: 'training.degreeNegatives', values: [0, 64, 128] },
   { key: 'training.initScale', values: [0.05, 0.1, 0.15, 0.25] },
 ];
 

@@ -39,8 +39,7 @@ export interface Image {
 
 /**
  * Everything that trainer and index hold. Neither may change until the last block is taken.
- * @throws FatalError where the trainer remembers fewer edges than are live: the store holds all of them, and the next
- * start may remember more.
+ * @throws FatalError where the trainer holds fewer edges than are live: a shard has let go of some, and the store holds all.
  */
 async function* imageBlocks(trainer: Trainer, index: EntityIndex, head: Head): AsyncIterable<ImageBlock> {
   let edges = 0;
@@ -52,7 +51,7 @@ async function* imageBlocks(trainer: Trainer, index: EntityIndex, head: Head): A
   }
   const live = Object.values(head.edges).reduce((sum, each) => sum + each, 0);
   if (edges === live) return;
-  const message = `the trainer remembers ${edges} of ${live} live edges, see limits.maxKnownEdges`;
+  const message = `the trainer holds ${edges} of ${live} live edges`;
   throw new FatalError('image-edges', message);
 }
 

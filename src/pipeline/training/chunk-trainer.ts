@@ -52,7 +52,6 @@ export class ChunkTrainer {
       loss: new Float64Array(relations.length),
       edgesByRelation: new Float64Array(relations.length),
     };
-    this.#negatives.startBatch();
     let from = 0;
     for (const [i, to] of ends.entries()) {
       const picked = order.subarray(from, to);

@@ -19,8 +19,8 @@ export class TrainingSummary {
   step = 0;
   /** As of the newest report, {@link TrainReport.changedRows}. */
   changedRows = 0;
-  /** Rows that started, by the rule that gave them their start. */
-  readonly started = { random: 0, neighbours: 0 };
+  /** Rows that got their start. */
+  started = 0;
   readonly #relations: readonly string[];
   readonly #loss: number[];
   readonly #anchors: number[];
@@ -39,8 +39,7 @@ export class TrainingSummary {
     this.trained += report.edges;
     this.step = report.step;
     this.changedRows = report.changedRows;
-    this.started.random += report.started.random;
-    this.started.neighbours += report.started.neighbours;
+    this.started += report.started;
     if (report.edges === 0) return;
     for (let i = 0; i < this.#relations.length; i++) {
       this.#loss[i] = this.#loss[i]! * FADE + (report.loss[i] ?? 0);

@@ -4,12 +4,10 @@ import type { Kernel, KernelName } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import { Table } from '../../model/table.ts';
 import { rehearse } from '../../sampling/batch.ts';
-import { DegreeWeights } from '../../sampling/degree-weights.ts';
 import { FixedCandidates } from '../../sampling/fixed-candidates.ts';
 import { KnownPositives } from '../../sampling/known-positives.ts';
 import { Negatives } from '../../sampling/negatives.ts';
 import { Random } from '../../sampling/random.ts';
-import type { PageFile } from '../../sampling/slot-pages.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
 import { ChunkTrainer } from './chunk-trainer.ts';
 import { Evaluator } from './evaluate.ts';
@@ -27,7 +25,7 @@ import type {
   TrainReport,
   Triples,
 } from './trainer.ts';
-import { Initialiser } from './trainer-init.ts';
+import { scatter, startRows } from './trainer-init.ts';
 import { TrainerRows } from './trainer-rows.ts';
 import { chunkLimits, tableOptions, type Workspace } from './trainer-size.ts';
 
@@ -59,20 +57,6 @@ function withShardRate(settings: TrainerSettings): TrainerSettings {
   return { ...settings, model: { ...model, learningRate: SHARD_RATE * model.learningRate } };
 }
 
-/** undefined where nothing is drawn or corrected by degree: degrees cost memory, and time for every edge. */
-function degreesOf(settings: TrainerSettings, known: KnownPositives): DegreeWeights | undefined {
-  const { inBatchNegatives, degreeNegatives, correctNegatives = false } = settings;
-  if (degreeNegatives === undefined && !(correctNegatives && inBatchNegatives)) return undefined;
-  const { relations, maxRows, entityTypes } = settings;
-  return new DegreeWeights({
-    known,
-    relations,
-    types: entityTypes.length,
-    maxRows,
-    power: degreeNegatives?.power ?? 1,
-  });
-}
-
 /**
  * Trains one graph's table, in the calling thread and in threads that it starts: see `Trainer` for what each call
  * means and where the same calls give the same bytes. That holds across a checkpoint, a stop and a load too, but for
@@ -84,7 +68,6 @@ export class TrainerCore {
   readonly #table: Table;
   readonly #types: TypeRows;
   readonly #known: KnownPositives;
-  readonly #degrees: DegreeWeights | undefined;
   readonly #candidates: FixedCandidates;
   readonly #rows: TrainerRows;
   /** undefined where the graph is whole. */
@@ -98,8 +81,7 @@ export class TrainerCore {
   #started = false;
   #broken: string | undefined;
 
-  /** file: where live edges beyond the memory limit lie; without a file, all live edges are in memory. */
-  constructor(given: TrainerSettings, kernels: KernelMaker, file?: () => PageFile) {
+  constructor(given: TrainerSettings, kernels: KernelMaker) {
     const settings = given.shard === undefined ? given : withShardRate(given);
     const { model, relations, maxRows, threads } = settings;
     const types = settings.entityTypes.length;
@@ -110,9 +92,7 @@ export class TrainerCore {
     this.#table = new Table(tableOptions(settings, kernels));
     const kernel = kernels.createKernel(settings.kernel, this.#table, model, limits);
     this.#types = new TypeRows(types, maxRows);
-    const memory = file && { bytes: settings.knownEdgesBytes, file };
-    this.#known = new KnownPositives({ maxRows, maxEdges: settings.maxKnownEdges, memory });
-    this.#degrees = degreesOf(settings, this.#known);
+    this.#known = new KnownPositives({ maxRows, maxEdges: settings.maxKnownEdges });
     this.#candidates = new FixedCandidates({ types, size: settings.evaluatedCandidates, rows: this.#types });
     this.#rows = new TrainerRows(this.#table, this.#types);
     this.#foreign = settings.shard && new ForeignRows(settings.shard, settings, this.#table, this.#rows);
@@ -136,11 +116,8 @@ export class TrainerCore {
       relations,
       uniform: settings.uniformNegatives,
       inBatch: settings.inBatchNegatives,
-      pool: settings.negativePool,
-      byDegree: settings.degreeNegatives?.count ?? 0,
       corrected: settings.correctNegatives ?? false,
       anchors: settings.anchorNegatives ?? false,
-      degrees: this.#degrees,
       ...(this.#foreign && { borrowed: settings.borrowedNegatives ?? 0, foreign: this.#foreign }),
     });
     this.#chunks = new ChunkTrainer({
@@ -174,7 +151,6 @@ export class TrainerCore {
     this.#prequential?.load(edges);
     const { apart } = edges;
     if (apart === undefined) return;
-    this.#known.skip(apart.forgotten);
     this.#foreign?.holdFor(apart.rows, apart.shards);
   }
 
@@ -190,11 +166,10 @@ export class TrainerCore {
       );
     }
     if (state === undefined) {
-      const initialiser = new Initialiser(this.#table, this.#settings, this.#random);
       const first = this.#table.addRows(relationRows);
       for (let row = first; row < first + relationRows; row++) {
         this.#rows.clear(row);
-        initialiser.scatter(row, this.#settings.initScale);
+        scatter(this.#table.vector(row), this.#settings.initScale, this.#random);
       }
       // All shards start with the same relation vectors, which they merge. Entities of two shards must not start alike.
       const { shard, seed } = this.#settings;
@@ -204,8 +179,6 @@ export class TrainerCore {
       this.#step = state.step;
     }
     this.#known.settle();
-    const foreign = this.#foreign;
-    this.#degrees?.settle((row) => (foreign?.isForeign(row) ? foreign.typeOf(row) : this.#types.typeOf(row)));
     this.#started = true;
   }
 
@@ -224,8 +197,7 @@ export class TrainerCore {
       const rankable = foreign?.rankable(batch.edges) ?? batch.edges;
       const ranks = this.#evaluator.evaluate(rankable);
       const ranked = this.#prequential?.rank(batch.edges);
-      const initialiser = new Initialiser(this.#table, this.#settings, this.#random);
-      const started = initialiser.start(starting, rankable);
+      startRows(starting, this.#table, this.#settings, this.#random);
       // Before training: edges that are gone must not be rehearsed.
       this.#change(batch);
       this.#prequential?.learn(batch);
@@ -239,7 +211,7 @@ export class TrainerCore {
       if (batch.copies) this.#evict(batch.copies.evicted);
       const counts = { edges: fresh.lhs.length, changedRows: this.#rows.changed };
       const outgoing = foreign?.take(relations);
-      const report = { step: this.#step, ...counts, ...losses, ...ranks, started };
+      const report = { step: this.#step, ...counts, ...losses, ...ranks, started: starting.length };
       return { ...report, ...(ranked && { ranked }), ...(outgoing && { outgoing }) };
     } catch (error) {
       this.#broken = reasonOf(error);
@@ -334,8 +306,7 @@ export class TrainerCore {
     for (const row of evicted) {
       const { lhs, relation, rhs } = this.#known.of(row);
       for (let i = 0; i < lhs.length; i++) {
-        this.#known.forget(lhs[i]!, relation[i]!, rhs[i]!);
-        this.#degrees?.remove(lhs[i]!, relation[i]!, rhs[i]!);
+        this.#known.remove(lhs[i]!, relation[i]!, rhs[i]!);
       }
       this.#foreign?.drop(row);
       this.#rows.clear(row);
@@ -359,11 +330,11 @@ export class TrainerCore {
   #change({ added, removed, copies }: TrainBatch): void {
     for (let i = 0; i < added.lhs.length; i++) {
       const [lhs, relation, rhs] = [added.lhs[i]!, added.relation[i]!, added.rhs[i]!];
-      if (this.#known.add(lhs, relation, rhs)) this.#degrees?.add(lhs, relation, rhs);
+      this.#known.add(lhs, relation, rhs);
     }
     for (let i = 0; i < removed.lhs.length; i++) {
       const [lhs, relation, rhs] = [removed.lhs[i]!, removed.relation[i]!, removed.rhs[i]!];
-      if (this.#known.remove(lhs, relation, rhs)) this.#degrees?.remove(lhs, relation, rhs);
+      this.#known.remove(lhs, relation, rhs);
     }
     if (copies) this.#confirm(copies.confirmed);
   }
@@ -373,8 +344,7 @@ export class TrainerCore {
     const { lhs, relation, rhs } = edges;
     for (let i = 0; i < lhs.length; i++) {
       const [from, by, to] = [lhs[i]!, relation[i]!, rhs[i]!];
-      if (this.#known.has(from, by, to) || !this.#known.remember(from, by, to)) continue;
-      this.#degrees?.add(from, by, to);
+      if (!this.#known.has(from, by, to)) this.#known.add(from, by, to);
     }
   }
 

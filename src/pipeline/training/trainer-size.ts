@@ -10,9 +10,9 @@ export interface Workspace {
 
 /** Upper bounds of a chunk's edges, and of its candidates on each side. */
 export function chunkLimits(settings: TrainerSettings) {
-  const { chunkEdges, uniformNegatives, inBatchNegatives, degreeNegatives, anchorNegatives } = settings;
+  const { chunkEdges, uniformNegatives, inBatchNegatives, anchorNegatives } = settings;
   const own = (inBatchNegatives ? chunkEdges : 0) + (anchorNegatives ? chunkEdges : 0);
-  return { maxEdges: chunkEdges, maxCandidates: own + uniformNegatives + (degreeNegatives?.count ?? 0) };
+  return { maxEdges: chunkEdges, maxCandidates: own + uniformNegatives };
 }
 
 /** The size of a trainer's table. */

@@ -2,12 +2,6 @@ import type { KernelChoice } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import type { Publishing } from '../tuning.ts';
 
-/** How a new entity's row starts, in the batch that first names it. */
-export type InitRule = 'random' | 'neighbours';
-
-/** Number of rows started, by rule. */
-export type Started = Readonly<Record<InitRule, number>>;
-
 /** Settings of a trainer. Structured-cloneable: they are sent to the trainer's thread. */
 export interface TrainerSettings {
   readonly model: ModelSettings;
@@ -16,13 +10,8 @@ export interface TrainerSettings {
   readonly threads: number;
   /** Maximum rows of the table, entities and relations together. */
   readonly maxRows: number;
-  /**
-   * Maximum number of live edges remembered, to be kept out of the negatives and to be rehearsed; further edges are
-   * not.
-   */
+  /** Most live edges, which are kept out of the negatives and are rehearsed. More are refused. */
   readonly maxKnownEdges: number;
-  /** Memory for remembered edges; edges beyond it lie in a file, where there is one. */
-  readonly knownEdgesBytes: number;
   /** Entity types by index. */
   readonly entityTypes: readonly string[];
   /** Relations by index, with the indices of their entity types. */
@@ -34,8 +23,7 @@ export interface TrainerSettings {
     readonly weight?: number;
   }[];
   readonly seed: number;
-  readonly init: InitRule;
-  /** Bound of a random start: each number is uniform in ±initScale. */
+  /** Bound of a row's random start: each number is uniform in ±initScale. */
   readonly initScale: number;
   /** Updates for each new edge: its own, and those of stored edges drawn uniformly. */
   readonly updatesPerEdge: number;
@@ -53,14 +41,10 @@ export interface TrainerSettings {
   readonly resendDistance?: number;
   /** Whether a chunk's own entities of a side are negatives as well. */
   readonly inBatchNegatives: boolean;
-  /** Negatives on each side drawn in proportion to degree^power; where it is left out, there are none. */
-  readonly degreeNegatives?: { readonly count: number; readonly power: number };
   /** Whether scores of negatives are corrected for how often they are drawn; they are not where it is left out. */
   readonly correctNegatives?: boolean;
   /** Whether each edge has its own anchor as a negative, where both ends are of one type; not where it is left out. */
   readonly anchorNegatives?: boolean;
-  /** Rows of a type from which a batch's uniform negatives are drawn; 0: all. */
-  readonly negativePool: number;
   /** Edges ranked before each batch is trained, and candidates for each. */
   readonly evaluatedEdges: number;
   readonly evaluatedCandidates: number;
@@ -226,7 +210,8 @@ export interface TrainReport {
   /** By relation index: both ends trained before, or one of them new. */
   readonly known: readonly RankSums[];
   readonly fresh: readonly RankSums[];
-  readonly started: Started;
+  /** Rows that got their random start. */
+  readonly started: number;
   /** Present with `prequential`. */
   readonly ranked?: RankedEdges;
   /** Present in a shard of a graph. */

@@ -1,5 +1,3 @@
-import { readdirSync, readlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { packError, unpackError } from '../../../src/adapters/threads.ts';
 import { ThreadTrainer, threadTrainer } from '../../../src/adapters/trainer/thread.ts';
@@ -8,27 +6,17 @@ import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
 import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
 import { batchOf, DUE, kernels, settings, triples, World } from '../../pipeline/training/trainer-fixture.ts';
 
-/** The target of a file descriptor's link; empty once the descriptor is closed. */
-function readlink(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return '';
-  }
-}
-
 const NOW = 1_700_000_000_000;
-const STARTING = { settings, scratchFolder: tmpdir() };
 const open: Trainer[] = [];
 
 function thread(chosen: TrainerSettings = settings): Trainer {
-  const trainer = threadTrainer(chosen, tmpdir());
+  const trainer = threadTrainer(chosen);
   open.push(trainer);
   return trainer;
 }
 
 function dying(): Trainer {
-  const trainer = new ThreadTrainer(new URL('./dies.js', import.meta.url), STARTING);
+  const trainer = new ThreadTrainer(new URL('./dies.js', import.meta.url), settings);
   open.push(trainer);
   return trainer;
 }
@@ -59,35 +47,6 @@ describe('threadTrainer', () => {
       threaded = thread(chosen);
       await world.load(threaded, answers[1]);
     }
-  });
-
-  it('gives the same bytes with most of the live edges in a file', async () => {
-    const chosen = { ...settings, knownEdgesBytes: 1, maxKnownEdges: 20_000, updatesPerEdge: 3 };
-    const [local, threaded] = [localTrainer(chosen, kernels), thread(chosen)];
-    await Promise.all([local.start(undefined), threaded.start(undefined)]);
-    // Every user likes every tweet: 40 lists of 500 on one side, more pages than are in memory.
-    const [users, tweets] = [40, 500];
-    const likeOf = (i: number) => [6 + (i % users), 1, 6 + users + Math.floor(i / users)] as const;
-    const likes = Array.from({ length: users * tweets }, (_, i) => likeOf(i));
-    const newTypes = Array.from({ length: users + tweets }, (_, i) => Number(i >= users));
-    for (const [from, to, gone] of [
-      [0, 10_000, 0],
-      [10_000, 10_100, 5_000],
-      [10_100, 10_200, 0],
-    ] as const) {
-      const batch = batchOf({
-        newTypes: from === 0 ? newTypes : [],
-        edges: likes.slice(from, to).filter((_, i) => i % 50 === 0),
-        added: likes.slice(from, to),
-        removed: likes.slice(0, gone),
-      });
-      expect(await threaded.train(batch)).toEqual(await local.train(batch));
-      const options = { ...DUE, now: NOW };
-      expect(await threaded.checkpoint(options)).toEqual(await local.checkpoint(options));
-    }
-    expect(await threaded.readRows(6, users)).toEqual(await local.readRows(6, users));
-    const files = readdirSync('/proc/self/fd').map((fd) => readlink(`/proc/self/fd/${fd}`));
-    expect(files.filter((path) => /edges-.*scratch \(deleted\)/.test(path))).toHaveLength(2);
   });
 
   it("leaves the caller's arrays usable, even where the arrays share memory", async () => {
@@ -148,7 +107,7 @@ describe('threadTrainer', () => {
   });
 
   it('reports a missing entry', async () => {
-    const trainer = new ThreadTrainer(new URL('../no-such-entry.js', import.meta.url), STARTING);
+    const trainer = new ThreadTrainer(new URL('../no-such-entry.js', import.meta.url), settings);
     await expect(trainer.start(undefined)).rejects.toMatchObject({ code: 'trainer-dead' });
     await trainer.stop();
   });

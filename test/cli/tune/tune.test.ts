@@ -91,8 +91,7 @@ describe('twhin tune', () => {
   });
 
   it('refuses where nothing is left to try, and where a stream has nothing to foretell', async () => {
-    const keys =
-      'beta learningRate negativeWeight updatesPerEdge uniformNegatives degreeNegatives initScale'.split(' ');
+    const keys = 'beta learningRate negativeWeight updatesPerEdge uniformNegatives initScale'.split(' ');
     const fixed = [...keys.map((key) => `${key}=8`), 'inBatchNegatives=true'].flatMap((each) => [
       '--set',
       each,

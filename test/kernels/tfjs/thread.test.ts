@@ -21,7 +21,7 @@ afterEach(async () => {
 /** A trainer in a thread of a process that was started in `folder`. */
 function threadIn(folder: string): Trainer {
   process.chdir(folder);
-  const trainer = threadTrainer(CHOSEN, tmpdir());
+  const trainer = threadTrainer(CHOSEN);
   open.push(trainer);
   return trainer;
 }

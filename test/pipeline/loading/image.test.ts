@@ -105,15 +105,6 @@ describe('an image', () => {
     expect(said).toEqual(['could not leave an image to start from: the next start takes longer']);
   });
 
-  test('no image is written of a trainer that does not remember every edge', async () => {
-    const [log, store, image] = [new MemoryLog(), new MemoryStore(), new MemoryImage()];
-    tell(log, 0, 40);
-    await run(log, store, image, { maxKnownEdges: 20 });
-    expect(image.held).toBeUndefined();
-    await run(log, store, image);
-    expect(image.held).toBeDefined();
-  });
-
   test.each([
     ['an entity', 0x6e, /holds \d+ entities \(/],
     ['an edge', 0x65, /holds \d+ live edges \(/],

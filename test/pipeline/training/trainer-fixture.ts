@@ -30,7 +30,6 @@ export const settings: TrainerSettings = {
   threads: 1,
   maxRows: 600,
   maxKnownEdges: 10_000,
-  knownEdgesBytes: 1_000_000,
   entityTypes: ['user', 'tweet'],
   relations: [
     { name: 'follows', lhsType: 0, rhsType: 0 },
@@ -38,13 +37,11 @@ export const settings: TrainerSettings = {
     { name: 'replies', lhsType: 0, rhsType: 1 },
   ],
   seed: 42,
-  init: 'random',
   initScale: 0.15,
   updatesPerEdge: 1,
   chunkEdges: 8,
   uniformNegatives: 5,
   inBatchNegatives: true,
-  negativePool: 12,
   evaluatedEdges: 6,
   evaluatedCandidates: 10,
 };

@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startSteppers, ThreadStepper } from '../../../../src/adapters/trainer/hogwild/stepper.ts';
 import { threadTrainer } from '../../../../src/adapters/trainer/thread.ts';
@@ -155,7 +154,7 @@ describe('several threads on one table', () => {
   it.each([
     ['', {}],
     [', while the rate decays', { decaySteps: 60 }],
-    [', with corrected negatives', { degreeNegatives: { count: 8, power: 0.5 }, correctNegatives: true }],
+    [', with corrected negatives', { correctNegatives: true }],
   ])(
     'give the bytes of one thread where chunks share no row, in rows added after the start too%s',
     async (_, more) => {
@@ -271,7 +270,7 @@ describe.runIf(process.platform === 'linux')('a trainer thread with steppers', (
       .sort();
 
   it('ends the steppers when the trainer is stopped', async () => {
-    const trainer = threadTrainer({ ...settings, kernel: 'wasm', threads: 3 }, tmpdir());
+    const trainer = threadTrainer({ ...settings, kernel: 'wasm', threads: 3 });
     await trainer.start(undefined);
     const world = new World(2);
     for (let i = 0; i < 3; i++) expect((await trainer.train(world.next())).edges).toBe(40);
