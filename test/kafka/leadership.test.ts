@@ -290,9 +290,9 @@ describe('one leader for each group', () => {
       rebalancing = (await groupOf(topic))?.state === 'PreparingRebalance';
     };
     await until('a rebalance', () => rebalancing, 60_000, look);
-    const from = performance.now();
     await waiting.stop();
-    expect(performance.now() - from).toBeLessThan(10_000);
+    // The group still waits for the frozen member.
+    expect((await groupOf(topic))?.state).toBe('PreparingRebalance');
     expect(await joining).toMatchObject({ code: 'stopped' });
   });
 
