@@ -33,8 +33,8 @@ import { Random } from '../src/sampling/random.ts';
 import { Activity } from '../src/serve/activity.ts';
 import { Gate } from '../src/serve/gate.ts';
 import { OwnScans } from '../src/serve/own-scans.ts';
-import type { SearchAnswer, SearchAsked } from '../src/serve/search.ts';
-import { readEntity, type ServedGraph } from '../src/serve/served-graph.ts';
+import type { SearchAsked } from '../src/serve/search.ts';
+import type { ServedGraph } from '../src/serve/served-graph.ts';
 import { SharedPasses } from '../src/serve/shared-passes.ts';
 import { Spaces } from '../src/serve/spaces.ts';
 import { Surfaces } from '../src/serve/surfaces.ts';
@@ -584,25 +584,6 @@ for (let seed = 0; seed < seeds; seed++) {
         ...Object.fromEntries([...made].map(([name, list]) => [name, share(list, community)])),
         chance: share(all, community),
       });
-      for (const [what, text] of [
-        ['its text', idOf(query)],
-        ['its text and two words that no query has', `${idOf(query)} tonight downtown`],
-      ] as const) {
-        const asked = { query: readEntity(`query:${text}`), type, k: FIRST };
-        const answer = await known.engagement.without<SearchAnswer>(query, () => known.served.search(asked));
-        const { items, query: of, fallback } = answer;
-        figure(`${type}: unknown, ${what}`).add(`${seed} ${query}`, {
-          'in the community': share(
-            items.map(({ entity }) => entity),
-            community,
-          ),
-          'queries used that are of the community':
-            of.used.length === 0
-              ? 0
-              : of.used.filter((each) => communityOf(each.query) === community).length / of.used.length,
-          'answered with what is popular': fallback === null ? 0 : 1,
-        });
-      }
     }
     const later = happened
       .slice(cut)

@@ -1,5 +1,5 @@
 import type { RelationVector } from '../../topics/model.ts';
-import { type EntityKey, entityKey, idOf } from '../graph/entity.ts';
+import { type EntityKey, idOf } from '../graph/entity.ts';
 import type { Asking } from './looks.ts';
 import {
   type AnswerHead,
@@ -16,9 +16,6 @@ import { QUERY, type Space } from './spaces.ts';
 import { weightedTop } from './weighted-top.ts';
 import { WrongQuestion } from './wrong-question.ts';
 
-/** Known queries that stand for an unknown one, how alike the text of each has to be, and what share as alike as the first. */
-const [MOST_USED, LEAST_ALIKE] = [3, 0.2];
-const OF_FIRST = 0.5;
 /** Those nearest to a query who stand for its searchers, where nobody is known who searched it. */
 const STAND_INS = 20;
 
@@ -34,13 +31,6 @@ export interface SearchAsked {
   readonly idleMs?: number | undefined;
 }
 
-/** A known query that an answer is made of. */
-export interface UsedQuery {
-  readonly query: EntityKey;
-  /** How alike its text is to what was asked for, 1 for the same. */
-  readonly alike: number;
-}
-
 export interface SearchAnswer extends AnswerHead {
   readonly items: readonly { readonly entity: EntityKey; readonly score: number | null }[];
   /** Entities that were left out. */
@@ -51,7 +41,6 @@ export interface SearchAnswer extends AnswerHead {
     readonly known: boolean;
     /** The graph that knows who searched it, and has its vector. */
     readonly graph: string;
-    readonly used: readonly UsedQuery[];
   };
 }
 
@@ -86,7 +75,6 @@ export function* search(
   const space = spaces.current;
   const table = space?.table(type);
   const known = searched.spaces.current;
-  const used = known === undefined ? [] : usedFor(known, query);
   const idle = idleRows(graph, table, idleMs);
   const said = {
     filtered: { erased: space?.erased(type) ?? 0, idle: idle.count },
@@ -96,10 +84,9 @@ export function* search(
       text: idOf(query),
       known: known?.vectorOf(query) !== undefined,
       graph: searched.name,
-      used,
     },
   };
-  const point = space && known && (yield* pointOf(place, { space, known }, used));
+  const point = space && known && (yield* pointOf(place, { space, known }, query));
   const queries = space && point ? movedBy(space, point, shows, (each) => activity.liveOfAll(each)) : [];
   if (table === undefined || queries.length === 0) {
     const items: { entity: EntityKey; score: null }[] = [];
@@ -174,40 +161,19 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
-/** The query itself if it has a vector, and otherwise the known queries most alike. */
-function usedFor(space: Space, query: EntityKey): UsedQuery[] {
-  if (space.vectorOf(query) !== undefined) return [{ query, alike: 1 }];
-  const near = space.queries.nearest(idOf(query), MOST_USED, LEAST_ALIKE);
-  const first = near[0]?.alike ?? 0;
-  return near
-    .filter(({ alike }) => alike >= OF_FIRST * first)
-    .map(({ text, alike }) => ({ query: entityKey(QUERY, text), alike }));
-}
-
 /** The vectors that are shown, and those that queries have; the same where one graph has both. */
 interface Between {
   readonly space: Space;
   readonly known: Space;
 }
 
-/** The mean of the points of the queries, where one more alike counts more; undefined where none has a point. */
-function* pointOf(
-  place: Place,
-  between: Between,
-  used: readonly UsedQuery[],
-): Asking<Float64Array | undefined> {
-  const points: { point: Float64Array; weight: number }[] = [];
-  for (const { query, alike } of used) {
-    const point =
-      middleOf(between.space, searchersOf(place, query)) ?? (yield* standInsOf(place, between, query));
-    if (point !== undefined) points.push({ point, weight: alike });
-  }
-  return meanOf(points);
-}
-
-/** Those who searched a query lately. */
-function searchersOf({ searched: { activity }, asks }: Place, query: EntityKey): Set<EntityKey> {
-  return new Set(asks.flatMap((relation) => activity.recentSourcesOf(query, relation)));
+/** The middle of those who searched a query that has a vector lately, or else of those who stand for them. */
+function* pointOf(place: Place, between: Between, query: EntityKey): Asking<Float64Array | undefined> {
+  const vector = between.known.vectorOf(query);
+  if (vector === undefined) return undefined;
+  const { searched, asks } = place;
+  const searchers = new Set(asks.flatMap((relation) => searched.activity.recentSourcesOf(query, relation)));
+  return middleOf(between.space, searchers) ?? (yield* standInsOf(place, between, vector));
 }
 
 /** The relation that leads from a query back to its searchers, if one is trained. */
@@ -222,12 +188,11 @@ function backOf({ asks }: Place, known: Space): RelationVector | undefined {
 function* standInsOf(
   place: Place,
   { space, known }: Between,
-  query: EntityKey,
+  vector: Float32Array,
 ): Asking<Float64Array | undefined> {
-  const vector = known.vectorOf(query);
   const of = backOf(place, known);
-  if (vector === undefined || of === undefined) return undefined;
-  const moved = movedOne(vector, of.vector);
+  if (of === undefined) return undefined;
+  const moved = Float64Array.from(vector, (value, k) => value + of.vector[k]!);
   if (space === known) return moved;
   const table = known.table(place.by);
   if (table === undefined) return undefined;
@@ -238,25 +203,11 @@ function* standInsOf(
   );
 }
 
-function movedOne(vector: ArrayLike<number>, by: ArrayLike<number>): Float64Array {
-  return Float64Array.from(vector, (value, k) => value + by[k]!);
-}
-
 /** The mean of the entities' vectors; undefined where none has one. */
 function middleOf(space: Space, entities: Iterable<EntityKey>): Float64Array | undefined {
   const vectors = [...entities].flatMap((each) => space.vectorOf(each) ?? []);
-  return meanOf(vectors.map((point) => ({ point, weight: 1 })));
-}
-
-/** undefined where there is no point. */
-function meanOf(
-  points: readonly { readonly point: ArrayLike<number>; readonly weight: number }[],
-): Float64Array | undefined {
-  const [first] = points;
-  if (first === undefined) return undefined;
-  const mean = new Float64Array(first.point.length);
-  const total = points.reduce((sum, { weight }) => sum + weight, 0);
-  for (const { point, weight } of points)
-    for (let k = 0; k < mean.length; k++) mean[k]! += (weight / total) * point[k]!;
-  return mean;
+  if (vectors.length === 0) return undefined;
+  const sum = new Float64Array(space.dim);
+  for (const vector of vectors) for (let k = 0; k < sum.length; k++) sum[k]! += vector[k]!;
+  return sum.map((value) => value / vectors.length);
 }

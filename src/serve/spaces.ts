@@ -1,12 +1,11 @@
 import type { Embedding } from '../../topics/embeddings.ts';
 import { type RelationVector, relationKey } from '../../topics/model.ts';
 import { ShapeError } from '../errors/errors.ts';
-import { type EntityKey, idOf as idOfEntity, isOfType, typeOf } from '../graph/entity.ts';
+import { type EntityKey, isOfType, typeOf } from '../graph/entity.ts';
 import { AwaitedEntities } from './awaited-entities.ts';
-import { TextIndex } from './text-index.ts';
 import { VectorTable } from './vector-table.ts';
 
-/** Entities of this type are found by their text. */
+/** The ids of entities of this type are texts, which are normalised. */
 export const QUERY = 'query';
 /** Relation vectors of so many spaces are kept: they may be read before the vectors of their entities. */
 const SPACES_OF_RELATIONS = 4;
@@ -32,8 +31,6 @@ export class Space {
   /** Highest step and newest event time of its vectors. */
   step = 0;
   at = 0;
-  /** The texts of the queries that have a vector. */
-  readonly queries = new TextIndex();
   readonly #tables = new Map<string, VectorTable>();
   readonly #maxRows: number;
   readonly #scanners: number;
@@ -85,7 +82,6 @@ export class Space {
   ): void {
     const { type, table } = this.#setting(entity);
     table.set(entity, vector, activeAt, at);
-    if (type === QUERY) this.queries.set(idOfEntity(entity));
     if (this.#withheld.size > 0) this.#withheld.get(type)?.delete(entity);
     this.step = Math.max(this.step, step);
     this.at = Math.max(this.at, at);
@@ -141,7 +137,6 @@ export class Space {
   delete(entity: EntityKey): void {
     const type = typeOf(entity);
     this.table(type)?.delete(entity);
-    if (type === QUERY) this.queries.delete(idOfEntity(entity));
     this.#withheld.get(type)?.delete(entity);
   }
 

@@ -134,7 +134,7 @@ async function onPages(url: string): Promise<void> {
       await page.getByText(/^The nearest to tweet:/).waitFor();
       await page.getByRole('textbox', { name: 'Query' }).fill('Jazz ');
       await page.keyboard.press('Enter');
-      await page.getByText('Nothing like “jazz” was searched: what is popular.').waitFor();
+      await page.getByText('Nobody searched “jazz”: what is popular.').waitFor();
       expect(problems.filter((problem) => !problem.includes('404'))).toEqual([]);
       await page.close();
     }

@@ -56,7 +56,7 @@ describe('a search', () => {
       ],
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
       filtered: { erased: 0, idle: 0 },
-      query: { text: 'jazz news', known: true, graph: 'g', used: [{ query: query('jazz news'), alike: 1 }] },
+      query: { text: 'jazz news', known: true, graph: 'g' },
     });
     const users = await ask(surfacesOf(graph), 'jazz news', { type: 'user', k: 1 });
     expect(users.items).toEqual([{ entity: user('jazz1'), score: 0 }]);
@@ -92,31 +92,7 @@ describe('a search', () => {
     expect(readEntity('tweet: A  B')).toBe(tweet(' A  B'));
   });
 
-  it('of an unknown text is made of the known queries most alike, and says which', async () => {
-    const graph = subjects();
-    graph.edges(user('jazz0'), 'searches', [query('jazz news')]);
-    const surfaces = surfacesOf(graph);
-    const { query: of, items, fallback } = await ask(surfaces, 'Jazz Live', { k: 1 });
-    expect([of.text, of.known, fallback]).toEqual(['jazz live', false, null]);
-    expect(of.used.map((each) => each.query).sort()).toEqual([query('jazz news'), query('jazz podcast')]);
-    const [news, podcast] = ['jazz news', 'jazz podcast'].map(
-      (text) => of.used.find((each) => each.query === query(text))!.alike,
-    );
-    // Of one query the middle of its users, at 10; of the other the way back, at 14. Both moved by 1.
-    const middle = (news! * 10 + podcast! * 14) / (news! + podcast!) + 1;
-    const nearest = Math.round(middle - 10);
-    expect(items.map(({ entity }) => entity)).toEqual([tweet(`jazz${nearest}`)]);
-    expect(items[0]?.score).toBeCloseTo(-((middle - 10 - nearest) ** 2), 10);
-    // Its own vector makes a query known, and its tombstone unknown.
-    graph.put(query('jazz live'), [-14, -5]);
-    expect(entities(await ask(surfaces, 'jazz live', { k: 1 }))).toEqual([tweet('chess3')]);
-    graph.put(query('jazz live'), null);
-    graph.put(query('jazz podcast'), null);
-    const again = await ask(surfaces, 'jazz live');
-    expect(again.query).toMatchObject({ known: false, used: [{ query: query('jazz news') }] });
-  });
-
-  it('of a text like no query gives what is popular, and only what has a vector', async () => {
+  it('of a query without a vector gives what is popular, and only what has a vector', async () => {
     const graph = subjects();
     for (const [target, fans] of [
       ['jazz1', 2],
@@ -130,9 +106,22 @@ describe('a search', () => {
         { entity: tweet('chess1'), score: null },
       ],
       fallback: 'popular',
-      query: { text: 'xylophone', known: false, used: [] },
+      query: { text: 'xylophone', known: false, graph: 'g' },
     });
     expect(await ask(surfacesOf(graphOf()), 'jazz news')).toMatchObject({ items: [], fallback: 'popular' });
+    // Its vector makes a query known, and its tombstone unknown.
+    const surfaces = surfacesOf(graph);
+    graph.edges(user('jazz0'), 'searches', [query('xylophone')]);
+    for (const [vector, fallback] of [
+      [[-14, -5], null],
+      [null, 'popular'],
+    ] as const) {
+      graph.put(query('xylophone'), vector && [...vector]);
+      expect(await ask(surfaces, 'xylophone')).toMatchObject({
+        fallback,
+        query: { known: fallback === null },
+      });
+    }
   });
 
   it('never has who or what was erased', async () => {
@@ -224,10 +213,7 @@ describe('a search for users with the graphs of the default configuration', () =
       ],
       ...{ graph: 'follow', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
       filtered: { erased: 0, idle: 0 },
-      query: {
-        ...{ text: 'chess', known: true, graph: 'engagement' },
-        used: [{ query: query('chess'), alike: 1 }],
-      },
+      query: { text: 'chess', known: true, graph: 'engagement' },
     });
     // By name, the graph with the vectors.
     const named = await ask(surfaces, 'chess', { ...users, graph: 'follow' });

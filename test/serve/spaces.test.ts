@@ -286,12 +286,12 @@ describe('Spaces', () => {
       [undefined, 0],
       [undefined, 1],
     ]);
-    expect([a?.left, b?.left, b?.queries.nearest('jazz', 1, 0.1)]).toEqual([1, 1, []]);
+    expect([a?.left, b?.left]).toEqual([1, 1]);
     expect(() => spaces.embed(query('jazz'), embedding([1], { space: 'b' }))).toThrow(ShapeError);
     hidden = false;
     spaces.judge(query('jazz'));
     expect([a, b].map((space) => space?.vectorOf(query('jazz'))?.[0])).toEqual([undefined, 2]);
-    expect([b?.erased('query'), b?.queries.nearest('jazz', 1, 0.1)]).toMatchObject([0, [{ text: 'jazz' }]]);
+    expect(b?.erased('query')).toBe(0);
     // A newer record of another space takes the place of the one that is withheld.
     hidden = true;
     spaces.judge(query('jazz'));

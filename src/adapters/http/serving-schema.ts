@@ -169,11 +169,10 @@ const searchAnswer = z.object({
   filtered: z.object({ erased, idle: z.number() }),
   query: z.object({
     text: z.string().meta({ description: 'As it was understood: lower case, single spaces.' }),
-    known: z.boolean().meta({ description: 'Whether the query itself has a vector.' }),
-    graph: z.string().meta({ description: 'The graph that knows who searched it.' }),
-    used: z.array(z.object({ query: z.string(), alike: z.number() })).meta({
-      description: 'Known queries that the list is made of, and how alike their texts are, 1 for the same.',
+    known: z.boolean().meta({
+      description: 'Whether the query has a vector; the list of another one is of popular entities.',
     }),
+    graph: z.string().meta({ description: 'The graph that knows who searched it.' }),
   }),
 });
 const rankAnswer = z.object({

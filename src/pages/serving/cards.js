@@ -167,11 +167,9 @@ async function nearestTo(of) {
 async function foundFor(text, type) {
   const { items, query, fallback } = await search(text, type, LENGTH);
   const of = `query:${query.text}`;
-  if (fallback === 'popular')
-    return { of, about: `Nothing like “${query.text}” was searched: what is popular.`, items };
-  if (query.known) return { of, about: `For “${query.text}”.`, items };
-  const used = query.used.map((each) => `“${each.query.replace(/^query:/, '')}”`).join(', ');
-  return { of, about: `Nobody searched “${query.text}”: for ${used}.`, items };
+  const about =
+    fallback === 'popular' ? `Nobody searched “${query.text}”: what is popular.` : `For “${query.text}”.`;
+  return { of, about, items };
 }
 
 /**
