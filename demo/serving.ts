@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LogConnection } from '../src/adapters/connect.ts';
-import { begin, EDGES, EDGES_OF_ONE } from '../src/cli/serve/begin.ts';
 import { VectorServer } from '../src/cli/serve/vector-server.ts';
+import { EDGES_OF_ONE } from '../src/compose/serve.ts';
+import { EDGES } from '../src/compose/serving.ts';
 import type { Config } from '../src/config/resolve.ts';
 import { FatalError } from '../src/errors/errors.ts';
 import { type EntityKey, entityKey, typeOf } from '../src/graph/entity.ts';
@@ -30,9 +31,7 @@ export interface DemoServingOptions {
 export class DemoServing {
   readonly #connection: LogConnection;
   readonly #sink: Sink;
-  readonly #stopping = new AbortController();
   #server: VectorServer | undefined;
-  #failure: Error | undefined;
 
   private constructor(connection: LogConnection) {
     this.#connection = connection;
@@ -57,9 +56,10 @@ export class DemoServing {
 
   /** Waits until all is read that is in the topics now. @throws Error when a topic can't be followed. */
   async upToDate(): Promise<void> {
-    for (const run of this.#server?.runs ?? []) {
+    const { serving } = this.#server!;
+    for (const run of serving.runs) {
       while (!(await run.isUpToDate())) {
-        if (this.#failure) throw this.#failure;
+        serving.refuseEnded();
         await pause(LOOK_MS);
       }
     }
@@ -67,7 +67,7 @@ export class DemoServing {
 
   /** The user's list of a surface, and what is popular for the same user; neither has what the user knows already. */
   async lists(surface: string, user: EntityKey, k: number) {
-    const { runs, surfaces } = this.#server!;
+    const { runs, surfaces } = this.#server!.serving;
     const shown = SURFACES.find(({ name }) => name === surface)?.to;
     const known = runs.flatMap(({ graph: { activity } }) => [
       ...activity.recent(user, EDGES_OF_ONE).map(({ target }) => target),
@@ -93,33 +93,29 @@ export class DemoServing {
 
   /** Idempotent. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#server?.stop();
+    await this.#server?.[Symbol.asyncDispose]();
     await this.#sink.stop();
   }
 
   async #begin({ config, port = PORT, groupsOf }: DemoServingOptions): Promise<void> {
     const advertiserOf = (ad: EntityKey): EntityKey | undefined => {
-      for (const { graph } of this.#server?.runs ?? []) {
+      for (const { graph } of this.#server?.serving.runs ?? []) {
         const source = graph.activity.sourceOf(ad, 'promotes');
         if (source !== undefined) return source;
       }
       return undefined;
     };
     const knows = (entity: EntityKey) =>
-      this.#server?.runs.some(({ graph }) => graph.spaces.current?.vectorOf(entity) !== undefined) === true;
+      this.#server?.serving.runs.some(({ graph }) => graph.spaces.current?.vectorOf(entity) !== undefined) ===
+      true;
     const { topicPrefix, graphs } = config;
     const sink = this.#sink;
     const options = {
       connection: this.#connection,
       log: silentLog,
-      edgesOfOne: EDGES_OF_ONE,
       edges: EDGES,
       // Its tables are small: a message to a thread would take longer than a scan.
       threads: 0,
-      failed: (error: Error) => {
-        this.#failure ??= error;
-      },
       actions: demoActions({ sink, topicPrefix, clock: Date.now, advertiserOf, knows, groupsOf }),
     };
     this.#server = await VectorServer.begin(config, graphs, { host: HOST, port }, options).catch(
@@ -128,6 +124,5 @@ export class DemoServing {
         return VectorServer.begin(config, graphs, { host: HOST, port: 0 }, options);
       },
     );
-    await Promise.all(this.#server.runs.map((run) => begin(run, this.#stopping.signal, silentLog)));
   }
 }

@@ -1,6 +1,6 @@
-import type { ServedGraphs, ServeGraphsOptions } from './cli/serve/served-graphs.ts';
 import type { ConfigureTwhin } from './config/load.ts';
 import type { ConfigInput } from './config/schema.ts';
+import type { ServedGraphs, ServeGraphsOptions } from './serve-graphs.ts';
 
 /** What a `twhin.config.ts` and a reader of the vectors need, and the answers of `twhin serve` in one's own process. */
 export {
@@ -10,6 +10,11 @@ export {
   type Embedding,
   type RelationVector,
 } from '../topics/index.ts';
+export type { ConfigureTwhin } from './config/load.ts';
+export type { ConfigInput } from './config/schema.ts';
+export type { RecentAnswer } from './serve/entities.ts';
+export type { SearchAnswer } from './serve/search.ts';
+export type { Answer, RankAnswer, SimilarAnswer } from './serve/surfaces.ts';
 export type {
   ListAsked,
   RankAsked,
@@ -18,12 +23,7 @@ export type {
   ServedGraphs,
   ServeGraphsOptions,
   SimilarAsked,
-} from './cli/serve/served-graphs.ts';
-export type { ConfigureTwhin } from './config/load.ts';
-export type { ConfigInput } from './config/schema.ts';
-export type { RecentAnswer } from './serve/entities.ts';
-export type { SearchAnswer } from './serve/search.ts';
-export type { Answer, RankAnswer, SimilarAnswer } from './serve/surfaces.ts';
+} from './serve-graphs.ts';
 
 /**
  * Begins to read the vectors of graphs, like any reader, to answer from them in this process: see {@link ServedGraphs}.
@@ -35,6 +35,6 @@ export async function serveGraphs(
   options?: ServeGraphsOptions,
 ): Promise<ServedGraphs> {
   // Loaded here: who decodes vectors alone needs none of it.
-  const serving = await import('./cli/serve/served-graphs.ts');
+  const serving = await import('./serve-graphs.ts');
   return serving.serveGraphs(config, options);
 }

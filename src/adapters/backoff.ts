@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RetryableError } from '../errors/errors.ts';
 
 /** Time to wait after failed attempt `attempt` (from 1), in ms: doubles from 200 ms to 5 s, minus up to half at random. */
 export function backoffMs(attempt: number): number {
@@ -11,4 +12,55 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   await sleep(ms, undefined, signal && { signal }).catch((error: unknown) => {
     if (signal?.aborted !== true) throw error;
   });
+}
+
+/** A failure after which work is tried again. */
+export interface Failure {
+  readonly error: unknown;
+  /** From 1; how often it failed since it was last heard of. */
+  readonly attempt: number;
+  /** Epoch ms of the first of these failures. */
+  readonly since: number;
+}
+
+export interface Retrying {
+  /** Nothing is tried again once it fires. */
+  readonly signal?: AbortSignal | undefined;
+  /** No attempt begins after this time, epoch ms. */
+  readonly until?: number | undefined;
+  /** Whether a failure may pass: that of RetryableErrors may unless given. */
+  mayPass?(failure: Failure): boolean;
+  onTrouble?(failure: Failure): void;
+}
+
+/**
+ * What the work gives, which is tried again after a wait until it succeeds. work: calls `heard` once it has come so far that a later failure
+ * is a first one.
+ * @throws the failure that can't pass, or the last one at the signal or the end of the time.
+ */
+export async function retrying<T>(
+  work: (heard: () => void) => Promise<T>,
+  { signal, until = Number.POSITIVE_INFINITY, mayPass = isRetryable, onTrouble }: Retrying,
+): Promise<T> {
+  let [attempt, since] = [0, 0];
+  const heard = () => {
+    attempt = 0;
+  };
+  for (;;) {
+    try {
+      return await work(heard);
+    } catch (error) {
+      if (attempt === 0) since = Date.now();
+      attempt++;
+      const failure = { error, attempt, since };
+      if (signal?.aborted || !mayPass(failure) || Date.now() >= until) throw error;
+      onTrouble?.(failure);
+      await pause(backoffMs(attempt), signal);
+      if (signal?.aborted) throw error;
+    }
+  }
+}
+
+function isRetryable({ error }: Failure): boolean {
+  return error instanceof RetryableError;
 }

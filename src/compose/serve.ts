@@ -1,4 +1,5 @@
 import { embeddingsName, modelName, topicName } from '../../topics/index.ts';
+import { retrying } from '../adapters/backoff.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { RetryableError, reasonOf, TwhinError } from '../errors/errors.ts';
@@ -25,11 +26,13 @@ const LOOK_MS = 5_000;
 const [LOGGED, ONE_OF] = [20, 1_000];
 /** Taking so many bytes of records takes half a millisecond: requests have their turn before the next ones. */
 const HAND_OVER_BYTES = 128 << 10;
+/** Most edges remembered of one entity. */
+export const EDGES_OF_ONE = 10_000;
+
 export interface ServeOptions {
   readonly connection: LogConnection;
   readonly log: Log;
-  /** Most edges remembered of one user, and of all users of a graph. */
-  readonly edgesOfOne: number;
+  /** Most edges remembered of all entities of a graph. */
   readonly edges: number;
   /** What is read is written through it. */
   readonly gate: Gate;
@@ -62,10 +65,11 @@ export class ServedRun {
   #staleSince: number | undefined;
   /** Why the reading could not begin, the last time that it was tried. */
   #trouble: string | undefined;
+  readonly #stopping = new AbortController();
 
   /** graph: a whole one; `wholeGraphs` gives those that are cut into shards. */
   constructor(config: Config, graph: GraphConfig, options: ServeOptions) {
-    const { connection, log, edgesOfOne, edges, gate, scanners } = options;
+    const { connection, log, edges, gate, scanners } = options;
     const prefix = config.topicPrefix;
     const embeddingsTopic = topicName(prefix, embeddingsName(graph.name));
     const modelTopic = topicName(prefix, modelName(graph.name));
@@ -82,7 +86,7 @@ export class ServedRun {
       (entity, at) => this.#activity.hidesVector(entity, at),
     );
     this.#activity = new Activity({
-      edgesOfOne,
+      edgesOfOne: EDGES_OF_ONE,
       edges,
       relations,
       sourcesOf: [
@@ -138,16 +142,24 @@ export class ServedRun {
   }
 
   /**
-   * Begins to read. After a RetryableError it may be called again: what has begun goes on, since a topic that is read twice at
-   * the same time would bring old vectors back. @throws FatalError `topics-missing`; RetryableError while the brokers are out of reach.
+   * Begins to read, however long the brokers are out of reach. What has begun goes on meanwhile, since a topic that is read twice at
+   * the same time would bring old vectors back. Ends early once it is stopped. @throws FatalError `topics-missing`.
    */
   async start(): Promise<void> {
+    const { signal } = this.#stopping;
+    if (signal.aborted) return;
+    const { log } = this.#options;
+    const trouble = (error: unknown) => {
+      this.#trouble = reasonOf(error);
+      const reason = { graph: this.graph.name, reason: this.#trouble };
+      log.warn(reason, 'the topics can not be read yet; trying again');
+    };
     try {
-      await this.#start();
+      await retrying(() => this.#start(), { signal, onTrouble: ({ error }) => trouble(error) });
       this.#trouble = undefined;
     } catch (error) {
       this.#trouble = reasonOf(error);
-      throw error;
+      if (!signal.aborted) throw error;
     }
   }
 
@@ -167,7 +179,7 @@ export class ServedRun {
       take: (run) => takeInTurn({ take: (each) => this.#takeEvents(each) }, run),
       failed,
     });
-    this.#timer ??= setInterval(() => void this.#look(), LOOK_MS);
+    if (!this.#stopping.signal.aborted) this.#timer ??= setInterval(() => void this.#look(), LOOK_MS);
   }
 
   /** Why nobody should ask now, a phrase each; none when the graph is ready. */
@@ -242,7 +254,9 @@ export class ServedRun {
     return readings.every((reading) => reading?.caughtUp === true && reading.lag === 0);
   }
 
+  /** Idempotent; nothing begins afterwards. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
     clearInterval(this.#timer);
     await this.#eventLog.close();
   }

@@ -16,9 +16,12 @@ export interface PlanAsked {
   readonly graph?: string | undefined;
 }
 
+/** What a plan has to know of a graph. */
+type Planned = Pick<ServedGraph, 'name' | 'relations'>;
+
 /** How a list is made. */
-export interface Plan {
-  readonly graph: ServedGraph;
+export interface Plan<Graph> {
+  readonly graph: Graph;
   readonly to: string;
   /** By which is asked: one or more, from the entity's type to `to`. */
   readonly relations: readonly string[];
@@ -28,11 +31,11 @@ export interface Plan {
 }
 
 /** Plans a list. @throws WrongQuestion naming what is possible. */
-export function planOf(
-  served: readonly ServedGraph[],
+export function planOf<Graph extends Planned>(
+  served: readonly Graph[],
   surfaces: readonly Surface[],
   { from, to, surface: name, relation, graph: graphName }: PlanAsked,
-): Plan {
+): Plan<Graph> {
   if ((to === undefined) === (name === undefined))
     throw new WrongQuestion(
       'to',
@@ -74,7 +77,7 @@ export function surfacesOf(surfaces: readonly Surface[], relations: readonly Rel
 
 /** A relation that is asked for by name. @throws WrongQuestion for one that does not lead from the type, or, if said, to the other. */
 export function wrongRelation(
-  graphs: readonly ServedGraph[],
+  graphs: readonly Planned[],
   relation: string,
   from: string,
   to?: string,
@@ -119,7 +122,7 @@ function chosen(all: readonly string[], listed: readonly string[] | undefined): 
   return found.length === 0 ? all : found;
 }
 
-function nobodyLeads(graphs: readonly ServedGraph[], from: string, to: string): string {
+function nobodyLeads(graphs: readonly Planned[], from: string, to: string): string {
   const names = graphs.map(({ name }) => name);
   const which =
     names.length === 1
@@ -129,7 +132,7 @@ function nobodyLeads(graphs: readonly ServedGraph[], from: string, to: string): 
 }
 
 /** What relations lead from a type to, in words: `customer leads to product (buys, views)`. */
-function possible(graphs: readonly ServedGraph[], from: string): string {
+function possible(graphs: readonly Planned[], from: string): string {
   const byType = new Map<string, Set<string>>();
   for (const { relations } of graphs)
     for (const { name, lhs, rhs } of relations)

@@ -86,10 +86,10 @@ export function trainedRelation(space: Space, relation: string, inverse = false)
 }
 
 /** The graphs, or the one of that name. @throws WrongQuestion when there is none. */
-export function namedGraphs(
-  graphs: readonly ServedGraph[],
+export function namedGraphs<Graph extends Pick<ServedGraph, 'name'>>(
+  graphs: readonly Graph[],
   name: string | undefined,
-): readonly ServedGraph[] {
+): readonly Graph[] {
   if (name === undefined) return graphs;
   const found = graphs.filter((graph) => graph.name === name);
   if (found.length > 0) return found;

@@ -224,9 +224,10 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/cli/': { all: ROOMS },
   // What the package exports; nothing inside needs it.
   'src/index.ts': {
-    all: ['topics/', 'src/cli/serve/served-graphs.ts'],
+    all: ['topics/', 'src/serve-graphs.ts'],
     types: ['src/config/', 'src/serve/'],
   },
+  'src/serve-graphs.ts': { all: [...ROOMS.filter((room) => room !== 'src/cli/'), 'src/cli/select.ts'] },
   // A broker is there when the client that everything uses gets an answer from it.
   'broker/': { all: ['src/adapters/kafka/admin.ts', 'src/errors/'] },
   'demo/': { all: [...ROOMS, 'broker/'] },

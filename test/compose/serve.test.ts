@@ -64,7 +64,7 @@ async function runOf(
   const visible: number[] = [];
   const failures: Error[] = [];
   const run = new ServedRun(config, graph, {
-    ...{ connection, edgesOfOne: 10, edges: 100, gate, scanners: 1 },
+    ...{ connection, edges: 100, gate, scanners: 1 },
     log: silentLog,
     visible: (_, ms) => void visible.push(ms),
     failed: (error) => void failures.push(error),
@@ -186,13 +186,11 @@ describe('ServedRun', () => {
       },
     });
     expect(run.isReading).toBe(true);
-    await expect(run.start()).rejects.toThrow('out of reach');
-    expect([run.isReading, run.unready().at(-1)]).toEqual([
-      false,
-      "engagement: the topics can't be read: out of reach",
-    ]);
+    const started = run.start();
+    await expect.poll(() => run.isReading).toBe(false);
+    expect(run.unready().at(-1)).toBe("engagement: the topics can't be read: out of reach");
     isAway = false;
-    await run.start();
+    await started;
     expect(run.unready().join()).not.toContain('out of reach');
     // All is read, and there is nothing to make lists of: nobody has to wait for it.
     await expect.poll(() => run.isReading).toBe(false);
@@ -216,11 +214,28 @@ describe('ServedRun', () => {
         return log.follow(topics, follower);
       },
     });
-    await expect(run.start()).rejects.toThrow('out of reach');
     await run.start();
     await expect.poll(() => run.unready()).toEqual([]);
     expect(followed.toSorted()).toEqual([...new Set(followed)].sort());
     expect(run.graph.spaces.current?.vectorOf(tweet(1))).toEqual(Float32Array.of(1, 1));
     expect(run.graph.spaces.current?.vectorOf(user(1))).toEqual(Float32Array.of(0, 0));
+  });
+
+  it('begins nothing once it is stopped, and tries nothing again', async () => {
+    let asked = 0;
+    const { run } = await runOf({
+      ...memoryReader({ records: [] }, { anyTopic: true }),
+      ranges: async () => {
+        asked++;
+        throw new RetryableError('broker-unreachable', 'out of reach');
+      },
+    });
+    const started = run.start();
+    await expect.poll(() => run.isReading).toBe(false);
+    await run.stop();
+    await started;
+    const before = asked;
+    await run.start();
+    expect([before, asked]).toEqual([1, before]);
   });
 });

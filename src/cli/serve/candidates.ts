@@ -6,22 +6,19 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { MOST_ITEMS } from '../../adapters/http/limits.ts';
-import { ServedRun } from '../../compose/serve.ts';
+import { MOST_THREADS, Serving } from '../../compose/serving.ts';
 import type { Config } from '../../config/resolve.ts';
 import { FatalError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import { keyOfType } from '../../serve/asked-entities.ts';
 import { planOf } from '../../serve/plan.ts';
-import { Surfaces } from '../../serve/surfaces.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
-import { begin, beginScanning, EDGES_OF_ONE, MOST_THREADS } from './begin.ts';
 import { edgesWithin, memoryHere } from './bounds.ts';
 import { type EntityList, openLists } from './list-file.ts';
 
-const LOOK_MS = 100;
 /** Lines between two looks at signals and the progress. */
 const LOOK_LINES = 100;
 const DEFAULT_K = 50;
@@ -92,48 +89,35 @@ async function writeLists(
   const graphs = selectWholeGraphs(config, names);
   const type = from ?? typeOfSurface(config, surface);
   const listed = ids === undefined ? undefined : await readIds(ids, type);
+  // Refuses what no graph can answer before anything is read, and reads the graph alone that answers.
+  const asked = graphs.map((graph) => ({ name: graph.name, relations: graph.model.relations, graph }));
+  const { graph } = planOf(asked, config.surfaces, { from: keyOfType(type, ANY), to, surface }).graph;
   const log = logOf();
-  const over = new AbortController();
-  const stopping = AbortSignal.any([signalled, over.signal]);
   await using connection = await connect(config, log);
-  const failure = Promise.withResolvers<never>();
-  failure.promise.catch(() => undefined);
   const threads = Math.min(MOST_THREADS, availableParallelism());
-  // Nobody waits for one list while another is made.
-  const scanning = beginScanning(threads, failure.reject, Number.POSITIVE_INFINITY);
-  const outside = {
-    connection,
-    log,
-    edgesOfOne: EDGES_OF_ONE,
-    edges: edgesWithin(undefined, graphs.length, memoryHere()),
-    gate: scanning.gate,
-    scanners: scanning.scanners,
-    visible: () => undefined,
-    failed: failure.reject,
-  };
-  const runs = graphs.map((graph) => new ServedRun(config, graph, outside));
-  const served = runs.map(({ graph }) => graph);
+  await using serving = new Serving(config, [graph], {
+    ...{ connection, log, threads, edges: edgesWithin(undefined, 1, memoryHere()) },
+    // Nobody waits for one list while another is made.
+    waitingMs: Number.POSITIVE_INFINITY,
+  });
   try {
-    // Refuses what no graph can answer before anything is read, and reads the graph alone that answers.
-    const { graph } = planOf(served, config.surfaces, { from: keyOfType(type, ANY), to, surface });
-    const run = runs.find((each) => each.graph === graph)!;
-    const surfaces = new Surfaces({ graphs: [graph], surfaces: config.surfaces, passes: scanning.passes });
-    await begin(run, stopping, log);
-    for (;;) {
-      const reasons = run.unready();
+    const [run] = serving.runs;
+    let hasBegun = false;
+    void serving.begin().then(() => {
+      hasBegun = true;
+    });
+    await serving.ready((reasons) => {
       signalled.throwIfAborted();
-      if (reasons.length === 0) break;
-      if (!run.isReading)
+      if (hasBegun && reasons.length > 0 && !run?.isReading)
         throw new FatalError('no-lists', `there is no list to write: ${reasons.join('; ')}`);
       output.status(reasons.join('; '));
-      await Promise.race([sleep(LOOK_MS), failure.promise]);
-    }
+    });
     // From here on nothing moves: all lists are of one moment.
-    await run.stop();
-    const all = listed ?? [...(graph.spaces.current?.table(type)?.names() ?? [])];
+    await serving.freeze();
+    const all = listed ?? [...(run?.graph.spaces.current?.table(type)?.names() ?? [])];
     if (all.length === 0) throw noLists(ids, type, graph.name);
     const listOf = async (entity: EntityKey): Promise<EntityList> => {
-      const { items, fallback } = await surfaces.candidates({ from: entity, to, surface, k });
+      const { items, fallback } = await serving.surfaces.candidates({ from: entity, to, surface, k });
       return { from: entity, items, fallback };
     };
     const atATime = LISTS_OF_A_THREAD * threads;
@@ -143,8 +127,6 @@ async function writeLists(
     output.out(`${count(all.length)} lists in ${out}`);
   } finally {
     output.statusDone();
-    over.abort();
-    await Promise.all(runs.map((run) => run.stop())).finally(() => scanning.stop());
   }
 }
 

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
+import { aborted } from 'node:util';
 import { type Command, InvalidArgumentError } from 'commander';
 import { REQUESTS } from '../../adapters/http/limits.ts';
-import type { ServedRun } from '../../compose/serve.ts';
+import { EDGES, MOST_THREADS, type Serving } from '../../compose/serving.ts';
 import { type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
@@ -9,7 +10,6 @@ import type { Log } from '../../log.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
-import { begin, EDGES, EDGES_OF_ONE, MOST_THREADS } from './begin.ts';
 import { boundsToSay, edgesWithin, memoryHere } from './bounds.ts';
 import { VectorServer } from './vector-server.ts';
 
@@ -25,18 +25,16 @@ export function addServeCommand(program: Command, context: CommandContext): void
     .description('answer candidates, neighbours and ranks from the vectors on the topics')
     .option('--graph <name>', WHOLE_GRAPHS_HELP, collect, [])
     .option('--http <host:port>', 'address to serve on', ADDRESS)
-    .option('--user-edges <n>', 'most edges remembered of one entity', positiveInteger, EDGES_OF_ONE)
     .option('--edges <n>', EDGES_HELP, positiveInteger)
     .option('--requests <n>', REQUESTS_HELP, requestCount, REQUESTS)
     .option('--threads <n>', 'threads that scan; 0: the main thread does', threadCount, DEFAULT_THREADS)
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ graph, http, userEdges, edges, requests, threads }) => {
+    .action(async ({ graph, http, edges, requests, threads }) => {
       const config = await context.config();
       await serve(config, context, {
         graphs: selectWholeGraphs(config, graph),
         address: addressOf(http),
-        edgesOfOne: userEdges,
         edges,
         requests,
         threads,
@@ -67,10 +65,9 @@ twhin serve --graph engagement --http 127.0.0.1:9079
 curl 'http://127.0.0.1:8079/v1/candidates?from=customer:1&to=product&k=10&explain=true'
 curl 'http://127.0.0.1:8079/v1/candidates?surface=home&user=123'`;
 
-interface Serving {
+interface ServeAsked {
   readonly graphs: readonly GraphConfig[];
   readonly address: HttpAddress;
-  readonly edgesOfOne: number;
   readonly edges: number | undefined;
   readonly requests: number;
   readonly threads: number;
@@ -104,8 +101,8 @@ function addressOf(text: string): HttpAddress {
 /** Serves until stopped, or until a topic can't be followed any further. */
 async function serve(
   config: Config,
-  { connect, log: logOf, stopping: signalled }: Pick<CommandContext, 'connect' | 'log' | 'stopping'>,
-  { graphs, address, edgesOfOne, edges: asked, requests, threads }: Serving,
+  { connect, log: logOf, stopping }: Pick<CommandContext, 'connect' | 'log' | 'stopping'>,
+  { graphs, address, edges: asked, requests, threads }: ServeAsked,
 ): Promise<void> {
   const memory = memoryHere();
   const edges = edgesWithin(asked, graphs.length, memory);
@@ -116,45 +113,28 @@ async function serve(
   }));
   const log = logOf();
   for (const sentence of boundsToSay(sizes, edges, Math.max(1, threads), memory)) log.info({}, sentence);
-  const connection = await connect(config, log);
-  const outside = { connection, log, edgesOfOne, edges, requests, threads };
-  const ended = Promise.withResolvers<void>();
-  // Whatever ends it may come before it is waited for.
-  ended.promise.catch(() => undefined);
-  signalled.addEventListener('abort', () => ended.resolve());
-  if (signalled.aborted) ended.resolve();
-  const over = new AbortController();
-  const stopping = AbortSignal.any([signalled, over.signal]);
-  let server: VectorServer | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    server = await VectorServer.begin(config, graphs, address, { ...outside, failed: ended.reject });
-    const { url, runs } = server;
-    log.info({ url, graphs: graphs.map(({ name }) => name) }, `serving on ${url}`);
-    timer = reportReadiness(runs, log);
-    await Promise.all(runs.map((run) => begin(run, stopping, log)));
-    await ended.promise;
-    log.info({}, 'stopping: requests in flight are answered');
-  } finally {
-    clearInterval(timer);
-    over.abort();
-    await server?.stop();
-    await connection.close();
-  }
+  await using connection = await connect(config, log);
+  const options = { connection, log, edges, requests, threads };
+  await using server = await VectorServer.begin(config, graphs, address, options);
+  const { url, serving } = server;
+  log.info({ url, graphs: graphs.map(({ name }) => name) }, `serving on ${url}`);
+  using _timer = reportReadiness(serving, log);
+  await Promise.race([aborted(stopping, server), serving.ended]);
+  log.info({}, 'stopping: requests in flight are answered');
 }
 
 /** Says how far the reading is until all is read, and then when readiness changes. */
-function reportReadiness(runs: readonly ServedRun[], log: Log): NodeJS.Timeout {
+function reportReadiness(serving: Serving, log: Log): NodeJS.Timeout {
   let last = '';
   let said = 0;
   return setInterval(() => {
-    const reasons = runs.flatMap((run) => run.unready());
+    const reasons = serving.unready();
     const now = reasons.join('; ');
     const changed = (now === '') !== (last === '') || said === 0;
     if (!changed && (now === '' || Date.now() - said < REPORT_MS)) return;
     last = now;
     said = Date.now();
-    if (now === '') log.info({ graphs: runs.map((run) => run.snapshot()) }, 'ready');
+    if (now === '') log.info({ graphs: serving.runs.map((run) => run.snapshot()) }, 'ready');
     else log.info({ reasons }, 'reading');
   }, 200);
 }

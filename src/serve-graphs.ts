@@ -1,36 +1,24 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, type LogConnection } from '../../adapters/connect.ts';
-import { ServedRun } from '../../compose/serve.ts';
-import { type ConfigureTwhin, configOf, loadConfig } from '../../config/load.ts';
-import type { Config, GraphConfig } from '../../config/resolve.ts';
-import type { ConfigInput } from '../../config/schema.ts';
-import { RetryableError, UsageError } from '../../errors/errors.ts';
-import type { EntityKey } from '../../graph/entity.ts';
-import { type Log, silentLog } from '../../log.ts';
-import { queryKey, userKey } from '../../serve/asked-entities.ts';
-import { Entities, type RecentAnswer } from '../../serve/entities.ts';
-import type { SearchAnswer, SearchAsked } from '../../serve/search.ts';
-import { readEntity } from '../../serve/served-graph.ts';
-import {
-  type Answer,
-  type CandidatesAsked,
-  type RankAnswer,
-  type SimilarAnswer,
-  Surfaces,
-} from '../../serve/surfaces.ts';
-import { WrongQuestion } from '../../serve/wrong-question.ts';
-import { selectWholeGraphs } from '../select.ts';
-import { begin, beginScanning, clusters, EDGES, EDGES_OF_ONE } from './begin.ts';
+import { connect, type LogConnection } from './adapters/connect.ts';
+import { selectWholeGraphs } from './cli/select.ts';
+import { EDGES, Serving } from './compose/serving.ts';
+import { type ConfigureTwhin, configOf, loadConfig } from './config/load.ts';
+import type { ConfigInput } from './config/schema.ts';
+import { RetryableError, UsageError } from './errors/errors.ts';
+import type { EntityKey } from './graph/entity.ts';
+import { type Log, silentLog } from './log.ts';
+import { queryKey, userKey } from './serve/asked-entities.ts';
+import type { RecentAnswer } from './serve/entities.ts';
+import type { SearchAnswer, SearchAsked } from './serve/search.ts';
+import { readEntity } from './serve/served-graph.ts';
+import type { Answer, CandidatesAsked, RankAnswer, SimilarAnswer } from './serve/surfaces.ts';
+import { WrongQuestion } from './serve/wrong-question.ts';
 
-const LOOK_MS = 100;
 const DEFAULT_ITEMS = 20;
 
 export interface ServeGraphsOptions {
   /** Names of the graphs; all of the configuration unless given. */
   readonly graphs?: readonly string[] | undefined;
-  /** Most edges remembered of one entity: 1,000. */
-  readonly edgesOfOne?: number | undefined;
-  /** Most edges remembered of all entities of a graph: 5,000,000. */
+  /** Most edges remembered of all entities of a graph: 100 million. */
   readonly edges?: number | undefined;
   /** Takes log lines, as pino does; nothing is logged unless given. */
   readonly log?: Log | undefined;
@@ -113,58 +101,27 @@ export async function serveGraphs(
   const { env } = process;
   const cwd = process.cwd();
   const resolved = config === undefined ? await loadConfig(env, cwd) : configOf(config, env, cwd);
-  return ReadGraphs.begin(resolved, options);
+  const { graphs, edges = EDGES, log = silentLog } = options;
+  const selected = selectWholeGraphs(resolved, graphs);
+  const connection = await connect(resolved.kafka, (level, line) => log[level]({}, line));
+  // The program that asks has threads of its own.
+  const serving = new Serving(resolved, selected, { connection, log, edges, threads: 0 });
+  void serving.begin();
+  return new ReadGraphs(serving, connection);
 }
 
 class ReadGraphs implements ServedGraphs {
-  readonly #runs: readonly ServedRun[];
-  readonly #surfaces: Surfaces;
-  readonly #entities: Entities;
-  readonly #begun: readonly Promise<void>[];
-  readonly #close: () => Promise<void>;
-  readonly #stopping = new AbortController();
-  readonly #ended = Promise.withResolvers<never>();
-  #failure: Error | undefined;
+  readonly #serving: Serving;
+  readonly #connection: LogConnection;
   #stopped: Promise<void> | undefined;
 
-  private constructor(
-    config: Config,
-    graphs: readonly GraphConfig[],
-    connection: LogConnection,
-    { edgesOfOne = EDGES_OF_ONE, edges = EDGES, log = silentLog }: ServeGraphsOptions,
-  ) {
-    const failed = (error: Error) => {
-      this.#failure ??= error;
-      this.#ended.reject(error);
-    };
-    // Nobody may be waiting when it comes; the next answer tells.
-    this.#ended.promise.catch(() => undefined);
-    // The program that asks has threads of its own.
-    const { passes, gate, scanners } = beginScanning(0, failed);
-    const outside = { connection, log, edgesOfOne, edges, gate, scanners, visible: () => undefined, failed };
-    this.#runs = graphs.map((graph) => new ServedRun(config, graph, outside));
-    const served = this.#runs.map(({ graph }) => graph);
-    this.#entities = new Entities({ graphs: served, random: Math.random });
-    this.#surfaces = new Surfaces({
-      graphs: served,
-      surfaces: config.surfaces,
-      passes,
-      clusters: clusters(),
-    });
-    this.#close = () => connection.close();
-    this.#begun = this.#runs.map((run) => begin(run, this.#stopping.signal, log).catch(failed));
-  }
-
-  static async begin(config: Config, options: ServeGraphsOptions): Promise<ReadGraphs> {
-    const { graphs, log = silentLog } = options;
-    const selected = selectWholeGraphs(config, graphs);
-    const connection = await connect(config.kafka, (level, line) => log[level]({}, line));
-    return new ReadGraphs(config, selected, connection, options);
+  constructor(serving: Serving, connection: LogConnection) {
+    this.#serving = serving;
+    this.#connection = connection;
   }
 
   async candidates({ from, user, k = DEFAULT_ITEMS, exclude = [], ...asked }: ListAsked): Promise<Answer> {
-    this.#refuseEnded();
-    return this.#surfaces.candidates({
+    return this.#asked().surfaces.candidates({
       ...asked,
       from: oneOf('from', from, user),
       k: checkedCount(k),
@@ -178,8 +135,7 @@ class ReadGraphs implements ServedGraphs {
     exclude = [],
     ...asked
   }: SimilarAsked): Promise<SimilarAnswer | undefined> {
-    this.#refuseEnded();
-    return this.#surfaces.similar({
+    return this.#asked().surfaces.similar({
       ...asked,
       entity: readEntity(entity),
       k: checkedCount(k),
@@ -188,8 +144,7 @@ class ReadGraphs implements ServedGraphs {
   }
 
   async rank({ from, user, candidates, ...asked }: RankAsked): Promise<RankAnswer | undefined> {
-    this.#refuseEnded();
-    return this.#surfaces.rank({
+    return this.#asked().surfaces.rank({
       ...asked,
       from: oneOf('from', from, user),
       candidates: candidates.map(readEntity),
@@ -197,46 +152,31 @@ class ReadGraphs implements ServedGraphs {
   }
 
   async search({ q, k = DEFAULT_ITEMS, ...asked }: SearchedFor): Promise<SearchAnswer> {
-    this.#refuseEnded();
-    return this.#surfaces.search({ ...asked, query: queryKey(q), k: checkedCount(k) });
+    return this.#asked().surfaces.search({ ...asked, query: queryKey(q), k: checkedCount(k) });
   }
 
   async recent({ entity, user, k = DEFAULT_ITEMS }: RecentAsked): Promise<RecentAnswer> {
-    this.#refuseEnded();
-    return this.#entities.recent(oneOf('entity', entity, user), checkedCount(k));
+    return this.#asked().entities.recent(oneOf('entity', entity, user), checkedCount(k));
   }
 
   unready(): readonly string[] {
-    return this.#runs.flatMap((run) => run.unready());
+    return this.#serving.unready();
   }
 
-  async ready(): Promise<void> {
-    for (;;) {
-      this.#refuseEnded();
-      if (this.unready().length === 0) return;
-      await Promise.race([sleep(LOOK_MS), this.#ended.promise]);
-    }
+  ready(): Promise<void> {
+    return this.#serving.ready(() => void this.#asked());
   }
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
+    this.#stopped ??= this.#serving[Symbol.asyncDispose]().then(() => this.#connection.close());
     return this.#stopped;
   }
 
-  async #stop(): Promise<void> {
-    this.#stopping.abort();
-    for (const run of this.#runs) await run.stop();
-    // What was about to begin may have begun after its run was stopped.
-    await Promise.all(this.#begun);
-    for (const run of this.#runs) await run.stop();
-    await this.#close();
-  }
-
   /** @throws what ended the reading; RetryableError `not-read` after `stop`. */
-  #refuseEnded(): void {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#stopped !== undefined)
-      throw new RetryableError('not-read', 'the vectors are not read: reading was stopped');
+  #asked(): Serving {
+    this.#serving.refuseEnded();
+    if (this.#stopped === undefined) return this.#serving;
+    throw new RetryableError('not-read', 'the vectors are not read: reading was stopped');
   }
 }
 

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LogConnection } from '../adapters/connect.ts';
+import { ScanThreads } from '../adapters/scan-threads/scan-threads.ts';
+import type { Config, GraphConfig } from '../config/resolve.ts';
+import { kernelHere } from '../kernels/select.ts';
+import type { Log } from '../log.ts';
+import { Random } from '../sampling/random.ts';
+import { Clusters } from '../serve/clusters.ts';
+import { Entities } from '../serve/entities.ts';
+import { Gate } from '../serve/gate.ts';
+import type { Scans } from '../serve/looks.ts';
+import { OwnScans } from '../serve/own-scans.ts';
+import { SharedPasses } from '../serve/shared-passes.ts';
+import { Surfaces } from '../serve/surfaces.ts';
+import { ServedRun } from './serve.ts';
+
+/** Edges remembered of all entities of a graph, unless said. */
+export const EDGES = 100_000_000;
+/** Most threads that scan. */
+export const MOST_THREADS = 64;
+const LOOK_MS = 100;
+
+export interface ServingOptions {
+  readonly connection: LogConnection;
+  readonly log: Log;
+  /** Most edges remembered of all entities of a graph. */
+  readonly edges: number;
+  /** Threads that scan; 0: this thread does. */
+  readonly threads: number;
+  /** As of `SharedPasses`. */
+  readonly waitingMs?: number;
+  /** A vector became visible. ms: since it was written to its topic. */
+  visible?(graph: string, ms: number): void;
+}
+
+/** The answers of `twhin serve` from graphs that are read, in this process. `begin` begins to read. */
+export class Serving implements AsyncDisposable {
+  readonly runs: readonly ServedRun[];
+  readonly surfaces: Surfaces;
+  readonly entities: Entities;
+  /** Rejects with what ends the reading or the scanning; it never resolves. */
+  readonly ended: Promise<never>;
+  readonly #scans: Scans;
+  readonly #failed: (error: Error) => void;
+  #failure: Error | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(config: Config, graphs: readonly GraphConfig[], options: ServingOptions) {
+    const { connection, log, edges, threads, waitingMs, visible = () => undefined } = options;
+    const { promise, reject } = Promise.withResolvers<never>();
+    // Nobody may be waiting when it comes.
+    promise.catch(() => undefined);
+    this.ended = promise;
+    this.#failed = (error) => {
+      this.#failure ??= error;
+      reject(error);
+    };
+    const failed = this.#failed;
+    // The faster build that this machine can run; both give the same answers.
+    const build = kernelHere('wasm') === 'wasm-relaxed' ? 'wasm-relaxed' : 'wasm-plain';
+    this.#scans = threads === 0 ? new OwnScans(build) : new ScanThreads({ threads, build, failed });
+    const gate = new Gate();
+    const clock = () => performance.now();
+    const turn = () => new Promise<void>((done) => setImmediate(done));
+    const passes = new SharedPasses({
+      ...{ scans: this.#scans, gate, later: setImmediate, turn, clock, waitingMs },
+    });
+    const outside = { connection, log, edges, gate, scanners: Math.max(1, threads), visible, failed };
+    this.runs = graphs.map((graph) => new ServedRun(config, graph, outside));
+    const served = this.runs.map(({ graph }) => graph);
+    // Samples are drawn the same way each time.
+    const random = Random.seeded(1);
+    const clusters = new Clusters(setImmediate, clock, (n) => random.below(n));
+    this.surfaces = new Surfaces({ graphs: served, surfaces: config.surfaces, passes, clusters });
+    this.entities = new Entities({ graphs: served, random: Math.random });
+  }
+
+  /** Begins to read all graphs at the same time, however long the brokers are out of reach. */
+  async begin(): Promise<void> {
+    await Promise.all(this.runs.map((run) => run.start().catch(this.#failed)));
+  }
+
+  /** Why nobody should ask now, a phrase each; none once all is read. */
+  unready(): readonly string[] {
+    return this.runs.flatMap((run) => run.unready());
+  }
+
+  /** Whether some graph can be asked, and none is still reading; one whose topics can't be read, or are empty, holds up nobody. */
+  get isReady(): boolean {
+    return this.runs.some((run) => run.unready().length === 0) && !this.runs.some((run) => run.isReading);
+  }
+
+  /** Ends once all is read. look: called again and again meanwhile. @throws what ends the reading; what `look` throws. */
+  async ready(look: (reasons: readonly string[]) => void = () => undefined): Promise<void> {
+    for (;;) {
+      this.refuseEnded();
+      const reasons = this.unready();
+      look(reasons);
+      if (reasons.length === 0) return;
+      await Promise.race([sleep(LOOK_MS), this.ended]);
+    }
+  }
+
+  /** @throws what ended the reading, if something did. */
+  refuseEnded(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Reads no further; what was read is still answered from. */
+  async freeze(): Promise<void> {
+    await Promise.all(this.runs.map((run) => run.stop()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped ??= this.freeze().finally(() => this.#scans.stop());
+    return this.#stopped;
+  }
+}
