@@ -1,12 +1,10 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
-import { UNFINISHED } from './files.ts';
-import { CHUNKS, MANIFEST, readManifest } from './manifest.ts';
+import { ENTRIES, MANIFEST, PARTIAL, readManifest } from './manifest.ts';
 
 /** The lock on a graph's folder during a backup. */
 export const LOCK = 'backup.lock';
-const NOT_OF_A_BACKUP = 'no backup has such a file';
 
 /**
  * Checks that `dir` can take backups of these graphs: it is outside of the state folder, and the folders with the names of the
@@ -23,11 +21,18 @@ export async function checkTarget(dir: string, state: string, graphs: readonly s
   }
   await namesIn(dir, true);
   for (const graph of graphs) {
-    await checkGraphFolder(join(dir, graph));
-    await readManifest(join(dir, graph), graph).catch((error: unknown) => {
-      throw foreign(join(dir, graph, MANIFEST), reasonOf(error));
+    const folder = join(dir, graph);
+    const names = await namesIn(folder, true);
+    await readManifest(folder, graph).catch((error: unknown) => {
+      throw foreign(join(folder, MANIFEST), reasonOf(error));
     });
+    const other = names.find((name) => !isOurs(name));
+    if (other !== undefined) throw foreign(join(folder, other), 'no backup has such a file');
   }
+}
+
+function isOurs(name: string): boolean {
+  return name === MANIFEST || ENTRIES.test(name) || name.endsWith(PARTIAL) || name.startsWith(LOCK);
 }
 
 /**
@@ -44,16 +49,6 @@ export async function graphsIn(dir: string, isGraph: (name: string) => boolean):
     if (names.includes(MANIFEST)) found.push(name);
   }
   return found;
-}
-
-async function checkGraphFolder(folder: string): Promise<void> {
-  const ours = (name: string) =>
-    name === MANIFEST || name === CHUNKS || name.startsWith(LOCK) || name === `${MANIFEST}${UNFINISHED}`;
-  const other = (await namesIn(folder, true)).find((name) => !ours(name));
-  if (other !== undefined) throw foreign(join(folder, other), NOT_OF_A_BACKUP);
-  const chunk = (name: string) => /^[0-9a-f]{64}(\.part)?$/.test(name);
-  const stranger = (await namesIn(join(folder, CHUNKS))).find((name) => !chunk(name));
-  if (stranger !== undefined) throw foreign(join(folder, CHUNKS, stranger), NOT_OF_A_BACKUP);
 }
 
 function foreign(path: string, reason: string): UsageError {

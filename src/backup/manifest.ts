@@ -1,36 +1,28 @@
+import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeAtomically } from '../adapters/atomic-file.ts';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import { headSchema } from '../graph/head.ts';
-import { MAX_CHUNK_BYTES } from './chunk.ts';
-import { sha256, writeFile } from './files.ts';
 
 /*
  * DIR/<graph>/
- *   manifest.json        describes the backup and lists its chunks; JSON, written last
- *   chunks/<sha-256>     compressed chunks (see chunk.ts), named by the SHA-256 of the file, so that sha256sum checks them
+ *   manifest.json      describes the backup and names its entries; JSON, renamed into place last
+ *   <sha-256>.zst      the entries (see backup.ts), named by the SHA-256 of the file, so that sha256sum checks them
  *
  * The manifest's own checksum is the SHA-256 of the JSON of all its other fields, in their order, without spaces.
  */
-export const FORMAT = 1;
+export const FORMAT = 2;
 export const MANIFEST = 'manifest.json';
-export const CHUNKS = 'chunks';
-/** A backup of a terabyte has a quarter of a million chunks and a manifest of 40 MB. */
-const MAX_MANIFEST_BYTES = 128 * 1024 * 1024;
+export const ENTRIES = /^[0-9a-f]{64}\.zst$/;
+/** Ending of a file that is being written. */
+export const PARTIAL = '.partial';
+const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
+
+export const entriesFile = (sha256: string) => `${sha256}.zst`;
 
 const size = z.number().int().nonnegative();
-
-const chunkSchema = z.object({
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected the 64 hex digits of a SHA-256'),
-  /** Size of the compressed file. */
-  fileBytes: size.max(2 * MAX_CHUNK_BYTES),
-  /** Uncompressed. */
-  bytes: size.max(MAX_CHUNK_BYTES),
-  entries: size,
-});
-
-export type Chunk = z.infer<typeof chunkSchema>;
 
 const manifestSchema = z.object({
   format: z.literal(FORMAT),
@@ -39,22 +31,28 @@ const manifestSchema = z.object({
   store: z.string(),
   /** ISO 8601. */
   at: z.string(),
-  /** Fingerprint of the model; the model itself is in the head. */
-  fingerprint: z.string(),
   /** Settings that override the configuration, `key=value` each. */
   set: z.array(z.string()),
+  /** Fingerprint of the model; the model itself is in the head. */
+  fingerprint: z.string(),
   head: headSchema,
   entries: size,
+  /** Uncompressed. */
   bytes: size,
-  /** In the order of the store's keys. */
-  chunks: z.array(chunkSchema),
+  fileBytes: size,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected the 64 hex digits of a SHA-256'),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
 
+/** The manifest with its checksum, as text. */
+export function manifestText(manifest: object): string {
+  return `${JSON.stringify({ ...manifest, checksum: checksumOf(manifest) })}\n`;
+}
+
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
-  const checksum = sha256(Buffer.from(JSON.stringify(manifest)));
-  await writeFile(join(folder, MANIFEST), Buffer.from(`${JSON.stringify({ ...manifest, checksum })}\n`));
+  const path = join(folder, MANIFEST);
+  await writeAtomically(path, manifestText(manifest), `${path}${PARTIAL}`);
 }
 
 /**
@@ -72,11 +70,11 @@ export async function readManifest(folder: string, graph: string): Promise<Manif
   if (format !== FORMAT) {
     throw new FatalError(
       'backup-format',
-      `${path} has format ${format}, and this version reads format ${FORMAT}; restore with the version that wrote the backup`,
+      `${path} has format ${format}, and this version reads format ${FORMAT}: restore it with the version that wrote it, and give ` +
+        'new backups another folder',
     );
   }
-  if (checksum !== sha256(Buffer.from(JSON.stringify(rest))))
-    throw damaged(path, 'its checksum does not match');
+  if (checksum !== checksumOf(rest)) throw damaged(path, 'its checksum does not match');
   const parsed = manifestSchema.safeParse(rest);
   if (!parsed.success) throw damaged(path, z.prettifyError(parsed.error));
   const manifest = parsed.data;
@@ -84,6 +82,10 @@ export async function readManifest(folder: string, graph: string): Promise<Manif
     throw new FatalError('backup-graph', `${path} is of the graph ${named}, not of ${graph}`);
   }
   return manifest;
+}
+
+function checksumOf(manifest: object): string {
+  return createHash('sha256').update(JSON.stringify(manifest)).digest('hex');
 }
 
 async function readJson(path: string): Promise<unknown> {

@@ -2,9 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { withLock } from '../adapters/file-lock.ts';
-import { writeFailure } from '../backup/files.ts';
+import { writeBackup, writeFailure } from '../backup/backup.ts';
 import { checkTarget, LOCK } from '../backup/folder.ts';
-import { type Backup, writeBackup } from '../backup/write.ts';
+import type { Manifest } from '../backup/manifest.ts';
 import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
 import { openForReading, refuseNoStore } from '../state/open.ts';
@@ -20,10 +20,7 @@ export function addBackupCommand(program: Command, { config, output, progress }:
   program
     .command('backup')
     .description('back up the stores as of their last commits; an updater may be running')
-    .argument(
-      '<dir>',
-      'folder for backups, outside of the state folder; parts of an earlier backup there are used again',
-    )
+    .argument('<dir>', 'folder for backups, outside of the state folder')
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--store <name>', 'the store of that name instead of the live store')
     .option('--json', JSON_HELP)
@@ -62,21 +59,19 @@ async function backup(
   dir: string,
   name: string | undefined,
   progress: CommandContext['progress'],
-): Promise<Backup | undefined> {
+): Promise<Manifest | undefined> {
   const live = readLive(graph);
   const place = placeOf(graph, name ?? live.live);
   await using store = await openForReading(graph, place);
   if (store === undefined) return undefined;
   const folder = join(dir, graph.name);
-  const head = await store.head();
-  const of = count(head === undefined ? 0 : 2 * total(head.edges) + 2 * total(head.entities));
   const about = { store: place.name, at: new Date().toISOString(), set: settingsOf(place, live) };
   await mkdir(folder, { recursive: true }).catch((error: unknown) => {
     throw writeFailure(folder, error);
   });
   return await withLock(join(folder, LOCK), () =>
     writeBackup(folder, store, about, (entries) =>
-      progress(`${graph.name}: ${count(entries)} of about ${of} entries backed up`),
+      progress(`${graph.name}: ${count(entries)} entries backed up`),
     ),
   );
 }
@@ -87,36 +82,21 @@ function settingsOf(place: StorePlace, live: ReturnType<typeof readLive>): reado
   return readOrigin(place)?.set ?? [];
 }
 
-function summary({ manifest, written, removed }: Backup) {
-  const { store, at, fingerprint, head, entries, bytes, chunks } = manifest;
-  const fileBytes = chunks.reduce((sum, chunk) => sum + chunk.fileBytes, 0);
-  return {
-    store,
-    at,
-    fingerprint,
-    step: head.step,
-    offsets: head.offsets,
-    entries,
-    bytes,
-    fileBytes,
-    chunks: chunks.length,
-    written,
-    removed,
-  };
+function summary({ store, at, fingerprint, head, entries, bytes, fileBytes }: Manifest) {
+  return { store, at, fingerprint, step: head.step, offsets: head.offsets, entries, bytes, fileBytes };
 }
 
-function print(graph: string, folder: string, made: Backup, output: Output): void {
-  const { manifest, written, removed } = made;
-  const { head, chunks } = manifest;
-  const { fileBytes } = summary(made);
-  output.out(`${graph}  (${manifest.store}, to ${folder})`);
+function print(
+  graph: string,
+  folder: string,
+  { store, head, entries, fileBytes }: Manifest,
+  output: Output,
+): void {
+  output.out(`${graph}  (${store}, to ${folder})`);
   output.out(
     `  ${count(total(head.entities))} entities, ${count(total(head.edges))} live edges, step ${count(head.step)}`,
   );
-  output.out(
-    `  ${count(manifest.entries)} entries in ${count(chunks.length)} chunks, ${megabytes(fileBytes)}; ` +
-      `${count(written.chunks)} chunks written, ${megabytes(written.bytes)}; ${count(removed)} files removed`,
-  );
+  output.out(`  ${count(entries)} entries, ${megabytes(fileBytes)}`);
 }
 
 function noStore({ name, folder }: GraphConfig, store: string): FatalError {

@@ -1,9 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sha256 } from '../../src/backup/files.ts';
-import type { Manifest } from '../../src/backup/manifest.ts';
-import { readBackup } from '../../src/backup/read.ts';
+import { readBackup } from '../../src/backup/backup.ts';
+import { type Manifest, manifestText } from '../../src/backup/manifest.ts';
 import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
 import { filled } from '../graph/check/check-fixture.ts';
@@ -21,7 +20,7 @@ export async function folder(): Promise<Folder> {
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** A store of several chunks: a small graph and 20 MB of vectors. */
+/** A store of several blocks: a small graph and 20 MB of vectors. */
 export async function large(): Promise<GraphStore> {
   const store = await filled();
   const batch = new WriteBatch();
@@ -46,13 +45,9 @@ export async function read(path: string, manifest: Manifest): Promise<[string, s
   return found;
 }
 
-export const chunkFiles = async (path: string) => (await readdir(join(path, 'chunks'))).sort();
-
 /** Changes the manifest and its checksum to match. */
 export async function forge(path: string, change: (manifest: Manifest) => object): Promise<void> {
   const file = join(path, 'manifest.json');
   const { checksum: _, ...manifest } = JSON.parse(await readFile(file, 'utf8'));
-  const changed = change(manifest);
-  const checksum = sha256(Buffer.from(JSON.stringify(changed)));
-  await writeFile(file, JSON.stringify({ ...changed, checksum }));
+  await writeFile(file, manifestText(change(manifest)));
 }

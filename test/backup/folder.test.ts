@@ -1,8 +1,8 @@
 import { mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeBackup } from '../../src/backup/backup.ts';
 import { checkTarget, graphsIn } from '../../src/backup/folder.ts';
-import { writeBackup } from '../../src/backup/write.ts';
 import { filled } from '../graph/check/check-fixture.ts';
 import { ABOUT, type Folder, folder } from './backup-fixture.ts';
 
@@ -30,8 +30,9 @@ describe('a folder for backups', () => {
     await mkdir(dir);
     await checkTarget(dir, state, ['test']);
     await writeBackup(join(dir, 'test'), await filled(), ABOUT);
-    await mkdir(join(dir, 'other', 'chunks'), { recursive: true });
-    await writeFile(join(dir, 'test', 'chunks', `${'0'.repeat(64)}.part`), '');
+    await mkdir(join(dir, 'other'));
+    await writeFile(join(dir, 'test', 'entries.partial'), '');
+    await writeFile(join(dir, 'test', `${'0'.repeat(64)}.zst`), '');
     await writeFile(join(dir, 'test', 'backup.lock'), '');
     await checkTarget(dir, state, ['test']);
     expect(await graphsIn(dir, nothing)).toEqual(['test']);
@@ -78,7 +79,7 @@ describe('a folder for backups', () => {
     for (const [path, named] of [
       ['test', 'test is in the way: it is a file'],
       ['test/a.jpg', 'test/a.jpg is in the way: no backup has such a file'],
-      ['test/chunks/a.jpg', 'a.jpg is in the way: no backup has such a file'],
+      ['test/chunks/a.jpg', 'chunks is in the way: no backup has such a file'],
       ['test/manifest.json', 'manifest.json is in the way'],
     ] as const) {
       dir = join(at.path, `dir-${path.replaceAll('/', '-')}`);
@@ -91,6 +92,15 @@ describe('a folder for backups', () => {
     await expect(checkTarget(join(at.path, 'file'), state, ['test'])).rejects.toMatchObject(
       refused('it is a file'),
     );
+  });
+
+  test('is refused where an earlier format is, which stays as it is', async () => {
+    await mkdir(join(dir, 'test', 'chunks'), { recursive: true });
+    await writeFile(join(dir, 'test', 'manifest.json'), '{"format":1,"graph":"test"}');
+    await expect(checkTarget(dir, state, ['test'])).rejects.toMatchObject(
+      refused('has format 1, and this version reads format 2: restore it with the version that wrote it'),
+    );
+    expect(await readdir(join(dir, 'test'))).toEqual(['chunks', 'manifest.json']);
   });
 
   test('is refused where the folder of a graph holds the backup of another graph', async () => {

@@ -50,8 +50,6 @@ const listOf = async (folder: string): Promise<string[]> => {
       // What RocksDB writes when it opens a store, and folders that hold nothing, but for temporary ones.
       .map((path) => path.replace(/\/db\/.*/, '/db/'))
       .filter((path) => !path.endsWith('/') || /\/db\/$|\/twhin-work-\w+/.test(path))
-      // The next backup uses them again.
-      .filter((path) => !path.includes('/backups/engagement/chunks/'))
       .filter((path, i, all) => all.indexOf(path) === i)
       .sort()
   );

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
+import { readBackup } from '../../backup/backup.ts';
 import { graphsIn } from '../../backup/folder.ts';
 import { type Manifest, readManifest } from '../../backup/manifest.ts';
-import { readBackup } from '../../backup/read.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';

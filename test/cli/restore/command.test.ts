@@ -106,20 +106,20 @@ describe('twhin restore', () => {
       await rm(copy, { recursive: true, force: true });
       await cp(dir, copy, { recursive: true });
     };
-    const [chunk = ''] = await readdir(join(dir, 'engagement/chunks'));
+    const entries = (await readdir(join(dir, 'engagement'))).find((name) => name.endsWith('.zst')) ?? '';
     const cases: readonly [string, () => Promise<unknown>, RegExp][] = [
       ['no folder', () => rm(copy, { recursive: true }), /there is no backup in/],
       [
         'a byte flipped',
         async () => {
-          const path = join(copy, 'engagement/chunks', chunk);
+          const path = join(copy, 'engagement', entries);
           const bytes = await readFile(path);
           bytes[200] = (bytes[200] ?? 0) ^ 1;
           await writeFile(path, bytes);
         },
-        /is damaged: its SHA-256 is not its name\. Nothing was restored/,
+        /is damaged: .*\. Nothing was restored/,
       ],
-      ['a chunk missing', () => rm(join(copy, 'engagement/chunks', chunk)), /it is missing/],
+      ['the entries missing', () => rm(join(copy, 'engagement', entries)), /it is missing/],
       [
         'a manifest edited',
         async () => {
@@ -150,7 +150,7 @@ describe('twhin restore', () => {
       [
         'another format',
         () => forge(join(copy, 'engagement'), (before) => ({ ...before, format: 9 })),
-        /has format 9, and this version reads format 1/,
+        /has format 9, and this version reads format 2/,
       ],
       [
         'another graph',

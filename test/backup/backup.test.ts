@@ -1,0 +1,245 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeBackup } from '../../src/backup/backup.ts';
+import { type Manifest, readManifest } from '../../src/backup/manifest.ts';
+import { GraphStore } from '../../src/graph/graph-store.ts';
+import { encodeHead, fingerprint } from '../../src/graph/head.ts';
+import type { Entry, Store } from '../../src/graph/store.ts';
+import { filled, HEAD_OF_FILLED, put } from '../graph/check/check-fixture.ts';
+import { graph, MODEL } from '../graph/graph-fixture.ts';
+import { ABOUT, everything, type Folder, folder, forge, large, read } from './backup-fixture.ts';
+
+let at: Folder;
+beforeEach(async () => {
+  at = await folder();
+});
+afterEach(() => at.remove());
+
+/** A view whose scan fails after a number of entries. */
+function dying(store: GraphStore, entries: number): GraphStore {
+  const { entries: whole } = store;
+  const cut: Store = {
+    getMany: (keys) => whole.getMany(keys),
+    write: (batch) => whole.write(batch),
+    close: () => whole.close(),
+    runs: (prefix) => whole.runs(prefix),
+    async *scan(prefix): AsyncIterable<Entry> {
+      let left = entries;
+      for await (const entry of whole.scan(prefix)) {
+        if (left-- === 0) throw new Error('killed');
+        yield entry;
+      }
+    },
+  };
+  return new GraphStore(cut, store.layout);
+}
+
+describe('a backup', () => {
+  test('holds every entry, and its manifest describes it', async () => {
+    const store = await filled();
+    const manifest = await writeBackup(at.path, store, ABOUT);
+    const file = await readFile(join(at.path, `${manifest.sha256}.zst`));
+    expect(manifest).toEqual({
+      format: 2,
+      graph: 'test',
+      store: 'main',
+      at: ABOUT.at,
+      fingerprint: fingerprint(MODEL),
+      set: ['dim=2'],
+      head: HEAD_OF_FILLED,
+      entries: 21,
+      bytes: (await everything(store)).reduce(
+        (sum, [key, value]) => sum + 6 + (key.length + value.length) / 2,
+        0,
+      ),
+      fileBytes: file.length,
+      sha256: createHash('sha256').update(file).digest('hex'),
+    });
+    expect(await readManifest(at.path, 'test')).toEqual(manifest);
+    expect(await read(at.path, manifest)).toEqual(await everything(store));
+    expect((await readdir(at.path)).sort()).toEqual([`${manifest.sha256}.zst`, 'manifest.json']);
+  });
+
+  test('takes the place of the one before, or leaves that as it was', async () => {
+    const store = await large();
+    const before = await everything(store);
+    const manifest = await writeBackup(at.path, store, ABOUT);
+    await put(store, 'v00004000', Buffer.alloc(600, 7));
+    await expect(writeBackup(at.path, dying(store, 25_000), ABOUT)).rejects.toThrow('killed');
+    // Files that a kill leaves: before the rename of the entries, and before that of the manifest.
+    await writeFile(join(at.path, 'entries.partial'), 'half');
+    await writeFile(join(at.path, `${'a'.repeat(64)}.zst`), 'whole');
+    expect(await readManifest(at.path, 'test')).toEqual(manifest);
+    expect(await read(at.path, manifest)).toEqual(before);
+
+    const second = await writeBackup(at.path, store, ABOUT);
+    expect(await read(at.path, second)).toEqual(await everything(store));
+    expect((await readdir(at.path)).sort()).toEqual([`${second.sha256}.zst`, 'manifest.json']);
+    expect(await writeBackup(at.path, store, ABOUT)).toEqual(second);
+    expect(await read(at.path, second)).toEqual(await everything(store));
+  });
+
+  test('of a store that does not match its head is refused, and the previous backup is kept', async () => {
+    const store = await filled();
+    const manifest = await writeBackup(at.path, store, ABOUT);
+    const wrong = [
+      ['entities', { entities: { user: 3, tweet: 1 } }, '2 entities of type user, the head counts 3'],
+      ['edges', { edges: { follows: 2, likes: 2 } }, '1 live likes edges, the head counts 2'],
+      ['outbox', { outbox: 2 }, '1 vectors to publish, the head counts 2'],
+      ['parts', { outboxParts: 2 }, '1 parts of the outbox, the head counts 2'],
+    ] as const;
+    for (const [, change, reason] of wrong) {
+      await put(store, 'm', encodeHead({ ...HEAD_OF_FILLED, ...change }));
+      await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject({
+        name: 'FatalError',
+        code: 'backup-inconsistent',
+        message: expect.stringContaining(reason),
+      });
+    }
+    await put(store, 'm', undefined);
+    await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject({ code: 'backup-empty' });
+    await expect(writeBackup(at.path, graph(), ABOUT)).rejects.toMatchObject({ code: 'backup-empty' });
+    expect(await readManifest(at.path, 'test')).toEqual(manifest);
+    expect(await readdir(at.path)).toHaveLength(2);
+  });
+
+  test("that can't be written fails with the path, and the previous backup is unchanged", async () => {
+    const store = await filled();
+    const failure = {
+      name: 'FatalError',
+      code: 'backup-write',
+      message: expect.stringMatching(/The previous backup is unchanged; free space/),
+    };
+    await writeFile(join(at.path, 'file'), '');
+    await expect(writeBackup(join(at.path, 'file'), store, ABOUT)).rejects.toMatchObject(failure);
+    // A folder is in the place of the manifest.
+    await mkdir(join(at.path, 'manifest.json', 'x'), { recursive: true });
+    await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject(failure);
+    expect((await readdir(at.path)).filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+
+  test('refuses an entry that is too large', async () => {
+    const store = await filled();
+    await put(store, 'v00004000', Buffer.alloc(16 * 1024 * 1024));
+    await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject({ code: 'backup-entry' });
+  });
+});
+
+describe('a damaged backup', () => {
+  let manifest: Manifest;
+  beforeEach(async () => {
+    manifest = await writeBackup(at.path, await filled(), ABOUT);
+  });
+
+  const entriesFile = () => join(at.path, `${manifest.sha256}.zst`);
+  const manifestFile = () => join(at.path, 'manifest.json');
+  const readAgain = async () => read(at.path, (await readManifest(at.path, 'test'))!);
+  const damaged = (reason: RegExp) => ({
+    name: 'FatalError',
+    code: 'backup-damaged',
+    message: expect.stringMatching(new RegExp(`${at.path}.*${reason.source}`, 's')),
+  });
+
+  /** Puts other entries in place, and a manifest that matches but for `change`. */
+  async function replace(bytes: Buffer, entries: number, change: object = {}): Promise<void> {
+    const packed = zstdCompressSync(bytes);
+    const sha256 = createHash('sha256').update(packed).digest('hex');
+    await writeFile(join(at.path, `${sha256}.zst`), packed);
+    const named = { sha256, fileBytes: packed.length, bytes: bytes.length, entries };
+    await forge(at.path, (before) => ({ ...before, ...named, ...change }));
+  }
+
+  test('is undefined where there is no manifest', async () => {
+    await rm(manifestFile());
+    expect(await readManifest(at.path, 'test')).toBeUndefined();
+    expect(await readManifest(join(at.path, 'nowhere'), 'test')).toBeUndefined();
+  });
+
+  test('is refused for entries that are missing, cut or longer', async () => {
+    const whole = await readFile(entriesFile());
+    const size = damaged(/it is missing, or its size is not \d+ bytes/);
+    await truncate(entriesFile(), whole.length - 1);
+    await expect(readAgain()).rejects.toMatchObject(size);
+    await writeFile(entriesFile(), Buffer.concat([whole, Buffer.of(0)]));
+    await expect(readAgain()).rejects.toMatchObject(size);
+    await rm(entriesFile());
+    await expect(readAgain()).rejects.toMatchObject(size);
+  });
+
+  test('is refused for any bit that is flipped', async () => {
+    const whole = await readFile(entriesFile());
+    const bit = fc.nat({ max: whole.length * 8 - 1 });
+    await fc.assert(
+      fc.asyncProperty(bit, async (at) => {
+        const flipped = Buffer.from(whole);
+        flipped[at >> 3]! ^= 1 << (at & 7);
+        await writeFile(entriesFile(), flipped);
+        await expect(readAgain()).rejects.toMatchObject({ code: 'backup-damaged' });
+      }),
+    );
+  });
+
+  test('is refused for a manifest that was changed or cut, or is not a manifest', async () => {
+    const text = await readFile(manifestFile(), 'utf8');
+    for (const [changed, reason] of [
+      [text.replace('"step":7', '"step":8'), /its checksum does not match/],
+      [text.replace(/,"checksum":"[0-9a-f]+"/, ''), /its checksum does not match/],
+      [text.slice(0, -20), /JSON/],
+      ['[]', /it is not a manifest/],
+      ['{"a":1}', /it is not a manifest/],
+    ] as const) {
+      expect(changed).not.toBe(text);
+      await writeFile(manifestFile(), changed);
+      await expect(readManifest(at.path, 'test')).rejects.toMatchObject(damaged(reason));
+    }
+  });
+
+  test('is refused for impossible values, though the checksum matches', async () => {
+    for (const [change, reason] of [
+      [{ sha256: '../../../../etc/passwd' }, /64 hex digits/],
+      [{ bytes: 0.5 }, /bytes/],
+      [{ entries: -1 }, /entries/],
+      [{ head: { ...HEAD_OF_FILLED, rows: 0.5 } }, /head\.rows/],
+    ] as const) {
+      await writeBackup(at.path, await filled(), ABOUT);
+      await forge(at.path, (before) => ({ ...before, ...change }));
+      await expect(readManifest(at.path, 'test')).rejects.toMatchObject(damaged(reason));
+    }
+  });
+
+  test('of another format or graph is refused by name', async () => {
+    await expect(readManifest(at.path, 'follow')).rejects.toMatchObject({
+      code: 'backup-graph',
+      message: expect.stringContaining('is of the graph test, not of follow'),
+    });
+    await forge(at.path, (before) => ({ ...before, format: 1 }));
+    await expect(readManifest(at.path, 'test')).rejects.toMatchObject({
+      code: 'backup-format',
+      message: expect.stringContaining('has format 1, and this version reads format 2'),
+    });
+  });
+
+  test('is refused for entries that are not what the manifest says, and too many are not unpacked', async () => {
+    const one = (key: string, value = '') =>
+      Buffer.from(`0100${value === '' ? '00' : '01'}000000${key}${value}`, 'hex');
+    await replace(one('61', '01'), 1);
+    expect(await readAgain()).toEqual([['61', '01']]);
+    for (const [bytes, entries, change, reason] of [
+      [Buffer.alloc(64 * 1024 * 1024), 1, { bytes: 8 }, /it holds more than the 8 bytes/],
+      [one('61'), 1, { bytes: 9 }, /1 entries in 7 bytes, the manifest says 1 in 9/],
+      [one('61'), 2, {}, /1 entries in 7 bytes, the manifest says 2/],
+      [Buffer.from('0100ffffffff6101', 'hex'), 1, {}, /entry 0 has 4294967302 bytes/],
+      [Buffer.concat([one('61'), Buffer.from('0100', 'hex')]), 1, {}, /its last entry is cut/],
+      [Buffer.from('010002000000' + '6101', 'hex'), 1, {}, /its last entry is cut/],
+      [Buffer.concat([one('62'), one('61')]), 2, {}, /its keys do not ascend/],
+      [Buffer.concat([one('62'), one('62')]), 2, {}, /its keys do not ascend/],
+    ] as const) {
+      await replace(bytes, entries, change);
+      await expect(readAgain()).rejects.toMatchObject(damaged(reason));
+    }
+  });
+});
