@@ -202,8 +202,16 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   },
   // A backup is files in a folder of their own: it writes and reads them itself.
   'src/backup/': {
-    all: ['src/adapters/atomic-file.ts', 'src/graph/', 'src/errors/errors.ts'],
-    packages: [...PURE, 'node:fs/promises', 'node:path', 'node:util', 'node:zlib'],
+    all: ['src/adapters/atomic-file.ts', 'src/adapters/leftovers.ts', 'src/graph/', 'src/errors/errors.ts'],
+    packages: [
+      ...PURE,
+      'node:fs',
+      'node:fs/promises',
+      'node:path',
+      'node:stream',
+      'node:stream/promises',
+      'node:zlib',
+    ],
   },
   // Which folders hold a graph's stores, which of them is live, who writes it.
   'src/state/': {
