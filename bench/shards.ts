@@ -47,7 +47,6 @@ const stopped = z.object({
       sentVectors: z.number(),
       sentBytes: z.number(),
       copies: z.number(),
-      evicted: z.number(),
       asked: z.number(),
       vectorAgeMs: z.object({ p50: z.number().optional(), p99: z.number().optional() }),
     })
@@ -76,9 +75,8 @@ interface Cost {
   readonly received: number;
   readonly vectors: number;
   readonly bytes: number;
-  /** Copies at the end in all shards, those let go of, and vectors asked for. */
+  /** Copies at the end in all shards, and vectors asked for. */
   readonly copies: number;
-  readonly evicted: number;
   readonly asked: number;
   /** Of the shard with the oldest, ms. */
   readonly age50: number;
@@ -112,7 +110,6 @@ try {
         vectors: sum(({ exchange }) => exchange?.sentVectors ?? 0),
         bytes: sum(({ exchange }) => exchange?.sentBytes ?? 0),
         copies: sum(({ exchange }) => exchange?.copies ?? 0),
-        evicted: sum(({ exchange }) => exchange?.evicted ?? 0),
         asked: sum(({ exchange }) => exchange?.asked ?? 0),
         age50: most(({ exchange }) => exchange?.vectorAgeMs.p50 ?? 0),
         age99: most(({ exchange }) => exchange?.vectorAgeMs.p99 ?? 0),
@@ -139,12 +136,12 @@ console.log(`# What a graph costs on several updaters
 ${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, Node ${process.version}. ${topic.records} events of Higgs, ${rounds === 1 ? 'one round' : `median of ${rounds} rounds that take turns`}. Processor time of all updaters, their starts
 included. Shards are in one process (r: routed; p: a process for each shard). Ages are of the vectors in parcels, from their writing to the log until they join a batch, while everything is read at once.
 
-| shards | µs an event, updaters | against the first row | µs, broker | published an event | gradients sent | received | vectors sent | KB sent | copies at the end | let go of, an event | asked for, an event | vectors' age, p50 / p99, ms |
-|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+| shards | µs an event, updaters | against the first row | µs, broker | published an event | gradients sent | received | vectors sent | KB sent | copies at the end | asked for, an event | vectors' age, p50 / p99, ms |
+|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 ${rows
   .map(
     ({ name, of }) =>
-      `| ${name} | ${micros(of('updaters'))} | ${(of('updaters') / one).toFixed(2)} | ${micros(of('broker'))} | ${each(of('published'))} | ${each(of('gradients'))} | ${each(of('received'))} | ${each(of('vectors'))} | ${each(of('bytes') / 1000)} | ${of('copies')} | ${each(of('evicted'))} | ${each(of('asked'))} | ${of('age50').toFixed(0)} / ${of('age99').toFixed(0)} |`,
+      `| ${name} | ${micros(of('updaters'))} | ${(of('updaters') / one).toFixed(2)} | ${micros(of('broker'))} | ${each(of('published'))} | ${each(of('gradients'))} | ${each(of('received'))} | ${each(of('vectors'))} | ${each(of('bytes') / 1000)} | ${of('copies')} | ${each(of('asked'))} | ${of('age50').toFixed(0)} / ${of('age99').toFixed(0)} |`,
   )
   .join('\n')}
 

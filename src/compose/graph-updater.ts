@@ -43,19 +43,15 @@ export function composeUpdater(
   { trainerOf = threadTrainer, ...own }: Own,
   trainer: GraphConfig['trainer'] = graph.trainer,
 ): Updater {
-  const { shard, maxCopies } = graph;
-  const bound = maxCopies !== undefined && { maxCopies };
+  const { shard } = graph;
   return new Updater({
     ...own,
-    ...(own.exchange && bound && { exchange: { ...own.exchange, ...bound } }),
     graph: graph.name,
     shard,
     model: graph.model,
     limits: config.limits,
     topics: topicsOf(config, graph),
-    trainer: trainerOf(
-      shard ? { ...trainer, shard: { index: shard.index, count: shard.count, ...bound } } : trainer,
-    ),
+    trainer: trainerOf(shard ? { ...trainer, shard: { index: shard.index, count: shard.count } } : trainer),
     clock: Date.now,
   });
 }

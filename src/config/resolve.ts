@@ -43,8 +43,6 @@ export interface GraphConfig {
   readonly shard?: Shard;
   /** Whether the shard is sent its events by a stage in front, and does not read all of them. */
   readonly routed?: boolean;
-  /** Most copies of other shards' entities that a shard keeps; absent: as many as there are. */
-  readonly maxCopies?: number;
 }
 
 /** The whole configuration, checked and frozen. */
@@ -131,7 +129,6 @@ export function resolveConfig(
         erases && !readsErasure ? [...read, ...topics.filter((topic) => topic.name === erasure.name)] : read,
       folder: resolve(state, name),
       ...modelOf(file, inOrder(chosen)),
-      ...(file.limits.maxCopies !== undefined && { maxCopies: file.limits.maxCopies }),
     };
     const routed = own?.routed ?? false;
     checkShards(whole, shards, { names, training: file.training }, problems);
@@ -340,7 +337,6 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
       inBatchNegatives: training.inBatchNegatives ?? recipe.inBatchNegatives,
       // Left out where unset, so that a replay begun before the keys existed can go on.
-      ...(training.borrowedNegatives > 0 && { borrowedNegatives: training.borrowedNegatives }),
       ...(training.resendDistance !== undefined && { resendDistance: training.resendDistance }),
       ...negativesOf(training, recipe),
       evaluatedEdges: training.evaluatedEdges,

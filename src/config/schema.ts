@@ -215,10 +215,6 @@ export const configFileSchema = z.strictObject({
         description:
           'Whether each edge also has its own anchor as a negative, where both ends are of one entity type: a user who follows is a negative of whom the user follows. For graphs in which the anchor itself would rank first.',
       }),
-      borrowedNegatives: z.number().int().nonnegative().max(1024).default(0).meta({
-        description:
-          "In a graph with `shards`: how many of the uniform negatives are copies of other shards' entities, for edges that start from an own entity. Their gradients are sent home, so that each costs a message. For dense graphs whose shards have few entities each ([measured](scale.md)).",
-      }),
       resendDistance: positive.optional().meta({
         unset: '0.2',
         description:
@@ -288,12 +284,6 @@ export const configFileSchema = z.strictObject({
         unit: 'entities',
         description:
           'Most entities of a graph. Each takes (dim + 4) × 4 bytes of memory once it exists. [Rows](glossary.md#row) of erased entities are used again.',
-      }),
-      maxCopies: whole.optional().meta({
-        unit: 'entities',
-        unset: 'unlimited',
-        description:
-          "In a graph with `shards`: most copies of other shards' entities that a shard keeps. Above it the least recently used go, with their rows; a later edge asks for the vector again ([measured](scale.md#a-bounded-number-of-copies)). Rows of copies that went are free after two commits, so that some more than the bound are in use. Set it only once all shards run a version that has it.",
       }),
       maxKnownEdges: whole.max(500_000_000).default(200_000_000).meta({
         unit: 'edges',

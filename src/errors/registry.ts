@@ -482,7 +482,7 @@ const TRAINING = {
   ),
   'table-full': fatal(
     "The graph has more entities than limits.maxEntities, in a shard together with its copies of other shards' entities.",
-    'Raise the limit and start again. In a shard, limits.maxCopies bounds the copies.',
+    'Raise the limit and start again, or cut the graph into more shards.',
   ),
   'table-size': fatal(
     'A table of limits.maxEntities rows does not fit into the 4 GiB of a WebAssembly memory.',

@@ -5,22 +5,6 @@ import type { Layout } from './layout.ts';
 import type { NameIndex } from './name-index.ts';
 import { type Shard, shardOf, trainingShard } from './shard.ts';
 
-/** Live edges, `size` of each kind at most. */
-export interface LiveEdges extends EdgeRows {
-  /** In a shard: further edges, which it does not train now. */
-  readonly apart?: EdgesApart;
-}
-
-/** Edges that a shard has and does not train now: another shard trains them, or their far end has no row here. */
-export interface EdgesApart {
-  readonly relation: Uint8Array;
-  /** Of those that another shard trains: the row of the own end, and that shard. */
-  readonly rows: Int32Array;
-  readonly shards: Uint8Array;
-  /** The number of the others. */
-  readonly forgotten: number;
-}
-
 /** A shard, and what is known of the rows of its store. */
 export interface ShardRows extends Shard {
   /** By row: the shard that the row's entity belongs to. */
@@ -28,18 +12,19 @@ export interface ShardRows extends Shard {
 }
 
 /**
- * Every live edge as rows, `size` at a time, in the order of the store. A starting process reads millions of edges, so
- * no object is made per edge, and a string for those alone whose far end has no row.
+ * Every live edge as rows, `size` at a time, in the order of the store; in a shard, those that it trains. A starting process reads
+ * millions of edges, so no object is made per edge, and a string for those alone whose far end has no row.
  * rows: the row of every entity by name. shard: whose store it is, where the graph is cut.
+ * counts: [relations] gets the number of all live edges added.
  * @throws FatalError naming an end that the store does not have.
  */
 export async function* liveEdgeRows(
   { layout, entries }: GraphStore,
   rows: NameIndex,
   size: number,
+  counts: number[],
   shard?: ShardRows,
-): AsyncIterable<LiveEdges> {
-  const apart = shard && new OpenApart(shard, layout);
+): AsyncIterable<EdgeRows> {
   let block = emptyBlock(size);
   let count = 0;
   let before: Uint8Array = new Uint8Array(0);
@@ -53,16 +38,8 @@ export async function* liveEdgeRows(
       if (!startsAlike(key, before, end)) lhs = rows.find(key, 1, end);
       before = key;
       const rhs = rows.find(key, end + 1, key.length);
-      if (apart?.take(key, lhs, relation, rhs)) {
-        if (apart.size < size) continue;
-        yield {
-          lhs: new Int32Array(0),
-          relation: block.relation.subarray(0, 0),
-          rhs: new Int32Array(0),
-          apart: apart.close(),
-        };
-        continue;
-      }
+      counts[relation]! += 1;
+      if (shard && isApart(shard, layout, key, lhs, rhs)) continue;
       if (lhs < 0 || rhs < 0) throw endMissing(layout.edgeOf(key), lhs < 0 ? 'lhs' : 'rhs');
       block.lhs[count] = lhs;
       block.relation[count] = relation;
@@ -73,64 +50,27 @@ export async function* liveEdgeRows(
       count = 0;
     }
   }
-  if (count > 0 || (apart && apart.size > 0)) {
+  if (count > 0) {
     yield {
       lhs: block.lhs.subarray(0, count),
       relation: block.relation.subarray(0, count),
       rhs: block.rhs.subarray(0, count),
-      ...(apart && { apart: apart.close() }),
     };
   }
 }
 
-/** Edges apart while they are gathered. */
-class OpenApart {
-  readonly #shard: ShardRows;
-  readonly #layout: Layout;
-  #relation: number[] = [];
-  #rows: number[] = [];
-  #shards: number[] = [];
-
-  constructor(shard: ShardRows, layout: Layout) {
-    this.#shard = shard;
-    this.#layout = layout;
-  }
-
-  get size(): number {
-    return this.#relation.length;
-  }
-
-  /** Takes an edge where it is one of them; false where it is none. lhs, rhs: −1 where the end has no row. */
-  take(key: Uint8Array, lhs: number, relation: number, rhs: number): boolean {
-    const { homes, count, index } = this.#shard;
-    const from = lhs < 0 ? this.#homeOf(key, 'lhs') : homes[lhs]!;
-    const to = rhs < 0 ? this.#homeOf(key, 'rhs') : homes[rhs]!;
-    // Damage: an own end without a row, or an edge of two other shards.
-    if ((from === index && lhs < 0) || (to === index && rhs < 0) || (from !== index && to !== index))
-      return false;
-    const shard = trainingShard(from, to, count);
-    if (shard === index && lhs >= 0 && rhs >= 0) return false;
-    this.#relation.push(relation);
-    if (shard === index) return true;
-    this.#rows.push(from === index ? lhs : rhs);
-    this.#shards.push(shard);
-    return true;
-  }
-
-  close(): EdgesApart {
-    const apart = {
-      relation: Uint8Array.from(this.#relation),
-      rows: Int32Array.from(this.#rows),
-      shards: Uint8Array.from(this.#shards),
-      forgotten: this.#relation.length - this.#rows.length,
-    };
-    [this.#relation, this.#rows, this.#shards] = [[], [], []];
-    return apart;
-  }
-
-  #homeOf(key: Uint8Array, end: 'lhs' | 'rhs'): number {
-    return shardOf(this.#layout.edgeOf(key)[end], this.#shard.count);
-  }
+/** Whether another shard trains the edge; false where it is damaged. lhs, rhs: −1 where the end has no row. */
+function isApart(
+  { homes, index, count }: ShardRows,
+  layout: Layout,
+  key: Uint8Array,
+  lhs: number,
+  rhs: number,
+): boolean {
+  const from = lhs < 0 ? shardOf(layout.edgeOf(key).lhs, count) : homes[lhs]!;
+  const to = rhs < 0 ? shardOf(layout.edgeOf(key).rhs, count) : homes[rhs]!;
+  const ownHasRow = (from === index && lhs >= 0) || (to === index && rhs >= 0);
+  return ownHasRow && trainingShard(from, to, count) !== index;
 }
 
 function emptyBlock(size: number): EdgeRows {

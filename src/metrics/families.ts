@@ -242,13 +242,8 @@ const EXCHANGE: readonly Family[] = [
   ),
   gauge(
     'twhin_exchange_copies',
-    "Copies of other shards' entities; limits.maxCopies bounds them.",
+    "Copies of other shards' entities.",
     ({ progress }) => progress.exchange?.copies,
-  ),
-  counter(
-    'twhin_exchange_copies_evicted_total',
-    'Copies let go of because there were more than limits.maxCopies, since the process began.',
-    ({ progress }) => progress.exchange?.evicted,
   ),
   counter(
     'twhin_exchange_vectors_asked_total',

@@ -124,7 +124,7 @@ export class LoadedPipeline {
       log,
       clock,
     });
-    this.exchange = exchangeOf(options, loaded, this.writer.space, failed);
+    this.exchange = exchangeOf(options, loaded, this.counters, this.writer.space, failed);
     if (this.exchange) workings.training.join(this.exchange);
     this.#ingest = new Ingest({
       store,
@@ -322,7 +322,6 @@ export class LoadedPipeline {
 
   async #train(): Promise<void> {
     const { training } = this.#workings;
-    this.#ingest.evict(training.open);
     await training.hand();
     this.#workings.lifecycle.check();
   }
@@ -366,7 +365,8 @@ export class LoadedPipeline {
 /** What joins the updater to the other shards of its graph; undefined where the graph is whole. */
 function exchangeOf(
   { shard, exchange, model, sink, log, store, clock }: UpdaterOptions,
-  { head, index, copies, erasedAt }: Recovered,
+  { head, index, absent, erasedAt }: Recovered,
+  { own }: Counters,
   space: string,
   failed: (error: Error) => void,
 ): Exchange | undefined {
@@ -380,6 +380,7 @@ function exchangeOf(
     index,
     entityTypes: model.entityTypes,
     relationRows: 2 * model.relations.length,
+    copies: () => index.size - Object.values(own.entities).reduce((sum, count) => sum + count, 0),
     erased: (key: EntityKey) => erasedAt.has(store.erasedName(key)),
     sink,
     log,
@@ -387,6 +388,6 @@ function exchangeOf(
     failed,
   };
   const made = new Exchange(options, head?.shard);
-  made.copies.load(copies);
+  for (const row of absent) made.absent.add(row);
   return made;
 }

@@ -59,12 +59,7 @@ export interface Progress {
   readonly latencyMs: { readonly p50: number | undefined; readonly p99: number | undefined };
   readonly queue: { readonly records: number; readonly bytes: number };
   /** What a shard and the others sent each other; undefined where the graph is whole. */
-  readonly exchange: (ExchangeProgress & Copies) | undefined;
-}
-
-/** The copies of other shards' entities that a shard has. */
-interface Copies {
-  readonly copies: number;
+  readonly exchange: ExchangeProgress | undefined;
 }
 
 /** The parts of an updater that exist before its store is loaded. */
@@ -114,6 +109,6 @@ export function progressOf(
     writer: writer && { space: writer.space, epoch: writer.epoch },
     latencyMs: { p50: publisher?.latency.quantile(0.5), p99: publisher?.latency.quantile(0.99) },
     queue: { records: queue.length, bytes: queue.bytes },
-    exchange: exchange && { ...exchange.progress, copies: exchange.copies.size },
+    exchange: exchange?.progress,
   };
 }

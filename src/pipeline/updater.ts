@@ -126,11 +126,9 @@ export class Updater {
     return (await this.#pipeline?.sample.read()) ?? [];
   }
 
-  /** The entity on a row, as of the last record applied; of a copy that was just let go of, too. */
+  /** The entity on a row, as of the last record applied. */
   keyAt(row: number): EntityKey | undefined {
-    const { index, exchange } = this.#pipeline ?? {};
-    const left = exchange?.copies.nameOf(row);
-    return index?.keyAt(row) ?? (left && index?.keyOf(left));
+    return this.#pipeline?.index.keyAt(row);
   }
 
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */

@@ -99,22 +99,6 @@ export class KnownPositives {
     this.#ofRelation[relation]!++;
   }
 
-  /** The edges with the row at an end. */
-  of(row: number): EdgeRows {
-    const out = this.out(row, 1);
-    const into = [];
-    const [from, end] = this.#slots(this.#byRhs, row);
-    for (let slot = from; slot < end; slot++) {
-      const lhs = this.#byRhs.neighbours[slot]!;
-      if (lhs !== row) into.push({ lhs, relation: this.#byRhs.relations[slot]! });
-    }
-    return {
-      lhs: Int32Array.from([...out.lhs, ...into.map(({ lhs }) => lhs)]),
-      relation: Int32Array.from([...out.relation, ...into.map(({ relation }) => relation)]),
-      rhs: Int32Array.from([...out.rhs, ...into.map(() => row)]),
-    };
-  }
-
   /** Removes an edge, where it is there. */
   remove(lhs: number, relation: number, rhs: number): void {
     if (!this.#byLhs.remove(lhs, rhs, relation)) return;

@@ -24,11 +24,6 @@ export interface ForeignCandidates {
   isForeign(row: number): boolean;
   /** Of the edges that a row has on a side, the part that this shard trains, as far as entities are spread evenly. */
   share(row: number, side: Side): number;
-  /**
-   * A copy of another shard's row of the type that edges of own rows can have on the side, as far as this shard trains them; each
-   * equally likely, undefined where none is drawn.
-   */
-  draw(type: number, side: Side, random: Random): number | undefined;
 }
 
 /** Fills the chunks of a kernel: edges, candidates for both sides, and masks. */
@@ -40,7 +35,6 @@ export class Negatives {
   readonly #corrected: boolean;
   readonly #anchors: boolean;
   readonly #types: TypeRows;
-  readonly #borrowed: number;
   readonly #foreign: ForeignCandidates | undefined;
 
   /**
@@ -48,7 +42,6 @@ export class Negatives {
    * inBatch: whether the entities of the chunk are candidates too, each as often as it is in an edge. Popular entities are
    * then negatives in proportion to their popularity, and scores express preference beyond popularity, unless corrected.
    * corrected: whether a candidate's score is corrected for how often it is drawn.
-   * borrowed: how many of the uniform candidates are copies of other shards' rows, where there are any.
    * foreign: what is known of other shards' rows; absent where the graph is whole.
    * anchors: whether each edge has its own anchor as a negative, where both ends are of one type. A translation can be so
    * short that the anchor itself is nearest to where it leads.
@@ -61,7 +54,6 @@ export class Negatives {
     inBatch: boolean;
     corrected: boolean;
     anchors: boolean;
-    borrowed?: number;
     foreign?: ForeignCandidates;
   }) {
     this.#known = options.known;
@@ -71,7 +63,6 @@ export class Negatives {
     this.#corrected = options.corrected;
     this.#anchors = options.anchors;
     this.#types = options.rows;
-    this.#borrowed = options.borrowed ?? 0;
     this.#foreign = options.foreign;
   }
 
@@ -93,9 +84,9 @@ export class Negatives {
     chunk.edges = count;
     const inBatch = this.#inBatch ? count : 0;
     chunk.rhsCandidates.set(chunk.rhs.subarray(0, inBatch));
-    chunk.rhsCount = this.#draw(chunk.rhsCandidates, inBatch, 'rhs', rhsType, random);
+    chunk.rhsCount = this.#draw(chunk.rhsCandidates, inBatch, rhsType, random);
     chunk.lhsCandidates.set(chunk.lhs.subarray(0, inBatch));
-    chunk.lhsCount = this.#draw(chunk.lhsCandidates, inBatch, 'lhs', lhsType, random);
+    chunk.lhsCount = this.#draw(chunk.lhsCandidates, inBatch, lhsType, random);
     if (this.#corrected) {
       this.#correct(chunk.rhsCorrections, chunk.rhsCandidates, chunk.rhsCount, inBatch, 'rhs', rhsType);
       this.#correct(chunk.lhsCorrections, chunk.lhsCandidates, chunk.lhsCount, inBatch, 'lhs', lhsType);
@@ -105,14 +96,10 @@ export class Negatives {
   }
 
   /** Draws candidates after the in-batch ones, and returns the number of all. A type without a row here has in-batch ones alone. */
-  #draw(out: Int32Array, inBatch: number, side: Side, type: number, random: Random): number {
+  #draw(out: Int32Array, inBatch: number, type: number, random: Random): number {
     if (this.#types.count(type) === 0) return inBatch;
     const end = inBatch + this.#uniform;
-    const borrowed = inBatch + this.#borrowed;
-    for (let k = inBatch; k < end; k++) {
-      const foreign = k < borrowed ? this.#foreign?.draw(type, side, random) : undefined;
-      out[k] = foreign ?? this.#types.draw(type, random);
-    }
+    for (let k = inBatch; k < end; k++) out[k] = this.#types.draw(type, random);
     return end;
   }
 

@@ -114,11 +114,11 @@ test('a graph is routed with shards, and on brokers', () => {
   expect(names({ graphs: { engagement: { shards: 2 } } })).not.toContain('twhin.edges.engagement');
 });
 
-test('what shards borrow, and when a vector is sent again, reach the trainer where they are set', () => {
+test('when a vector is sent again reaches the trainer where it is set', () => {
   const [graph] = resolved({
     graphs: { engagement: { shards: 2 } },
-    training: { borrowedNegatives: 64, resendDistance: 0.1 },
+    training: { resendDistance: 0.1 },
   }).graphs;
-  expect(graph!.trainer).toMatchObject({ borrowedNegatives: 64, resendDistance: 0.1 });
+  expect(graph!.trainer).toMatchObject({ resendDistance: 0.1 });
   expect(sharded(2).graphs[0]!.trainer).not.toHaveProperty('resendDistance');
 });

@@ -44,11 +44,9 @@ export class Sharded {
     readonly shards: number;
     readonly load: LoadOptions;
     readonly routed?: boolean;
-    /** Most copies that a shard keeps; absent: as many as there are. */
-    readonly maxCopies?: number;
   }): Promise<Sharded> {
-    const { brokers, dice, shards, load, routed = false, maxCopies } = options;
-    const config = configOf(shards, routed, maxCopies);
+    const { brokers, dice, shards, load, routed = false } = options;
+    const config = configOf(shards, routed);
     const faulty = await Faulty.deploy({ brokers, dice, load, config, graphs: [GRAPH] });
     const second = new Feeder(brokers, faulty.twhin.prefix, new Load(dice.fork(), { ...load, bad: 0 }));
     return new Sharded(faulty, second, shards);
@@ -239,9 +237,8 @@ export interface RoutedBytes {
   readonly offsets: readonly number[];
 }
 
-function configOf(shards: number, routed: boolean, maxCopies?: number): string {
-  const bounded = maxCopies === undefined ? '' : ` maxCopies: ${maxCopies},`;
-  return `${MANY_COMMITS.replace('limits: {', `limits: {${bounded}`)} graphs: { ${GRAPH}: { shards: ${shards}, routed: ${routed} }, follow: {} },`;
+function configOf(shards: number, routed: boolean): string {
+  return `${MANY_COMMITS} graphs: { ${GRAPH}: { shards: ${shards}, routed: ${routed} }, follow: {} },`;
 }
 
 /**

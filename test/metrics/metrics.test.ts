@@ -53,7 +53,6 @@ const PROGRESS: Progress = {
     unreadable: 78,
     waiting: 79,
     copies: 82,
-    evicted: 80,
     asked: 81,
     peers: [
       { shard: 0, heardAt: 7_500, silentSince: 7_500 },
@@ -178,7 +177,6 @@ describe('metrics', () => {
       [`twhin_exchange_unreadable_records_total{${graph}}`]: 78,
       [`twhin_exchange_waiting_edges{${graph}}`]: 79,
       [`twhin_exchange_copies{${graph}}`]: 82,
-      [`twhin_exchange_copies_evicted_total{${graph}}`]: 80,
       [`twhin_exchange_vectors_asked_total{${graph}}`]: 81,
       [`twhin_routed_unreadable_records_total{${graph}}`]: 80,
       [`twhin_exchange_peer_silence_seconds{${graph},peer="0"}`]: 2.5,

@@ -28,7 +28,7 @@ const LATER = [
   ],
   ...['Bytes to other shards', 'Parcels of no use', 'Parcels of no use', 'Parcels of no use'],
   'Copies of other shards’ entities',
-  ...['Copies let go of, vectors asked for', 'Copies let go of, vectors asked for'],
+  ...['Vectors asked for'],
   ...['Events not routed yet', 'Partitions of each router', 'Routers that deliver'],
   ...['Events to the shards', 'Events to the shards', 'Bytes to the shards'],
   ...['Routing that went wrong', 'Routing that went wrong'],

@@ -75,16 +75,13 @@ export class Shards {
   readonly stores: readonly MemoryStore[];
   readonly #groups: readonly Leadership[];
   readonly #routed: boolean;
-  readonly #maxCopies: number | undefined;
   #now = 1_000;
   /** What the routers of the past have told their group. */
   readonly #committed = new Map<string, number>();
   #lives = 0;
 
-  /** maxCopies: most copies that a shard keeps; absent: as many as there are. */
-  constructor(count: number, { routed = false, maxCopies }: { routed?: boolean; maxCopies?: number } = {}) {
+  constructor(count: number, { routed = false }: { routed?: boolean } = {}) {
     this.#routed = routed;
-    this.#maxCopies = maxCopies;
     this.log = new ExchangeLog(count);
     this.stores = Array.from({ length: count }, () => new MemoryStore());
     this.#groups = this.stores.map(() => new MemoryLog().leadership());
@@ -103,7 +100,6 @@ export class Shards {
         topic: EXCHANGE,
         pace: { mergeEdges: 8, mergeMs: Number.POSITIVE_INFINITY },
         freshRun: `run-${this.#lives++}`,
-        ...(this.#maxCopies !== undefined && { maxCopies: this.#maxCopies }),
         wantMs: 3,
       },
       // A copy is asked for once some time has passed: each look at the clock takes a millisecond.

@@ -110,12 +110,7 @@ export function updater(
   const dim = overrides.dim ?? DIM;
   const model = { ...MODEL, dim };
   const { shard, exchange } = overrides;
-  const trained = exchange &&
-    shard && {
-      index: shard.index,
-      count: shard.count,
-      ...(exchange.maxCopies !== undefined && { maxCopies: exchange.maxCopies }),
-    };
+  const trained = exchange && shard && { index: shard.index, count: shard.count };
   return new Updater({
     graph: 'test',
     shard,

@@ -153,29 +153,6 @@ describe('KnownPositives', () => {
     expect(listed(3, 2)).toEqual([]);
   });
 
-  it('gives the edges of a row on either side', () => {
-    const known = new KnownPositives({ maxRows: ROWS, maxEdges: 100 });
-    for (const [lhs, name, rhs] of [
-      [5, 0, 7],
-      [7, 1, 5],
-      [5, 1, 5],
-      [6, 0, 7],
-    ] as const)
-      known.add(lhs, name, rhs);
-    const { lhs, relation, rhs } = known.of(5);
-    const edges = [...lhs].map((from, i) => [from, relation[i], rhs[i]]);
-    // An edge from the row to itself comes once.
-    expect(edges.sort()).toEqual([
-      [5, 0, 7],
-      [5, 1, 5],
-      [7, 1, 5],
-    ]);
-    for (const [from, name, to] of edges) known.remove(from!, name!, to!);
-    // Where it is gone, nothing is counted.
-    known.remove(5, 0, 7);
-    expect([known.edges, known.edgesOf(0), known.of(5).lhs.length]).toEqual([1, 1, 0]);
-  });
-
   it('refuses an edge above its limit, loaded or added', () => {
     const known = new KnownPositives({ maxRows: 10, maxEdges: 2 });
     known.load(1, 0, 2);

@@ -124,9 +124,7 @@ describe('Negatives', () => {
 });
 
 /** Three shards; rows from 30 on are other shards'. */
-function foreignOf(draw: ForeignCandidates['draw']): ForeignCandidates {
-  return { shards: 3, isForeign: (row) => row >= 30, share: () => 1, draw };
-}
+const foreign: ForeignCandidates = { shards: 3, isForeign: (row) => row >= 30, share: () => 1 };
 
 describe('edges to other shards', () => {
   const relations = [
@@ -134,12 +132,7 @@ describe('edges to other shards', () => {
     { lhsType: 0, rhsType: 1 },
   ];
   /** Users are rows 4 … 15, and all tweets are rows of other shards. */
-  function ofShard(parts: {
-    inBatch?: boolean;
-    anchors?: boolean;
-    borrowed?: number;
-    foreign?: ForeignCandidates;
-  }) {
+  function ofShard(parts: { inBatch?: boolean; anchors?: boolean; foreign?: ForeignCandidates }) {
     const rows = new TypeRows(2, 40);
     for (let row = 4; row < 16; row++) rows.add(row, 0);
     const known = new KnownPositives({ maxRows: 40, maxEdges: 100 });
@@ -157,7 +150,6 @@ describe('edges to other shards', () => {
   }
 
   const likes = { lhs: Int32Array.of(4, 5), relation: Int32Array.of(1, 1), rhs: Int32Array.of(30, 31) };
-  const follows = { lhs: Int32Array.of(4, 5), relation: Int32Array.of(0, 0), rhs: Int32Array.of(6, 7) };
 
   it('have in-batch candidates alone of a type without a row here', () => {
     const chunk = emptyChunk();
@@ -168,31 +160,19 @@ describe('edges to other shards', () => {
     expect([chunk.lhsCount, chunk.rhsCount]).toEqual([UNIFORM, 0]);
   });
 
-  it('borrow so many of the uniform candidates from other shards, as long as there are any', () => {
-    const chunk = emptyChunk();
-    let left = 5;
-    const foreign = foreignOf((type) => (type === 0 && left-- > 0 ? 35 : undefined));
-    ofShard({ borrowed: 8, foreign }).fill(chunk, follows, FIRST_TWO, Random.seeded(1));
-    expect([...chunk.rhsCandidates.subarray(2, 7)]).toEqual([35, 35, 35, 35, 35]);
-    expect(Math.max(...chunk.rhsCandidates.subarray(7, 32))).toBeLessThan(16);
-    ofShard({ foreign: foreignOf(() => 35) }).fill(chunk, follows, FIRST_TWO, Random.seeded(1));
-    expect(Math.max(...chunk.rhsCandidates.subarray(0, 32))).toBeLessThan(16);
-  });
-
   it('are no negatives for an anchor of another shard, own rows are', () => {
     const chunk = emptyChunk();
     const edges = { lhs: Int32Array.of(4, 33), relation: Int32Array.of(0, 0), rhs: Int32Array.of(34, 6) };
-    const negatives = ofShard({ borrowed: 2, foreign: foreignOf(() => 35) });
-    negatives.fill(chunk, edges, FIRST_TWO, Random.seeded(1));
-    const candidates = (list: Int32Array) => [...list.subarray(0, 5)].map((row) => row >= 30);
-    expect(candidates(chunk.rhsCandidates)).toEqual([true, false, true, true, false]);
-    expect(candidates(chunk.lhsCandidates)).toEqual([false, true, true, true, false]);
-    const masked = (mask: Uint8Array, edge: number) => [...mask.subarray(edge * STRIDE, edge * STRIDE + 5)];
+    ofShard({ foreign }).fill(chunk, edges, FIRST_TWO, Random.seeded(1));
+    const candidates = (list: Int32Array) => [...list.subarray(0, 3)].map((row) => row >= 30);
+    expect(candidates(chunk.rhsCandidates)).toEqual([true, false, false]);
+    expect(candidates(chunk.lhsCandidates)).toEqual([false, true, false]);
+    const masked = (mask: Uint8Array, edge: number) => [...mask.subarray(edge * STRIDE, edge * STRIDE + 3)];
     // An edge's own end is masked as ever.
-    expect(masked(chunk.rhsMask, 0)).toEqual([1, 0, 0, 0, 0]);
-    expect(masked(chunk.rhsMask, 1)).toEqual([1, 1, 1, 1, 0]);
-    expect(masked(chunk.lhsMask, 0)).toEqual([1, 1, 1, 1, 0]);
-    expect(masked(chunk.lhsMask, 1)).toEqual([0, 1, 0, 0, 0]);
+    expect(masked(chunk.rhsMask, 0)).toEqual([1, 0, 0]);
+    expect(masked(chunk.rhsMask, 1)).toEqual([1, 1, 0]);
+    expect(masked(chunk.lhsMask, 0)).toEqual([1, 1, 0]);
+    expect(masked(chunk.lhsMask, 1)).toEqual([0, 1, 0]);
   });
 
   it('make an anchor a hub by the part of them that is known: only its own positive is masked', () => {
@@ -206,10 +186,10 @@ describe('edges to other shards', () => {
     }
     const maskedOf = (share: ForeignCandidates['share']) => {
       const chunk = emptyChunk();
-      const foreign = { ...foreignOf(() => undefined), isForeign: () => false, share };
+      const own = { ...foreign, isForeign: () => false, share };
       const all = { rows, known, relations: [{ lhsType: 0, rhsType: 0 }], uniform: UNIFORM };
       const edges = { lhs: Int32Array.of(4), relation: Int32Array.of(0), rhs: Int32Array.of(5) };
-      new Negatives({ ...all, inBatch: false, anchors: false, corrected: false, foreign }).fill(
+      new Negatives({ ...all, inBatch: false, anchors: false, corrected: false, foreign: own }).fill(
         chunk,
         edges,
         Int32Array.of(0),
@@ -243,7 +223,6 @@ describe('edges to other shards', () => {
       [35, 6],
     ] as const)
       known.add(lhs, 0, rhs);
-    const foreign = foreignOf(() => undefined);
     const all = { rows, known, relations, uniform: 4, inBatch: true, anchors: false };
     const negatives = new Negatives({ ...all, corrected: true, foreign });
     const correctionsOf = (lhs: number, rhs: number) => {

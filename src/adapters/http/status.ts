@@ -78,9 +78,8 @@ const graphStatus = readiness.extend({
       unreadable: z.number(),
       /** Edges that wait for the vector of their far end. */
       waiting: z.number(),
-      /** Copies of other shards' entities, those let go of, and vectors that were asked for. */
+      /** Copies of other shards' entities, and vectors that were asked for. */
       copies: z.number(),
-      evicted: z.number(),
       asked: z.number(),
       /** heardAt: when the newest parcel of the shard was written; absent before the first. */
       peers: z.array(z.object({ shard: z.number(), heardAt: z.number().optional() })),

@@ -3,12 +3,12 @@ import type {
   Checkpoint,
   CheckpointOptions,
   HeldRows,
-  LoadedEdges,
   LoadedRows,
   TrainBatch,
   Trainer,
   TrainerSettings,
   TrainReport,
+  Triples,
 } from '../../pipeline/training/trainer.ts';
 import { ThreadCalls, threadEntry } from '../threads.ts';
 import type { TrainerMethods } from './wire.ts';
@@ -30,7 +30,7 @@ export class ThreadTrainer implements Trainer {
     return this.#calls.ask('loadRows', rows, 'copies');
   }
 
-  loadEdges(edges: LoadedEdges): Promise<void> {
+  loadEdges(edges: Triples): Promise<void> {
     return this.#calls.ask('loadEdges', edges, 'copies');
   }
 

@@ -2,16 +2,16 @@ import type {
   Checkpoint,
   CheckpointOptions,
   HeldRows,
-  LoadedEdges,
   LoadedRows,
   TrainBatch,
   TrainReport,
+  Triples,
 } from '../../pipeline/training/trainer.ts';
 
 /** What the trainer's thread answers. */
 export interface TrainerMethods {
   loadRows(rows: LoadedRows): void;
-  loadEdges(edges: LoadedEdges): void;
+  loadEdges(edges: Triples): void;
   start(state: { step: number; random: Uint32Array } | undefined): void;
   train(batch: TrainBatch): TrainReport;
   checkpoint(options: CheckpointOptions): Checkpoint;

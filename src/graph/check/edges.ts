@@ -3,7 +3,7 @@ import type { EntityKey } from '../entity.ts';
 import { type GraphStore, inBatches } from '../graph-store.ts';
 import type { Head } from '../head.ts';
 import { asBuffer } from '../layout.ts';
-import { shardOf } from '../shard.ts';
+import { shardOf, trainingShard } from '../shard.ts';
 import type { Entry } from '../store.ts';
 import type { Findings } from './findings.ts';
 
@@ -67,9 +67,8 @@ export function agree({ entry, other }: EdgePair): boolean {
 }
 
 /**
- * Checks that every live edge has both ends and that both directions agree. An end that belongs to another shard may have no
- * row: copies are let go of where they are bounded. Memory: one batch. The ends are found by walking the entities beside the
- * edges, which are stored in the same order.
+ * Checks that every live edge has its ends and that both directions agree. Of an edge that another shard trains, the far end has
+ * no row. Memory: one batch. The ends are found by walking the entities beside the edges, which are stored in the same order.
  */
 export async function checkEdges(
   store: GraphStore,
@@ -78,6 +77,9 @@ export async function checkEdges(
   shard: Head['shard'],
 ): Promise<EdgeCounts> {
   const owns = (key: EntityKey) => shard === undefined || shardOf(key, shard.count) === shard.index;
+  const trains = ({ lhs, rhs }: EdgeName) =>
+    shard === undefined ||
+    trainingShard(shardOf(lhs, shard.count), shardOf(rhs, shard.count), shard.count) === shard.index;
   const counts: EdgeCounts = { live: {}, own: {}, removed: 0, forward: 0, reverse: 0 };
   const damaged = ({ key }: Entry) => findings.add('entry-damaged', `edge ${asBuffer(key).toString('hex')}`);
   const lhs = new EntityWalk(store);
@@ -90,14 +92,14 @@ export async function checkEdges(
     if (!owns(edge.lhs) && !owns(edge.rhs)) findings.add('edge-strange', nameOf(edge));
     if (other === undefined) findings.add('reverse-missing', nameOf(edge));
     else if (!agree(pair)) findings.add('reverse-differs', nameOf(edge));
-    if (!edge.removed && owns(edge.lhs) && !(await lhs.has(edge.lhs)))
+    if (!edge.removed && (owns(edge.lhs) || trains(edge)) && !(await lhs.has(edge.lhs)))
       findings.add('end-missing', `${edge.lhs} of ${nameOf(edge)}`);
     onProgress(1);
   }
   const rhs = new EntityWalk(store);
   for await (const { edge } of edgesOf(store, 'reverse', damaged)) {
     counts.reverse++;
-    if (!edge.removed && owns(edge.rhs) && !(await rhs.has(edge.rhs)))
+    if (!edge.removed && (owns(edge.rhs) || trains(edge)) && !(await rhs.has(edge.rhs)))
       findings.add('end-missing', `${edge.rhs} of ${nameOf(edge)}`);
     onProgress(1);
   }

@@ -111,11 +111,7 @@ function shards(exchange, now) {
     ),
     tiles([
       ['edges waiting', count(exchange.waiting), 'for the vector of their far end'],
-      [
-        'copies',
-        count(exchange.copies),
-        `${count(exchange.evicted)} let go of, ${count(exchange.asked)} vectors asked for`,
-      ],
+      ['copies', count(exchange.copies), `${count(exchange.asked)} vectors asked for`],
       ['vectors received', `${span(exchange.vectorAgeMs.p50)} old`, 'the middle of recent parcels'],
     ]),
     table(

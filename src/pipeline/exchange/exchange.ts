@@ -9,7 +9,7 @@ import type { OpenBatch } from '../training/open-batch.ts';
 import type { Outgoing } from '../training/trainer.ts';
 import type { ShardLine, TrainedRange } from '../training/training-line.ts';
 import { Window } from '../window.ts';
-import { Copies } from './copies.ts';
+import { AbsentCopies } from './absent-copies.ts';
 import { type Load, Packing } from './packing.ts';
 import { encodeParcel, nameEnd, type Parcel } from './parcel.ts';
 import { ParcelReader, type ParcelReaderOptions } from './parcel-reader.ts';
@@ -17,11 +17,10 @@ import { ParcelSender } from './parcel-sender.ts';
 import { type Peer, Peers } from './peers.ts';
 import { ReceivedRanges } from './received-ranges.ts';
 
-/**
- * A copy that has no vector after this long is asked for, unless said otherwise. Where copies are bounded it is by design that one
- * comes back whose owner does not know it; elsewhere only where a shard began anew, or an erasure crossed a vector.
- */
-const WANT_MS = { bounded: 1_000, all: 10_000 } as const;
+/** A lease on a copy that is not used ends after this long, or after twice as long. */
+const LEASE_MS = 10 * 60_000;
+/** A copy that has no vector after this long is asked for, unless said otherwise. */
+const WANT_MS = 1_000;
 
 /** The part of a store's head that a shard has. */
 export type ShardHead = NonNullable<Head['shard']>;
@@ -42,9 +41,7 @@ export interface ExchangePlace {
   readonly pace: MergePace;
   /** A shard that was sent nothing for this long gets an empty parcel, so that silence means absence; absent: it gets none. */
   readonly quietMs?: number;
-  /** Most copies of other shards' entities that are kept; absent: as many as there are. */
-  readonly maxCopies?: number;
-  /** A copy without a vector is asked for after this long; absent: a second where copies are bounded, else ten. */
+  /** A copy without a vector is asked for after this long; absent: a second. */
   readonly wantMs?: number;
   /** Name for the run of a fresh store; random, so that each is unique. */
   readonly freshRun: string;
@@ -54,6 +51,8 @@ export interface ExchangeOptions extends ExchangePlace, ParcelReaderOptions {
   readonly index: EntityIndex;
   /** Entity types by index, as in the store. */
   readonly entityTypes: readonly string[];
+  /** The number of copies of other shards' entities. */
+  copies(): number;
   /** Whether the entity was erased. */
   readonly erased: (key: EntityKey) => boolean;
   readonly sink: Sink;
@@ -77,14 +76,11 @@ export interface ExchangeCounts {
   waiting: number;
 }
 
-/** How many copies were let go of, and how many vectors were asked for, since the process began. */
-export interface CopyCounts {
-  readonly evicted: number;
-  readonly asked: number;
-}
-
 /** What an exchange did, and the shards that it knows, for people and metrics. */
-export interface ExchangeProgress extends Readonly<ExchangeCounts>, CopyCounts {
+export interface ExchangeProgress extends Readonly<ExchangeCounts> {
+  /** Copies of other shards' entities, and vectors that were asked for since the process began. */
+  readonly copies: number;
+  readonly asked: number;
   readonly peers: readonly Peer[];
   /** Time from the writing of vectors to the log until they join a batch, ms, over parcels received lately. */
   readonly vectorAgeMs: { readonly p50: number | undefined; readonly p99: number | undefined };
@@ -110,7 +106,7 @@ export class Exchange implements ShardLine {
     unreadable: 0,
     waiting: 0,
   };
-  readonly copies: Copies;
+  readonly absent: AbsentCopies;
   readonly #options: ExchangeOptions;
   readonly #run: string;
   readonly #received: ReceivedRanges;
@@ -129,6 +125,8 @@ export class Exchange implements ShardLine {
   #sentUpTo = { last: -1, parts: 0 };
   #mergedAt: number;
   #mergedEdges: number;
+  /** When leases turned last. */
+  #turnedAt: number;
   #open = false;
 
   constructor(options: ExchangeOptions, head: ShardHead | undefined) {
@@ -140,16 +138,13 @@ export class Exchange implements ShardLine {
       partitionKey(shard, options.shard.count),
     );
     this.#sender = new ParcelSender(options);
-    const nameOf = (row: number) => options.index.names.nameAt(row) ?? this.copies.nameOf(row);
-    this.#packing = new Packing(options.dim, nameOf);
+    this.#packing = new Packing(options.dim, (row) => options.index.names.nameAt(row));
     this.#peers = new Peers(options.shard, options.clock);
     this.#mergedAt = options.clock();
     this.#reader = new ParcelReader(options, this.counts, this.#mergedAt);
     this.#mergedEdges = this.#trained;
-    const { maxCopies: most, shard, index, clock } = options;
-    const { wantMs = WANT_MS[most === undefined ? 'all' : 'bounded'] } = options;
-    const homeOf = (key: EntityKey) => this.homeOf(key);
-    this.copies = new Copies({ most, wantMs, shards: shard.count, index, homeOf, clock });
+    this.#turnedAt = this.#mergedAt;
+    this.absent = new AbsentCopies(options.wantMs ?? WANT_MS, options.clock);
   }
 
   get dim(): number {
@@ -179,8 +174,8 @@ export class Exchange implements ShardLine {
     const ages = this.#vectorAgesMs;
     return {
       ...this.counts,
-      evicted: this.copies.evicted,
-      asked: this.copies.asked,
+      copies: this.#options.copies(),
+      asked: this.absent.asked,
       peers: this.#peers.list(),
       vectorAgeMs: { p50: ages.quantile(0.5), p99: ages.quantile(0.99) },
     };
@@ -201,7 +196,6 @@ export class Exchange implements ShardLine {
   /** Begins to send: this process is the shard's one writer. What was trained before is not sent. */
   begin(): void {
     this.#open = true;
-    this.copies.begin();
   }
 
   /** See {@link ParcelReader.read}. */
@@ -220,8 +214,7 @@ export class Exchange implements ShardLine {
     this.#receiveVectors(parcel, batch, at, touched);
     if (parcel.relations.length > 0) this.#relations.set(parcel.from, parcel.relations);
     this.#receiveGradients(parcel, batch);
-    this.#hear(parcel, 'released', batch);
-    this.#hear(parcel, 'wanted', batch);
+    this.#receiveWanted(parcel, batch);
   }
 
   #receiveGradients(parcel: Parcel, batch: OpenBatch): void {
@@ -240,18 +233,17 @@ export class Exchange implements ShardLine {
         continue;
       }
       batch.shard?.gradients.push(row, vectorAt(halves, i, this.#options.dim));
-      batch.hold(row, parcel.from, 'used');
+      batch.shard?.uses(row, parcel.from);
     }
     this.counts.receivedGradients += count;
   }
 
-  /** Notes what a shard says of its copies of own entities. An entity that is not known yet is sent once an edge names it. */
-  #hear(parcel: Parcel, what: 'released' | 'wanted', batch: OpenBatch): void {
-    const { count, names } = parcel[what];
+  /** An entity that is not known yet is sent once an edge names it. */
+  #receiveWanted({ from, wanted: { count, names } }: Parcel, batch: OpenBatch): void {
     for (let i = 0, start = 0, end = 0; i < count; i++, start = end) {
       end = nameEnd(names, start);
       const row = this.#options.index.names.find(names, start, end);
-      if (row >= 0) batch.hold(row, parcel.from, what);
+      if (row >= 0) batch.shard?.uses(row, from, true);
     }
   }
 
@@ -270,13 +262,17 @@ export class Exchange implements ShardLine {
       this.#mergedAt = clock();
       this.#mergedEdges = this.#trained;
     }
+    if (batch.shard && clock() - this.#turnedAt >= LEASE_MS) {
+      batch.shard.turn = true;
+      this.#turnedAt = clock();
+    }
     return { first, last: this.#trained };
   }
 
   /** Sends empty parcels to shards that were sent nothing for `quietMs`. To be called now and then. */
   look(): void {
     // While parcels wait for the brokers, another would only wait behind them.
-    if (this.#sender.behind || !(this.#quiet().length > 0 || this.copies.hasNews)) return;
+    if (!this.#open || this.#sender.behind || !(this.#quiet().length > 0 || this.absent.isDue)) return;
     const nothing = { rows: new Int32Array(0), halves: new Float16Array(0) };
     const to = Array.from({ length: this.#options.shard.count }, () => ({
       gradients: nothing,
@@ -289,7 +285,6 @@ export class Exchange implements ShardLine {
   /** Sends what came out of a batch. Returns at once; see {@link sent}. */
   send(outgoing: Outgoing, range: TrainedRange): void {
     this.counts.waiting = outgoing.waiting;
-    this.#noteUse(outgoing);
     if (!this.#open) return;
     const quiet = this.#quiet();
     const gradientParts = Math.max(...outgoing.to.map(({ gradients }) => this.#packing.parts(gradients)));
@@ -297,9 +292,10 @@ export class Exchange implements ShardLine {
     if (gradientParts > 0 && range.last !== this.#sentUpTo.last)
       this.#sentUpTo = { last: range.last, parts: 0 };
     const { relations } = outgoing;
+    const wanted = Map.groupBy(this.absent.take(), (row) => this.homeOf(this.#options.index.keyAt(row)!));
     const messages = outgoing.to.flatMap((parts, to) => {
       if (to === this.#options.shard.index) return [];
-      const load = { ...parts, relations, notices: this.copies.take(to) };
+      const load = { ...parts, relations, wanted: wanted.get(to) ?? [] };
       return this.#parcels(to, range, load, quiet.includes(to) ? 1 : 0);
     });
     this.#sentUpTo.parts += gradientParts;
@@ -320,7 +316,7 @@ export class Exchange implements ShardLine {
   }
 
   #receiveVectors(
-    { vectors: { count, names, halves }, from }: Parcel,
+    { vectors: { count, names, halves } }: Parcel,
     batch: OpenBatch,
     at: number,
     touched: Set<number>,
@@ -334,29 +330,19 @@ export class Exchange implements ShardLine {
         const type = entityTypes[typeNumber];
         const id = names.subarray(start + 2, end);
         const key = type && isUtf8(id) ? entityKey(type, Buffer.from(id).toString()) : undefined;
-        if (!key || this.owns(key)) continue;
-        if (erased(key) || this.copies.isFull) {
-          // The sender does not know that the copy is gone, or has read an edge before this shard, which will ask for the vector.
-          this.copies.unasked(names.subarray(start, end), from);
-          continue;
-        }
+        // An erased entity that is named again is asked for.
+        if (!key || this.owns(key) || erased(key)) continue;
         // The sender has read an edge that this shard has not read yet. It will not send the vector again soon.
         const next = index.nextRow;
         row = index.add(key, at);
         if (row === next) batch.newEntity(typeNumber, this.homeOf(key));
         else batch.newEntityOn(row, typeNumber, this.homeOf(key));
         touched.add(row);
-        this.copies.made(row);
       }
-      this.copies.arrived(row);
+      this.absent.remove(row);
       batch.shard?.vectors.push(row, vectorAt(halves, i, dim + 1));
     }
     this.counts.receivedVectors += count;
-  }
-
-  /** A copy whose gradient goes home was used. */
-  #noteUse({ to }: Outgoing): void {
-    for (const { gradients } of to) for (const row of gradients.rows) this.copies.used(row);
   }
 
   #quiet(): number[] {

@@ -1,22 +1,23 @@
 import { MAX_ID_BYTES } from '../../graph/entity.ts';
 import type { Outgoing, RowVectors } from '../training/trainer.ts';
-import type { Notice } from './copies.ts';
-import { type NamedVectors, NO_NAMES, type Parcel } from './parcel.ts';
+import { type NamedVectors, type Names, NO_NAMES, type Parcel } from './parcel.ts';
 
 /** Most bytes of gradients and vectors in one parcel, with the longest names: brokers take 1 MiB unless told otherwise. */
 const PARCEL_BYTES = 800_000;
+/** Most names of wanted vectors beside them. */
+const NAMES_IN_PARCEL = 500;
 /** Bytes of the longest name: type, length and id. */
 const MOST_NAME_BYTES = 2 + MAX_ID_BYTES;
-const NO_NOTICE: Notice = { released: NO_NAMES, wanted: NO_NAMES };
 const NO_RELATIONS = new Float32Array(0);
 
 /** What a parcel holds, beside whose it is. */
-export type Contents = Pick<Parcel, 'gradients' | 'vectors' | 'relations' | 'released' | 'wanted'>;
+export type Contents = Pick<Parcel, 'gradients' | 'vectors' | 'relations' | 'wanted'>;
 
 /** What is to be sent to one shard. */
 export type Load = Outgoing['to'][number] & {
   readonly relations: Float32Array | undefined;
-  readonly notices: readonly Notice[];
+  /** Copies of the shard's rows that are to have its vectors. */
+  readonly wanted: readonly number[];
 };
 
 /** Puts what is to be sent to a shard into as many parcels as it needs. */
@@ -39,17 +40,23 @@ export class Packing {
   }
 
   /** least: parcels that are made even where there is nothing to send. */
-  pack({ gradients, vectors, relations, notices }: Load, least: number): Contents[] {
-    const filled = Math.max(this.parts(gradients), this.parts(vectors));
+  pack({ gradients, vectors, relations, wanted }: Load, least: number): Contents[] {
+    const lists = Math.ceil(wanted.length / NAMES_IN_PARCEL);
+    const filled = Math.max(this.parts(gradients), this.parts(vectors), lists);
     // Relation vectors have a parcel of their own, behind the others: together they could be too large.
-    const ofRelations = relations === undefined ? 0 : 1;
-    const parts = Math.max(filled + ofRelations + notices.length, least);
+    const parts = Math.max(filled + (relations === undefined ? 0 : 1), least);
     return Array.from({ length: parts }, (_, part) => ({
       gradients: this.#named(gradients, part, this.#dim),
       vectors: this.#named(vectors, part, this.#dim + 1),
       relations: part === filled && relations !== undefined ? relations : NO_RELATIONS,
-      ...(notices[part - filled - ofRelations] ?? NO_NOTICE),
+      wanted: this.#names(wanted.slice(part * NAMES_IN_PARCEL, (part + 1) * NAMES_IN_PARCEL)),
     }));
+  }
+
+  #names(rows: readonly number[]): Names {
+    if (rows.length === 0) return NO_NAMES;
+    const names = rows.flatMap((row) => this.#nameOf(row) ?? []);
+    return { count: names.length, names: Buffer.concat(names) };
   }
 
   /** The vectors of one part, of `width` numbers each, with the names of their rows. One whose entity was erased meanwhile is left out. */

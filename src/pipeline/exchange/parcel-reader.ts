@@ -2,7 +2,7 @@ import { FatalError, ShapeError } from '../../errors/errors.ts';
 import type { Shard } from '../../graph/shard.ts';
 import type { Log } from '../../log.ts';
 import type { SourceRecord } from '../ports.ts';
-import { decodeParcel, PARCEL_VERSIONS, type Parcel } from './parcel.ts';
+import { decodeParcel, type Parcel } from './parcel.ts';
 
 export interface ParcelReaderOptions {
   readonly shard: Shard;
@@ -24,8 +24,6 @@ export class ParcelReader {
   readonly #began: number;
   /** Spaces of other trainings that the log was told of. */
   readonly #otherSpaces = new Set<string>();
-  /** Versions of parcels that can't be read and that the log was told of. */
-  readonly #otherVersions = new Set<number>();
 
   /** counts: counts the records that are no parcel. began: when the process began, epoch ms. */
   constructor(options: ParcelReaderOptions, counts: { unreadable: number }, began: number) {
@@ -57,11 +55,6 @@ export class ParcelReader {
           `Give every shard the same configuration. To change the model: twhin replay --graph ${shard.graph} --into NAME, then twhin replay promote NAME.`,
       );
     }
-    const version = value?.[0];
-    if (sentIn !== undefined && version !== undefined && !PARCEL_VERSIONS.includes(version)) {
-      this.#passOverVersion(version, { partition, offset });
-      return undefined;
-    }
     try {
       if (sentIn === undefined) throw new ShapeError('it has no header space');
       const parcel = decodeParcel(value, dim);
@@ -76,19 +69,6 @@ export class ParcelReader {
       log.warn({ topic, partition, offset, reason: error.message }, `a record is passed over: ${where}`);
       return undefined;
     }
-  }
-
-  /** Counts a parcel of another version, and warns once for each version. Edges stay exact: gradients and vectors are lost. */
-  #passOverVersion(version: number, { partition, offset }: Pick<SourceRecord, 'partition' | 'offset'>): void {
-    const { shard, topic, log } = this.#options;
-    this.#counts.unreadable++;
-    if (this.#otherVersions.has(version)) return;
-    this.#otherVersions.add(version);
-    log.warn(
-      { topic, partition, offset, version, own: PARCEL_VERSIONS },
-      `parcels of version ${version} are passed over: a shard of ${shard.graph} ran another version of the program. ` +
-        'Run one version in all shards, so that each learns from the others',
-    );
   }
 
   /** Says so, once for each space, where the sender runs beside this process. */

@@ -34,45 +34,35 @@ export interface Parcel {
   readonly vectors: NamedVectors;
   /** [relation rows, dim + 1] the sender's relation vectors with their accumulators; empty in most parcels. */
   readonly relations: Float32Array;
-  /** Entities of the receiver's of which the sender holds no copy: their vectors are not to be sent to it. */
-  readonly released: Names;
   /** Entities of the receiver's of which the sender has a copy without a vector: theirs are to be sent to it. */
   readonly wanted: Names;
 }
 
-/**
- * Without lists of names, and with them: a graph whose copies are not bounded sends the first alone. 1 and 2 had vectors without
- * accumulators.
- */
-const VERSION = 3;
-const VERSION_WITH_LISTS = 4;
+/** Of the layout below. Parcels of any other are refused: all shards of a graph run one version of the program. */
+const VERSION = 5;
 /**
  *     version u8 | 0 | part u16 | from u16 | dim u16 | first f64 | last f64 | relation floats u32 | gradients u32 |
- *     bytes of their names u32 | vectors u32 | bytes of their names u32 | bytes of run u32 |
- *     version 4 alone: released u32 | bytes of their names u32 | wanted u32 | bytes of their names u32 |
- *     relations, f32 each | gradients, then vectors, f16 each | run | names of the gradients, then of the vectors |
- *     version 4 alone: names of the released, then of the wanted
+ *     bytes of their names u32 | vectors u32 | bytes of their names u32 | wanted u32 | bytes of their names u32 |
+ *     bytes of run u32 | relations, f32 each | gradients, then vectors, f16 each | run |
+ *     names of the gradients, of the vectors, and of the wanted
  *
  * Numbers are little-endian. The names need no text of types: only shards of one model read each other's parcels. Half
  * precision costs no quality: docs/adr/032.
  */
-const HEADER_BYTES = 48;
-const LISTS_BYTES = 16;
+const HEADER_BYTES = 56;
 const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 export function encodeParcel(parcel: Parcel, dim: number): Buffer {
-  const { gradients, vectors, relations, released, wanted } = parcel;
-  const hasLists = released.count + wanted.count > 0;
-  const headerBytes = HEADER_BYTES + (hasLists ? LISTS_BYTES : 0);
+  const { gradients, vectors, relations, wanted } = parcel;
   const run = Buffer.from(parcel.run);
   const numbers = 4 * relations.length + 2 * (gradients.halves.length + vectors.halves.length);
   const bytes = Buffer.alloc(
-    headerBytes +
+    HEADER_BYTES +
       numbers +
       run.length +
-      [gradients, vectors, released, wanted].reduce((sum, { names }) => sum + names.length, 0),
+      [gradients, vectors, wanted].reduce((sum, { names }) => sum + names.length, 0),
   );
-  bytes.writeUInt8(hasLists ? VERSION_WITH_LISTS : VERSION, 0);
+  bytes.writeUInt8(VERSION, 0);
   bytes.writeUInt16LE(parcel.part, 2);
   bytes.writeUInt16LE(parcel.from, 4);
   bytes.writeUInt16LE(dim, 6);
@@ -83,14 +73,10 @@ export function encodeParcel(parcel: Parcel, dim: number): Buffer {
   bytes.writeUInt32LE(gradients.names.length, 32);
   bytes.writeUInt32LE(vectors.count, 36);
   bytes.writeUInt32LE(vectors.names.length, 40);
-  bytes.writeUInt32LE(run.length, 44);
-  if (hasLists) {
-    bytes.writeUInt32LE(released.count, 48);
-    bytes.writeUInt32LE(released.names.length, 52);
-    bytes.writeUInt32LE(wanted.count, 56);
-    bytes.writeUInt32LE(wanted.names.length, 60);
-  }
-  let at = headerBytes;
+  bytes.writeUInt32LE(wanted.count, 44);
+  bytes.writeUInt32LE(wanted.names.length, 48);
+  bytes.writeUInt32LE(run.length, 52);
+  let at = HEADER_BYTES;
   for (const [part, size] of [
     [relations, 4],
     [gradients.halves, 2],
@@ -98,7 +84,6 @@ export function encodeParcel(parcel: Parcel, dim: number): Buffer {
     [run, 1],
     [gradients.names, 1],
     [vectors.names, 1],
-    [released.names, 1],
     [wanted.names, 1],
   ] as const) {
     const end = at + part.byteLength;
@@ -108,9 +93,6 @@ export function encodeParcel(parcel: Parcel, dim: number): Buffer {
   }
   return bytes;
 }
-
-/** The versions of the layout that this process reads and writes. */
-export const PARCEL_VERSIONS: readonly number[] = [VERSION, VERSION_WITH_LISTS];
 
 /** @throws ShapeError where the bytes are no parcel, or one of vectors of another dimension. */
 export function decodeParcel(value: Uint8Array | null, dim: number): Parcel {
@@ -127,18 +109,13 @@ export function decodeParcel(value: Uint8Array | null, dim: number): Parcel {
 
 function read(bytes: Buffer, dim: number): Parcel {
   const version = bytes.readUInt8(0);
-  const hasLists = version === VERSION_WITH_LISTS;
-  if (version !== VERSION && !hasLists)
-    throw badParcel(`its version is ${version}; this process reads ${VERSION} and ${VERSION_WITH_LISTS}`);
+  if (version !== VERSION) throw badParcel(`its version is ${version}; this process reads ${VERSION}`);
   const seenDim = bytes.readUInt16LE(6);
   if (seenDim !== dim) throw badParcel(`its vectors have ${seenDim} numbers; this graph's have ${dim}`);
-  const [relations = 0, gradients = 0, gradientNames = 0, vectors = 0, vectorNames = 0, run = 0] = [
-    24, 28, 32, 36, 40, 44,
-  ].map((at) => bytes.readUInt32LE(at));
-  const [released = 0, releasedNames = 0, wanted = 0, wantedNames = 0] = hasLists
-    ? [48, 52, 56, 60].map((at) => bytes.readUInt32LE(at))
-    : [];
-  let at = HEADER_BYTES + (hasLists ? LISTS_BYTES : 0);
+  const count = (place: number) => bytes.readUInt32LE(24 + 4 * place);
+  const [relations, gradients, gradientNames, vectors] = [count(0), count(1), count(2), count(3)];
+  const [vectorNames, wanted, wantedNames, run] = [count(4), count(5), count(6), count(7)];
+  let at = HEADER_BYTES;
   const take = (length: number, size: 1 | 2 | 4): Buffer => {
     const part = bytes.subarray(at, at + length * size);
     if (part.length < length * size)
@@ -167,22 +144,23 @@ function read(bytes: Buffer, dim: number): Parcel {
       halves: new Float16Array(vectorBytes.buffer, vectorBytes.byteOffset, vectors * (dim + 1)),
     },
     relations: new Float32Array(relationBytes.buffer, relationBytes.byteOffset, relations),
-    released: { count: released, names: take(releasedNames, 1) },
     wanted: { count: wanted, names: take(wantedNames, 1) },
   };
   const { first, last } = parcel;
   if (!(Number.isSafeInteger(first) && Number.isSafeInteger(last) && first >= 0 && first <= last))
     throw badParcel(`its edges are those from ${first} to ${last}`);
   if (at !== bytes.length) throw badParcel(`it has ${bytes.length} bytes, and needs ${at}`);
-  for (const each of [parcel.gradients, parcel.vectors, parcel.released, parcel.wanted]) checkNames(each);
+  for (const each of [parcel.gradients, parcel.vectors, parcel.wanted]) checkNames(each);
   return parcel;
 }
 
 /** @throws ShapeError unless there are as many whole names as are counted. */
 function checkNames({ count, names }: Names): void {
   let at = 0;
-  for (let i = 0; i < count; i++) at = nameEnd(names, at);
-  if (at !== names.length) throw badParcel(`${count} names need ${at} bytes, and have ${names.length}`);
+  let read = 0;
+  for (; read < count && at < names.length; read++) at = nameEnd(names, at);
+  if (read !== count || at !== names.length)
+    throw badParcel(`${count} names have ${names.length} bytes, which are ${read} names and ${at} bytes`);
 }
 
 /** Where the name that starts at `at` ends. */

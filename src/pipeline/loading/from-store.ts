@@ -107,7 +107,7 @@ export async function loadRows(
 }
 
 /**
- * Hands the trainer every live edge. Gives their number by relation. after: resolves once the rows are loaded, which
+ * Hands the trainer every live edge, or those that a shard trains. Gives the number of all by relation. after: resolves once the rows are loaded, which
  * edges refer to; until then a bounded number of edges waits.
  */
 export async function loadEdges(
@@ -131,14 +131,8 @@ export async function loadEdges(
     },
     () => undefined,
   );
-  for await (const edges of liveEdgeRows(
-    store,
-    index.names,
-    LOAD_EDGES,
-    shard && homes && { ...shard, homes },
-  )) {
-    for (const relation of edges.relation) counts[relation]! += 1;
-    for (const relation of edges.apart?.relation ?? []) counts[relation]! += 1;
+  const trains = shard && homes && { ...shard, homes };
+  for await (const edges of liveEdgeRows(store, index.names, LOAD_EDGES, counts, trains)) {
     waiting.push(edges);
     if (rowsLoaded || waiting.length === WAITING_BLOCKS) await handOver();
   }

@@ -4,26 +4,17 @@ import type { GraphStore } from '../../graph/graph-store.ts';
 import { decodeHead, differences, fingerprint, type Head, type ModelIdentity } from '../../graph/head.ts';
 import type { OutboxPart } from '../../graph/outbox.ts';
 import type { Shard } from '../../graph/shard.ts';
-import { NO_TYPE } from '../../sampling/type-rows.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { checkGraph, checkOutbox, countGraph, lost } from './completeness.ts';
 import { loadEdges, loadEntities, loadRows } from './from-store.ts';
 import { type Image, loadImage } from './image.ts';
 
-/** The copies of other shards' entities that a store holds, as rows. */
-export interface StoredCopies {
-  readonly rows: readonly number[];
-  readonly absent: readonly number[];
-}
-
-const NO_COPIES: StoredCopies = { rows: [], absent: [] };
-
 /** The state of a store, brought back into memory. */
 export interface Recovered {
   readonly head: Head | undefined;
   readonly index: EntityIndex;
-  /** Rows that are copies of other shards', and those of them that have no vector yet; none where the graph is whole. */
-  readonly copies: StoredCopies;
+  /** Rows that are copies of other shards' and have no vector yet; none where the graph is whole. */
+  readonly absent: readonly number[];
   readonly outbox: OutboxPart[];
   readonly erasedAt: Map<string, number>;
   /** True: loaded from an image, and the entries of the view are still to be counted. */
@@ -64,13 +55,13 @@ export async function recover(
     for await (const { key } of store.entities()) throw lost(graph, `it holds ${key}, but no head`);
     await trainer.start(undefined);
     const index = new EntityIndex(relationRows, store.layout.entityTypes);
-    return { head, index, copies: NO_COPIES, outbox: [], erasedAt: new Map(), uncounted: false, took: {} };
+    return { head, index, absent: [], outbox: [], erasedAt: new Map(), uncounted: false, took: {} };
   }
   const blocks = await image?.read(bytes);
-  const { index, copies, entitiesMs } = blocks
+  const { index, absent, entitiesMs } = blocks
     ? {
         index: await loadImage(blocks, store.layout, head, trainer, onProgress),
-        copies: NO_COPIES,
+        absent: [],
         entitiesMs: undefined,
       }
     : await fromStore(store, view, head, trainer, clock, onProgress, shard);
@@ -84,7 +75,7 @@ export async function recover(
   await trainer.start({ step: head.step, random: Uint32Array.from(head.random) });
   const all = clock() - began;
   const took = entitiesMs === undefined ? { imageMs: all } : { entitiesMs, rowsAndEdgesMs: all - entitiesMs };
-  return { head, index, copies, outbox, erasedAt, uncounted, took };
+  return { head, index, absent, outbox, erasedAt, uncounted, took };
 }
 
 async function fromStore(
@@ -95,7 +86,7 @@ async function fromStore(
   clock: () => number,
   onProgress: (done: { rows: number; of: number }) => void,
   shard: Shard | undefined,
-): Promise<{ readonly index: EntityIndex; readonly copies: StoredCopies; readonly entitiesMs: number }> {
+): Promise<{ readonly index: EntityIndex; readonly absent: readonly number[]; readonly entitiesMs: number }> {
   const began = clock();
   const loaded = await loadEntities(view, head, shard);
   const entitiesMs = clock() - began;
@@ -103,17 +94,8 @@ async function fromStore(
   const rows = loadRows(store, trainer, loaded, onProgress);
   const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows, shard), rows]);
   checkGraph(head, { entities: loaded.index.counts(), edges });
-  const { index, types, homes, absent } = loaded;
-  return { index, copies: { rows: elsewhere(types, homes, shard), absent }, entitiesMs };
-}
-
-/** Rows of entities that belong to other shards. */
-function elsewhere(types: Uint8Array, homes: Uint8Array | undefined, shard: Shard | undefined): number[] {
-  const found: number[] = [];
-  homes?.forEach((home, row) => {
-    if (types[row] !== NO_TYPE && home !== shard?.index) found.push(row);
-  });
-  return found;
+  const { index, absent } = loaded;
+  return { index, absent, entitiesMs };
 }
 
 function checkIdentity(head: Head, graph: string, model: ModelIdentity, shard: Shard | undefined): void {

@@ -61,12 +61,12 @@ export function erase(
   if (row === undefined) return 'new';
   if (newerLive > 0) {
     batch.reset(row);
-    exchange?.copies.reset(row);
+    if (exchange && !exchange.owns(key)) exchange.absent.add(row);
     commit.touched.add(row);
     index.reset(row, at);
   } else {
     batch.drop(row);
-    exchange?.copies.removed(row);
+    exchange?.absent.remove(row);
     commit.touched.delete(row);
     commit.erasedEntities.set(row, key);
     index.remove(key);

@@ -10,7 +10,6 @@ import type { Parcel } from '../exchange/parcel.ts';
 import type { RecordContent, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
 import { erase, type KnownGraph } from './erase.ts';
-import { evict } from './evict.ts';
 import { readContent } from './record-content.ts';
 import { edgeId, Unwritten } from './unwritten.ts';
 
@@ -112,11 +111,6 @@ export class Ingest implements KnownGraph {
     else this.counters.events.late++;
   }
 
-  /** Lets go of copies above the bound. To be called right before the batch is handed over. */
-  evict(batch: OpenBatch): void {
-    evict(this, batch);
-  }
-
   #read(record: SourceRecord): ReadRecord {
     if (record.topic === this.exchange?.topic) {
       const parcel = this.exchange.read(record);
@@ -161,7 +155,7 @@ export class Ingest implements KnownGraph {
     this.index.saw(row, change.at);
     this.unwritten.open.touched.add(row);
     if (!now) return;
-    batch.hold(row, shard, 'named');
+    batch.shard?.uses(row, shard);
     this.index.trained(row);
     this.unwritten.open.trained++;
   }
@@ -171,16 +165,12 @@ export class Ingest implements KnownGraph {
     const relation = this.store.layout.relationIndex(change.relation) ?? 0;
     const lhs = this.#row(change.lhs, change.at, now, batch);
     const rhs = this.#row(change.rhs, change.at, now, batch);
-    // Of a removal, the far end may be a copy that was let go of.
-    if ((lhs === undefined || rhs === undefined) && !(before && this.exchange)) return;
+    if (lhs === undefined || rhs === undefined) return;
     for (const row of [lhs, rhs]) {
-      if (row === undefined) continue;
       this.index.saw(row, change.at);
       commit.touched.add(row);
     }
-    if (lhs === undefined || rhs === undefined) return;
     if (before !== now) batch.changed(lhs, relation, rhs, before, now);
-    else if (now && this.exchange) batch.confirmed(lhs, relation, rhs);
     if (!now) return;
     batch.train(lhs, relation, rhs);
     this.index.trained(lhs);
@@ -191,7 +181,6 @@ export class Ingest implements KnownGraph {
   /** The entity's row. An unknown entity gets one, unless the event is a removal. */
   #row(key: EntityKey, at: number, make: boolean, batch: OpenBatch): number | undefined {
     const known = this.index.find(key);
-    if (known !== undefined) this.exchange?.copies.used(known);
     if (known !== undefined || !make) return known;
     const type = this.store.layout.typeIndex(typeOf(key)) ?? 0;
     const next = this.index.nextRow;
@@ -200,7 +189,7 @@ export class Ingest implements KnownGraph {
     if (row === next) batch.newEntity(type, home);
     else batch.newEntityOn(row, type, home);
     if (this.exchange?.owns(key)) this.counters.ownEntityChanged(typeOf(key), 1);
-    else this.exchange?.copies.made(row);
+    else this.exchange?.absent.add(row);
     return row;
   }
 

@@ -25,8 +25,6 @@ export class PendingCommit {
   readonly touched = new Set<number>();
   /** By row: an entity can be erased, named again and erased once more, each time with a row of its own. */
   readonly erasedEntities = new Map<number, EntityKey>();
-  /** Those of these rows that were copies of other shards' entities, let go of to bound their number. */
-  readonly evicted: number[] = [];
   readonly erasures = new Map<EntityKey, number>();
   /** Entities to be published whether or not they moved. */
   due: readonly EntityKey[] = [];

@@ -1,21 +1,12 @@
-import { trainedShare, trainingShard } from '../../graph/shard.ts';
+import { trainedShare } from '../../graph/shard.ts';
 import { RowUpdater } from '../../model/adagrad.ts';
 import type { Table } from '../../model/table.ts';
 import type { KnownPositives, Side } from '../../sampling/known-positives.ts';
 import type { ForeignCandidates } from '../../sampling/negatives.ts';
-import type { Random } from '../../sampling/random.ts';
-import { RowBag } from '../../sampling/row-bag.ts';
 import { NO_TYPE } from '../../sampling/type-rows.ts';
 import { HalfVectors } from './half-vectors.ts';
-import { Holders } from './holders.ts';
-import {
-  HOLDING,
-  type HolderNews,
-  type Incoming,
-  type Outgoing,
-  type TrainerSettings,
-  type Triples,
-} from './trainer.ts';
+import { Leases } from './leases.ts';
+import type { CopiesInUse, Outgoing, ShardBatch, TrainerSettings, Triples } from './trainer.ts';
 import type { TrainerRows } from './trainer-rows.ts';
 import { VectorSlab } from './vector-slab.ts';
 
@@ -40,18 +31,14 @@ export class ForeignRows implements ForeignCandidates {
   /** [maxRows] the shard of each row that is a copy, and its entity type; NO_TYPE: the row is the shard's own. */
   readonly #home: Uint8Array;
   readonly #types: Uint8Array;
-  /** By type: the copies that have a vector. */
-  readonly #ready: readonly RowBag[];
-  readonly #holders: Holders;
+  readonly #leases: Leases;
   /** A vector is sent again to the shards that hold a copy once it has moved by this much. */
   readonly #resendDistance: number;
   /** The vector of each own row as its holders have it. */
   readonly #sent: VectorSlab;
-  /** By own row that started again: shards that held a copy before, and may have let go of it. */
-  readonly #heldBefore = new Map<number, Set<number>>();
   /** Own rows that moved in this batch and are held elsewhere, each once. */
   readonly #moved = new Set<number>();
-  /** Vectors to send to a shard that holds its row since this batch. */
+  /** Vectors to send to a shard whose lease is new, or whose copy has no vector. */
   #owed: { readonly row: number; readonly shard: number }[] = [];
   /** By absent row: edges to it that came and were not trained. */
   readonly #waiting = new Map<number, { lhs: number; relation: number; rhs: number }[]>();
@@ -80,8 +67,7 @@ export class ForeignRows implements ForeignCandidates {
     this.#relationRows = 2 * relations.length;
     this.#home = new Uint8Array(maxRows);
     this.#types = new Uint8Array(maxRows).fill(NO_TYPE);
-    this.#ready = settings.entityTypes.map(() => new RowBag());
-    this.#holders = new Holders(maxRows, shard.count);
+    this.#leases = new Leases(maxRows, shard.count);
     this.#resendDistance = settings.resendDistance ?? RESEND_DISTANCE;
     this.#sent = new VectorSlab(table.dim, maxRows);
     const { dim } = table;
@@ -115,17 +101,6 @@ export class ForeignRows implements ForeignCandidates {
     return this.isForeign(row) ? 1 / this.#shard.count : this.#ownShares[side];
   }
 
-  /** See {@link ForeignCandidates}. Of other edges between the copy and own rows this shard would know nothing. */
-  readonly draw = (type: number, side: Side, random: Random): number | undefined => {
-    const rows = this.#ready[type]!;
-    if (rows.size === 0) return undefined;
-    const row = rows.draw(random);
-    const { index, count } = this.#shard;
-    const home = this.#home[row]!;
-    const trainedBy = side === 'lhs' ? trainingShard(home, index, count) : trainingShard(index, home, count);
-    return trainedBy === index ? row : undefined;
-  };
-
   /** Makes a new row a copy, whose vector is still to come. */
   add(row: number, type: number, home: number): void {
     this.#types[row] = type;
@@ -138,8 +113,7 @@ export class ForeignRows implements ForeignCandidates {
     if (!this.#table.isForeign(row)) return false;
     this.#types[row] = type;
     this.#home[row] = home;
-    this.#rows.trained[row] = 0;
-    if (this.#table.vector(row).some((number) => number !== 0)) this.#arrived(row);
+    this.#rows.trained[row] = this.#table.vector(row).some((number) => number !== 0) ? 1 : 0;
     return true;
   }
 
@@ -147,43 +121,15 @@ export class ForeignRows implements ForeignCandidates {
   drop(row: number): void {
     this.#forget(row);
     this.#types[row] = NO_TYPE;
-    this.#heldBefore.delete(row);
-    this.#holders.clear(row);
+    this.#leases.clear(row);
+    this.#owed = this.#owed.filter((owed) => owed.row !== row);
   }
 
-  /** Notes which shards train an edge with an own row, and so have a copy of the row. */
-  holdFor(rows: Int32Array, shards: Uint8Array): void {
-    rows.forEach((row, i) => {
-      this.#holders.add(row, shards[i]!);
-    });
-  }
-
-  /** Takes in what other shards say of their copies of own rows. */
-  hear({ rows, shards, holding }: HolderNews): void {
-    for (const [i, row] of rows.entries()) {
-      if (this.isForeign(row)) continue;
-      const shard = shards[i]!;
-      if (holding[i] === HOLDING.released) {
-        this.#release(row, shard);
-        continue;
-      }
-      // A holder whose release came late, or that goes on from an older store, is known by the gradients that it sends.
-      const isNew = !this.#holders.has(row, shard);
-      // The first edge with a row since it started again: the holder may have let go of its copy, and waits for a vector.
-      const isFirst = holding[i] === HOLDING.named && this.#heldBefore.get(row)?.has(shard);
-      if (holding[i] === HOLDING.wanted || isNew || isFirst) {
-        this.#heldBefore.get(row)?.delete(shard);
-        this.#holders.add(row, shard);
-        this.#owed.push({ row, shard });
-      }
-    }
-  }
-
-  /** Makes a row whose entity starts again new to all: a copy is absent, and holders of an own row are told when it moves. */
+  /** Makes a row whose entity starts again new to all: a copy is absent, and an own row goes to all that hold a copy. */
   reset(row: number): void {
     this.#forget(row);
     if (this.isForeign(row)) this.#table.markForeign(row);
-    else this.#heldBefore.set(row, new Set(this.#holders.of(row)));
+    else this.moved(row);
   }
 
   /** Whether an edge can be trained: no end is absent. */
@@ -195,15 +141,15 @@ export class ForeignRows implements ForeignCandidates {
     return { lhs: lhs.filter(keep), relation: relation.filter(keep), rhs: rhs.filter(keep) };
   }
 
-  /** Takes in what other shards sent: their vectors, gradients of own rows, and relation vectors. */
-  receive({ vectors, gradients, relations }: Incoming, learningRate: number): void {
+  /** Takes in what other shards sent: their vectors, gradients of own rows, relation vectors, and which copies they use. */
+  receive({ vectors, gradients, relations, inUse, turn }: ShardBatch, learningRate: number): void {
     const { dim } = this.#table;
     for (const [i, row] of vectors.rows.entries()) {
       if (!this.isForeign(row)) continue;
       const at = i * (dim + 1);
       this.#table.vector(row).set(vectors.halves.subarray(at, at + dim));
       this.#accumulators[row] = vectors.halves[at + dim]! ** 2;
-      this.#arrived(row);
+      this.#rows.trained[row] = 1;
       this.#rows.touch(row);
     }
     for (const [i, row] of gradients.rows.entries()) {
@@ -215,6 +161,19 @@ export class ForeignRows implements ForeignCandidates {
       this.moved(row);
     }
     if (relations.length > 0) this.#mergeRelations(relations);
+    // Without a holder there is no vector to measure moves from.
+    if (turn) this.#leases.turn((row) => this.#sent.drop(row));
+    this.#lease(inUse);
+  }
+
+  /** Gives a lease to each shard that uses its copy, and a vector with a new lease or where one is asked for. */
+  #lease({ rows, shards, wanted }: CopiesInUse): void {
+    for (let i = 0; i < rows.length; i++) {
+      const [row, shard] = [rows[i]!, shards[i]!];
+      if (this.isForeign(row)) continue;
+      const isNew = this.#leases.renew(row, shard);
+      if (isNew || wanted[i] === 1) this.#owed.push({ row, shard });
+    }
   }
 
   /**
@@ -247,7 +206,7 @@ export class ForeignRows implements ForeignCandidates {
 
   /** Notes that an own row moved. */
   moved(row: number): void {
-    if (this.#holders.any(row)) this.#moved.add(row);
+    if (this.#leases.any(row)) this.#moved.add(row);
   }
 
   /**
@@ -294,7 +253,7 @@ export class ForeignRows implements ForeignCandidates {
       if (distance !== undefined && distance < this.#resendDistance) continue;
       this.#sent.put(row, vector);
       resent.add(row);
-      for (const shard of this.#holders.of(row)) this.#vectors[shard]!.push(row, this.#state(row));
+      for (const shard of this.#leases.of(row)) this.#vectors[shard]!.push(row, this.#state(row));
     }
     this.#moved.clear();
     for (const { row, shard } of this.#owed)
@@ -333,13 +292,6 @@ export class ForeignRows implements ForeignCandidates {
     }
   }
 
-  #release(row: number, shard: number): void {
-    this.#holders.remove(row, shard);
-    this.#heldBefore.get(row)?.delete(shard);
-    // Without a holder there is no vector to measure moves from.
-    if (!this.#holders.any(row)) this.#sent.drop(row);
-  }
-
   #absent(row: number): boolean {
     return this.isForeign(row) && this.#rows.trained[row] === 0;
   }
@@ -352,15 +304,7 @@ export class ForeignRows implements ForeignCandidates {
     this.#waitingEdges++;
   }
 
-  /** Notes that a copy has a vector. */
-  #arrived(row: number): void {
-    if (this.#rows.trained[row] === 1) return;
-    this.#rows.trained[row] = 1;
-    this.#ready[this.#types[row]!]!.add(row);
-  }
-
   #forget(row: number): void {
-    if (this.isForeign(row)) this.#ready[this.#types[row]!]!.remove(row);
     this.#sent.drop(row);
     this.#moved.delete(row);
     this.#waitingEdges -= this.#waiting.get(row)?.length ?? 0;

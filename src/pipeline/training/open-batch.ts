@@ -1,6 +1,5 @@
-import { OpenHolders } from './open-holders.ts';
 import type { OpenShardBatch } from './open-shard-batch.ts';
-import type { HOLDING, TrainBatch, Triples } from './trainer.ts';
+import type { TrainBatch, Triples } from './trainer.ts';
 
 interface Membership {
   readonly lhs: number;
@@ -16,10 +15,7 @@ export class OpenBatch {
   since: number | undefined;
   /** When that record arrived, epoch ms. */
   arrived: number | undefined;
-  /** Copies of other shards' rows that are to be let go of after the batch. */
-  readonly evicted: number[] = [];
   readonly #shard: OpenShardBatch | undefined;
-  readonly #holders = new OpenHolders();
   readonly #newTypes: number[] = [];
   /** Types of new entities by row, where the row was another entity's before. */
   readonly #reused = new Map<number, number>();
@@ -51,8 +47,6 @@ export class OpenBatch {
       this.#reused.size === 0 &&
       this.#dropped.size === 0 &&
       this.#reset.size === 0 &&
-      this.#holders.size === 0 &&
-      this.evicted.length === 0 &&
       (this.#shard?.empty ?? true)
     );
   }
@@ -82,17 +76,6 @@ export class OpenBatch {
     else this.#membership.set(id, { lhs, relation, rhs, before, now });
   }
 
-  /** Notes what another shard says of its copy of an own row. */
-  hold(row: number, shard: number, holding: keyof typeof HOLDING): void {
-    this.#holders.hold(row, shard, holding);
-  }
-
-  /** Notes that a live edge is named again; see `CopyBatch.confirmed`. */
-  confirmed(lhs: number, relation: number, rhs: number): void {
-    const id = `${lhs},${relation},${rhs}`;
-    if (!this.#membership.has(id)) this.#membership.set(id, { lhs, relation, rhs, before: true, now: true });
-  }
-
   train(lhs: number, relation: number, rhs: number): void {
     this.#edges.push({ lhs, relation, rhs });
   }
@@ -100,14 +83,12 @@ export class OpenBatch {
   drop(row: number): void {
     this.#forgetEdges(row);
     this.#shard?.forget(row);
-    this.#holders.forget(row);
     this.#reset.delete(row);
     this.#dropped.add(row);
   }
 
   /**
-   * The row starts again: edges to be trained on it and what other shards sent for it are dropped, later ones are not. What was said
-   * of who holds it stays: a newer edge, which the erasure leaves, may have said so.
+   * The row starts again: edges to be trained on it and what other shards sent for it are dropped, later ones are not.
    */
   reset(row: number): void {
     this.#forgetEdges(row);
@@ -116,9 +97,7 @@ export class OpenBatch {
   }
 
   close(): TrainBatch {
-    const all = [...this.#membership.values()];
-    const moved = all.filter(({ before, now }) => before !== now);
-    const confirmed = all.filter(({ before, now }) => before && now);
+    const moved = [...this.#membership.values()].filter(({ before, now }) => before !== now);
     return {
       newTypes: Uint8Array.from(this.#newTypes),
       reused: reusedOf(this.#reused),
@@ -127,14 +106,7 @@ export class OpenBatch {
       edges: triples(this.#edges),
       added: triples(moved.filter(({ now }) => now)),
       removed: triples(moved.filter(({ now }) => !now)),
-      ...(this.#shard && {
-        shard: this.#shard.close(),
-        copies: {
-          holders: this.#holders.close(),
-          confirmed: triples(confirmed),
-          evicted: Int32Array.from(this.evicted),
-        },
-      }),
+      ...(this.#shard && { shard: this.#shard.close() }),
     };
   }
 

@@ -18,7 +18,6 @@ import type {
   Checkpoint,
   CheckpointOptions,
   HeldRows,
-  LoadedEdges,
   LoadedRows,
   TrainBatch,
   TrainerSettings,
@@ -118,7 +117,7 @@ export class TrainerCore {
       inBatch: settings.inBatchNegatives,
       corrected: settings.correctNegatives ?? false,
       anchors: settings.anchorNegatives ?? false,
-      ...(this.#foreign && { borrowed: settings.borrowedNegatives ?? 0, foreign: this.#foreign }),
+      ...(this.#foreign && { foreign: this.#foreign }),
     });
     this.#chunks = new ChunkTrainer({
       settings,
@@ -141,7 +140,7 @@ export class TrainerCore {
     }
   }
 
-  loadEdges(edges: LoadedEdges): void {
+  loadEdges(edges: Triples): void {
     this.#loading();
     this.#check(edges);
     const { lhs, relation, rhs } = edges;
@@ -149,9 +148,6 @@ export class TrainerCore {
       this.#known.load(lhs[i]!, relation[i]!, rhs[i]!);
     }
     this.#prequential?.load(edges);
-    const { apart } = edges;
-    if (apart === undefined) return;
-    this.#foreign?.holdFor(apart.rows, apart.shards);
   }
 
   start(state: { step: number; random: Uint32Array } | undefined): void {
@@ -193,7 +189,6 @@ export class TrainerCore {
       const starting = this.#register(batch);
       const relations = batch.shard?.wantsRelations ? foreign?.readRelations() : undefined;
       if (batch.shard) foreign?.receive(batch.shard, this.#learningRate);
-      if (batch.copies) foreign?.hear(batch.copies.holders);
       const rankable = foreign?.rankable(batch.edges) ?? batch.edges;
       const ranks = this.#evaluator.evaluate(rankable);
       const ranked = this.#prequential?.rank(batch.edges);
@@ -208,7 +203,6 @@ export class TrainerCore {
       const moved = batch.shard && batch.shard.gradients.rows.length + batch.shard.relations.length > 0;
       this.#step += steps === 0 && moved ? 1 : steps;
       this.#drop(batch.dropped);
-      if (batch.copies) this.#evict(batch.copies.evicted);
       const counts = { edges: fresh.lhs.length, changedRows: this.#rows.changed };
       const outgoing = foreign?.take(relations);
       const report = { step: this.#step, ...counts, ...losses, ...ranks, started: starting.length };
@@ -301,18 +295,6 @@ export class TrainerCore {
     this.#step += dropped.length;
   }
 
-  /** Lets go of copies: neither they nor the edges to them are in the table's and the sampler's memory any more. */
-  #evict(evicted: Int32Array): void {
-    for (const row of evicted) {
-      const { lhs, relation, rhs } = this.#known.of(row);
-      for (let i = 0; i < lhs.length; i++) {
-        this.#known.remove(lhs[i]!, relation[i]!, rhs[i]!);
-      }
-      this.#foreign?.drop(row);
-      this.#rows.clear(row);
-    }
-  }
-
   #name(row: number, type: number): void {
     this.#types.add(row, type);
     this.#candidates.add(row, type);
@@ -327,7 +309,7 @@ export class TrainerCore {
   }
 
   /** Updates the live edges to those after the batch. */
-  #change({ added, removed, copies }: TrainBatch): void {
+  #change({ added, removed }: TrainBatch): void {
     for (let i = 0; i < added.lhs.length; i++) {
       const [lhs, relation, rhs] = [added.lhs[i]!, added.relation[i]!, added.rhs[i]!];
       this.#known.add(lhs, relation, rhs);
@@ -335,16 +317,6 @@ export class TrainerCore {
     for (let i = 0; i < removed.lhs.length; i++) {
       const [lhs, relation, rhs] = [removed.lhs[i]!, removed.relation[i]!, removed.rhs[i]!];
       this.#known.remove(lhs, relation, rhs);
-    }
-    if (copies) this.#confirm(copies.confirmed);
-  }
-
-  /** Remembers live edges that went with an end that was let go of, and that are named again. */
-  #confirm(edges: Triples): void {
-    const { lhs, relation, rhs } = edges;
-    for (let i = 0; i < lhs.length; i++) {
-      const [from, by, to] = [lhs[i]!, relation[i]!, rhs[i]!];
-      if (!this.#known.has(from, by, to)) this.#known.add(from, by, to);
     }
   }
 

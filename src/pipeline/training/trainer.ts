@@ -35,8 +35,6 @@ export interface TrainerSettings {
   readonly chunkEdges: number;
   /** Uniform negatives on each side. */
   readonly uniformNegatives: number;
-  /** How many of the uniform negatives are copies of other shards' rows; none where it is left out. */
-  readonly borrowedNegatives?: number;
   /** How far a row moves before its vector is sent again to the shards that hold a copy; .2 where it is left out. */
   readonly resendDistance?: number;
   /** Whether a chunk's own entities of a side are negatives as well. */
@@ -49,12 +47,7 @@ export interface TrainerSettings {
   readonly evaluatedEdges: number;
   readonly evaluatedCandidates: number;
   /** Which shard of a graph this is; left out where the graph is whole. */
-  readonly shard?: {
-    readonly index: number;
-    readonly count: number;
-    /** Most copies of other shards' rows, as whoever hands batches over keeps them; absent: as many as there are. */
-    readonly maxCopies?: number;
-  };
+  readonly shard?: { readonly index: number; readonly count: number };
   /** Ranks each edge before it is learned, and reports it; left out in a live run. Training is the same with it. */
   readonly prequential?: PrequentialSettings | undefined;
 }
@@ -78,23 +71,11 @@ export interface Incoming {
   readonly relations: readonly Float32Array[];
 }
 
-/** What a shard learns of another that holds, or held, a copy of one of its rows. */
-export const HOLDING = {
-  /** The other shard holds no copy any more. */
-  released: 0,
-  /** It has a copy without a vector. */
-  wanted: 1,
-  /** It sent a gradient of the row, so that it holds a copy. */
-  used: 2,
-  /** It trains an edge with the row, so that it holds a copy. */
-  named: 3,
-} as const;
-
-/** [n] own rows, the shard that each piece of news comes from, and what it says, as in {@link HOLDING}. */
-export interface HolderNews {
+/** [n] own rows, each with a shard that uses its copy of the row, and 1 where that copy has no vector. */
+export interface CopiesInUse {
   readonly rows: Int32Array;
   readonly shards: Uint8Array;
-  readonly holding: Uint8Array;
+  readonly wanted: Uint8Array;
 }
 
 /** What is to be sent to other shards after a batch. */
@@ -119,16 +100,10 @@ export interface ShardBatch extends Incoming {
   readonly reusedHomes: Uint8Array;
   /** Whether the report is to have relation vectors, as they were before the merge. */
   readonly wantsRelations: boolean;
-}
-
-/** A batch's part of what bounds the copies of other shards' rows. */
-export interface CopyBatch {
-  /** Who holds copies of own rows, in the order in which it was received. */
-  readonly holders: HolderNews;
-  /** Edges that were live before and are named again: remembered where they are not, since a copy's edges go with it. */
-  readonly confirmed: Triples;
-  /** Copies that are let go of after the batch, and the edges to them. */
-  readonly evicted: Int32Array;
+  /** Copies of own rows that other shards use: each has a lease from this batch on. */
+  readonly inUse: CopiesInUse;
+  /** Whether leases end that were not renewed since the last turn but one. */
+  readonly turn: boolean;
 }
 
 /** How each edge of a stream is ranked before it is learned. */
@@ -168,7 +143,6 @@ export interface TrainBatch {
   readonly removed: Triples;
   /** Present in a shard of a graph. */
   readonly shard?: ShardBatch;
-  readonly copies?: CopyBatch;
 }
 
 /** Edges ranked before they were learned, in the order of the stream. */
@@ -264,15 +238,6 @@ export interface LoadedRows {
   readonly homes?: Uint8Array;
 }
 
-/** Live edges that are stored. */
-export interface LoadedEdges extends Triples {
-  /**
-   * In a shard: of edges that other shards train, the own row and the shard that trains each; and the number of edges that this one
-   * trains whose far end has no row here.
-   */
-  readonly apart?: { readonly rows: Int32Array; readonly shards: Uint8Array; readonly forgotten: number };
-}
-
 /** Consecutive rows as the trainer has them, and the remembered live edges out of them. */
 export interface HeldRows {
   /** [n, dim + 2] as in {@link Checkpoint}. */
@@ -289,7 +254,7 @@ export interface Trainer {
   /** Loads the next rows of a stored table. Never called for a fresh one. */
   loadRows(rows: LoadedRows): Promise<void>;
   /** Loads live edges, in any order: the result does not depend on it. */
-  loadEdges(edges: LoadedEdges): Promise<void>;
+  loadEdges(edges: Triples): Promise<void>;
   /** Ends loading. Without stored state, relation rows are made at random from the seed. */
   start(state: { step: number; random: Uint32Array } | undefined): Promise<void>;
   train(batch: TrainBatch): Promise<TrainReport>;

@@ -201,7 +201,6 @@ export class Committer {
     this.step = checkpoint.step;
     this.watermark = head.watermark;
     unwritten.written(pending.number);
-    this.#options.exchange?.copies.written(pending.evicted);
     ledger.advanceTo('committed', head.offsets);
     // The start image belongs to the head before this commit.
     await image.outdated();

@@ -42,8 +42,7 @@ export interface ParcelBytes {
   readonly last: number;
   readonly gradients: number;
   readonly vectors: number;
-  /** Names in the lists of copies that were let go of, and of those that are asked for. */
-  readonly released: number;
+  /** Names of copies without a vector. */
   readonly wanted: number;
 }
 
@@ -111,14 +110,10 @@ export async function readParcels(brokers: string, prefix: string): Promise<Parc
 
 function parcelOf(to: number, bytes: Buffer): ParcelBytes {
   const dim = bytes.readUInt16LE(6);
-  const [relations = 0, gradients = 0, , vectors = 0, , runBytes = 0] = [24, 28, 32, 36, 40, 44].map((at) =>
-    bytes.readUInt32LE(at),
-  );
-  // Version 4 has four numbers more, of the lists of names.
-  const hasLists = bytes.readUInt8(0) === 4;
-  const [released = 0, wanted = 0] = hasLists ? [48, 56].map((at) => bytes.readUInt32LE(at)) : [];
+  const counts = [24, 28, 36, 44, 52].map((at) => bytes.readUInt32LE(at));
+  const [relations = 0, gradients = 0, vectors = 0, wanted = 0, runBytes = 0] = counts;
   // A vector has its accumulator behind it.
-  const run = (hasLists ? 64 : 48) + 4 * relations + 2 * (dim * gradients + (dim + 1) * vectors);
+  const run = 56 + 4 * relations + 2 * (dim * gradients + (dim + 1) * vectors);
   return {
     to,
     from: bytes.readUInt16LE(4),
@@ -127,7 +122,6 @@ function parcelOf(to: number, bytes: Buffer): ParcelBytes {
     last: bytes.readDoubleLE(16),
     gradients,
     vectors,
-    released,
     wanted,
   };
 }

@@ -3,7 +3,7 @@ import { checkLog, checkStore } from '../../../src/graph/check/check.ts';
 import { FINDINGS } from '../../../src/graph/check/findings.ts';
 import type { GraphStore } from '../../../src/graph/graph-store.ts';
 import { encodeHead, type Head } from '../../../src/graph/head.ts';
-import { shardOf } from '../../../src/graph/shard.ts';
+import { shardOf, trainingShard } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import { graph, HEAD, putNames, user } from '../graph-fixture.ts';
 import { filled, HEAD_OF_FILLED, kinds, put } from './check-fixture.ts';
@@ -39,23 +39,24 @@ describe('a check', () => {
     expect((await checkStore(graph())).findings).toEqual([]);
   });
 
-  test('misses no copy of an entity of another shard: copies may be let go of', async () => {
-    // The tweet's row is let go of; the user belongs to the shard.
-    const count = [2, 3, 5, 7].find((each) => shardOf('user:a', each) !== shardOf('tweet:t', each))!;
+  test('misses the far end of an edge that the shard trains, and of no other', async () => {
+    // The tweet has no row; the user belongs to the shard. Its shard trains the edge where the tweet's is in the next half of the circle.
+    const homes = (count: number) => [shardOf('user:a', count), shardOf('tweet:t', count)] as const;
+    const trains = (count: number) => trainingShard(...homes(count), count) === homes(count)[0];
+    const cut = [2, 3, 4, 5, 6, 7].filter((count) => homes(count)[0] !== homes(count)[1]);
+    const counts = [cut.find(trains)!, cut.find((count) => !trains(count))!];
     await put(store, 'n010074', undefined);
     await put(store, 'v00000006', undefined);
-    const missing = async (shard: Partial<typeof SHARD>) => {
-      await withHead({
-        entities: { user: 2 },
-        shard: { ...SHARD, ...shard, edges: {}, entities: {} },
-      });
+    const missing = async (count: number, end: 0 | 1) => {
+      const shard = { ...SHARD, count, index: homes(count)[end], edges: {}, entities: {} };
+      await withHead({ entities: { user: 2 }, shard });
       const { findings } = await checkStore(store);
       return findings.find(({ kind }) => kind === 'end-missing')?.samples;
     };
-    expect(await missing({ count, index: shardOf('user:a', count) })).toBeUndefined();
-    expect(await missing({ count, index: shardOf('tweet:t', count) })).toEqual([
-      'tweet:t of user:a likes tweet:t',
-    ]);
+    const samples = ['tweet:t of user:a likes tweet:t'];
+    expect(await missing(counts[0]!, 0)).toEqual(samples);
+    expect(await missing(counts[1]!, 0)).toBeUndefined();
+    expect(await missing(counts[1]!, 1)).toEqual(samples);
   });
 
   test('reports every kind of finding, with places', async () => {

@@ -8,7 +8,7 @@ import { decodeParcel, encodeParcel, nameEnd, type Parcel } from '../../../src/p
 import type { Message, SourceRecord } from '../../../src/pipeline/ports.ts';
 import { OpenBatch } from '../../../src/pipeline/training/open-batch.ts';
 import { OpenShardBatch } from '../../../src/pipeline/training/open-shard-batch.ts';
-import { HOLDING, type Outgoing, type RowVectors } from '../../../src/pipeline/training/trainer.ts';
+import type { Outgoing, RowVectors } from '../../../src/pipeline/training/trainer.ts';
 import { FaultySink, keptLog } from '../faulty-sink.ts';
 import { MemoryLog } from '../memory-log.ts';
 import { EXCHANGE } from '../shards-fixture.ts';
@@ -39,6 +39,7 @@ function set(overrides: Partial<ExchangeOptions> & { index?: EntityIndex; head?:
       ...{ shard: { graph: 'g', index: 0, count: 3 }, topic: EXCHANGE, fingerprint: FINGERPRINT, dim: DIM },
       space: SPACE,
       ...{ index, entityTypes: TYPES, relationRows: 2, erased: () => false, sink: log.sink() },
+      copies: () => 0,
       ...{ log: keptLog(), freshRun: 'here', pace: { mergeEdges: 100, mergeMs: 2_000 }, clock: () => 0 },
       failed: (error) => failures.push(error),
       ...rest,
@@ -72,11 +73,10 @@ function parcelOf(
   parts: {
     gradients?: Named;
     vectors?: Named;
-    released?: readonly EntityKey[];
     wanted?: readonly EntityKey[];
-  } & Partial<Omit<Parcel, 'gradients' | 'vectors' | 'released' | 'wanted'>>,
+  } & Partial<Omit<Parcel, 'gradients' | 'vectors' | 'wanted'>>,
 ): Parcel {
-  const { gradients = [], vectors = [], released = [], wanted = [], ...rest } = parts;
+  const { gradients = [], vectors = [], wanted = [], ...rest } = parts;
   const listOf = (keys: readonly EntityKey[]) => {
     const { count, names } = namedOf(keys.map((key) => [key, 0]));
     return { count, names };
@@ -84,7 +84,7 @@ function parcelOf(
   return {
     ...{ from: 1, run: 'there', first: 0, last: 10, part: 0, relations: new Float32Array(0), ...rest },
     ...{ gradients: namedOf(gradients), vectors: namedOf(vectors, DIM + 1) },
-    ...{ released: listOf(released), wanted: listOf(wanted) },
+    wanted: listOf(wanted),
   };
 }
 
@@ -568,22 +568,6 @@ describe('records', () => {
     ]);
   });
 
-  test('of another version are counted and passed over, and told once for each version', () => {
-    const log = keptLog();
-    const { exchange } = set({ log });
-    for (const version of [1, 1, 2, 1]) {
-      const older = Buffer.from(value);
-      older.writeUInt8(version);
-      expect(exchange.read(recordOf(older, headers))).toBeUndefined();
-    }
-    expect(exchange.counts.unreadable).toBe(4);
-    expect(log.lines.map(({ fields }) => fields)).toMatchObject([
-      { version: 1, own: [3, 4] },
-      { version: 2, own: [3, 4] },
-    ]);
-    expect(log.lines[0]!.message).toContain('Run one version in all shards');
-  });
-
   test('of another training are passed over, whatever their model, and told once where their sender still runs', () => {
     const log = keptLog();
     let now = 5_000;
@@ -621,141 +605,75 @@ describe('records', () => {
   });
 });
 
-describe('a bounded number of copies', () => {
-  const [here] = usersOf(0, 3);
-  const [first, second, third] = usersOf(1, 3, 3);
-  const [other] = usersOf(2, 3);
+describe('a copy without a vector', () => {
+  const [first, second] = usersOf(1, 3, 2);
 
-  function bounded(maxCopies = 1) {
+  function set100() {
     const time = { now: 0 };
-    const all = set({ maxCopies, wantMs: 100, clock: () => time.now });
+    const all = set({ wantMs: 100, clock: () => time.now });
     all.exchange.begin();
-    /** A copy that an edge made, without a vector. */
-    const copy = (key: EntityKey) => {
-      const row = all.index.add(key, 0);
-      all.exchange.copies!.made(row);
-      return row;
-    };
-    const evict = () => {
-      const rows = all.exchange.copies!.evict();
-      for (const row of rows) all.index.remove(all.index.keyAt(row)!);
-      return rows;
-    };
-    /** What was sent to a shard. */
-    const told = async (shard: number) => {
+    /** A copy that an edge made. */
+    const copy = (key: EntityKey) => all.exchange.absent.add(all.index.add(key, 0));
+    /** What a shard was asked for. */
+    const asked = async (shard: number) => {
       await all.exchange.sent();
       const parcels = all.log.published.filter(({ key }) => shardOf(String(key), 3) === shard).map(parcelIn);
-      return parcels.map(({ released, wanted }) => [idsIn(released.names), idsIn(wanted.names)]);
+      return parcels.map(({ wanted }) => idsIn(wanted.names));
     };
-    return { ...all, time, copy, evict, told };
+    return { ...all, time, copy, asked };
   }
 
-  it('asks for vectors that have not come, though there is no batch to send', async () => {
-    const { exchange, time, copy, told } = bounded();
+  it('is asked for after a while, though there is no batch to send, and again after sixty times as long', async () => {
+    const { exchange, time, copy, asked } = set100();
     copy(first!);
     exchange.look();
-    expect(await told(1)).toEqual([]);
-    time.now = 100;
-    exchange.look();
-    exchange.look();
-    expect([await told(1), await told(2)]).toEqual([[[[], [idOf(first!)]]], []]);
-    expect(exchange.progress).toMatchObject({ asked: 1, evicted: 0 });
+    expect(await asked(1)).toEqual([]);
+    for (const now of [100, 5_900, 6_100, 6_200]) {
+      time.now = now;
+      exchange.look();
+    }
+    expect([await asked(1), await asked(2)]).toEqual([[[idOf(first!)], [idOf(first!)]], []]);
+    expect(exchange.progress).toMatchObject({ asked: 2 });
   });
 
-  it('asks for none whose vector came', async () => {
-    const { exchange, time, copy, told } = bounded();
+  it('is not asked for once its vector came', async () => {
+    const { exchange, time, copy, asked } = set100();
     copy(first!);
     copy(second!);
     received(exchange, parcelOf({ vectors: [[first!, 1]] }));
     time.now = 100;
     exchange.look();
-    expect(await told(1)).toEqual([[[], [idOf(second!)]]]);
+    expect(await asked(1)).toEqual([[idOf(second!)]]);
   });
+});
 
-  it('keeps copies whose gradients go home', () => {
-    const { exchange, copy, evict } = bounded(2);
-    const [fourth, fifth] = usersOf(1, 3, 5).slice(3);
-    const [a, b, c, d] = [first!, second!, third!, fourth!].map(copy);
-    expect(evict()).toEqual([a, b]);
-    // Both that are left had their round.
-    copy(fifth!);
-    exchange.send(outgoing([{}, { gradients: [c!] }, {}]), exchange.hand(batchOf(), 1));
-    expect(evict()).toEqual([d]);
-  });
+test('the trainer is told which shards use a copy, and which ask for a vector; of a name that is not known, nothing', () => {
+  const { exchange, index } = set();
+  const [here, unknown] = usersOf(0, 3, 2);
+  const row = index.add(here!, 0);
+  const batch = batchOf();
+  const say = (parcel: Parcel) => exchange.receive(parcel, batch, 1_000, new Set());
+  say(parcelOf({ wanted: [here!, unknown!], from: 1 }));
+  say(parcelOf({ gradients: [[here!, 1]], from: 1 }));
+  say(parcelOf({ gradients: [[here!, 1]], from: 2 }));
+  const { inUse } = batch.close().shard!;
+  expect([[...inUse.rows], [...inUse.shards], [...inUse.wanted]]).toEqual([
+    [row, row],
+    [1, 2],
+    [1, 0],
+  ]);
+});
 
-  it('sends gradients of copies that went with the batch, by their names, and says that they went after the commit', async () => {
-    const { exchange, index, log, copy, evict, told } = bounded();
-    const [a] = [copy(first!), copy(second!)];
-    expect(evict()).toEqual([a]);
-    expect(index.find(first!)).toBeUndefined();
-    exchange.send(outgoing([{}, { gradients: [a, 3] }, {}]), exchange.hand(batchOf(), 1));
-    await exchange.sent();
-    expect(idsIn(parcelIn(log.published[0]!).gradients.names)).toEqual([idOf(first!), idOf(second!)]);
-    exchange.look();
-    expect(await told(1)).toEqual([[[], []]]);
-    exchange.copies!.written([a]);
-    exchange.look();
-    expect(await told(1)).toEqual([
-      [[], []],
-      [[idOf(first!)], []],
-    ]);
-    // The row may be another entity's now: its gradients have no name any more.
-    exchange.send(outgoing([{}, { gradients: [a] }, {}]), exchange.hand(batchOf(), 1));
-    await exchange.sent();
-    expect(parcelIn(log.published.at(-1)!).gradients.count).toBe(0);
-  });
-
-  it('takes no vector of a further entity, and says so to its owner', async () => {
-    const { exchange, index, copy, told } = bounded();
-    const row = copy(first!);
-    const { vectors, newTypes } = received(
-      exchange,
-      parcelOf({
-        vectors: [
-          [second!, 1],
-          [first!, 2],
-        ],
-      }),
-    );
-    expect([vectors, newTypes, index.find(second!)]).toEqual([[[row, 2]], [], undefined]);
-    exchange.look();
-    expect(await told(1)).toEqual([[[idOf(second!)], []]]);
-  });
-
-  it('makes a copy of a vector that comes before its edge, while there is room', () => {
-    const { exchange, index } = bounded();
-    expect(received(exchange, parcelOf({ vectors: [[third!, 1]] })).newTypes).toEqual([0]);
-    expect([exchange.copies!.size, index.find(third!)]).toEqual([1, 2]);
-  });
-
-  it('tells the trainer what others say of their copies, the last of each; a gradient says that there is one', () => {
-    const { exchange, index } = bounded();
-    const row = index.add(here!, 0);
+test('leases turn every ten minutes, with the next batch', () => {
+  const time = { now: 0 };
+  const { exchange } = set({ clock: () => time.now });
+  const turns = (now: number) => {
+    time.now = now;
     const batch = batchOf();
-    const say = (parcel: Parcel) => exchange.receive(parcel, batch, 1_000, new Set());
-    say(parcelOf({ released: [here!], from: 1 }));
-    say(parcelOf({ wanted: [here!, other!], from: 1 }));
-    say(parcelOf({ gradients: [[here!, 1]], from: 1 }));
-    say(parcelOf({ released: [here!], from: 2 }));
-    say(parcelOf({ gradients: [[here!, 1]], from: 2 }));
-    const { holders } = batch.close().copies!;
-    expect([[...holders.rows], [...holders.shards]]).toEqual([
-      [row, row],
-      [1, 2],
-    ]);
-    expect([...holders.holding]).toEqual([HOLDING.wanted, HOLDING.used]);
-  });
-
-  it('where there is no bound, hears others all the same, and knows holders by their gradients', () => {
-    const { exchange, index } = set();
-    index.add(here!, 0);
-    const batch = batchOf();
-    exchange.receive(parcelOf({ gradients: [[here!, 1]] }), batch, 1_000, new Set());
-    exchange.receive(parcelOf({ released: [here!], from: 2 }), batch, 1_000, new Set());
-    const { holders } = batch.close().copies!;
-    expect([[...holders.shards], [...holders.holding]]).toEqual([
-      [1, 2],
-      [HOLDING.used, HOLDING.released],
-    ]);
-  });
+    exchange.hand(batch, 1);
+    return batch.close().shard!.turn;
+  };
+  expect([0, 599_999, 600_000, 600_001, 1_199_999, 1_200_000].map(turns)).toEqual([
+    ...[false, false, true, false, false, true],
+  ]);
 });

@@ -56,7 +56,6 @@ const parcels: fc.Arbitrary<Parcel> = fc
     part: fc.nat(65_535),
     gradients: namedOf(DIM),
     vectors: namedOf(DIM + 1),
-    released: list,
     wanted: list,
     relations: fc.array(float, { maxLength: 24, size: 'max' }).map((numbers) => Float32Array.from(numbers)),
   })
@@ -66,21 +65,21 @@ const parcels: fc.Arbitrary<Parcel> = fc
   });
 
 /** Numbers and bytes of a parcel, whatever arrays they lie in. */
-function plain({ gradients, vectors, relations, released, wanted, ...rest }: Parcel) {
-  const lists = [released, wanted].map(({ count, names }) => [count, Buffer.from(names).toString('hex')]);
+function plain({ gradients, vectors, relations, wanted, ...rest }: Parcel) {
+  const list = [wanted.count, Buffer.from(wanted.names).toString('hex')];
   const parts = [gradients, vectors].map(({ count, names, halves }) => ({
     count,
     names: Buffer.from(names).toString('hex'),
     halves: [...halves],
   }));
-  return { ...rest, parts, lists, relations: [...relations] };
+  return { ...rest, parts, list, relations: [...relations] };
 }
 
 const NONE: NamedVectors = { count: 0, names: new Uint8Array(0), halves: new Float16Array(0) };
 const EMPTY: Parcel = {
   ...{ from: 3, run: 'r', first: 10, last: 20, part: 0 },
   ...{ gradients: NONE, vectors: NONE, relations: new Float32Array(0) },
-  ...{ released: NO_NAMES, wanted: NO_NAMES },
+  wanted: NO_NAMES,
 };
 const FULL: Parcel = {
   ...EMPTY,
@@ -91,6 +90,7 @@ const FULL: Parcel = {
     halves: Float16Array.from({ length: 2 * (DIM + 1) }, (_, k) => k / 8),
   },
   relations: Float32Array.of(0.1, 0.2, 0.3),
+  wanted: { count: 1, names: nameOf(3, 'w') },
 };
 
 describe('a parcel', () => {
@@ -119,40 +119,19 @@ describe('a parcel', () => {
 
   it('lies in the bytes that the layout draws', () => {
     const bytes = encodeParcel(FULL, DIM);
-    expect(bytes.readUInt8(0)).toBe(3);
+    expect(bytes.readUInt8(0)).toBe(5);
     expect([2, 4, 6].map((at) => bytes.readUInt16LE(at))).toEqual([0, 3, DIM]);
     expect([8, 16].map((at) => bytes.readDoubleLE(at))).toEqual([10, 20]);
-    // Relation floats, gradients, bytes of names, vectors, bytes of names, bytes of the run.
-    expect([24, 28, 32, 36, 40, 44].map((at) => bytes.readUInt32LE(at))).toEqual([3, 1, 7, 2, 7, 1]);
-    expect(bytes.readFloatLE(48)).toBe(Math.fround(0.1));
+    // Relation floats; gradients, vectors and wanted, each with the bytes of the names; bytes of the run.
+    const counts = [24, 28, 32, 36, 40, 44, 48, 52].map((at) => bytes.readUInt32LE(at));
+    expect(counts).toEqual([3, 1, 7, 2, 7, 1, 3, 1]);
+    expect(bytes.readFloatLE(56)).toBe(Math.fround(0.1));
     // 2.0 and 0.125 in half precision.
-    expect([bytes.readUInt16LE(62), bytes.readUInt16LE(72)]).toEqual([0x4000, 0x3000]);
-    expect(bytes.subarray(94, 95).toString()).toBe('r');
-    expect(bytes.subarray(97, 102).toString()).toBe('tweet');
-    expect(bytes.length).toBe(48 + 12 + 34 + 1 + 7 + 7);
-  });
-
-  it('has lists of names in a version of its own, and is as it was without them', () => {
-    const released = { count: 2, names: Buffer.concat([nameOf(0, 'gone'), nameOf(1, 'é')]) };
-    const wanted = { count: 1, names: nameOf(2, 'x') };
-    const without = encodeParcel(FULL, DIM);
-    const bytes = encodeParcel({ ...FULL, released, wanted }, DIM);
-    expect([without[0], bytes[0]]).toEqual([3, 4]);
-    expect(bytes.subarray(1, 48)).toEqual(without.subarray(1, 48));
-    // Released, bytes of their names, wanted, bytes of their names; then all as before, and the names last.
-    expect([48, 52, 56, 60].map((at) => bytes.readUInt32LE(at))).toEqual([2, 10, 1, 3]);
-    expect(bytes.subarray(64, 64 + without.length - 48)).toEqual(without.subarray(48));
-    expect(bytes.subarray(-13).toString()).toBe(`${released.names}${wanted.names}`);
-    expect(plain(decodeParcel(bytes, DIM)).lists).toEqual([
-      [2, released.names.toString('hex')],
-      [1, wanted.names.toString('hex')],
-    ]);
-    expect(() => decodeParcel(bytes.subarray(0, -1), DIM)).toThrow(ShapeError);
-    for (const at of [48, 52, 56, 60]) {
-      const other = Buffer.from(bytes);
-      other.writeUInt32LE(other.readUInt32LE(at) + 1, at);
-      expect(() => decodeParcel(other, DIM), `byte ${at}`).toThrow(ShapeError);
-    }
+    expect([bytes.readUInt16LE(70), bytes.readUInt16LE(80)]).toEqual([0x4000, 0x3000]);
+    expect(bytes.subarray(102, 103).toString()).toBe('r');
+    expect(bytes.subarray(105, 110).toString()).toBe('tweet');
+    expect(bytes.subarray(-1).toString()).toBe('w');
+    expect(bytes.length).toBe(56 + 12 + 34 + 1 + 7 + 7 + 3);
   });
 
   it('ends a name where its length says', () => {
@@ -167,14 +146,14 @@ describe('what is no parcel', () => {
   test('any part of a parcel, or more than one', () => {
     for (let length = 0; length < bytes.length; length++)
       expect(() => decodeParcel(bytes.subarray(0, length), DIM), `${length} bytes`).toThrow(ShapeError);
-    expect(() => decodeParcel(bytes.subarray(0, 59), DIM)).toThrow('it has 59 bytes, and needs 60');
+    expect(() => decodeParcel(bytes.subarray(0, 67), DIM)).toThrow('it has 67 bytes, and needs 68');
     expect(() => decodeParcel(Buffer.concat([bytes, Buffer.alloc(1)]), DIM)).toThrow(
-      'it has 110 bytes, and needs 109',
+      'it has 121 bytes, and needs 120',
     );
   });
 
   test('a parcel with another number for a length, in its header or before a name', () => {
-    for (const at of [...Array.from({ length: 24 }, (_, i) => 24 + i), 96, 103]) {
+    for (const at of [...Array.from({ length: 32 }, (_, i) => 24 + i), 104, 111, 118]) {
       for (let bit = 0; bit < 8; bit++) {
         const value = bytes[at]! ^ (1 << bit);
         const flipped = Buffer.from(bytes);
@@ -216,7 +195,7 @@ describe('what is no parcel', () => {
     expect(() => decodeParcel(null, DIM)).toThrow("can't be read: it has no value");
     expect(() => decodeParcel(bytes, DIM + 1)).toThrow("its vectors have 5 numbers; this graph's have 6");
     const newer = Buffer.from(bytes);
-    newer.writeUInt8(2);
-    expect(() => decodeParcel(newer, DIM)).toThrow('its version is 2; this process reads 3 and 4');
+    newer.writeUInt8(4);
+    expect(() => decodeParcel(newer, DIM)).toThrow('its version is 4; this process reads 5');
   });
 });

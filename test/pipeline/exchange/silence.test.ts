@@ -44,6 +44,7 @@ function shard(index: number, { speaks = true, writes = true, brokers = Promise.
       entityTypes: ['user'],
       relationRows: 0,
       erased: () => false,
+      copies: () => 0,
       sink: {
         publish: async (sent) => {
           await brokers;

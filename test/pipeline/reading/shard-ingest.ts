@@ -21,7 +21,7 @@ const usersOf = (shard: number, many: number): EntityKey[] =>
 export const [here] = usersOf(0, 1);
 export const [one, two, three] = usersOf(1, 3);
 
-/** Ingest of shard 0 of two, which owns `here` and has room for two copies. */
+/** Ingest of shard 0 of two, which owns `here`. */
 export function shardIngest() {
   const store = graph();
   const index = indexOf(4);
@@ -37,7 +37,7 @@ export function shardIngest() {
         index,
         space: 's',
       },
-      ...{ entityTypes: store.layout.entityTypes, relationRows: 4, erased: () => false, maxCopies: 2 },
+      ...{ entityTypes: store.layout.entityTypes, relationRows: 4, erased: () => false, copies: () => 0 },
       ...{ sink: new FaultySink(), log: keptLog(), freshRun: 'r', clock: () => 0, failed: () => {} },
       pace: { mergeEdges: 100, mergeMs: 100 },
     },
@@ -59,9 +59,8 @@ export function shardIngest() {
     tell('follow', { followerId: idOf(follower), followedId: idOf(followed), action, at });
   const follow = (followed: EntityKey, at: number, action?: string) => edge(here!, followed, at, action);
   const erase = (key: EntityKey, at: number) => tell('erasure', { entity: key, at });
-  /** Hands the batch over, after what is above the bound has gone. */
+  /** Hands the batch over. */
   const hand = () => {
-    ingest.evict(batch);
     const closed = batch.close();
     batch = new OpenBatch(new OpenShardBatch(2));
     return closed;

@@ -5,7 +5,7 @@ import type { TrainReport } from '../../../src/pipeline/training/trainer.ts';
 import { TrainerRows } from '../../../src/pipeline/training/trainer-rows.ts';
 import { TypeRows } from '../../../src/sampling/type-rows.ts';
 import { BARE, DIM, listed, shardBatch, stored, type Watched, watched } from './shard-fixture.ts';
-import { DUE, type Edge, settings, triples } from './trainer-fixture.ts';
+import { DUE, settings, triples } from './trainer-fixture.ts';
 
 const NOW = 1_700_000_000_000;
 const [USER, TWEET] = [0, 1];
@@ -169,21 +169,6 @@ describe('a copy', () => {
     expect(sentTo(report, 1).gradients).toEqual([8]);
   });
 
-  it('sends its gradient as a borrowed negative home, also from a chunk of edges between own rows', () => {
-    const { core, steps } = shard(
-      { inBatchNegatives: false, uniformNegatives: 3, borrowedNegatives: 3 },
-      { vectors: [[8, vectorOf(1)]] },
-    );
-    const report = core.train(shardBatch({ edges: [[6, FOLLOWS, 7]] }));
-    expect(steps.map(({ lhs, rhs }) => [lhs, rhs])).toEqual([
-      [
-        [8, 8, 8],
-        [8, 8, 8],
-      ],
-    ]);
-    expect(sentTo(report, 1).gradients).toEqual([8]);
-  });
-
   it('takes vectors from its owner alone, and an own row takes gradients alone', () => {
     const { core, table } = shard({}, { vectors: [[8, vectorOf(1)]] });
     const before = [...table.vector(6)];
@@ -337,7 +322,7 @@ describe('an edge whose far end has no vector yet', () => {
       shardBatch({ newTypes: [USER, TWEET], homes: [0, 1], edges: [[6, LIKES, 7]] }),
     );
     expect(trained.edges).toBe(0);
-    const other = there.core.train(shardBatch({ newTypes: [TWEET], homes: [1], holders: [[6, 0, 'named']] }));
+    const other = there.core.train(shardBatch({ newTypes: [TWEET], homes: [1], inUse: [[6, 0]] }));
     const [tweet] = listed(other.outgoing!.to[0]!.vectors);
     expect(tweet?.[0]).toBe(6);
     const report = here.core.train(shardBatch({ vectors: [[7, tweet![1]]] }));
@@ -350,7 +335,7 @@ describe('a holder of copies', () => {
 
   it('gets a vector with its first edge, and again after a move of .2, not before', () => {
     const { core, table } = shard(SLOW, FIRST);
-    const first = core.train(shardBatch({ holders: [[6, 1, 'named']] }));
+    const first = core.train(shardBatch({ inUse: [[6, 1]] }));
     expect(listed(first.outgoing!.to[1]!.vectors)).toEqual([
       [6, [...table.vector(6)].map((number) => Math.f16round(number))],
     ]);
@@ -358,7 +343,7 @@ describe('a holder of copies', () => {
     const train = () => core.train(shardBatch({ ...FIRST, added: [] }));
     for (let i = 0; i < 3; i++) expect(sentTo(train(), 1).vectors).toEqual([]);
     // Another edge to the same shard is nothing new to it.
-    expect(sentTo(core.train(shardBatch({ holders: [[6, 1, 'named']] })), 1).vectors).toEqual([]);
+    expect(sentTo(core.train(shardBatch({ inUse: [[6, 1]] })), 1).vectors).toEqual([]);
     table.vector(6)[0]! += 0.19;
     expect(sentTo(train(), 1).vectors).toEqual([]);
     table.vector(6)[0]! += 0.02;
@@ -367,7 +352,7 @@ describe('a holder of copies', () => {
   });
 
   it('gets the square root of the accumulator with the vector, first and after a move', () => {
-    const made = shard({ uniformNegatives: 5 }, { ...FIRST, holders: [[6, 1, 'named']] });
+    const made = shard({ uniformNegatives: 5 }, { ...FIRST, inUse: [[6, 1]] });
     const stated = ({ outgoing }: TrainReport) => listed(outgoing!.to[1]!.vectors, DIM + 1);
     const expected = () => {
       const numbers = [...made.table.vector(6), Math.sqrt(accumulatorOf(made, 6))];
@@ -377,13 +362,13 @@ describe('a holder of copies', () => {
     expect(stated(made.report)).toEqual(expected());
     made.table.vector(6)[0]! += 0.3;
     expect(stated(made.core.train(shardBatch({ ...FIRST, added: [] })))).toEqual(expected());
-    const again = made.core.train(shardBatch({ holders: [[6, 1, 'wanted']] }));
+    const again = made.core.train(shardBatch({ inUse: [[6, 1, 'wanted']] }));
     expect(stated(again)).toEqual(expected());
   });
 
   it('gets it again after another distance, where that is set', () => {
     const { core, table } = shard({ ...SLOW, resendDistance: 0.05 }, FIRST);
-    core.train(shardBatch({ holders: [[6, 1, 'named']] }));
+    core.train(shardBatch({ inUse: [[6, 1]] }));
     const train = () => core.train(shardBatch({ ...FIRST, added: [] }));
     table.vector(6)[0]! += 0.04;
     expect(sentTo(train(), 1).vectors).toEqual([]);
@@ -393,8 +378,8 @@ describe('a holder of copies', () => {
 
   it('gets what another holder gets, once it holds a copy too', () => {
     const { core, table } = shard(SLOW, { ...FIRST, vectors: [[10, vectorOf(1)]] });
-    core.train(shardBatch({ holders: [[6, 1, 'named']] }));
-    const second = core.train(shardBatch({ holders: [[6, 2, 'named']] }));
+    core.train(shardBatch({ inUse: [[6, 1]] }));
+    const second = core.train(shardBatch({ inUse: [[6, 2]] }));
     expect([sentTo(second, 1).vectors, sentTo(second, 2).vectors]).toEqual([[], [6]]);
     table.vector(6)[0]! += 0.3;
     const moved = core.train(shardBatch({ ...FIRST, added: [] }));
@@ -414,11 +399,11 @@ describe('a holder of copies', () => {
     core.train(shardBatch({ newTypes: homes.map(() => USER), homes, edges: [[6, FOLLOWS, 7]] }));
     const { outgoing } = core.train(
       shardBatch({
-        holders: [
-          [6, 31, 'named'],
-          [6, 32, 'named'],
-          [6, 99, 'named'],
-          [7, 33, 'named'],
+        inUse: [
+          [6, 31],
+          [6, 32],
+          [6, 99],
+          [7, 33],
         ],
       }),
     );
@@ -427,30 +412,39 @@ describe('a holder of copies', () => {
     expect([holders(6), holders(7)]).toEqual([[31, 32, 99], [33]]);
   });
 
-  it('is told as soon as a row moves whose entity started again, though it starts near to where it was', () => {
-    const { core } = shard({ ...SLOW, initScale: 0.01 }, { ...FIRST, vectors: [[8, vectorOf(1)]] });
-    core.train(shardBatch({ holders: [[6, 1, 'named']] }));
-    const { outgoing } = core.train(
-      shardBatch({ reset: [6], removed: [[6, FOLLOWS, 7]], holders: [[6, 1, 'named']] }),
-    );
-    expect(outgoing!.to.map(({ vectors }) => [...vectors.rows])).toEqual([[], [6], []]);
+  it('gets the new start of a row whose entity started again, and of two erasures the last', () => {
+    const { core } = shard({ ...SLOW, initScale: 0.01 }, { ...FIRST, inUse: [[6, 1]] });
+    for (let i = 0; i < 2; i++) {
+      const { outgoing } = core.train(shardBatch({ reset: [6] }));
+      expect(outgoing!.to.map(({ vectors }) => [...vectors.rows])).toEqual([[], [6], []]);
+    }
   });
 
-  it('that let go of its copy gets a vector with the next edge to an entity that started again', () => {
-    const { core } = shard(SLOW, FIRST);
-    core.train(shardBatch({ holders: [[6, 1, 'named']] }));
-    // The other shard has no newer edge with it, and erases its copy.
-    const reset = core.train(shardBatch({ reset: [6] }));
-    expect(sentTo(reset, 1).vectors).toEqual([]);
-    core.train(shardBatch({ ...FIRST, added: [] }));
-    core.train(shardBatch({ ...FIRST, added: [] }));
-    expect(sentTo(core.train(shardBatch({ holders: [[6, 1, 'named']] })), 1).vectors).toEqual([6]);
-    expect(sentTo(core.train(shardBatch({ holders: [[6, 1, 'named']] })), 1).vectors).toEqual([]);
+  it('that asks gets the vector though nothing moved, and whatever it was sent before', () => {
+    const { core } = shard(SLOW, { ...FIRST, inUse: [[6, 1]] });
+    const asked = (row: number, by: number) =>
+      sentTo(core.train(shardBatch({ inUse: [[row, by, 'wanted']] })), by).vectors;
+    // A copy is nobody's to send.
+    expect([asked(6, 1), asked(6, 2), asked(8, 2)]).toEqual([[6], [6], []]);
+  });
+
+  it('is forgotten two turns after it last used its copy, and gets a vector with the next use', () => {
+    const { core, table } = shard(SLOW, { ...FIRST, inUse: [[6, 1]] });
+    const moved = (turn: boolean, inUse: Parameters<typeof shardBatch>[0]['inUse'] = []) => {
+      table.vector(6)[0]! += table.vector(6)[0]! > 0 ? -0.3 : 0.3;
+      return sentTo(core.train(shardBatch({ ...FIRST, added: [], turn, inUse })), 1).vectors;
+    };
+    expect([moved(false), moved(true), moved(false)]).toEqual([[6], [6], [6]]);
+    // An edge, or a gradient, renews the lease.
+    expect([moved(false, [[6, 1]]), moved(true), moved(true), moved(false)]).toEqual([[6], [6], [], []]);
+    expect([moved(false, [[6, 1]]), moved(false)]).toEqual([[6], [6]]);
+    // A use in the batch of the turn counts after it.
+    expect([moved(true), moved(true, [[6, 1]]), moved(true), moved(true)]).toEqual([[6], [6], [6], []]);
   });
 
   it('is forgotten with the row', () => {
     const { core, table } = shard(SLOW, FIRST);
-    core.train(shardBatch({ holders: [[6, 1, 'named']] }));
+    core.train(shardBatch({ inUse: [[6, 1]] }));
     core.train(
       shardBatch({
         dropped: [6],
@@ -506,21 +500,6 @@ describe('negatives', () => {
     expect(many(made)).toEqual(new Set([6, 7]));
   });
 
-  it('are copies as well where they are borrowed, those that have a vector', () => {
-    const made = shard({ uniformNegatives: 4, borrowedNegatives: 1 });
-    expect(many(made)).toEqual(new Set([6, 7]));
-    // Of the last, this shard trains no edge with own rows, and so knows none.
-    made.core.train(shardBatch({ newTypes: [USER, USER], homes: [1, 2], vectors: [[8, vectorOf(1)]] }));
-    made.core.train(shardBatch({ vectors: [[12, vectorOf(3)]] }));
-    expect(many(made)).toEqual(new Set([6, 7, 8]));
-    made.steps.length = 0;
-    made.core.train(shardBatch({ reset: [8], vectors: [[11, vectorOf(2)]] }));
-    expect(many(made)).toEqual(new Set([6, 7, 11]));
-    made.steps.length = 0;
-    made.core.train(shardBatch({ dropped: [11] }));
-    expect(many(made)).toEqual(new Set([6, 7]));
-  });
-
   test('of a type without own rows and without in-batch ones: nothing is trained, and nothing breaks', () => {
     const here = watched({ ...HERE, ...BARE, uniformNegatives: 3, inBatchNegatives: false });
     const { core, table } = here;
@@ -529,14 +508,6 @@ describe('negatives', () => {
     expect([edges, ...loss]).toEqual([1, 0, 0, 0]);
     expect([...table.vector(6)].every(Number.isFinite)).toBe(true);
   });
-});
-
-test('an own row that starts again in the batch in which an edge names it is sent to the shard that trains the edge', () => {
-  const { core } = shard(SLOW, { edges: [[6, FOLLOWS, 7]], holders: [[6, 1, 'named']] });
-  const report = core.train(
-    shardBatch({ reset: [6], removed: [[6, FOLLOWS, 7]], holders: [[6, 1, 'named']] }),
-  );
-  expect(sentTo(report, 1).vectors).toEqual([6]);
 });
 
 describe('relation vectors', () => {
@@ -579,16 +550,15 @@ describe('relation vectors', () => {
 });
 
 describe('loading', () => {
-  it('brings copies and their holders back, and training goes on alike with vectors that come', () => {
-    const holders = { rows: Int32Array.of(6, 7, 9), shards: Uint8Array.of(1, 1, 1) };
+  it('brings copies back, and training goes on alike with vectors that come', () => {
     const before = shard(
       { ...SLOW, updatesPerEdge: 3, uniformNegatives: 5 },
       {
         vectors: [[8, vectorOf(1)]],
-        holders: [
-          [6, 1, 'named'],
-          [7, 1, 'named'],
-          [9, 1, 'named'],
+        inUse: [
+          [6, 1],
+          [7, 1],
+          [9, 1],
         ],
         edges: [
           [6, FOLLOWS, 7],
@@ -614,7 +584,7 @@ describe('loading', () => {
     const settled = { ...HERE, ...BARE, ...SLOW, updatesPerEdge: 3, uniformNegatives: 5 };
     const after = watched(settled, (core) => {
       core.loadRows(rows);
-      core.loadEdges({ ...live, apart: { ...holders, forgotten: 0 } });
+      core.loadEdges(live);
       return { step, random };
     });
     expect([8, 10].map((row) => accumulatorOf(after, row))).toEqual([FOREIGN, FOREIGN]);
@@ -633,12 +603,8 @@ describe('loading', () => {
       first!.outgoing!.to.map(({ gradients }) => listed(gradients)),
     );
     expect(after.core.readRows(0, 11).floats).toEqual(before.core.readRows(0, 11).floats);
-    // What holders have is not stored: the first move sends each row again.
-    expect([sentTo(first!, 1).vectors, sentTo(second!, 1).vectors.sort()]).toEqual([[], [6, 7, 9]]);
-    const [, next] = [before, after].map(({ core }) =>
-      core.train(shardBatch({ edges: [[6, LIKES, 9]], added: [] })),
-    );
-    expect(sentTo(next!, 1).vectors).toEqual([]);
+    // Leases are not stored: the first use sends a vector again.
+    expect(sentTo(after.core.train(shardBatch({ inUse: [[6, 1]] })), 1).vectors).toEqual([6]);
   });
 
   it('leaves a copy where it is until its owner sends it: by how much the owner would move it is not stored', () => {
@@ -671,26 +637,6 @@ describe('loading', () => {
     again();
     expect([...table.vector(8)]).not.toEqual(copy);
   });
-
-  it('gives every holder a vector where a new one comes before any move', () => {
-    const before = shard(SLOW, { holders: [[6, 1, 'named']], edges: [[6, FOLLOWS, 7]] });
-    const { step, random } = before.core.checkpoint({ ...DUE, now: NOW });
-    const rows = stored(before, {
-      types: Uint8Array.of(255, 255, 255, 255, 255, 255, USER, USER, USER, TWEET, TWEET),
-      trained: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0),
-      homes: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2),
-    });
-    const { core } = watched({ ...HERE, ...BARE, ...SLOW }, (fresh) => {
-      fresh.loadRows(rows);
-      const apart = { rows: Int32Array.of(6), shards: Uint8Array.of(1), forgotten: 0 };
-      fresh.loadEdges({ ...triples([[6, FOLLOWS, 7]]), apart });
-      return { step, random };
-    });
-    const nothing = core.train(shardBatch({}));
-    expect(nothing.outgoing!.to.map(({ vectors }) => [...vectors.rows])).toEqual([[], [], []]);
-    const { outgoing } = core.train(shardBatch({ holders: [[6, 2, 'named']] }));
-    expect(outgoing!.to.map(({ vectors }) => [...vectors.rows])).toEqual([[], [6], [6]]);
-  });
 });
 
 test('shards of one seed start with the same relation vectors, and with other entities', () => {
@@ -703,160 +649,4 @@ test('shards of one seed start with the same relation vectors, and with other en
   const relations = 2 * settings.relations.length;
   for (const each of starts) expect(each.slice(0, relations)).toEqual(starts[0]!.slice(0, relations));
   expect(new Set(starts.map((each) => each[relations]!.join())).size).toBe(3);
-});
-
-describe('where copies are bounded', () => {
-  const BOUNDED = { shard: { ...HERE.shard, maxCopies: 1 } };
-  /** User 8 of shard 1 and tweet 10 of shard 2 have vectors and an edge each; shard 1 holds 6, and shard 2 holds 7. */
-  const begun = (overrides: Parameters<typeof watched>[0] = {}) => {
-    const made = shard(
-      { ...BOUNDED, ...SLOW, ...overrides },
-      {
-        edges: [
-          [6, FOLLOWS, 8],
-          [7, LIKES, 10],
-        ],
-        holders: [
-          [6, 1, 'named'],
-          [7, 2, 'named'],
-        ],
-        vectors: [
-          [8, vectorOf(1)],
-          [10, vectorOf(2)],
-        ],
-      },
-    );
-    return {
-      ...made,
-      train: (parts: Parameters<typeof shardBatch>[0]) => made.core.train(shardBatch(parts)),
-    };
-  };
-
-  it('a copy that is let go of sends its last gradient home, and leaves an empty row and no edge', () => {
-    const { core, table, train, steps } = begun({ updatesPerEdge: 4 });
-    const report = train({ edges: [[6, FOLLOWS, 8]], evicted: [8] });
-    expect(sentTo(report, 1).gradients).toContain(8);
-    expect([...table.vector(8)]).toEqual(vectorOf(0).map(() => 0));
-    expect(core.readRows(8, 1).edges.lhs).toHaveLength(0);
-    expect(core.readRows(6, 1).edges.lhs).toHaveLength(0);
-    steps.length = 0;
-    train({ edges: [[7, LIKES, 10]] });
-    // Rehearsal draws from what is remembered.
-    expect(steps.flatMap(({ edges }) => edges).filter((edge) => edge.includes('8'))).toEqual([]);
-    const { rows } = core.checkpoint({ ...DUE, now: NOW });
-    expect([...rows]).toContain(8);
-  });
-
-  it('counts no edge of it any more where draws are corrected', () => {
-    const model = { ...settings.model, loss: 'softmax' as const, learningRate: 1e-6 };
-    const corrected = { model, inBatchNegatives: true, correctNegatives: true, updatesPerEdge: 1 };
-    const loss = (edges: Edge[], evicted: number[]) => {
-      const vectors = [
-        [8, vectorOf(1)],
-        [10, vectorOf(2)],
-      ] as const;
-      const { core } = shard({ ...BOUNDED, ...SLOW, ...corrected }, { edges, vectors });
-      core.train(shardBatch({ evicted }));
-      const next = core.train(
-        shardBatch({
-          edges: [
-            [7, LIKES, 9],
-            [6, LIKES, 9],
-          ],
-          added: [],
-        }),
-      );
-      return next.loss[LIKES]!;
-    };
-    const without = loss([[7, LIKES, 9]], []);
-    const all: Edge[] = [
-      [7, LIKES, 9],
-      [8, LIKES, 9],
-      [7, LIKES, 10],
-    ];
-    expect(loss(all, [8, 10])).toBeCloseTo(without, 4);
-    expect(loss(all, [])).not.toBeCloseTo(without, 2);
-  });
-
-  it('an edge to a copy that came back is remembered once it is named again, and only once', () => {
-    const { core, train } = begun();
-    train({ evicted: [8] });
-    train({ reused: [[8, USER]], reusedHomes: [1] });
-    expect(core.readRows(6, 1).edges.rhs).toHaveLength(0);
-    for (let i = 0; i < 2; i++) train({ confirmed: [[6, FOLLOWS, 8]], edges: [[6, FOLLOWS, 8]], added: [] });
-    expect([...core.readRows(6, 1).edges.rhs]).toEqual([8]);
-    train({ removed: [[6, FOLLOWS, 8]] });
-    expect(core.readRows(6, 1).edges.rhs).toHaveLength(0);
-  });
-
-  it('a copy that came back is absent: its edge waits for the vector', () => {
-    const { train } = begun();
-    train({ evicted: [8] });
-    const back = train({ reused: [[8, USER]], reusedHomes: [1], edges: [[6, FOLLOWS, 8]] });
-    expect([back.edges, back.outgoing!.waiting]).toEqual([0, 1]);
-    const come = train({ vectors: [[8, vectorOf(3)]] });
-    expect([come.edges, come.outgoing!.waiting]).toEqual([1, 0]);
-    // Where it goes before the vector comes, the edge waits no more.
-    train({ evicted: [8] });
-    train({ reused: [[8, USER]], reusedHomes: [1], edges: [[6, FOLLOWS, 8]] });
-    expect(train({ evicted: [8] }).outgoing!.waiting).toBe(0);
-  });
-
-  it('no vector goes to a shard that holds no copy any more, until an edge that it trains comes', () => {
-    const { train } = begun({ model: { ...settings.model, learningRate: 5 } });
-    const move = { gradients: [[6, vectorOf(9)]] as const };
-    const back = { gradients: [[6, vectorOf(9).map((number) => -8 * number)]] as const };
-    expect(sentTo(train(move), 1).vectors).toEqual([6]);
-    expect(sentTo(train({ holders: [[6, 1, 'released']] }), 1).vectors).toEqual([]);
-    expect(sentTo(train(move), 1).vectors).toEqual([]);
-    const named = train({ holders: [[6, 1, 'named']] });
-    expect(sentTo(named, 1).vectors).toEqual([6]);
-    expect(sentTo(train(back), 1).vectors).toEqual([6]);
-  });
-
-  it('a shard that asks gets the vector though nothing moved, and whatever it was sent before', () => {
-    const { train } = begun();
-    expect(sentTo(train({ holders: [[6, 1, 'wanted']] }), 1).vectors).toEqual([6]);
-    expect(sentTo(train({ holders: [[6, 2, 'wanted']] }), 2).vectors).toEqual([6]);
-    // A copy is nobody's to send.
-    expect(sentTo(train({ holders: [[8, 2, 'wanted']] }), 2).vectors).toEqual([]);
-  });
-
-  it('a shard that sends a gradient holds a copy, and gets the vector where this was not known', () => {
-    const { train } = begun();
-    expect(sentTo(train({ holders: [[6, 1, 'used']] }), 1).vectors).toEqual([]);
-    train({ holders: [[6, 1, 'released']] });
-    expect(sentTo(train({ holders: [[6, 1, 'used']] }), 1).vectors).toEqual([6]);
-    expect(sentTo(train({ holders: [[6, 1, 'used']] }), 1).vectors).toEqual([]);
-  });
-
-  it('stored edges that other shards train say who holds a copy', () => {
-    const before = shard(SLOW);
-    const { step, random } = before.core.checkpoint({ ...DUE, now: NOW });
-    const rows = stored(before, {
-      types: Uint8Array.of(255, 255, 255, 255, 255, 255, USER, USER, 255, TWEET, 255),
-      trained: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0),
-      homes: new Uint8Array(11),
-    });
-    const { core } = watched(
-      { ...BOUNDED, ...BARE, model: { ...settings.model, learningRate: 5 } },
-      (fresh) => {
-        fresh.loadRows(rows);
-        fresh.loadEdges({
-          ...triples([[6, FOLLOWS, 7]]),
-          apart: { rows: Int32Array.of(6, 7), shards: Uint8Array.of(1, 2), forgotten: 0 },
-        });
-        return { step, random };
-      },
-    );
-    const report = core.train(
-      shardBatch({
-        gradients: [
-          [6, vectorOf(9)],
-          [7, vectorOf(9)],
-        ],
-      }),
-    );
-    expect([sentTo(report, 1).vectors, sentTo(report, 2).vectors]).toEqual([[6], [7]]);
-  });
 });

@@ -298,7 +298,7 @@ class Shards {
         newTypes: fresh.map((key) => (key.startsWith('user') ? 0 : 1)),
         homes: fresh.map((key) => this.#home(key)),
         dropped,
-        holders: part.named.map(([key, shard]) => [part.row(key), shard, 'named'] as const),
+        inUse: part.named.map(([key, shard]) => [part.row(key), shard] as const),
         edges: told.map(rows),
         added: [...new Map(added.map((edge) => [edge.join(), edge])).values()].map(rows),
         vectors: vectors.map(([key, vector]) => [part.row(key), vector]),

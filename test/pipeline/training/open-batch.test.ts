@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { OpenBatch } from '../../../src/pipeline/training/open-batch.ts';
 import { OpenShardBatch } from '../../../src/pipeline/training/open-shard-batch.ts';
 import type { Triples } from '../../../src/pipeline/training/trainer.ts';
-import { HOLDING } from '../../../src/pipeline/training/trainer.ts';
 
 const list = ({ lhs, relation, rhs }: Triples) => [...lhs].map((each, i) => [each, relation[i], rhs[i]]);
 
@@ -98,51 +97,15 @@ test.each(['reset', 'drop'] as const)('forgets what other shards sent for a row 
   expect([[...gradients.rows], [...gradients.halves], [...vectors.rows]]).toEqual([[5, 4], [1, 2], [5]]);
 });
 
-test('of a shard, tells of live edges that are named again, unless they are gone by its end', () => {
-  const batch = new OpenBatch(new OpenShardBatch(2));
-  batch.confirmed(1, 0, 2);
-  batch.confirmed(1, 0, 2);
-  batch.confirmed(1, 0, 3);
-  batch.changed(1, 0, 3, true, false);
-  batch.changed(1, 0, 4, false, true);
-  batch.confirmed(1, 0, 4);
-  const { added, removed, copies } = batch.close();
-  expect([list(copies!.confirmed), list(added), list(removed)]).toEqual([
-    [[1, 0, 2]],
-    [[1, 0, 4]],
-    [[1, 0, 3]],
+test('of a shard, says of each copy in use whether it was asked for, in whatever order', () => {
+  const shard = new OpenShardBatch(2);
+  for (const wanted of [false, true, false]) shard.uses(5, 3, wanted);
+  shard.uses(6, 255);
+  expect(shard.empty).toBe(false);
+  const { inUse } = shard.close();
+  expect([[...inUse.rows], [...inUse.shards], [...inUse.wanted]]).toEqual([
+    [5, 6],
+    [3, 255],
+    [1, 0],
   ]);
-});
-
-test.each([
-  [['wanted', 'named'], 'wanted'],
-  [['named', 'used'], 'named'],
-  [['used', 'named'], 'named'],
-  [['named', 'released'], 'released'],
-  // The copy is a new one.
-  [['released', 'named'], 'wanted'],
-  [['released', 'used'], 'used'],
-] as const)('of a shard, hands on of what was said of a copy, %j, that it is %s', (said, holding) => {
-  const batch = new OpenBatch(new OpenShardBatch(2));
-  for (const each of said) batch.hold(5, 3, each);
-  const { holders } = batch.close().copies!;
-  expect([...holders.holding]).toEqual([HOLDING[holding]]);
-});
-
-test('of a shard, keeps what was said of copies of a row that starts again: the edge that said so may be newer', () => {
-  const batch = new OpenBatch(new OpenShardBatch(2));
-  batch.hold(5, 3, 'named');
-  batch.reset(5);
-  const { holders } = batch.close().copies!;
-  expect([[...holders.rows], [...holders.holding]]).toEqual([[5], [HOLDING.named]]);
-});
-
-test('of a shard, forgets what was said of copies of an entity that was erased', () => {
-  const batch = new OpenBatch(new OpenShardBatch(2));
-  batch.hold(5, 3, 'wanted');
-  batch.hold(6, 255, 'used');
-  expect(batch.empty).toBe(false);
-  batch.drop(5);
-  const { holders } = batch.close().copies!;
-  expect([[...holders.rows], [...holders.shards]]).toEqual([[6], [255]]);
 });

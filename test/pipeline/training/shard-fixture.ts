@@ -1,14 +1,13 @@
 import type { Kernel } from '../../../src/model/kernel.ts';
 import type { Table } from '../../../src/model/table.ts';
 import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/train.ts';
-import {
-  HOLDING,
-  type LoadedRows,
-  type RowVectors,
-  type TrainBatch,
-  type TrainerSettings,
+import type {
+  LoadedRows,
+  RowVectors,
+  TrainBatch,
+  TrainerSettings,
 } from '../../../src/pipeline/training/trainer.ts';
-import { batchOf, kernels, settings, triples } from './trainer-fixture.ts';
+import { batchOf, kernels, settings } from './trainer-fixture.ts';
 
 export const { dim: DIM } = settings.model;
 
@@ -79,13 +78,12 @@ export function shardBatch(
     gradients?: Vectors;
     relations?: readonly Float32Array[];
     wantsRelations?: boolean;
-    holders?: readonly (readonly [row: number, shard: number, holding: keyof typeof HOLDING])[];
-    confirmed?: Parameters<typeof triples>[0];
-    evicted?: readonly number[];
+    inUse?: readonly (readonly [row: number, shard: number, wanted?: 'wanted'])[];
+    turn?: boolean;
   },
 ): TrainBatch {
   const { homes = [], reusedHomes = [], vectors, gradients, relations = [], wantsRelations = false } = parts;
-  const { holders = [], confirmed = [], evicted = [] } = parts;
+  const { inUse = [], turn = false } = parts;
   const batch = batchOf(parts);
   return {
     ...batch,
@@ -97,16 +95,13 @@ export function shardBatch(
         gradients: rowVectors(gradients),
         relations,
         wantsRelations,
+        inUse: {
+          rows: Int32Array.from(inUse, ([row]) => row),
+          shards: Uint8Array.from(inUse, ([, shard]) => shard),
+          wanted: Uint8Array.from(inUse, ([, , wanted]) => (wanted ? 1 : 0)),
+        },
+        turn,
       },
-    },
-    copies: {
-      holders: {
-        rows: Int32Array.from(holders, ([row]) => row),
-        shards: Uint8Array.from(holders, ([, shard]) => shard),
-        holding: Uint8Array.from(holders, ([, , holding]) => HOLDING[holding]),
-      },
-      confirmed: triples(confirmed),
-      evicted: Int32Array.from(evicted),
     },
   };
 }

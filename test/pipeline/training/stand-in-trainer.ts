@@ -2,15 +2,15 @@ import type {
   Checkpoint,
   CheckpointOptions,
   HeldRows,
-  LoadedEdges,
   LoadedRows,
   Trainer,
+  Triples,
 } from '../../../src/pipeline/training/trainer.ts';
 
 /** A trainer that learns nothing, keeps what it is given, and whose checkpoints the test decides. */
 export class StandInTrainer implements Trainer {
   readonly loadedRows: LoadedRows[] = [];
-  readonly loadedEdges: LoadedEdges[] = [];
+  readonly loadedEdges: Triples[] = [];
   started: { step: number; random: number[] } | 'fresh' | undefined;
   /** What the next checkpoints give, in order; then empty ones. */
   readonly checkpoints: Promise<Checkpoint>[] = [];
@@ -22,7 +22,7 @@ export class StandInTrainer implements Trainer {
     this.loadedRows.push(rows);
   }
 
-  async loadEdges(edges: LoadedEdges): Promise<void> {
+  async loadEdges(edges: Triples): Promise<void> {
     this.loadedEdges.push(edges);
   }
 

@@ -18,7 +18,6 @@ const COUNTS = {
   unreadable: 8,
   waiting: 9,
   copies: 7,
-  evicted: 6,
   asked: 4,
 };
 
