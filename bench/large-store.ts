@@ -28,7 +28,7 @@ export async function writeLargeStore(
   const relationRows = 2 * model.relations.length;
   const users = Math.ceil(size.entities / USER_EVERY);
   const head = {
-    ...{ format: 1 as const, graph: graph.name, model, step: 1_000_000, random: [...random.state()] },
+    ...{ format: 2 as const, graph: graph.name, model, step: 1_000_000, random: [...random.state()] },
     ...{
       rows: relationRows + size.entities,
       offsets: {},

@@ -8,9 +8,9 @@ import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { syncFolder } from '../adapters/atomic-file.ts';
 import { keepOnExit, removeOnExit } from '../adapters/leftovers.ts';
 import { FatalError, reasonOf, TwhinError } from '../errors/errors.ts';
+import { Census, describeDifference, differencesFrom } from '../graph/census.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { fingerprint, type Head } from '../graph/head.ts';
-import type { Layout } from '../graph/layout.ts';
 import type { Entry } from '../graph/store.ts';
 import { ENTRIES, entriesFile, FORMAT, type Manifest, PARTIAL, writeManifest } from './manifest.ts';
 
@@ -123,7 +123,7 @@ async function* blocksOf(
     size.entries++;
     size.bytes += bytes;
   }
-  const differing = census.differences(head);
+  const differing = differencesFrom(head, census.counted).map(describeDifference);
   if (differing.length > 0) {
     throw new FatalError(
       'backup-inconsistent',
@@ -145,55 +145,6 @@ async function* hashed(
     yield bytes;
   }
 }
-
-/** Counts all entries of a store, to compare them with its head: a damaged store takes the place of no good backup. */
-class Census {
-  readonly #layout: Layout;
-  readonly #counts = new Map<string, number>();
-
-  constructor(layout: Layout) {
-    this.#layout = layout;
-  }
-
-  add({ key, value }: Entry): void {
-    const { entityTypes, relations, prefixes } = this.#layout;
-    const { entities, edges, outboxNames, outboxParts } = prefixes;
-    if (key[0] === entities[0]) this.#count(`entities of type ${entityTypes[key[1] ?? 0]}`);
-    else if (key[0] === outboxNames[0]) this.#count(TO_PUBLISH);
-    else if (key[0] === outboxParts[0]) {
-      this.#count(PARTS);
-      this.#count(TO_PUBLISH, this.#layout.decodeNames(value).length);
-    }
-    // The relation follows the first entity (see the layout). Removed edges are not counted.
-    else if (key[0] === edges[0] && value[8] === 0)
-      this.#count(`live ${relations[key[4 + (key[2] ?? 0)] ?? 0]?.name} edges`);
-  }
-
-  /** The differences from the head's counts, a phrase each. */
-  differences(head: Head): string[] {
-    const { entityTypes, relations } = this.#layout;
-    const of = (what: string) => this.#counts.get(what) ?? 0;
-    const exact = [
-      ...entityTypes.map((type) => [`entities of type ${type}`, head.entities[type] ?? 0] as const),
-      ...relations.map(({ name }) => [`live ${name} edges`, head.edges[name] ?? 0] as const),
-    ].filter(([what, counted]) => of(what) !== counted);
-    // More than the head counts is right: see the check.
-    const least = (
-      [
-        [TO_PUBLISH, head.outbox],
-        [PARTS, head.outboxParts],
-      ] as const
-    ).filter(([what, counted]) => of(what) < counted);
-    return [...exact, ...least].map(([what, counted]) => `${of(what)} ${what}, the head counts ${counted}`);
-  }
-
-  #count(what: string, more = 1): void {
-    this.#counts.set(what, (this.#counts.get(what) ?? 0) + more);
-  }
-}
-
-const TO_PUBLISH = 'vectors to publish';
-const PARTS = 'parts of the outbox';
 
 /**
  * Every entry of a backup, in the order of keys, some at a time. That all of them are as they were written is known at the end:

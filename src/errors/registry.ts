@@ -294,6 +294,7 @@ const STORE = {
     'Put the content that the message gives into the file, or correct the configuration.',
   ),
   'store-damaged': fatal('The content of the store contradicts itself.', REBUILD),
+  'store-format': fatal('The store was made by another version of twhin.', REBUILD),
   'store-denied': fatal(
     'The user may not write the folder of the store.',
     'Run the command as the user of the updater, or mount the disk writable.',

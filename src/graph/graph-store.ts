@@ -3,7 +3,7 @@ import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, decodeEntity, type EntityState, encodeEntity, type Layout } from './layout.ts';
-import { dropPart, type NumberedPart, namesIn, type OutboxPart, outboxParts, putPart } from './outbox.ts';
+import { dropPart, namesIn, type OutboxPart, outboxParts, putPart } from './outbox.ts';
 import { type Entry, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** An entity without its vector. */
@@ -38,7 +38,7 @@ export interface Commit {
   readonly floats: Float32Array;
   /** [n] the step of each row; the head's step unless given. */
   readonly steps?: Float64Array;
-  readonly outboxAdded: Iterable<NumberedPart>;
+  readonly outboxAdded: Iterable<OutboxPart>;
   readonly outboxCleared: Iterable<OutboxPart>;
 }
 

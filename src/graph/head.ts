@@ -3,11 +3,14 @@ import { z } from 'zod';
 import { FatalError, MAKE_AGAIN, reasonOf } from '../errors/errors.ts';
 import type { Relation } from './edge.ts';
 
+/** Rises with each change of a store's layout or head. A store of another format is refused. */
+export const STORE_FORMAT = 2;
+
 const count = z.number().int().nonnegative();
 
 /** The one small record that every commit rewrites: the state of the whole store. */
 export const headSchema = z.object({
-  format: z.literal(1),
+  format: z.literal(STORE_FORMAT),
   graph: z.string(),
   model: z.object({
     dim: count,
@@ -22,7 +25,7 @@ export const headSchema = z.object({
   /** Rows that were ever in use, relation rows included. */
   rows: count,
   /** Rows that the last commit of records freed: they may not be used again yet. */
-  freed: z.array(count).default([]),
+  freed: z.array(count),
   offsets: z.record(z.string(), z.record(z.string(), count)),
   events: z.object({ consumed: count, rejected: count, duplicate: count, late: count }),
   /** Live edges by relation, entities by type. */
@@ -31,17 +34,17 @@ export const headSchema = z.object({
   /** Names whose vector or tombstone is not acknowledged. The stored parts may hold more names than these. */
   outbox: count,
   /** Stored parts of the outbox, counted so that a lost part is noticed. */
-  outboxParts: count.default(0),
+  outboxParts: count,
   /** Newest event time, epoch ms. */
   watermark: z.number(),
   /** Rises with each process that writes the store or takes over the embeddings topic; published with each vector. */
-  epoch: count.default(0),
+  epoch: count,
   /** Names the training run that made the vectors. Vectors of two spaces are rotated against one another. */
-  space: z.string().default(''),
+  space: z.string(),
   /** Added to a row's step when it is published: another store may have published higher steps. */
-  stepBase: count.default(0),
+  stepBase: count,
   /** The topic id that the log had for each topic when it was first read; absent where the log has no ids. */
-  topicIds: z.record(z.string(), z.string()).default({}),
+  topicIds: z.record(z.string(), z.string()),
   /** Absent where the graph is whole. */
   shard: z
     .object({
@@ -69,13 +72,21 @@ export function encodeHead(head: Head): Buffer {
   return Buffer.from(JSON.stringify(head));
 }
 
-/** @throws FatalError when the bytes are not a head. */
+/** @throws FatalError when the bytes are not a head, or that of another format. */
 export function decodeHead(bytes: Uint8Array): Head {
   let json: unknown;
   try {
     json = JSON.parse(Buffer.from(bytes).toString());
   } catch (error) {
     throw damaged(reasonOf(error), error);
+  }
+  const format = Object(json).format;
+  if (typeof format === 'number' && format !== STORE_FORMAT) {
+    throw new FatalError(
+      'store-format',
+      `the store has format ${format}, and this version of twhin reads format ${STORE_FORMAT} alone: replay the topics with twhin replay --into NAME and put ` +
+        'the result in place with twhin replay promote NAME, or go on with the version that made the store',
+    );
   }
   const parsed = headSchema.safeParse(json);
   if (!parsed.success) throw damaged(z.prettifyError(parsed.error), parsed.error);

@@ -14,7 +14,6 @@ import { VECTOR, VECTOR_KEY_BYTES, vectorBytes, writeVectorKey } from './row-wri
  *     e <lhs> <relation u8> <rhs>        at f64 | removed u8
  *     i <rhs> <relation u8> <lhs>        the same value: the edge in the reverse direction
  *     u <number u64>                     <entity> <entity> …: a part of the outbox, see outbox.ts
- *     o <entity>                         empty: legacy outbox entry, one per entity
  *     x <sha-256 of the entity's key>    at f64: erased at that time; older events are late
  *
  *     <entity>: type u8 | length of id less one, u8 | id, UTF-8
@@ -26,8 +25,7 @@ const HEAD = 0x6d;
 const ENTITY = 0x6e;
 const EDGE = 0x65;
 const REVERSE = 0x69;
-const OUTBOX_PART = 0x75;
-const OUTBOX_NAME = 0x6f;
+const OUTBOX = 0x75;
 const ERASED = 0x78;
 
 const EDGE_VALUE_BYTES = 9;
@@ -75,13 +73,9 @@ export class Layout {
 
   outboxPartKey(number: number): Buffer {
     const key = Buffer.allocUnsafe(OUTBOX_PART_KEY_BYTES);
-    key[0] = OUTBOX_PART;
+    key[0] = OUTBOX;
     key.writeBigUInt64BE(BigInt(number), 1);
     return key;
-  }
-
-  outboxNameKey(entity: EntityKey): Buffer {
-    return this.#named(OUTBOX_NAME, entity);
   }
 
   erasedKey(entity: EntityKey): Buffer {
@@ -112,14 +106,13 @@ export class Layout {
     vectors: Buffer.of(VECTOR),
     edges: Buffer.of(EDGE),
     reverse: Buffer.of(REVERSE),
-    outboxParts: Buffer.of(OUTBOX_PART),
-    outboxNames: Buffer.of(OUTBOX_NAME),
+    outbox: Buffer.of(OUTBOX),
     erased: Buffer.of(ERASED),
     edgesOut: (entity: EntityKey) => this.#named(EDGE, entity),
     edgesIn: (entity: EntityKey) => this.#named(REVERSE, entity),
   };
 
-  /** The entity that a key of kind `n` or `o` names. */
+  /** The entity that a key of kind `n` names. */
   entityOf(key: Uint8Array): EntityKey {
     const [entity, end] = this.#decode(key, 1);
     if (end !== key.length) throw damaged('key', key);

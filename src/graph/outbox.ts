@@ -8,13 +8,9 @@ import type { Store, WriteBatch } from './store.ts';
  * after a kill, a vector whose part still waited for other names is published again, with the same step.
  */
 export interface OutboxPart {
-  /** Rises from part to part. Undefined for legacy entries, one per name. */
-  readonly number: number | undefined;
-  readonly names: readonly EntityKey[];
-}
-
-export interface NumberedPart extends OutboxPart {
+  /** Rises from part to part. */
   readonly number: number;
+  readonly names: readonly EntityKey[];
 }
 
 /** Most names in a part: few, since one waiting name keeps its whole part stored. */
@@ -22,24 +18,18 @@ const PART_NAMES = 1_000;
 
 /** Every part, oldest first. */
 export async function* outboxParts(store: Pick<Store, 'runs'>, layout: Layout): AsyncIterable<OutboxPart> {
-  const { prefixes } = layout;
-  for await (const run of store.runs(prefixes.outboxNames)) {
-    for (const entries of inParts(run))
-      yield { number: undefined, names: entries.map(({ key }) => layout.entityOf(key)) };
-  }
-  for await (const run of store.runs(prefixes.outboxParts)) {
+  for await (const run of store.runs(layout.prefixes.outbox)) {
     for (const { key, value } of run)
       yield { number: layout.outboxNumberOf(key), names: layout.decodeNames(value) };
   }
 }
 
-export function putPart(batch: WriteBatch, layout: Layout, { number, names }: NumberedPart): void {
+export function putPart(batch: WriteBatch, layout: Layout, { number, names }: OutboxPart): void {
   batch.put(layout.outboxPartKey(number), layout.encodeNames(names));
 }
 
-export function dropPart(batch: WriteBatch, layout: Layout, { number, names }: OutboxPart): void {
-  if (number === undefined) for (const name of names) batch.delete(layout.outboxNameKey(name));
-  else batch.delete(layout.outboxPartKey(number));
+export function dropPart(batch: WriteBatch, layout: Layout, { number }: OutboxPart): void {
+  batch.delete(layout.outboxPartKey(number));
 }
 
 /** Cuts items, in order, into parts. */

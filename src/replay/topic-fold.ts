@@ -3,7 +3,7 @@ import { decodeRelation, type RelationVector } from '../../topics/model.ts';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import { type EntityKey, entityKey, idOf, MAX_ID_BYTES, typeOf } from '../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
-import { fingerprint, type Head, type ModelIdentity } from '../graph/head.ts';
+import { fingerprint, type Head, type ModelIdentity, STORE_FORMAT } from '../graph/head.ts';
 import { graphOf, type Shard, shardOf } from '../graph/shard.ts';
 import type { SourceRecord } from '../pipeline/ports.ts';
 import type { Checkpoint } from '../pipeline/training/trainer.ts';
@@ -256,7 +256,7 @@ export class TopicFold {
 
   #head(): Head {
     return {
-      format: 1,
+      format: STORE_FORMAT,
       graph: this.#graph,
       model: this.#model,
       step: this.#step,

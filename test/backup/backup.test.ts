@@ -87,10 +87,10 @@ describe('a backup', () => {
     const store = await filled();
     const manifest = await writeBackup(at.path, store, ABOUT);
     const wrong = [
-      ['entities', { entities: { user: 3, tweet: 1 } }, '2 entities of type user, the head counts 3'],
-      ['edges', { edges: { follows: 2, likes: 2 } }, '1 live likes edges, the head counts 2'],
-      ['outbox', { outbox: 2 }, '1 vectors to publish, the head counts 2'],
-      ['parts', { outboxParts: 2 }, '1 parts of the outbox, the head counts 2'],
+      ['entities', { entities: { user: 3, tweet: 1 } }, '2 entities (user), and its head counts 3'],
+      ['edges', { edges: { follows: 2, likes: 2 } }, '1 live edges (likes), and its head counts 2'],
+      ['outbox', { outbox: 2 }, '1 vectors to publish, and its head counts 2'],
+      ['parts', { outboxParts: 2 }, '1 parts of the outbox, and its head counts 2'],
     ] as const;
     for (const [, change, reason] of wrong) {
       await put(store, 'm', encodeHead({ ...HEAD_OF_FILLED, ...change }));

@@ -26,8 +26,8 @@ beforeAll(async () => {
 });
 afterAll(() => here.remove());
 
-const WELL = { store: 'main', ok: true, entities: 4, edges: 3, removed: 0, mended: [], findings: [] };
-const NONE = { store: null, ok: true, entities: 0, edges: 0, removed: 0, mended: [], findings: [] };
+const WELL = { store: 'main', ok: true, entities: 4, edges: 3, removed: 0, findings: [] };
+const NONE = { store: null, ok: true, entities: 0, edges: 0, removed: 0, findings: [] };
 
 /** Deletes the first key of a kind, without its counterpart. */
 async function lose(kind: string): Promise<void> {
@@ -76,47 +76,18 @@ describe('twhin check', () => {
     ]);
   });
 
-  test('reports damage and ends with exit code 1; --repair repairs it and reports what it did', async () => {
+  test('reports damage, ends with exit code 1, and names the commands that make the store again', async () => {
     await lose('i');
     const found = await here.run('check', '--graph', 'engagement');
     expect([found.code, found.out.slice(2, 4)]).toEqual([
       1,
       ['  WRONG    reverse-missing 1: edges lack their reverse entry', '             user:u0 likes tweet:t'],
     ]);
-    expect(found.out[4]).toMatch(
-      /twhin check --graph engagement --repair.*twhin restore.*twhin replay.*promote/,
-    );
-
-    const inUse = await openRocksdb(db);
-    const refused = await here.run('check', '--graph', 'engagement', '--repair');
-    expect([refused.code, refused.err.join()]).toEqual([
-      1,
-      expect.stringContaining('is in use by another process'),
-    ]);
-    await inUse.close();
-
-    const mended = await here.run('check', '--graph', 'engagement', '--repair', '--json');
-    expect([mended.code, json(mended)]).toEqual([
-      0,
-      {
-        ok: true,
-        graphs: {
-          engagement: {
-            ...WELL,
-            mended: [{ kind: 'reverse-missing', count: 1, did: 'written from the edges' }],
-          },
-        },
-      },
-    ]);
-    expect((await here.run('check')).code).toBe(0);
-  });
-
-  test('ends with exit code 1 if damage remains after a repair, and names the commands to restore the store', async () => {
+    expect(found.out.at(-1)).toMatch(/^ {2}make the store again with twhin restore.*twhin replay.*promote/);
     await lose('n');
-    const { code, out } = await here.run('check', '--graph', 'engagement', '--repair');
+    const { code, out } = await here.run('check', '--graph', 'engagement');
     expect(code).toBe(1);
     expect(out.join('\n')).toMatch(/WRONG {4}entities-fewer 1:.*WRONG {4}end-missing/s);
-    expect(out.at(-1)).toMatch(/^ {2}this can't be mended: make the store again with twhin restore/);
   });
 
   test('reports damaged files, and continues with the other graphs', async () => {
@@ -144,7 +115,7 @@ describe('twhin check', () => {
         follow: { ok: true },
       },
     });
-    const plain = await here.run('check', '--graph', 'engagement', '--repair');
+    const plain = await here.run('check', '--graph', 'engagement');
     expect([plain.code, plain.out[1]]).toEqual([
       1,
       expect.stringMatching(/^ {2}DAMAGED {2}the store in .*twhin restore/),

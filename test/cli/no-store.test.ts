@@ -17,7 +17,6 @@ const LOOKS: readonly (readonly string[])[] = [
   ['stats', '--graph', 'follow'],
   ['check'],
   ['check', '--offsets'],
-  ['check', '--repair'],
   ['check', '--graph', 'follow'],
   ['show', 'user:1'],
   ['export', '--graph', 'follow', '--out', 'vectors'],

@@ -3,8 +3,7 @@ import { EntityIndex } from '../../src/graph/entity-index.ts';
 import { type Commit, type EntityRecord, GraphStore } from '../../src/graph/graph-store.ts';
 import type { Head } from '../../src/graph/head.ts';
 import { Layout } from '../../src/graph/layout.ts';
-import type { NumberedPart } from '../../src/graph/outbox.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
+import type { OutboxPart } from '../../src/graph/outbox.ts';
 import { MemoryStore } from './memory-store.ts';
 
 export const MODEL = {
@@ -23,7 +22,7 @@ export const user = (id: string): EntityKey => entityKey('user', id);
 export const tweet = (id: string): EntityKey => entityKey('tweet', id);
 
 export const HEAD: Head = {
-  format: 1,
+  format: 2,
   graph: 'test',
   model: MODEL,
   step: 7,
@@ -43,14 +42,7 @@ export const HEAD: Head = {
   topicIds: {},
 };
 
-export const part = (number: number, ...names: EntityKey[]): NumberedPart => ({ number, names });
-
-/** Writes legacy outbox entries. */
-export async function putNames(store: GraphStore, ...names: EntityKey[]): Promise<void> {
-  const batch = new WriteBatch();
-  for (const name of names) batch.put(store.layout.outboxNameKey(name), Buffer.alloc(0));
-  await store.entries.write(batch);
-}
+export const part = (number: number, ...names: EntityKey[]): OutboxPart => ({ number, names });
 
 export function graph(): GraphStore {
   return new GraphStore(new MemoryStore(), new Layout(MODEL));

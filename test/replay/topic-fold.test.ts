@@ -137,7 +137,7 @@ describe('folding an embeddings topic', () => {
     const head = await folding.finish();
     expect(await vectors()).toEqual({ 'user:a': [V2, 5], 'tweet:t': [ODD, 4], 'user:b': [V2, 6] });
     expect(head).toEqual({
-      format: 1,
+      format: 2,
       graph: 'test',
       model: MODEL,
       step: 6,

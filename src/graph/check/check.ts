@@ -1,10 +1,11 @@
 import { FatalError } from '../../errors/errors.ts';
+import { type Difference, differencesFrom, unequal } from '../census.ts';
 import type { GraphStore } from '../graph-store.ts';
 import type { Head } from '../head.ts';
 import { asBuffer, type Layout } from '../layout.ts';
 import { checkEdges } from './edges.ts';
 import { attempt, checkEntities } from './entities.ts';
-import { type Finding, type FindingKind, Findings } from './findings.ts';
+import { type Finding, Findings } from './findings.ts';
 
 /** What a store holds, counted, and everything that is wrong with it. */
 export interface CheckReport {
@@ -50,18 +51,12 @@ export async function checkStore(
     nextRow: entities.nextRow,
   };
   if (head) {
-    compare(findings, 'entities', head.entities, report.entities);
-    compare(findings, 'edges', head.edges, report.edges);
+    addDifferences(findings, differencesFrom(head, { ...report, outbox }));
     if (head.shard) {
-      compare(findings, 'entities', head.shard.entities, entities.own, "the shard's own ");
-      compare(findings, 'edges', head.shard.edges, edges.own, "the shard's own ");
+      const whose = "the shard's own ";
+      addDifferences(findings, unequal('entities', head.shard.entities, entities.own), whose);
+      addDifferences(findings, unequal('live edges', head.shard.edges, edges.own), whose);
     }
-    // More than the head counts is not a finding: parts also hold names already published, and a standby counts only
-    // its own entries.
-    if (outbox.names < head.outbox)
-      findings.add('outbox-fewer', `${outbox.names}, counted ${head.outbox}`, head.outbox - outbox.names);
-    else if (outbox.parts < head.outboxParts)
-      findings.add('outbox-fewer', `${outbox.parts} parts, counted ${head.outboxParts}`);
     checkOffsets(head, findings);
   } else if (done > 0 && findings.count('head-damaged') === 0) {
     findings.add('head-missing', `${done} entries`);
@@ -84,15 +79,10 @@ async function checkOutbox(
   { layout, entries }: GraphStore,
   findings: Findings,
 ): Promise<{ names: number; parts: number }> {
-  const { outboxNames, outboxParts } = layout.prefixes;
   let [names, parts] = [0, 0];
   const damaged = (key: Uint8Array) =>
     findings.add('entry-damaged', `outbox ${asBuffer(key).toString('hex')}`);
-  for await (const { key, value } of entries.scan(outboxNames)) {
-    names++;
-    if (attempt(() => layout.entityOf(key)) === undefined || value.length > 0) damaged(key);
-  }
-  for await (const { key, value } of entries.scan(outboxParts)) {
+  for await (const { key, value } of entries.scan(layout.prefixes.outbox)) {
     parts++;
     const held = attempt(() => layout.decodeNames(value))?.length ?? 0;
     names += held;
@@ -123,22 +113,17 @@ async function checkUnknown({ layout, entries }: GraphStore, findings: Findings)
 }
 
 function knownPrefixes({ prefixes }: Layout): Buffer[] {
-  const { entities, vectors, edges, reverse, outboxParts, outboxNames, erased } = prefixes;
-  return [entities, vectors, edges, reverse, outboxParts, outboxNames, erased];
+  const { entities, vectors, edges, reverse, outbox, erased } = prefixes;
+  return [entities, vectors, edges, reverse, outbox, erased];
 }
 
-function compare(
-  findings: Findings,
-  what: 'entities' | 'edges',
-  counted: Readonly<Record<string, number>>,
-  there: Readonly<Record<string, number>>,
-  whose = '',
-): void {
-  for (const name of new Set([...Object.keys(counted), ...Object.keys(there)])) {
-    const [head, found] = [counted[name] ?? 0, there[name] ?? 0];
-    if (found === head) continue;
-    const kind: FindingKind = found < head ? `${what}-fewer` : `${what}-more`;
-    findings.add(kind, `${whose}${name}: ${found}, counted ${head}`, Math.abs(found - head));
+function addDifferences(findings: Findings, differences: readonly Difference[], whose = ''): void {
+  for (const { what, name, found, counted } of differences) {
+    const place = `${whose}${name || what}: ${found}, counted ${counted}`;
+    const size = found < counted ? 'fewer' : 'more';
+    if (what === 'entities') findings.add(`entities-${size}`, place, Math.abs(found - counted));
+    else if (what === 'live edges') findings.add(`edges-${size}`, place, Math.abs(found - counted));
+    else findings.add('outbox-fewer', place, counted - found);
   }
 }
 

@@ -24,15 +24,14 @@ export interface EdgeCounts {
 type Direction = 'forward' | 'reverse';
 
 /** An edge, its stored entry, and the value of its entry in the other direction (undefined where that entry is missing). */
-export interface EdgePair {
+interface EdgePair {
   readonly edge: EdgeChange;
   readonly entry: Entry;
-  readonly otherKey: Buffer;
   readonly other: Uint8Array | undefined;
 }
 
 /** Every edge beside its entry in the other direction. Unreadable entries are given to `damaged`. */
-export async function* edgePairs(
+async function* edgePairs(
   store: GraphStore,
   direction: Direction,
   damaged: (entry: Entry) => void = () => {},
@@ -43,8 +42,7 @@ export async function* edgePairs(
       direction === 'forward' ? layout.reverseKey(edge) : layout.edgeKey(edge),
     );
     const others = await entries.getMany(keys);
-    for (const [i, { edge, entry }] of batch.entries())
-      yield { edge, entry, otherKey: keys[i]!, other: others[i] };
+    for (const [i, each] of batch.entries()) yield { ...each, other: others[i] };
   }
 }
 
@@ -59,11 +57,6 @@ async function* edgesOf(
     if (edge === undefined) damaged(entry);
     else yield { edge, entry };
   }
-}
-
-/** Whether both entries of an edge hold the same value. */
-export function agree({ entry, other }: EdgePair): boolean {
-  return other !== undefined && Buffer.compare(entry.value, other) === 0;
 }
 
 /**
@@ -83,15 +76,14 @@ export async function checkEdges(
   const counts: EdgeCounts = { live: {}, own: {}, removed: 0, forward: 0, reverse: 0 };
   const damaged = ({ key }: Entry) => findings.add('entry-damaged', `edge ${asBuffer(key).toString('hex')}`);
   const lhs = new EntityWalk(store);
-  for await (const pair of edgePairs(store, 'forward', damaged)) {
-    const { edge, other } = pair;
+  for await (const { edge, entry, other } of edgePairs(store, 'forward', damaged)) {
     counts.forward++;
     if (edge.removed) counts.removed++;
     else counts.live[edge.relation] = (counts.live[edge.relation] ?? 0) + 1;
     if (!edge.removed && owns(edge.lhs)) counts.own[edge.relation] = (counts.own[edge.relation] ?? 0) + 1;
     if (!owns(edge.lhs) && !owns(edge.rhs)) findings.add('edge-strange', nameOf(edge));
     if (other === undefined) findings.add('reverse-missing', nameOf(edge));
-    else if (!agree(pair)) findings.add('reverse-differs', nameOf(edge));
+    else if (Buffer.compare(entry.value, other) !== 0) findings.add('reverse-differs', nameOf(edge));
     if (!edge.removed && (owns(edge.lhs) || trains(edge)) && !(await lhs.has(edge.lhs)))
       findings.add('end-missing', `${edge.lhs} of ${nameOf(edge)}`);
     onProgress(1);

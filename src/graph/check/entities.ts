@@ -118,14 +118,14 @@ export function attempt<T>(read: () => T): T | undefined {
 const PAGE_ROWS = 65_536;
 
 /** Marks of a row: an entity has the row, the entity was trained, the row's vector is stored. */
-export const NAMED = 1;
+const NAMED = 1;
 const TRAINED = 2;
 const STORED = 4;
 /** The entity belongs to another shard. */
 const FOREIGN = 8;
 
 /** A few bits for each row, in pages: a damaged row number, however high, costs one page. */
-export class RowMarks {
+class RowMarks {
   readonly #pages = new Map<number, Uint8Array>();
 
   at(row: number): number {

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { FatalError } from '../../errors/errors.ts';
+import { type Counted, type Counts, describeDifference, differencesFrom } from '../census.ts';
 import { typeOf } from '../entity.ts';
 import type { Head } from '../head.ts';
 import { shardOf } from '../shard.ts';
 import type { MergedEdge, MergedGraph } from './merged-graph.ts';
-
-type Counts = Record<string, number>;
 
 /** What the stores of a graph hold together. It does not depend on the number of stores, nor on the rows of the entities. */
 export interface GraphDigest {
@@ -14,10 +13,10 @@ export interface GraphDigest {
   /** The same over every stored row of an entity at its owner: name, updates, times seen, vector, accumulator, drift and step. */
   readonly vectors: string;
   /** Live edges by relation, and removed ones. */
-  readonly live: Readonly<Counts>;
+  readonly live: Counts;
   readonly removed: number;
   /** Entities by type that their owners have. */
-  readonly entities: Readonly<Counts>;
+  readonly entities: Counts;
   /** Edges that are not in one state in the stores of both owners and nowhere else: one of these has not read them yet. */
   readonly uneven: number;
 }
@@ -72,8 +71,7 @@ export async function digestGraph(
     onProgress(done);
   }
   heads.forEach((head, store) => {
-    checkCounts(head, 'entities', head.entities, there[store]!.entities.counts);
-    checkCounts(head, 'live edges', head.edges, there[store]!.edges.counts);
+    checkCounts(head, { entities: there[store]!.entities.counts, edges: there[store]!.edges.counts });
   });
   return {
     edges: edges.digest('hex').slice(0, 16),
@@ -96,26 +94,19 @@ function isEven({ layout, stores }: MergedGraph, { key, held, value, erased }: M
   );
 }
 
-function checkCounts(
-  { graph }: Head,
-  what: string,
-  counted: Readonly<Counts>,
-  there: Readonly<Counts>,
-): void {
-  for (const name of new Set([...Object.keys(counted), ...Object.keys(there)])) {
-    const [head, found] = [counted[name] ?? 0, there[name] ?? 0];
-    if (head === found) continue;
-    throw new FatalError(
-      'store-damaged',
-      `the store of ${graph} holds ${found} ${what} (${name}), and its head counts ${head}; twhin check --graph ${graph} says what ` +
-        'to do about it',
-    );
-  }
+/** @throws FatalError where the store holds other numbers than its head counts. */
+function checkCounts(head: Head, there: Counted): void {
+  const [first] = differencesFrom(head, there);
+  if (first === undefined) return;
+  throw new FatalError(
+    'store-damaged',
+    `the store of ${head.graph} does not match its head: ${describeDifference(first)}; twhin check --graph ${head.graph} says what to do about it`,
+  );
 }
 
 /** Counts by name. */
 class Tally {
-  readonly counts: Counts = {};
+  readonly counts: Record<string, number> = {};
 
   add(name: string): void {
     this.counts[name] = (this.counts[name] ?? 0) + 1;

@@ -1,64 +1,35 @@
 import { FatalError, MAKE_AGAIN } from '../../errors/errors.ts';
+import { Census, type Counted, describeDifference, differencesFrom } from '../../graph/census.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
-import { namesIn, type OutboxPart } from '../../graph/outbox.ts';
 
 /** Pause after each run of hundreds of entries: a check of millions takes a minute at a tenth of a processor. */
 const PAUSE_MS = 10;
 
-export type Counts = Readonly<Record<string, number>>;
-
-/** @throws FatalError where the store has fewer entities by type, or live edges by relation, than its head counts. */
-export function checkGraph(
-  { graph, entities, edges }: Head,
-  there: { entities: Counts; edges: Counts },
-): void {
-  checkWhole(graph, 'entities', entities, there.entities);
-  checkWhole(graph, 'live edges', edges, there.edges);
-}
-
-/** @throws FatalError where fewer vectors wait to be published, or in fewer parts, than the store's head counts. */
-export function checkOutbox({ graph, outbox, outboxParts }: Head, parts: readonly OutboxPart[]): void {
-  checkWhole(graph, 'vectors to publish', { all: outbox }, { all: namesIn(parts).size });
-  const numbered = parts.filter(({ number }) => number !== undefined).length;
-  checkWhole(graph, 'parts of the outbox', { all: outboxParts }, { all: numbered });
+/** @throws FatalError where the store has less than its head counts. An excess is no loss; `twhin check` finds it. */
+export function checkWhole(head: Head, there: Counted): void {
+  const short = differencesFrom(head, there).find(({ found, counted }) => found < counted);
+  if (short) throw lost(head.graph, describeDifference(short));
 }
 
 export function lost(graph: string, what: string): FatalError {
   return new FatalError('store-damaged', `a part of the store of ${graph} is lost: ${what}; ${MAKE_AGAIN}`);
 }
 
-/** An excess is no loss; `twhin check` finds it. */
-function checkWhole(graph: string, what: string, counted: Counts, there: Counts): void {
-  for (const [name, count] of Object.entries(counted)) {
-    const found = there[name] ?? 0;
-    if (found < count) throw lost(graph, `it holds ${found} ${what} (${name}), and its head counts ${count}`);
-  }
-}
-
-/** Entities by type and live edges by relation. between: called after each run of entries. */
+/** Counts entities and edges. between: called after each run of entries. */
 export async function countGraph(
   { layout, entries }: GraphStore,
   between: () => Promise<void> = async () => {},
-): Promise<{ readonly entities: Counts; readonly edges: Counts }> {
-  const { prefixes, entityTypes, relations } = layout;
-  const entities = new Array<number>(entityTypes.length).fill(0);
-  for await (const run of entries.runs(prefixes.entities)) {
-    for (const { key } of run) {
-      layout.checkEntityKey(key);
-      entities[key[1]!]! += 1;
+): Promise<Counted> {
+  const census = new Census(layout);
+  for (const prefix of [layout.prefixes.entities, layout.prefixes.edges]) {
+    for await (const run of entries.runs(prefix)) {
+      for (const entry of run) census.add(entry);
+      await between();
     }
-    await between();
   }
-  const edges = new Array<number>(relations.length).fill(0);
-  for await (const run of entries.runs(prefixes.edges)) {
-    for (const { key, value } of run) if (!layout.isRemoved(value)) edges[layout.relationIn(key)]! += 1;
-    await between();
-  }
-  return {
-    entities: Object.fromEntries(entityTypes.map((type, i) => [type, entities[i] ?? 0])),
-    edges: Object.fromEntries(relations.map(({ name }, i) => [name, edges[i] ?? 0])),
-  };
+  const { entities, edges } = census.counted;
+  return { entities, edges };
 }
 
 /**
@@ -77,7 +48,7 @@ export class LaterCheck {
    */
   constructor(view: GraphStore, head: Head, failed: (error: Error) => void) {
     this.#done = countGraph(view, () => this.#pause())
-      .then((there) => checkGraph(head, there))
+      .then((there) => checkWhole(head, there))
       .catch((error: unknown) => {
         if (!this.#stopped) failed(error instanceof Error ? error : new Error(String(error)));
       });

@@ -2,10 +2,10 @@ import { FatalError } from '../../errors/errors.ts';
 import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { decodeHead, differences, fingerprint, type Head, type ModelIdentity } from '../../graph/head.ts';
-import type { OutboxPart } from '../../graph/outbox.ts';
+import { namesIn, type OutboxPart } from '../../graph/outbox.ts';
 import type { Shard } from '../../graph/shard.ts';
 import type { Trainer } from '../training/trainer.ts';
-import { checkGraph, checkOutbox, countGraph, lost } from './completeness.ts';
+import { checkWhole, countGraph, lost } from './completeness.ts';
 import { loadEdges, loadEntities, loadRows } from './from-store.ts';
 import { type Image, loadImage } from './image.ts';
 
@@ -67,9 +67,10 @@ export async function recover(
     : await fromStore(store, view, head, trainer, clock, onProgress, shard);
   const uncounted = blocks !== undefined && view !== store;
   // Without a view, the store has to be counted before anything is written.
-  if (blocks !== undefined && !uncounted) checkGraph(head, await countGraph(store));
+  if (blocks !== undefined && !uncounted) checkWhole(head, await countGraph(store));
   const outbox = await Array.fromAsync(view.outboxParts());
-  checkOutbox(head, outbox);
+  const waiting = { names: namesIn(outbox).size, parts: outbox.length };
+  checkWhole(head, { ...head, outbox: waiting });
   const erasedAt = new Map<string, number>();
   for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
   await trainer.start({ step: head.step, random: Uint32Array.from(head.random) });
@@ -93,7 +94,7 @@ async function fromStore(
   // In parallel: edges are decoded while rows are read.
   const rows = loadRows(store, trainer, loaded, onProgress);
   const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows, shard), rows]);
-  checkGraph(head, { entities: loaded.index.counts(), edges });
+  checkWhole(head, { entities: loaded.index.counts(), edges });
   const { index, absent } = loaded;
   return { index, absent, entitiesMs };
 }

@@ -1,7 +1,7 @@
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { EntityRecord, GraphStore } from '../../graph/graph-store.ts';
-import type { Head, ModelIdentity } from '../../graph/head.ts';
+import { type Head, type ModelIdentity, STORE_FORMAT } from '../../graph/head.ts';
 import type { Log } from '../../log.ts';
 import type { Counters } from '../counters.ts';
 import { Delivery } from '../delivery.ts';
@@ -175,7 +175,7 @@ export class Committer {
     const outbox = publisher.prepare(names);
     await store.commit({
       head: {
-        format: 1,
+        format: STORE_FORMAT,
         graph,
         model,
         step: checkpoint.step,

@@ -1,5 +1,5 @@
 import type { EntityKey } from '../../graph/entity.ts';
-import { inParts, type NumberedPart, type OutboxPart } from '../../graph/outbox.ts';
+import { inParts, type OutboxPart } from '../../graph/outbox.ts';
 
 /** Stored names, beyond twice the number that wait, at which sparse parts are written again. */
 const SPARE_NAMES = 16_000;
@@ -22,9 +22,8 @@ export class OutboxParts {
 
   /** loaded: the parts in the store. */
   constructor(loaded: readonly OutboxPart[] = []) {
-    const numbers = loaded.flatMap(({ number }) => (number === undefined ? [] : [number]));
-    this.stored = numbers.length;
-    for (const number of numbers) this.#next = Math.max(this.#next, number + 1);
+    this.stored = loaded.length;
+    for (const { number } of loaded) this.#next = Math.max(this.#next, number + 1);
   }
 
   /** Parts in which no name waits any more. */
@@ -36,12 +35,12 @@ export class OutboxParts {
   takeCleared(): OutboxPart[] {
     const cleared = this.#cleared;
     this.#cleared = [];
-    for (const { number } of cleared) if (number !== undefined) this.stored--;
+    this.stored -= cleared.length;
     return cleared;
   }
 
   /** Makes new parts of these names, for the commit at hand to write. */
-  add(names: readonly EntityKey[]): (OpenPart & NumberedPart)[] {
+  add(names: readonly EntityKey[]): OpenPart[] {
     return Array.from(inParts(names), (slice) => {
       const part = { number: this.#next++, names: slice, open: slice.length };
       this.stored++;

@@ -1,5 +1,5 @@
 import type { EntityKey } from '../../graph/entity.ts';
-import type { NumberedPart, OutboxPart } from '../../graph/outbox.ts';
+import type { OutboxPart } from '../../graph/outbox.ts';
 import { type OpenPart, OutboxParts } from './outbox-parts.ts';
 
 /** A vector or tombstone to be sent. A vector that moves again while it waits keeps its place. */
@@ -42,9 +42,9 @@ export interface Outbox {
   readonly names: readonly EntityKey[];
   /** In the order of the names: the entry that waits already. */
   readonly found: readonly (Due | undefined)[];
-  readonly parts: readonly (OpenPart & NumberedPart)[];
+  readonly parts: readonly OpenPart[];
   /** New parts with the names of sparse ones. */
-  readonly moved: readonly (OpenPart & NumberedPart)[];
+  readonly moved: readonly OpenPart[];
   readonly cleared: readonly OutboxPart[];
   /** Vectors that wait, and stored parts, once the commit is written. */
   readonly waiting: number;

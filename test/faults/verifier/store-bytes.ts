@@ -57,7 +57,7 @@ export interface HeadJson {
 
 const LETTERS = {
   ...{ head: 'm', entity: 'n', vector: 'v', edge: 'e', reverse: 'i' },
-  ...{ outboxPart: 'u', outboxName: 'o', erased: 'x' },
+  ...{ outbox: 'u', erased: 'x' },
 };
 
 /** The head alone. db: the folder with CURRENT in it. */
@@ -130,13 +130,8 @@ function decode(entries: readonly { key: Buffer; value: Buffer }[]): StoreBytes 
         value.readDoubleLE(vectorBytes + 2 * 4),
       ]),
     ),
-    outbox: [
-      ...new Set([
-        ...kind(LETTERS.outboxName).map(({ key }) => names.entity(key, 1).name),
-        ...kind(LETTERS.outboxPart).flatMap(({ value }) => names.list(value)),
-      ]),
-    ],
-    outboxParts: kind(LETTERS.outboxPart).length,
+    outbox: [...new Set(kind(LETTERS.outbox).flatMap(({ value }) => names.list(value)))],
+    outboxParts: kind(LETTERS.outbox).length,
     erasures: new Map(
       kind(LETTERS.erased).map(({ key, value }) => [key.toString('hex', 1), value.readDoubleLE(0)]),
     ),

@@ -8,17 +8,7 @@ import { WriteBatch } from '../../../src/graph/store.ts';
 import type { ImageBlock } from '../../../src/pipeline/loading/image.ts';
 import { recover } from '../../../src/pipeline/loading/recovery.ts';
 import { put } from '../../graph/check/check-fixture.ts';
-import {
-  commitOf,
-  entity,
-  graph,
-  HEAD,
-  MODEL,
-  part,
-  putNames,
-  tweet,
-  user,
-} from '../../graph/graph-fixture.ts';
+import { commitOf, entity, graph, HEAD, MODEL, part, tweet, user } from '../../graph/graph-fixture.ts';
 import { MemoryImage } from '../memory-image.ts';
 import { StandInTrainer } from '../training/stand-in-trainer.ts';
 
@@ -137,17 +127,14 @@ describe('recover', () => {
     expect([image.asked.at(-1), other.loadedRows.length]).toEqual([false, 1]);
   });
 
-  test('loads the outbox of an older store format, with an entry for each name, and parts beside it', async () => {
+  test('refuses a store of another format, and says what to do', async () => {
     const store = graph();
-    const names = Array.from({ length: 1_001 }, (_, i) => user(`u${1_000 + i}`));
-    const { outboxParts: _, ...before } = { ...HEAD, entities: {}, edges: {}, outbox: 1_001 };
-    await store.commit(commitOf({ outboxAdded: [part(1, user('later'))] }));
-    await put(store, 'm', Buffer.from(JSON.stringify(before)));
-    await putNames(store, ...names);
-    const { outbox } = await recover(store, new StandInTrainer(), 'test', MODEL, clock);
-    expect(outbox.at(-1)).toEqual(part(1, user('later')));
-    expect(outbox.slice(0, -1).map(({ number }) => number)).toEqual(outbox.slice(1).map(() => undefined));
-    expect(outbox.slice(0, -1).flatMap((each) => each.names)).toEqual(names);
+    await store.commit(commitOf({}));
+    await put(store, 'm', Buffer.from(JSON.stringify({ ...HEAD, format: 1 })));
+    await expect(recover(store, new StandInTrainer(), 'test', MODEL, clock)).rejects.toMatchObject({
+      code: 'store-format',
+      message: expect.stringMatching(/has format 1, and .* reads format 2 alone: replay the topics/),
+    });
   });
 
   test('loads rows in portions', async () => {
@@ -193,8 +180,8 @@ describe('recover', () => {
     for (const [counts, message] of [
       [{ entities: { user: 2, tweet: 2 } }, '1 entities (tweet), and its head counts 2'],
       [{ edges: { follows: 1, likes: 1 } }, '0 live edges (likes), and its head counts 1'],
-      [{ outbox: 3 }, '2 vectors to publish (all), and its head counts 3'],
-      [{ outboxParts: 2 }, '1 parts of the outbox (all), and its head counts 2'],
+      [{ outbox: 3 }, '2 vectors to publish, and its head counts 3'],
+      [{ outboxParts: 2 }, '1 parts of the outbox, and its head counts 2'],
     ] as const) {
       await expect(
         recover(await holding(counts), new StandInTrainer(), 'test', MODEL, clock),

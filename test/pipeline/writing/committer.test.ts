@@ -116,7 +116,7 @@ describe('Committer', () => {
     );
     expect(await committed).toBe(1);
     expect(await store.head()).toEqual({
-      format: 1,
+      format: 2,
       graph: 'test',
       model: MODEL,
       step: 6,

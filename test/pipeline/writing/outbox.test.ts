@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { checkStore } from '../../../src/graph/check/check.ts';
-import { WriteBatch } from '../../../src/graph/store.ts';
 import { MemoryStore } from '../../graph/memory-store.ts';
 import { MemoryLog } from '../memory-log.ts';
 import { EMBEDDINGS, expectTopicEqualsStore, graphStore, updater } from '../updater-fixture.ts';
@@ -49,23 +48,5 @@ describe('the outbox of an updater', () => {
       const again = after.find((each) => each.key === key);
       expect([key, again?.headers['step'], again?.value]).toEqual([key, headers['step'], value]);
     }
-  });
-
-  test('of a store of before, with an entry for each name, is sent and cleared', async () => {
-    const log = new MemoryLog();
-    const store = await killed(log);
-    const { layout } = graphStore(store);
-    const names = await Array.fromAsync(graphStore(store).outbox());
-    const { outboxParts: _, ...head } = (await graphStore(store).head()) ?? {};
-    const batch = new WriteBatch();
-    batch.delete(layout.outboxPartKey(1));
-    for (const name of names) batch.put(layout.outboxNameKey(name), Buffer.alloc(0));
-    batch.put(layout.headKey(), Buffer.from(JSON.stringify(head)));
-    await store.write(batch);
-    expect((await checkStore(graphStore(store))).findings).toEqual([]);
-    log.published.length = 0;
-    await endsWell(log, store);
-    expect(new Set(vectors(log).map(({ key }) => String(key)))).toEqual(new Set([...names]));
-    expect(await Array.fromAsync(store.scan(layout.prefixes.outboxNames))).toEqual([]);
   });
 });

@@ -136,17 +136,6 @@ describe('what waits to be published', () => {
     expect(again.parts).toEqual([]);
   });
 
-  test('the entries of an older store format are taken over and cleared', () => {
-    const before = { number: undefined, names: [A, B] };
-    const stored = new Stored([before]);
-    expect(stored.send(1)).toEqual([A]);
-    stored.commit([C]);
-    expect(stored.parts).toEqual([before, part(1, C)]);
-    stored.send();
-    stored.commit([]);
-    expect(stored.parts).toEqual([]);
-  });
-
   test('the outbox of a standby stays stored', () => {
     const waiting = new Waiting([part(4, A)]);
     expect(waiting.prepare([])).toMatchObject({ waiting: 0, stored: 1, cleared: [], parts: [] });

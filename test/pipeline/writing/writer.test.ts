@@ -4,7 +4,7 @@ import { Writer } from '../../../src/pipeline/writing/writer.ts';
 
 const count = { consumed: 0, rejected: 0, duplicate: 0, late: 0 };
 const head = headSchema.parse({
-  format: 1,
+  format: 2,
   graph: 'engagement-1',
   model: { dim: 1, scorer: 'transe-l2', entityTypes: [], relations: [] },
   ...{ step: 9, random: [], rows: 0, offsets: {}, events: count, edges: {}, entities: {}, outbox: 0 },
