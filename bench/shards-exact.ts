@@ -1,10 +1,9 @@
 /**
- * Whether a graph on several updaters is exactly the graph on one, after kill -9 of every shard and every router. A Markdown table:
+ * Whether a graph on several updaters is exactly the graph on one, after kill -9 of every shard. A Markdown table:
  * `npm run bench:shards-exact -- --higgs FILE [--limit EVENTS] [--shards 1,2,4,8] [--rate EVENTS]`
  *
- * Each number of shards has topics of its own on one broker. While events come, `--rate` a second, each shard is a process that
- * reads what two processes of `twhin route` send it; each router and each shard in turn is killed once it has read something, and
- * started again. When all have read everything, edges at both their owners, entities, and counts by relation and type are compared
+ * Each number of shards has topics of its own on one broker. While events come, `--rate` a second, each shard is a process, which is
+ * killed in turn once it has read something, and started again. When all have read everything, edges at both their owners, entities, and counts by relation and type are compared
  * with those of the first number. Ends with 1 where anything differs.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -28,7 +27,6 @@ const COMMAND = join(import.meta.dirname, '..', 'bin', 'twhin.js');
 const GRAPH = 'engagement';
 /** The topic that gets the events. */
 const FED = 'engagement';
-const ROUTERS = 2;
 const LOOK_MS = 200;
 /** Longer than anything takes on a busy machine. */
 const HANGS_MS = 300_000;
@@ -127,8 +125,7 @@ console.log(`# A graph on several updaters is the graph on one
 
     ${commandLine('bench:shards-exact')}
 
-${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, Node ${process.version}, beside other work. ${limit} events of Higgs, ${rate} a second; each shard and each of
-${ROUTERS} routers killed once with kill -9. Digest: over edges with their times, and entities.
+${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, Node ${process.version}, beside other work. ${limit} events of Higgs, ${rate} a second; each shard killed once with kill -9. Digest: over edges with their times, and entities.
 
 | shards | edges | entities | digest | equal | counts by relation and type | kills, of them while events came | seconds |
 |---:|---:|---:|---|---|---|---:|---:|
@@ -150,7 +147,7 @@ async function run(shards: number, file: string): Promise<Row> {
   const began = performance.now();
   const prefix = `shards-${shards}.`;
   const config = join(work, `${shards}.config.ts`);
-  const cut = shards > 1 ? `graphs: { ${GRAPH}: { shards: ${shards}, routed: true } }` : '';
+  const cut = shards > 1 ? `graphs: { ${GRAPH}: { shards: ${shards} } }` : '';
   await writeFile(config, `export default () => ({ ${cut} });\n`);
   const env = {
     ...process.env,
@@ -170,10 +167,7 @@ async function run(shards: number, file: string): Promise<Row> {
     running.add(child);
     return child;
   };
-  const startShard = (index: number) =>
-    start('run', '--graph', GRAPH, ...(shards > 1 ? ['--shard', `${index}`, '--no-router'] : []));
-  const startRouter = () => start('--verbose', 'route', '--graph', GRAPH);
-  const routers = Array.from({ length: shards > 1 ? ROUTERS : 0 }, startRouter);
+  const startShard = (index: number) => start('run', '--graph', shards > 1 ? `${GRAPH}-${index}` : GRAPH);
   const updaters = graphs.map((_, index) => startShard(index));
   const feeding = start(
     ...['feed', file, '--topic', FED, '--format', 'higgs', '--limit', limit, '--rate', rate],
@@ -186,13 +180,7 @@ async function run(shards: number, file: string): Promise<Row> {
     await child.ended;
     running.delete(child);
   };
-  for (let index = 0; shards > 1 && index < Math.max(shards, ROUTERS); index++) {
-    const router = routers[index];
-    if (router) {
-      await until('a router with a share', () => router.stderr.includes('gave this process'), running);
-      await killed(router);
-      routers[index] = startRouter();
-    }
+  for (let index = 0; shards > 1 && index < shards; index++) {
     const graph = graphs[index]!;
     const before = await readTo(graph, fedTopic);
     const reads = async () => {
@@ -214,7 +202,7 @@ async function run(shards: number, file: string): Promise<Row> {
     },
     running,
   );
-  for (const child of [...updaters, ...routers]) {
+  for (const child of updaters) {
     child.kill('SIGTERM');
     const code = await child.ended;
     running.delete(child);

@@ -1,10 +1,10 @@
 /**
  * What a graph costs on several updaters: processor time for each event of all shards together, and of the broker, beside one
  * updater of the whole graph. A Markdown table:
- * `npm run bench:shards -- --higgs FILE [--limit EVENTS] [--shards 1,2r,4,4r,4rp] [--rounds 3] [--set KEY=VALUE …]`
+ * `npm run bench:shards -- --higgs FILE [--limit EVENTS] [--shards 1,2,4,4p] [--rounds 3] [--set KEY=VALUE …]`
  *
  * `twhin run --until-caught-up` on a broker of its own: reading, training, exchange, committing and publishing. `4`: four shards in
- * one process; `4r`: with `routed: true`, and a router; `4rp`: each in a process of its own, with a router in each. The variants
+ * one process; `4p`: each in a process of its own. The variants
  * take turns, and the median of the rounds counts.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const { values } = parseArgs({
   options: {
     higgs: { type: 'string' },
     limit: { type: 'string', default: '100000' },
-    shards: { type: 'string', default: '1,2r,4,4r,4rp' },
+    shards: { type: 'string', default: '1,2,4,4p' },
     rounds: { type: 'string', default: '3' },
     set: { type: 'string', multiple: true, default: [] },
   },
@@ -31,9 +31,9 @@ const { values } = parseArgs({
 const { higgs, limit } = values;
 if (higgs === undefined) throw new Error('expected --higgs FILE');
 const variants = values.shards.split(',').map((name) => {
-  const [, count, routed, apart] = /^(\d+)(r?)(p?)$/.exec(name) ?? [];
-  if (count === undefined) throw new Error(`--shards: expected numbers such as 4, 4r or 4rp, seen ${name}`);
-  return { name, count: Number(count), routed: routed === 'r', apart: apart === 'p' };
+  const [, count, apart] = /^(\d+)(p?)$/.exec(name) ?? [];
+  if (count === undefined) throw new Error(`--shards: expected numbers such as 4 or 4p, seen ${name}`);
+  return { name, count: Number(count), apart: apart === 'p' };
 });
 const rounds = Number(values.rounds);
 
@@ -134,7 +134,7 @@ console.log(`# What a graph costs on several updaters
     ${commandLine('bench:shards')}
 
 ${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, Node ${process.version}. ${topic.records} events of Higgs, ${rounds === 1 ? 'one round' : `median of ${rounds} rounds that take turns`}. Processor time of all updaters, their starts
-included. Shards are in one process (r: routed; p: a process for each shard). Ages are of the vectors in parcels, from their writing to the log until they join a batch, while everything is read at once.
+included. Shards are in one process (p: a process for each shard). Ages are of the vectors in parcels, from their writing to the log until they join a batch, while everything is read at once.
 
 | shards | µs an event, updaters | against the first row | µs, broker | published an event | gradients sent | received | vectors sent | KB sent | copies at the end | asked for, an event | vectors' age, p50 / p99, ms |
 |---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
@@ -169,11 +169,8 @@ function partsOf(usages: readonly Usage[]): Record<Part, number> {
 }
 
 /** What the processes of one variant took. */
-async function run(
-  name: string,
-  { count, routed, apart }: (typeof variants)[number],
-): Promise<readonly Usage[]> {
-  const settings = [`graphs.${name}.shards=${count}`, `graphs.${name}.routed=${routed}`, ...values.set];
+async function run(name: string, { count, apart }: (typeof variants)[number]): Promise<readonly Usage[]> {
+  const settings = [`graphs.${name}.shards=${count}`, ...values.set];
   if (apart) return await topic.shards(name, settings, count);
   return [(await topic.updater(name, settings)).usage];
 }

@@ -111,7 +111,7 @@ export class Stream {
     return this.#withGraph(name, settings, async (env) => {
       await measured([COMMAND, 'topics', 'apply'], env);
       const shard = (index: number) =>
-        measured([COMMAND, 'run', '--graph', name, '--shard', `${index}`, '--until-caught-up'], env);
+        measured([COMMAND, 'run', '--graph', `${name}-${index}`, '--until-caught-up'], env);
       return Promise.all(Array.from({ length: count }, (_, index) => shard(index)));
     });
   }

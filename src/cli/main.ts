@@ -14,7 +14,6 @@ import { addReplayCommand } from './replay/command.ts';
 import { addReshardCommand } from './reshard/command.ts';
 import { addRestoreCommand } from './restore/command.ts';
 import { addRunCommand } from './run/command.ts';
-import { addRouteCommand } from './run/route.ts';
 import { addCandidatesCommand } from './serve/candidates.ts';
 import { addServeCommand } from './serve/command.ts';
 import { addShowCommand } from './show.ts';
@@ -29,7 +28,6 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addTopicsCommand,
   addFeedCommand,
   addRunCommand,
-  addRouteCommand,
   addServeCommand,
   addCandidatesCommand,
   addExportCommand,

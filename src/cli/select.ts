@@ -67,10 +67,9 @@ export function selectTopics(
   graphs: readonly GraphConfig[],
   named: readonly string[],
 ): string[] {
-  const topics = graphs.flatMap(({ topics: events, shard, routed }): TopicNames[] => [
+  const topics = graphs.flatMap(({ topics: events, shard }): TopicNames[] => [
     ...events,
-    ...(shard ? [{ name: exchangeName(shard.graph) }] : []),
-    ...(shard && routed ? [{ name: edgesName(shard.graph) }] : []),
+    ...(shard ? [{ name: exchangeName(shard.graph) }, { name: edgesName(shard.graph) }] : []),
   ]);
   const found = named.flatMap((name) => topicNamed(topicPrefix, topics, name) ?? []);
   if (found.length === named.length) return found.map((topic) => fullName(topicPrefix, topic));

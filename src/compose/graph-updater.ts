@@ -18,7 +18,6 @@ type Own = Pick<
   | 'embeddingsTopic'
   | 'modelTopic'
   | 'exchange'
-  | 'edgesTopic'
   | 'sink'
   | 'store'
   | 'view'

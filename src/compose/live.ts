@@ -6,7 +6,6 @@ import {
   modelName,
   topicName,
 } from '../../topics/index.ts';
-import type { EventTopic } from '../../topics/topic.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import { imageFile } from '../adapters/image-file.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
@@ -16,11 +15,11 @@ import { forgetTopic } from '../graph/graph-store.ts';
 import { graphOf, type Shard } from '../graph/shard.ts';
 import type { StoreMemory } from '../graph/store.ts';
 import type { Log } from '../log.ts';
-import { agree, ownPartition } from '../pipeline/exchange/agreement.ts';
+import { agree } from '../pipeline/exchange/agreement.ts';
 import type { ExchangePlace } from '../pipeline/exchange/exchange.ts';
 import type { Measures } from '../pipeline/measures.ts';
-import type { EventLog, FollowedLog, Trouble } from '../pipeline/ports.ts';
-import { type RoutedCounts, routedLog } from '../pipeline/routing/routed-log.ts';
+import type { EventLog, Trouble } from '../pipeline/ports.ts';
+import { type RoutedCounts, ShardLog } from '../pipeline/routing/shard-log.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import type { Updater } from '../pipeline/updater.ts';
 import { followedTopics } from '../pipeline/updater-options.ts';
@@ -58,7 +57,7 @@ export interface LiveUpdater {
   readonly updater: Updater;
   /** Memory of the store; undefined once the store is closed. */
   storeMemory(): Promise<StoreMemory | undefined>;
-  /** What a shard met in the topic in which events are routed to it; undefined where it reads the events themselves. */
+  /** What a shard met in the edges topic; undefined where the graph is whole. */
   readonly routed: RoutedCounts | undefined;
 }
 
@@ -84,11 +83,10 @@ export async function composeLive(
     connection.log({ onTrouble, aheadBytes: tuning.queueBytes, handOverBytes: HAND_OVER_BYTES }),
     (each) => each.close(),
   );
-  const { shard, routed } = graph;
-  const edgesTopic = shard && routed ? topicName(prefix, edgesName(shard.graph)) : undefined;
-  const exchange = shard && exchangeOf(prefix, shard, brokerLog, edgesTopic);
-  const counts: RoutedCounts | undefined = edgesTopic === undefined ? undefined : { unreadable: 0 };
-  const followed = followedTopics({ topics, exchange, edgesTopic });
+  const { shard } = graph;
+  const exchange = shard && exchangeOf(prefix, shard, brokerLog);
+  const shardLog = shard && shardLogOf(config, graph, shard, brokerLog, log);
+  const followed = followedTopics({ topics, exchange });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
   const leadership =
     connection.leadership({
@@ -101,15 +99,11 @@ export async function composeLive(
   const updater = composeUpdater(config, graph, {
     role: standby ? 'standby' : 'leader',
     freshSpace: freshSpace(),
-    eventLog:
-      shard && exchange
-        ? shardLog(brokerLog, { shard, exchange, edgesTopic, counts, topics, log })
-        : brokerLog,
+    eventLog: shardLog ?? brokerLog,
     leadership,
     reader: brokerLog,
     embeddingsTopic,
     exchange,
-    edgesTopic,
     // Merged relation vectors are the same in all shards, but for the last seconds: one of them publishes.
     ...((shard?.index ?? 0) === 0 && {
       modelTopic: { name: modelTopic, beta: graph.trainer.model.beta },
@@ -133,33 +127,16 @@ export async function composeLive(
     // An image has no homes of entities: a shard starts from its store.
     ...(shard === undefined && { image: imageFile(imagePath(place)) }),
     tuning,
-    deadLetter: (record, { code, message }) => {
-      if (!topics.has(record.topic) || !writesDeadLetter(graph, record.partition)) return undefined;
-      return deadLetter(record, { code, message, graph: graphOf(graph) }, prefix);
-    },
+    // Every graph writes its own, because no graph knows whether another one runs. Those of shards are the routers'.
+    deadLetter: (record, { code, message }) =>
+      shard || !topics.has(record.topic)
+        ? undefined
+        : deadLetter(record, { code, message, graph: graph.name }, prefix),
     log,
     ...(measuresOf && { measures: measuresOf(graph.name) }),
   });
   opened.move();
-  return { updater, storeMemory: () => store.memory(), routed: counts };
-}
-
-/** The log as a shard sees it: its own partitions of what others send it and, with routers, its own part of the events. */
-function shardLog(
-  log: EventLog,
-  parts: {
-    readonly shard: Shard;
-    readonly exchange: ExchangePlace;
-    readonly edgesTopic: string | undefined;
-    readonly counts: RoutedCounts | undefined;
-    readonly topics: ReadonlyMap<string, EventTopic>;
-    readonly log: Log;
-  },
-): FollowedLog {
-  const { shard, exchange, edgesTopic, counts, topics } = parts;
-  const own = ownPartition(log, exchange.topic, shard.index);
-  if (edgesTopic === undefined || counts === undefined) return own;
-  return routedLog(own, { shard, edgesTopic, eventTopics: [...topics.keys()], counts }, parts.log);
+  return { updater, storeMemory: () => store.memory(), routed: shardLog?.counts };
 }
 
 export function warnOfTrouble(log: Log, graph: string, trouble: Trouble): void {
@@ -172,27 +149,36 @@ export function warnOfTrouble(log: Log, graph: string, trouble: Trouble): void {
   );
 }
 
-/** Where a shard meets the others. */
-function exchangeOf(
-  prefix: string,
+/** The log as a shard sees it. */
+function shardLogOf(
+  config: Config,
+  graph: GraphConfig,
   shard: Shard,
-  log: EventLog,
-  edgesTopic: string | undefined,
-): ExchangePlace {
+  eventLog: EventLog,
+  log: Log,
+): ShardLog {
+  const { topicPrefix: prefix, limits } = config;
+  const place = {
+    shard,
+    exchangeTopic: topicName(prefix, exchangeName(shard.graph)),
+    edgesTopic: topicName(prefix, edgesName(shard.graph)),
+    topics: topicsOf(config, graph),
+    relations: new Set(graph.model.relations.map(({ name }) => name)),
+    limits,
+  };
+  return new ShardLog(eventLog, place, log);
+}
+
+/** Where a shard meets the others. */
+function exchangeOf(prefix: string, shard: Shard, log: EventLog): ExchangePlace {
   const topic = topicName(prefix, exchangeName(shard.graph));
+  const edgesTopic = topicName(prefix, edgesName(shard.graph));
   return {
     topic,
-    agree: (stopping) => agree(log, { exchange: topic, edges: edgesTopic }, shard, stopping),
+    edgesTopic,
+    agree: (stopping) => agree(log, [topic, edgesTopic], shard, stopping),
     pace: MERGE_PACE,
     quietMs: QUIET_MS,
     freshRun: freshSpace(),
   };
-}
-
-/**
- * Whether the updater writes the dead letters of an event partition. Every graph writes its own, because no graph knows
- * whether another one runs; of a graph's shards, which all read the partition, one does.
- */
-export function writesDeadLetter({ shard }: Pick<GraphConfig, 'shard'>, partition: number): boolean {
-  return shard === undefined || partition % shard.count === shard.index;
 }

@@ -54,10 +54,6 @@ export const VARIABLES = {
     default: '127.0.0.1:8077',
     description: 'Address of dashboard, health checks and metrics: `HOST:PORT`, or `off`.',
   },
-  TWHIN_SHARD: {
-    description:
-      'The shard that `twhin run` runs, for the pods of a StatefulSet: its number, or the name of a pod, which ends in `-` and the number. `--shard` and `--shards` on the command line win.',
-  },
   TWHIN_CONFIG: { default: 'twhin.config.ts', description: 'Path of the configuration file.' },
 } as const satisfies Readonly<Record<string, Variable>>;
 
@@ -70,8 +66,6 @@ export interface Environment {
   readonly topicPrefix: string | undefined;
   readonly http: string | undefined;
   readonly configFile: string | undefined;
-  /** Number of the shard to be run. */
-  readonly shard: number | undefined;
   readonly ssl: boolean;
   readonly caFile: string | undefined;
   readonly sasl: KafkaSettings['sasl'] | undefined;
@@ -89,7 +83,6 @@ export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Env
     topicPrefix: readPrefix(env['TWHIN_TOPIC_PREFIX'], problems),
     http: text('TWHIN_HTTP'),
     configFile: text('TWHIN_CONFIG'),
-    shard: readShard(text('TWHIN_SHARD'), problems),
     ssl: flag(env, 'KAFKA_SSL', problems),
     caFile: text('KAFKA_SSL_CA'),
     sasl: readSasl(text, problems),
@@ -101,16 +94,6 @@ function readPrefix(prefix: string | undefined, problems: string[]): string | un
     problems.push(`TWHIN_TOPIC_PREFIX: expected ${TOPIC_PREFIX_RULE}, seen ${JSON.stringify(prefix)}`);
   }
   return prefix;
-}
-
-function readShard(text: string | undefined, problems: string[]): number | undefined {
-  const [, number] = /^(?:.*-)?(\d{1,3})$/.exec(text ?? '') ?? [];
-  if (text !== undefined && number === undefined) {
-    problems.push(
-      `TWHIN_SHARD: expected a whole number, or the name of a pod that ends in - and a number, such as twhin-3, seen ${JSON.stringify(text)}`,
-    );
-  }
-  return number === undefined ? undefined : Number(number);
 }
 
 function flag(env: NodeJS.ProcessEnv, name: Name, problems: string[]): boolean {

@@ -7,9 +7,6 @@ export interface HttpAddress {
 
 export const HTTP_DEFAULT: HttpAddress = { host: '127.0.0.1', port: 8077 };
 
-/** Of a process that only routes: beside a shard on the same machine. */
-export const ROUTING_HTTP_DEFAULT: HttpAddress = { host: '127.0.0.1', port: 8076 };
-
 /** Reads `host:port`, or `off` for no server. `problems` gets a line with the key for any other text. */
 export function readHttpAddress(key: string, text: string, problems: string[]): HttpAddress | 'off' {
   if (text === 'off') return text;

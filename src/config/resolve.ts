@@ -41,8 +41,6 @@ export interface GraphConfig {
   readonly folder: string;
   /** Absent where the graph is whole. */
   readonly shard?: Shard;
-  /** Whether the shard is sent its events by a stage in front, and does not read all of them. */
-  readonly routed?: boolean;
 }
 
 /** The whole configuration, checked and frozen. */
@@ -56,15 +54,11 @@ export interface Config {
   readonly state: string;
   /** undefined where neither file nor environment names an address. */
   readonly http: HttpAddress | 'off' | undefined;
-  /** The same for a process that only routes: the file's address is that of twhin run, which may run on the same machine. */
-  readonly routerHttp: HttpAddress | 'off' | undefined;
   readonly topics: readonly EventTopic[];
   readonly entityTypes: readonly string[];
   readonly graphs: readonly GraphConfig[];
   /** Lists that have a name. */
   readonly surfaces: readonly Surface[];
-  /** Number of the shard that TWHIN_SHARD names; undefined where it is not set. */
-  readonly shard?: number | undefined;
   readonly tuning: Tuning;
   readonly limits: RecordLimits;
   readonly stopMs: number;
@@ -130,11 +124,8 @@ export function resolveConfig(
       folder: resolve(state, name),
       ...modelOf(file, inOrder(chosen)),
     };
-    const routed = own?.routed ?? false;
     checkShards(whole, shards, { names, training: file.training }, problems);
-    checkRouted(name, { routed, shards, brokers }, problems);
-    if (shards === 1) return [whole];
-    return shardsOf(whole, shards, state).map((shard) => (routed ? { ...shard, routed } : shard));
+    return shards === 1 ? [whole] : shardsOf(whole, shards, state);
   });
   const topicPrefix = environment.topicPrefix ?? file.topicPrefix;
   const read = new Set(graphs.flatMap((graph) => graph.topics));
@@ -162,12 +153,10 @@ export function resolveConfig(
     eventRetention: file.eventRetentionMs,
     state,
     http,
-    routerHttp: environment.http === undefined && http !== 'off' ? undefined : http,
     topics: topics.filter((topic) => read.has(topic)),
     entityTypes,
     graphs,
     surfaces,
-    ...(environment.shard !== undefined && { shard: environment.shard }),
     tuning: {
       batchEdges: file.training.batchEdges,
       lingerMs: file.training.lingerMs,
@@ -256,25 +245,6 @@ function checkShards(
   if (threads > 1) {
     problems.push(
       `training.threads: expected 1 with graphs.${graph}.shards ${shards}, seen ${threads}; a shard trains in one thread`,
-    );
-  }
-}
-
-function checkRouted(
-  graph: string,
-  { routed, shards, brokers }: { routed: boolean; shards: number; brokers: readonly string[] },
-  problems: string[],
-): void {
-  if (!routed) return;
-  if (shards === 1) {
-    problems.push(
-      `graphs.${graph}.routed: expected false with graphs.${graph}.shards 1, seen true; a whole graph reads its events itself`,
-    );
-  }
-  const [first = ''] = brokers;
-  if (first.startsWith('file:')) {
-    problems.push(
-      `graphs.${graph}.routed: expected false with the embedded log at ${first}, seen true; routers divide the partitions in a group, and groups are Kafka’s`,
     );
   }
 }

@@ -32,10 +32,6 @@ const graph = z.strictObject({
   erasure: z.boolean().default(true).meta({
     description: 'Whether the graph reads the topic `erasure` beside its `topics`.',
   }),
-  routed: z.boolean().default(false).meta({
-    description:
-      'In a graph with `shards`: events are read by a stage in front, which sends each to its one or two shards. Unless set, every shard reads every event.',
-  }),
 });
 
 const names = z.array(name).min(1);
@@ -339,7 +335,7 @@ export const configFileSchema = z.strictObject({
   }),
   graphs: z.record(name, graph).default({}).meta({
     description:
-      'Graphs by name, each with its `topics`, `relations`, `erasure`, `shards` and `routed`. Without an entry there are the two graphs that come with twhin-stream, `engagement` and `follow`. With an entry there are the graphs of the entries alone; one called `engagement` or `follow` has the topics and relations of that graph where none are given. Each graph also reads the topic `erasure`, unless `erasure` is `false`. The relations and entity types of a graph are fixed for the life of its store. `shards`, 1 unless given, is the number of parts that the graph is cut into, 1 to 256: each learns its part of the entities with a store of its own, named `<graph>-<index>`, and `limits.maxEntities` counts for each. `twhin reshard` makes the stores for another number. With `routed: true`, a graph with shards has a stage in front that sends each event to its one or two shards; without it, every shard reads every event.',
+      'Graphs by name, each with its `topics`, `relations`, `erasure` and `shards`. Without an entry there are the two graphs that come with twhin-stream, `engagement` and `follow`. With an entry there are the graphs of the entries alone; one called `engagement` or `follow` has the topics and relations of that graph where none are given. Each graph also reads the topic `erasure`, unless `erasure` is `false`. The relations and entity types of a graph are fixed for the life of its store. `shards`, 1 unless given, is the number of parts that the graph is cut into, 1 to 256: each learns its part of the entities with a store of its own, named `<graph>-<index>`, and `limits.maxEntities` counts for each. `twhin reshard` makes the stores for another number.',
   }),
   surfaces: z.record(name, surface).default({}).meta({
     description:

@@ -12,7 +12,6 @@ import { graphOf, type Shard } from '../graph/shard.ts';
 interface Writer {
   readonly name: string;
   readonly shard?: Shard;
-  readonly routed?: boolean;
 }
 
 /**
@@ -24,11 +23,8 @@ export function writtenTopics(graphs: readonly Writer[], prefix: string): TopicD
   return [
     ...whole.map((name) => embeddingsDeclaration(name, prefix)),
     ...whole.map((name) => modelDeclaration(name, prefix)),
-    ...graphs.flatMap(({ shard }) =>
-      shard?.index === 0 ? [exchangeDeclaration(shard.graph, shard.count, prefix)] : [],
-    ),
-    ...graphs.flatMap(({ shard, routed }) =>
-      shard?.index === 0 && routed ? [edgesDeclaration(shard.graph, shard.count, prefix)] : [],
+    ...[exchangeDeclaration, edgesDeclaration].flatMap((declared) =>
+      graphs.flatMap(({ shard }) => (shard?.index === 0 ? [declared(shard.graph, shard.count, prefix)] : [])),
     ),
     deadLetterDeclaration(prefix),
   ];

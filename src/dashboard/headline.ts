@@ -19,7 +19,7 @@ export interface Condition {
   readonly disk: { readonly free: number; readonly size: number } | undefined;
 }
 
-/** The part of the state of the stage in front of a graph's shards that the headline depends on. */
+/** The part of a router's state that the headline depends on. */
 export type RouterCondition = Pick<Condition, 'graph' | 'ready' | 'reasons' | 'unreadyMs' | 'rejectedShare'>;
 
 export interface Headline {

@@ -83,10 +83,6 @@ const COMMAND_LINE = {
     'The configuration has no graph of that name, or the command needs the name of one graph.',
     'Give one of the graphs that the message lists with --graph.',
   ),
-  shard: usage(
-    'The shards of a graph that are to be run are not there, or it is not clear which graph they are of.',
-    'Correct every line that the message lists: --graph, --shard, --shards, or TWHIN_SHARD in the environment.',
-  ),
   reshard: usage(
     'The number after --to is the number of shards that the graph has already.',
     'Leave graphs.NAME.shards in the configuration as it is, and give the number to come with --to.',
@@ -327,17 +323,9 @@ const STORE = {
     'An interrupted twhin reshard left a part of the stores for this number of shards.',
     'Set the number of shards back to what it was, give the command again, and set the new number once it is done.',
   ),
-  routing: fatal(
-    'Events can’t be routed to the shards of a graph here.',
-    'Set routed to false in the configuration of the graph, or run it on Kafka.',
-  ),
-  'routed-gap': fatal(
-    'A shard was not sent all events that concern it: the topic in which they are routed no longer has them, or the routers began later.',
-    'Let the shard read the event topics itself once, with routed false in the configuration and twhin run --until-caught-up; then set it back.',
-  ),
   'shard-count': fatal(
-    'The exchange topic of a graph has another number of partitions than the graph has shards.',
-    'Set the number of shards back to the number of partitions. To change the number, use twhin reshard, delete the exchange topic and run twhin topics apply.',
+    'The exchange topic or the edges topic of a graph has another number of partitions than the graph has shards.',
+    'Set the number of shards back to the number of partitions. To change the number, use twhin reshard, delete both topics and run twhin topics apply.',
   ),
   'shard-model': fatal(
     'Another shard of the graph sends vectors of another model.',

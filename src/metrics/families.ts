@@ -277,11 +277,11 @@ const EXCHANGE: readonly Family[] = [
   ),
 ];
 
-/** Only shards behind routers have it. */
+/** Only shards have it. */
 const ROUTED: readonly Family[] = [
   counter(
     'twhin_routed_unreadable_records_total',
-    'Records of the topic in which events are routed that no router wrote, since the process began.',
+    'Records of the edges topic that no router wrote, since the process began.',
     ({ graph }) => graph.routed?.unreadable,
   ),
 ];

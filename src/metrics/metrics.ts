@@ -1,5 +1,5 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import { type Measures, noMeasures } from '../pipeline/measures.ts';
+import type { Measures } from '../pipeline/measures.ts';
 import { FAMILIES, type Family, READY } from './families.ts';
 import { type GraphSnapshot, snapshotOf, type WatchedGraph } from './graph.ts';
 import { durations } from './histograms.ts';
@@ -8,11 +8,11 @@ import { routerMetrics, type WatchedRouter } from './router.ts';
 
 export interface MetricsOptions {
   readonly version: string;
-  /** Names of all graphs of the run, none where it only routes. A graph that is not open yet is not ready. */
+  /** Names of all graphs of the run. A graph that is not open yet is not ready. */
   readonly names: readonly string[];
   /** The open graphs. A promotion replaces a graph's updater between two scrapes. */
   graphs(): readonly WatchedGraph[];
-  /** The stages in front of shards that run in this process. */
+  /** The routers of this process. */
   routers(): readonly WatchedRouter[];
   clock(): number;
 }
@@ -27,10 +27,9 @@ export class Metrics {
 
   constructor(options: MetricsOptions) {
     this.#options = options;
-    const runsGraphs = options.names.length > 0;
-    this.#durations = runsGraphs ? durations(this.#registry) : { of: () => noMeasures };
+    this.#durations = durations(this.#registry);
     this.#process = processMetrics(this.#registry, options.version);
-    if (runsGraphs) for (const family of FAMILIES) make(family, this.#registry);
+    for (const family of FAMILIES) make(family, this.#registry);
     routerMetrics(this.#registry, () => options.routers());
   }
 

@@ -1,23 +1,12 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { PartitionLag } from '../pipeline/reading/lag.ts';
-import type { RejectedBy } from '../pipeline/rejections.ts';
-import type { RouterCounts } from '../pipeline/routing/router.ts';
+import type { Router } from '../pipeline/routing/router.ts';
 import { rejectionSamples, type Sample } from './families.ts';
 
-/** The stage in front of a graph's shards as its metrics see it. */
-export interface WatchedRouter {
-  /** Name of the whole graph. */
-  readonly graph: string;
-  readonly counts: RouterCounts;
-  readonly rejectedBy: RejectedBy;
-  /** Every code that a record can be rejected with. */
-  readonly rejections: readonly string[];
-  readonly retries: number;
-  /** Partitions that this process routes; undefined while it has no share. */
-  readonly partitions: number | undefined;
-  lag(): readonly PartitionLag[];
-  unready(): readonly string[];
-}
+/** What is watched of a router. */
+export type WatchedRouter = Pick<
+  Router,
+  'graph' | 'counts' | 'rejections' | 'codes' | 'partitions' | 'retries' | 'lag' | 'unready'
+>;
 
 /** A metric that each scrape reads from a router. Every sample also has the label `graph`. */
 interface RouterFamily {
@@ -52,7 +41,7 @@ const FAMILIES: readonly RouterFamily[] = [
     help: 'Events rejected, by topic and reason, since the process began.',
     kind: 'counter',
     labels: ['topic', 'reason'],
-    samples: ({ rejectedBy, rejections }) => rejectionSamples(rejectedBy, rejections),
+    samples: ({ rejections, codes }) => rejectionSamples(rejections.byTopic(), codes),
   },
   {
     name: 'twhin_router_sent_total',
@@ -84,7 +73,7 @@ const FAMILIES: readonly RouterFamily[] = [
   },
 ];
 
-/** The metrics of the stages in front of shards; none of them has a sample where no events are routed. */
+/** The metrics of routers; none of them has a sample where every graph is whole. */
 export function routerMetrics(registry: Registry, routers: () => readonly WatchedRouter[]): void {
   for (const { name, help, kind, labels = [], samples } of FAMILIES) {
     const options = { name, help, labelNames: ['graph', ...labels], registers: [registry] };

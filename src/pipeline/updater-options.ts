@@ -31,8 +31,6 @@ export interface UpdaterOptions {
   readonly embeddingsTopic: string;
   /** The topic that joins a shard to the others; given with `shard`. */
   readonly exchange?: ExchangePlace | undefined;
-  /** The topic in which a shard is sent its events, which the log hands over as events; absent where it reads all of them. */
-  readonly edgesTopic?: string | undefined;
   /** Where relation vectors go; absent: nowhere. */
   readonly modelTopic?: ModelTopic | undefined;
   /** The log of the event topics; the updater closes it. */
@@ -59,14 +57,7 @@ export interface UpdaterOptions {
 }
 
 /** The event topics, and in a shard the topic that joins it to the others and the one in which it is sent its events. */
-export function followedTopics({
-  topics,
-  exchange,
-  edgesTopic,
-}: Pick<UpdaterOptions, 'topics' | 'exchange' | 'edgesTopic'>): string[] {
-  return [
-    ...topics.keys(),
-    ...(exchange ? [exchange.topic] : []),
-    ...(edgesTopic === undefined ? [] : [edgesTopic]),
-  ];
+export function followedTopics({ topics, exchange }: Pick<UpdaterOptions, 'topics' | 'exchange'>): string[] {
+  const { topic, edgesTopic } = exchange ?? {};
+  return [...topics.keys(), ...[topic, edgesTopic].filter((each) => each !== undefined)];
 }

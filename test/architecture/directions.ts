@@ -88,7 +88,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     types: ['src/log.ts'],
     packages: PURE,
   },
-  // The stage in front of shards, and the log behind it. A shard's updater knows of neither: it reads a log.
+  // The routers of shards, and the log that a shard reads. A shard's updater knows of neither: it reads a log.
   'src/pipeline/routing/': {
     all: [
       'topics/',
@@ -96,6 +96,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/pipeline/delivery.ts',
       'src/pipeline/patience.ts',
       'src/pipeline/ports.ts',
+      'src/pipeline/reading/bounded.ts',
       'src/pipeline/reading/lag.ts',
       'src/pipeline/reading/record-content.ts',
       'src/pipeline/rejections.ts',

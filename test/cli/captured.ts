@@ -40,7 +40,6 @@ export async function place(env: Record<string, string> = {}, world: World = rea
       for (const [name, value] of Object.entries({
         TWHIN_TOPIC_PREFIX: undefined,
         TWHIN_CONFIG: undefined,
-        TWHIN_SHARD: undefined,
         ...surroundings,
         ...own,
       })) {

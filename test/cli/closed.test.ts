@@ -95,7 +95,6 @@ beforeAll(async () => {
   const file = (graphs: object) => `export default ${JSON.stringify({ ...config, graphs })};\n`;
   await writeFile(join(made.folder, 'whole.config.ts'), file({ engagement: {} }));
   await writeFile(join(made.folder, 'cut.config.ts'), file({ engagement: { shards: 2 } }));
-  await writeFile(join(made.folder, 'routed.config.ts'), file({ engagement: { shards: 2, routed: true } }));
   const like = (i: number) => ({ userId: `u${i % 40}`, tweetId: `t${i % 17}`, action: 'like', at: AT + i });
   const lines = (from: number, to: number) =>
     Array.from({ length: to - from }, (_, i) => `${JSON.stringify(like(from + i))}\n`);
@@ -207,13 +206,5 @@ describe('a command closes what it opened where a store is damaged', () => {
   )('%s', async (_, damaged, file, argv) => {
     const { code, left, listeners, err } = await leaves(file, argv, { damaged });
     expect({ code, left, listeners, err }).toEqual({ code: 1, left: [], listeners: 0, err });
-  });
-
-  test('and where events can not be routed, with all stores open', async () => {
-    // The log that the world gives for these brokers has no groups, in which routers could meet.
-    const elsewhere = { KAFKA_BROKERS: 'localhost:1' };
-    const { code, left, listeners, err } = await leaves('routed.config.ts', ['run', ...GRAPH], { elsewhere });
-    expect({ code, left, listeners, err }).toEqual({ code: 1, left: [], listeners: 0, err });
-    expect(err.join()).toContain('[routing]');
   });
 });

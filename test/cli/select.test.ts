@@ -30,7 +30,7 @@ test('a topic after --reread is named as in the configuration, or as on the clus
           changes: () => [],
         }),
       ],
-      graphs: { follow: { topics: ['follow', 'clicks'], shards: 2, routed: true } },
+      graphs: { follow: { topics: ['follow', 'clicks'], shards: 2 } },
     }),
     {},
     '/srv',

@@ -195,7 +195,7 @@ describe('commands on a graph with shards', () => {
     ]);
   });
 
-  test('topics makes the exchange once, and never gives it another number of partitions', async () => {
+  test('topics makes those between shards once, and never gives it another number of partitions', async () => {
     const applied = text(await here.run('topics', 'apply'));
     expect(applied).toContain('create twhin.exchange.engagement: 2 partitions');
     expect(applied).not.toContain('engagement-0');
@@ -206,6 +206,9 @@ describe('commands on a graph with shards', () => {
       expect(planned.out).toEqual([
         expect.stringMatching(
           /^leave twhin.exchange.engagement as it is: 2 partitions here, 3 declared; .* set graphs.engagement.shards to/,
+        ),
+        expect.stringMatching(
+          /^leave twhin.edges.engagement as it is: 2 partitions here, 3 declared; .* delete this topic and run twhin topics apply/,
         ),
         'nothing to change; a topic that is left as it is can not be used',
       ]);
@@ -230,10 +233,12 @@ describe('commands on a graph with shards', () => {
   });
 
   test('run refuses a shard that the graph has not', async () => {
-    const refused = await here.run('run', '--graph', 'engagement', '--shard', '2', '--until-caught-up');
+    const refused = await here.run('run', '--graph', 'engagement-2', '--until-caught-up');
     expect([refused.code, text(refused)]).toEqual([
       2,
-      expect.stringContaining('--shard: expected a number from 0 to 1, seen "2"'),
+      expect.stringContaining(
+        'no graph engagement-2; the configuration has engagement (engagement-0 to engagement-1)',
+      ),
     ]);
   });
 

@@ -454,17 +454,6 @@ describe('loadConfig', () => {
     }
   });
 
-  test('keeps the address of the file for twhin run: a router beside it listens elsewhere', async () => {
-    const router = async (content: string, env: NodeJS.ProcessEnv = {}) =>
-      (await load(`export default { ${content} }`, env)).routerHttp;
-    expect(await router(`http: '0.0.0.0:9100'`)).toBeUndefined();
-    expect(await router(`http: 'off'`)).toBe('off');
-    expect(await router(`http: '0.0.0.0:9100'`, { TWHIN_HTTP: '[::1]:9101' })).toEqual({
-      host: '::1',
-      port: 9101,
-    });
-  });
-
   test('takes the environment over the file', async () => {
     const content = `export default { topicPrefix: 'file.', state: '/from/file', kafka: { brokers: ['file:1'] } }`;
     const fromFile = await load(content);

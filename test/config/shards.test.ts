@@ -69,7 +69,7 @@ test('all that does not go with shards is said at once', () => {
   expect(sharded(256).graphs).toHaveLength(257);
 });
 
-test('the topics of a graph with shards are declared once, and its exchange beside them', () => {
+test('the topics of a graph with shards are declared once, and those between shards beside them', () => {
   const names = (shards: number) => declaredTopics(sharded(shards)).map(({ name }) => name);
   expect(names(4).slice(5)).toEqual([
     'twhin.embeddings.engagement',
@@ -77,11 +77,12 @@ test('the topics of a graph with shards are declared once, and its exchange besi
     'twhin.model.engagement',
     'twhin.model.follow',
     'twhin.exchange.engagement',
+    'twhin.edges.engagement',
     'twhin.dead-letter',
   ]);
-  const exchange = declaredTopics(sharded(4)).find(({ name }) => name === 'twhin.exchange.engagement');
-  expect(exchange?.partitions).toBe(4);
-  expect(names(1).join(' ')).not.toContain('exchange');
+  const partitions = declaredTopics(sharded(4)).filter(({ name }) => /exchange|edges/.test(name));
+  expect(partitions.map((topic) => topic.partitions)).toEqual([4, 4]);
+  expect(names(1).join(' ')).not.toMatch(/exchange|edges/);
 });
 
 test('whoever reads the topics alone has each graph once and whole', () => {
@@ -96,22 +97,6 @@ test('whoever reads the topics alone has each graph once and whole', () => {
   });
   expect(whole).not.toHaveProperty('shard');
   expect(whole!.topics.map(({ name }) => name)).toEqual(plain!.topics.map(({ name }) => name));
-});
-
-test('a graph is routed with shards, and on brokers', () => {
-  const routed = (shards: number, brokers: string[]) => ({
-    kafka: { brokers },
-    graphs: { engagement: { shards, routed: true }, follow: {} },
-  });
-  const [first, second, third] = resolved(routed(2, ['b:1'])).graphs;
-  expect([first, second, third].map((graph) => graph?.routed)).toEqual([true, true, undefined]);
-  expect(problemsIn(routed(1, ['file:log']))).toEqual([
-    'graphs.engagement.routed: expected false with graphs.engagement.shards 1, seen true; a whole graph reads its events itself',
-    'graphs.engagement.routed: expected false with the embedded log at file:log, seen true; routers divide the partitions in a group, and groups are Kafka’s',
-  ]);
-  const names = (input: ConfigInput) => declaredTopics(resolved(input)).map(({ name }) => name);
-  expect(names(routed(2, ['b:1']))).toContain('twhin.edges.engagement');
-  expect(names({ graphs: { engagement: { shards: 2 } } })).not.toContain('twhin.edges.engagement');
 });
 
 test('when a vector is sent again reaches the trainer where it is set', () => {

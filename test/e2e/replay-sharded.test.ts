@@ -38,93 +38,87 @@ const PROMOTED = z.object({
 let twhin: Twhin | undefined;
 afterEach(() => twhin?.remove());
 
-test.each([
-  ['read all events', false],
-  ['are sent their events', true],
-])(
-  'shards that %s are replayed beside the running ones, promoted under them, and go on in one space',
-  async (_, routed) => {
-    const brokers = inject('brokers');
-    const here = await Twhin.create(
-      brokers,
-      `${SMALL} training: { batchEdges: 64 }, graphs: { engagement: { shards: ${SHARDS}, routed: ${routed} } },`,
-    );
-    twhin = here;
-    const stored = (shard: number, headOnly = false): Promise<Stored> =>
-      readStore(here, `engagement-${shard}`, headOnly);
-    const consumed = (events: number) =>
-      until(`${events} events in each shard`, async () => {
-        const heads = await Promise.all(ALL.map((shard) => stored(shard, true)));
-        // What does not concern a shard it may not count.
-        const read = heads.map(({ head }) => Object.values(head?.offsets[here.topic('engagement')] ?? {}));
-        return read.every((offsets) => offsets.reduce((sum, offset) => sum + offset, 0) === events);
-      });
-    await here.ok(['topics', 'apply']);
-    await here.feed('engagement', likes(0, 600));
-    const running = [
-      here.start(['run', ...GRAPH, '--shards', '0-1']),
-      here.start(['run', ...GRAPH, '--shard', '2']),
-    ];
-    await consumed(600);
-    const { space: before = '' } = (await stored(0, true)).head ?? {};
+test('shards are replayed beside the running ones, promoted under them, and go on in one space', async () => {
+  const brokers = inject('brokers');
+  const here = await Twhin.create(
+    brokers,
+    `${SMALL} training: { batchEdges: 64 }, graphs: { engagement: { shards: ${SHARDS} } },`,
+  );
+  twhin = here;
+  const stored = (shard: number, headOnly = false): Promise<Stored> =>
+    readStore(here, `engagement-${shard}`, headOnly);
+  const consumed = (events: number) =>
+    until(`${events} events in each shard`, async () => {
+      const heads = await Promise.all(ALL.map((shard) => stored(shard, true)));
+      // What does not concern a shard it may not count.
+      const read = heads.map(({ head }) => Object.values(head?.offsets[here.topic('engagement')] ?? {}));
+      return read.every((offsets) => offsets.reduce((sum, offset) => sum + offset, 0) === events);
+    });
+  await here.ok(['topics', 'apply']);
+  await here.feed('engagement', likes(0, 600));
+  const running = [
+    here.start(['run', '--graph', 'engagement-0', '--graph', 'engagement-1']),
+    here.start(['run', '--graph', 'engagement-2']),
+  ];
+  await consumed(600);
+  const { space: before = '' } = (await stored(0, true)).head ?? {};
 
-    // The replay is killed and interrupted while its shards train, and begins anew.
-    const killed = here.start([...REPLAY, '--rate', '50']);
-    killed.killOnceSaid(/("store is new".*){3}/s);
-    expect((await killed.ended).signal).toBe('SIGKILL');
-    const interrupted = here.start([...REPLAY, '--rate', '50']);
-    await interrupted.says(/("store is new".*){3}/s);
-    interrupted.kill('SIGINT');
-    const { code, stderr } = await interrupted.ended;
-    expect([code, stderr]).toEqual([
-      1,
-      expect.stringMatching(/interrupted after \d+ of 600 records; the same command begins anew/),
-    ]);
-    const early = await here.end(['replay', 'promote', 'shadow', ...GRAPH]);
-    expect([early.code, early.stderr]).toEqual([
-      2,
-      expect.stringContaining('there is no store shadow in engagement'),
-    ]);
-    const replayed = REPLAYED.parse(await here.json(REPLAY));
-    expect([replayed.events, replayed.edges['likes']]).toEqual([600, 600]);
-    const { graphs } = STATS.parse(await here.json(['stats', ...GRAPH, '--digest']));
-    for (const { graph, digest } of replayed.shards)
-      expect([graph, digest.edges]).toEqual([graph, graphs[graph]?.digest.edges]);
+  // The replay is killed and interrupted while its shards train, and begins anew.
+  const killed = here.start([...REPLAY, '--rate', '50']);
+  killed.killOnceSaid(/("store is new".*){3}/s);
+  expect((await killed.ended).signal).toBe('SIGKILL');
+  const interrupted = here.start([...REPLAY, '--rate', '50']);
+  await interrupted.says(/("store is new".*){3}/s);
+  interrupted.kill('SIGINT');
+  const { code, stderr } = await interrupted.ended;
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/interrupted after \d+ of 600 records; the same command begins anew/),
+  ]);
+  const early = await here.end(['replay', 'promote', 'shadow', ...GRAPH]);
+  expect([early.code, early.stderr]).toEqual([
+    2,
+    expect.stringContaining('there is no store shadow in engagement'),
+  ]);
+  const replayed = REPLAYED.parse(await here.json(REPLAY));
+  expect([replayed.events, replayed.edges['likes']]).toEqual([600, 600]);
+  const { graphs } = STATS.parse(await here.json(['stats', ...GRAPH, '--digest']));
+  for (const { graph, digest } of replayed.shards)
+    expect([graph, digest.edges]).toEqual([graph, graphs[graph]?.digest.edges]);
 
-    // What the running shards read and send meanwhile is not the replayed ones' training.
-    await here.feed('engagement', likes(600, 200));
-    await consumed(800);
-    const promoted = PROMOTED.parse(await here.json(['replay', 'promote', 'shadow', ...GRAPH]));
-    expect(promoted.elsewhere).toEqual([]);
-    expect(promoted.shards.map(({ graph, previous, left }) => [graph, previous, left])).toEqual(
-      ALL.map((shard) => [`engagement-${shard}`, 'main', 200]),
-    );
-    await here.feed('engagement', likes(800, 100));
-    await consumed(900);
-    for (const each of running) each.kill('SIGTERM');
-    for (const each of running) expect((await each.ended).code).toBe(0);
+  // What the running shards read and send meanwhile is not the replayed ones' training.
+  await here.feed('engagement', likes(600, 200));
+  await consumed(800);
+  const promoted = PROMOTED.parse(await here.json(['replay', 'promote', 'shadow', ...GRAPH]));
+  expect(promoted.elsewhere).toEqual([]);
+  expect(promoted.shards.map(({ graph, previous, left }) => [graph, previous, left])).toEqual(
+    ALL.map((shard) => [`engagement-${shard}`, 'main', 200]),
+  );
+  await here.feed('engagement', likes(800, 100));
+  await consumed(900);
+  for (const each of running) each.kill('SIGTERM');
+  for (const each of running) expect((await each.ended).code).toBe(0);
 
-    const stores = await Promise.all(ALL.map((shard) => stored(shard)));
-    const edges = new Set(stores.flatMap((each) => each.edges));
-    expect([...edges].sort()).toEqual(likes(0, 900).map(edgeOf).sort());
-    const own = stores.map(({ head }) => head?.shard?.edges['likes'] ?? 0);
-    expect(own.reduce((sum, each) => sum + each, 0)).toBe(900);
-    for (const { head } of stores) {
-      expect(head?.space).toBe(replayed.space);
-      for (const { run } of Object.values(head?.shard?.received ?? {})) expect(run).toBe(replayed.space);
-    }
-    // Shards still hear of each other: gradients of what came after the promotion were applied.
-    const received = stores.flatMap(({ head }) => Object.values(head?.shard?.received ?? {}));
-    expect(received.length).toBeGreaterThan(0);
+  const stores = await Promise.all(ALL.map((shard) => stored(shard)));
+  const edges = new Set(stores.flatMap((each) => each.edges));
+  expect([...edges].sort()).toEqual(likes(0, 900).map(edgeOf).sort());
+  const own = stores.map(({ head }) => head?.shard?.edges['likes'] ?? 0);
+  expect(own.reduce((sum, each) => sum + each, 0)).toBe(900);
+  for (const { head } of stores) {
+    expect(head?.space).toBe(replayed.space);
+    for (const { run } of Object.values(head?.shard?.received ?? {})) expect(run).toBe(replayed.space);
+  }
+  // Shards still hear of each other: gradients of what came after the promotion were applied.
+  const received = stores.flatMap(({ head }) => Object.values(head?.shard?.received ?? {}));
+  expect(received.length).toBeGreaterThan(0);
 
-    const vectors = new Map(
-      stores.flatMap((each, shard) => [...each.vectors].filter(([key]) => shardOf(key, SHARDS) === shard)),
-    );
-    const topic = fold(await readTopic(brokers, here.topic('embeddings.engagement')));
-    expect(unlike(vectors, topic)).toEqual([]);
-    expect(new Set([...topic.values()].map(({ headers }) => headers['space']))).toEqual(
-      new Set([replayed.space]),
-    );
-    expect(before).not.toBe(replayed.space);
-  },
-);
+  const vectors = new Map(
+    stores.flatMap((each, shard) => [...each.vectors].filter(([key]) => shardOf(key, SHARDS) === shard)),
+  );
+  const topic = fold(await readTopic(brokers, here.topic('embeddings.engagement')));
+  expect(unlike(vectors, topic)).toEqual([]);
+  expect(new Set([...topic.values()].map(({ headers }) => headers['space']))).toEqual(
+    new Set([replayed.space]),
+  );
+  expect(before).not.toBe(replayed.space);
+});

@@ -41,6 +41,8 @@ export interface DeployOptions {
 export interface RunOptions extends CommandOptions {
   /** As an operator runs it: no debug lines, no stack traces. */
   readonly terse?: boolean;
+  /** Names after --graph; the deployment's graphs unless given. */
+  readonly graphs?: readonly string[];
 }
 
 let latest: Running | undefined;
@@ -91,7 +93,7 @@ export class Faulty {
       [
         ...(options.terse === true ? [] : ['--verbose']),
         'run',
-        ...this.graphs.flatMap((name) => ['--graph', name]),
+        ...(options.graphs ?? this.graphs).flatMap((name) => ['--graph', name]),
         ...args,
       ],
       {

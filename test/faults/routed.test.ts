@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterEach, expect, inject } from 'vitest';
 import { client } from '../e2e/topic-ends.ts';
 import { type Running, until } from '../e2e/twhin.ts';
@@ -5,8 +6,8 @@ import type { Dice } from './dice.ts';
 import { withFailpoints } from './failpoints/plan.ts';
 import { MIXED } from './load/load.ts';
 import { transactions } from './load/transactions.ts';
-import { form, furtherCase, seeded } from './seeded.ts';
-import { endAll, Sharded } from './sharded.ts';
+import { form, seeded } from './seeded.ts';
+import { endAll, Sharded, wellEnded } from './sharded.ts';
 
 let sharded: Sharded | undefined;
 let writing: { readonly stopping: AbortController; readonly ended: Promise<void> } | undefined;
@@ -23,25 +24,26 @@ const PRODUCERS = 3;
 const LOAD = { ...MIXED, erasures: 0.004 };
 
 seeded(
-  'shards and routers killed in turn, a router frozen and woken beside its successor, partitions added: each shard has what concerns it, once',
+  'shards killed in turn, a router frozen and woken beside its successor, partitions added: each shard has what concerns it, once',
   async ({ dice }) => {
     const here = await begun(dice);
-    const shards = here.all.map((shard) => here.start(shard, { args: ['--no-router'] }));
+    const shards = here.all.map((shard) => here.start(shard));
     const freeze = {
       place: 'sink.publish',
       when: 'before',
       call: dice.between(10, 20),
       act: 'freeze',
     } as const;
-    const frozen = here.route({ env: withFailpoints(freeze) });
-    const routers = [here.route()];
+    // A standby routes its share, too, and publishes nothing else.
+    const state = join(here.faulty.twhin.folder, 'standby');
+    const frozen = here.start(0, { state, args: ['--standby'], env: withFailpoints(freeze) });
     await until('a frozen router', async () => {
       await here.send(200);
       return frozen.stderr.includes('failpoint: freeze');
     });
-    // The session of the frozen one ends while the group is joined, and the other gets what it had.
-    routers.push(here.route());
-    await routers[1]!.says(/gave this process [1-9]/);
+    // The session of the frozen one ends while the group is joined again, and the others get what it had.
+    const given = shards.map(givenBy);
+    await until('its share with the others', () => shards.every((each, i) => givenBy(each) > given[i]!));
     await here.send(EVENTS);
     await progressed(here);
     const before = repeated(await here.routed());
@@ -49,28 +51,26 @@ seeded(
     // What it was about to send was sent by the others meanwhile.
     await until('records of the woken one', async () => repeated(await here.routed()) > before);
     await until('the woken one in the group again', () => givenBy(frozen) > 1);
+    frozen.kill('SIGTERM');
+    await wellEnded([frozen]);
 
     for (let kill = 0; kill < form(SHARDS + 2, 40); kill++) {
-      const turn = kill % (SHARDS + 2);
+      const turn = kill % SHARDS;
       const sending = here.send(EVENTS, { spread: kill > 0 });
       await progressed(here);
-      if (turn < SHARDS) {
-        await killed(shards[turn]!);
-        shards[turn] = here.start(turn, { args: ['--no-router'] });
-      } else {
-        await killed(routers[turn - SHARDS]!);
-        routers[turn - SHARDS] = here.route();
-      }
+      shards[turn]!.kill('SIGKILL');
+      expect((await shards[turn]!.ended).signal).toBe('SIGKILL');
+      shards[turn] = here.start(turn);
       if (kill === 1) await addPartitions(here, 'engagement', 6);
       await sending;
     }
     await here.send(EVENTS);
     await endTransactions();
-    await here.readAll();
-    await endAll([...shards, ...routers, frozen]);
+    await here.caughtUp();
+    await endAll(shards);
     await here.endWatch();
     expect(here.fallen).toEqual([]);
-    const truth = await here.verify('routed');
+    const truth = await here.verify();
     expect(truth.rejected[0]).toBeGreaterThan(0);
     expect([...truth.entities.sure].some((name) => name.startsWith('user:lasting'))).toBe(true);
     const routed = await here.routed();
@@ -80,29 +80,10 @@ seeded(
   },
 );
 
-furtherCase('shards that route themselves, killed in turn while they read', async ({ dice }) => {
-  const here = await begun(dice);
-  const running = here.all.map((shard) => here.start(shard));
-  for (let kill = 0; kill < form(SHARDS, 30); kill++) {
-    const shard = kill % SHARDS;
-    const sending = here.send(EVENTS, { spread: kill > 0 });
-    await progressed(here);
-    await killed(running[shard]!);
-    running[shard] = here.start(shard);
-    await sending;
-  }
-  await endTransactions();
-  await here.readAll();
-  await endAll(running);
-  await here.endWatch();
-  expect(here.fallen).toEqual([]);
-  await here.verify('routed');
-});
-
-/** Routed shards of which none runs yet, watched, with transactions in their topics. */
+/** Shards of which none runs yet, watched, with transactions in their topics. */
 async function begun(dice: Dice): Promise<Sharded> {
   const brokers = inject('brokers');
-  const here = await Sharded.deploy({ brokers, dice, shards: SHARDS, load: LOAD, routed: true });
+  const here = await Sharded.deploy({ brokers, dice, shards: SHARDS, load: LOAD });
   sharded = here;
   here.watch();
   beginTransactions(here, dice.fork());
@@ -136,11 +117,6 @@ async function progressed(here: Sharded): Promise<void> {
     await here.send(60);
     return (await consumed()).every((each, shard) => each > before[shard]!);
   });
-}
-
-async function killed(running: Running): Promise<void> {
-  running.kill('SIGKILL');
-  expect((await running.ended).signal).toBe('SIGKILL');
 }
 
 /** How often the group gave a process its share. */

@@ -3,12 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readStore, type Stored } from '../e2e/stored.ts';
 import { settledEnds } from '../e2e/topic-ends.ts';
 import { readTopic, type TopicRecord } from '../e2e/topic-reader.ts';
-import { type CommandOptions, type Running, until } from '../e2e/twhin.ts';
-import { COMMAND, Faulty, MANY_COMMITS, type RunOptions } from './deployment.ts';
+import { type Running, until } from '../e2e/twhin.ts';
+import { Faulty, MANY_COMMITS, type RunOptions } from './deployment.ts';
 import type { Dice } from './dice.ts';
 import { Feeder } from './load/feeder.ts';
 import { Load, type LoadOptions } from './load/load.ts';
-import { ownerOf, type ParcelBytes, type Reading, readParcels, verifyShards } from './verifier/shards.ts';
+import { ownerOf, type ParcelBytes, readParcels, verifyShards } from './verifier/shards.ts';
 import { type HeadJson, readHeadBytes, readStoreBytes } from './verifier/store-bytes.ts';
 import { GRAPHS, type Truth } from './verifier/truth.ts';
 import { databaseOf } from './verifier/verify.ts';
@@ -43,10 +43,9 @@ export class Sharded {
     readonly dice: Dice;
     readonly shards: number;
     readonly load: LoadOptions;
-    readonly routed?: boolean;
   }): Promise<Sharded> {
-    const { brokers, dice, shards, load, routed = false } = options;
-    const config = configOf(shards, routed);
+    const { brokers, dice, shards, load } = options;
+    const config = configOf(shards);
     const faulty = await Faulty.deploy({ brokers, dice, load, config, graphs: [GRAPH] });
     const second = new Feeder(brokers, faulty.twhin.prefix, new Load(dice.fork(), { ...load, bad: 0 }));
     return new Sharded(faulty, second, shards);
@@ -64,18 +63,7 @@ export class Sharded {
     { state, args = [], ...options }: RunOptions & { state?: string; args?: readonly string[] } = {},
   ): Running {
     const env = { ...options.env, ...(state !== undefined && { TWHIN_STATE: state }) };
-    return this.faulty.run(['--shard', String(shard), ...args], { ...options, env });
-  }
-
-  /** Starts a process that routes the graph's events, and does nothing else. */
-  route(options: CommandOptions = {}): Running {
-    const args = ['--verbose', 'route', '--graph', GRAPH];
-    return this.faulty.twhin.start(args, { ...options, command: COMMAND });
-  }
-
-  /** The environment of processes that read events in the other way. */
-  async reading(routed: boolean): Promise<Record<string, string>> {
-    return { TWHIN_CONFIG: await this.faulty.twhin.configure(configOf(this.shards, routed)) };
+    return this.faulty.run(args, { ...options, env, graphs: [`${GRAPH}-${shard}`] });
   }
 
   /** The head of a shard's store; undefined before its first commit. */
@@ -108,25 +96,8 @@ export class Sharded {
     return (await this.head(shard))?.events.consumed ?? 0;
   }
 
-  /** Acknowledged records of the graph's topics, of both producers. */
-  fed(): number {
-    const topics: readonly string[] = EVENT_TOPICS;
-    const all = [this.faulty.feeder, this.#second].flatMap(({ made, acknowledged }) =>
-      made.filter(({ n, topic }) => acknowledged.has(n) && topics.includes(topic)),
-    );
-    return all.length;
-  }
-
-  /** Waits until the shards have counted every acknowledged record. */
-  async caughtUp(shards: readonly number[] = this.all): Promise<void> {
-    await until(`everything consumed by ${shards}`, async () => {
-      const consumed = await Promise.all(shards.map((shard) => this.consumed(shard)));
-      return consumed.every((each) => each >= this.fed());
-    });
-  }
-
   /** Waits until the shards' offsets are those at which every event partition ends: what does not concern a shard, it does not count. */
-  async readAll(shards: readonly number[] = this.all): Promise<void> {
+  async caughtUp(shards: readonly number[] = this.all): Promise<void> {
     const { brokers, twhin } = this.faulty;
     const ends = await settledEnds(
       brokers,
@@ -185,13 +156,13 @@ export class Sharded {
   }
 
   /** Every number of the shards' stores and topics, compared with what was sent. @throws when anything differs. */
-  verify(reading: Reading = 'direct'): Promise<Truth> {
+  verify(): Promise<Truth> {
     const { brokers, twhin, feeder } = this.faulty;
     // By their bytes: both producers number their records from 0. No good record has the bytes of a bad one.
     const text = (value: Buffer | string | null) => (value === null ? null : String(value));
     const codes = new Map(feeder.made.map(({ value, code }) => [text(value), code]));
     const codeOf = ({ value }: TopicRecord) => codes.get(text(value));
-    return verifyShards({ brokers, prefix: twhin.prefix, states: this.states, codeOf, reading });
+    return verifyShards({ brokers, prefix: twhin.prefix, states: this.states, codeOf });
   }
 
   /** What was routed to the shards, in order within each shard's partition. */
@@ -237,8 +208,8 @@ export interface RoutedBytes {
   readonly offsets: readonly number[];
 }
 
-function configOf(shards: number, routed: boolean): string {
-  return `${MANY_COMMITS} graphs: { ${GRAPH}: { shards: ${shards}, routed: ${routed} }, follow: {} },`;
+function configOf(shards: number): string {
+  return `${MANY_COMMITS} graphs: { ${GRAPH}: { shards: ${shards} }, follow: {} },`;
 }
 
 /**
@@ -246,9 +217,7 @@ function configOf(shards: number, routed: boolean): string {
  * before it held back. @throws what one of them said, where it ended otherwise.
  */
 export async function endAll(running: readonly Running[]): Promise<void> {
-  const part = ({ child }: Running) =>
-    child.spawnargs.includes('route') ? /gave this process/ : /"msg":"leads the graph"/;
-  await Promise.all(running.map((each) => each.says(part(each))));
+  await Promise.all(running.map((each) => each.says(/"msg":"leads the graph"/)));
   for (const each of running) each.kill('SIGTERM');
   await wellEnded(running);
 }

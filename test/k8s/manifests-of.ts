@@ -4,8 +4,6 @@ import { join, relative } from 'node:path';
 import { afterAll } from 'vitest';
 import { stringify } from 'yaml';
 import type { Config } from '../../src/config/resolve.ts';
-import { routerLag, scaledObjects } from '../../tools/k8s/router-lag.ts';
-import { backupsOfShards, shardBackups } from '../../tools/k8s/shard-backups.ts';
 import { shards } from '../../tools/k8s/shards.ts';
 import { ROOT } from './rendered.ts';
 
@@ -14,16 +12,7 @@ export async function manifestsOf(graphs: Config): Promise<(folder: string) => s
   const copy = mkdtempSync(join(tmpdir(), 'k8s-copy-'));
   afterAll(() => rmSync(copy, { recursive: true }));
   cpSync(join(ROOT, 'k8s'), join(copy, 'k8s'), { recursive: true });
-  const write = (name: string, ...all: object[]) =>
-    writeFileSync(
-      join(copy, 'k8s', 'components', name),
-      all.map((each) => stringify(each, { aliasDuplicateObjects: false })).join('---\n'),
-    );
-  write('shards/kustomization.yaml', shards(graphs));
-  write('router-lag/kustomization.yaml', routerLag(graphs));
-  write('router-lag/scaled-objects.yaml', ...scaledObjects(graphs));
-  write('shard-backups/kustomization.yaml', shardBackups(graphs));
-  const backups = await backupsOfShards(graphs, join(ROOT, 'k8s', 'backup', 'graph'));
-  write('shard-backups/backups.yaml', ...backups);
+  const component = join(copy, 'k8s', 'components', 'shards', 'kustomization.yaml');
+  writeFileSync(component, stringify(shards(graphs), { aliasDuplicateObjects: false }));
   return (folder) => relative(ROOT, join(copy, folder));
 }

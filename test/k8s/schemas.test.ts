@@ -16,8 +16,8 @@ const VALIDATE = join(ROOT, '.twhin', 'venv', 'bin', 'kubernetes-validate');
 const missing = !existsSync(VALIDATE) && process.env['CI'] !== 'true';
 if (missing) console.warn('skipped: no schemas of Kubernetes are here; test/k8s/install.sh puts them there');
 
-const graphs = { engagement: { shards: 3, routed: true } };
-const routed = await manifestsOf(configOf({ topicPrefix: 'twhin.', graphs }, {}, '/srv'));
+const graphs = { engagement: { shards: 3 } };
+const cut = await manifestsOf(configOf({ topicPrefix: 'twhin.', graphs }, {}, '/srv'));
 
 const scratch = mkdtempSync(join(tmpdir(), 'k8s-schemas-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -36,8 +36,8 @@ describe.skipIf(SKIPPED || missing).each(VERSIONS)('Kubernetes %s', (version) =>
   test.each([
     ['dev', (folder: string) => folder],
     ['prod', (folder: string) => folder],
-    ['dev with a routed graph', routed],
-    ['prod with a routed graph', routed],
+    ['dev with a cut graph', cut],
+    ['prod with a cut graph', cut],
   ])('takes every resource of %s', (overlay, of) => {
     const text = renderText(of(`k8s/overlays/${overlay.split(' ')[0]}`));
     const { status, lines } = validate(version, text);

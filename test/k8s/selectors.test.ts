@@ -150,8 +150,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
     ['twhin-serve', 'twhin-serve', 'twhin-serve-from-prometheus', serving],
   ])('Prometheus selects every process of %s and may reach its port', (monitor, job, policy, wanted) => {
     const monitors = ofKind(resources, 'ServiceMonitor', monitorSchema);
-    // The third one is of routers, which only routed graphs have.
-    expect(monitors.length).toBe(overlay === 'prod' ? 3 : 0);
+    expect(monitors.length).toBe(overlay === 'prod' ? 2 : 0);
     if (overlay !== 'prod') return;
     const spec = monitors.find(({ metadata }) => metadata.name === monitor)?.spec;
     const asked = services.filter(({ metadata }) => spec && matches(spec.selector, metadata.labels));

@@ -1,29 +1,28 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { z } from 'zod';
-import { ROUTING_PATHS } from '../../src/adapters/http/server.ts';
-import { selectRun } from '../../src/cli/run/shards.ts';
 import { configOf } from '../../src/config/load.ts';
-import { routerLag, scaledObjects } from '../../tools/k8s/router-lag.ts';
-import { shardBackups } from '../../tools/k8s/shard-backups.ts';
 import { shards } from '../../tools/k8s/shards.ts';
 import { kafkaTopics, kafkaUsers } from '../../tools/k8s/strimzi.ts';
 import { manifestsOf } from './manifests-of.ts';
-import { ofKind, parseDocuments, ROOT, render, SKIPPED } from './rendered.ts';
+import { parseDocuments, render, SKIPPED } from './rendered.ts';
 import { graphOf, matches, ofRole, selectorSchema, type Workload, workloads } from './workload.ts';
 
+const fieldPath = "metadata.labels['apps.kubernetes.io/pod-index']";
+const SHARD = { name: 'SHARD', valueFrom: { fieldRef: { fieldPath } } };
+/** The shard that the pods of a set run, by their number. */
+const shardOfPod = (set: Workload | undefined) => {
+  const [container] = set?.pod.containers ?? [];
+  expect(container?.env).toContainEqual(SHARD);
+  const [graph, ...more] = (container?.args ?? []).filter((arg) => arg.startsWith('--graph='));
+  expect(more).toEqual([]);
+  return graph?.replace('--graph=', '').replace('$(SHARD)', '<number of the pod>');
+};
+
 const CUT = { topicPrefix: 'twhin.', graphs: { engagement: { shards: 3 }, follow: {} } };
-const ROUTED = { topicPrefix: 'twhin.', graphs: { engagement: { shards: 3, routed: true }, follow: {} } };
 const config = configOf(CUT, {}, '/srv');
-const routed = configOf(ROUTED, {}, '/srv');
 const INDICES = [0, 1, 2];
 
-const claimSchema = z.looseObject({ persistentVolumeClaim: z.looseObject({ claimName: z.string() }) });
-
 const manifests = await manifestsOf(config);
-const routedManifests = await manifestsOf(routed);
 
 describe.skipIf(SKIPPED).each(['dev', 'prod'])('a graph with shards in %s', (base) => {
   const before = SKIPPED ? [] : workloads(render(`k8s/overlays/${base}`));
@@ -38,11 +37,12 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('a graph with shards in %s', (bas
     expect(more).toEqual([]);
     expect(set?.statefulSet?.replicas).toBe(3);
     expect(set?.statefulSet?.volumeClaimTemplates).toEqual(whole?.statefulSet?.volumeClaimTemplates);
-    const env = set?.pod.containers[0]?.env ?? [];
-    const own = env.find(({ name }) => name === 'TWHIN_SHARD');
-    expect(own?.valueFrom).toEqual({ fieldRef: { fieldPath: 'metadata.name' } });
-    const others = env.filter((each) => each !== own);
-    const containers = set?.pod.containers.map((each) => ({ ...each, env: others }));
+    expect(shardOfPod(set)).toEqual('engagement-<number of the pod>');
+    const containers = set?.pod.containers.map((each) => ({
+      ...each,
+      env: each.env.filter(({ name }) => name !== 'SHARD'),
+      args: each.args.map((arg) => arg.replace('-$(SHARD)', '')),
+    }));
     expect({ ...set?.pod, containers }).toEqual(whole?.pod);
   });
 
@@ -52,11 +52,9 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('a graph with shards in %s', (bas
     if (standby === undefined) return;
     expect(standby.statefulSet?.replicas).toBe(3);
     expect(standby.pod.containers[0]?.args).toContain('--standby');
-    const shard = standby.pod.containers[0]?.env.find(({ name }) => name === 'TWHIN_SHARD');
-    expect(shard?.valueFrom).toEqual({ fieldRef: { fieldPath: 'metadata.name' } });
+    expect(shardOfPod(standby)).toEqual('engagement-<number of the pod>');
     const [init] = standby.pod.initContainers;
-    const index = "metadata.labels['apps.kubernetes.io/pod-index']";
-    expect(init?.env).toEqual([{ name: 'SHARD', valueFrom: { fieldRef: { fieldPath: index } } }]);
+    expect(init?.env).toEqual([SHARD]);
     const [set] = ofRole(of('engagement'), 'leader');
     const host = `${set?.name}-$(SHARD).${set?.statefulSet?.serviceName}`;
     expect(init?.args).toEqual([`http://${host}:8077/readyz`, '600']);
@@ -65,37 +63,10 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('a graph with shards in %s', (bas
     expect(term && matches(term.labelSelector, set?.labels ?? {})).toBe(true);
   });
 
-  test('has a backup of each shard where graphs have backups, beside the shard, from its volume into another', () => {
-    const backups = ofRole(of('engagement'), 'backup');
-    const [whole] = ofRole(before, 'backup').filter((each) => graphOf(each) === 'engagement');
-    expect(backups.map(({ name }) => name)).toEqual(
-      base === 'dev' ? [] : INDICES.map((index) => `twhin-backup-engagement-${index}`),
-    );
-    const [leader] = ofRole(of('engagement'), 'leader');
-    for (const [index, { pod, cronJob }] of backups.entries()) {
-      expect(pod.containers.map(({ args }) => args)).toEqual([
-        ['backup', '/backup/twhin', `--graph=engagement-${index}`],
-      ]);
-      const claims = pod.volumes.flatMap((volume) => claimSchema.safeParse(volume).data ?? []);
-      const names = claims.map(({ persistentVolumeClaim }) => persistentVolumeClaim.claimName);
-      expect(names).toEqual([`state-${leader?.name}-${index}`, `twhin-backup-engagement-${index}`]);
-      const made = resources.filter(({ kind, metadata }) => {
-        return kind === 'PersistentVolumeClaim' && metadata.name === names[1];
-      });
-      expect(made).toHaveLength(1);
-      const [term] = pod.affinity.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-      const podOfShard = { ...leader?.labels, 'apps.kubernetes.io/pod-index': `${index}` };
-      expect(term && matches(term.labelSelector, podOfShard)).toBe(true);
-      expect(term && matches(term.labelSelector, leader?.labels ?? {})).toBe(false);
-      // Everything else is as in the backup of a whole graph.
-      expect([cronJob?.concurrencyPolicy, cronJob?.schedule]).toEqual([
-        whole?.cronJob?.concurrencyPolicy,
-        whole?.cronJob?.schedule,
-      ]);
-      expect(pod.containers[0]?.volumeMounts).toEqual(whole?.pod.containers[0]?.volumeMounts);
-    }
-    const claimsOfWhole = resources.filter(({ metadata }) => metadata.name === 'twhin-backup-engagement');
-    expect([claimsOfWhole, ofRole(of('engagement'), 'replay')]).toEqual([[], []]);
+  test('has no backup and no replay of a whole graph, whose store no shard has', () => {
+    expect([ofRole(of('engagement'), 'backup'), ofRole(of('engagement'), 'replay')]).toEqual([[], []]);
+    const claims = resources.filter(({ metadata }) => metadata.name === 'twhin-backup-engagement');
+    expect(claims).toEqual([]);
   });
 
   test('leaves the other graph, and what serves, as they were', () => {
@@ -116,14 +87,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('a graph with shards in %s', (bas
   });
 });
 
-test.each(INDICES)('pod %i of the set runs the shard of its number', (index) => {
-  const env = { TWHIN_SHARD: `twhin-engagement-${index}` };
-  const run = selectRun(configOf(CUT, env, '/srv'), { graph: ['engagement'] });
-  expect(run.map(({ name }) => name)).toEqual([`engagement-${index}`]);
-});
-
-test('without such a graph the components change nothing', () => {
-  expect(shardBackups(configOf({}, {}, '/srv'))).not.toHaveProperty('resources');
+test('without such a graph the component changes nothing', () => {
   expect(shards(configOf({}, {}, '/srv'))).toMatchObject({ kind: 'Component', patches: [] });
 });
 
@@ -141,7 +105,7 @@ describe('at the brokers', () => {
     });
   };
 
-  test('each shard has a group and a transactional id, and all write and read one exchange topic', () => {
+  test('each shard has a group and a transactional id, all have the topics between shards, and routers have a group', () => {
     const rights = rightsOf('twhin');
     const ofGraph = rights.filter(
       (each) => /engagement/.test(each) && !/^topic twhin.engagement:/.test(each),
@@ -152,29 +116,19 @@ describe('at the brokers', () => {
         `topic twhin.embeddings.engagement: ${both}`,
         `topic twhin.model.engagement: ${both}`,
         `topic twhin.exchange.engagement: ${both}`,
+        `topic twhin.edges.engagement: ${both}`,
+        'group twhin.engagement.routers: Describe Read',
         ...INDICES.map((index) => `group twhin.engagement-${index}: Describe Read`),
         ...INDICES.map((index) => `transactionalId twhin.engagement-${index}: Describe Write`),
       ].sort(),
     );
     expect(new Set(rights).size).toBe(rights.length);
     expect(rights).toContain('group twhin.follow: Describe Read');
-    expect(rights.filter((each) => each.includes('exchange.follow'))).toEqual([]);
-  });
-
-  test('of a routed graph, routers have a group, and all write or read one topic of routed events', () => {
-    const more = rightsOf('twhin', routed).filter((each) => !rightsOf('twhin').includes(each));
-    expect(more.sort()).toEqual([
-      'group twhin.engagement.routers: Describe Read',
-      'topic twhin.edges.engagement: Describe DescribeConfigs Read Write',
-    ]);
-    expect(rightsOf('twhin-serve', routed)).toEqual(rightsOf('twhin-serve'));
-    const topics = texts(kafkaTopics(routed)).flatMap(parseDocuments);
-    const [edges] = topics.filter(({ metadata }) => metadata.name === 'twhin.edges.engagement');
-    expect(edges?.['spec']).toMatchObject({ topicName: 'twhin.edges.engagement', partitions: 3 });
+    expect(rights.filter((each) => /(exchange|edges)\.follow|follow\.routers/.test(each))).toEqual([]);
   });
 
   test('who serves reads the vectors of the whole graph, and no exchange', () => {
-    const ofGraph = rightsOf('twhin-serve').filter((each) => /\.engagement|exchange/.test(each));
+    const ofGraph = rightsOf('twhin-serve').filter((each) => /\.engagement|exchange|edges/.test(each));
     expect(ofGraph.map((each) => each.split(':')[0]).sort()).toEqual([
       'topic twhin.embeddings.engagement',
       'topic twhin.engagement',
@@ -182,10 +136,13 @@ describe('at the brokers', () => {
     ]);
   });
 
-  test('the exchange topic is made with a partition for each shard', () => {
+  test('the topics between shards are made with a partition for each shard', () => {
     const topics = texts(kafkaTopics(config)).flatMap(parseDocuments);
-    const [exchange] = topics.filter(({ metadata }) => metadata.name === 'twhin.exchange.engagement');
-    expect(exchange?.['spec']).toMatchObject({ topicName: 'twhin.exchange.engagement', partitions: 3 });
+    const between = topics.filter(({ metadata }) => /exchange|edges/.test(metadata.name));
+    expect(between.map((topic) => topic['spec'])).toMatchObject([
+      { topicName: 'twhin.exchange.engagement', partitions: 3 },
+      { topicName: 'twhin.edges.engagement', partitions: 3 },
+    ]);
   });
 
   test('a topic of others is read, and managed by whoever has it', () => {
@@ -212,144 +169,5 @@ describe('at the brokers', () => {
         '{"resource":{"type":"topic","name":"web.clicks.v3","patternType":"literal"},"operations":["Read","Describe","DescribeConfigs"]}',
       );
     }
-  });
-});
-
-const named = z.looseObject({ name: z.string() });
-const portsSchema = z.array(z.looseObject({ port: z.number() }));
-const policySchema = z.looseObject({
-  metadata: named,
-  spec: z.looseObject({
-    podSelector: selectorSchema,
-    ingress: z.array(z.looseObject({ ports: portsSchema })).default([]),
-    egress: z.array(z.looseObject({ ports: portsSchema })).default([]),
-  }),
-});
-const monitorSchema = z.looseObject({
-  metadata: named,
-  spec: z.looseObject({ selector: selectorSchema, endpoints: z.array(z.looseObject({})).length(1) }),
-});
-const budgetSchema = z.looseObject({ metadata: named, spec: z.looseObject({ selector: selectorSchema }) });
-const autoscalerSchema = z.looseObject({
-  metadata: named,
-  spec: z.looseObject({ scaleTargetRef: z.looseObject({ kind: z.string(), name: z.string() }) }),
-});
-const scaledSchema = z.looseObject({
-  metadata: named,
-  spec: z.strictObject({
-    scaleTargetRef: z.strictObject({ name: z.string() }),
-    minReplicaCount: z.number(),
-    maxReplicaCount: z.number(),
-    cooldownPeriod: z.number(),
-    triggers: z.array(z.looseObject({ type: z.string(), metadata: z.record(z.string(), z.string()) })),
-  }),
-});
-
-describe.skipIf(SKIPPED).each(['dev', 'prod'])('a routed graph in %s', (base) => {
-  const resources = SKIPPED ? [] : render(routedManifests(`k8s/overlays/${base}`));
-  const all = workloads(resources);
-  const routers = ofRole(all, 'router');
-
-  test('has routers of its own, and its shards and their standbys route nothing', () => {
-    expect(routers.map(({ name }) => name)).toEqual(['twhin-router-engagement']);
-    const [router] = routers;
-    expect(router?.pod.containers.map(({ args }) => args)).toEqual([['route', '--graph=engagement']]);
-    expect(router?.pod.volumes.map(({ name }) => name)).not.toContain('state');
-    for (const set of all.filter(({ statefulSet }) => statefulSet !== undefined)) {
-      if (set.name.startsWith('kafka')) continue;
-      const leaves = set.pod.containers[0]?.args.includes('--no-router');
-      expect([set.name, leaves]).toEqual([set.name, graphOf(set) === 'engagement']);
-    }
-  });
-
-  test('has a budget, a service and an autoscaler for its routers alone', () => {
-    const [router] = routers;
-    const selected = (selector: z.infer<typeof selectorSchema>) =>
-      all.filter(({ labels }) => matches(selector, labels));
-    expect(router?.deployment && selected(router.deployment.selector)).toEqual([router]);
-    const budget = ofKind(resources, 'PodDisruptionBudget', budgetSchema).find(
-      ({ metadata }) => metadata.name === router?.name,
-    );
-    expect(budget && selected(budget.spec.selector)).toEqual([router]);
-    const scaled = ofKind(resources, 'HorizontalPodAutoscaler', autoscalerSchema).filter(
-      ({ spec }) => spec.scaleTargetRef.name === router?.name,
-    );
-    expect(scaled.map(({ spec }) => spec.scaleTargetRef.kind)).toEqual(['Deployment']);
-    const services = resources.filter(
-      ({ kind, metadata }) => kind === 'Service' && metadata.name === router?.name,
-    );
-    expect(services.map((service) => service['spec'])).toMatchObject([
-      { selector: router?.labels, ports: [{ name: 'http', port: 8077, targetPort: 'http' }] },
-    ]);
-  });
-
-  test('asks its routers at paths that they have, where they listen', () => {
-    const [container] = routers[0]?.pod.containers ?? [];
-    const probes = [container?.startupProbe, container?.livenessProbe, container?.readinessProbe];
-    const asked = probes.map((probe) => probe?.httpGet?.path ?? '');
-    expect(asked).toEqual(['/healthz', '/healthz', '/readyz']);
-    for (const path of asked) expect(Object.keys(ROUTING_PATHS)).toContain(path);
-    const env = new Map(container?.env.map(({ name, value }) => [name, value]));
-    expect(env.get('TWHIN_HTTP')).toBe(`0.0.0.0:${container?.ports[0]?.containerPort}`);
-    // A login where the shards have one, and the shards' configuration and brokers.
-    expect([...env.keys()].includes('KAFKA_SASL_PASSWORD')).toBe(base === 'prod');
-    const [leader] = ofRole(all, 'leader');
-    expect(container?.envFrom).toEqual(leader?.pod.containers[0]?.envFrom);
-    const mapOf = (workload: Workload | undefined) =>
-      workload?.pod.volumes.find(({ name }) => name === 'config');
-    expect(mapOf(routers[0])).toEqual(mapOf(leader));
-    expect((routers[0]?.pod.terminationGracePeriodSeconds ?? 0) * 1_000).toBeGreaterThan(
-      routed.stopMs + 2_000,
-    );
-  });
-
-  test('lets its routers reach names and brokers, and lets Prometheus alone reach them', () => {
-    const ports = (way: 'ingress' | 'egress') => {
-      const rules = ofKind(resources, 'NetworkPolicy', policySchema)
-        .filter(({ spec }) => routers.some(({ labels }) => matches(spec.podSelector, labels)))
-        .flatMap(({ spec }) => spec[way]);
-      return new Set(rules.flatMap((rule) => rule.ports.map(({ port }) => port)));
-    };
-    expect(ports('egress')).toEqual(new Set([53, base === 'prod' ? 9093 : 9092]));
-    expect(ports('ingress')).toEqual(new Set(base === 'prod' ? [8077] : []));
-    const [monitor] = ofKind(resources, 'ServiceMonitor', monitorSchema).filter(
-      ({ spec }) => routers[0] && matches(spec.selector, routers[0].labels),
-    );
-    if (base === 'prod') {
-      const relabelings = [{ targetLabel: 'job', replacement: 'twhin-route' }];
-      expect(monitor?.spec.endpoints[0]).toMatchObject({ port: 'http', path: '/metrics', relabelings });
-    }
-  });
-});
-
-describe.skipIf(SKIPPED)('the component router-lag', () => {
-  test('scales routers by the lag of their group, in place of the other autoscaler', () => {
-    const folder = join(dirname(routedManifests('k8s')), 'k8s', 'overlays', 'lag');
-    mkdirSync(join(ROOT, folder));
-    writeFileSync(
-      join(ROOT, folder, 'kustomization.yaml'),
-      stringify({ namespace: 'twhin', resources: ['../prod'], components: ['../../components/router-lag'] }),
-    );
-    const resources = render(folder);
-    const scaled = ofKind(resources, 'ScaledObject', scaledSchema);
-    expect(scaled.map(({ spec }) => spec.scaleTargetRef.name)).toEqual(['twhin-router-engagement']);
-    const [trigger] = scaled[0]?.spec.triggers ?? [];
-    expect(trigger).toMatchObject({
-      type: 'kafka',
-      metadata: { consumerGroup: 'twhin.engagement.routers', bootstrapServersFromEnv: 'KAFKA_BROKERS' },
-      authenticationRef: { name: 'twhin-router-lag' },
-    });
-    expect(resources.filter(({ kind }) => kind === 'TriggerAuthentication')).toHaveLength(1);
-    const partitions = routed.graphs
-      .find(({ name }) => name === 'engagement-0')
-      ?.topics.map((topic) => topic.partitions);
-    expect(scaled[0]?.spec.maxReplicaCount).toBe(partitions?.reduce((sum, each) => sum + each, 0));
-    const others = ofKind(resources, 'HorizontalPodAutoscaler', autoscalerSchema);
-    expect(others.map(({ metadata }) => metadata.name)).toEqual(['twhin-serve']);
-  });
-
-  test('changes nothing without a routed graph', () => {
-    expect(routerLag(config)).toMatchObject({ kind: 'Component', patches: [] });
-    expect(scaledObjects(config)).toEqual([]);
   });
 });

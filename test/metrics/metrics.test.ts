@@ -2,12 +2,15 @@ import { mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { BadEvent } from '../../src/errors/errors.ts';
+import { silentLog } from '../../src/log.ts';
 import { FAMILIES } from '../../src/metrics/families.ts';
 import type { WatchedGraph } from '../../src/metrics/graph.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import type { WatchedRouter } from '../../src/metrics/router.ts';
 import type { Progress } from '../../src/pipeline/progress.ts';
 import type { PartitionLag } from '../../src/pipeline/reading/lag.ts';
+import { Rejections } from '../../src/pipeline/rejections.ts';
 
 const QUALITY = { count: 9, mrr: 0.25, hits10: 0.5, popularityMrr: 0.125, randomMrr: 0.0625 };
 const PROGRESS: Progress = {
@@ -216,14 +219,22 @@ describe('metrics', () => {
     expect([...read(await metrics.render()).keys()].filter((name) => name.includes('exchange'))).toEqual([]);
   });
 
-  test('of the stages in front of shards are those of this moment', async () => {
+  test('of routers are those of this moment', async () => {
     const { routers, metrics } = setUp();
     expect(await metrics.render()).not.toMatch(/^twhin_router_.* /m);
+    const rejections = new Rejections({
+      graph: 'follow',
+      topics: ['twhin.follow'],
+      log: silentLog,
+      clock: () => 0,
+    });
+    const record = { topic: 'twhin.follow', partition: 0, offset: 1, timestamp: 0, key: null, value: null };
+    for (let n = 0; n < 2; n++) rejections.take(record, new BadEvent('not-json', 'the value is not JSON'));
     const router = {
       graph: 'follow',
       counts: { records: 31, sent: 44, bytes: 900 },
-      rejectedBy: { 'twhin.follow': { 'not-json': 2 } },
-      rejections: ['not-json', 'empty-id'],
+      rejections,
+      codes: ['not-json', 'empty-id'],
       retries: 3,
       partitions: 2,
       lag: () => LAG.slice(1),
@@ -251,21 +262,6 @@ describe('metrics', () => {
     expect(later[`twhin_router_ready{${graph}}`]).toBe(0);
     expect(later[`twhin_router_partitions{${graph}}`]).toBe(0);
     expect(Object.keys(later).filter((name) => name.includes('lag'))).toEqual([]);
-  });
-
-  test('of a process without graphs are those of its routers and of the process', async () => {
-    const metrics = new Metrics({
-      version: '9.9.9',
-      names: [],
-      graphs: () => [],
-      routers: () => [],
-      clock: () => 0,
-    });
-    made.push(metrics);
-    const names = (await metrics.render()).matchAll(/^# TYPE (\w+) /gm);
-    const kinds = new Set([...names].map(([, name = '']) => name.split('_')[1]));
-    expect([...kinds].sort()).toEqual(['build', 'cpu', 'event', 'memory', 'router', 'start']);
-    metrics.measuresOf('follow').step(1);
   });
 
   test('of a later scrape replace the earlier values, and vanished labels vanish', async () => {

@@ -1,6 +1,8 @@
+import { silentLog } from '../../src/log.ts';
 import { FAMILIES } from '../../src/metrics/families.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { ServingMetrics } from '../../src/metrics/serving.ts';
+import { Rejections } from '../../src/pipeline/rejections.ts';
 import { askedFor } from './promql.ts';
 import type { Rule } from './shipped.ts';
 
@@ -27,12 +29,12 @@ const SERVED = {
   forgotten: 0,
 };
 
-/** A stage in front of shards. */
+/** A router of a cut graph. */
 const ROUTER = {
   graph: 'any',
   counts: { records: 1, sent: 1, bytes: 1 },
-  rejectedBy: { any: {} },
-  rejections: ['not-json'],
+  rejections: new Rejections({ graph: 'any', topics: ['any'], log: silentLog, clock: () => 0 }),
+  codes: ['not-json'],
   retries: 0,
   partitions: 1,
   lag: () => [{ topic: 'any', partition: 0, records: 0, seconds: undefined }],

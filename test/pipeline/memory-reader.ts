@@ -136,7 +136,10 @@ export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryRea
         const room = follower.take({ topic, partition, records: run, next: after });
         if (room) {
           held.add(nameOf(first));
-          void room.then(() => held.delete(nameOf(first)));
+          room.then(
+            () => held.delete(nameOf(first)),
+            (error: Error) => !ended() && follower.failed(error),
+          );
         }
         options.onHandOver?.(!room);
       }

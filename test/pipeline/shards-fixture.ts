@@ -1,9 +1,8 @@
 import { type Shard, shardOf } from '../../src/graph/shard.ts';
 import { silentLog } from '../../src/log.ts';
-import { ownPartition } from '../../src/pipeline/exchange/agreement.ts';
 import type { EventLog, FollowedLog, Leadership, Message, Sink } from '../../src/pipeline/ports.ts';
-import { routedLog } from '../../src/pipeline/routing/routed-log.ts';
-import { RoutingStage } from '../../src/pipeline/routing/stage.ts';
+import { Router } from '../../src/pipeline/routing/router.ts';
+import { ShardLog } from '../../src/pipeline/routing/shard-log.ts';
 import type { Updater } from '../../src/pipeline/updater.ts';
 import { DEFAULT_LIMITS } from '../../topics/index.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
@@ -14,9 +13,10 @@ import { MODEL, TOPICS, updater } from './updater-fixture.ts';
 
 /** The topic by which shards of these tests meet. */
 export const EXCHANGE = 'twhin.exchange.test';
-/** The topic in which shards of these tests are sent their events, where they are. */
+/** The topic in which shards of these tests are sent their events. */
 export const EDGES = 'twhin.edges.test';
 const INTERNAL: readonly string[] = [EXCHANGE, EDGES];
+const RELATIONS = new Set(MODEL.relations.map(({ name }) => name));
 
 /** A log with the topics between shards: what is sent to them can be read from them, as on a broker. */
 export class ExchangeLog extends MemoryLog {
@@ -39,15 +39,11 @@ export class ExchangeLog extends MemoryLog {
   }
 
   /** The log as shard `index` reads it. */
-  seenBy(index: number, routed: boolean): FollowedLog {
-    const own = ownPartition(this.reader(), EXCHANGE, index);
-    if (!routed) return own;
+  seenBy(index: number): FollowedLog {
+    const topics = { exchangeTopic: EXCHANGE, edgesTopic: EDGES, topics: TOPICS };
     const shard = { graph: 'test', index, count: this.#count };
-    return routedLog(
-      own,
-      { shard, edgesTopic: EDGES, eventTopics: [...TOPICS.keys()], counts: { unreadable: 0 } },
-      silentLog,
-    );
+    const place = { ...topics, shard, relations: RELATIONS, limits: DEFAULT_LIMITS };
+    return new ShardLog(this.reader(), place, silentLog);
   }
 
   reader(): EventLog {
@@ -74,14 +70,12 @@ export class Shards {
   readonly log: ExchangeLog;
   readonly stores: readonly MemoryStore[];
   readonly #groups: readonly Leadership[];
-  readonly #routed: boolean;
   #now = 1_000;
   /** What the routers of the past have told their group. */
   readonly #committed = new Map<string, number>();
   #lives = 0;
 
-  constructor(count: number, { routed = false }: { routed?: boolean } = {}) {
-    this.#routed = routed;
+  constructor(count: number) {
     this.log = new ExchangeLog(count);
     this.stores = Array.from({ length: count }, () => new MemoryStore());
     this.#groups = this.stores.map(() => new MemoryLog().leadership());
@@ -98,14 +92,14 @@ export class Shards {
       shard: this.shard(index),
       exchange: {
         topic: EXCHANGE,
+        edgesTopic: EDGES,
         pace: { mergeEdges: 8, mergeMs: Number.POSITIVE_INFINITY },
         freshRun: `run-${this.#lives++}`,
         wantMs: 3,
       },
       // A copy is asked for once some time has passed: each look at the clock takes a millisecond.
       clock: () => this.#now++,
-      ...(this.#routed && { edgesTopic: EDGES }),
-      eventLog: this.log.seenBy(index, this.#routed),
+      eventLog: this.log.seenBy(index),
       leadership: this.#groups[index]!,
       sink: { ...plain, publish: (messages) => life.call(() => plain.publish(messages)) },
       pace: { batchEdges: 3, commitEdges: 6 },
@@ -113,14 +107,14 @@ export class Shards {
   }
 
   /** A process that routes all partitions, until it is killed. */
-  router(life = new Life()): RoutingStage {
+  router(life = new Life()): Router {
     const plain = this.log.sink();
     const stopped = Promise.withResolvers<void>();
     const ending = new AbortController();
-    return new RoutingStage({
+    return new Router({
       graph: 'test',
       shards: this.stores.length,
-      relations: new Set(MODEL.relations.map(({ name }) => name)),
+      relations: RELATIONS,
       topics: TOPICS,
       limits: DEFAULT_LIMITS,
       edgesTopic: EDGES,
@@ -148,7 +142,7 @@ export class Shards {
       sink: { ...plain, publish: (messages) => life.call(() => plain.publish(messages)) },
       reread: [],
       markMs: 2,
-      deadLetter: () => undefined,
+      deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),
       log: silentLog,
       clock: () => 1_000,
     });

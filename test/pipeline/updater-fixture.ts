@@ -100,8 +100,6 @@ export function updater(
     shard?: Shard;
     /** Where the shard meets the others; without it, nothing but its name is a shard's. */
     exchange?: ExchangePlace;
-    /** Where it is sent its events. */
-    edgesTopic?: string;
     sink?: Sink;
     /** The store as it is before the updater writes. */
     view?: Store;
@@ -115,7 +113,6 @@ export function updater(
     graph: 'test',
     shard,
     exchange,
-    edgesTopic: overrides.edgesTopic,
     role: overrides.role ?? 'leader',
     freshSpace: overrides.space ?? 'first',
     model,

@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { loadConfig } from '../../src/config/load.ts';
-import { routerLag, scaledObjects } from './router-lag.ts';
-import { backupsOfShards, shardBackups } from './shard-backups.ts';
 import { shards } from './shards.ts';
 import { kafkaTopics, kafkaUsers } from './strimzi.ts';
 
@@ -32,35 +30,12 @@ export async function generated(root: string): Promise<ReadonlyMap<string, strin
       documents(`the graphs with shards of ${CLUSTER_CONFIG}`, [shards(config)]),
     ],
     [
-      'k8s/components/router-lag/kustomization.yaml',
-      documents(`the routed graphs of ${CLUSTER_CONFIG}`, [routerLag(config)]),
-    ],
-    ...unlessEmpty(
-      'k8s/components/router-lag/scaled-objects.yaml',
-      `the routed graphs of ${CLUSTER_CONFIG}`,
-      scaledObjects(config),
-    ),
-    [
-      'k8s/components/shard-backups/kustomization.yaml',
-      documents(`the graphs with shards of ${CLUSTER_CONFIG}`, [shardBackups(config)]),
-    ],
-    ...unlessEmpty(
-      'k8s/components/shard-backups/backups.yaml',
-      `the graphs with shards of ${CLUSTER_CONFIG} and k8s/backup/graph`,
-      await backupsOfShards(config, join(root, 'k8s', 'backup', 'graph')),
-    ),
-    [
       'k8s/components/monitoring/prometheus-rule.yaml',
       documents('monitoring/recording.yaml and monitoring/alerts.yaml', [
         await prometheusRule(join(root, 'monitoring')),
       ]),
     ],
   ]);
-}
-
-/** A file that only some configurations have: kustomize refuses one without a resource. */
-function unlessEmpty(path: string, from: string, resources: readonly object[]): [string, string][] {
-  return resources.length === 0 ? [] : [[path, documents(from, resources)]];
 }
 
 function documents(from: string, resources: readonly object[]): string {

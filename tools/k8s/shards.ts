@@ -1,6 +1,5 @@
 import { stringify } from 'yaml';
-import type { Config, GraphConfig } from '../../src/config/resolve.ts';
-import type { Shard } from '../../src/graph/shard.ts';
+import type { Config } from '../../src/config/resolve.ts';
 
 /** What the manifests have for a whole graph alone: the volumes that these pods mount are those of shards here. */
 const WHOLE_ALONE = [
@@ -8,32 +7,28 @@ const WHOLE_ALONE = [
   { kind: 'PersistentVolumeClaim', apiVersion: 'v1', role: 'backup' },
   { kind: 'CronJob', apiVersion: 'batch/v1', role: 'replay' },
 ];
-/** The label that a StatefulSet gives its pods, from Kubernetes 1.28 on. */
-export const POD_INDEX = 'apps.kubernetes.io/pod-index';
+/** The label that a StatefulSet gives its pods, from Kubernetes 1.28 on: the number of the pod, which is that of its shard. */
+const POD_INDEX = 'apps.kubernetes.io/pod-index';
+const SHARD = { name: 'SHARD', valueFrom: { fieldRef: { fieldPath: `metadata.labels['${POD_INDEX}']` } } };
 
 /**
- * The component that runs each graph with shards as one StatefulSet with a pod for each shard, another one with their standbys
- * where there are standbys and, where the graph is routed, routers that scale by themselves. A pod's ordinal, at the end of its
- * name, is the shard. Without such a graph the component changes nothing.
- * k8s: the folder of the manifests as seen from the component's.
+ * The component that runs each graph with shards as one StatefulSet with a pod for each shard, and another one with their standbys
+ * where there are standbys. Without such a graph the component changes nothing.
  */
-export function shards(config: Config, k8s = '../..'): object {
-  const cut = cutGraphs(config);
+export function shards({ graphs }: Config): object {
+  const cut = graphs.flatMap(({ shard }) => (shard?.index === 0 ? [shard] : []));
   return {
     apiVersion: 'kustomize.config.k8s.io/v1alpha1',
     kind: 'Component',
     metadata: { name: 'shards' },
-    ...(cut.some(({ routed }) => routed) && {
-      resources: cut.flatMap(({ routed, shard }) => (routed ? [`${k8s}/routers/${shard.graph}`] : [])),
-    }),
-    patches: cut.flatMap(({ routed, shard: { graph, count } }) => [
+    patches: cut.flatMap(({ graph, count }) => [
       {
         target: { kind: 'StatefulSet', labelSelector: labels(graph, 'leader') },
-        patch: stringify(each(count, routed)),
+        patch: stringify(each(graph, count)),
       },
       {
         target: { kind: 'StatefulSet', labelSelector: labels(graph, 'standby') },
-        patch: stringify([...each(count, routed), ...besideItsLeader(graph)]),
+        patch: stringify([...each(graph, count), ...besideItsLeader(graph)]),
       },
       ...WHOLE_ALONE.map(({ kind, apiVersion, role }) => ({
         target: { kind, labelSelector: labels(graph, role) },
@@ -43,25 +38,14 @@ export function shards(config: Config, k8s = '../..'): object {
   };
 }
 
-/** The graphs with shards, each by its first shard. */
-export function cutGraphs(
-  config: Config,
-): (Pick<GraphConfig, 'topics'> & { routed: boolean; shard: Shard })[] {
-  return config.graphs.flatMap(({ shard, routed = false, topics }) =>
-    shard?.index === 0 ? [{ shard, routed, topics }] : [],
-  );
-}
-
-/** A pod for each shard, which routes nothing itself where routers have pods of their own. */
-function each(count: number, routed: boolean): object[] {
+/** A pod for each shard. */
+function each(graph: string, count: number): object[] {
+  const container = '/spec/template/spec/containers/0';
   return [
     { op: 'replace', path: '/spec/replicas', value: count },
-    {
-      op: 'add',
-      path: '/spec/template/spec/containers/0/env/-',
-      value: { name: 'TWHIN_SHARD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
-    },
-    ...(routed ? [{ op: 'add', path: '/spec/template/spec/containers/0/args/-', value: '--no-router' }] : []),
+    { op: 'add', path: `${container}/env/-`, value: SHARD },
+    { op: 'test', path: `${container}/args/1`, value: `--graph=${graph}` },
+    { op: 'replace', path: `${container}/args/1`, value: `--graph=${graph}-$(SHARD)` },
   ];
 }
 
@@ -70,10 +54,9 @@ function besideItsLeader(graph: string): object[] {
   const init = '/spec/template/spec/initContainers/0';
   const term =
     '/spec/template/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/0';
-  const fieldPath = `metadata.labels['${POD_INDEX}']`;
   const leader = `http://twhin-${graph}-$(SHARD).twhin-${graph}:8077/readyz`;
   return [
-    { op: 'add', path: `${init}/env`, value: [{ name: 'SHARD', valueFrom: { fieldRef: { fieldPath } } }] },
+    { op: 'add', path: `${init}/env`, value: [SHARD] },
     { op: 'replace', path: `${init}/args/0`, value: leader },
     { op: 'add', path: `${term}/matchLabelKeys`, value: [POD_INDEX] },
   ];

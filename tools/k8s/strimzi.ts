@@ -45,9 +45,8 @@ export function kafkaTopics(config: Config): object[] {
  *
  * `twhin`, of updaters, standbys and replays: they read events, write dead letters, write vectors and read vectors back at
  * a take-over. Each graph has a group and a transactional id of the same name; of a graph that is cut, each shard has them, and
- * all shards write and read the exchange topic. Routers, in updaters or alone, are of this user too: they read events in a group
- * of their own, and write what the shards read. Strimzi makes the topics. Since Kafka 2.8
- * idempotent producers need no additional right: WRITE on a topic is enough.
+ * all write and read the exchange topic and the edges topic, and their routers have a group together. Strimzi makes the topics.
+ * Since Kafka 2.8 idempotent producers need no additional right: WRITE on a topic is enough.
  *
  * `twhin-serve`: reads events and vectors, without a group.
  */
@@ -64,14 +63,12 @@ export function kafkaUsers(config: Config): object[] {
       ...graphs.flatMap((whole) => {
         const parts = config.graphs.filter((each) => graphOf(each) === whole.name);
         const cut = parts.some(({ shard }) => shard !== undefined);
-        const routed = parts.some((each) => each.routed);
-        const between = [
-          ...(cut ? [exchangeName(whole.name)] : []),
-          ...(routed ? [edgesName(whole.name)] : []),
-        ].map((name) => topicName(prefix, name));
+        const between = (cut ? [exchangeName(whole.name), edgesName(whole.name)] : []).map((name) =>
+          topicName(prefix, name),
+        );
         return [
           ...[...vectorsOf(whole), ...between].map((topic) => acl('topic', topic, BOTH)),
-          ...(routed ? [acl('group', `${prefix}${whole.name}.routers`, ['Read', 'Describe'])] : []),
+          ...(cut ? [acl('group', `${prefix}${whole.name}.routers`, ['Read', 'Describe'])] : []),
           ...parts.flatMap(({ name }) => [
             acl('group', `${prefix}${name}`, ['Read', 'Describe']),
             acl('transactionalId', `${prefix}${name}`, ['Write', 'Describe']),

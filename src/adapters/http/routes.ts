@@ -31,23 +31,7 @@ export const ROUTES = {
 } as const;
 
 export function addRoutes(server: FastifyInstance, answers: Answers, stream: StatusStream): void {
-  const { page, status } = answers;
-  addHealth(server, answers);
-  server.get('/api/status', () => status());
-  server.get('/api/stream', { exposeHeadRoute: false }, async (_, reply) => {
-    if (stream.full) return reply.code(503).send({ error: 'too many pages are open; close some' });
-    stream.add(reply);
-    return reply;
-  });
-  addViews(server, answers);
-  addPage(server, page);
-}
-
-/** The paths for probes and for Prometheus. */
-export function addHealth(
-  server: FastifyInstance,
-  { metrics, readiness }: Pick<Answers, 'metrics' | 'readiness'>,
-): void {
+  const { metrics, page, readiness, status } = answers;
   server.get('/healthz', () => ({ status: 'ok' }));
   server.get('/readyz', async (_, reply) => {
     const report = await readiness();
@@ -57,6 +41,14 @@ export function addHealth(
     const text = await metrics.render();
     return reply.type(metrics.contentType).send(text);
   });
+  server.get('/api/status', () => status());
+  server.get('/api/stream', { exposeHeadRoute: false }, async (_, reply) => {
+    if (stream.full) return reply.code(503).send({ error: 'too many pages are open; close some' });
+    stream.add(reply);
+    return reply;
+  });
+  addViews(server, answers);
+  addPage(server, page);
 }
 
 function addViews(server: FastifyInstance, { views }: Answers): void {

@@ -1,7 +1,6 @@
 import { reasonOf } from '../../errors/errors.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
-import { type Answers, addHealth, addRoutes, ROUTES } from './routes.ts';
-import type { RoutersStatus } from './status.ts';
+import { type Answers, addRoutes, ROUTES } from './routes.ts';
 import { StatusStream } from './stream.ts';
 
 const LIMITS = {
@@ -28,26 +27,4 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   );
   addRoutes(server, options, stream);
   return listen(server, guard, () => stream.stop());
-}
-
-export interface RoutingHttpOptions
-  extends Pick<HttpOptions, 'host' | 'port' | 'metrics' | 'readiness' | 'failed'> {
-  status(): RoutersStatus;
-}
-
-/** All paths of a process that only routes, with their meaning. */
-export const ROUTING_PATHS = {
-  '/healthz': ROUTES['/healthz'],
-  '/readyz': 'whether the events of each graph are routed, and why not',
-  '/metrics': ROUTES['/metrics'],
-  '/api/status': 'the state of each router, JSON',
-} as const;
-
-/** Serves health, readiness, metrics and status of a process that only routes. @throws FatalError `http-listen`. */
-export async function serveRouting(options: RoutingHttpOptions): Promise<HttpServer> {
-  const guard = { ...options, ...LIMITS, paths: ROUTING_PATHS };
-  const server = await guardedServer(guard);
-  addHealth(server, options);
-  server.get('/api/status', () => options.status());
-  return listen(server, guard);
 }

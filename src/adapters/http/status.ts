@@ -91,7 +91,7 @@ const graphStatus = readiness.extend({
   starts: z.array(z.number()),
 });
 
-/** The stage in front of a graph's shards, in this process. Counts are since the process began. */
+/** The router of a cut graph in this process. Counts are since the process began. */
 const routerStatus = readiness.extend({
   /** Partitions of event topics that this process routes; absent while it has no part of the group. */
   partitions: z.number().optional(),
@@ -103,15 +103,6 @@ const routerStatus = readiness.extend({
   retries: z.number(),
   /** What not every shard has been sent, of the partitions of this process. */
   lag: z.array(z.object({ topic: z.string(), partition: z.number(), records: z.number() })),
-});
-
-/** Body of /api/status of a process that only routes. */
-export const routersStatus = z.object({
-  version: z.string(),
-  now: z.number(),
-  startedAt: z.number(),
-  memoryBytes: z.number(),
-  routers: z.array(routerStatus),
 });
 
 const headline = z.object({
@@ -133,7 +124,7 @@ export const status = z.object({
     z.object({ at: z.number(), level: z.enum(['warn', 'error']), text: z.string(), times: z.number() }),
   ),
   graphs: z.array(graphStatus),
-  /** One for each graph whose events this process routes to shards. */
+  /** One for each cut graph of the process. */
   routers: z.array(routerStatus),
 });
 
@@ -141,5 +132,4 @@ export type Readiness = z.infer<typeof readiness>;
 export type ReadinessReport = z.infer<typeof readinessReport>;
 export type GraphStatus = z.infer<typeof graphStatus>;
 export type RouterStatus = z.infer<typeof routerStatus>;
-export type RoutersStatus = z.infer<typeof routersStatus>;
 export type Status = z.infer<typeof status>;

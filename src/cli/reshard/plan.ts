@@ -18,8 +18,6 @@ export interface ReshardPlan {
   readonly targets: readonly StorePlace[];
   /** Full names of the topics with a partition for each shard. */
   readonly internalTopics: readonly string[];
-  /** Whether the shards are sent their events by a stage in front. */
-  readonly routed: boolean;
   /** `key=value` over the configuration. */
   readonly set: readonly string[];
 }
@@ -45,8 +43,7 @@ export async function planReshard(
   }
   const set = settingsOf(there);
   const present = set.length > 0 ? partsOf(await config(set), graph) : there;
-  const whole = to === 1 ? [`graphs.${graph}.routed=false`] : [];
-  const next = partsOf(await config([...set, `graphs.${graph}.shards=${to}`, ...whole]), graph);
+  const next = partsOf(await config([...set, `graphs.${graph}.shards=${to}`]), graph);
   const targets = next.map((each) => placeOf(each, reshardedName(to)));
   const taken = targets.filter(({ folder }) => existsSync(folder));
   if (taken.length > 0) {
@@ -56,11 +53,10 @@ export async function planReshard(
         'and give the command again',
     );
   }
-  const routed = there.some((part) => part.routed);
-  const internalTopics = [exchangeName(graph), ...(routed ? [edgesName(graph)] : [])].map((name) =>
+  const internalTopics = [exchangeName(graph), edgesName(graph)].map((name) =>
     topicName(plain.topicPrefix, name),
   );
-  return { graph, present, next, targets, internalTopics, routed, set };
+  return { graph, present, next, targets, internalTopics, set };
 }
 
 export function foldersOf(places: readonly StorePlace[]): string {

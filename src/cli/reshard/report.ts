@@ -63,47 +63,29 @@ export function summary(plan: ReshardPlan, { heads, places }: PresentStores, don
   };
 }
 
-function nextSteps({ graph, present, next, internalTopics, routed }: ReshardPlan): string[] {
+function nextSteps({ graph, present, next, internalTopics }: ReshardPlan): string[] {
+  const topics = internalTopics.join(' and ');
   return [
-    ...(present.length > 1
-      ? [`delete ${topicsOf(internalTopics)}, with a partition for each of the old shards`]
-      : []),
-    `set graphs.${graph}.shards to ${next.length}${routed ? ', and routed to false,' : ''} in twhin.config.ts, wherever the graph runs`,
-    ...(next.length > 1 ? [made(internalTopics, next.length)] : []),
-    ...(routed && next.length > 1 ? routedAgain(graph, '') : []),
+    ...(present.length > 1 ? [`delete the topics ${topics}, which have a partition for each old shard`] : []),
+    `set graphs.${graph}.shards to ${next.length} in twhin.config.ts, wherever the graph runs`,
+    ...(next.length > 1 ? [`twhin topics apply, which makes ${topics} with ${next.length} partitions`] : []),
     `twhin run --graph ${graph}, or a process for each shard, and check with twhin stats --graph ${graph}`,
   ];
 }
 
-function backSteps({ graph, present, next, internalTopics, routed }: ReshardPlan): string[] {
-  const [exchange, edges] = internalTopics;
-  const reread = present.length > 1 ? ` --reread ${exchange}` : '';
-  const onceEdges = routed && present.length > 1;
-  const last = onceEdges ? ` --reread ${edges}` : reread;
-  const why = last === '' ? '' : ', the first time, since the old stores know the old topic';
+function backSteps({ graph, present, next, internalTopics }: ReshardPlan): string[] {
+  const topics = internalTopics.join(' and ');
+  const reread = internalTopics.map((topic) => ` --reread ${topic}`).join('');
   return [
-    ...(next.length > 1 ? [`delete ${topicsOf(internalTopics)}, if made again`] : []),
-    `set graphs.${graph}.shards back to ${present.length}${onceEdges ? ', with routed false' : ''}`,
-    ...(present.length > 1 ? [made(internalTopics, present.length)] : []),
-    ...(onceEdges ? routedAgain(graph, reread) : []),
-    `twhin run --graph ${graph}${last}${why}; what came since is read and learned again`,
+    ...(next.length > 1 ? [`delete the topics ${topics}, if made again`] : []),
+    `set graphs.${graph}.shards back to ${present.length}`,
+    ...(present.length > 1
+      ? [`twhin topics apply, which makes ${topics} with ${present.length} partitions`]
+      : []),
+    `twhin run --graph ${graph}${
+      present.length > 1 ? `${reread}, the first time, since the old stores know the old topics` : ''
+    }; what came since is read and learned again`,
   ];
-}
-
-function made([exchange]: readonly string[], partitions: number): string {
-  return `twhin topics apply, which makes ${exchange} with ${partitions} partitions`;
-}
-
-/** Routers go on where they stood, and the stores may stand before that. */
-function routedAgain(graph: string, reread: string): string[] {
-  return [
-    `twhin run --graph ${graph} --until-caught-up${reread}, or for each shard: it reads what routers have passed already`,
-    `set graphs.${graph}.routed to true again, and give twhin topics apply`,
-  ];
-}
-
-function topicsOf(names: readonly string[]): string {
-  return names.length > 1 ? `the topics ${names.join(' and ')}` : `the topic ${names[0]}`;
 }
 
 function printSteps(title: string, steps: readonly string[], output: Output): void {

@@ -1,15 +1,14 @@
 import type { Command } from 'commander';
+import { composeRouters } from '../../compose/router.ts';
 import { HTTP_DEFAULT, type HttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, GRAPHS_HELP, httpAddress } from '../options.ts';
-import { selectTopics } from '../select.ts';
+import { selectGraphs, selectTopics } from '../select.ts';
 import { stopWithin } from '../signals.ts';
 import { GraphRun } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
-import { selectRun } from './shards.ts';
-import { Stages } from './stages.ts';
 import { createTopics, tellReplayGaps } from './topics-at-start.ts';
 import { rememberingFaults } from './watch/faults.ts';
 import { Watch } from './watch/watch.ts';
@@ -20,9 +19,6 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     .command('run')
     .description('consume events, train and publish vectors until stopped')
     .option('--graph <name>', GRAPHS_HELP, collect, [])
-    .option('--shard <n>', 'only this shard of the graph, from 0')
-    .option('--shards <a-b>', 'only the shards from a to b of the graph')
-    .option('--no-router', 'leave it to other processes to route the events of graphs with routed: true')
     .option('--until-caught-up', 'end when the events that were there at the start are learned and published')
     .option('--create-topics', 'create missing topics first')
     .option('--standby', 'follow with a store of its own, and lead when no other process runs the graph')
@@ -37,16 +33,15 @@ export function addRunCommand(program: Command, context: CommandContext): void {
       'serve health and metrics on this address, or off (default: 127.0.0.1:8077; off with --until-caught-up)',
     )
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ graph, shard, shards, router, untilCaughtUp, createTopics, standby, reread, http }) => {
+    .action(async ({ graph, untilCaughtUp, createTopics, standby, reread, http }) => {
       const config = await context.config();
-      const graphs = selectRun(config, { graph, shard, shards });
+      const graphs = selectGraphs(config, graph);
       const options: RunOptions = {
         graphs,
         untilCaughtUp: untilCaughtUp === true,
         createTopics: createTopics === true,
         standby: standby === true,
         reread: selectTopics(config, graphs, reread),
-        routes: router !== false,
         // A run that ends by itself serves nothing unless told to.
         http: httpAddress(http, config, untilCaughtUp === true ? undefined : HTTP_DEFAULT),
       };
@@ -62,9 +57,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
 
 const EXAMPLES = `twhin run --create-topics
 twhin run --graph engagement --until-caught-up
-twhin run --graph engagement --shard 3
-twhin run --graph engagement --shards 0-3
-TWHIN_SHARD=twhin-engagement-3 twhin run --graph engagement
+twhin run --graph engagement-3
 TWHIN_STATE=/var/lib/twhin-2 twhin run --standby --http 127.0.0.1:8078`;
 
 interface RunOptions {
@@ -75,8 +68,6 @@ interface RunOptions {
   readonly standby: boolean;
   /** Full names of topics that are read from their start. */
   readonly reread: readonly string[];
-  /** Whether this process routes events to the shards of its graphs. */
-  readonly routes: boolean;
   /** Address for health and metrics; undefined: nothing is served. */
   readonly http: HttpAddress | undefined;
 }
@@ -112,25 +103,21 @@ async function run(config: Config, options: RunOptions, context: CommandContext)
     const run = await GraphRun.open({ graph, config, configWith: context.config, outside, untilCaughtUp });
     runs.push(opened.adopt(run, (each) => each.close()));
   }
-  const routed = options.routes ? options.graphs : [];
-  const stages = await Stages.open(config, routed, { connection, log, reread, named: true });
-  // What ended a stage is thrown below already, unless an updater failed first.
-  opened.defer(() => stages.stop().catch(() => undefined));
+  const routers = await composeRouters(config, options.graphs, { connection, log, reread });
+  for (const router of routers) opened.adopt(router, (each) => each.stop());
   // The signal may have come before there was a run to stop.
   if (stopping.aborted) stop();
-  await watch.over(runs, stages.all);
+  await watch.over(runs, routers);
   const reporting = reportProgress(runs, log, output);
-  stages.begin(stop);
-  const ends = runs.map((each) =>
-    each.run().catch((error: unknown) => {
-      for (const other of runs) other.stop();
-      throw error;
-    }),
-  );
-  const results = await Promise.allSettled(ends);
+  const failing = (error: unknown) => {
+    stop();
+    throw error;
+  };
+  const routing = Promise.allSettled(routers.map((router) => router.run().catch(failing)));
+  const ends = await Promise.allSettled(runs.map((each) => each.run().catch(failing)));
   reporting.stop();
-  const failed = results.find((result) => result.status === 'rejected');
+  for (const router of routers) await router.stop();
+  const failed = [...ends, ...(await routing)].find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
-  await stages.stop();
   for (const { updater } of runs) log.info(progressFields(updater.progress()), 'stopped');
 }

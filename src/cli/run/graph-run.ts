@@ -6,7 +6,7 @@ import type { GraphStore } from '../../graph/graph-store.ts';
 import { differences } from '../../graph/head.ts';
 import type { StoreMemory } from '../../graph/store.ts';
 import { kernelHere } from '../../kernels/select.ts';
-import type { RoutedCounts } from '../../pipeline/routing/routed-log.ts';
+import type { RoutedCounts } from '../../pipeline/routing/shard-log.ts';
 import type { Updater } from '../../pipeline/updater.ts';
 import { openForReading } from '../../state/open.ts';
 import { type Live, placeOf, readLive } from '../../state/places.ts';
@@ -66,7 +66,7 @@ export class GraphRun implements RunGraph {
     return this.#composed.storeMemory();
   }
 
-  /** What a shard met in the topic in which events are routed to it; undefined where it reads the events themselves. */
+  /** What a shard met in the edges topic; undefined where the graph is whole. */
   get routed(): RoutedCounts | undefined {
     return this.#composed.routed;
   }

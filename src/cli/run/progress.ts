@@ -1,6 +1,5 @@
 import type { Log } from '../../log.ts';
 import type { Progress } from '../../pipeline/progress.ts';
-import type { RoutingStage } from '../../pipeline/routing/stage.ts';
 import type { Quality } from '../../pipeline/training/summary.ts';
 import { count, total } from '../format.ts';
 import type { Output } from '../output.ts';
@@ -29,31 +28,6 @@ export function reportProgress(runs: readonly GraphRun[], log: Log, output: Outp
       clearInterval(show);
       clearInterval(write);
       output.statusDone();
-    },
-  };
-}
-
-/** Shows on a terminal what was routed, and logs it every ten seconds. */
-export function reportRouting(stages: readonly RoutingStage[], log: Log, output: Output): { stop(): void } {
-  const show = setInterval(() => {
-    output.status(
-      stages.map(({ graph, counts }) => `${graph}: ${count(counts.records)} events routed`).join(' | '),
-    );
-  }, SHOW_PROGRESS_MS);
-  const fieldsOf = ({ graph, counts, rejections }: RoutingStage) => ({
-    graph,
-    ...counts,
-    rejected: rejections.total,
-  });
-  const write = setInterval(() => {
-    for (const stage of stages) log.info(fieldsOf(stage), 'routing');
-  }, LOG_PROGRESS_MS);
-  return {
-    stop: () => {
-      clearInterval(show);
-      clearInterval(write);
-      output.statusDone();
-      for (const stage of stages) log.info(fieldsOf(stage), 'routing ended');
     },
   };
 }

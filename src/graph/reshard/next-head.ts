@@ -26,7 +26,7 @@ export function nextShard({ graph, count }: NextShards, index: number): Shard | 
  * already changes no edge. A partition that one of them has not read is read from its start.
  *
  * - `step` is the highest, and published steps go on above all that any present store has published.
- * - `events` is that of the store which has read the least: every shard reads all events, so this is what all of them have read.
+ * - `events` is that of the store which was sent the least: an event that two shards were sent is counted in both, so that a sum says nothing.
  * - A random state is used again where there are more stores than before: the shards draw for rows of their own.
  *
  * @throws FatalError `reshard-mixed` where the present stores are not of one training.

@@ -71,7 +71,7 @@ export class Size {
 }
 
 /**
- * The stage in front of the graph's shards, as far as this process is a part of it.
+ * The router of the graph's shards in this process.
  * @param {import('./api.js').Status['routers'][number]} router
  */
 function routing({ graph, ready, reasons, partitions, events, rejectedBy, sent, lag }) {

@@ -2,25 +2,24 @@ import { createHash } from 'node:crypto';
 import { FatalError } from '../../errors/errors.ts';
 import type { Shard } from '../../graph/shard.ts';
 import { patiently } from '../patience.ts';
-import type { EventLog, FollowedLog } from '../ports.ts';
+import type { EventLog } from '../ports.ts';
 
 /** Offsets at the end of a partition among which its newest parcel is looked for: each transaction has a marker beside its parcels. */
 const TAIL = 64;
 
 /**
- * What all shards of a graph agree on before any of them reads: that the exchange topic, and that of routed events, has a partition for each, and the name
+ * What all shards of a graph agree on before any of them reads: that the exchange topic and the edges topic have a partition for each, and the name
  * of the space that they train together. That is the one in which the newest parcel was sent: shards that run may have it from a reshard or a promotion.
  * Where there is none, the name is made of the topic's id. Waits while the log is out of reach.
  * @throws FatalError `shard-count`, RetryableError `stopped`.
  */
 export async function agree(
   log: Pick<EventLog, 'ranges' | 'topicIds' | 'read'>,
-  { exchange, edges }: { readonly exchange: string; readonly edges?: string | undefined },
+  [exchange, edges]: readonly [exchange: string, edges: string],
   shard: Shard,
   stopping: AbortSignal,
 ): Promise<string> {
-  for (const topic of [exchange, ...(edges === undefined ? [] : [edges])])
-    await refuseOtherCount(log, topic, shard, stopping);
+  for (const topic of [exchange, edges]) await refuseOtherCount(log, topic, shard, stopping);
   const ids = await patiently(() => log.topicIds([exchange]), stopping);
   const inUse = await patiently(() => newestSpace(log, exchange), stopping);
   if (inUse !== undefined) return inUse;
@@ -56,7 +55,7 @@ async function newestSpace(
 }
 
 async function refuseOtherCount(
-  log: Pick<FollowedLog, 'ranges'>,
+  log: Pick<EventLog, 'ranges'>,
   topic: string,
   { graph, count }: Shard,
   stopping: AbortSignal,
@@ -69,22 +68,4 @@ async function refuseOtherCount(
         `or, where twhin reshard has made the stores of ${count} shards, delete ${topic} and run twhin topics apply`,
     );
   }
-}
-
-/** A log as one shard sees it: of the exchange topic, only what other shards sent to this one. */
-export function ownPartition(log: FollowedLog, exchangeTopic: string, shard: number): FollowedLog {
-  const reads = (topic: string, partition: number) => topic !== exchangeTopic || partition === shard;
-  return {
-    ranges: async (topics) =>
-      (await log.ranges(topics)).filter(({ topic, partition }) => reads(topic, partition)),
-    topicIds: (topics) => log.topicIds(topics),
-    follow: (topics, follower) =>
-      log.follow(topics, {
-        position: (topic, partition) => follower.position(topic, partition),
-        reads: (topic, partition) => reads(topic, partition) && (follower.reads?.(topic, partition) ?? true),
-        take: (run) => follower.take(run),
-        failed: (error) => follower.failed(error),
-      }),
-    close: () => log.close(),
-  };
 }

@@ -36,6 +36,8 @@ export interface MergePace {
 export interface ExchangePlace {
   /** Full name of the exchange topic. */
   readonly topic: string;
+  /** Full name of the topic in which routers send the shard its events; absent in a replay, which reads the event topics. */
+  readonly edgesTopic?: string;
   /** The space of all shards, asked of the log before anything is read; absent: `freshSpace`. See `agreement.ts`. */
   readonly agree?: (stopping: AbortSignal) => Promise<string>;
   readonly pace: MergePace;

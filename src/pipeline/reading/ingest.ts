@@ -73,8 +73,7 @@ export class Ingest implements KnownGraph {
     for (const { changes, ids } of reads) {
       changes.forEach((change, i) => {
         if ('erased' in change) erased.add(change.erased);
-        else if (this.#concerns(change) && this.unwritten.get(ids[i]!) === undefined)
-          names.set(ids[i]!, change);
+        else if (this.unwritten.get(ids[i]!) === undefined) names.set(ids[i]!, change);
       });
     }
     const states = await this.store.readEdges([...names.values()]);
@@ -100,12 +99,11 @@ export class Ingest implements KnownGraph {
       this.counters.reject(read.problem, read.record);
       return;
     }
-    const verdicts = read.changes.flatMap((change, i) => {
-      if ('erased' in change) {
-        return [erase(this, change, fetched.edgesOf.get(change.erased) ?? [], batch)];
-      }
-      return this.#concerns(change) ? [this.#applyEdge(change, read.ids[i]!, fetched, batch)] : [];
-    });
+    const verdicts = read.changes.map((change, i) =>
+      'erased' in change
+        ? erase(this, change, fetched.edgesOf.get(change.erased) ?? [], batch)
+        : this.#applyEdge(change, read.ids[i]!, fetched, batch),
+    );
     if (verdicts.length === 0 || verdicts.some((verdict) => verdict === 'new' || verdict === 'newer')) return;
     if (verdicts.includes('duplicate')) this.counters.events.duplicate++;
     else this.counters.events.late++;
@@ -116,10 +114,11 @@ export class Ingest implements KnownGraph {
       const parcel = this.exchange.read(record);
       return { record, ids: [], changes: [], ...(parcel && { parcel }) };
     }
-    const content = record.content ?? readContent(record, this.#topics, this.#limits);
+    const { changes: all, ...content } = record.content ?? readContent(record, this.#topics, this.#limits);
+    const changes = all.filter((change) => 'erased' in change || this.#concerns(change));
     // Made once: a string remembers its hash, and several maps look it up.
-    const ids = content.changes.map((change) => ('erased' in change ? '' : edgeId(change)));
-    return { record, ids, ...content };
+    const ids = changes.map((change) => ('erased' in change ? '' : edgeId(change)));
+    return { record, ids, changes, ...content };
   }
 
   /** A shard has the edges with an end that it owns. */

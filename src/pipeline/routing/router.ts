@@ -1,306 +1,177 @@
-import type { RecordLimits } from '../../../topics/record.ts';
-import type { EventTopic } from '../../../topics/topic.ts';
-import { type BadEvent, reasonOf } from '../../errors/errors.ts';
-import type { GraphChange } from '../../graph/edge.ts';
-import { partitionKey, shardOf } from '../../graph/shard.ts';
-import type { Log } from '../../log.ts';
-import { Delivery } from '../delivery.ts';
-import type { Message, Offsets, RecordRun, Sink, SourceRecord } from '../ports.ts';
-import { readContent } from '../reading/record-content.ts';
-import type { Rejections } from '../rejections.ts';
-import { encodeStretch, type RoutedRecord } from './stretch.ts';
+import { RetryableError } from '../../errors/errors.ts';
+import { patiently } from '../patience.ts';
+import type { FollowedLog, Offsets, PartitionRange, Share, Shares } from '../ports.ts';
+import { Lag, type PartitionLag } from '../reading/lag.ts';
+import { REJECTIONS } from '../reading/record-content.ts';
+import { Rejections } from '../rejections.ts';
+import { type RouterCounts, type RoutingOptions, ShareRouter } from './share-router.ts';
 
-/** Records of events that may wait to be sent, bytes: back-pressure. */
-const MOST_WAITING_BYTES = 8 << 20;
-/** A stretch ends after events of so many bytes: brokers take messages of 1 MiB unless told otherwise. */
-const STRETCH_BYTES = 128 << 10;
-/**
- * Every so many marks, all shards are told of all partitions, even where nothing is new: a shard whose routed events are gone sees
- * the gap by what comes after it, and has to see it where no event comes.
- */
-const MARKS_OF_ALL = 20;
+/** A router that routed nothing for so long while records wait is stuck. */
+const STUCK_MS = 30_000;
 
-export interface RouterOptions {
-  /** Name of the whole graph. */
-  readonly graph: string;
-  readonly shards: number;
-  /** Names of its relations. */
-  readonly relations: ReadonlySet<string>;
-  /** Event topics by full name on the log. */
-  readonly topics: ReadonlyMap<string, EventTopic>;
-  readonly limits: RecordLimits;
-  /** Full name of the topic that the shards read. */
-  readonly edgesTopic: string;
-  readonly sink: Sink;
-  /** The offset from which on this router says what a partition holds. */
-  begin(topic: string, partition: number): number;
-  /** Told how far every shard has what concerns it, after each acknowledgement that moves that. */
-  routed(offsets: Offsets): void;
-  /** The dead letter for a record, or undefined where another graph writes it. */
-  deadLetter(record: SourceRecord, problem: BadEvent): Message | undefined;
-  readonly counts: RouterCounts;
-  readonly rejections: Rejections;
-  /** A shard that nothing concerns is told this often how far its events are read. */
-  readonly markMs: number;
-  readonly log: Log;
+export interface RouterOptions extends RoutingOptions {
+  readonly shares: Shares;
+  readonly eventLog: Pick<FollowedLog, 'ranges' | 'follow' | 'close'>;
+  /** Topics of which this process reads each of its partitions from the start, the first time that it has it. */
+  readonly reread: readonly string[];
   clock(): number;
-  failed(error: Error): void;
 }
 
-/** What a process has routed since it began. */
-export interface RouterCounts {
-  records: number;
-  /** Records handed to a shard; one that concerns two shards counts twice. */
-  sent: number;
-  bytes: number;
+/** What a process works on at the moment. */
+interface Work {
+  readonly share: Share;
+  readonly routing: ShareRouter;
+  /** Partitions of its share. */
+  readonly partitions: number;
 }
 
-/** Which marks go out besides events: of partitions that were read on, or of all. */
-type Marks = 'moved' | 'all';
-
-/** A part of an event partition that is to be sent to one shard. */
-interface Part {
-  readonly from: number;
-  until: number;
-  readonly records: RoutedRecord[];
-  bytes: number;
-}
-
-/** What is known of one event partition. */
-interface Source {
-  readonly topic: string;
-  readonly partition: number;
-  /** Where this router began. */
-  readonly from: number;
-  /** Every offset below it is read. */
-  read: number;
-  /** By shard: parts that wait to be sent, oldest first; how far parts were handed over to be sent; and how far they are acknowledged. */
-  readonly waiting: Part[][];
-  readonly handed: number[];
-  readonly sent: number[];
-}
-
-/**
- * The stage in front of a graph’s shards: reads events, checks them, and sends each to the shards that own an end of its edges. It
- * keeps nothing. Each shard is sent gapless stretches of every event partition, in order, and drops what it has already, by the
- * events’ own offsets: a router that was killed, or is still running while another has its partitions, can repeat but
- * never lose or double.
- */
+/** The router of one process: sends the shards of a graph the events of its share of the event partitions. */
 export class Router {
+  readonly counts: RouterCounts = { records: 0, sent: 0, bytes: 0 };
+  readonly rejections: Rejections;
+  /** Every code that a record can be rejected with. */
+  readonly codes: readonly string[] = REJECTIONS;
   readonly #options: RouterOptions;
-  readonly #delivery: Delivery;
-  /** A record key for each shard that Kafka’s partitioner puts into its partition. */
-  readonly #keys: readonly string[];
-  readonly #sources = new Map<string, Source>();
-  readonly #marking: NodeJS.Timeout;
-  /** Marks that go with what is sent next: they come up whatever is being sent at the moment. */
-  #due: Marks | undefined;
-  #letters: Message[] = [];
-  #waitingBytes = 0;
-  #room: PromiseWithResolvers<void> | undefined;
-  #sending: Promise<void> | undefined;
-  #stopped = false;
+  /** Partitions of which something was routed since the process began. */
+  readonly #read = new Set<string>();
+  readonly #lag: Lag;
+  /** Where each partition of the share is routed to. */
+  #routed: Offsets = {};
+  #work: Work | undefined;
+  /** Of shares that have ended. */
+  #retriesBefore = 0;
+  /** Since when nothing was routed although records waited at each look, ms. */
+  #waitsSince: number | undefined;
 
   constructor(options: RouterOptions) {
     this.#options = options;
-    this.#delivery = new Delivery(options.sink, options.log);
-    this.#keys = Array.from({ length: options.shards }, (_, shard) => partitionKey(shard, options.shards));
-    let marks = 0;
-    const mark = () => {
-      this.#due = marks++ % MARKS_OF_ALL === 0 ? 'all' : (this.#due ?? 'moved');
-      this.#send();
-    };
-    this.#marking = setInterval(mark, options.markMs).unref();
+    const { graph, eventLog, topics, log, clock } = options;
+    this.rejections = new Rejections({ graph, topics: topics.keys(), log, clock: () => clock() });
+    const ledger = { behind: (range: PartitionRange) => this.#behind(range) };
+    this.#lag = new Lag({ graph, eventLog, topics: [...topics.keys()], ledger, log, clock: () => clock() });
   }
 
-  /** Says of a partition how far it is routed before anything of it is read. */
-  begin(topic: string, partition: number): void {
-    this.#sourceOf({ topic, partition });
+  get graph(): string {
+    return this.#options.graph;
   }
 
-  /** Routes a run, each partition’s in order. The partition is read on once the returned promise resolves: back-pressure. */
-  take(run: RecordRun): Promise<void> | undefined {
-    const source = this.#sourceOf(run);
-    for (const record of run.records) this.#route(source, record);
-    this.#options.rejections.look();
-    source.read = run.next;
-    this.#options.counts.records += run.records.length;
-    for (const parts of source.waiting) {
-      const last = parts.at(-1);
-      if (last) last.until = run.next;
-    }
-    this.#send();
-    if (this.#waitingBytes < MOST_WAITING_BYTES) return undefined;
-    this.#room ??= Promise.withResolvers<void>();
-    return this.#room.promise;
-  }
-
-  failed(error: Error): void {
-    this.#options.failed(error);
+  /** Partitions that this process routes; undefined while it has no share. */
+  get partitions(): number | undefined {
+    return this.#work?.partitions;
   }
 
   /** Sends that were retried. */
   get retries(): number {
-    return this.#delivery.retries;
+    return this.#retriesBefore + (this.#work?.routing.retries ?? 0);
   }
 
-  /** Why the last attempt to send failed; undefined after one that succeeded. */
-  get trouble(): string | undefined {
-    return this.#delivery.trouble;
+  /** The backlog of each partition that this process routes: what not every shard has yet. */
+  lag(): PartitionLag[] {
+    const { share } = this.#work ?? {};
+    return this.#lag.byPartition().filter(({ topic, partition }) => share?.has(topic, partition));
   }
 
-  /** Ends the sending; what was not acknowledged is routed again by whoever comes next. */
+  /** Why nobody should rely on this router, a phrase for each reason; empty when it routes, or has nothing to route. */
+  unready(): string[] {
+    const { shares, clock } = this.#options;
+    if (this.#work === undefined) {
+      const { trouble } = shares;
+      return [trouble === undefined ? 'it is joining the group' : `it has no part of the group: ${trouble}`];
+    }
+    const { trouble } = this.#work.routing;
+    if (trouble !== undefined) return [`routed events are not acknowledged: ${trouble}`];
+    const waiting = this.lag().reduce((sum, { records }) => sum + records, 0);
+    if (waiting === 0) this.#waitsSince = undefined;
+    else this.#waitsSince ??= clock();
+    const waitsMs = clock() - (this.#waitsSince ?? clock());
+    if (waitsMs <= STUCK_MS) return [];
+    return [`nothing was routed for ${Math.round(waitsMs / 1000)} s, and ${waiting} records wait`];
+  }
+
+  /** Routes until stopped. @throws FatalError */
+  run(): Promise<void> {
+    return this.#options.shares.work((share) => this.#route(share));
+  }
+
+  /** Gives the share back, and closes all that was given. Idempotent. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearInterval(this.#marking);
-    this.#room?.resolve();
-    this.#delivery.stop();
-    await this.#sending;
+    const { shares, eventLog, sink } = this.#options;
+    await Promise.all([shares.stop(), eventLog.close()]);
+    await sink.stop();
   }
 
-  #sourceOf({ topic, partition }: Pick<RecordRun, 'topic' | 'partition'>): Source {
-    const name = `${topic}/${partition}`;
-    const known = this.#sources.get(name);
-    if (known) return known;
-    const from = this.#options.begin(topic, partition);
-    const each = <T>(of: () => T) => Array.from({ length: this.#options.shards }, of);
-    const [waiting, handed, sent] = [each<Part[]>(() => []), each(() => from), each(() => from)];
-    const source = { topic, partition, from, read: from, waiting, handed, sent };
-    this.#sources.set(name, source);
-    return source;
-  }
-
-  #route(source: Source, record: SourceRecord): void {
-    const { topics, limits, counts, rejections, deadLetter, shards } = this.#options;
-    const { changes, problem } = readContent(record, topics, limits);
-    rejections.take(record, problem);
-    const bytes = (record.value?.length ?? 0) + (record.key?.length ?? 0);
-    if (problem) {
-      const letter = deadLetter(record, problem);
-      if (letter) {
-        this.#letters.push(letter);
-        this.#waitingBytes += bytes;
+  async #route(share: Share): Promise<void> {
+    if (share.ended.aborted) return;
+    const { eventLog } = this.#options;
+    const topics = [...this.#options.topics.keys()];
+    const ended = Promise.withResolvers<void>();
+    ended.promise.catch(() => undefined);
+    share.ended.addEventListener('abort', () => ended.resolve(), { once: true });
+    try {
+      const held = await patiently(() => eventLog.ranges(topics), share.ended);
+      const own = held.filter(({ topic, partition }) => share.has(topic, partition));
+      const routing = this.#routingOf(share, held, own, ended.reject);
+      this.#routed = {};
+      this.#waitsSince = undefined;
+      this.#work = { share, routing, partitions: own.length };
+      try {
+        for (const { topic, partition } of own) routing.begin(topic, partition);
+        const following = await eventLog.follow(topics, routing);
+        await ended.promise.finally(() => following.close());
+      } finally {
+        await routing.stop();
+        this.#work = undefined;
+        this.#retriesBefore += routing.retries;
       }
-      return;
-    }
-    const { offset, timestamp } = record;
-    for (const [shard, concerning] of this.#byShard(changes, shards)) {
-      this.#partFor(source, shard, record.offset, bytes).records.push({
-        offset,
-        timestamp,
-        changes: concerning,
-      });
-      counts.sent++;
+    } catch (error) {
+      if (!(error instanceof RetryableError && error.code === 'stopped')) throw error;
     }
   }
 
-  /** The changes that concern each shard: an edge concerns the owners of both its ends, and an erasure concerns all. */
-  #byShard(changes: readonly GraphChange[], shards: number): Iterable<[number, readonly GraphChange[]]> {
-    const byShard = new Map<number, GraphChange[]>();
-    const add = (shard: number, change: GraphChange) => {
-      const list = byShard.get(shard);
-      if (list) list.push(change);
-      else byShard.set(shard, [change]);
-    };
-    for (const change of changes) {
-      if ('erased' in change) {
-        for (let shard = 0; shard < shards; shard++) add(shard, change);
-      } else if (this.#options.relations.has(change.relation)) {
-        const [lhs, rhs] = [shardOf(change.lhs, shards), shardOf(change.rhs, shards)];
-        add(lhs, change);
-        if (rhs !== lhs) add(rhs, change);
-      }
-    }
-    return byShard;
-  }
-
-  /** The part that the record goes into: the open one, or another where that is full. */
-  #partFor(source: Source, shard: number, offset: number, bytes: number): Part {
-    const parts = source.waiting[shard]!;
-    let last = parts.at(-1);
-    if (last === undefined || last.bytes >= STRETCH_BYTES) {
-      if (last) last.until = offset;
-      last = { from: last?.until ?? source.handed[shard]!, until: offset + 1, records: [], bytes: 0 };
-      parts.push(last);
-    }
-    last.bytes += bytes;
-    this.#waitingBytes += bytes;
-    return last;
-  }
-
-  /** Begins to send what waits, unless something is being sent: then that goes with the next. */
-  #send(): void {
-    if (this.#sending || this.#stopped) return;
-    const { messages, sent } = this.#take();
-    if (messages.length === 0) return;
-    this.#sending = this.#deliver(messages, sent).finally(() => {
-      this.#sending = undefined;
-      // What came meanwhile.
-      this.#send();
+  #routingOf(
+    share: Share,
+    held: readonly PartitionRange[],
+    own: readonly PartitionRange[],
+    failed: (error: Error) => void,
+  ): ShareRouter {
+    const lows = new Map(held.map((range) => [nameOf(range), range.low]));
+    // Once: what is routed as read must be what is read.
+    const positions = new Map(own.map((range) => [nameOf(range), this.#position(share, range)]));
+    return new ShareRouter({
+      ...this.#options,
+      counts: this.counts,
+      rejections: this.rejections,
+      share,
+      position: (topic, partition) => {
+        const name = nameOf({ topic, partition });
+        return positions.has(name) ? positions.get(name) : share.position(topic, partition);
+      },
+      low: (topic, partition) => lows.get(nameOf({ topic, partition })) ?? 0,
+      routed: (offsets) => {
+        for (const [topic, partitions] of Object.entries(offsets))
+          for (const partition of Object.keys(partitions)) this.#read.add(`${topic}/${partition}`);
+        this.#routed = offsets;
+        this.#waitsSince = undefined;
+        share.done(offsets);
+      },
+      failed,
     });
   }
 
-  async #deliver(messages: readonly Message[], sent: () => boolean): Promise<void> {
-    try {
-      await this.#delivery.send(messages, 'routed events');
-      if (sent()) this.#options.routed(this.#routedOffsets());
-    } catch (error) {
-      if (this.#stopped) return;
-      this.#stopped = true;
-      this.failed(error instanceof Error ? error : new Error(reasonOf(error)));
-    }
+  #behind(range: PartitionRange): number {
+    const { topic, partition, low, high } = range;
+    const begun = this.#work && this.#position(this.#work.share, range);
+    return Math.max(0, high - (this.#routed[topic]?.[partition] ?? begun ?? low));
   }
 
-  /** What is to be sent now, and what is true once it is acknowledged: gives whether a shard has more than before. */
-  #take(): { messages: Message[]; sent: () => boolean } {
-    const messages = this.#letters;
-    this.#letters = [];
-    const marks = this.#due;
-    this.#due = undefined;
-    this.#waitingBytes = 0;
-    this.#room?.resolve();
-    this.#room = undefined;
-    const advances: (() => void)[] = [];
-    for (const source of this.#sources.values()) {
-      for (let shard = 0; shard < this.#options.shards; shard++) {
-        const parts = source.waiting[shard]!;
-        const [first] = parts;
-        const from = source.handed[shard]!;
-        if (first === undefined && (marks === undefined || (marks === 'moved' && from === source.read)))
-          continue;
-        const due = first ? parts.splice(0) : [{ from, until: source.read, records: [] }];
-        for (const part of due) messages.push(this.#message(source, shard, part));
-        const { until } = due.at(-1)!;
-        if (until === from) continue;
-        source.handed[shard] = until;
-        advances.push(() => {
-          source.sent[shard] = until;
-        });
-      }
-    }
-    const sent = () => {
-      for (const advance of advances) advance();
-      return advances.length > 0;
-    };
-    return { messages, sent };
+  /** What is to be read next; undefined: the first record that is kept. */
+  #position(share: Share, { topic, partition }: PartitionRange): number | undefined {
+    if (this.#options.reread.includes(topic) && !this.#read.has(nameOf({ topic, partition })))
+      return undefined;
+    return share.position(topic, partition);
   }
+}
 
-  #message(
-    { topic, partition }: Source,
-    shard: number,
-    { from, until, records }: Omit<Part, 'bytes'>,
-  ): Message {
-    const { edgesTopic, graph, counts } = this.#options;
-    const value = encodeStretch({ topic, partition, from, until, records });
-    counts.bytes += value.length;
-    return { topic: edgesTopic, key: this.#keys[shard]!, value, headers: { graph } };
-  }
-
-  /** By event partition that was read on: the offset up to which every shard has what concerns it. */
-  #routedOffsets(): Offsets {
-    const offsets: Offsets = {};
-    for (const { topic, partition, from, read, sent } of this.#sources.values())
-      if (read > from) offsets[topic] = { ...offsets[topic], [partition]: Math.min(...sent) };
-    return offsets;
-  }
+function nameOf({ topic, partition }: Pick<PartitionRange, 'topic' | 'partition'>): string {
+  return `${topic}/${partition}`;
 }

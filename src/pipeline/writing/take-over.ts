@@ -30,7 +30,7 @@ interface TakesOver {
  * 2. The topics are checked to be those that were read so far.
  * 3. The group's note tells whose vectors the topics hold. Where they are another store's, the embeddings topic is
  * compared with this store: what differs is due, under steps above all that are in the topics.
- * 4. Dead letters that the writer before did not come to are sent, unless routers write them.
+ * 4. Dead letters that the writer before did not come to are sent. Those of a shard's events are the routers'.
  *
  * Only then may the group be told how far this store is.
  * @throws FatalError `fenced`, or `topic-remade` naming both topics and the way out.
@@ -61,9 +61,7 @@ export async function takeOver(
   writer.epoch = Math.max(writer.epoch, note?.epoch ?? 0, epoch) + 1;
   if (!own) writer.stepBase = Math.max(writer.stepBase, found.step + 1);
   if (!own && found.records > 0 && found.keys.length > 0) tell(graph, embeddingsTopic, found, writer, log);
-  // Dead letters of events that are routed are the routers', whoever leads the shard.
-  const routed = options.edgesTopic !== undefined;
-  const missed = own || routed ? [] : missedBy(committed, ledger.offsets('committed'));
+  const missed = own || exchange ? [] : missedBy(committed, ledger.offsets('committed'));
   await patiently(() => sendMissedLetters(options, missed, sendLetters), stopping);
   return found.keys;
 }

@@ -233,7 +233,8 @@ test('the steps that are printed lead forward and back, and nothing is published
     await writeFile(join(here.folder, 'events.ndjson'), likes(from, to));
     await does('feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement');
   };
-  const exchange = join(here.folder, 'log', 'twhin.exchange.engagement');
+  const between = ['exchange', 'edges'].map((name) => join(here.folder, 'log', `twhin.${name}.engagement`));
+  const removeTopics = () => Promise.all(between.map((folder) => rm(folder, { recursive: true })));
   const run = ['run', '--graph', 'engagement', '--until-caught-up'];
   const published = async () => folderBytes(join(here.folder, 'log', 'twhin.embeddings.engagement'));
   await does('topics', 'apply');
@@ -251,13 +252,13 @@ test('the steps that are printed lead forward and back, and nothing is published
   const done = await does('reshard', '--graph', 'engagement', '--to', '3');
   const at = (line: RegExp) => done.out.findIndex((each) => line.test(each));
   const steps = [
-    /1\. delete the topic twhin.exchange/,
+    /1\. delete the topics twhin.exchange.engagement and twhin.edges.engagement/,
     /2\. set .*shards to 3/,
     /3\. twhin topics apply/,
     /4\. twhin run/,
   ];
   expect(steps.map(at)).toEqual([0, 1, 2, 3].map((i) => at(/^Next, in this order:/) + 1 + i));
-  await rm(exchange, { recursive: true });
+  await removeTopics();
   await here.configure(3);
   await does('topics', 'apply');
   await does(...run);
@@ -270,14 +271,15 @@ test('the steps that are printed lead forward and back, and nothing is published
   expect(Object.keys(after.edges).length).toBeGreaterThan(Object.keys(before.edges).length);
   expect(await published()).toBeGreaterThan(sent);
 
-  expect(done.out[at(/^To go back/) + 4]).toContain('--reread twhin.exchange.engagement');
-  await rm(exchange, { recursive: true });
+  const rereads = ['--reread', 'twhin.exchange.engagement', '--reread', 'twhin.edges.engagement'];
+  expect(done.out[at(/^To go back/) + 4]).toContain(rereads.join(' '));
+  await removeTopics();
   await here.configure(2);
   await does('topics', 'apply');
   const read = { 'twhin.exchange.engagement': { '1': 7 } };
   await changeHead(here.graphs()[1]!, (head) => ({ ...head, offsets: { ...head.offsets, ...read } }));
   expect(text(await here.run(...run))).toContain('--reread twhin.exchange.engagement');
-  await does(...run, '--reread', 'twhin.exchange.engagement');
+  await does(...run, ...rereads);
   expect((await contentOf(here.graphs())).edges).toEqual(after.edges);
 });
 

@@ -27,11 +27,7 @@ export interface ShardedDeployment {
   readonly states: readonly string[];
   /** The code that a record must be rejected with; undefined: the record is good. */
   codeOf(record: TopicRecord): string | undefined;
-  /** How the shards read events: themselves, behind routers, or now so and now so. */
-  readonly reading?: Reading;
 }
-
-export type Reading = 'direct' | 'routed' | 'either';
 
 /** What a parcel says of itself, decoded here from the description of its bytes alone. */
 export interface ParcelBytes {
@@ -57,7 +53,7 @@ const partitionOf = Partitioners.DefaultPartitioner();
 
 /** Compares every shard's store and all that the shards wrote with what was sent. @throws Error with a line for each difference. */
 export async function verifyShards(deployment: ShardedDeployment): Promise<Truth> {
-  const { brokers, prefix, states, codeOf, reading = 'direct' } = deployment;
+  const { brokers, prefix, states, codeOf } = deployment;
   const count = states.length;
   const topics = GRAPHS[GRAPH].topics.map((name) => `${prefix}${name}`);
   const { records: read, ends } = await readLog(brokers, topics);
@@ -75,7 +71,7 @@ export async function verifyShards(deployment: ShardedDeployment): Promise<Truth
     const owns = (entity: string) => ownerOf(entity, count) === shard;
     const own = { ...stored, entities: filtered(stored.entities, owns) };
     const found = [
-      ...compareStore(stored, truthOfShard(truth, owns, reading)),
+      ...compareStore(stored, truthOfShard(truth, owns)),
       ...compareOffsets(own, ends),
       ...(await lagProblems({ brokers, prefix }, `${GRAPH}-${shard}`, topics)),
       ...compareOwnCounts(stored, truth, owns),
@@ -127,30 +123,21 @@ function parcelOf(to: number, bytes: Buffer): ParcelBytes {
 }
 
 /** What a shard must hold of it: the edges with an end that it owns. A copy of any other entity may have come with a parcel. */
-function truthOfShard(truth: Truth, owns: (entity: string) => boolean, reading: Reading): Truth {
+function truthOfShard(truth: Truth, owns: (entity: string) => boolean): Truth {
   const edges = filtered(truth.edges, (name) => endsOf(name).some(owns));
   const { sure, possible } = truth.entities;
+  // A shard is sent the events alone that concern it, and no bad one.
+  const routed = truth.ends.filter((each) => each === undefined || each.some(owns)).length;
   return {
     ...truth,
     edges,
-    ...readOf(truth, owns, reading),
+    consumed: [routed, routed],
+    rejected: [0, 0],
     // Of an event with two edges, a shard may know only the one that says nothing new.
     duplicate: [0, truth.consumed[1]],
     late: [0, truth.consumed[1]],
     entities: { sure: new Set([...sure].filter(owns)), possible },
   };
-}
-
-/** What a shard counts: behind routers, the events alone that concern it. */
-function readOf(
-  { consumed, rejected, ends }: Truth,
-  owns: (entity: string) => boolean,
-  reading: Reading,
-): Pick<Truth, 'consumed' | 'rejected'> {
-  const routed = ends.filter((each) => each === undefined || each.some(owns)).length;
-  if (reading === 'direct') return { consumed, rejected };
-  if (reading === 'routed') return { consumed: [routed, routed], rejected: [0, 0] };
-  return { consumed: [routed, consumed[1]], rejected: [0, rejected[1]] };
 }
 
 /** What is counted once over all shards: an edge where its lhs is at home, and an entity where it is itself. */

@@ -1,11 +1,12 @@
 import { describe, expect, it, test } from 'vitest';
 import { RetryableError } from '../../../src/errors/errors.ts';
-import { agree, ownPartition } from '../../../src/pipeline/exchange/agreement.ts';
+import { agree } from '../../../src/pipeline/exchange/agreement.ts';
 import type { EventLog, PartitionRange } from '../../../src/pipeline/ports.ts';
 import { MemoryLog } from '../memory-log.ts';
 import { memoryReader } from '../memory-reader.ts';
 
 const TOPIC = 'twhin.exchange.g';
+const EDGES = 'twhin.edges.g';
 const SHARD = { graph: 'g', index: 1, count: 3 };
 const stopping = () => new AbortController().signal;
 
@@ -24,7 +25,7 @@ function logOf(partitions: number, id?: string): Pick<EventLog, 'ranges' | 'topi
 describe('agree', () => {
   it('names one space for all shards, and another where the topic is another', async () => {
     const space = (id?: string, topic = TOPIC, index = 1) =>
-      agree(logOf(3, id), { exchange: topic }, { ...SHARD, index }, stopping());
+      agree(logOf(3, id), [topic, EDGES], { ...SHARD, index }, stopping());
     const first = await space('id-1');
     expect(first).toMatch(/^[0-9a-f]{16}$/);
     expect(await space('id-1', TOPIC, 2)).toBe(first);
@@ -42,12 +43,12 @@ describe('agree', () => {
       });
     const agreed = (index: number) =>
       agree(
-        memoryReader(log, { partitions: { [TOPIC]: 3 }, topicIds: { [TOPIC]: 'id' } }),
-        { exchange: TOPIC },
+        memoryReader(log, { partitions: { [TOPIC]: 3, [EDGES]: 3 }, topicIds: { [TOPIC]: 'id' } }),
+        [TOPIC, EDGES],
         { ...SHARD, index },
         stopping(),
       );
-    const first = await agree(logOf(3, 'id'), { exchange: TOPIC }, SHARD, stopping());
+    const first = await agree(logOf(3, 'id'), [TOPIC, EDGES], SHARD, stopping());
     send(0, 1, undefined);
     expect(await agreed(0)).toBe(first);
     send(0, 2, 'before');
@@ -61,9 +62,7 @@ describe('agree', () => {
   });
 
   test.each([2, 4, 0])('refuses a topic of %s partitions for three shards', async (partitions) => {
-    await expect(
-      agree(logOf(partitions, 'id'), { exchange: TOPIC }, SHARD, stopping()),
-    ).rejects.toMatchObject({
+    await expect(agree(logOf(partitions, 'id'), [TOPIC, EDGES], SHARD, stopping())).rejects.toMatchObject({
       name: 'FatalError',
       code: 'shard-count',
       message: expect.stringContaining(
@@ -81,56 +80,17 @@ describe('agree', () => {
       topicIds: back.topicIds,
       read: back.read,
     };
-    expect(await agree(late, { exchange: TOPIC }, SHARD, stopping())).toBe(
-      await agree(back, { exchange: TOPIC }, SHARD, stopping()),
+    expect(await agree(late, [TOPIC, EDGES], SHARD, stopping())).toBe(
+      await agree(back, [TOPIC, EDGES], SHARD, stopping()),
     );
     const controller = new AbortController();
     const waiting = agree(
       { ranges: gone, topicIds: gone, read: gone },
-      { exchange: TOPIC },
+      [TOPIC, EDGES],
       SHARD,
       controller.signal,
     );
     controller.abort();
     await expect(waiting).rejects.toMatchObject({ code: 'stopped' });
-  });
-});
-
-describe('the log of one shard', () => {
-  it('has every partition of the event topics, and of the exchange topic its own', async () => {
-    const log = new MemoryLog();
-    for (let partition = 0; partition < 3; partition++) {
-      log.append(TOPIC, { partition }, { partition });
-      log.append('events', { partition }, { partition });
-    }
-    const own = ownPartition(memoryReader(log, { topicIds: { events: 'e', [TOPIC]: 'x' } }), TOPIC, 1);
-    const ranges = await own.ranges([TOPIC, 'events']);
-    expect(ranges.map(({ topic, partition }) => `${topic} ${partition}`)).toEqual([
-      `${TOPIC} 1`,
-      ...[0, 1, 2].map((partition) => `events ${partition}`),
-    ]);
-    expect(await own.topicIds([TOPIC])).toEqual({ [TOPIC]: 'x' });
-    const taken: string[] = [];
-    const all = Promise.withResolvers<void>();
-    await own.follow([TOPIC, 'events'], {
-      position: (topic, partition) => (topic === 'events' && partition === 2 ? 1 : undefined),
-      // What the follower leaves out stays out.
-      reads: (topic, partition) => topic !== 'events' || partition !== 0,
-      take: ({ topic, partition, records }) => {
-        taken.push(`${topic} ${partition} ${records.map(({ offset }) => offset)}`);
-        if (taken.length === 2) all.resolve();
-        return undefined;
-      },
-      failed: all.reject,
-    });
-    await all.promise;
-    log.append(TOPIC, {}, { partition: 0 });
-    log.append('events', {}, { partition: 2 });
-    await expect.poll(() => taken.length).toBe(3);
-    await own.close();
-    expect(taken).toEqual([`${TOPIC} 1 0`, 'events 1 0', 'events 2 1']);
-    await expect(
-      own.follow([TOPIC], { position: () => undefined, take: () => undefined, failed: () => {} }),
-    ).rejects.toThrow();
   });
 });

@@ -1,173 +1,183 @@
 import { setImmediate as ticked } from 'node:timers/promises';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { FatalError } from '../../../src/errors/errors.ts';
-import { shardOf } from '../../../src/graph/shard.ts';
 import { silentLog } from '../../../src/log.ts';
-import type { Message, Offsets } from '../../../src/pipeline/ports.ts';
-import { Rejections } from '../../../src/pipeline/rejections.ts';
+import type { Follower, Message, Offsets, Share } from '../../../src/pipeline/ports.ts';
 import { Router } from '../../../src/pipeline/routing/router.ts';
 import { decodeStretch } from '../../../src/pipeline/routing/stretch.ts';
 import { DEFAULT_LIMITS, engagement } from '../../../topics/index.ts';
 
-const EVENTS = 'twhin.engagement';
-const SHARDS = 2;
-const SECOND = 1_000;
+const TOPIC = 'twhin.engagement';
 
-let stops: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  await Promise.all(stops.map((stop) => stop()));
-  stops = [];
-});
-
-/** A router whose messages are acknowledged, or refused, one publish at a time. */
-function setUp({ markMs = 1_000 * SECOND } = {}) {
-  const publishing: { messages: readonly Message[]; answer: PromiseWithResolvers<void> }[] = [];
-  const routed: Offsets[] = [];
-  const failures: Error[] = [];
+/** A router on a log whose partitions begin at 10, with a group that gives shares when told. */
+function routing(
+  options: { reread?: readonly string[]; publish?: (messages: readonly Message[]) => Promise<void> } = {},
+) {
+  const sent: Message[] = [];
+  const done: Offsets[] = [];
+  const followers: Follower[] = [];
+  const closed: number[] = [];
+  let on: ((share: Share) => Promise<void>) | undefined;
+  const working = Promise.withResolvers<void>();
   const router = new Router({
     graph: 'g',
-    shards: SHARDS,
+    shards: 2,
     relations: new Set(['likes']),
-    topics: new Map([[EVENTS, engagement]]),
+    topics: new Map([[TOPIC, engagement]]),
     limits: DEFAULT_LIMITS,
     edgesTopic: 'twhin.edges.g',
-    sink: {
-      publish: (messages) => {
-        const answer = Promise.withResolvers<void>();
-        publishing.push({ messages, answer });
-        return answer.promise;
+    shares: {
+      work: (each) => {
+        on = each;
+        return working.promise;
       },
+      stop: async () => working.resolve(),
+    },
+    eventLog: {
+      ranges: async () => [0, 1].map((partition) => ({ topic: TOPIC, partition, low: 10, high: 90 })),
+      follow: async (_, follower) => {
+        followers.push(follower);
+        return { close: async () => void closed.push(followers.length) };
+      },
+      close: async () => {},
+    },
+    sink: {
+      publish: options.publish ?? (async (messages) => void sent.push(...messages)),
       takeOver: async () => {},
       stop: async () => {},
     },
-    begin: () => 0,
-    routed: (offsets) => void routed.push(offsets),
-    deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),
-    counts: { records: 0, sent: 0, bytes: 0 },
-    rejections: new Rejections({ graph: 'g', topics: [EVENTS], log: silentLog, clock: () => 0 }),
-    markMs,
+    reread: options.reread ?? [],
+    deadLetter: (record) => ({ topic: 'dead', key: null, value: record.value, headers: {} }),
+    markMs: 20,
     log: silentLog,
     clock: () => 0,
-    failed: (error) => void failures.push(error),
   });
-  stops.push(() => {
-    const stopped = router.stop();
-    for (const { answer } of publishing) answer.resolve();
-    return stopped;
-  });
-  /** Reads likes of `padding` bytes or more each. */
-  const read = (from: number, next: number, padding = 0) => {
-    const records = Array.from({ length: next - from }, (_, i) => ({
-      ...{ topic: EVENTS, partition: 0, offset: from + i, timestamp: 0, key: null },
-      value: Buffer.from(
-        JSON.stringify({
-          ...{ userId: `u${from + i}`, tweetId: 't', action: 'like', at: 1 },
-          padding: 'x'.repeat(padding),
-        }),
-      ),
-    }));
-    return router.take({ topic: EVENTS, partition: 0, records, next });
+  void router.run();
+  /** A share of partition 0, of which the group has an offset or none. */
+  const give = (position: number | undefined) => {
+    const ending = new AbortController();
+    const share: Share = {
+      ended: ending.signal,
+      has: (_, partition) => partition === 0,
+      position: () => position,
+      done: (offsets) => void done.push(offsets),
+    };
+    const work = on?.(share) ?? expect.fail('no work');
+    return { end: () => ending.abort(), work };
   };
-  return { router, read, publishing, routed, failures };
+  return { router, give, sent, done, followers, closed };
 }
 
-/** The stretches to one shard among messages, in order. */
-function to(shard: number, messages: readonly Message[]) {
-  return messages
-    .filter(({ topic, key }) => topic !== 'dead' && shardOf(String(key), SHARDS) === shard)
-    .map(({ value }) => decodeStretch(value && Buffer.from(value)));
-}
-
-test('what waits while something is sent is cut into stretches that brokers take, without a gap', async () => {
-  const { read, publishing } = setUp();
-  void read(0, 1);
-  void read(1, 10, 60_000);
-  publishing[0]!.answer.resolve();
-  await ticked();
-  const tweets = shardOf('tweet:t', SHARDS);
-  const stretches = to(tweets, publishing[1]!.messages);
-  expect(stretches.map(({ from, until }) => [from, until])).toEqual([
-    [1, 4],
-    [4, 7],
-    [7, 10],
-  ]);
-  expect(stretches.flatMap(({ records }) => records.map(({ offset }) => offset))).toEqual([
-    1, 2, 3, 4, 5, 6, 7, 8, 9,
-  ]);
+const like = (offset: number) => ({
+  ...{ topic: TOPIC, partition: 0, offset, timestamp: 1, key: null },
+  value: Buffer.from(JSON.stringify({ userId: 'a', tweetId: 'b', action: 'like', at: 1 })),
 });
 
-test('reading waits while much waits to be sent, and goes on once that is being sent', async () => {
-  const { read, publishing } = setUp();
-  expect(read(0, 1)).toBeUndefined();
-  expect(read(1, 20, 100_000)).toBeUndefined();
-  let roomy = false;
-  void read(20, 90, 100_000)?.then(() => {
-    roomy = true;
+test('a share is read from where the group stands, or from its start, and is let go of', async () => {
+  const { give, followers, closed, sent, done } = routing();
+  const first = give(undefined);
+  await ticked();
+  const [follower] = followers;
+  expect([follower!.reads?.(TOPIC, 0), follower!.reads?.(TOPIC, 1)]).toEqual([true, false]);
+  expect(follower!.position(TOPIC, 0)).toBeUndefined();
+  await follower!.take({ topic: TOPIC, partition: 0, records: [like(12)], next: 14 });
+  await ticked();
+  // What the log had lost before it was asked is no part of what a router speaks of.
+  expect(
+    sent.map(({ value }) => decodeStretch(value)).map(({ from, until }) => [from, until]),
+  ).toContainEqual([10, 14]);
+  first.end();
+  await first.work;
+  expect(closed).toEqual([1]);
+  const { length } = done;
+  const second = give(14);
+  await ticked();
+  expect(followers[1]!.position(TOPIC, 0)).toBe(14);
+  second.end();
+  await second.work;
+  expect(done.length).toBe(length);
+});
+
+test('shards are told how far a share is routed before anything of it is read, and the group of nothing', async () => {
+  const { give, sent, done } = routing();
+  const share = give(50);
+  while (sent.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const told = sent.map(({ value }) => decodeStretch(value)).map(({ from, until }) => [from, until]);
+  expect(told).toEqual([
+    [50, 50],
+    [50, 50],
+  ]);
+  share.end();
+  await share.work;
+  expect(done).toEqual([]);
+});
+
+test('an offset is told to the group once all shards have what is below it', async () => {
+  const acknowledgements: (() => void)[] = [];
+  const { give, followers, done } = routing({
+    publish: () => new Promise((resolve) => void acknowledgements.push(resolve)),
   });
+  const share = give(10);
   await ticked();
-  expect([roomy, publishing.length]).toEqual([false, 1]);
-  publishing[0]!.answer.resolve();
+  void followers[0]!.take({ topic: TOPIC, partition: 0, records: [like(10)], next: 11 });
   await ticked();
-  expect([roomy, publishing.length]).toEqual([true, 2]);
-  expect(read(90, 91)).toBeUndefined();
-});
-
-test('a reader that waits for room goes on as the router is stopped', async () => {
-  const { router, read, publishing } = setUp();
-  void read(0, 1);
-  const room = read(1, 100, 100_000);
-  expect(room).toBeInstanceOf(Promise);
-  const stopping = router.stop();
-  await room;
-  publishing[0]!.answer.resolve();
-  await stopping;
-  expect(publishing).toHaveLength(1);
-});
-
-test('nothing is sent or said to be routed after a failure for good', async () => {
-  const { read, publishing, routed, failures } = setUp({ markMs: 5 });
-  void read(0, 1);
-  const error = new FatalError('client-fault', 'refused for good');
-  publishing[0]!.answer.reject(error);
+  expect(done).toEqual([]);
+  acknowledgements.shift()?.();
   await ticked();
-  expect(failures).toEqual([error]);
-  void read(1, 2);
-  await new Promise((resolve) => setTimeout(resolve, 30));
-  expect([publishing.length, routed, failures.length]).toEqual([1, [], 1]);
-});
-
-test('the group is told once every shard has what concerns it, and not by marks that say nothing new', async () => {
-  const { router, publishing, routed, read } = setUp({ markMs: 5 });
-  router.begin(EVENTS, 0);
-  router.begin(EVENTS, 1);
-  const next = async (count: number) => {
-    while (publishing.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
-    publishing[count - 1]!.answer.resolve();
-    await ticked();
-  };
-  await next(1);
-  expect(to(0, publishing[0]!.messages).map(({ partition, until }) => [partition, until])).toEqual([
-    [0, 0],
-    [1, 0],
-  ]);
-  expect(routed).toEqual([]);
-  void read(0, 3);
-  await next(2);
-  await next(3);
-  expect(routed.at(-1)).toEqual({ [EVENTS]: { '0': 3 } });
-});
-
-test('marks of all partitions that come due while something is sent go out after it, whatever marks come due meanwhile', async () => {
-  const { router, read, publishing } = setUp({ markMs: 5 });
-  router.begin(EVENTS, 1);
-  void read(0, 1);
-  await new Promise((resolve) => setTimeout(resolve, 40));
-  expect(publishing).toHaveLength(1);
-  publishing[0]!.answer.resolve();
-  await ticked();
-  for (const shard of [0, 1]) {
-    const told = to(shard, publishing[1]!.messages).filter(({ partition }) => partition === 1);
-    expect(told.map(({ from, until }) => [from, until])).toEqual([[0, 0]]);
+  // The edge may concern one shard alone: the other is told by its mark.
+  for (let n = 0; n < 100 && done.at(-1)?.[TOPIC]?.['0'] !== 11; n++) {
+    acknowledgements.shift()?.();
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
+  expect(done.at(-1)).toEqual({ [TOPIC]: { '0': 11 } });
+  share.end();
+  acknowledgements.shift()?.();
+  await share.work;
+});
+
+test('a topic that is to be reread is, until something of it was routed', async () => {
+  const { give, followers } = routing({ reread: [TOPIC] });
+  const first = give(50);
+  await ticked();
+  expect(followers[0]!.position(TOPIC, 0)).toBeUndefined();
+  await followers[0]!.take({ topic: TOPIC, partition: 0, records: [like(10)], next: 11 });
+  await ticked();
+  first.end();
+  await first.work;
+  const second = give(11);
+  await ticked();
+  expect(followers[1]!.position(TOPIC, 0)).toBe(11);
+  second.end();
+  await second.work;
+});
+
+test('dead letters go out with what is routed, and are counted by topic and reason', async () => {
+  const { router, give, followers, sent } = routing();
+  const share = give(10);
+  await ticked();
+  await followers[0]!.take({
+    topic: TOPIC,
+    partition: 0,
+    records: [{ ...like(10), value: Buffer.from('{') }],
+    next: 11,
+  });
+  await ticked();
+  expect(sent.map(({ topic }) => topic)).toContain('dead');
+  expect(router.counts.records).toBe(1);
+  expect(router.rejections.byTopic()).toMatchObject({ [TOPIC]: { 'not-json': 1 } });
+  share.end();
+  await share.work;
+});
+
+test('what ends a router ends the work on its share', async () => {
+  const { give, followers } = routing({
+    publish: async () => {
+      throw new FatalError('client-fault', 'refused for good');
+    },
+  });
+  const { work } = give(10);
+  const failed = expect(work).rejects.toThrow('refused for good');
+  await ticked();
+  void followers[0]!.take({ topic: TOPIC, partition: 0, records: [like(10)], next: 11 });
+  await failed;
 });

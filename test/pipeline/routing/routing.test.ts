@@ -3,17 +3,30 @@ import fc from 'fast-check';
 import { afterEach, expect, test, vi } from 'vitest';
 import { shardOf } from '../../../src/graph/shard.ts';
 import { silentLog } from '../../../src/log.ts';
-import type { Follower, Message, PartitionRange, SourceRecord } from '../../../src/pipeline/ports.ts';
+import type {
+  Follower,
+  Message,
+  PartitionRange,
+  SourceRecord,
+  Stretch,
+  StretchCursor,
+} from '../../../src/pipeline/ports.ts';
 import { OffsetLedger } from '../../../src/pipeline/reading/offset-ledger.ts';
 import { Rejections } from '../../../src/pipeline/rejections.ts';
-import { routedLog } from '../../../src/pipeline/routing/routed-log.ts';
-import { Router } from '../../../src/pipeline/routing/router.ts';
+import { ShardLog } from '../../../src/pipeline/routing/shard-log.ts';
+import { ShareRouter } from '../../../src/pipeline/routing/share-router.ts';
 import { decodeStretch } from '../../../src/pipeline/routing/stretch.ts';
 import { DEFAULT_LIMITS, engagement, erasure } from '../../../topics/index.ts';
 
 const [EVENTS, EDGES] = ['twhin.engagement', 'twhin.edges.g'];
 const [PARTITIONS, SHARDS, ROUTERS] = [3, 3, 3];
 const RUNS = Number(process.env['TWHIN_PROPERTY_RUNS'] ?? 200);
+
+/** Events and erasures in one topic. */
+const TOPICS = new Map([
+  [EVENTS, { ...engagement, read: (json: unknown) => (isErasure(json) ? erasure : engagement).read(json) }],
+]);
+const CONCERNS = { relations: new Set(['likes']), shards: SHARDS };
 
 /** What an event does, as text: the changes that a shard is to get. */
 type Told = { readonly offset: number; readonly changes: readonly string[] };
@@ -22,6 +35,8 @@ type Told = { readonly offset: number; readonly changes: readonly string[] };
 class World {
   readonly events: SourceRecord[][] = Array.from({ length: PARTITIONS }, () => []);
   readonly edges: SourceRecord[][] = Array.from({ length: SHARDS }, () => []);
+  /** By shard: where the edges topic ends. */
+  readonly ends = Array.from({ length: SHARDS }, () => 0);
   /** What the group of routers has committed. */
   readonly committed = new Map<string, number>();
 
@@ -42,21 +57,32 @@ class World {
 
   deliver({ key, value }: Message): void {
     const partition = shardOf(String(key), SHARDS);
-    const edges = this.edges[partition]!;
-    edges.push({
+    this.edges[partition]!.push({
       topic: EDGES,
       partition,
-      offset: edges.length,
+      offset: this.ends[partition]!++,
       timestamp: 0,
       key: null,
       value: value && Buffer.from(value),
     });
   }
+
+  /** Retention takes everything that was routed to a shard. */
+  cut(shard: number): void {
+    this.edges[shard] = [];
+  }
+
+  /** The group has lost where the routers are in a partition, or was told another place. */
+  move(partition: number, end: boolean): void {
+    const next = (this.events[partition]!.at(-1)?.offset ?? -1) + 1;
+    if (end) this.committed.set(`${EVENTS}/${partition}`, next);
+    else this.committed.delete(`${EVENTS}/${partition}`);
+  }
 }
 
 /** A process with a router, which may be one that the group has given up. */
 class Process {
-  readonly router: Router;
+  readonly router: ShareRouter;
   readonly #world: World;
   readonly #begun: ReadonlyMap<string, number>;
   readonly #read = new Map<number, number>();
@@ -70,13 +96,10 @@ class Process {
   constructor(world: World) {
     this.#world = world;
     this.#begun = new Map(world.committed);
-    this.router = new Router({
+    this.router = new ShareRouter({
       graph: 'g',
-      shards: SHARDS,
-      relations: new Set(['likes']),
-      topics: new Map([
-        [EVENTS, { ...engagement, read: (json) => (isErasure(json) ? erasure : engagement).read(json) }],
-      ]),
+      ...CONCERNS,
+      topics: TOPICS,
       limits: DEFAULT_LIMITS,
       edgesTopic: EDGES,
       sink: {
@@ -84,18 +107,19 @@ class Process {
         takeOver: async () => {},
         stop: async () => {},
       },
-      begin: (topic, partition) => this.#begun.get(`${topic}/${partition}`) ?? 0,
+      share: { has: () => true },
+      position: (topic, partition) => this.#begun.get(`${topic}/${partition}`),
+      low: () => 0,
       routed: (offsets) => {
         for (const [topic, partitions] of Object.entries(offsets))
           for (const [partition, offset] of Object.entries(partitions))
             world.committed.set(`${topic}/${partition}`, offset);
       },
-      deadLetter: () => undefined,
+      deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),
       counts: { records: 0, sent: 0, bytes: 0 },
       rejections: new Rejections({ graph: 'g', topics: [EVENTS], log: silentLog, clock: () => 0 }),
       markMs: 500,
       log: silentLog,
-      clock: () => 0,
       failed: (error) => {
         throw error;
       },
@@ -120,12 +144,13 @@ class Process {
   async #publish(messages: readonly Message[]): Promise<void> {
     expect(this.#publishing).toBe(false);
     this.#publishing = true;
-    for (const message of messages) this.#checkFollowsOn(message);
+    for (const message of messages) if (message.topic === EDGES) this.#checkFollowsOn(message);
     // An acknowledgement takes a while: meanwhile others publish and more is read.
     await ticked();
     this.#publishing = false;
     if (this.#dead) return new Promise(() => {});
-    for (const message of messages.slice(0, this.killedAfter)) this.#world.deliver(message);
+    for (const message of messages.slice(0, this.killedAfter))
+      if (message.topic === EDGES) this.#world.deliver(message);
     if (this.killedAfter === undefined) return;
     this.#dead = true;
     await new Promise(() => {});
@@ -157,8 +182,13 @@ class Shard {
   async consume(count: number): Promise<void> {
     const take = await this.#following();
     const next = this.#ledger.next('fetched', EDGES, this.#index) ?? 0;
-    const records = this.#world.edges[this.#index]!.slice(next, next + count);
-    await take({ topic: EDGES, partition: this.#index, records, next: next + records.length });
+    const records = this.#world.edges[this.#index]!.filter(({ offset }) => offset >= next).slice(0, count);
+    await take({
+      topic: EDGES,
+      partition: this.#index,
+      records,
+      next: (records.at(-1)?.offset ?? next - 1) + 1,
+    });
   }
 
   commit(): void {
@@ -183,7 +213,7 @@ class Shard {
     if (this.#take) return this.#take;
     const ranges = async (): Promise<PartitionRange[]> =>
       this.#world.events.map((_, partition) => ({ topic: EVENTS, partition, low: 0, high: 1e6 }));
-    const log = routedLog(
+    const log = new ShardLog(
       {
         ranges,
         topicIds: async () => ({}),
@@ -192,13 +222,19 @@ class Shard {
           this.#take = (run) => follower.take(run);
           return { close: async () => {} };
         },
+        read: async (stretches) => ({
+          cursors: stretches.map((stretch) => cursorOf(stretch, this.#world.events[stretch.partition]!)),
+          close: async () => {},
+        }),
         close: async () => {},
       },
       {
         shard: { graph: 'g', index: this.#index, count: SHARDS },
+        relations: CONCERNS.relations,
+        exchangeTopic: 'twhin.exchange.g',
         edgesTopic: EDGES,
-        eventTopics: [EVENTS],
-        counts: { unreadable: 0 },
+        topics: TOPICS,
+        limits: DEFAULT_LIMITS,
       },
       silentLog,
     );
@@ -266,9 +302,18 @@ const step = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ does: fc.constant('wait' as const) }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('retention' as const), shard: fc.nat(SHARDS - 1) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      does: fc.constant('move' as const),
+      partition: fc.nat(PARTITIONS - 1),
+      end: fc.boolean(),
+    }),
+  },
 );
 
-test('any events, by any routers that repeat, overlap and die: each shard gets what concerns it, once, in order', async () => {
+test('any events, by any routers that repeat, overlap, skip and die: each shard gets what concerns it, once, in order', async () => {
   let repeated = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {
@@ -289,6 +334,8 @@ test('any events, by any routers that repeat, overlap and die: each shard gets w
         else if (step.does === 'consume') await shards[step.shard]!.consume(step.count);
         else if (step.does === 'commit') shards[step.shard]!.commit();
         else if (step.does === 'crash') shards[step.shard]!.crash();
+        else if (step.does === 'retention') world.cut(step.shard);
+        else if (step.does === 'move') world.move(step.partition, step.end);
         else for (let n = 0; n < 4; n++) await ticked();
       }
       for (let n = 0; n < 8; n++) await ticked();
@@ -354,6 +401,18 @@ test('a router tells every shard how far its partitions are routed: where nothin
   );
   await router.stop();
 });
+
+/** All of a stretch, a record at a time. */
+function cursorOf(stretch: Stretch, events: readonly SourceRecord[]): StretchCursor {
+  const left = events.filter(({ offset }) => offset >= stretch.from && offset < stretch.until);
+  return {
+    stretch,
+    next: async () => {
+      const record = left.shift();
+      return record && [record];
+    },
+  };
+}
 
 function nothing(): Told[][] {
   return Array.from({ length: PARTITIONS }, () => []);

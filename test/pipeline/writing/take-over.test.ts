@@ -388,12 +388,6 @@ describe('a store that others filled beside the live one', () => {
     return { log, shadow };
   }
 
-  test('sends none where events are routed: the routers write them', async () => {
-    const { log, shadow } = await filled();
-    await caughtUp(log, shadow, { edgesTopic: 'twhin.edges.test' });
-    expect(letters(log)).toEqual(['{a']);
-  });
-
   test('sends the dead letters that the live store did not come to, before the group is told', async () => {
     const { log, shadow } = await filled();
     const told = log.committed.length;

@@ -1,14 +1,15 @@
-import type { GraphStatus, Readiness } from '../../../adapters/http/status.ts';
+import type { GraphStatus, Readiness, RouterStatus } from '../../../adapters/http/status.ts';
 import type { GraphConfig } from '../../../config/resolve.ts';
 import type { Condition } from '../../../dashboard/headline.ts';
 import { fingerprint } from '../../../graph/head.ts';
 import type { StoreMemory } from '../../../graph/store.ts';
 import { workspaceBytes } from '../../../kernels/workspace.ts';
 import type { Disk, WatchedGraph } from '../../../metrics/graph.ts';
+import type { WatchedRouter } from '../../../metrics/router.ts';
 import { tableBytes } from '../../../model/table.ts';
 import type { Progress } from '../../../pipeline/progress.ts';
 import { REJECTIONS } from '../../../pipeline/reading/record-content.ts';
-import type { RoutedCounts } from '../../../pipeline/routing/routed-log.ts';
+import type { RoutedCounts } from '../../../pipeline/routing/shard-log.ts';
 import type { Quality } from '../../../pipeline/training/summary.ts';
 import { tableOptions } from '../../../pipeline/training/trainer-size.ts';
 import type { Updater } from '../../../pipeline/updater.ts';
@@ -25,7 +26,7 @@ export interface RunGraph {
   readonly updater: WatchedUpdater;
   /** Memory of the store; undefined once the store is closed. */
   storeMemory(): Promise<StoreMemory | undefined>;
-  /** Of a shard behind routers. */
+  /** Of a shard. */
   readonly routed?: RoutedCounts | undefined;
 }
 
@@ -127,4 +128,23 @@ export function conditionOf(
 /** Records that wait in all partitions together. */
 export function recordsOf(lag: readonly { readonly records: number }[]): number {
   return lag.reduce((sum, { records }) => sum + records, 0);
+}
+
+/** The state of a router, for /api/status. */
+export function routerStatusOf(router: WatchedRouter): RouterStatus {
+  const { graph, counts, partitions, retries } = router;
+  const reasons = router.unready();
+  return {
+    graph,
+    ready: reasons.length === 0,
+    phase: partitions === undefined ? 'joining' : 'routing',
+    reasons,
+    partitions,
+    events: counts.records,
+    rejectedBy: router.rejections.byTopic(),
+    sent: counts.sent,
+    sentBytes: counts.bytes,
+    retries,
+    lag: router.lag().map(({ topic, partition, records }) => ({ topic, partition, records })),
+  };
 }

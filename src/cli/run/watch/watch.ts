@@ -7,15 +7,14 @@ import { FINE_MS } from '../../../dashboard/history.ts';
 import { reasonOf } from '../../../errors/errors.ts';
 import type { Log } from '../../../log.ts';
 import { Metrics } from '../../../metrics/metrics.ts';
+import type { WatchedRouter } from '../../../metrics/router.ts';
 import { readDashboard } from '../../../pages/page-files.ts';
 import type { Measures } from '../../../pipeline/measures.ts';
-import type { RoutingStage } from '../../../pipeline/routing/stage.ts';
 import { VERSION } from '../../version.ts';
 import type { Fault } from './faults.ts';
 import { Recorder } from './recorder.ts';
 import { RejectedShare } from './rejected-share.ts';
-import { routerStatusOf, watchedRouter } from './router-status.ts';
-import { conditionOf, type RunGraph, statusOf, watched } from './status.ts';
+import { conditionOf, type RunGraph, routerStatusOf, statusOf, watched } from './status.ts';
 import { viewsOf, type WatchedRun } from './views.ts';
 
 export interface WatchOptions {
@@ -34,9 +33,9 @@ export class Watch {
   readonly #options: WatchOptions;
   readonly metrics: Metrics;
   readonly #runs: WatchedRun[] = [];
-  #stages: readonly { readonly stage: RoutingStage; readonly rejected: RejectedShare }[] = [];
+  #routers: readonly { readonly router: WatchedRouter; readonly rejected: RejectedShare }[] = [];
   readonly #startedAt = Date.now();
-  /** Since when each graph that is not ready, and each stage in front of shards, is not ready, epoch ms. */
+  /** Since when each graph and each router that is not ready is not ready, epoch ms. */
   readonly #unreadySince = new Map<string, number>();
   #server: HttpServer | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -48,7 +47,7 @@ export class Watch {
       version: VERSION,
       names: options.names,
       graphs: () => this.#runs.map(({ run }) => watched(run)),
-      routers: () => this.#stages.map(({ stage }) => watchedRouter(stage)),
+      routers: () => this.#routers.map(({ router }) => router),
       clock: Date.now,
     });
   }
@@ -72,13 +71,10 @@ export class Watch {
 
   readonly measuresOf = (graph: string): Measures => this.metrics.measuresOf(graph);
 
-  /**
-   * Takes the open graphs, and the stages in front of their shards. Curves are recorded only if the dashboard is
-   * served.
-   */
-  async over(runs: readonly RunGraph[], stages: readonly RoutingStage[] = []): Promise<void> {
+  /** Takes the open graphs and the routers of their events. Curves are recorded only if the dashboard is served. */
+  async over(runs: readonly RunGraph[], routers: readonly WatchedRouter[] = []): Promise<void> {
     const { log } = this.#options;
-    this.#stages = stages.map((stage) => ({ stage, rejected: new RejectedShare() }));
+    this.#routers = routers.map((router) => ({ router, rejected: new RejectedShare() }));
     for (const run of runs) this.#runs.push({ run, recorder: await Recorder.open(watched(run), log) });
     if (this.#server === undefined) return;
     this.#timer = setInterval(() => {
@@ -113,8 +109,8 @@ export class Watch {
 
   /** A failure is only logged: the graphs run without curves too. */
   async #record(): Promise<void> {
-    for (const { stage, rejected } of this.#stages) {
-      rejected.add({ read: stage.counts.records, rejected: stage.rejections.total });
+    for (const { router, rejected } of this.#routers) {
+      rejected.add({ read: router.counts.records, rejected: router.rejections.total });
     }
     const taken = await Promise.allSettled(this.#runs.map(({ recorder }) => recorder.record()));
     for (const each of taken) {
@@ -149,7 +145,7 @@ export class Watch {
       const known = this.#find(each.graph);
       return known ? [this.#describe(each, known, now)] : [];
     });
-    const routers = this.#stages.map(({ stage }) => routerStatusOf(stage));
+    const routers = this.#routers.map(({ router }) => routerStatusOf(router));
     return {
       version: VERSION,
       now,
@@ -159,8 +155,8 @@ export class Watch {
         found.map(({ condition }) => condition),
         routers.map((router, at) => ({
           ...router,
-          unreadyMs: this.#unreadyMs(`routers of ${router.graph}`, router.ready, now),
-          rejectedShare: this.#stages[at]?.rejected.value ?? 0,
+          unreadyMs: this.#unreadyMs(`router of ${router.graph}`, router.ready, now),
+          rejectedShare: this.#routers[at]?.rejected.value ?? 0,
         })),
       ),
       memoryBytes: process.memoryUsage.rss(),

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { RetryableError } from '../../../src/errors/errors.ts';
 import { silentLog } from '../../../src/log.ts';
 import type { Follower, PartitionRange, Share, Shares, Sink } from '../../../src/pipeline/ports.ts';
-import { RoutingStage } from '../../../src/pipeline/routing/stage.ts';
+import { Router } from '../../../src/pipeline/routing/router.ts';
 import { DEFAULT_LIMITS, engagement } from '../../../topics/index.ts';
 
 const EVENTS = 'twhin.engagement';
@@ -21,7 +21,7 @@ const until = (what: string, holds: () => boolean) =>
     throw new Error(`never seen: ${what}`, { cause: error });
   });
 
-/** A stage on a log with 100 records in each of three partitions, of which it is given the second one from offset 40. */
+/** A router on a log with 100 records in each of three partitions, of which it is given the second one from offset 40. */
 function setUp() {
   const now = { ms: 1_000_000 };
   const shares: Shares & { trouble: string | undefined; give(): void; end(): void } = (() => {
@@ -54,7 +54,7 @@ function setUp() {
   const followed = Promise.withResolvers<Follower>();
   const ranges = async (): Promise<PartitionRange[]> =>
     [0, 1, 2].map((partition) => ({ topic: EVENTS, partition, low: 0, high: 100 }));
-  const stage = new RoutingStage({
+  const router = new Router({
     graph: 'g',
     shards: 2,
     relations: new Set(['likes']),
@@ -73,7 +73,7 @@ function setUp() {
     sink,
     reread: [],
     markMs: 20,
-    deadLetter: () => undefined,
+    deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),
     log: silentLog,
     clock: () => now.ms,
   });
@@ -85,73 +85,73 @@ function setUp() {
   const looksAgain = async (waiting: number) => {
     // The ends are asked for at most every five seconds.
     now.ms += 6_000;
-    await until(`${waiting} records wait`, () => stage.lag()[0]?.records === waiting);
+    await until(`${waiting} records wait`, () => router.lag()[0]?.records === waiting);
   };
-  return { stage, shares, sink, now, read, looksAgain };
+  return { router, shares, sink, now, read, looksAgain };
 }
 
-describe('the stage in front of shards', () => {
+describe('the router of a process', () => {
   test('is not ready before it has a share, and says what keeps it from one', async () => {
-    const { stage, shares } = setUp();
-    const running = stage.run();
-    expect([stage.unready(), stage.partitions]).toEqual([['it is joining the group'], undefined]);
+    const { router, shares } = setUp();
+    const running = router.run();
+    expect([router.unready(), router.partitions]).toEqual([['it is joining the group'], undefined]);
     shares.trouble = 'no broker answers';
-    expect(stage.unready()).toEqual(['it has no part of the group: no broker answers']);
+    expect(router.unready()).toEqual(['it has no part of the group: no broker answers']);
     shares.give();
-    await until('it has a share', () => stage.partitions === 1);
-    expect(stage.unready()).toEqual([]);
-    await stage.stop();
+    await until('it has a share', () => router.partitions === 1);
+    expect(router.unready()).toEqual([]);
+    await router.stop();
     await running;
-    expect([stage.partitions, stage.lag()]).toEqual([undefined, []]);
+    expect([router.partitions, router.lag()]).toEqual([undefined, []]);
   });
 
   test('counts what waits in its own partitions until every shard has been sent it', async () => {
-    const { stage, shares, sink, read, looksAgain } = setUp();
-    const running = stage.run();
+    const { router, shares, sink, read, looksAgain } = setUp();
+    const running = router.run();
     shares.give();
-    await until('it has a share', () => stage.partitions === 1);
+    await until('it has a share', () => router.partitions === 1);
     await looksAgain(60);
-    expect(stage.lag()).toMatchObject([{ topic: EVENTS, partition: 1, records: 60 }]);
+    expect(router.lag()).toMatchObject([{ topic: EVENTS, partition: 1, records: 60 }]);
     await read(40, 90);
     // One of the shards may have nothing of these events: it is told with the next mark.
-    await until('all shards have them', () => stage.lag()[0]?.records === 10);
+    await until('all shards have them', () => router.lag()[0]?.records === 10);
     expect(sink.sent).toBeGreaterThan(0);
-    await stage.stop();
+    await router.stop();
     await running;
   });
 
   test('is not ready while the brokers refuse what it sends, and counts how often', async () => {
-    const { stage, shares, sink, read } = setUp();
-    const running = stage.run();
+    const { router, shares, sink, read } = setUp();
+    const running = router.run();
     shares.give();
-    await until('it has a share', () => stage.partitions === 1);
+    await until('it has a share', () => router.partitions === 1);
     sink.refusal = 'too few replicas';
     await read(40, 41);
-    await until('a send is retried', () => stage.retries === 1);
-    expect(stage.unready()).toEqual(['routed events are not acknowledged: too few replicas']);
+    await until('a send is retried', () => router.retries === 1);
+    expect(router.unready()).toEqual(['routed events are not acknowledged: too few replicas']);
     sink.refusal = undefined;
-    await until('it is sent', () => stage.unready().length === 0);
-    await stage.stop();
+    await until('it is sent', () => router.unready().length === 0);
+    await router.stop();
     await running;
     // The counts are of the process, not of a share.
-    expect(stage.retries).toBe(1);
+    expect(router.retries).toBe(1);
   });
 
   test('is stuck where records wait at each look and nothing is routed for half a minute', async () => {
-    const { stage, shares, now, read, looksAgain } = setUp();
-    const running = stage.run();
+    const { router, shares, now, read, looksAgain } = setUp();
+    const running = router.run();
     shares.give();
-    await until('it has a share', () => stage.partitions === 1);
+    await until('it has a share', () => router.partitions === 1);
     await looksAgain(60);
-    expect(stage.unready()).toEqual([]);
+    expect(router.unready()).toEqual([]);
     now.ms += 30_000;
-    expect(stage.unready()).toEqual([]);
+    expect(router.unready()).toEqual([]);
     now.ms += 1_000;
-    expect(stage.unready()).toEqual(['nothing was routed for 31 s, and 60 records wait']);
+    expect(router.unready()).toEqual(['nothing was routed for 31 s, and 60 records wait']);
     await read(40, 60);
-    await until('some are routed', () => stage.lag()[0]?.records === 40);
-    expect(stage.unready()).toEqual([]);
-    await stage.stop();
+    await until('some are routed', () => router.lag()[0]?.records === 40);
+    expect(router.unready()).toEqual([]);
+    await router.stop();
     await running;
   });
 });
