@@ -64,7 +64,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
 /** A broker that was not started here is used and never stopped. */
 function foreign(brokers: string): RunningBroker {
   const refuse = async (): Promise<void> => {
-    throw new RetryableError('foreign-broker', `${brokers} was not started here and is left alone`);
+    throw new RetryableError('broker-start', `${brokers} was not started here and is left alone`);
   };
   return { brokers, stop: async () => undefined, kill: refuse, restart: refuse };
 }

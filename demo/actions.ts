@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { keyOf, type ServingOptions, understood, userOf, WrongField } from '../src/adapters/http/serving.ts';
+import { keyOf, type ServingOptions, understood, userOf } from '../src/adapters/http/serving.ts';
 import { entityId, userId } from '../src/adapters/http/serving-schema.ts';
 import { RetryableError, reasonOf } from '../src/errors/errors.ts';
 import { type EntityKey, typeOf } from '../src/graph/entity.ts';
 import type { Sink } from '../src/pipeline/ports.ts';
+import { wrongQuestion } from '../src/serve/wrong-question.ts';
 import { fullName } from '../topics/index.ts';
 
 /** Each action's topic, and the type of what it is done to. */
@@ -83,7 +84,7 @@ async function sameOrigin({ headers }: FastifyRequest, reply: FastifyReply) {
 }
 
 /**
- * @throws WrongField for an entity of another type than the action's, for a user or an entity that no graph has: the page never
+ * @throws UsageError for an entity of another type than the action's, for a user or an entity that no graph has: the page never
  * shows any, and an event would make one; for an ad whose advertiser nobody knows.
  */
 function fieldsOf(
@@ -94,14 +95,14 @@ function fieldsOf(
 ): Record<string, string> {
   const { type } = ACTIONS[action];
   if (typeOf(entity) !== type)
-    throw new WrongField('entity', `expected ${type}:ID for ${action}, seen ${entity}`);
-  if (!knows(user)) throw new WrongField('user', `no graph has ${user}`);
-  if (!knows(entity)) throw new WrongField('entity', `no graph has ${entity}`);
+    throw wrongQuestion('entity', `expected ${type}:ID for ${action}, seen ${entity}`);
+  if (!knows(user)) throw wrongQuestion('user', `no graph has ${user}`);
+  if (!knows(entity)) throw wrongQuestion('entity', `no graph has ${entity}`);
   const actor = idOf(user);
   if (action === 'follow') return { followerId: actor, followedId: idOf(entity), action };
   if (action === 'like') return { userId: actor, tweetId: idOf(entity), action };
   const advertiser = advertiserOf(entity);
-  if (advertiser === undefined) throw new WrongField('entity', `nobody is known to promote ${entity}`);
+  if (advertiser === undefined) throw wrongQuestion('entity', `nobody is known to promote ${entity}`);
   return { userId: actor, adId: idOf(entity), advertiserId: idOf(advertiser) };
 }
 

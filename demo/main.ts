@@ -160,7 +160,6 @@ function readOptions(argv: readonly string[]): DemoOptions {
       const value = Number(text);
       if (text !== '' && Number.isSafeInteger(value) && value >= least) return value;
       throw new UsageError(
-        'demo',
         `${flag}: expected a whole number of at least ${least}, seen "${text}"\n\n${HELP}`,
       );
     };
@@ -169,7 +168,7 @@ function readOptions(argv: readonly string[]): DemoOptions {
     else if (flag === '--help' || flag === '-h') options.help = true;
     else if (flag === '--events') options.events = number(1000);
     else if (flag === '--seed') options.seed = number(0);
-    else throw new UsageError('demo', `unknown option ${argv[i]}\n\n${HELP}`);
+    else throw new UsageError(`unknown option ${argv[i]}\n\n${HELP}`);
   }
   return options;
 }

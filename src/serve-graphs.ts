@@ -11,7 +11,7 @@ import type { RecentAnswer } from './serve/entities.ts';
 import type { SearchAnswer, SearchAsked } from './serve/search.ts';
 import { readEntity } from './serve/served-graph.ts';
 import type { Answer, CandidatesAsked, RankAnswer, SimilarAnswer } from './serve/surfaces.ts';
-import { WrongQuestion } from './serve/wrong-question.ts';
+import { wrongQuestion } from './serve/wrong-question.ts';
 
 const DEFAULT_ITEMS = 20;
 
@@ -184,10 +184,10 @@ function oneOf(field: string, entity: string | undefined, user: string | undefin
   if (entity !== undefined && user === undefined) return readEntity(entity);
   if (entity === undefined && user !== undefined) return userKey(user);
   const seen = user === undefined ? 'neither' : 'both';
-  throw new WrongQuestion(field, `expected either ${field} or user, seen ${seen}`);
+  throw wrongQuestion(field, `expected either ${field} or user, seen ${seen}`);
 }
 
 function checkedCount(k: number): number {
   if (Number.isSafeInteger(k) && k > 0) return k;
-  throw new UsageError('count', `k: expected a whole number from 1, seen ${k}`);
+  throw new UsageError(`k: expected a whole number from 1, seen ${k}`);
 }

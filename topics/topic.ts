@@ -98,7 +98,7 @@ function definitionProblems({
 
 /**
  * Makes an event topic.
- * @throws UsageError `topic-definition` naming each field that is wrong.
+ * @throws UsageError naming each field that is wrong.
  */
 export function defineTopic<Event, const R extends Relation = Relation>(
   definition: TopicDefinition<Event, R>,
@@ -107,10 +107,7 @@ export function defineTopic<Event, const R extends Relation = Relation>(
   const name = definition.name ?? topic ?? '';
   const problems = definitionProblems({ ...definition, name, partitions });
   if (problems.length > 0) {
-    throw new UsageError(
-      'topic-definition',
-      `the definition of topic ${seen(name)} is wrong: ${problems.join('; ')}`,
-    );
+    throw new UsageError(`the definition of topic ${seen(name)} is wrong: ${problems.join('; ')}`);
   }
   const parse = (json: unknown): Event => {
     const result = guarded(name, () => schema.safeParse(json));

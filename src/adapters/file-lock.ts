@@ -38,7 +38,10 @@ async function locked<T>(path: string, work: () => Promise<T>): Promise<T> {
       await takeOver(path, holder);
     }
     if (Date.now() > deadline) {
-      throw new RetryableError('locked', `${path} has been held by process ${holder} for ${WAIT_MS} ms`);
+      throw new RetryableError(
+        'locked',
+        `${path} has been held by process ${holder} for ${WAIT_MS} ms; wait for that process, or stop it`,
+      );
     }
     await sleep(2);
   }
@@ -65,7 +68,11 @@ function take(path: string): boolean {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
       return false;
     }
-    throw new FatalError('lock-file', `${path} can't be written: ${reasonOf(error)}`, { cause: error });
+    throw new FatalError(
+      'file',
+      `${path} can't be written: ${reasonOf(error)}; check the folder, its permissions and its free space`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { parentPort, Worker } from 'node:worker_threads';
+import { type ErrorCode, isCodeOf } from '../errors/codes.ts';
 import {
   BadEvent,
   FatalError,
@@ -8,7 +9,6 @@ import {
   TwhinError,
   UsageError,
 } from '../errors/errors.ts';
-import { type CodeOf, type ErrorCode, isCodeOf } from '../errors/registry.ts';
 
 /** URL of a thread's entry. source: its TypeScript file; a build has a JavaScript file of the same name. */
 export function threadEntry(source: URL): URL {
@@ -17,7 +17,8 @@ export function threadEntry(source: URL): URL {
 
 /** An error on its way between threads: structured cloning does not keep the class, and the code tells the class. */
 export interface WireError {
-  readonly code: ErrorCode;
+  /** undefined: a UsageError. */
+  readonly code: ErrorCode | undefined;
   readonly message: string;
   readonly stack: string | undefined;
 }
@@ -28,16 +29,16 @@ export interface Failed {
   readonly error: WireError;
 }
 
-/** The answer that carries `error` to the caller. code, what: name an error that is not a TwhinError. */
-export function failed(error: unknown, code: CodeOf<'fatal'>, what: string): Failed {
-  return { kind: 'failed', error: packError(error, code, what) };
+/** The answer that carries `error` to the caller. what: names an error that is not a TwhinError. */
+export function failed(error: unknown, what: string): Failed {
+  return { kind: 'failed', error: packError(error, what) };
 }
 
-/** Turns an error into a message. code, what: name an error that is not a TwhinError. */
-export function packError(error: unknown, code: CodeOf<'fatal'>, what: string): WireError {
+/** Turns an error into a message. what: names an error that is not a TwhinError. */
+export function packError(error: unknown, what: string): WireError {
   const known = error instanceof TwhinError;
   return {
-    code: known ? error.code : code,
+    code: known ? error.code : 'thread',
     message: known ? error.message : `${what}: ${reasonOf(error)}`,
     stack: error instanceof Error ? error.stack : undefined,
   };
@@ -50,10 +51,10 @@ export function unpackError({ code, message, stack }: WireError): TwhinError {
   return error;
 }
 
-function make(code: ErrorCode, message: string): TwhinError {
+function make(code: ErrorCode | undefined, message: string): TwhinError {
+  if (code === undefined) return new UsageError(message);
   if (isCodeOf(code, 'fatal')) return new FatalError(code, message);
   if (isCodeOf(code, 'retryable')) return new RetryableError(code, message);
-  if (isCodeOf(code, 'usage')) return new UsageError(code, message);
   if (isCodeOf(code, 'bad-event')) return new BadEvent(code, message);
   return new ShapeError(message);
 }
@@ -166,18 +167,18 @@ export class ThreadCalls<M extends Methods<M>> {
 
 /**
  * Answers the calls to this thread, beginning with each as it comes; an answer that is at once there is given in its turn.
- * code, what: name an error that is not a TwhinError.
+ * what: names an error that is not a TwhinError.
  */
-export function answerCalls<M extends Methods<M>>(code: CodeOf<'fatal'>, what: string, methods: M): void {
+export function answerCalls<M extends Methods<M>>(what: string, methods: M): void {
   const port = parentPort;
-  if (port === null) throw new FatalError(code, `${what}: this is the entry of a thread`);
+  if (port === null) throw new FatalError('fault', `${what}: this is the entry of a thread`);
   const byName = Object(methods);
   port.on('message', async ({ call, method, argument }) => {
     try {
       const answer = await byName[method](argument);
       port.postMessage({ call, answer }, buffersOf(answer));
     } catch (error) {
-      port.postMessage({ call, error: packError(error, code, what) });
+      port.postMessage({ call, error: packError(error, what) });
     }
   });
 }

@@ -41,7 +41,7 @@ export async function writeBackup(
 ): Promise<Manifest> {
   const head = await store.head();
   if (head === undefined)
-    throw new FatalError('backup-empty', 'the store has no commit yet: there is nothing to back up');
+    throw new FatalError('store-missing', 'the store has no commit yet: there is nothing to back up');
   const partial = join(folder, `entries${PARTIAL}`);
   removeOnExit(partial);
   try {
@@ -105,7 +105,7 @@ async function* blocksOf(
     const bytes = ENTRY_HEADER_BYTES + key.length + value.length;
     if (bytes > MAX_ENTRY_BYTES || key.length > MAX_KEY_BYTES) {
       throw new FatalError(
-        'backup-entry',
+        'backup-inconsistent',
         `an entry of ${key.length} + ${value.length} bytes is too large for a backup; see twhin check`,
       );
     }

@@ -15,7 +15,6 @@ export async function checkTarget(dir: string, state: string, graphs: readonly s
   const [target, stores] = [await real(dir), await real(state)];
   if (!relative(stores, target).startsWith('..')) {
     throw new UsageError(
-      'backup-folder',
       `${dir} is inside the state folder ${state}; a backup belongs on another disk, or at least elsewhere`,
     );
   }
@@ -53,7 +52,6 @@ export async function graphsIn(dir: string, isGraph: (name: string) => boolean):
 
 function foreign(path: string, reason: string): UsageError {
   return new UsageError(
-    'backup-folder',
     `${path} is in the way: ${reason}. Nothing was changed; choose another folder, or an empty one`,
   );
 }
@@ -67,7 +65,11 @@ async function namesIn(folder: string, strict = false): Promise<string[]> {
     if (code === 'ENOENT') return [];
     if (code === 'ENOTDIR' && strict) throw foreign(folder, 'it is a file');
     if (code === 'ENOTDIR') return [];
-    throw new FatalError('backup-read', `${folder} can't be read: ${reasonOf(error)}`, { cause: error });
+    throw new FatalError(
+      'backup-read',
+      `${folder} can't be read: ${reasonOf(error)}; check its permissions and the disk`,
+      { cause: error },
+    );
   }
 }
 

@@ -69,7 +69,7 @@ export async function readManifest(folder: string, graph: string): Promise<Manif
     throw damaged(path, 'it is not a manifest of a backup');
   if (format !== FORMAT) {
     throw new FatalError(
-      'backup-format',
+      'backup-read',
       `${path} has format ${format}, and this version reads format ${FORMAT}: restore it with the version that wrote it, and give ` +
         'new backups another folder',
     );
@@ -79,7 +79,7 @@ export async function readManifest(folder: string, graph: string): Promise<Manif
   if (!parsed.success) throw damaged(path, z.prettifyError(parsed.error));
   const manifest = parsed.data;
   if (named !== graph || manifest.head.graph !== graph) {
-    throw new FatalError('backup-graph', `${path} is of the graph ${named}, not of ${graph}`);
+    throw new FatalError('backup-read', `${path} is of the graph ${named}, not of ${graph}`);
   }
   return manifest;
 }

@@ -113,13 +113,10 @@ function eventTopic(config: Config, { topic: asked, format }: FeedOptions): Even
   const found = topicNamed(config.topicPrefix, config.topics, asked);
   if (found === undefined) {
     const known = config.topics.map(({ name }) => name).join(', ');
-    throw new UsageError('topic', `--topic: expected one of ${known}, seen ${JSON.stringify(asked)}`);
+    throw new UsageError(`--topic: expected one of ${known}, seen ${JSON.stringify(asked)}`);
   }
   if (format === 'higgs' && found.name !== engagement.name) {
-    throw new UsageError(
-      'topic',
-      `--format higgs holds ${engagement.name} events; use --topic ${engagement.name}`,
-    );
+    throw new UsageError(`--format higgs holds ${engagement.name} events; use --topic ${engagement.name}`);
   }
   return found;
 }
@@ -134,7 +131,7 @@ async function checkTopic(
   const missing = await ask(asking, `${name} at ${connection.describe}`);
   if (missing.length > 0) {
     throw new FatalError(
-      'missing-topic',
+      'topics-missing',
       `there is no topic ${name} at ${connection.describe}; create it with: twhin topics apply${topic === undefined ? '' : ` --create ${topic}`}`,
     );
   }

@@ -20,7 +20,10 @@ export function addInitCommand(program: Command, { output }: CommandContext): vo
 /** Writes a commented configuration. An existing file is never overwritten. */
 export async function init(cwd: string, output: Output): Promise<void> {
   const path = resolve(cwd, CONFIG_FILE);
-  if (existsSync(path)) throw new UsageError('exists', `${path} exists already; nothing was written`);
+  if (existsSync(path))
+    throw new UsageError(
+      `${path} exists already; nothing was written. Edit that file, or move it away first`,
+    );
   await writeFile(path, TEMPLATE);
   output.out(`wrote ${path}`);
 }

@@ -38,7 +38,7 @@ export function httpAddress(
 ): HttpAddress | undefined {
   const problems: string[] = [];
   const address = asked === undefined ? config.http : readHttpAddress('--http', asked, problems);
-  if (problems.length > 0) throw new UsageError('http', problems.join('\n'));
+  if (problems.length > 0) throw new UsageError(problems.join('\n'));
   return address === 'off' ? undefined : (address ?? standard);
 }
 

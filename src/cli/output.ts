@@ -46,7 +46,10 @@ export function report(error: unknown, verbose: boolean, output: Output): number
   const failure = first instanceof Error ? first : new Error(String(first));
   const known = failure instanceof TwhinError;
   output.statusDone();
-  output.err(`twhin: ${known ? `[${failure.code}] ` : ''}${failure.message}`);
+  const code = known ? failure.code : undefined;
+  output.err(`twhin: ${code === undefined ? '' : `[${code}] `}${failure.message}`);
+  if (code === 'fault' || code === 'shape')
+    output.err('This is a fault of twhin-stream: report it with the lines that --verbose prints.');
   if (verbose) output.err(failure.stack ?? '');
   else if (!known) output.err('This was not expected; --verbose shows where it happened.');
   return failure instanceof UsageError ? WRONG_USAGE : FAILED;

@@ -34,19 +34,18 @@ function refuseUnknown({ graphs }: Config, names: readonly string[], known: read
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length === 0) return;
   throw new UsageError(
-    'graph',
     `no graph ${unknown.join(', ')}; the configuration has ${graphNames(graphs).join(', ')}`,
   );
 }
 
-/** The whole graph after a `--graph` that has to be given. @throws UsageError `graph` listing the graphs. */
+/** The whole graph after a `--graph` that has to be given. @throws UsageError listing the graphs. */
 export function oneWholeGraph({ graphs }: Config, name: string | undefined): GraphConfig {
   const whole = wholeGraphs(graphs);
   const found = whole.find((graph) => graph.name === name);
   if (found !== undefined) return found;
   const known = whole.map((graph) => graph.name).join(', ');
   const seen = name === undefined ? 'nothing' : JSON.stringify(name);
-  throw new UsageError('graph', `--graph: expected one of ${known}; seen ${seen}`);
+  throw new UsageError(`--graph: expected one of ${known}; seen ${seen}`);
 }
 
 /** What `--graph` may name, for people: `follow`, and `engagement (engagement-0 to engagement-7)` of a graph with shards. */
@@ -75,5 +74,5 @@ export function selectTopics(
   if (found.length === named.length) return found.map((topic) => fullName(topicPrefix, topic));
   const unknown = named.filter((name) => topicNamed(topicPrefix, topics, name) === undefined);
   const known = [...new Set(topics.map((topic) => fullName(topicPrefix, topic)))].join(', ');
-  throw new UsageError('reread', `--reread: expected one of ${known}; seen ${unknown.join(', ')}`);
+  throw new UsageError(`--reread: expected one of ${known}; seen ${unknown.join(', ')}`);
 }

@@ -79,7 +79,7 @@ function askedTopics({ topics, topicPrefix }: Config, create: readonly string[])
     named.length === 0
       ? 'a topic that is defined by its whole name; there is none'
       : `one of ${named.map(({ topic }) => topic).join(', ')}`;
-  throw new UsageError('topic', `--create: expected ${known}; seen ${unknown.join(', ')}`);
+  throw new UsageError(`--create: expected ${known}; seen ${unknown.join(', ')}`);
 }
 
 function closing(actions: readonly TopicAction[], applied: boolean, where: string): string {

@@ -91,7 +91,6 @@ function checked(
   const config = resolveConfig(file, beside.environment, beside.cwd, problems);
   if (problems.length > 0 || config === undefined) {
     throw new UsageError(
-      'configuration',
       `the configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}; nothing was started:\n` +
         problems.map((problem) => `  ${problem}`).join('\n'),
     );
@@ -107,7 +106,7 @@ async function readConfigFile(
   const path = resolve(cwd, named ?? CONFIG_FILE);
   if (!existsSync(path)) {
     if (named === undefined) return { path, input: undefined };
-    throw new UsageError('configuration', `TWHIN_CONFIG: there is no file ${path}`);
+    throw new UsageError(`TWHIN_CONFIG: there is no file ${path}`);
   }
   try {
     const module: { default?: unknown } = await import(pathToFileURL(path).href);
@@ -116,11 +115,9 @@ async function readConfigFile(
     return { path, input: typeof exported === 'function' ? await exported(CONFIG_KIT) : exported };
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(
-      'configuration',
-      `${placeOf(error, path)} can't be used: ${reasonOf(error)}${hintFor(error)}`,
-      { cause: error },
-    );
+    throw new UsageError(`${placeOf(error, path)} can't be used: ${reasonOf(error)}${hintFor(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -15,10 +15,7 @@ export function withSettings(input: unknown, settings: readonly string[]): unkno
   for (const setting of settings) {
     const at = setting.indexOf('=');
     if (at < 1) {
-      throw new UsageError(
-        'set',
-        `--set: expected key=value, such as dim=64, seen ${JSON.stringify(setting)}`,
-      );
+      throw new UsageError(`--set: expected key=value, such as dim=64, seen ${JSON.stringify(setting)}`);
     }
     put(result, pathOf(setting.slice(0, at).trim()), parsed(setting.slice(at + 1).trim()));
   }

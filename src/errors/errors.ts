@@ -1,13 +1,13 @@
-import type { CodeOf, ErrorCode } from './registry.ts';
+import type { CodeOf, ErrorCode } from './codes.ts';
 
 /**
- * Errors by what the caller does next. Each has a code of the registry, and a message that names the values seen and
- * what to do.
+ * Errors by what the caller does next. The message says what happened, which value was seen, and what to do. Each has a code,
+ * except a {@link UsageError}.
  */
 export class TwhinError extends Error {
-  readonly code: ErrorCode;
+  readonly code: ErrorCode | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode | undefined, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = new.target.name;
     this.code = code;
@@ -34,8 +34,16 @@ export class RetryableError extends Coded<CodeOf<'retryable'>> {}
 /** Stop: continuing would lose or corrupt data. The message says what to do. */
 export class FatalError extends Coded<CodeOf<'fatal'>> {}
 
-/** The command line or the configuration is wrong; nothing was started. Exit code 2. */
-export class UsageError extends Coded<CodeOf<'usage'>> {}
+/** The command line, the configuration or a question is wrong; nothing was started. Exit code 2, over HTTP 400. */
+export class UsageError extends TwhinError {
+  /** The wrong field of a question. */
+  readonly field: string | undefined;
+
+  constructor(message: string, { field, ...options }: { cause?: unknown; field?: string } = {}) {
+    super(undefined, message, options);
+    this.field = field;
+  }
+}
 
 /** One record cannot be used: it goes to the dead letters with `code` as the reason, and the stream continues. */
 export class BadEvent extends Coded<CodeOf<'bad-event'>> {}

@@ -59,7 +59,7 @@ export class Space {
   /**
    * Reads a store: each entity and its vector, or those of `only` alone, each once.
    * unseen: entities that take part although no event has named them; an entity without a vector lies at the origin.
-   * @throws FatalError `scorer` when the store was trained with a scorer that this version lacks.
+   * @throws FatalError `store-model` when the store was trained with a scorer that this version lacks.
    */
   static async read(
     store: GraphStore,
@@ -216,7 +216,10 @@ function rankingModel(dim: number, scorer: string): ModelSettings {
 function scorerNamed(name: string): ScorerName {
   if (isScorer(name)) return name;
   const names = Object.keys(SCORERS).join(', ');
-  throw new FatalError('scorer', `a store was trained with the scorer ${name}; this version has ${names}`);
+  throw new FatalError(
+    'store-model',
+    `a store was trained with the scorer ${name}; this version has ${names}`,
+  );
 }
 
 function isScorer(name: string): name is ScorerName {

@@ -48,13 +48,10 @@ export function parseEntityKey(text: string): EntityKey {
   const colon = text.indexOf(':');
   const id = text.slice(colon + 1);
   if (colon < 1 || id === '') {
-    throw new UsageError('entity', `not an entity: ${JSON.stringify(text)}; write TYPE:ID, such as user:123`);
+    throw new UsageError(`not an entity: ${JSON.stringify(text)}; write TYPE:ID, such as user:123`);
   }
   if (Buffer.byteLength(id) > MAX_ID_BYTES) {
-    throw new UsageError(
-      'entity',
-      `id of ${Buffer.byteLength(id)} bytes; at most ${MAX_ID_BYTES} are allowed`,
-    );
+    throw new UsageError(`id of ${Buffer.byteLength(id)} bytes; at most ${MAX_ID_BYTES} are allowed`);
   }
   return text as EntityKey;
 }

@@ -240,7 +240,7 @@ export class Layout {
   #index(indices: ReadonlyMap<string, number>, name: string, what: string): number {
     const index = indices.get(name);
     if (index === undefined)
-      throw new FatalError('layout', `the graph has no ${what} ${JSON.stringify(name)}`);
+      throw new FatalError('fault', `the graph has no ${what} ${JSON.stringify(name)}`);
     return index;
   }
 }

@@ -47,8 +47,5 @@ function moduleOf(file: URL): WebAssembly.Module {
 }
 
 function outdated(name: string): FatalError {
-  return new FatalError(
-    'kernel-outdated',
-    `the compiled kernel has no ${name}; compile it again: npm run kernel`,
-  );
+  return new FatalError('kernel', `the compiled kernel has no ${name}; compile it again: npm run kernel`);
 }

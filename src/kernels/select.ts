@@ -62,7 +62,7 @@ function checkSettings(table: Table, settings: ModelSettings, { maxEdges, maxCan
     maxCandidates,
     'an integer, 0 or more',
   );
-  if (problems.length > 0) throw new UsageError('kernel-settings', problems.join('\n'));
+  if (problems.length > 0) throw new UsageError(problems.join('\n'));
 }
 
 /** SIMD support of the machine. `wasm-plain` needs `simd128`, `wasm-relaxed` needs `relaxed`. */

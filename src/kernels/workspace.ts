@@ -119,7 +119,7 @@ function roundUp(value: number, multiple: number): number {
 export function needRoom(table: Table, workspace: Workspace, size: ChunkSize): void {
   if (table.base < workspace.bytes) {
     throw new FatalError(
-      'kernel-workspace',
+      'fault',
       `the wasm kernel needs ${workspace.bytes} bytes below the table's rows and there are ${table.base}; ` +
         `make the table with workspaceBytes(settings, ${size.maxEdges}, ${size.maxCandidates}) and its threads`,
     );

@@ -181,11 +181,11 @@ export class Lifecycle {
     return TRANSITIONS[this.#phase][event] !== 'refused';
   }
 
-  /** @throws FatalError `updater` when the event can't happen in this phase. */
+  /** @throws FatalError `fault` when the event can't happen in this phase. */
   on(event: LifecycleEvent): void {
     const next = TRANSITIONS[this.#phase][event];
     if (next === 'refused') {
-      throw new FatalError('updater', `an updater that is ${this.#phase} refuses the event "${event}"`);
+      throw new FatalError('fault', `an updater that is ${this.#phase} refuses the event "${event}"`);
     }
     this.#phase = next;
     if (['ending', 'leaving', 'draining', 'stopped', 'failed'].includes(next)) this.#reading.abort();
@@ -194,7 +194,7 @@ export class Lifecycle {
   /** Remembers the first failure, which ends `run`. */
   fail(error: unknown): void {
     this.#failure ??=
-      error instanceof FatalError ? error : new FatalError('updater', reasonOf(error), { cause: error });
+      error instanceof FatalError ? error : new FatalError('fault', reasonOf(error), { cause: error });
     this.on('fail');
   }
 

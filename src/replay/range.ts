@@ -46,10 +46,7 @@ export async function resolveRange(
     problems.push('--from, --until: there is no record in that range');
   }
   if (problems.length > 0) {
-    throw new UsageError(
-      'range',
-      `the range can't be replayed:\n${problems.map((line) => `  ${line}`).join('\n')}`,
-    );
+    throw new UsageError(`the range can't be replayed:\n${problems.map((line) => `  ${line}`).join('\n')}`);
   }
   return { stretches, shortened: begun.shortened };
 }

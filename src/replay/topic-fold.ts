@@ -138,8 +138,8 @@ export class TopicFold {
     this.#refuseForeign();
     if (Object.values(this.#entities).every((count) => count === 0)) {
       throw new FatalError(
-        'topic-empty',
-        `the topic holds no vector of ${this.#graph}; there is nothing to restore`,
+        'topic-record',
+        `the topic holds no vector of ${this.#graph}; there is nothing to restore; check the name of the topic, or replay the event topics: twhin replay`,
       );
     }
     const [space, ...others] = Object.keys(this.spaces());
@@ -303,7 +303,7 @@ export class TopicFold {
       ([print, { count, sample }]) => `${count} of ${print}, such as ${sample}`,
     );
     throw new FatalError(
-      'topic-model',
+      'topic-record',
       `the topic holds vectors of other models than the configured one: ${others.join('; ')}; ${ours} are of the ` +
         `configured ${this.#fingerprint}. Put the configuration back that they were published with; where the topic ` +
         'holds several, replay the event topics instead: twhin replay',

@@ -2,12 +2,12 @@ import { UsageError } from '../errors/errors.ts';
 import { type EntityKey, isOfType, parseEntityKey, typeOf } from '../graph/entity.ts';
 import { readEntity, type ServedGraph, typesOf } from './served-graph.ts';
 import { QUERY } from './spaces.ts';
-import { WrongQuestion } from './wrong-question.ts';
+import { wrongQuestion } from './wrong-question.ts';
 
 /** The type of the entities that are named by an id alone. */
 const USER = 'user';
 
-/** A user, from an id with or without `user:`. @throws UsageError `entity` for an entity of another type, and as `parseEntityKey`. */
+/** A user, from an id with or without `user:`. @throws UsageError for an entity of another type, and as `parseEntityKey`. */
 export function userKey(id: string): EntityKey {
   return keyOfType(USER, id);
 }
@@ -18,30 +18,24 @@ export function keyOfType(type: string, id: string): EntityKey {
   if (id.startsWith(start)) return parseEntityKey(id);
   if (!id.includes(':')) return parseEntityKey(start + id);
   const seen = JSON.stringify(id);
-  throw new UsageError(
-    'entity',
-    `expected a ${type}, seen ${seen}; an id with a colon needs ${start} before it`,
-  );
+  throw new UsageError(`expected a ${type}, seen ${seen}; an id with a colon needs ${start} before it`);
 }
 
-/** A query, by its text. @throws UsageError `entity` as `readEntity`. */
+/** A query, by its text. @throws UsageError as `readEntity`. */
 export function queryKey(text: string): EntityKey {
   return readEntity(`${QUERY}:${text}`);
 }
 
-/** @throws WrongQuestion for the first entity of another type. */
+/** @throws UsageError for the first entity of another type. */
 export function refuseOthers(field: string, type: string, entities: readonly EntityKey[]): void {
   const other = entities.findIndex((entity) => !isOfType(entity, type));
   if (other < 0) return;
-  throw new WrongQuestion(
-    `${field}.${other}`,
-    `expected ${type}:ID, seen ${JSON.stringify(entities[other])}`,
-  );
+  throw wrongQuestion(`${field}.${other}`, `expected ${type}:ID, seen ${JSON.stringify(entities[other])}`);
 }
 
-/** @throws WrongQuestion for an entity of a type that none of the graphs has. */
+/** @throws UsageError for an entity of a type that none of the graphs has. */
 export function refuseUnknown(field: string, graphs: readonly ServedGraph[], entity: EntityKey): void {
   const types = typesOf(graphs);
   if (types.includes(typeOf(entity))) return;
-  throw new WrongQuestion(field, `expected TYPE:ID of ${types.join(', ')}, seen ${JSON.stringify(entity)}`);
+  throw wrongQuestion(field, `expected TYPE:ID of ${types.join(', ')}, seen ${JSON.stringify(entity)}`);
 }

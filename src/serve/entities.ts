@@ -2,7 +2,7 @@ import type { EntityKey } from '../graph/entity.ts';
 import type { OwnEdge } from './activity.ts';
 import { refuseUnknown } from './asked-entities.ts';
 import { refuseUnread, type ServedGraph, typesOf } from './served-graph.ts';
-import { WrongQuestion } from './wrong-question.ts';
+import { wrongQuestion } from './wrong-question.ts';
 
 /** What an entity did lately, the newest first. */
 export interface RecentAnswer {
@@ -24,12 +24,12 @@ export class Entities {
     this.#options = options;
   }
 
-  /** An entity of the type with a vector, in the first graph that has any; undefined where none has. @throws WrongQuestion for a type that no graph has. */
+  /** An entity of the type with a vector, in the first graph that has any; undefined where none has. @throws UsageError for a type that no graph has. */
   random(type: string): EntityKey | undefined {
     const { graphs, random } = this.#options;
     const types = typesOf(graphs);
     if (!types.includes(type))
-      throw new WrongQuestion('type', `expected one of ${types.join(', ')}, seen ${JSON.stringify(type)}`);
+      throw wrongQuestion('type', `expected one of ${types.join(', ')}, seen ${JSON.stringify(type)}`);
     for (const { spaces } of this.#read()) {
       const entity = spaces.current?.table(type)?.nameAt(random());
       if (entity !== undefined) return entity;
@@ -37,7 +37,7 @@ export class Entities {
     return undefined;
   }
 
-  /** The entity's own edges, at most `k`; an edge that several graphs have, once. @throws WrongQuestion for a type that no graph has. */
+  /** The entity's own edges, at most `k`; an edge that several graphs have, once. @throws UsageError for a type that no graph has. */
   recent(entity: EntityKey, k: number): RecentAnswer {
     const { graphs } = this.#options;
     refuseUnknown('entity', graphs, entity);

@@ -1,8 +1,9 @@
+import type { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { AtMost, Surface } from '../graph/surface.ts';
 import { namedGraphs, type ServedGraph, typesOf } from './served-graph.ts';
-import { WrongQuestion } from './wrong-question.ts';
+import { wrongQuestion } from './wrong-question.ts';
 
 /** What decides how a list is made. */
 export interface PlanAsked {
@@ -30,14 +31,14 @@ export interface Plan<Graph> {
   readonly atMost: AtMost | undefined;
 }
 
-/** Plans a list. @throws WrongQuestion naming what is possible. */
+/** Plans a list. @throws UsageError naming what is possible. */
 export function planOf<Graph extends Planned>(
   served: readonly Graph[],
   surfaces: readonly Surface[],
   { from, to, surface: name, relation, graph: graphName }: PlanAsked,
 ): Plan<Graph> {
   if ((to === undefined) === (name === undefined))
-    throw new WrongQuestion(
+    throw wrongQuestion(
       'to',
       `expected either to, a type, or surface; seen ${to === undefined ? 'none of the two' : 'both'}`,
     );
@@ -45,12 +46,12 @@ export function planOf<Graph extends Planned>(
   const surface = name === undefined ? undefined : surfaceOf(surfaces, name);
   const type = typeOf(from);
   if (surface !== undefined && !surface.from.includes(type))
-    throw new WrongQuestion(
+    throw wrongQuestion(
       'from',
       `the surface ${surface.name} is for ${wordsOf(surface.from)}, seen ${JSON.stringify(from)}`,
     );
   if (!typesOf(graphs).includes(type))
-    throw new WrongQuestion(
+    throw wrongQuestion(
       'from',
       `expected TYPE:ID of ${typesOf(graphs).join(', ')}, seen ${JSON.stringify(from)}`,
     );
@@ -64,7 +65,7 @@ export function planOf<Graph extends Planned>(
     return { graph, to: shown, relations, leaveOut, atMost: surface?.atMost };
   }
   if (relation !== undefined) throw wrongRelation(graphs, relation, type, shown);
-  throw new WrongQuestion(
+  throw wrongQuestion(
     surface === undefined ? 'to' : 'surface',
     `${nobodyLeads(graphs, type, shown)}${surface === undefined ? '' : `, which the surface ${surface.name} needs`}; ${possible(graphs, type)}`,
   );
@@ -75,13 +76,13 @@ export function surfacesOf(surfaces: readonly Surface[], relations: readonly Rel
   return surfaces.filter(({ from, to }) => from.some((type) => namesFrom(relations, type, to).length > 0));
 }
 
-/** A relation that is asked for by name. @throws WrongQuestion for one that does not lead from the type, or, if said, to the other. */
+/** A relation that is asked for by name. @throws UsageError for one that does not lead from the type, or, if said, to the other. */
 export function wrongRelation(
   graphs: readonly Planned[],
   relation: string,
   from: string,
   to?: string,
-): WrongQuestion {
+): UsageError {
   const known = graphs.flatMap(({ relations }) => relations).find(({ name }) => name === relation);
   if (known === undefined) {
     const names = [
@@ -94,10 +95,10 @@ export function wrongRelation(
       ),
     ];
     const expected = names.length === 0 ? possible(graphs, from) : `expected one of ${names.join(', ')}`;
-    return new WrongQuestion('relation', `${expected}; seen ${JSON.stringify(relation)}`);
+    return wrongQuestion('relation', `${expected}; seen ${JSON.stringify(relation)}`);
   }
   const not = known.lhs === from ? `to ${to}` : `from ${from}`;
-  return new WrongQuestion(
+  return wrongQuestion(
     'relation',
     `${relation} leads from ${known.lhs} to ${known.rhs}, not ${not}; ${possible(graphs, from)}`,
   );
@@ -109,7 +110,7 @@ function surfaceOf(surfaces: readonly Surface[], name: string): Surface {
   const names = surfaces.map((surface) => surface.name).join(', ');
   const expected =
     names === '' ? 'the configuration has no surface; ask with to=TYPE' : `expected one of ${names}`;
-  throw new WrongQuestion('surface', `${expected}; seen ${JSON.stringify(name)}`);
+  throw wrongQuestion('surface', `${expected}; seen ${JSON.stringify(name)}`);
 }
 
 function namesFrom(relations: readonly Relation[], from: string, to: string): string[] {

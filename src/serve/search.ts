@@ -1,4 +1,5 @@
 import type { RelationVector } from '../../topics/model.ts';
+import type { UsageError } from '../errors/errors.ts';
 import { type EntityKey, idOf } from '../graph/entity.ts';
 import type { Asking } from './looks.ts';
 import {
@@ -14,7 +15,7 @@ import {
 } from './served-graph.ts';
 import { QUERY, type Space } from './spaces.ts';
 import { weightedTop } from './weighted-top.ts';
-import { WrongQuestion } from './wrong-question.ts';
+import { wrongQuestion } from './wrong-question.ts';
 
 /** Those nearest to a query who stand for its searchers, where nobody is known who searched it. */
 const STAND_INS = 20;
@@ -62,7 +63,7 @@ interface Place {
 /**
  * Answers a search. No relation leads from a query to what is shown: a search is asked as for an entity in the middle of
  * those who searched it lately. `bench/search.ts` compares this with other ways.
- * @throws WrongQuestion when no graph knows of searches, or none has the type.
+ * @throws UsageError when no graph knows of searches, or none has the type.
  */
 export function* search(
   served: readonly ServedGraph[],
@@ -103,7 +104,7 @@ export function* search(
   return { items, ...said, fallback: null };
 }
 
-/** @throws WrongQuestion as `search`. */
+/** @throws UsageError as `search`. */
 function placeOf(served: readonly ServedGraph[], name: string | undefined, type: string): Place {
   const showing = waysTo(namedGraphs(served, name), type);
   const knowing = waysTo(served, QUERY);
@@ -137,10 +138,10 @@ function waysTo(graphs: readonly ServedGraph[], type: string): Way[] {
   });
 }
 
-function unsearchable(graphs: readonly ServedGraph[], type: string, knowing: readonly Way[]): WrongQuestion {
+function unsearchable(graphs: readonly ServedGraph[], type: string, knowing: readonly Way[]): UsageError {
   const names = graphs.map(({ name }) => name).join(', ');
   if (knowing.length === 0)
-    return new WrongQuestion(
+    return wrongQuestion(
       'type',
       `a search needs a relation to ${QUERY}, and no graph that is served has one`,
     );
@@ -151,7 +152,7 @@ function unsearchable(graphs: readonly ServedGraph[], type: string, knowing: rea
     ),
   );
   const from = [...searchers].join(' or ');
-  return new WrongQuestion(
+  return wrongQuestion(
     'type',
     `none of the graphs ${names} has a relation from ${from} to ${type}; expected one of ${[...types].join(', ')}`,
   );

@@ -7,7 +7,7 @@ import type { Activity } from './activity.ts';
 import { QUERY, type Space, type Spaces } from './spaces.ts';
 import type { MarkedRows, VectorTable } from './vector-table.ts';
 import type { ScoredTable, WeightedQuery } from './weighted-top.ts';
-import { WrongQuestion } from './wrong-question.ts';
+import { wrongQuestion } from './wrong-question.ts';
 
 /** A graph that is served. */
 export interface ServedGraph {
@@ -85,7 +85,7 @@ export function trainedRelation(space: Space, relation: string, inverse = false)
   return of?.trained === true ? of : undefined;
 }
 
-/** The graphs, or the one of that name. @throws WrongQuestion when there is none. */
+/** The graphs, or the one of that name. @throws UsageError when there is none. */
 export function namedGraphs<Graph extends Pick<ServedGraph, 'name'>>(
   graphs: readonly Graph[],
   name: string | undefined,
@@ -93,7 +93,7 @@ export function namedGraphs<Graph extends Pick<ServedGraph, 'name'>>(
   if (name === undefined) return graphs;
   const found = graphs.filter((graph) => graph.name === name);
   if (found.length > 0) return found;
-  throw new WrongQuestion(
+  throw wrongQuestion(
     'graph',
     `expected one of ${graphs.map((graph) => graph.name).join(', ')}, seen ${JSON.stringify(name)}`,
   );

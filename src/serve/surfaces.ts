@@ -128,20 +128,20 @@ export class Surfaces {
 
   /**
    * A list of the length asked for, if so many entities are left; of popular ones, among the first 16,384.
-   * @throws WrongQuestion when no graph can answer it.
+   * @throws UsageError when no graph can answer it.
    */
   candidates(asked: CandidatesAsked): Promise<Answer> {
     return this.#options.passes.ask(() => this.#candidates(asked));
   }
 
-  /** The nearest entities of an entity's own type; undefined: nothing has a vector of that name. @throws WrongQuestion for a type that no graph has. */
+  /** The nearest entities of an entity's own type; undefined: nothing has a vector of that name. @throws UsageError for a type that no graph has. */
   similar(asked: SimilarAsked): Promise<SimilarAnswer | undefined> {
     return this.#options.passes.ask(() => this.#similar(asked));
   }
 
   /**
    * The score of each candidate by a relation from an entity, the highest first; undefined: the entity or the relation has no vector.
-   * @throws WrongQuestion for a relation that does not begin at the entity's type, or candidates of a type that it does not lead to.
+   * @throws UsageError for a relation that does not begin at the entity's type, or candidates of a type that it does not lead to.
    */
   rank({ from, relation, candidates, graph: graphName }: RankAsked): RankAnswer | undefined {
     const graphs = namedGraphs(this.#options.graphs, graphName);
@@ -170,7 +170,7 @@ export class Surfaces {
     return { ...about(graph, space), items, fallback: null, missing };
   }
 
-  /** Entities of a type for a query. @throws WrongQuestion when no graph knows of searches and of the type. */
+  /** Entities of a type for a query. @throws UsageError when no graph knows of searches and of the type. */
   search(asked: SearchAsked): Promise<SearchAnswer> {
     return this.#options.passes.ask(() => search(this.#options.graphs, asked));
   }
@@ -255,7 +255,7 @@ export class Surfaces {
     return centroids === undefined ? [] : mixtureOf(vectors, centroids);
   }
 
-  /** What a list is made of, as of now: who is asked for, what is left out, and where to look. @throws WrongQuestion. */
+  /** What a list is made of, as of now: who is asked for, what is left out, and where to look. @throws UsageError. */
   #begin(asked: CandidatesAsked) {
     const { from, exclude = [], idleMs } = asked;
     const plan = planOf(this.#options.graphs, this.#options.surfaces, asked);

@@ -76,7 +76,6 @@ export type Live = z.infer<typeof liveSchema>;
 export function placeOf(graph: Graph, name: string): StorePlace {
   if (!isStoreName(name)) {
     throw new UsageError(
-      'store-name',
       `expected a store's name of lower-case letters, digits, - and _, and not ${LIVE}; seen ${JSON.stringify(name)}`,
     );
   }
@@ -106,7 +105,7 @@ export function readLive(graph: Graph): Live {
 function unfinished(graph: Graph, name: string): FatalError {
   const count = graph.shard?.count ?? 1;
   return new FatalError(
-    'reshard-unfinished',
+    'reshard',
     `twhin reshard --to ${count} was interrupted: ${stagingFolder(graph, name)} is left of it. Set the number of shards back ` +
       `to what it was, give the command again, and set the number to ${count} when it is done`,
   );
@@ -189,7 +188,7 @@ export function readOrigin(place: StorePlace): Origin | undefined {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw new FatalError(
       'store-origin',
-      `${path}, which holds the settings of the store, can't be read: ${reasonOf(error)}; make the store again`,
+      `${path}, which holds the settings of the store, can't be read: ${reasonOf(error)}; make the store again: restore a backup, or replay the topics`,
       { cause: error },
     );
   }

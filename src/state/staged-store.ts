@@ -32,7 +32,6 @@ export function newPlace(graph: Graph, into: string | undefined, command: string
   const aside = `stop the shard, move ${graph.folder} away, and give ${command} --graph ${graph.name}`;
   if (graph.shard !== undefined && into !== undefined) {
     throw new UsageError(
-      'sharded',
       `--into: a store beside that of the shard ${graph.name} could never be made live: alone, it would lack what the other ` +
         `shards sent meanwhile. To replace the shard's store, ${aside} without --into`,
     );

@@ -101,8 +101,8 @@ describe('a backup', () => {
       });
     }
     await put(store, 'm', undefined);
-    await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject({ code: 'backup-empty' });
-    await expect(writeBackup(at.path, graph(), ABOUT)).rejects.toMatchObject({ code: 'backup-empty' });
+    await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject({ code: 'store-missing' });
+    await expect(writeBackup(at.path, graph(), ABOUT)).rejects.toMatchObject({ code: 'store-missing' });
     expect(await readManifest(at.path, 'test')).toEqual(manifest);
     expect(await readdir(at.path)).toHaveLength(2);
   });
@@ -125,7 +125,7 @@ describe('a backup', () => {
   test('refuses an entry that is too large', async () => {
     const store = await filled();
     await put(store, 'v00004000', Buffer.alloc(16 * 1024 * 1024));
-    await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject({ code: 'backup-entry' });
+    await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject({ code: 'backup-inconsistent' });
   });
 });
 
@@ -213,12 +213,12 @@ describe('a damaged backup', () => {
 
   test('of another format or graph is refused by name', async () => {
     await expect(readManifest(at.path, 'follow')).rejects.toMatchObject({
-      code: 'backup-graph',
+      code: 'backup-read',
       message: expect.stringContaining('is of the graph test, not of follow'),
     });
     await forge(at.path, (before) => ({ ...before, format: 1 }));
     await expect(readManifest(at.path, 'test')).rejects.toMatchObject({
-      code: 'backup-format',
+      code: 'backup-read',
       message: expect.stringContaining('has format 1, and this version reads format 2'),
     });
   });

@@ -19,7 +19,6 @@ afterEach(() => at.remove());
 const nothing = () => false;
 const refused = (reason: string) => ({
   name: 'UsageError',
-  code: 'backup-folder',
   message: expect.stringContaining(reason),
 });
 

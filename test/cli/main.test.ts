@@ -65,7 +65,7 @@ describe('the command line', () => {
       expect(err.join('').length, argv.join(' ')).toBeGreaterThan(10);
     }
     expect((await here.run('stats', '--graph', 'nowhere')).err).toEqual([
-      'twhin: [graph] no graph nowhere; the configuration has engagement, follow',
+      'twhin: no graph nowhere; the configuration has engagement, follow',
     ]);
   });
 
@@ -78,7 +78,7 @@ describe('the command line', () => {
       const { code, out, err } = await here.run(...argv);
       expect([argv, code, out]).toEqual([argv, 2, []]);
       expect(err).toHaveLength(3);
-      expect(err[0]).toBe('twhin: [configuration] the configuration has 2 problems; nothing was started:');
+      expect(err[0]).toBe('twhin: the configuration has 2 problems; nothing was started:');
       expect(err.join('\n')).not.toMatch(/^ +at /m);
     }
   });
@@ -99,9 +99,9 @@ describe('the command line', () => {
   test('the exit code tells wrong usage from a failure', () => {
     const said: string[] = [];
     const output = { out() {}, err: (line: string) => said.push(line), status() {}, statusDone() {} };
-    expect(report(new UsageError('set', 'wrong'), false, output)).toBe(2);
+    expect(report(new UsageError('wrong'), false, output)).toBe(2);
     expect(report(new FatalError('store-open', 'broken'), false, output)).toBe(1);
-    expect(said).toEqual(['twhin: [set] wrong', 'twhin: [store-open] broken']);
+    expect(said).toEqual(['twhin: wrong', 'twhin: [store-open] broken']);
     expect(report(new TypeError('oops'), false, output)).toBe(1);
     expect(report('a word', false, output)).toBe(1);
     expect(said.slice(2)).toEqual([
@@ -151,7 +151,7 @@ describe('the command line', () => {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
-    expect([code, stderr]).toEqual([2, `twhin: [configuration] ${path}${problem}\n`]);
+    expect([code, stderr]).toEqual([2, `twhin: ${path}${problem}\n`]);
   });
 
   test('init writes a configuration and never overwrites one', async () => {
@@ -162,7 +162,7 @@ describe('the command line', () => {
     const again = await here.run('init');
     expect([again.code, again.err]).toEqual([
       2,
-      [`twhin: [exists] ${path} exists already; nothing was written`],
+      [`twhin: ${path} exists already; nothing was written. Edit that file, or move it away first`],
     ]);
     expect(await readFile(path, 'utf8')).toBe(written);
     expect((await here.run('topics', 'plan')).code).toBe(0);

@@ -121,7 +121,7 @@ describe('commands on a graph with shards', () => {
     const beside = await fresh.run('restore', dir, '--graph', 'engagement-0', '--into', 'before');
     expect([beside.code, text(beside)]).toEqual([
       2,
-      expect.stringMatching(/\[sharded\] --into: .* could never be made live/),
+      expect.stringMatching(/--into: .* could never be made live/),
     ]);
 
     await writeFile(join(fresh.folder, 'other.config.ts'), configOf(3));
@@ -144,7 +144,7 @@ describe('commands on a graph with shards', () => {
     const whole = await here.run('export', '--graph', 'engagement', '--out', join(dir, 'vectors'));
     expect([whole.code, text(whole)]).toEqual([
       2,
-      expect.stringMatching(/\[sharded\] engagement is cut into 2 shards, .* --graph engagement-0/),
+      expect.stringMatching(/engagement is cut into 2 shards, .* --graph engagement-0/),
     ]);
     const one = await here.run('export', '--graph', 'engagement-1', '--out', join(dir, 'vectors'));
     expect([one.code, text(one)]).toEqual([

@@ -1,7 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { demoActions } from '../../demo/actions.ts';
-import { RetryableError } from '../../src/errors/errors.ts';
+import { RetryableError, reasonOf, UsageError } from '../../src/errors/errors.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import type { Message } from '../../src/pipeline/ports.ts';
 
@@ -12,6 +12,9 @@ beforeEach(() => {
   sent = [];
   failure = undefined;
   server = fastify();
+  server.setErrorHandler((error, _, reply) =>
+    reply.code(error instanceof UsageError ? 400 : 500).send({ message: reasonOf(error) }),
+  );
   demoActions({
     sink: {
       publish: async (messages) => {

@@ -9,7 +9,7 @@ const [brokers = '', topic = '', options = '{}'] = argv.slice(2);
 const say = (line: string): void => {
   stdout.write(`${line}\n`);
 };
-const codeOf = (error: unknown): string => (error instanceof TwhinError ? error.code : String(error));
+const codeOf = (error: unknown): string => (error instanceof TwhinError && error.code) || String(error);
 
 const leadership = new KafkaLeadership(
   { brokers: brokers.split(','), clientId: 'other' },

@@ -154,7 +154,7 @@ describe('one leader for each group', () => {
     );
     await first.confirm({ fresh: true });
     expect(asking.errors).toEqual([]);
-    await expect(first.join(new Asking())).rejects.toMatchObject({ code: 'started' });
+    await expect(first.join(new Asking())).rejects.toMatchObject({ code: 'fault' });
   });
 
   test('the leader stays in its group for longer than a session, as the same member with every partition', async () => {

@@ -91,7 +91,7 @@ describe('the lifecycle of an updater', () => {
     lifecycle.fail(first);
     lifecycle.fail(new FatalError('fenced', 'another process took over'));
     expect(() => lifecycle.check()).toThrow(
-      expect.objectContaining({ code: 'updater', message: 'no broker answers', cause: first }),
+      expect.objectContaining({ code: 'fault', message: 'no broker answers', cause: first }),
     );
     const fenced = new FatalError('fenced', 'another process took over');
     const other = lifecycleIn('standby');

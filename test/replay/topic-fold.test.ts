@@ -233,7 +233,7 @@ describe('folding an embeddings topic', () => {
     ]);
     await expect(folding.finish()).rejects.toMatchObject({
       name: 'FatalError',
-      code: 'topic-model',
+      code: 'topic-record',
       message: expect.stringMatching(
         new RegExp(`2 of ${OTHERS}, such as user:a; 1 are of the configured ${OURS}\\..*twhin replay`),
       ),
@@ -266,7 +266,7 @@ describe('folding an embeddings topic', () => {
         ),
       });
     }
-    await expect(folding.finish()).rejects.toMatchObject({ code: 'topic-empty' });
+    await expect(folding.finish()).rejects.toMatchObject({ code: 'topic-record' });
     await folding.add([record(`tweet:a:${'b'.repeat(254)}`, 1, V1), record('user:a', 1, V1)]);
     expect(Object.keys(await vectors())).toEqual([user('a'), tweet(`a:${'b'.repeat(254)}`)]);
   });

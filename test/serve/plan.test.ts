@@ -97,7 +97,7 @@ describe('a plan', () => {
     [{ to: 'product', relation: 'bys' }, 'relation', 'relation: expected one of buys, views; seen "bys"'],
     [{ to: 'product', graph: 'shopp' }, 'graph', 'graph: expected one of shop, seen "shopp"'],
   ] as const)('of %j is refused, and says what is possible', (asked, field, message) => {
-    expect(() => plan(asked)).toThrow(expect.objectContaining({ code: 'question', field, message }));
+    expect(() => plan(asked)).toThrow(expect.objectContaining({ name: 'UsageError', field, message }));
   });
 
   it('is of the first graph that has a relation for it, or the one that is named', () => {

@@ -616,7 +616,7 @@ describe('similar', () => {
     for (const entity of [tweet(2), tweet(99), ad(1)])
       expect(await surfacesOf(graph).similar({ entity, k: 3 })).toBeUndefined();
     await expect(surfacesOf(graph).similar({ entity: parseEntityKey('foo:1'), k: 3 })).rejects.toMatchObject({
-      ...{ code: 'question', field: 'entity' },
+      ...{ name: 'UsageError', field: 'entity' },
       message: 'entity: expected TYPE:ID of user, tweet, ad, advertiser, query, seen "foo:1"',
     });
     expect((await surfacesOf(graph).similar({ entity: tweet(1), k: 9 }))?.items).toHaveLength(2);
@@ -690,7 +690,7 @@ describe('rank', () => {
       surfacesOf(graph).rank({ from: user(1), relation: 'likes', candidates: [...asked, user(1)] }),
     ).toThrow(
       expect.objectContaining({
-        ...{ code: 'question', field: 'candidates.4' },
+        ...{ name: 'UsageError', field: 'candidates.4' },
         message: 'candidates.4: expected tweet:ID, seen "user:1"',
       }),
     );
@@ -712,7 +712,7 @@ describe('rank', () => {
     for (const relation of ['loves', 'promotes', '__proto__']) {
       expect(() => surfacesOf(graph).rank({ from: user(1), relation, candidates: [ad(1)] })).toThrow(
         expect.objectContaining({
-          code: 'question',
+          name: 'UsageError',
           field: 'relation',
           message: expect.stringContaining(relation),
         }),
@@ -720,7 +720,7 @@ describe('rank', () => {
     }
     expect(() =>
       surfacesOf(graph).rank({ from: user(1), relation: 'likes', candidates: [tweet(1)], graph: 'h' }),
-    ).toThrow(expect.objectContaining({ code: 'question', field: 'graph' }));
+    ).toThrow(expect.objectContaining({ name: 'UsageError', field: 'graph' }));
   });
 });
 
@@ -758,7 +758,7 @@ describe('surfaces', () => {
       }),
     );
     await expect(named('third')).rejects.toEqual(
-      expect.objectContaining({ code: 'question', field: 'graph' }),
+      expect.objectContaining({ name: 'UsageError', field: 'graph' }),
     );
     await expect(graphOfSurface('ads')).rejects.toEqual(
       expect.objectContaining({

@@ -64,7 +64,7 @@ test('what an interrupted reshard left is taken for no store, and the graph is n
   await mkdir(stagingFolder(graph, reshardedName(4)), { recursive: true });
   expect(() => readLive(graph)).toThrow(
     expect.objectContaining({
-      code: 'reshard-unfinished',
+      code: 'reshard',
       message: expect.stringContaining('Set the number of shards back'),
     }),
   );

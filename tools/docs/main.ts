@@ -1,12 +1,10 @@
 // node tools/docs/main.ts [--check]: writes the generated pages of docs/.
 import { writeGenerated } from '../generated-files.ts';
 import { configurationPage } from './configuration.ts';
-import { errorsPage } from './errors.ts';
 
 /** Every generated page, by its path. */
 const PAGES: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
-  'docs/errors.md': errorsPage,
 };
 
 await writeGenerated(

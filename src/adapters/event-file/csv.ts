@@ -147,7 +147,7 @@ function checkedHeader(fields: readonly string[]): readonly string[] {
   const names = fields.map((name) => name.trim());
   const twice = names.find((name, column) => name !== '' && names.indexOf(name) !== column);
   if (twice !== undefined) {
-    throw new UsageError('csv-header', `the header names column ${JSON.stringify(twice)} twice; rename one`);
+    throw new UsageError(`the header names column ${JSON.stringify(twice)} twice; rename one`);
   }
   return names;
 }

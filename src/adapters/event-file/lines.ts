@@ -84,16 +84,16 @@ async function* unpacked(packed: AsyncGenerator<Buffer>): AsyncGenerator<Buffer>
 function failureOf(path: string, bytesRead: number, error: unknown): Error {
   const name = path === '-' ? 'standard input' : path;
   const code = codeOf(error);
-  if (code === 'ENOENT') return new UsageError('no-file', `no such file: ${name}`, { cause: error });
-  if (code === 'EISDIR')
-    return new UsageError('no-file', `${name} is a folder; name a file`, { cause: error });
+  if (code === 'ENOENT') return new UsageError(`no such file: ${name}; check the path`, { cause: error });
+  if (code === 'EISDIR') return new UsageError(`${name} is a folder; name a file`, { cause: error });
   if (code === 'EACCES') {
-    return new UsageError('no-file', `not allowed to read ${name}; check its permissions`, { cause: error });
+    return new UsageError(`not allowed to read ${name}; check its permissions`, { cause: error });
   }
   const why = code.startsWith('Z_') ? 'its gzip is damaged or cut off' : 'reading failed';
   return new FatalError(
-    'unreadable',
-    `${name}: ${why} after ${bytesRead} bytes (${reasonOf(error)}); the events before that were read`,
+    'file',
+    `${name}: ${why} after ${bytesRead} bytes (${reasonOf(error)}); the events before that were read. Repair the file and feed ` +
+      'it again: events that were sent before count once',
     { cause: error },
   );
 }

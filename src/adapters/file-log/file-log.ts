@@ -192,7 +192,7 @@ class FileLogFollowing implements Following {
       await loop();
     } catch (error) {
       if (this.#closing.signal.aborted) return;
-      const failure = error instanceof Error ? error : new FatalError('file-log', reasonOf(error));
+      const failure = error instanceof Error ? error : new FatalError('file', reasonOf(error));
       this.#follower.failed(failure);
     }
   }

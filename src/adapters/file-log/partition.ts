@@ -120,8 +120,8 @@ export class LogPartition {
         const { bytesWritten } = await file.write(bytes, 0, bytes.length, this.#bytes);
         if (bytesWritten < bytes.length) {
           throw new RetryableError(
-            'short-write',
-            `${this.#path} took ${bytesWritten} of ${bytes.length} bytes`,
+            'not-appended',
+            `${this.#path} took ${bytesWritten} of ${bytes.length} bytes; free space if the disk is full`,
           );
         }
       } finally {
@@ -178,7 +178,11 @@ export async function readTopic(dir: string, name: string): Promise<TopicState |
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
       return undefined;
     }
-    throw new FatalError('file-log', `can't read ${path}: ${reasonOf(error)}`, { cause: error });
+    throw new FatalError(
+      'file',
+      `can't read ${path}: ${reasonOf(error)}; check the folder, its permissions and the disk`,
+      { cause: error },
+    );
   }
   const { partitions, configs }: { partitions: number; configs: Record<string, string> } = JSON.parse(text);
   return { name, partitions, configs };

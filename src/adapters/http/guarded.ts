@@ -40,8 +40,6 @@ export interface GuardOptions {
   readonly paths: Readonly<Record<string, string>>;
   /** Methods beside GET and HEAD that some path takes. */
   readonly methods?: readonly string[];
-  /** The field that an answer names for a UsageError; undefined: `id` for an entity, and none for the others. */
-  fieldOf?(error: UsageError): string | undefined;
   /** How to listen elsewhere, for the error where the address can't be used. */
   readonly elsewhere: string;
   /** Takes each failure to answer. */
@@ -172,7 +170,7 @@ function refuseBrokenBodies(server: FastifyInstance): void {
 }
 
 /** The rules for every request: who may ask, the headers of answers, and the answers to wrong requests. */
-function guard(server: FastifyInstance, { host, paths, methods = [], fieldOf, failed }: GuardOptions): void {
+function guard(server: FastifyInstance, { host, paths, methods = [], failed }: GuardOptions): void {
   const local = isLoopback(host);
   server.addHook('onRequest', async (request, reply) => {
     // Without this check, a foreign page whose name resolves to this machine could read everything through a browser.
@@ -204,8 +202,7 @@ function guard(server: FastifyInstance, { host, paths, methods = [], fieldOf, fa
   server.setErrorHandler(async (error, request, reply) => {
     const code = statusOf(error);
     if (code === 500) failed(request.url.slice(0, 200), reasonOf(error));
-    // A query that passes the schema and fails in the lookup has a wrong value in a field.
-    const field = error instanceof UsageError ? (fieldOf?.(error) ?? idField(error)) : fieldIn(error);
+    const field = fieldIn(error);
     const reason = code === 500 ? 'the request could not be answered' : reasonOf(error);
     const unread = error instanceof TwhinError && error.code === 'not-read';
     return reply
@@ -222,13 +219,9 @@ function fieldIn(error: unknown): string | undefined {
   return ofBody ? 'body' : undefined;
 }
 
-function idField({ code }: UsageError): string | undefined {
-  return code === 'entity' ? 'id' : undefined;
-}
-
 function statusOf(error: unknown): number {
   if (error instanceof UsageError || error instanceof BadEvent) return 400;
-  if (error instanceof TwhinError && UNAVAILABLE.includes(error.code)) return 503;
+  if (error instanceof TwhinError && UNAVAILABLE.includes(error.code ?? '')) return 503;
   if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 500;
   return typeof error.statusCode === 'number' ? error.statusCode : 500;
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
+import { UsageError } from '../../errors/errors.ts';
 import { addPage, type PageFiles } from './page.ts';
 import type { ReadinessReport, Status } from './status.ts';
 import type { StatusStream } from './stream.ts';
@@ -54,9 +55,18 @@ export function addRoutes(server: FastifyInstance, answers: Answers, stream: Sta
 function addViews(server: FastifyInstance, { views }: Answers): void {
   view(server, '/api/history', ofHistory, ({ graph, range }) => views.history(graph, range));
   view(server, '/api/rejected', ofRejected, ({ graph, values }) => views.rejected(graph, values === 'yes'));
-  view(server, '/api/entity', ofEntity, ({ graph, id }) => views.entity(graph, id));
+  view(server, '/api/entity', ofEntity, ({ graph, id }) => entityOf(views, graph, id));
   view(server, '/api/map', ofGraph, ({ graph }) => views.map(graph));
   view(server, '/api/replays', ofGraph, ({ graph }) => views.replays(graph));
+}
+
+/** An `id` that passes the schema and fails in the lookup is the wrong field. */
+async function entityOf(views: Views, graph: string, id: string) {
+  try {
+    return await views.entity(graph, id);
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(error.message, { field: 'id' }) : error;
+  }
 }
 
 /** Answers a question asked by query: 400 with the wrong field, 404 when there is no such graph or entity. */

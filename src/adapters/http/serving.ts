@@ -1,13 +1,12 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
-import type { UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import { queryKey, userKey } from '../../serve/asked-entities.ts';
 import type { Entities } from '../../serve/entities.ts';
 import type { GraphStatus } from '../../serve/graph-status.ts';
 import { readEntity } from '../../serve/served-graph.ts';
 import type { Surfaces } from '../../serve/surfaces.ts';
-import { WrongQuestion } from '../../serve/wrong-question.ts';
+import { wrongQuestion } from '../../serve/wrong-question.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
 import { BODY_BYTES, REQUESTS } from './limits.ts';
 import { addPage, type PageFiles } from './page.ts';
@@ -62,7 +61,6 @@ export const LISTS_GUARD = {
   elsewhere: '--http HOST:PORT',
   bodyBytes: BODY_BYTES,
   methods: ['POST'],
-  fieldOf: (error: UsageError) => (error instanceof WrongQuestion ? error.field : undefined),
 };
 
 /** Serves candidates, neighbours and ranks, read-only. @throws FatalError `http-listen` when the address can't be used. */
@@ -165,18 +163,7 @@ function addLists(server: FastifyInstance, surfaces: Surfaces): void {
   });
 }
 
-/** A wrong field of a request. */
-export class WrongField extends Error {
-  readonly statusCode = 400;
-  readonly field: string;
-
-  constructor(field: string, message: string) {
-    super(`${field}: ${message}`);
-    this.field = field;
-  }
-}
-
-/** @throws WrongField for the first field that is not as the schema says. under: the field that holds the value. */
+/** @throws UsageError for the first field that is not as the schema says. under: the field that holds the value. */
 export function understood<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
@@ -187,17 +174,17 @@ export function understood<Schema extends z.ZodType>(
   const [issue] = parsed.error.issues;
   // zod's own message has all unknown names, of which a body can be full.
   if (issue?.code === 'unrecognized_keys')
-    throw new WrongField(String(issue.keys[0]).slice(0, SHOWN), 'there is no such field');
+    throw wrongQuestion(String(issue.keys[0]).slice(0, SHOWN), 'there is no such field');
   const field = [under, ...(issue?.path ?? [])].filter((part) => part !== '').join('.');
-  throw new WrongField(field || 'the request', issue?.message ?? 'not understood');
+  throw wrongQuestion(field || 'the request', issue?.message ?? 'not understood');
 }
 
-/** The entity of a request, which may name a user by the id alone. @throws WrongField unless there is exactly one of the two. */
+/** The entity of a request, which may name a user by the id alone. @throws UsageError unless there is exactly one of the two. */
 function oneOf(field: string, entity: string | undefined, user: string | undefined): EntityKey {
   if (entity !== undefined && user === undefined) return keyOf(field, entity);
   if (entity === undefined && user !== undefined) return userOf(user);
   const seen = user === undefined ? 'neither' : 'both';
-  throw new WrongField(field, `expected either ${field}=TYPE:ID or user=ID, seen ${seen}`);
+  throw wrongQuestion(field, `expected either ${field}=TYPE:ID or user=ID, seen ${seen}`);
 }
 
 export function userOf(id: string): EntityKey {
@@ -212,7 +199,7 @@ export function keyOf(
   try {
     return read(text);
   } catch (error) {
-    throw new WrongField(field, error instanceof Error ? error.message : String(error));
+    throw wrongQuestion(field, error instanceof Error ? error.message : String(error));
   }
 }
 

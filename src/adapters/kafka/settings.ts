@@ -35,21 +35,20 @@ export function userOf({ sasl }: KafkaSettings): string | undefined {
   return sasl !== undefined && 'username' in sasl ? sasl.username : undefined;
 }
 
-/** Options for Node's TLS; undefined without TLS. @throws UsageError `ca-file`. */
+/** Options for Node's TLS; undefined without TLS. @throws UsageError. */
 export function tlsOf({ ssl, caFile }: KafkaSettings): { ca?: string[] } | undefined {
   if (caFile === undefined) return ssl ? {} : undefined;
-  return { ca: [readText('ca-file', 'the certificate authority', caFile)] };
+  return { ca: [readText('the certificate authority', caFile)] };
 }
 
-/** The client's login options. A login throws UsageError `token-file` where the file with the token can't be read. */
+/** The client's login options. A login throws UsageError where the file with the token can't be read. */
 export function saslOf(sasl: SaslSettings) {
   if (sasl.mechanism !== 'oauthbearer') {
     const { username, password } = sasl;
     return { mechanism: MECHANISMS[sasl.mechanism], username, password };
   }
   const { token } = sasl;
-  const current = () =>
-    typeof token === 'string' ? token : readText('token-file', 'the OAuth token', token.file).trim();
+  const current = () => (typeof token === 'string' ? token : readText('the OAuth token', token.file).trim());
   return { mechanism: MECHANISMS.oauthbearer, token: current, authBytesValidator: refuseToken };
 }
 
@@ -66,10 +65,13 @@ const MECHANISMS = {
   oauthbearer: 'OAUTHBEARER',
 } as const;
 
-function readText(code: 'ca-file' | 'token-file', what: string, file: string): string {
+function readText(what: string, file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new UsageError(code, `the file of ${what}, ${file}, can't be read: ${reasonOf(cause)}`, { cause });
+    throw new UsageError(
+      `the file of ${what}, ${file}, can't be read: ${reasonOf(cause)}; check its path and permissions`,
+      { cause },
+    );
   }
 }

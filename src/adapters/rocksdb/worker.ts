@@ -21,7 +21,7 @@ async function next(id: number): Promise<PackedRun | undefined> {
   return undefined;
 }
 
-answerCalls<StoreMethods>('store-thread', 'the thread of the store failed', {
+answerCalls<StoreMethods>('the thread of the store failed', {
   open: async () => void (await opening),
   getMany: async (keys) =>
     packList(await (await opening).getMany(unpackList(keys).map((key) => key ?? NO_KEY))),

@@ -121,7 +121,7 @@ function rangesOf(rows: number, threads: number, leastRows: number): RowRange[] 
 }
 
 function dead(reason: string, cause?: unknown): FatalError {
-  return new FatalError('scanner-dead', `a thread that scans died: ${reason}; start twhin serve again`, {
+  return new FatalError('thread', `a thread that scans died: ${reason}; start twhin serve again`, {
     cause,
   });
 }

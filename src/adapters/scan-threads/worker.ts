@@ -27,12 +27,12 @@ class Scanners {
 
 const tables = new Map<number, Scanners>();
 
-answerCalls<ScanMethods>('scanner-failed', 'a scan failed', {
+answerCalls<ScanMethods>('a scan failed', {
   table: ({ table, place }) => void tables.set(table, new Scanners(place)),
   forget: (table) => void tables.delete(table),
   top: ({ table, scorer, queries, depth, range }) => {
     const scanner = tables.get(table)?.of(scorer);
-    if (scanner === undefined) throw new FatalError('scanner-failed', `table ${table} is not known`);
+    if (scanner === undefined) throw new FatalError('thread', `table ${table} is not known`);
     return scanner.top(queries, depth, range).map(packList);
   },
 });

@@ -52,14 +52,12 @@ export class ThreadTrainer implements Trainer {
 
   /** Waits for the calls in progress, then ends the thread. */
   stop(): Promise<void> {
-    return this.#calls.stop(new FatalError('trainer-stopped', 'the trainer was stopped; make a new one'));
+    return this.#calls.stop(new FatalError('fault', 'the trainer was stopped; make a new one'));
   }
 }
 
 function dead(reason: string, cause?: unknown): FatalError {
-  return new FatalError(
-    'trainer-dead',
-    `the trainer's thread died: ${reason}; start again from the stored state`,
-    { cause },
-  );
+  return new FatalError('thread', `the trainer's thread died: ${reason}; start again from the stored state`, {
+    cause,
+  });
 }

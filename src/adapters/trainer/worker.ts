@@ -23,7 +23,7 @@ function core(): TrainerCore {
   return made;
 }
 
-answerCalls<TrainerMethods>('trainer-failed', 'the trainer failed', {
+answerCalls<TrainerMethods>('the trainer failed', {
   loadRows: (rows) => core().loadRows(rows),
   loadEdges: (edges) => core().loadEdges(edges),
   start: (state) => core().start(state),

@@ -14,7 +14,7 @@ const NAMED_LINES = 5;
 /**
  * The log that is evaluated: the configured one or, with a file, an embedded one in `folder` that holds the events of
  * the file in one partition, so that their order stays. Closed by the caller.
- * @throws UsageError `evaluate-file` naming the lines that hold no event; nothing is trained then.
+ * @throws UsageError naming the lines that hold no event; nothing is trained then.
  */
 export async function openEventLog(
   request: StreamRequest,
@@ -46,12 +46,11 @@ export async function openEventLog(
       const lines = bad.map(({ line, problem }) => `  ${file}:${line}: ${problem.code}: ${problem.message}`);
       const more = fed.bad > lines.length ? [`  and ${count(fed.bad - lines.length)} lines more`] : [];
       throw new UsageError(
-        'evaluate-file',
         `${count(fed.bad)} of the lines hold no ${fileTopic.name} event; nothing was trained:\n${[...lines, ...more].join('\n')}`,
       );
     }
     if (fed.sent === 0 && !stopping.aborted)
-      throw new UsageError('evaluate-empty', `${file} holds no event; nothing was trained`);
+      throw new UsageError(`${file} holds no event; nothing was trained`);
   } finally {
     output.statusDone();
   }

@@ -9,23 +9,20 @@ import type { KnowledgeGraph } from '../../evaluation/graph/triples.ts';
 import type { Space } from '../../evaluation/space.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 
-/** Refuses a folder that holds something. option: the one that named it. @throws UsageError `export-exists`. */
+/** Refuses a folder that holds something. option: the one that named it. @throws UsageError. */
 export async function refuseFilled(folder: string, option = '--export'): Promise<void> {
   const found = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new UsageError('export-exists', `${option}: ${folder} can't be written: ${reasonOf(error)}`);
+    throw new UsageError(`${option}: ${folder} can't be written: ${reasonOf(error)}`);
   });
   if (found.length > 0)
-    throw new UsageError(
-      'export-exists',
-      `${option}: ${folder} is not empty; name a folder that does not exist yet`,
-    );
+    throw new UsageError(`${option}: ${folder} is not empty; name a folder that does not exist yet`);
 }
 
 /**
  * Writes the vectors of a trained graph for other programs: entities.npy [n, dim], relations.npy and reciprocals.npy, the
  * names of their rows beside them, and model.json, which says how to score. The folder appears whole or not at all.
- * @throws FatalError `export` when it can't be written.
+ * @throws FatalError `file` when it can't be written.
  */
 export async function exportVectors(
   folder: string,
@@ -56,7 +53,7 @@ export async function exportVectors(
   });
 }
 
-/** Fills a folder beside, which takes the name once it is whole. @throws FatalError `export` when it can't be written. */
+/** Fills a folder beside, which takes the name once it is whole. @throws FatalError `file` when it can't be written. */
 export async function inWholeFolder(folder: string, fill: (partial: string) => Promise<void>): Promise<void> {
   const partial = `${folder}.partial-${process.pid}`;
   removeOnExit(partial);
@@ -69,7 +66,11 @@ export async function inWholeFolder(folder: string, fill: (partial: string) => P
     // Where its folder is none, nothing is there to remove; what failed is told below.
     await rm(partial, { recursive: true, force: true }).catch(() => undefined);
     if (error instanceof TwhinError) throw error;
-    throw new FatalError('export', `${folder} can't be written: ${reasonOf(error)}`, { cause: error });
+    throw new FatalError(
+      'file',
+      `${folder} can't be written: ${reasonOf(error)}; free space, or name another folder, and give the same command again`,
+      { cause: error },
+    );
   } finally {
     keepOnExit(partial);
   }

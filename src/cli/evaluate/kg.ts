@@ -94,7 +94,7 @@ async function evaluateKg(options: KgOptions, context: CommandContext): Promise<
   });
   stopping.throwIfAborted();
   if (triples[options.rank].lhs.length === 0)
-    throw new UsageError('triples', `--rank ${options.rank}: there is no such triple; nothing was trained`);
+    throw new UsageError(`--rank ${options.rank}: there is no such triple; nothing was trained`);
   await using folder = temporaryFolder();
   const report = await new KgEvaluation(options, { passes, triples, folder: folder.path, context }).run();
   output.statusDone();
@@ -122,10 +122,7 @@ function checkOptions({ train, valid, test, stream, passes, seeds, export: to }:
     problems.push(`--export: writes the vectors of one seed; seen --seeds ${seeds}`);
   if (problems.length > 0) {
     const lines = problems.map((problem) => `  ${problem}`).join('\n');
-    throw new UsageError(
-      'evaluate',
-      `the evaluation cannot be done as asked; nothing was started:\n${lines}`,
-    );
+    throw new UsageError(`the evaluation cannot be done as asked; nothing was started:\n${lines}`);
   }
   return stream === undefined ? (passes ?? PASSES) : 1;
 }

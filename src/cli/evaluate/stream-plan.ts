@@ -94,8 +94,7 @@ export function refuseEmpty({ read, tasks }: StreamPlan, { graph, options }: Str
   const { unusable, stream } = read;
   const lost = lossLines({ unusable, withoutEdges: stream.withoutEdges });
   throw new UsageError(
-    'evaluate-empty',
     `nothing can be foretold: of ${count(read.records)} records of ${graph.name}, ${count(read.stream.length)} change an edge, and in the ` +
-      `last ${Math.round(100 * options.holdout)} % no known user has a new edge to a known entity${lost.map((line) => `\n  ${line}`).join('')}`,
+      `last ${Math.round(100 * options.holdout)} % no known user has a new edge to a known entity. Read a longer range, or hold back more with --holdout${lost.map((line) => `\n  ${line}`).join('')}`,
   );
 }

@@ -85,7 +85,6 @@ export async function readStreamRequest(
   const until = readBound('--until', options.until, reading, problems);
   if (problems.length > 0 || !from || !until) {
     throw new UsageError(
-      'evaluate',
       `the evaluation cannot be done as asked; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`,
     );
   }

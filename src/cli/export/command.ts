@@ -65,7 +65,6 @@ twhin export --graph engagement --out small --format parquet --pq 16`;
 
 function oneShard(graph: string, shard: Shard | undefined): UsageError {
   return new UsageError(
-    'sharded',
     `${graph} is cut into ${shard?.count} shards, and their stores are exported one by one: --graph ${graph}-0, and so on. The ` +
       `topic with the embeddings has the vectors of all of them`,
   );
@@ -99,7 +98,7 @@ async function exportGraph(
   const unknown = types.find((type) => !known.includes(type));
   if (unknown !== undefined) {
     const seen = JSON.stringify(unknown);
-    throw new UsageError('entity', `--type: expected one of ${known.join(', ')}, seen ${seen}`);
+    throw new UsageError(`--type: expected one of ${known.join(', ')}, seen ${seen}`);
   }
   const codes = parts === undefined ? undefined : { parts, format: codeFormat(parts, format, dim) };
   await refuseFilled(folder, '--out');

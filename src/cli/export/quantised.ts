@@ -14,20 +14,16 @@ const SAMPLE = 128 * CENTROIDS;
 /** The same store gives the same codes. */
 export const SEED = 1;
 
-/** @throws UsageError `parts` for parts that don't divide dim, or a format without codes. */
+/** @throws UsageError for parts that don't divide dim, or a format without codes. */
 export function codeFormat(parts: number, format: Format, dim: number): CodeFormat {
   const possible = partsOf(dim);
   if (!possible.includes(parts))
     throw new UsageError(
-      'parts',
       `--pq: vectors of ${dim} numbers are cut into equal parts, ${possible.join(', ')} of them; seen ${parts}`,
     );
   const found = CODE_FORMATS.find((each) => each === format);
   if (found === undefined)
-    throw new UsageError(
-      'parts',
-      `--pq: codes are written as ${CODE_FORMATS.join(' or ')}; seen --format ${format}`,
-    );
+    throw new UsageError(`--pq: codes are written as ${CODE_FORMATS.join(' or ')}; seen --format ${format}`);
   return found;
 }
 

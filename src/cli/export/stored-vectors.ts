@@ -32,7 +32,7 @@ export async function* vectorsOf(
     for (const { key, row } of batch) {
       const bytes = vectors.get(row)?.bytes;
       if (bytes === undefined)
-        throw new FatalError('export', `${key} has no vector in the store; run twhin check`);
+        throw new FatalError('file', `${key} has no vector in the store; run twhin check`);
       yield { key, bytes };
     }
   }
@@ -49,7 +49,7 @@ export async function* vectorsOf(
   yield* read(batch);
   if (found !== entities)
     throw new FatalError(
-      'export',
+      'file',
       `${found} entities of type ${type} are stored, and the head counts ${entities}; run twhin check`,
     );
 }

@@ -160,7 +160,7 @@ function wholeOf(opened: OpenedStores): ComparedOne {
 
 type Both = readonly [OpenedStores, OpenedStores];
 
-/** Opens both stores of the named graph, or of the one graph that has both, into `held`. @throws UsageError `compare`. */
+/** Opens both stores of the named graph, or of the one graph that has both, into `held`. @throws UsageError. */
 async function openBoth(
   config: Config,
   names: readonly [string, string],
@@ -184,7 +184,6 @@ async function openBoth(
   if (first !== undefined && others.length === 0) return first;
   const asked = [...new Set(names)].join(' and ');
   throw new UsageError(
-    'compare',
     first === undefined
       ? `no graph has the stores ${asked}:\n${lacking.join('\n')}\ntwhin replay --into NAME makes one`
       : `${found.map(({ graph }) => graph.name).join(' and ')} have the stores ${asked}; say which graph with --graph`,

@@ -25,7 +25,7 @@ export class JoinedStore {
 
   /**
    * Makes it in an empty folder, for whoever closes the store. graph: name of the whole.
-   * @throws FatalError `reshard-mixed` where the stores are not of one training.
+   * @throws FatalError `reshard` where the stores are not of one training.
    */
   static async make(
     graph: string,

@@ -17,13 +17,12 @@ export function partsOf(
   const shard = graphs.find((graph) => graph.name === name)?.shard;
   if (shard !== undefined) {
     throw new UsageError(
-      'sharded',
       `${name} is one of ${shard.count} shards, and a store that one shard trains alone would lack what the others send it. Name the ` +
         `whole graph: --graph ${shard.graph}`,
     );
   }
   const seen = name === undefined ? 'nothing' : JSON.stringify(name);
-  throw new UsageError('graph', `--graph: expected one of ${graphNames(graphs).join(', ')}; seen ${seen}`);
+  throw new UsageError(`--graph: expected one of ${graphNames(graphs).join(', ')}; seen ${seen}`);
 }
 
 /**

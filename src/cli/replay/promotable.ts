@@ -27,7 +27,6 @@ export function exists(graph: GraphConfig, name: string): boolean {
 export async function check(graph: GraphConfig, place: StorePlace): Promise<Head> {
   if (readReplayRecord(place)?.finished === null) {
     throw new UsageError(
-      'promote',
       `the replay into ${place.name} is not finished: give the same twhin replay command again to go on with it, and promote it then`,
     );
   }

@@ -106,7 +106,7 @@ function choose(
   const named =
     wanted === undefined ? [...Map.groupBy(config.graphs, graphOf).values()] : [partsOf(config, wanted)];
   if ((name === undefined) === (rollback !== true)) {
-    throw new UsageError('promote', 'expected either the name of a store or --rollback');
+    throw new UsageError('expected either the name of a store or --rollback');
   }
   const found = named.flatMap((parts) => {
     const store = name ?? previousOf(parts);
@@ -117,14 +117,14 @@ function choose(
   const where = named.map(([first]) => first && graphOf(first)).join(', ');
   if (one === undefined) {
     const what = rollback ? 'no store was live before the one that is' : `there is no store ${name}`;
-    throw new UsageError('promote', `${what} in ${where}; twhin replay --into NAME makes one`);
+    throw new UsageError(`${what} in ${where}; twhin replay --into NAME makes one`);
   }
   if (another !== undefined) {
-    throw new UsageError('graph', `several graphs have such a store: ${where}; say which with --graph`);
+    throw new UsageError(`several graphs have such a store: ${where}; say which with --graph`);
   }
   const { parts, store } = one;
   if (parts.every((part) => readLive(part).live === store)) {
-    throw new UsageError('promote', `${store} is the live store of ${graphOf(parts[0]!)} already`);
+    throw new UsageError(`${store} is the live store of ${graphOf(parts[0]!)} already`);
   }
   return one;
 }

@@ -78,7 +78,6 @@ function refuseOptions({ maxLag, rate, cpuShare }: PromoteOptions): void {
   ].flatMap(([name, value]) => (value === undefined ? [] : [name]));
   if (given.length === 0) return;
   throw new UsageError(
-    'promote',
     `${given.join(', ')}: shards catch up by themselves, once they run on the promoted stores; leave it out`,
   );
 }
@@ -115,11 +114,11 @@ function settingsOf(parts: readonly GraphConfig[], store: string): readonly stri
   throw notOne(parts[0]!, parts[other]!, store, 'were trained with other settings');
 }
 
-/** @throws FatalError `store-shard` where the store is another shard's. */
+/** @throws FatalError `store-graph` where the store is another shard's. */
 function ofShard({ name, shard }: GraphConfig, { folder }: StorePlace, head: Head): Head {
   if (head.graph === name && head.shard?.count === shard?.count) return head;
   throw new FatalError(
-    'store-shard',
+    'store-graph',
     `the store in ${folder} is that of ${head.graph}, of ${head.shard?.count ?? 1} shards, and the configuration asks for ${name} of ` +
       `${shard?.count ?? 1}. Replay the graph again, or set the number of shards to that of the store`,
   );

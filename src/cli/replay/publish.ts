@@ -49,7 +49,6 @@ export class ShadowTopic {
     const states = await this.#connection.admin().describe([name, this.modelTopic]);
     if (goesOn && !states.some((state) => state.name === name)) {
       throw new UsageError(
-        'publish',
         `--publish: ${name} was deleted since the replay began, with the vectors in it; begin anew with --restart`,
       );
     }
@@ -57,14 +56,13 @@ export class ShadowTopic {
       const policy = configs['cleanup.policy'];
       if (policy !== undefined && !policy.includes('compact')) {
         throw new UsageError(
-          'publish',
           `--publish: ${each} has cleanup.policy=${policy}; vectors need a compacted topic: name a compacted topic, or a topic that does not exist yet`,
         );
       }
       // Relation vectors of an earlier replay are replaced one by one; records of others would stay among them.
       const isOwn = (of?: string) => (each === name ? of === space : of !== undefined);
       const stranger = await this.#patiently(() => this.#stranger(each, isOwn));
-      if (stranger !== undefined) throw new UsageError('publish', `--publish: ${stranger}`);
+      if (stranger !== undefined) throw new UsageError(`--publish: ${stranger}`);
     }
   }
 

@@ -87,7 +87,6 @@ export async function readRequest(
     );
   if (problems.length > 0 || !config || !graph || !from || !until) {
     throw new UsageError(
-      'replay',
       `the replay cannot be done as asked; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`,
     );
   }
@@ -126,10 +125,7 @@ function readPlaces(
 ): readonly StorePlace[] | undefined {
   if (into !== undefined) return parts.map((part) => freePlace(part, into));
   if (dryRun === true) return undefined;
-  throw new UsageError(
-    'into',
-    "--into: expected a name for the replay's store, such as shadow; seen nothing",
-  );
+  throw new UsageError("--into: expected a name for the replay's store, such as shadow; seen nothing");
 }
 
 function freePlace(graph: GraphConfig, into: string): StorePlace {
@@ -143,7 +139,6 @@ function freePlace(graph: GraphConfig, into: string): StorePlace {
   ].find(([name]) => name === into)?.[1];
   if (what === undefined) return place;
   throw new UsageError(
-    'into',
     `--into: ${into} is ${what} of ${graph.name}; a replay is written beside it, under another name`,
   );
 }

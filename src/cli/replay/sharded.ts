@@ -93,7 +93,6 @@ export class ShardedReplay {
     const strange = records.findIndex((record) => record?.space !== finished.space);
     if (strange >= 0) {
       throw new UsageError(
-        'replay-into',
         `--into: ${options.into} is a finished replay of other shards, and ${parts[strange]!.name} has another one or none in ` +
           `${this.#places[strange]!.folder}; give another name, or begin anew with --restart`,
       );

@@ -26,14 +26,12 @@ export async function earlierReplay(
     // One that was killed between saying where its store comes from and what it reads has read nothing.
     if (head === undefined && (from === undefined || from === 'replay')) return undefined;
     throw new UsageError(
-      'replay-into',
       `--into: ${place.folder} holds a store that is no replay's${from ? ` but came from a ${from}` : ''}; give another name`,
     );
   }
   const differing = differencesBetween(record, request);
   if (differing.length > 0) {
     throw new UsageError(
-      'replay-differs',
       `--into: ${place.name} is a replay that was asked something else:\n` +
         `${differing.map((line) => `  ${line}`).join('\n')}\n` +
         'Ask the same again to go on with it, give another name in --into, or begin anew with --restart.',
@@ -43,7 +41,6 @@ export async function earlierReplay(
     const read = head?.offsets[stretch.topic]?.[stretch.partition] ?? 0;
     if (read <= stretch.until) continue;
     throw new UsageError(
-      'replay-beyond',
       `--into: ${place.name} was run on after its replay: ${partitionName(stretch)} is read up to offset ${read}, the replay's range ends at ${stretch.until}; give another name, or begin anew with --restart`,
     );
   }
@@ -55,7 +52,6 @@ export async function removeReplay(graph: GraphConfig, place: StorePlace): Promi
   if (!existsSync(place.folder)) return;
   if (readReplayRecord(place) === undefined && (await headOf(graph, place)) !== undefined) {
     throw new UsageError(
-      'replay-into',
       `--restart: ${place.folder} holds a store that is no replay's; give another name in --into`,
     );
   }

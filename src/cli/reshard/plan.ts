@@ -32,11 +32,10 @@ export async function planReshard(
   const there = partsOf(plain, graph);
   if (there.length === 0) {
     const known = [...new Set(plain.graphs.map(graphOf))].join(', ');
-    throw new UsageError('graph', `--graph: expected one of ${known}, seen ${JSON.stringify(graph)}`);
+    throw new UsageError(`--graph: expected one of ${known}, seen ${JSON.stringify(graph)}`);
   }
   if (there.length === to) {
     throw new UsageError(
-      'reshard',
       `--to: expected another number than graphs.${graph}.shards, which is ${to} already: the configuration keeps the present number ` +
         'until the command is done',
     );
@@ -74,7 +73,7 @@ function settingsOf(graphs: readonly GraphConfig[]): readonly string[] {
   const differing = others.findIndex((set) => set.join('\n') !== first.join('\n'));
   if (differing < 0) return first;
   throw new FatalError(
-    'reshard-mixed',
+    'reshard',
     `the stores of ${graphNames(graphs).join(', ')} are trained with different settings: [${first.join(' ')}] and ` +
       `[${others[differing]!.join(' ')}]. Restore those that differ from a backup of the same time`,
   );

@@ -69,7 +69,7 @@ function refuseOther({ name, model, shard }: GraphConfig, head: Head): void {
   if (head.graph !== name || head.shard?.index !== shard?.index || head.shard?.count !== shard?.count) {
     const { index = 0, count = 1 } = head.shard ?? {};
     throw new FatalError(
-      'store-shard',
+      'store-graph',
       `the store of ${name} is that of ${head.graph}, shard ${index} of ${count}, and the configuration asks for shard ` +
         `${shard?.index ?? 0} of ${shard?.count ?? 1}. Set the number of shards to that of the stores`,
     );

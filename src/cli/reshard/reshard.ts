@@ -77,7 +77,7 @@ async function fill(
   );
 }
 
-/** Reads the new stores back from the disk. @throws FatalError `reshard-check` where they do not hold what the present ones do. */
+/** Reads the new stores back from the disk. @throws FatalError `reshard` where they do not hold what the present ones do. */
 async function verified(
   { graph, next }: ReshardPlan,
   staged: readonly StagedStore[],
@@ -143,7 +143,7 @@ function shown(value: unknown): string {
 
 function wrong(what: string): FatalError {
   return new FatalError(
-    'reshard-check',
+    'reshard',
     `the new stores do not hold what the present ones do, and were removed: ${what}. The present stores are as they were; twhin check ` +
       'says whether they are whole',
   );

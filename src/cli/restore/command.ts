@@ -25,10 +25,10 @@ export function addRestoreCommand(program: Command, context: CommandContext): vo
     .addHelpText('after', example(EXAMPLES))
     .action(async (dir: string | undefined, { fromTopic, topic, graph, into, json }) => {
       if ((dir === undefined) === (fromTopic !== true)) {
-        throw new UsageError('restore', 'give either the folder of a backup or --from-topic');
+        throw new UsageError('give either the folder of a backup or --from-topic');
       }
       if (topic !== undefined && fromTopic !== true) {
-        throw new UsageError('restore', '--topic goes with --from-topic');
+        throw new UsageError('--topic goes with --from-topic');
       }
       const { output } = context;
       const plans =

@@ -32,7 +32,7 @@ export async function planFromBackup(
     plain.graphs.some((graph) => graph.name === name || shardIndex(graph.shard?.graph, name) !== undefined),
   );
   const chosen = selectGraphs(plain, names.length > 0 ? names : there);
-  if (there.length === 0) throw new FatalError('backup-missing', `there is no backup in ${dir}`);
+  if (there.length === 0) throw new FatalError('backup-read', `there is no backup in ${dir}`);
   refuseOtherShards(chosen, there, dir);
   const plans: Restoring[] = [];
   for (const graph of chosen) {
@@ -40,7 +40,7 @@ export async function planFromBackup(
     const manifest = await readManifest(folder, graph.name);
     if (manifest === undefined) {
       throw new FatalError(
-        'backup-missing',
+        'backup-read',
         `there is no backup of ${graph.name} in ${dir}, but of ${there.join(', ')}`,
       );
     }
@@ -64,7 +64,6 @@ function refuseOtherShards(graphs: readonly GraphConfig[], there: readonly strin
     const beyond = there.find((name) => (shardIndex(graph, name) ?? 0) >= count);
     if (beyond === undefined) continue;
     throw new UsageError(
-      'sharded',
       `${graph} is cut into ${count} shards, and ${dir} holds a backup of ${beyond}: it is of a graph with more shards, whose ` +
         `entities are spread in another way. Set graphs.${graph}.shards as it was when the backup was made`,
     );

@@ -32,13 +32,13 @@ export async function planFromTopic(
   const plain = await config();
   const chosen = selectGraphs(plain, names);
   if (topic !== undefined && new Set(chosen.map(graphOf)).size > 1) {
-    throw new UsageError('topic', `--topic is one graph's: say which with --graph, seen ${topic} for all`);
+    throw new UsageError(`--topic is one graph's: say which with --graph, seen ${topic} for all`);
   }
   return Promise.all(
     chosen.map(async ({ name, folder, shard }): Promise<Restoring> => {
       const { set } = readLive({ name, folder, shard });
       const [graph] = selectGraphs(await config(set), [name]);
-      if (graph === undefined) throw new UsageError('graph', `no graph ${name}`);
+      if (graph === undefined) throw new UsageError(`no graph ${name}`);
       const from = {
         embeddings: topic ?? topicName(plain.topicPrefix, embeddingsName(graphOf({ name, shard }))),
         model:

@@ -46,10 +46,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
         http: httpAddress(http, config, untilCaughtUp === true ? undefined : HTTP_DEFAULT),
       };
       if (options.standby && options.untilCaughtUp) {
-        throw new UsageError(
-          'standby',
-          'a standby follows without an end: leave out --standby or --until-caught-up',
-        );
+        throw new UsageError('a standby follows without an end: leave out --standby or --until-caught-up');
       }
       await run(config, options, context);
     });

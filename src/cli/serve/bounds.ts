@@ -23,14 +23,13 @@ export function memoryHere(): number {
 
 /**
  * Most edges that each graph remembers. asked: by the command line; without it the default, or as many as take half of the
- * memory. @throws UsageError `edges` when the asked ones alone take more than all of it.
+ * memory. @throws UsageError when the asked ones alone take more than all of it.
  */
 export function edgesWithin(asked: number | undefined, graphs: number, memory: number): number {
   if (asked === undefined) return Math.min(EDGES, Math.floor(memory / 2 / graphs / EDGE_WITH_ENTITIES_BYTES));
   const most = Math.floor(memory / graphs / EDGE_BYTES);
   if (asked <= most) return asked;
   throw new UsageError(
-    'edges',
     `--edges: ${count(asked)} edges of ${graphsOf(graphs)} take ${gigabytes(asked * graphs * EDGE_BYTES)}; this process has ${gigabytes(memory)}. ` +
       `At most ${count(most)} fit, and vectors and names need memory too: lower --edges`,
   );

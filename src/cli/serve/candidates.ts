@@ -109,7 +109,7 @@ async function writeLists(
     await serving.ready((reasons) => {
       signalled.throwIfAborted();
       if (hasBegun && reasons.length > 0 && !run?.isReading)
-        throw new FatalError('no-lists', `there is no list to write: ${reasons.join('; ')}`);
+        throw new FatalError('unknown-entity', `there is no list to write: ${reasons.join('; ')}`);
       output.status(reasons.join('; '));
     });
     // From here on nothing moves: all lists are of one moment.
@@ -130,25 +130,18 @@ async function writeLists(
   }
 }
 
-/** The one type that a surface is for. @throws UsageError `question` where there are several, or none is named. */
+/** The one type that a surface is for. @throws UsageError where there are several, or none is named. */
 function typeOfSurface({ surfaces }: Config, name: string | undefined): string {
   if (name === undefined)
-    throw new UsageError(
-      'question',
-      'expected --from TYPE and --to TYPE, or --surface NAME; seen none of them',
-    );
+    throw new UsageError('expected --from TYPE and --to TYPE, or --surface NAME; seen none of them');
   const surface = surfaces.find((each) => each.name === name);
   if (surface === undefined) {
     const names = surfaces.map((each) => each.name).join(', ');
-    throw new UsageError(
-      'question',
-      `--surface: expected one of ${names || 'none'}, seen ${JSON.stringify(name)}`,
-    );
+    throw new UsageError(`--surface: expected one of ${names || 'none'}, seen ${JSON.stringify(name)}`);
   }
   const [first = '', ...others] = surface.from;
   if (others.length === 0) return first;
   throw new UsageError(
-    'question',
     `--from: expected one of ${surface.from.join(', ')} for the surface ${name}, seen nothing`,
   );
 }
@@ -158,7 +151,7 @@ function noLists(ids: string | undefined, type: string, graph: string): FatalErr
     ids === undefined
       ? `no ${type} has a vector in the graph ${graph}: its updater has published none yet, or events name none`
       : `${ids} names no ${type}`;
-  return new FatalError('no-lists', `there is no list to write: ${reason}`);
+  return new FatalError('unknown-entity', `there is no list to write: ${reason}`);
 }
 
 interface Writing {
@@ -202,11 +195,11 @@ async function write(
     // Where its folder is none, nothing is there to remove; what failed is told below.
     await rm(partial, { force: true }).catch(() => undefined);
     if (error instanceof TwhinError) throw error;
-    throw new UsageError('out', `--out: ${out} can't be written: ${reasonOf(error)}`, { cause: error });
+    throw new UsageError(`--out: ${out} can't be written: ${reasonOf(error)}`, { cause: error });
   }
 }
 
-/** @throws UsageError `ids` naming the file and the line. */
+/** @throws UsageError naming the file and the line. */
 async function readIds(path: string, type: string): Promise<EntityKey[]> {
   const found: EntityKey[] = [];
   const input = createReadStream(path);
@@ -220,7 +213,7 @@ async function readIds(path: string, type: string): Promise<EntityKey[]> {
     }
   } catch (error) {
     const where = line > 0 ? `${path}, line ${line}` : path;
-    throw new UsageError('ids', `--ids: ${where}: ${reasonOf(error)}`, { cause: error });
+    throw new UsageError(`--ids: ${where}: ${reasonOf(error)}`, { cause: error });
   }
   return found;
 }

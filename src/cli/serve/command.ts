@@ -89,12 +89,9 @@ function threadCount(text: string): number {
 function addressOf(text: string): HttpAddress {
   const problems: string[] = [];
   const address = readHttpAddress('--http', text, problems);
-  if (problems.length > 0) throw new UsageError('http', problems.join('\n'));
+  if (problems.length > 0) throw new UsageError(problems.join('\n'));
   if (address === 'off')
-    throw new UsageError(
-      'http',
-      '--http: expected host:port, seen "off"; serving is all that this command does',
-    );
+    throw new UsageError('--http: expected host:port, seen "off"; serving is all that this command does');
   return address;
 }
 

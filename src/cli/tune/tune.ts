@@ -72,7 +72,7 @@ export async function tune(
     Random.seeded(seed),
   );
   if (drawn.length === 0)
-    throw new UsageError('tune-fixed', 'nothing is left to try: --set fixes every setting that trials vary');
+    throw new UsageError('nothing is left to try: --set fixes every setting that trials vary');
   const whole = await planPart(
     request,
     await resolveStream(request, outside.eventLog, outside.progress),

@@ -43,7 +43,7 @@ const SHOWN = 80;
 
 /**
  * Reads a knowledge graph from a file for each part, with `head relation tail` on a line.
- * @throws UsageError `triples` naming file and line of what is wrong, or the part that has no triple.
+ * @throws UsageError naming file and line of what is wrong, or the part that has no triple.
  */
 export async function readGraph(
   files: Readonly<Partial<Record<Split, TripleFile>>>,
@@ -133,10 +133,7 @@ class TripleReader {
         problems.push(`${this.#relations.size} relations; at most ${MOST_RELATIONS} are possible`);
     }
     if (problems.length > 0)
-      throw new UsageError(
-        'triples',
-        `the triples can't be used; nothing was trained:\n  ${problems.join('\n  ')}`,
-      );
+      throw new UsageError(`the triples can't be used; nothing was trained:\n  ${problems.join('\n  ')}`);
     // A stable sort: within a snapshot the order of the file stays.
     const train = this.#triples.train.sort(([, , , a = 0], [, , , b = 0]) => a - b);
     return {

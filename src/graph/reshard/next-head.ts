@@ -29,7 +29,7 @@ export function nextShard({ graph, count }: NextShards, index: number): Shard | 
  * - `events` is that of the store which was sent the least: an event that two shards were sent is counted in both, so that a sum says nothing.
  * - A random state is used again where there are more stores than before: the shards draw for rows of their own.
  *
- * @throws FatalError `reshard-mixed` where the present stores are not of one training.
+ * @throws FatalError `reshard` where the present stores are not of one training.
  */
 export function nextHead(heads: readonly Head[], next: NextShards, index: number): NextHead {
   const [first] = heads;
@@ -73,7 +73,7 @@ function spaceOf(heads: readonly Head[]): string {
   const spaces = [...new Set(heads.map(({ space }) => space))];
   if (spaces.length === 1) return spaces[0]!;
   throw new FatalError(
-    'reshard-mixed',
+    'reshard',
     `the stores are of different spaces, so that their vectors can't be compared: ${heads.map(({ graph, space }) => `${graph} of ${space || 'none'}`).join(', ')}. ` +
       'Restore those that differ from a backup, or with twhin restore --from-topic',
   );
@@ -87,7 +87,7 @@ function topicIdsOf(heads: readonly Head[], internalTopics: readonly string[]): 
       const known = ids[topic];
       if (known !== undefined && known !== id) {
         throw new FatalError(
-          'reshard-mixed',
+          'reshard',
           `${topic} was deleted and recreated, and not all stores have read the new one: ${graph} knows it as ${id}, another store ` +
             `as ${known}. Run all shards with twhin run --reread ${topic} first`,
         );

@@ -190,6 +190,6 @@ function notFinite(row: number, vector: Float32Array): FatalError {
   const value = vector[k];
   return new FatalError(
     'vector-not-finite',
-    `number ${k} of the vector of row ${row} is ${value}; a vector has finite numbers only`,
+    `number ${k} of the vector of row ${row} is ${value}; a vector has finite numbers only. Look for its writer: twhin check finds such vectors in a store`,
   );
 }

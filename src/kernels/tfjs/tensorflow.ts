@@ -75,7 +75,6 @@ export function loadTensorFlow(folders: readonly string[]): LoadedTensorFlow {
     if (name !== undefined) return loaded(name, require);
   }
   throw new UsageError(
-    'tfjs-missing',
     `training.kernel is tfjs, but ${folders.join(' or ')} has neither @tensorflow/tfjs-node nor ` +
       '@tensorflow/tfjs-node-gpu installed: npm install @tensorflow/tfjs-node there, or set training.kernel to wasm, ' +
       'which needs no installation',
@@ -110,7 +109,7 @@ function loaded(name: string, require: NodeJS.Require): LoadedTensorFlow {
 function unusable(name: string, cause: unknown): FatalError {
   const [reason] = reasonOf(cause).split('\n');
   return new FatalError(
-    'tfjs-unusable',
+    'kernel',
     `${name} is installed, but can't be used: ${reason?.trim()}; install it again, or set training.kernel to wasm`,
     { cause },
   );

@@ -11,7 +11,7 @@ const TAIL = 64;
  * What all shards of a graph agree on before any of them reads: that the exchange topic and the edges topic have a partition for each, and the name
  * of the space that they train together. That is the one in which the newest parcel was sent: shards that run may have it from a reshard or a promotion.
  * Where there is none, the name is made of the topic's id. Waits while the log is out of reach.
- * @throws FatalError `shard-count`, RetryableError `stopped`.
+ * @throws FatalError `shards`, RetryableError `stopped`.
  */
 export async function agree(
   log: Pick<EventLog, 'ranges' | 'topicIds' | 'read'>,
@@ -63,7 +63,7 @@ async function refuseOtherCount(
   const partitions = (await patiently(() => log.ranges([topic]), stopping)).length;
   if (partitions !== count) {
     throw new FatalError(
-      'shard-count',
+      'shards',
       `${topic} has ${partitions} partitions, and graphs.${graph}.shards is ${count}: a partition is a shard. Set the number back to ${partitions}; ` +
         `or, where twhin reshard has made the stores of ${count} shards, delete ${topic} and run twhin topics apply`,
     );

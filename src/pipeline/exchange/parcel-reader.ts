@@ -37,7 +37,7 @@ export class ParcelReader {
    * foreign program, can have written it, and waiting for a better record would stop the shard for good. A parcel of another
    * training is passed over as well, whatever its model: it was sent before this store was promoted, or by a shard that runs on a
    * store of before.
-   * @throws FatalError `shard-model` where its sender trains another model.
+   * @throws FatalError `shards` where its sender trains another model.
    */
   read({ value, headers, partition, offset, timestamp }: SourceRecord): Parcel | undefined {
     const { dim, relationRows, fingerprint, space, shard, topic, log } = this.#options;
@@ -50,7 +50,7 @@ export class ParcelReader {
     const where = `${topic}, partition ${partition}, offset ${offset}`;
     if (seen !== undefined && seen !== fingerprint) {
       throw new FatalError(
-        'shard-model',
+        'shards',
         `a shard of ${shard.graph} sends vectors of another model: fingerprint ${seen}, configured here ${fingerprint} (${where}). ` +
           `Give every shard the same configuration. To change the model: twhin replay --graph ${shard.graph} --into NAME, then twhin replay promote NAME.`,
       );

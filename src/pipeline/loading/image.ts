@@ -52,7 +52,7 @@ async function* imageBlocks(trainer: Trainer, index: EntityIndex, head: Head): A
   const live = Object.values(head.edges).reduce((sum, each) => sum + each, 0);
   if (edges === live) return;
   const message = `the trainer holds ${edges} of ${live} live edges`;
-  throw new FatalError('image-edges', message);
+  throw new FatalError('fault', message);
 }
 
 /** Loads index and trainer from an image, as `loadEntities`, `loadRows` and `loadEdges` do from a store. */

@@ -110,7 +110,7 @@ function checkIdentity(head: Head, graph: string, model: ModelIdentity, shard: S
   const [stored, configured] = [partOf(head.shard), partOf(shard)];
   if (stored !== configured) {
     throw new FatalError(
-      'store-shard',
+      'store-graph',
       `the store of ${graph} holds ${stored}, and the configuration asks for ${configured}; ` +
         'put the number of shards back, and change it with twhin reshard',
     );

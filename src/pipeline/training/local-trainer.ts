@@ -11,7 +11,7 @@ export function localTrainer(settings: TrainerSettings, kernels: KernelMaker): T
 export function trainerIn(core: TrainerCore): Trainer {
   let stopped = false;
   const running = (): TrainerCore => {
-    if (stopped) throw new FatalError('trainer-stopped', 'the trainer was stopped; make a new one');
+    if (stopped) throw new FatalError('fault', 'the trainer was stopped; make a new one');
     return core;
   };
   return {

@@ -1,4 +1,4 @@
-import { FatalError, reasonOf, ShapeError } from '../../errors/errors.ts';
+import { FatalError, MAKE_AGAIN, reasonOf, ShapeError } from '../../errors/errors.ts';
 import { decayed } from '../../model/adagrad.ts';
 import type { Kernel, KernelName } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
@@ -156,9 +156,9 @@ export class TrainerCore {
     const rows = this.#table.rows;
     if (state === undefined ? rows > 0 : rows < relationRows) {
       throw new FatalError(
-        'trainer-state',
+        'store-damaged',
         `${rows} rows loaded and ${state === undefined ? 'no' : 'a'} stored state; ` +
-          `a fresh store has neither, any other both and at least its ${relationRows} relation rows`,
+          `a fresh store has neither, any other both and at least its ${relationRows} relation rows; ${MAKE_AGAIN}`,
       );
     }
     if (state === undefined) {
@@ -329,15 +329,14 @@ export class TrainerCore {
   }
 
   #loading(): void {
-    if (this.#started) throw new FatalError('trainer-started', 'the trainer has started; load before start');
+    if (this.#started) throw new FatalError('fault', 'the trainer has started; load before start');
   }
 
   #usable(): void {
-    if (!this.#started)
-      throw new FatalError('trainer-not-started', 'the trainer has not started; call start first');
+    if (!this.#started) throw new FatalError('fault', 'the trainer has not started; call start first');
     if (this.#broken !== undefined) {
       throw new FatalError(
-        'trainer-broken',
+        'thread',
         `an earlier batch failed half-way (${this.#broken}); start again from the stored state`,
       );
     }

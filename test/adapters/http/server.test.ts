@@ -152,7 +152,7 @@ describe('the HTTP server', () => {
       views: {
         ...NO_VIEWS,
         entity: async () => {
-          throw new UsageError('entity', 'not an entity: "x"');
+          throw new UsageError('not an entity: "x"');
         },
       },
     });

@@ -115,8 +115,8 @@ describe('the error of a failure', () => {
   test('errors of this program pass unchanged, even when the client wraps them', () => {
     for (const own of [
       new RetryableError('no-leader', 'x'),
-      new FatalError('offset', 'x'),
-      new UsageError('token-file', 'x'),
+      new FatalError('log-format', 'x'),
+      new UsageError('x'),
       new BadEvent('not-json', 'x'),
     ]) {
       expect(failure(own)).toBe(own);

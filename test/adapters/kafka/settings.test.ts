@@ -19,7 +19,7 @@ test('a token in a file is read anew for each login, without the line end', asyn
   const file = join(dir, 'token');
   const { token } = bearer({ file });
   expect(token).toThrow(
-    expect.objectContaining({ code: 'token-file', message: expect.stringContaining(file) }),
+    expect.objectContaining({ name: 'UsageError', message: expect.stringContaining(file) }),
   );
   await writeFile(file, 'first\n');
   expect(token()).toBe('first');
@@ -50,5 +50,5 @@ test('a certificate file that is missing is named', () => {
   expect(tlsOf(settings)).toBeUndefined();
   expect(tlsOf({ ...settings, ssl: true })).toEqual({});
   const caFile = '/nowhere/ca.pem';
-  expect(() => tlsOf({ ...settings, caFile })).toThrow(expect.objectContaining({ code: 'ca-file' }));
+  expect(() => tlsOf({ ...settings, caFile })).toThrow(expect.objectContaining({ name: 'UsageError' }));
 });

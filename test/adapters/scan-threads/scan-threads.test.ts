@@ -96,7 +96,7 @@ describe('threads that scan', () => {
     const out = [1, 2, 3].map((count) => scans.top(table, 'twhin', [{ vector }], count));
     await scans.stop();
     expect((await Promise.all(out)).map(([list]) => list?.length)).toEqual([1, 2, 3]);
-    await expect(scans.top(table, 'twhin', [{ vector }], 1)).rejects.toMatchObject({ code: 'scanner-dead' });
+    await expect(scans.top(table, 'twhin', [{ vector }], 1)).rejects.toMatchObject({ code: 'thread' });
   });
 });
 
@@ -121,9 +121,9 @@ describe('a thread that dies', () => {
     for (const { status, ...request } of await Promise.allSettled(requests)) {
       expect([status, request]).toEqual(['rejected', { reason: expect.any(FatalError) }]);
     }
-    await expect(surfaces.candidates(asked)).rejects.toMatchObject({ code: 'scanner-dead' });
+    await expect(surfaces.candidates(asked)).rejects.toMatchObject({ code: 'thread' });
     expect(told).toEqual([
-      expect.objectContaining({ code: 'scanner-dead', message: expect.stringMatching(reason) }),
+      expect.objectContaining({ code: 'thread', message: expect.stringMatching(reason) }),
     ]);
     // Vectors are written as before.
     expect(gate.write(() => undefined)).toBeUndefined();

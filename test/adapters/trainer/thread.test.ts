@@ -63,7 +63,7 @@ describe('threadTrainer', () => {
     const trainer = thread();
     await expect(trainer.train(batchOf({}))).rejects.toMatchObject({
       name: 'FatalError',
-      code: 'trainer-not-started',
+      code: 'fault',
     });
     await trainer.start(undefined);
     const uneven = { ...triples([]), rhs: Int32Array.of(1) };
@@ -87,7 +87,7 @@ describe('threadTrainer', () => {
     await expect(trainer.checkpoint({ ...DUE, now: NOW })).rejects.toThrow('stopped');
     expect((await pending).edges).toBe(40);
     await stopping;
-    await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'trainer-stopped' });
+    await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'fault' });
   });
 
   it('rejects every waiting and every later call when the thread dies', async () => {
@@ -98,17 +98,17 @@ describe('threadTrainer', () => {
     for (const settled of [first!, second!]) {
       expect(settled.status === 'rejected' && settled.reason).toBeInstanceOf(FatalError);
       expect(settled.status === 'rejected' && settled.reason).toMatchObject({
-        code: 'trainer-dead',
+        code: 'thread',
         message: expect.stringContaining('out of luck'),
       });
     }
     expect(stop!.status).toBe('fulfilled');
-    await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'trainer-dead' });
+    await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'thread' });
   });
 
   it('reports a missing entry', async () => {
     const trainer = new ThreadTrainer(new URL('../no-such-entry.js', import.meta.url), settings);
-    await expect(trainer.start(undefined)).rejects.toMatchObject({ code: 'trainer-dead' });
+    await expect(trainer.start(undefined)).rejects.toMatchObject({ code: 'thread' });
     await trainer.stop();
   });
 });
@@ -117,11 +117,11 @@ describe('errors on the wire', () => {
   it.each([
     new RetryableError('stopped', 'try again'),
     new FatalError('table-full', 'stop'),
-    new UsageError('kernel-settings', 'wrong'),
+    new UsageError('wrong'),
     new BadEvent('wrong-shape', 'bad'),
     new ShapeError('3 by 4'),
   ])('keep class, code and message: $name', (error) => {
-    const back = unpackError(structuredClone(packError(error, 'trainer-failed', 'it failed')));
+    const back = unpackError(structuredClone(packError(error, 'it failed')));
     expect(back.constructor).toBe(error.constructor);
     expect([back.name, back.code, back.message]).toEqual([error.name, error.code, error.message]);
     expect(back.stack).toBe(error.stack);
@@ -129,12 +129,10 @@ describe('errors on the wire', () => {
 
   it('of other classes become FatalError', () => {
     expect(
-      unpackError(
-        packError(new RangeError('offset is out of bounds'), 'trainer-failed', 'the trainer failed'),
-      ),
+      unpackError(packError(new RangeError('offset is out of bounds'), 'the trainer failed')),
     ).toMatchObject({
       name: 'FatalError',
-      code: 'trainer-failed',
+      code: 'thread',
       message: 'the trainer failed: offset is out of bounds',
     });
   });

@@ -189,17 +189,12 @@ describe('twhin evaluate stream', () => {
   });
 
   it.each([
-    [
-      'an unknown graph',
-      ['--graph', 'nothing'],
-      2,
-      /^twhin: \[graph\] --graph: expected one of engagement, follow/,
-    ],
+    ['an unknown graph', ['--graph', 'nothing'], 2, /^twhin: --graph: expected one of engagement, follow/],
     [
       'a file and a start',
       ['--file', 'x', '--from', '2h'],
       2,
-      /\[evaluate\].*\n.*--from, --until: a file is read/,
+      /cannot be done as asked.*\n.*--from, --until: a file is read/,
     ],
     ['a format without a file', ['--format', 'csv'], 2, /--format, --topic: they say what --file holds/],
     [
@@ -220,7 +215,7 @@ describe('twhin evaluate stream', () => {
       2,
       /--set: an evaluation reads where the live graph does/,
     ],
-    ['a missing file', ['--file', 'missing.ndjson'], 2, /\[no-file\]/],
+    ['a missing file', ['--file', 'missing.ndjson'], 2, /no such file: .*missing\.ndjson/],
     ['a share above 1', ['--holdout', '150%'], 2, /expected a share such as 15%/],
   ])('refuses %s', async (_, argv, code, message) => {
     const said = await evaluate(...argv);
@@ -234,18 +229,18 @@ describe('twhin evaluate stream', () => {
     const said = await evaluate('--file', file);
     expect(said.code).toBe(2);
     expect(said.err.join('\n')).toMatch(
-      /\[evaluate-file\] 2 of the lines hold no follow event; nothing was trained:\n.*ndjson:6: not-json.*\n.*ndjson:7: /,
+      /2 of the lines hold no follow event; nothing was trained:\n.*ndjson:6: not-json.*\n.*ndjson:7: /,
     );
   });
 
   it('says what is missing where nothing can be foretold', async () => {
     const empty = await evaluate('--file', await fileOf([]));
     expect(empty.code).toBe(2);
-    expect(empty.err.join('\n')).toMatch(/\[evaluate-empty\] .*events.ndjson holds no event/);
+    expect(empty.err.join('\n')).toMatch(/events.ndjson holds no event/);
     const once = await evaluate('--file', await fileOf(circles().slice(0, 3)));
     expect(once.code).toBe(2);
     expect(once.err.join('\n')).toMatch(
-      /\[evaluate-empty\] nothing can be foretold: of 3 records of follow, 3 change an edge, .*\n {2}no edges of clicks, promotes$/,
+      /nothing can be foretold: of 3 records of follow, 3 change an edge, .*\n {2}no edges of clicks, promotes$/,
     );
   });
 

@@ -90,7 +90,7 @@ describe('twhin replay', () => {
     const other = await replay('--into', 'changed', '--from', '2h', '--set', 'seed=5', '--publish', 'shadow');
     expect([other.code, other.out]).toEqual([2, []]);
     expect(other.err).toEqual([
-      'twhin: [replay-differs] --into: changed is a replay that was asked something else:',
+      'twhin: --into: changed is a replay that was asked something else:',
       '  --from: it has earliest, seen 2h',
       '  --publish: it has nothing, seen shadow',
       '  training.seed: it has 1, seen 5',
@@ -170,7 +170,7 @@ describe('twhin replay', () => {
       2,
       [
         expect.stringMatching(
-          /^twhin: \[publish\] --publish: web\.model is not empty: web\.model\/0 has vectors of another/,
+          /^twhin: --publish: web\.model is not empty: web\.model\/0 has vectors of another/,
         ),
       ],
     ]);
@@ -181,7 +181,7 @@ describe('twhin replay', () => {
       replay('--into', name, '--publish', 'shadow.own', '--json', ...more);
     expect((await into('first')).code).toBe(0);
     const taken =
-      /^twhin: \[publish\] --publish: shadow\.own is not empty: shadow\.own\/\d has vectors of another .* give another topic/;
+      /^twhin: --publish: shadow\.own is not empty: shadow\.own\/\d has vectors of another .* give another topic/;
     const second = await into('second');
     expect([second.code, second.err]).toEqual([2, [expect.stringMatching(taken)]]);
     expect(existsSync(join(here.folder, 'state/engagement/stores/second'))).toBe(false);
@@ -290,7 +290,7 @@ describe('a replay that is refused', () => {
       const { code, err } = await here.run('replay', ...argv, '--into', 'a');
       expect(code).toBe(2);
       expect(err[0]).toBe(
-        `twhin: [graph] --graph: expected one of engagement, follow; seen ${argv[1] ? '"likes"' : 'nothing'}`,
+        `twhin: --graph: expected one of engagement, follow; seen ${argv[1] ? '"likes"' : 'nothing'}`,
       );
     }
   });

@@ -106,7 +106,7 @@ test('refuses a missing store and lists the existing stores', async () => {
   const said = await at.run('replay', 'compare', 'live', 'shadow', '--graph', 'engagement');
   expect(said).toMatchObject({ code: 2, out: [] });
   expect(names(said.err)).toBe(
-    'twhin: [compare] no graph has the stores live and shadow:\n' +
+    'twhin: no graph has the stores live and shadow:\n' +
       `  engagement has main (live), early in ${join(at.folder, 'state', 'engagement')}\n` +
       'twhin replay --into NAME makes one',
   );
@@ -123,6 +123,6 @@ test('asks for the graph if several graphs have both stores', async () => {
   const said = await at.run('replay', 'compare', 'live', 'main');
   expect(said.code).toBe(2);
   expect(names(said.err)).toBe(
-    'twhin: [compare] engagement and follow have the stores live and main; say which graph with --graph',
+    'twhin: engagement and follow have the stores live and main; say which graph with --graph',
   );
 });

@@ -124,15 +124,11 @@ describe('a reshard is refused', () => {
       for (const pattern of patterns)
         expect([said.code, text(said)]).toEqual([code, expect.stringMatching(pattern)]);
     };
-    await refused(
-      2,
-      2,
-      /\[reshard\] --to: expected another number than graphs.engagement.shards, which is 2/,
-    );
+    await refused(2, 2, /--to: expected another number than graphs.engagement.shards, which is 2/);
     const unknown = await here.run('reshard', '--graph', 'engagement-0', '--to', '3');
     expect([unknown.code, text(unknown)]).toEqual([
       2,
-      expect.stringMatching(/\[graph\] .* engagement, follow/),
+      expect.stringMatching(/--graph: expected one of engagement, follow/),
     ]);
 
     const dry = await reshard(4, '--dry-run');
@@ -150,12 +146,12 @@ describe('a reshard is refused', () => {
     await rename(one!.folder, away);
     await refused(4, 1, /\[store-missing\] .*engagement-1, .* twhin restore DIR --graph engagement-1/);
     await cp(zero!.folder, one!.folder, { recursive: true });
-    await refused(4, 1, /\[store-shard\] the store of engagement-1 is that of engagement-0, shard 0 of 2/);
+    await refused(4, 1, /\[store-graph\] the store of engagement-1 is that of engagement-0, shard 0 of 2/);
     await rm(one!.folder, { recursive: true });
     await rename(away, one!.folder);
 
     await changeHead(one!, (head) => ({ ...head, space: 'two' }));
-    await refused(4, 1, /\[reshard-mixed\] .* engagement-0 of one, engagement-1 of two/);
+    await refused(4, 1, /\[reshard\] .* engagement-0 of one, engagement-1 of two/);
     await changeHead(one!, (head) => ({
       ...head,
       space: 'one',
@@ -199,11 +195,11 @@ describe('a reshard that is killed', () => {
     expect(await contentOf(here.graphs())).toEqual(before);
     await here.configure(4);
     for (const { folder } of here.graphs()) expect(existsSync(`${folder}/stores`)).toBe(false);
-    await expect(here.train()).rejects.toMatchObject({ code: 'reshard-unfinished' });
+    await expect(here.train()).rejects.toMatchObject({ code: 'reshard' });
     const refused = await here.run('stats');
     expect([refused.code, text(refused)]).toEqual([
       1,
-      expect.stringMatching(/\[reshard-unfinished\] .*shards-4 is left/),
+      expect.stringMatching(/\[reshard\] .*shards-4 is left/),
     ]);
 
     await here.configure(2);

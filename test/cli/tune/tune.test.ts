@@ -98,9 +98,9 @@ describe('twhin tune', () => {
     ]);
     const none = await tune(follows(0), ...fixed, '--trials', '2');
     expect(none.code).toBe(2);
-    expect(none.err.join('\n')).toContain('twhin: [tune-fixed] ');
+    expect(none.err.join('\n')).toContain('twhin: nothing is left to try');
     const short = await tune(follows(0).slice(0, 3), '--trials', '2');
-    expect(short.err.join('\n')).toContain('twhin: [evaluate-empty] ');
+    expect(short.err.join('\n')).toContain('twhin: nothing can be foretold');
   });
 });
 

@@ -51,7 +51,7 @@ describe('readGraph', () => {
     const some = ['a\tb\tc'];
     const reading = (train: string[], test: string[]) =>
       readGraph({ train: file('train.txt', train), test: file('test.txt', test) });
-    await expect(reading([''], some)).rejects.toMatchObject({ code: 'triples' });
+    await expect(reading([''], some)).rejects.toMatchObject({ name: 'UsageError' });
     await expect(reading([''], some)).rejects.toThrow('train.txt: no training triple in it');
     await expect(reading(some, [])).rejects.toThrow('test.txt: no test triple in it');
     const many = Array.from({ length: 257 }, (_, i) => `a\tr${i}\tb`);

@@ -319,7 +319,7 @@ describe('the head of a new store', () => {
   ])('is refused for stores with %o', (change, message) => {
     const heads = [HEADS[0]!, { ...HEADS[1]!, ...change }];
     expect(() => nextHead(heads, NEXT, 0)).toThrow(
-      expect.objectContaining({ code: 'reshard-mixed', message: expect.stringMatching(message) }),
+      expect.objectContaining({ code: 'reshard', message: expect.stringMatching(message) }),
     );
   });
 });

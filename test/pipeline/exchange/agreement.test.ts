@@ -64,7 +64,7 @@ describe('agree', () => {
   test.each([2, 4, 0])('refuses a topic of %s partitions for three shards', async (partitions) => {
     await expect(agree(logOf(partitions, 'id'), [TOPIC, EDGES], SHARD, stopping())).rejects.toMatchObject({
       name: 'FatalError',
-      code: 'shard-count',
+      code: 'shards',
       message: expect.stringContaining(
         `${TOPIC} has ${partitions} partitions, and graphs.g.shards is 3: a partition is a shard`,
       ),

@@ -545,7 +545,7 @@ describe('records', () => {
     const other = recordOf(value, { ...headers, fingerprint: Buffer.from('beef') });
     expect(() => exchange.read(other)).toThrow(
       expect.objectContaining({
-        code: 'shard-model',
+        code: 'shards',
         message: expect.stringMatching(
           /fingerprint beef, configured here f00d \(twhin\.exchange\.test, partition 0, offset 7\)/,
         ),

@@ -265,7 +265,7 @@ describe('recover', () => {
     const trainer = new StandInTrainer();
     await expect(recover(store, trainer, 'test', MODEL, clock, { shard })).rejects.toMatchObject({
       name: 'FatalError',
-      code: 'store-shard',
+      code: 'store-graph',
       message: expect.stringContaining(`holds ${there}, and the configuration asks for ${wanted}`),
     });
     expect(trainer.started).toBeUndefined();

@@ -95,7 +95,7 @@ describe('ChunkTrainer', () => {
     const { core, lazy } = pair();
     core.train(batch(Random.seeded(1), NEW_TYPES));
     lazy[1]!.kernel.step = () => {
-      throw new FatalError('stepper-dead', 'a training thread died');
+      throw new FatalError('thread', 'a training thread died');
     };
     expect(() => core.train(batch(Random.seeded(2)))).toThrow('a training thread died');
     expect(() => core.checkpoint({ ...DUE, now: NOW })).toThrow('failed half-way (a training thread died)');

@@ -69,7 +69,7 @@ export class KafkaLeadership implements Leadership {
 
   async join(candidate: Candidate): Promise<void> {
     if (this.#running !== undefined) {
-      throw new FatalError('started', 'leadership was asked for before; make another');
+      throw new FatalError('fault', 'leadership was asked for before; make another');
     }
     const led = Promise.withResolvers<void>();
     let leads = false;

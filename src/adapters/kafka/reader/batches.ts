@@ -50,7 +50,7 @@ export interface Decoded {
 /**
  * The length of the whole batches that begin below `until`, in bytes, and the offset after them; `next` is undefined
  * where there is no whole batch.
- * @throws FatalError `record-format` where a batch is not of the format above.
+ * @throws FatalError `log-format` where a batch is not of the format above.
  */
 export function wholeBatches(
   bytes: Buffer,
@@ -70,7 +70,7 @@ export function wholeBatches(
     }
     if (bytes.readInt8(at + 16) !== 2) {
       const message = `${topic} holds records in the format of Kafka before 0.11 at offset ${base}, which can't be read; write the topic anew`;
-      throw new FatalError('record-format', message);
+      throw new FatalError('log-format', message);
     }
     next = base + bytes.readInt32BE(at + 23) + 1;
     at = end;

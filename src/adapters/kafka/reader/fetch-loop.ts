@@ -1,5 +1,4 @@
-import { FatalError, RetryableError, reasonOf, TwhinError } from '../../../errors/errors.ts';
-import { isCodeOf } from '../../../errors/registry.ts';
+import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Stretch, StretchReading, Trouble } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
 import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../../log-errors.ts';
@@ -233,7 +232,7 @@ export class FetchLoop implements StretchReading {
       return true;
     }
     throw new RetryableError(
-      'no-whole-batch',
+      'broker-answered',
       `${cursor.name} ends at ${stableOffset}, but its leader gave no whole batch from ${cursor.fetchOffset} on; look at the broker's log`,
     );
   }
@@ -254,7 +253,7 @@ export class FetchLoop implements StretchReading {
       }
     }
     throw new RetryableError(
-      'fetch-refused',
+      'broker-answered',
       `the leader of ${cursor.name} gave no records: Kafka's error ${error}; it is asked again`,
     );
   }
@@ -278,7 +277,5 @@ async function leaderless(cursors: readonly PartitionCursor[], signal: AbortSign
 
 function asFatal(error: unknown): FatalError {
   if (error instanceof FatalError) return error;
-  const code = error instanceof TwhinError && isCodeOf(error.code, 'fatal') ? error.code : 'client-fault';
-  const message = `reading stopped: ${reasonOf(error)}`;
-  return new FatalError(code, message, { cause: error });
+  return new FatalError('client-fault', `reading stopped: ${reasonOf(error)}`, { cause: error });
 }

@@ -218,7 +218,7 @@ export class KafkaLog implements EventLog {
       range: async (topic, partition) => {
         const range = (await this.#admin.ranges(topic)).get(partition);
         if (range === undefined) {
-          throw new RetryableError('partition-unknown', `${topic}/${partition} is not there at the moment`);
+          throw new RetryableError('broker-answered', `${topic}/${partition} is not there at the moment`);
         }
         return range;
       },

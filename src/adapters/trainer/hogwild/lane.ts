@@ -92,7 +92,7 @@ export class SharedLane implements Lane {
     for (let waited = 0; this.#state() === BEGUN; waited++) {
       if (waited === this.#stepLimitS) {
         throw new FatalError(
-          'stepper-stuck',
+          'thread',
           `a training thread did not end a step in ${waited} s; start again from the stored state`,
         );
       }

@@ -24,7 +24,7 @@ export function startSteppers(
   { threads, ...size }: ChunkSize & { readonly threads: number },
 ): readonly Stepper[] {
   if (build !== 'wasm-plain' && build !== 'wasm-relaxed') {
-    throw new UsageError('threads', `kernel ${build} runs in one thread; ${threads} were asked for`);
+    throw new UsageError(`kernel ${build} runs in one thread; ${threads} were asked for`);
   }
   const entry = threadEntry(new URL('./worker.ts', import.meta.url));
   const workspaces = Array.from({ length: WORKSPACES_BESIDE * (threads - 1) }, (_, i) =>
@@ -106,7 +106,7 @@ export class ThreadStepper implements Stepper {
 
   #end(reason: string, cause?: unknown): FatalError {
     this.#ended ??= new FatalError(
-      'stepper-dead',
+      'thread',
       `a training thread died: ${reason}; start again from the stored state`,
       { cause },
     );

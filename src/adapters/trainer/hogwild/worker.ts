@@ -20,7 +20,7 @@ const { build, table, model, lanes, failures }: StepperData = workerData;
 try {
   serve();
 } catch (error) {
-  failures.postMessage(packError(error, 'stepper-failed', 'a step failed'));
+  failures.postMessage(packError(error, 'a step failed'));
   for (const { words } of lanes) setState(words, FAILED);
   throw error;
 }

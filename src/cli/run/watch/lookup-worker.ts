@@ -25,12 +25,12 @@ export type LookupReply = { readonly kind: 'found'; readonly found: Found | unde
 const EDGES = 200_000;
 
 const port = parentPort;
-if (port === null) throw new FatalError('lookup-thread', 'this is the entry of a thread; use Lookup');
+if (port === null) throw new FatalError('fault', 'this is the entry of a thread; use Lookup');
 
 const request: LookupRequest = workerData;
 const reply: LookupReply = await lookUp(request).then(
   (found) => ({ kind: 'found', found }),
-  (error: unknown) => failed(error, 'lookup', 'the lookup failed'),
+  (error: unknown) => failed(error, 'the lookup failed'),
 );
 port.postMessage(reply);
 

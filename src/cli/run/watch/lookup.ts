@@ -31,7 +31,13 @@ function inThread(request: LookupRequest): Promise<Found | undefined> {
     name: 'lookup',
   });
   const timer = setTimeout(
-    () => reject(new FatalError('lookup', `not found within ${LIMIT_MS / 1000} s`)),
+    () =>
+      reject(
+        new FatalError(
+          'thread',
+          `the lookup did not end within ${LIMIT_MS / 1000} s; twhin show has no limit`,
+        ),
+      ),
     LIMIT_MS,
   );
   worker.on('message', (reply: LookupReply) => {
@@ -39,7 +45,9 @@ function inThread(request: LookupRequest): Promise<Found | undefined> {
     else reject(unpackError(reply.error));
   });
   worker.on('error', reject);
-  worker.on('exit', (code) => reject(new FatalError('lookup', `the lookup's thread ended with ${code}`)));
+  worker.on('exit', (code) =>
+    reject(new FatalError('thread', `the lookup's thread ended with ${code}; ask again`)),
+  );
   return promise.finally(async () => {
     clearTimeout(timer);
     await worker.terminate();

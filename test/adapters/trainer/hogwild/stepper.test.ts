@@ -91,8 +91,8 @@ describe('ThreadStepper', () => {
   });
 
   it.each([
-    ['fails in a step', './fails.js', 60, 'stepper-dead', 'a step failed: memory access out of bounds'],
-    ['never ends a step', './hangs.js', 2, 'stepper-stuck', 'did not end a step in 2 s'],
+    ['fails in a step', './fails.js', 60, 'thread', 'a step failed: memory access out of bounds'],
+    ['never ends a step', './hangs.js', 2, 'thread', 'did not end a step in 2 s'],
   ])('whose thread %s throws to the caller that waits for the step', (_, entry, limitS, code, message) => {
     const lane = beginOn(stepperOn(tableOf20(), entry, limitS), 2);
     let told: unknown;
@@ -119,9 +119,7 @@ describe('ThreadStepper', () => {
         return error;
       }
     };
-    await expect
-      .poll(outcome)
-      .toMatchObject({ code: 'stepper-dead', message: expect.stringContaining(message) });
+    await expect.poll(outcome).toMatchObject({ code: 'thread', message: expect.stringContaining(message) });
   });
 
   it('has no lane after stop', async () => {
