@@ -122,7 +122,7 @@ async function run(twhin: Twhin, published: number): Promise<Taken> {
   await running.ended;
   return {
     ...{ peakMiB, steadyMiB: median(taken), storeMiB: total(after, 'twhin_store_bytes') / MIB },
-    ...{ cores: perS('twhin_cpu_seconds_total'), vectorsPerS: perS('twhin_vectors_published_total') },
+    ...{ cores: perS('process_cpu_seconds_total'), vectorsPerS: perS('twhin_vectors_published_total') },
     outbox: total(after, 'twhin_outbox_vectors'),
   };
 }

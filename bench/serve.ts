@@ -179,7 +179,7 @@ async function move(count: number): Promise<void> {
 }
 const text = async () => (await fetch(`${url}/metrics`)).text();
 const cpuOf = (metrics: string) =>
-  [...metrics.matchAll(/^twhin_cpu_seconds_total\{[^}]*\} (\S+)$/gm)].reduce(
+  [...metrics.matchAll(/^process_cpu_seconds_total (\S+)$/gm)].reduce(
     (sum, [, value]) => sum + Number(value),
     0,
   );
@@ -221,7 +221,7 @@ const sorted = latencies.toSorted((a, b) => a - b);
 const quantile = (share: number) =>
   (sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN).toFixed(1);
 const [bytes] = /^twhin_serve_table_bytes\{[^}]*\} (\d+)$/m.exec(after)?.slice(1) ?? [];
-const rssOf = (metrics: string) => Number(/^twhin_memory_bytes\{part="rss"\} (\d+)$/m.exec(metrics)?.[1]);
+const rssOf = (metrics: string) => Number(/^process_resident_memory_bytes (\d+)$/m.exec(metrics)?.[1]);
 const mib = (size: number) => (size / 2 ** 20).toFixed(0);
 const cores = (cpuOf(after) - cpuOf(before)) / wallS;
 process.stdout.write(`# Serving under load

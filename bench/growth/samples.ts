@@ -32,14 +32,14 @@ export function sampleOf(before: Scrape, after: Scrape, time: { seconds: number;
     eventsPerS: counted('twhin_events_consumed_total') / time.seconds,
     entities: total(after, 'twhin_entities'),
     edges: total(after, 'twhin_edges'),
-    rssMiB: total(after, 'twhin_memory_bytes', 'part="rss"') / MIB,
+    rssMiB: total(after, 'process_resident_memory_bytes') / MIB,
     storeMiB: total(after, 'twhin_store_bytes') / MIB,
-    cores: counted('twhin_cpu_seconds_total') / time.seconds,
+    cores: counted('process_cpu_seconds_total') / time.seconds,
     commitMs:
       (1000 * counted('twhin_commit_duration_seconds_sum')) / counted('twhin_commit_duration_seconds_count'),
     p50Ms: quantile('twhin_arrival_latency_seconds', 0.5),
     p99Ms: quantile('twhin_arrival_latency_seconds', 0.99),
-    loopMs: quantile('twhin_event_loop_delay_seconds', 0.999),
+    loopMs: 1000 * total(after, 'nodejs_eventloop_lag_p99_seconds'),
   };
 }
 

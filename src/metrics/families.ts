@@ -1,27 +1,18 @@
+import type { PartitionLag } from '../pipeline/reading/lag.ts';
 import type { RejectedBy } from '../pipeline/rejections.ts';
 import type { Quality } from '../pipeline/training/summary.ts';
 import type { GraphSnapshot } from './graph.ts';
+import { by, type Family, familiesOf, type Labels, type Sample } from './scraped.ts';
 
-type Labels = Readonly<Record<string, string>>;
-export type Sample = readonly [labels: Labels, value: number | undefined];
+const { counter, gauge, counters, gauges } = familiesOf<GraphSnapshot>();
 
-/** A metric that each scrape reads from a graph. Every sample also has the label `graph`. */
-export interface Family {
-  readonly name: string;
-  readonly help: string;
-  readonly kind: 'counter' | 'gauge';
-  readonly labels: readonly string[];
-  /** Whether the metric is known before the graph's store is loaded. */
-  readonly always?: boolean;
-  /** A sample without a value is left out. */
-  samples(snapshot: GraphSnapshot): Sample[];
-}
-
-/** The metric that is 1 while a graph is ready. */
-export const READY = 'twhin_ready';
+/** The metric of every graph of the run, open or not. */
+export const READY = [
+  familiesOf<boolean>().gauge('twhin_ready', '1 while the graph is ready.', (ready) => Number(ready)),
+];
 
 /** A mean over recent edges: `known` where both ends were trained before, `new` where an end was not. */
-function quality(name: string, help: string, pick: (quality: Quality) => number): Family {
+function quality(name: string, help: string, pick: (quality: Quality) => number): Family<GraphSnapshot> {
   return gauges(name, help, ['relation', 'entities'], ({ progress }) => [
     ...ofEntities('known', progress.knownByRelation, pick),
     ...ofEntities('new', progress.freshByRelation, pick),
@@ -46,7 +37,14 @@ export function rejectionSamples(
   );
 }
 
-const STREAM: readonly Family[] = [
+export function lagSamples(
+  lag: readonly PartitionLag[],
+  of: (lag: PartitionLag) => number | undefined,
+): Sample[] {
+  return lag.map((each) => [{ topic: each.topic, partition: `${each.partition}` }, of(each)]);
+}
+
+const STREAM = [
   counter(
     'twhin_events_consumed_total',
     'Events read, over the life of the store.',
@@ -72,13 +70,13 @@ const STREAM: readonly Family[] = [
     'twhin_lag_records',
     'Offsets between the last applied record and the end of the partition.',
     ['topic', 'partition'],
-    ({ lag }) => lag.map(({ topic, partition, records }) => [{ topic, partition: `${partition}` }, records]),
+    ({ lag }) => lagSamples(lag, ({ records }) => records),
   ),
   gauges(
     'twhin_lag_seconds',
     'Age of the newest applied record while records wait, else 0.',
     ['topic', 'partition'],
-    ({ lag }) => lag.map(({ topic, partition, seconds }) => [{ topic, partition: `${partition}` }, seconds]),
+    ({ lag }) => lagSamples(lag, ({ seconds }) => seconds),
   ),
   gauge(
     'twhin_queue_bytes',
@@ -87,7 +85,7 @@ const STREAM: readonly Family[] = [
   ),
 ];
 
-const TRAINING: readonly Family[] = [
+const TRAINING = [
   counter(
     'twhin_edges_trained_total',
     'Edges trained since the process began.',
@@ -125,7 +123,7 @@ const TRAINING: readonly Family[] = [
   ),
 ];
 
-const STORE: readonly Family[] = [
+const STORE = [
   gauges('twhin_entities', 'Entities with a vector.', ['type'], ({ progress }) =>
     by('type', progress.entities),
   ),
@@ -151,7 +149,7 @@ const STORE: readonly Family[] = [
   gauge('twhin_disk_size_bytes', 'Size of the disk of the stores.', ({ disk }) => disk?.size),
 ];
 
-const PUBLISHING: readonly Family[] = [
+const PUBLISHING = [
   counter(
     'twhin_vectors_published_total',
     'Vectors and tombstones acknowledged since the process began.',
@@ -199,7 +197,7 @@ const PUBLISHING: readonly Family[] = [
 ];
 
 /** Only the shards of a graph have these. */
-const EXCHANGE: readonly Family[] = [
+const EXCHANGE = [
   counter(
     'twhin_exchange_gradients_sent_total',
     'Gradients sent to the other shards that own their rows, since the process began.',
@@ -275,10 +273,6 @@ const EXCHANGE: readonly Family[] = [
         ms === undefined ? undefined : ms / 1000,
       ]),
   ),
-];
-
-/** Only shards have it. */
-const ROUTED: readonly Family[] = [
   counter(
     'twhin_routed_unreadable_records_total',
     'Records of the edges topic that no router wrote, since the process began.',
@@ -286,8 +280,11 @@ const ROUTED: readonly Family[] = [
   ),
 ];
 
-const ALWAYS: readonly Family[] = [
-  gauge(READY, '1 while the graph is ready.', ({ ready }) => Number(ready)),
+/** The metrics of a graph once its store is loaded. */
+export const LOADED = [...STREAM, ...TRAINING, ...STORE, ...PUBLISHING, ...EXCHANGE];
+
+/** The metrics of a graph from its opening on. */
+export const OPENED = [
   gauges('twhin_phase', '1 for the current phase of the graph.', ['phase'], ({ progress }) => [
     [{ phase: progress.phase }, 1],
   ]),
@@ -300,41 +297,6 @@ const ALWAYS: readonly Family[] = [
     ],
   ),
 ];
-
-export const FAMILIES: readonly Family[] = [
-  ...STREAM,
-  ...TRAINING,
-  ...STORE,
-  ...PUBLISHING,
-  ...EXCHANGE,
-  ...ROUTED,
-  ...ALWAYS.map((family) => ({ ...family, always: true })),
-];
-
-type Value = (snapshot: GraphSnapshot) => number | undefined;
-
-/** A counter that has no other label than `graph`. */
-function counter(name: string, help: string, value: Value): Family {
-  return counters(name, help, [], (snapshot) => [[{}, value(snapshot)]]);
-}
-
-/** A gauge that has no other label than `graph`. */
-function gauge(name: string, help: string, value: Value): Family {
-  return gauges(name, help, [], (snapshot) => [[{}, value(snapshot)]]);
-}
-
-function counters(name: string, help: string, labels: string[], samples: Family['samples']): Family {
-  return { name, help, kind: 'counter', labels, samples };
-}
-
-function gauges(name: string, help: string, labels: string[], samples: Family['samples']): Family {
-  return { name, help, kind: 'gauge', labels, samples };
-}
-
-/** One sample for each name; the name is the value of the label. */
-function by(label: string, values: Readonly<Record<string, number>>): Sample[] {
-  return Object.entries(values).map(([name, value]) => [{ [label]: name }, value]);
-}
 
 /** Seconds from `at` to `now`, both epoch ms; undefined if `at` is. */
 function since(now: number, at: number | undefined): number | undefined {

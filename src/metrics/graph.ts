@@ -63,23 +63,32 @@ export interface Disk {
   readonly size: number;
 }
 
+/** How long a measured size counts: a store has many files, and each scrape would look at all of them. */
+const SIZE_COUNTS_MS = 60_000;
+const sizes = new Map<string, { readonly at: number; readonly bytes: number }>();
+
 /** undefined when the folder does not exist or can't be read. */
 export async function diskOf(folder: string): Promise<Disk | undefined> {
   try {
-    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-    const sizes = await Promise.all(
-      entries.filter((entry) => entry.isFile()).map((entry) => sizeOf(join(entry.parentPath, entry.name))),
-    );
+    const known = sizes.get(folder);
+    const { at, bytes } =
+      known !== undefined && Date.now() - known.at < SIZE_COUNTS_MS
+        ? known
+        : { at: Date.now(), bytes: await bytesIn(folder) };
+    sizes.set(folder, { at, bytes });
     const { bavail, blocks, bsize } = await statfs(folder);
-    return {
-      used: sizes.reduce((sum, size) => sum + size, 0),
-      free: bavail * bsize,
-      size: blocks * bsize,
-    };
+    return { used: bytes, free: bavail * bsize, size: blocks * bsize };
   } catch {
     // Three absent metrics show the failure; an error here would lose all other metrics.
     return undefined;
   }
+}
+
+async function bytesIn(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const bytes = await Promise.all(files.map((entry) => sizeOf(join(entry.parentPath, entry.name))));
+  return bytes.reduce((sum, size) => sum + size, 0);
 }
 
 /** 0 for a file that is gone: a store deletes and replaces its files at any moment. */

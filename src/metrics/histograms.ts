@@ -1,25 +1,6 @@
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { type Measures, noMeasures } from '../pipeline/measures.ts';
-
-type Labels = Readonly<Record<string, string>>;
-
-interface HistogramSettings {
-  readonly name: string;
-  readonly help: string;
-  readonly labels: readonly string[];
-  /** Upper bounds, ascending, in the unit of the name. */
-  readonly buckets: readonly number[];
-}
-
-/** Adds a histogram to a registry; the returned function takes the histogram's values. */
-export function makeHistogram(
-  registry: Registry,
-  { name, help, labels, buckets }: HistogramSettings,
-): (labels: Labels, value: number) => void {
-  const options = { name, help, labelNames: [...labels], buckets: [...buckets], registers: [registry] };
-  const histogram = new Histogram(options);
-  return (values, value) => histogram.observe(values, value);
-}
+import { histogram } from './scraped.ts';
 
 /** Seconds: from an empty commit to a broker that is down. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -28,26 +9,28 @@ const EVENT_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3_600, 86_40
 
 /** The durations that updaters measure, as histograms; `of` gives the measures of one graph. */
 export function durations(registry: Registry): { of(graph: string): Measures } {
-  const histogram = (name: string, help: string, buckets = BUCKETS) =>
-    makeHistogram(registry, { name, help, buckets, labels: ['graph'] });
-  const batch = histogram(
+  const seconds = (name: string, help: string, buckets = BUCKETS) => {
+    const made = histogram(registry, { name, help, buckets, labels: ['graph'] });
+    return (graph: string, ms: number) => made.observe({ graph }, Math.max(0, ms) / 1000);
+  };
+  const batch = seconds(
     'twhin_batch_duration_seconds',
     'From the first record of a batch to the hand-over to the trainer.',
   );
-  const step = histogram(
+  const step = seconds(
     'twhin_step_duration_seconds',
     'From the hand-over of a batch to the answer of the trainer.',
   );
-  const commit = histogram('twhin_commit_duration_seconds', 'From the request of a commit to its end.');
-  const publish = histogram(
+  const commit = seconds('twhin_commit_duration_seconds', 'From the request of a commit to its end.');
+  const publish = seconds(
     'twhin_publish_duration_seconds',
     'From reading vectors from the store to their acknowledgement.',
   );
-  const arrival = histogram(
+  const arrival = seconds(
     'twhin_arrival_latency_seconds',
     'From taking a record from the log to the acknowledgement of the vector of an entity that the record names.',
   );
-  const event = histogram(
+  const event = seconds(
     'twhin_event_latency_seconds',
     'From the time of an event to the acknowledgement of the vector of an entity that the event names.',
     EVENT_BUCKETS,
@@ -63,14 +46,14 @@ export function durations(registry: Registry): { of(graph: string): Measures } {
       ...noMeasures,
       batch: (ms) => {
         batches.inc({ graph });
-        batch({ graph }, ms / 1000);
+        batch(graph, ms);
       },
-      step: (ms) => step({ graph }, ms / 1000),
-      commit: (ms) => commit({ graph }, ms / 1000),
-      publish: (ms) => publish({ graph }, ms / 1000),
+      step: (ms) => step(graph, ms),
+      commit: (ms) => commit(graph, ms),
+      publish: (ms) => publish(graph, ms),
       fresh: (sinceArrivalMs, sinceEventMs) => {
-        arrival({ graph }, Math.max(0, sinceArrivalMs) / 1000);
-        event({ graph }, Math.max(0, sinceEventMs) / 1000);
+        arrival(graph, sinceArrivalMs);
+        event(graph, sinceEventMs);
       },
     }),
   };

@@ -1,10 +1,10 @@
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import type { Measures } from '../pipeline/measures.ts';
-import { FAMILIES, type Family, READY } from './families.ts';
-import { type GraphSnapshot, snapshotOf, type WatchedGraph } from './graph.ts';
+import { LOADED, OPENED, READY } from './families.ts';
+import { snapshotOf, type WatchedGraph } from './graph.ts';
 import { durations } from './histograms.ts';
-import { type ProcessMetrics, processMetrics } from './process.ts';
-import { routerMetrics, type WatchedRouter } from './router.ts';
+import { ROUTER, type WatchedRouter } from './router.ts';
+import { addProcess, Scraped } from './scraped.ts';
 
 export interface MetricsOptions {
   readonly version: string;
@@ -21,16 +21,16 @@ export interface MetricsOptions {
 export class Metrics {
   readonly #options: MetricsOptions;
   readonly #registry = new Registry();
-  readonly #durations: { of(graph: string): Measures };
-  readonly #process: ProcessMetrics;
+  readonly #durations = durations(this.#registry);
+  readonly #loaded = new Scraped(this.#registry, LOADED);
+  readonly #opened = new Scraped(this.#registry, OPENED);
+  readonly #routers = new Scraped(this.#registry, ROUTER);
+  readonly #ready = new Scraped(this.#registry, READY);
   #rendering: Promise<string> | undefined;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
-    this.#durations = durations(this.#registry);
-    this.#process = processMetrics(this.#registry, options.version);
-    for (const family of FAMILIES) make(family, this.#registry);
-    routerMetrics(this.#registry, () => options.routers());
+    addProcess(this.#registry, options.version);
   }
 
   get contentType(): string {
@@ -50,43 +50,16 @@ export class Metrics {
     return this.#rendering;
   }
 
-  stop(): void {
-    this.#process.stop();
-  }
-
   async #render(): Promise<string> {
-    const { graphs, clock } = this.#options;
+    const { graphs, routers, names, clock } = this.#options;
     const snapshots = await Promise.all(graphs().map((graph) => snapshotOf(graph, clock)));
-    const loaded = snapshots.filter(({ progress }) => progress.writer !== undefined);
-    for (const family of FAMILIES) this.#fill(family, family.always ? snapshots : loaded);
-    for (const name of this.#options.names) {
-      if (!snapshots.some(({ graph }) => graph.name === name)) this.#ready?.set({ graph: name }, 0);
-    }
+    const states = snapshots.map((snapshot) => [snapshot.graph.name, snapshot] as const);
+    this.#opened.fill(states);
+    this.#loaded.fill(states.filter(([, { progress }]) => progress.writer !== undefined));
+    this.#ready.fill(
+      names.map((name) => [name, snapshots.find(({ graph }) => graph.name === name)?.ready === true]),
+    );
+    this.#routers.fill(routers().map((router) => [router.graph, router]));
     return this.#registry.metrics();
   }
-
-  get #ready(): Gauge | undefined {
-    const metric = this.#registry.getSingleMetric(READY);
-    return metric instanceof Gauge ? metric : undefined;
-  }
-
-  #fill(family: Family, snapshots: readonly GraphSnapshot[]): void {
-    const metric = this.#registry.getSingleMetric(family.name);
-    if (!(metric instanceof Gauge || metric instanceof Counter)) return;
-    metric.reset();
-    for (const snapshot of snapshots) {
-      for (const [labels, value] of family.samples(snapshot)) {
-        if (value === undefined) continue;
-        const all = { graph: snapshot.graph.name, ...labels };
-        if (metric instanceof Gauge) metric.set(all, value);
-        else metric.inc(all, value);
-      }
-    }
-  }
-}
-
-function make({ name, help, kind, labels }: Family, registry: Registry): void {
-  const options = { name, help, labelNames: ['graph', ...labels], registers: [registry] };
-  if (kind === 'counter') new Counter(options);
-  else new Gauge(options);
 }

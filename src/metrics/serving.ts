@@ -1,8 +1,5 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { type ProcessMetrics, processMetrics } from './process.ts';
-
-const REQUEST_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5];
-const VISIBLE_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
+import { Registry } from 'prom-client';
+import { addProcess, by, familiesOf, histogram, Scraped } from './scraped.ts';
 
 /** The state of a served graph at a moment. */
 export interface ServedSnapshot {
@@ -24,91 +21,68 @@ export interface ServedSnapshot {
   readonly forgotten: number;
 }
 
+const { counter, gauge, gauges } = familiesOf<ServedSnapshot>();
+
+const SERVED = [
+  gauge('twhin_serve_caught_up', '1: all vectors of the graph are read.', ({ caughtUp }) => Number(caughtUp)),
+  gauge(
+    'twhin_serve_stale_seconds',
+    'How long the brokers are out of reach; 0 while they answer.',
+    ({ staleSince }) => (staleSince === undefined ? 0 : (Date.now() - staleSince) / 1000),
+  ),
+  gauge(
+    'twhin_serve_lag_records',
+    'Records of the topics with vectors that are not read yet.',
+    ({ lag }) => lag,
+  ),
+  gauge('twhin_serve_table_bytes', 'Memory of the vectors of the graph.', ({ bytes }) => bytes),
+  gauge(
+    'twhin_serve_spaces',
+    'Runs of training whose vectors the topics hold; 2 while another store takes over.',
+    ({ spaces }) => spaces,
+  ),
+  gauge('twhin_serve_edges', 'Edges of users that are remembered.', ({ edges }) => edges),
+  gauges('twhin_serve_vectors', 'Vectors that lists are made of, by entity type.', ['type'], ({ vectors }) =>
+    by('type', vectors),
+  ),
+  counter(
+    'twhin_serve_skipped_records_total',
+    'Records that are no vectors and were skipped.',
+    ({ skipped }) => skipped,
+  ),
+  counter(
+    'twhin_serve_rejected_events_total',
+    'Records of event topics that can not be used and were left out.',
+    ({ rejected }) => rejected,
+  ),
+  counter(
+    'twhin_serve_forgotten_edges_total',
+    'Edges of users that were forgotten to bound the memory.',
+    ({ forgotten }) => forgotten,
+  ),
+];
+
 /** The metrics of `twhin serve`. */
 export class ServingMetrics {
   readonly #registry = new Registry();
-  readonly #process: ProcessMetrics;
-  readonly #requests: Histogram;
-  readonly #visible: Histogram;
+  readonly #snapshots: () => readonly ServedSnapshot[];
+  readonly #served = new Scraped(this.#registry, SERVED);
+  readonly #requests = histogram(this.#registry, {
+    name: 'twhin_serve_request_seconds',
+    help: 'Time of a request until it was answered, by path and status code.',
+    labels: ['path', 'code'],
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5],
+  });
+  readonly #visible = histogram(this.#registry, {
+    name: 'twhin_serve_visible_seconds',
+    help: 'Time from when a vector was written to its topic until lists are made with it, once the process has caught up.',
+    labels: ['graph'],
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
+  });
 
   constructor(version: string, snapshots: () => readonly ServedSnapshot[]) {
-    const registers = [this.#registry];
-    this.#process = processMetrics(this.#registry, version);
-    this.#requests = requestHistogram(this.#registry);
-    this.#visible = new Histogram({
-      name: 'twhin_serve_visible_seconds',
-      help: 'Time from when a vector was written to its topic until lists are made with it, once the process has caught up.',
-      labelNames: ['graph'],
-      buckets: VISIBLE_BUCKETS,
-      registers,
-    });
-    const gauge = (name: string, help: string, of: (snapshot: ServedSnapshot) => number) =>
-      new Gauge({
-        name,
-        help,
-        labelNames: ['graph'],
-        registers,
-        collect() {
-          for (const each of snapshots()) this.set({ graph: each.graph }, of(each));
-        },
-      });
-    gauge('twhin_serve_caught_up', '1: all vectors of the graph are read.', ({ caughtUp }) =>
-      caughtUp ? 1 : 0,
-    );
-    gauge(
-      'twhin_serve_stale_seconds',
-      'How long the brokers are out of reach; 0 while they answer.',
-      ({ staleSince }) => (staleSince === undefined ? 0 : (Date.now() - staleSince) / 1000),
-    );
-    gauge(
-      'twhin_serve_lag_records',
-      'Records of the topics with vectors that are not read yet.',
-      ({ lag }) => lag,
-    );
-    gauge('twhin_serve_table_bytes', 'Memory of the vectors of the graph.', ({ bytes }) => bytes);
-    gauge(
-      'twhin_serve_spaces',
-      'Runs of training whose vectors the topics hold; 2 while another store takes over.',
-      ({ spaces }) => spaces,
-    );
-    gauge('twhin_serve_edges', 'Edges of users that are remembered.', ({ edges }) => edges);
-    new Gauge({
-      name: 'twhin_serve_vectors',
-      help: 'Vectors that lists are made of, by entity type.',
-      labelNames: ['graph', 'type'],
-      registers,
-      collect() {
-        this.reset();
-        for (const { graph, vectors } of snapshots())
-          for (const [type, count] of Object.entries(vectors)) this.set({ graph, type }, count);
-      },
-    });
-    const counter = (name: string, help: string, of: (snapshot: ServedSnapshot) => number) =>
-      new Counter({
-        name,
-        help,
-        labelNames: ['graph'],
-        registers,
-        collect() {
-          this.reset();
-          for (const each of snapshots()) this.inc({ graph: each.graph }, of(each));
-        },
-      });
-    counter(
-      'twhin_serve_skipped_records_total',
-      'Records that are no vectors and were skipped.',
-      ({ skipped }) => skipped,
-    );
-    counter(
-      'twhin_serve_rejected_events_total',
-      'Records of event topics that can not be used and were left out.',
-      ({ rejected }) => rejected,
-    );
-    counter(
-      'twhin_serve_forgotten_edges_total',
-      'Edges of users that were forgotten to bound the memory.',
-      ({ forgotten }) => forgotten,
-    );
+    this.#snapshots = snapshots;
+    addProcess(this.#registry, version);
   }
 
   get contentType(): string {
@@ -116,6 +90,7 @@ export class ServingMetrics {
   }
 
   render(): Promise<string> {
+    this.#served.fill(this.#snapshots().map((each) => [each.graph, each]));
     return this.#registry.metrics();
   }
 
@@ -126,19 +101,4 @@ export class ServingMetrics {
   visible(graph: string, ms: number): void {
     this.#visible.observe({ graph }, Math.max(0, ms) / 1000);
   }
-
-  stop(): void {
-    this.#process.stop();
-  }
-}
-
-/** The time of requests, whoever answers them. */
-export function requestHistogram(registry: Registry): Histogram {
-  return new Histogram({
-    name: 'twhin_serve_request_seconds',
-    help: 'Time of a request until it was answered, by path and status code.',
-    labelNames: ['path', 'code'],
-    buckets: REQUEST_BUCKETS,
-    registers: [registry],
-  });
 }

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type ServedSnapshot, ServingMetrics } from '../../src/metrics/serving.ts';
 
 const snapshot: ServedSnapshot = {
@@ -16,7 +16,6 @@ const snapshot: ServedSnapshot = {
   ...{ edges: 11, forgotten: 4 },
 };
 let metrics: ServingMetrics;
-afterEach(() => metrics.stop());
 
 const linesOf = async (name: string) =>
   (await metrics.render()).split('\n').filter((line) => line.startsWith(name) && !line.includes('_bucket'));

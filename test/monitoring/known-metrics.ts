@@ -1,5 +1,5 @@
 import { silentLog } from '../../src/log.ts';
-import { FAMILIES } from '../../src/metrics/families.ts';
+import { LOADED, OPENED } from '../../src/metrics/families.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { ServingMetrics } from '../../src/metrics/serving.ts';
 import { Rejections } from '../../src/pipeline/rejections.ts';
@@ -63,13 +63,12 @@ export async function told(): Promise<Known> {
   serving.visible('any', 1);
   const texts = [await metrics.render(), await serving.render()];
   const text = texts.join('');
-  metrics.stop();
-  serving.stop();
   for (const [, name = '', labels = ''] of text.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)) {
     const names = [...labels.matchAll(/(\w+)="/g)].map(([, label = '']) => label);
     known.set(name, new Set([...(known.get(name) ?? TARGET), ...names]));
   }
-  for (const { name, labels } of FAMILIES) known.set(name, new Set([...TARGET, 'graph', ...labels]));
+  for (const { name, labels } of [...LOADED, ...OPENED])
+    known.set(name, new Set([...TARGET, 'graph', ...labels]));
   return known;
 }
 

@@ -51,7 +51,6 @@ export class VectorServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server?.stop();
     await this.serving[Symbol.asyncDispose]();
-    this.#metrics.stop();
   }
 
   async #listen(address: HttpAddress, { log, actions, requests }: VectorServerOptions): Promise<void> {

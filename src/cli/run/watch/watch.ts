@@ -55,13 +55,8 @@ export class Watch {
   /** Starts to listen, unless there is no address. @throws FatalError `http-listen` when the address can't be used. */
   static async begin(options: WatchOptions): Promise<Watch> {
     const watch = new Watch(options);
-    try {
-      await watch.#serve();
-      return watch;
-    } catch (error) {
-      watch.metrics.stop();
-      throw error;
-    }
+    await watch.#serve();
+    return watch;
   }
 
   /** URL of the dashboard; undefined: nothing is served. */
@@ -88,7 +83,6 @@ export class Watch {
     clearInterval(this.#timer);
     await this.#recording;
     if (this.#server !== undefined) await Promise.all(this.#runs.map(({ recorder }) => recorder.keep()));
-    this.metrics.stop();
     await this.#server?.stop();
   }
 
