@@ -2,22 +2,19 @@ import { readerConformance } from '../adapters/reader-conformance.ts';
 import { MemoryLog } from './memory-log.ts';
 import { memoryReader } from './memory-reader.ts';
 
-for (const handOver of [1, 7, 1000]) {
-  readerConformance(`memory, ${handOver} at a time`, async () => {
-    const log = new MemoryLog();
-    const partitions: Record<string, number> = {};
-    return {
-      create: async (topic, count) => {
-        partitions[topic] = count;
-      },
-      write: async (topic, partition, values, timestamp) => {
-        for (const value of values) log.append(topic, value, { partition, timestamp });
-      },
-      addPartitions: async (topic, count) => {
-        partitions[topic] = count;
-      },
-      log: () => memoryReader(log, { handOver: () => handOver, partitions }),
-      close: async () => {},
-    };
-  });
-}
+readerConformance('memory, 7 records at a time', async () => {
+  const log = new MemoryLog();
+  const partitions: Record<string, number> = {};
+  const create = async (topic: string, count: number) => {
+    partitions[topic] = count;
+  };
+  return {
+    create,
+    addPartitions: create,
+    write: async (topic, partition, values, timestamp) => {
+      for (const value of values) log.append(topic, value, { partition, timestamp });
+    },
+    log: () => memoryReader(log, { handOver: () => 7, partitions }),
+    close: async () => {},
+  };
+});

@@ -1,5 +1,15 @@
 import { Agent, request, Server } from 'node:http';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from 'vitest';
 import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
 import { guardedServer, listen } from '../../../src/adapters/http/guarded.ts';
 import { LISTS_GUARD, type ServingOptions, serveVectors } from '../../../src/adapters/http/serving.ts';
@@ -30,7 +40,7 @@ let answered: [string, number][];
 let failures: string[];
 const servers: HttpServer[] = [];
 
-beforeEach(() => {
+function fresh(): void {
   graph = graphOf({ unready: () => unready });
   graph.put(user(1), [0, 0]);
   for (let i = 1; i <= TWEETS; i++) graph.put(tweet(i), [i, 0]);
@@ -38,13 +48,19 @@ beforeEach(() => {
   unready = [];
   answered = [];
   failures = [];
-});
+}
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop();
 });
 
 async function serve(options: Partial<ServingOptions> = {}): Promise<string> {
-  const server = await serveVectors({
+  const server = await begin(options);
+  servers.push(server);
+  return server.url;
+}
+
+function begin(options: Partial<ServingOptions>): Promise<HttpServer> {
+  return serveVectors({
     ...{ host: '127.0.0.1', port: 0, version: '1', surfaces: surfacesOf(graph) },
     isReady: () => unready.length === 0,
     entities: new Entities({ graphs: [graph], random: () => 0 }),
@@ -55,8 +71,6 @@ async function serve(options: Partial<ServingOptions> = {}): Promise<string> {
     failed: (path, reason) => void failures.push(`${path}: ${reason}`),
     ...options,
   });
-  servers.push(server);
-  return server.url;
 }
 
 interface Asked {
@@ -106,6 +120,8 @@ const home = (fields: Record<string, string> = {}) =>
 const tweets = (...ids: number[]) => ids.map((id) => ({ entity: tweet(id), score: -(id ** 2) }));
 
 describe('twhin serve over HTTP', () => {
+  beforeEach(fresh);
+
   test('answers lists, by GET and by POST alike', async () => {
     const url = await serve();
     const { status, headers, json } = await ask(url, home({ k: '2', exclude: 'tweet:1,tweet:3' }));
@@ -333,6 +349,14 @@ const LONG = 'x'.repeat(601);
 const LONG_ID = 'x'.repeat(257);
 
 describe('a bad request is 400 with the field named', () => {
+  // It refuses and answers none of it: all tests share one server, and nobody is put off as one client too many.
+  let server: HttpServer;
+  beforeAll(async () => {
+    fresh();
+    server = await begin({ requests: 0 });
+  });
+  afterAll(() => server.stop());
+
   test.each([
     ...[
       '0',
@@ -444,8 +468,7 @@ describe('a bad request is 400 with the field named', () => {
     ['type', '/v1/random?type=product'],
     ['exclude.0', '/v1/similar?entity=tweet:1&exclude=user:1'],
   ])('%s of GET %s', async (field, path, named = field) => {
-    const url = await serve();
-    expect(await fieldOf(ask(url, path))).toEqual([400, named]);
+    expect(await fieldOf(ask(server.url, path))).toEqual([400, named]);
     expect(failures).toEqual([]);
   });
 
@@ -501,19 +524,17 @@ describe('a bad request is 400 with the field named', () => {
     ['body', '/v1/candidates', '{"surface":"home","user":"1","__proto__":{"k":5}}'],
     ['body', '/v1/rank', '{"constructor":{"prototype":{"k":5}}}'],
   ])('%s of POST %s with %j', async (field, path, body) => {
-    const url = await serve();
-    expect(await fieldOf(post(url, path, body))).toEqual([400, field]);
+    expect(await fieldOf(post(server.url, path, body))).toEqual([400, field]);
     expect(failures).toEqual([]);
   });
 
   test('an unknown field, in a short answer however long its name is, and however many there are', async () => {
-    const url = await serve();
     const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`field${i}`, 1]));
     for (const [field, more] of [
       ['x'.repeat(100), { ['x'.repeat(200_000)]: 1 }],
       ['field0', many],
     ] as const) {
-      const replied = await post(url, '/v1/candidates', { surface: 'home', user: '1', ...more });
+      const replied = await post(server.url, '/v1/candidates', { surface: 'home', user: '1', ...more });
       expect([replied.status, replied.json]).toEqual([
         400,
         { error: `${field}: there is no such field`, field },
@@ -530,6 +551,8 @@ describe('a bad request is 400 with the field named', () => {
 });
 
 describe('the limits of the server', () => {
+  beforeEach(fresh);
+
   test('a body may have 256 KB, and no more', async () => {
     const url = await serve();
     const body = JSON.stringify({
@@ -666,6 +689,8 @@ describe('the limits of the server', () => {
 });
 
 describe('a shutdown', () => {
+  beforeEach(fresh);
+
   test('answers what is in flight, closes idle connections, and takes no more', async () => {
     const rendering = Promise.withResolvers<void>();
     const begun = Promise.withResolvers<void>();
@@ -717,6 +742,8 @@ function resolved(document: unknown, ref: unknown): unknown {
 }
 
 describe('openapi.json', () => {
+  beforeEach(fresh);
+
   test('has references that all lead somewhere', async () => {
     const url = await serve();
     const { headers, json } = await ask(url, '/openapi.json');
