@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RetryableError } from '../errors/errors.ts';
+import { RetryableError, reasonOf, TwhinError } from '../errors/errors.ts';
+import type { Trouble } from '../pipeline/ports.ts';
 
 /** Time to wait after failed attempt `attempt` (from 1), in ms: doubles from 200 ms to 5 s, minus up to half at random. */
 export function backoffMs(attempt: number): number {
@@ -59,6 +60,12 @@ export async function retrying<T>(
       if (signal?.aborted) throw error;
     }
   }
+}
+
+/** A failure at brokers, as a process tells of it. */
+export function troubleOf(brokers: string, { error, attempt, since }: Failure): Trouble {
+  const code = error instanceof TwhinError ? error.code : 'client-fault';
+  return { brokers, since, attempt, code, reason: reasonOf(error) };
 }
 
 function isRetryable({ error }: Failure): boolean {

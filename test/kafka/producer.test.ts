@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, inject, test } from 'vitest';
 import { Brokers, type Metadata } from '../../src/adapters/kafka/brokers.ts';
-import { TopicProducer } from '../../src/adapters/kafka/producer/topic-producer.ts';
+import { Producer } from '../../src/adapters/kafka/producer/producer.ts';
 import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
 import { Collector, disorder, freshTopic, numbered, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
@@ -24,7 +24,7 @@ class Reversing extends Brokers {
 test('concurrent sends keep their order, whichever question about the topic is answered first', async () => {
   const topic = freshTopic('producer');
   await makeTopic(topic, 1);
-  const producer = new TopicProducer(topic, {
+  const producer = new Producer([topic], {
     settings,
     brokers: new Reversing(settings),
     log: quiet,

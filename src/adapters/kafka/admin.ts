@@ -14,6 +14,7 @@ import {
 } from '@platformatic/kafka';
 import { RetryableError } from '../../errors/errors.ts';
 import type { LogAdmin, LogInfo, NewTopic, TopicState } from '../../pipeline/ports.ts';
+import { type Failure, retrying } from '../backoff.ts';
 import type { GroupLeader } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata, type PartitionMetadata } from './brokers.ts';
 import { answered, denied, kafkaError, mayPass, protocolError, type Rights } from './failure.ts';
@@ -33,8 +34,8 @@ export interface GroupOffset {
 }
 
 const REQUEST_MS = 30_000;
-/** Waits between the attempts of one request. */
-const AGAIN_MS = [200, 400, 800];
+/** Attempts of one request. */
+const ATTEMPTS = 4;
 const [FETCH, DESCRIBE_CLUSTER] = [1, 60];
 /** Kafka's number of `UNKNOWN_TOPIC_OR_PARTITION`. */
 const NOT_THERE = 3;
@@ -301,16 +302,15 @@ export class KafkaAdmin implements LogAdmin {
 
   /** rights: those that the question needs. */
   async #ask<T>(doing: string, question: (brokers: Brokers) => Promise<T>, rights?: Rights): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await question(this.#brokers);
-      } catch (error) {
+    const ask = () =>
+      question(this.#brokers).catch((error: unknown) => {
         this.#brokers.forgetCoordinators();
-        const waitMs = mayPass(error) ? AGAIN_MS[attempt] : undefined;
-        if (waitMs === undefined) throw kafkaError(doing, this.#settings, error, rights);
-        await sleep(waitMs);
-      }
-    }
+        throw error;
+      });
+    const again = ({ error, attempt }: Failure) => attempt < ATTEMPTS && mayPass(error);
+    return retrying(ask, { mayPass: again }).catch((error) => {
+      throw kafkaError(doing, this.#settings, error, rights);
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Candidate, GroupCommit, Leadership, Offsets, WriterNote } from '../../../pipeline/ports.ts';
-import { pause } from '../../backoff.ts';
+import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
 import { fenced, groupInUse, instanceTaken, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { kafkaError, memberRights, protocolError } from '../failure.ts';
@@ -11,7 +11,6 @@ import { Lease, moment } from './lease.ts';
 import { type GroupOptions, Member, PUT_OUT, REBALANCE, SESSION_MS, SILENT_SESSIONS } from './member.ts';
 import { encodeGroupNote, latestNote } from './note.ts';
 import { OffsetCommits } from './offset-commits.ts';
-import { Troubles } from './troubles.ts';
 
 export interface LeadershipOptions extends GroupOptions {
   /** Where another process leads the group, wait for a turn instead of failing. */
@@ -27,6 +26,12 @@ const HEARTBEAT_MS = 500;
 const JOIN_AGAIN_MS = 100;
 /** Time from the end of a member's session until the other members have joined again without it. */
 const PUT_OUT_MS = 2_000;
+/** Told that this process leads, and that the group answered. */
+interface Told {
+  onLead(): void;
+  heard(): void;
+}
+
 /**
  * Leadership of a consumer group, all of whose partitions go to one member. Where the brokers are out of reach for long,
  * one membership ends and another begins. Between two memberships another process may have led, written and gone; the
@@ -41,7 +46,6 @@ export class KafkaLeadership implements Leadership {
   readonly #lease: Lease;
   readonly #commits: OffsetCommits;
   readonly #stopping = new AbortController();
-  readonly #troubles: Troubles;
   /** The name under which this process leaves notes on the group. */
   readonly #name = randomUUID();
   #running: Promise<void> | undefined;
@@ -58,7 +62,6 @@ export class KafkaLeadership implements Leadership {
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_MS;
     this.#log = log;
     this.#admin = new KafkaAdmin(settings);
-    this.#troubles = new Troubles(addressOf(settings), options.onTrouble);
     this.#lease = new Lease(this.#sessionTimeoutMs * LEASE_SHARE);
     this.#commits = new OffsetCommits(async (offsets, note) => {
       if (this.#leading === undefined) return false;
@@ -77,9 +80,13 @@ export class KafkaLeadership implements Leadership {
       leads = true;
       led.resolve();
     };
-    this.#running = this.#run(candidate, onLead).then(
+    this.#running = this.#retrying(async (heard) => {
+      await this.#refuseMissing();
+      await this.#membership(candidate, onLead, heard);
+    }).then(
       () => led.reject(this.#stopped()),
       (error: unknown) => {
+        if (this.#stopping.signal.aborted && error instanceof RetryableError) return led.reject(error);
         const failure = error instanceof Error ? error : new Error(reasonOf(error));
         this.#lease.end(failure);
         if (leads) candidate.failed(failure);
@@ -94,16 +101,10 @@ export class KafkaLeadership implements Leadership {
   }
 
   async committed(): Promise<GroupCommit> {
-    while (!this.#stopping.signal.aborted) {
-      try {
-        await this.#refuseMissing();
-        return groupCommit(await this.#left());
-      } catch (error) {
-        if (!(error instanceof RetryableError)) throw error;
-        await this.#troubles.wait(error, this.#stopping.signal);
-      }
-    }
-    throw this.#stopped();
+    return this.#retrying(async () => {
+      await this.#refuseMissing();
+      return groupCommit(await this.#left());
+    });
   }
 
   confirm({ fresh = false }: { fresh?: boolean } = {}): Promise<void> {
@@ -118,22 +119,22 @@ export class KafkaLeadership implements Leadership {
     await this.#admin.close();
   }
 
-  /** Runs memberships one after the other, until stopped. @throws FatalError */
-  async #run(candidate: Candidate, onLead: () => void): Promise<void> {
+  /** Tries again, until stopped. @throws FatalError, or RetryableError `stopped`. */
+  #retrying<T>(work: (heard: () => void) => Promise<T>): Promise<T> {
     const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      try {
-        await this.#refuseMissing();
-        await this.#membership(candidate, onLead);
-      } catch (error) {
-        if (!(error instanceof RetryableError)) throw error;
-        await this.#troubles.wait(error, this.#stopping.signal);
-      }
-    }
+    const { onTrouble } = this.#options;
+    const told = (failure: Failure) => onTrouble?.(troubleOf(addressOf(this.#settings), failure));
+    const unlessStopped = async (heard: () => void) => {
+      if (signal.aborted) throw this.#stopped();
+      return work(heard);
+    };
+    return retrying(unlessStopped, { signal, onTrouble: told }).catch((error) => {
+      throw signal.aborted && error instanceof RetryableError ? this.#stopped() : error;
+    });
   }
 
   /** Runs one membership, from joining until stopped. @throws the error that ended it. */
-  async #membership(candidate: Candidate, onLead: () => void): Promise<void> {
+  async #membership(candidate: Candidate, onLead: () => void, heard: () => void): Promise<void> {
     const { groupId, topics, instanceId } = this.#options;
     const sessionTimeoutMs = this.#sessionTimeoutMs;
     const member = new Member(this.#settings, {
@@ -147,7 +148,7 @@ export class KafkaLeadership implements Leadership {
     this.#stopping.signal.addEventListener('abort', stopJoining, { once: true });
     let comesBack = false;
     try {
-      await this.#stay(member, candidate, onLead);
+      await this.#stay(member, candidate, { onLead, heard });
     } catch (error) {
       comesBack = error instanceof RetryableError && instanceId !== undefined;
       throw error;
@@ -162,7 +163,7 @@ export class KafkaLeadership implements Leadership {
   }
 
   /** Joins, and sends heartbeats until stopped. @throws FatalError; RetryableError where another membership may help. */
-  async #stay(member: Member, candidate: Candidate, onLead: () => void): Promise<void> {
+  async #stay(member: Member, candidate: Candidate, told: Told): Promise<void> {
     const { signal } = this.#stopping;
     const doing = `staying in group ${this.#options.groupId}`;
     const waiting = new Waiting(this.#sessionTimeoutMs + PUT_OUT_MS);
@@ -174,7 +175,7 @@ export class KafkaLeadership implements Leadership {
           await member.heartbeat();
           this.#lease.renewed(sent);
         } else {
-          await this.#settle(member, candidate, onLead, waiting);
+          await this.#settle(member, candidate, told, waiting);
           settled = true;
         }
         heard = performance.now();
@@ -202,11 +203,16 @@ export class KafkaLeadership implements Leadership {
   }
 
   /** Joins the group, and leads it where this member is chosen to. */
-  async #settle(member: Member, candidate: Candidate, onLead: () => void, waiting: Waiting): Promise<void> {
+  async #settle(
+    member: Member,
+    candidate: Candidate,
+    { onLead, heard }: Told,
+    waiting: Waiting,
+  ): Promise<void> {
     const { groupId, standby = false } = this.#options;
     const claim: Claim = { owned: this.#owned, sequence: this.#sequence, standby };
     const { assigned, sent } = await member.join(Buffer.from(JSON.stringify(claim)));
-    this.#troubles.over();
+    heard();
     if (assigned.length === 0) {
       this.#loseLead();
       if (this.#held) throw fenced(groupId, this.#lease.ageMs ?? 0);

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Offsets, Share, Shares } from '../../../pipeline/ports.ts';
-import { pause } from '../../backoff.ts';
+import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
 import { instanceTaken, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { kafkaError, memberRights, protocolError } from '../failure.ts';
@@ -16,7 +16,6 @@ import {
   SESSION_MS,
   SILENT_SESSIONS,
 } from './member.ts';
-import { Troubles } from './troubles.ts';
 
 const HEARTBEAT_MS = 500;
 /** How often partitions that were added to the topics are looked for. */
@@ -48,7 +47,6 @@ export class KafkaShares implements Shares {
   readonly #log: LogLine;
   readonly #admin: KafkaAdmin;
   readonly #stopping = new AbortController();
-  readonly #troubles: Troubles;
   #reason: string | undefined;
   #running: Promise<void> | undefined;
 
@@ -58,7 +56,6 @@ export class KafkaShares implements Shares {
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_MS;
     this.#log = log;
     this.#admin = new KafkaAdmin(settings);
-    this.#troubles = new Troubles(addressOf(settings), options.onTrouble);
   }
 
   work(on: (share: Share) => Promise<void>): Promise<void> {
@@ -78,19 +75,17 @@ export class KafkaShares implements Shares {
 
   async #run(on: (share: Share) => Promise<void>): Promise<void> {
     const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      try {
-        await this.#membership(on);
-      } catch (error) {
-        if (!(error instanceof RetryableError)) throw error;
-        this.#reason = error.message;
-        await this.#troubles.wait(error, this.#stopping.signal);
-      }
-    }
+    const onTrouble = (failure: Failure) => {
+      this.#reason = reasonOf(failure.error);
+      this.#options.onTrouble?.(troubleOf(addressOf(this.#settings), failure));
+    };
+    await retrying((heard) => this.#membership(on, heard), { signal, onTrouble }).catch((error) => {
+      if (!signal.aborted || !(error instanceof RetryableError)) throw error;
+    });
   }
 
   /** One membership, from joining until stopped. @throws the error that ended it. */
-  async #membership(on: (share: Share) => Promise<void>): Promise<void> {
+  async #membership(on: (share: Share) => Promise<void>, heard: () => void): Promise<void> {
     const { groupId, topics, instanceId } = this.#options;
     const member = new Member(this.#settings, {
       protocol: EQUAL_SHARES,
@@ -102,7 +97,7 @@ export class KafkaShares implements Shares {
     const stopJoining = () => void member.stopJoining();
     this.#stopping.signal.addEventListener('abort', stopJoining, { once: true });
     try {
-      while (!this.#stopping.signal.aborted) await this.#generation(member, on);
+      while (!this.#stopping.signal.aborted) await this.#generation(member, on, heard);
     } finally {
       this.#stopping.signal.removeEventListener('abort', stopJoining);
       await member.leave().catch((error: unknown) => {
@@ -112,9 +107,11 @@ export class KafkaShares implements Shares {
   }
 
   /** Joins, and works on the share until the group divides the partitions anew. */
-  async #generation(member: Member, on: (share: Share) => Promise<void>): Promise<void> {
+  async #generation(member: Member, on: (share: Share) => Promise<void>, heard: () => void): Promise<void> {
     const share = await this.#share(member);
     if (share === undefined) return;
+    heard();
+    this.#reason = undefined;
     // What ends the work ends the membership. A signal, and no promise: the heartbeats would leave a reaction each on one that stays open.
     const failing = new AbortController();
     const ending = AbortSignal.any([this.#stopping.signal, failing.signal]);
@@ -141,8 +138,6 @@ export class KafkaShares implements Shares {
       // A member that knows of more partitions says something else than before, which has the group divide them anew.
       const { assigned } = await member.join(Buffer.from(JSON.stringify(counts)));
       const committed = await this.#admin.groupOffsets(groupId, topics);
-      this.#troubles.over();
-      this.#reason = undefined;
       const names = assigned.flatMap(({ topic, partitions }) => partitions.map((each) => `${topic}/${each}`));
       this.#log('info', `group ${groupId} gave this process ${names.length} partitions: ${names.join(', ')}`);
       return new GroupShare(new Set(names), committed, counts);

@@ -2,8 +2,7 @@ import { RetryableError } from '../../../errors/errors.ts';
 import type { Message, Sink } from '../../../pipeline/ports.ts';
 import { Brokers } from '../brokers.ts';
 import type { KafkaSettings, LogLine } from '../settings.ts';
-import { type Fence, FencedProducer } from './fenced-producer.ts';
-import { type ProducerOptions, TopicProducer } from './topic-producer.ts';
+import { allOf, type Fence, Producer, type ProducerOptions } from './producer.ts';
 
 export interface SinkOptions {
   /** A message that is not acknowledged for about this long is given up. */
@@ -19,16 +18,16 @@ export class KafkaSink implements Sink {
   readonly #settings: KafkaSettings;
   readonly #giveUpMs: number;
   readonly #log: LogLine;
-  readonly #fenced: FencedProducer | undefined;
+  readonly #fenced: Producer | undefined;
   readonly #stopping = new AbortController();
-  readonly #producers = new Map<string, Pick<TopicProducer, 'send' | 'close'>>();
+  readonly #producers = new Map<string, Producer>();
 
   constructor(settings: KafkaSettings, { giveUpMs = GIVE_UP_MS, fenced }: SinkOptions, log: LogLine) {
     this.#settings = settings;
     this.#giveUpMs = giveUpMs;
     this.#log = log;
     if (fenced !== undefined) {
-      this.#fenced = new FencedProducer(fenced, this.#producerOptions());
+      this.#fenced = new Producer(fenced.topics, this.#producerOptions(), fenced);
       for (const topic of fenced.topics) this.#producers.set(topic, this.#fenced);
     }
   }
@@ -39,11 +38,7 @@ export class KafkaSink implements Sink {
     }
     // Messages to the fenced topics stay together: they are one transaction.
     const byProducer = Map.groupBy(messages, ({ topic }) => this.#to(topic));
-    const results = await Promise.allSettled([...byProducer].map(([producer, list]) => producer.send(list)));
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) {
-      throw failed.reason;
-    }
+    await allOf([...byProducer].map(([producer, list]) => producer.send(list)));
   }
 
   async takeOver(): Promise<void> {
@@ -59,12 +54,12 @@ export class KafkaSink implements Sink {
     return this.stop();
   }
 
-  #to(topic: string): Pick<TopicProducer, 'send' | 'close'> {
+  #to(topic: string): Producer {
     const known = this.#producers.get(topic);
     if (known !== undefined) {
       return known;
     }
-    const producer = new TopicProducer(topic, this.#producerOptions());
+    const producer = new Producer([topic], this.#producerOptions());
     this.#producers.set(topic, producer);
     return producer;
   }

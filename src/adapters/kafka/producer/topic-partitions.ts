@@ -1,6 +1,9 @@
 import { ProtocolError } from '@platformatic/kafka';
 import { RetryableError } from '../../../errors/errors.ts';
+import type { Message } from '../../../pipeline/ports.ts';
 import type { Brokers, PartitionMetadata } from '../brokers.ts';
+import { keyPartitioner } from './partitioner.ts';
+import { type ProduceRequest, requestsOf } from './produce-requests.ts';
 
 /** Partitions are looked up again after this long, so that added partitions are used. */
 export const METADATA_MS = 30_000;
@@ -11,14 +14,15 @@ const NOT_AUTHORIZED = 29;
 
 /** The partitions of one topic and their leaders, looked up when they are unknown or old. */
 export class TopicPartitions {
-  readonly #topic: string;
+  readonly name: string;
   readonly #address: string;
   readonly #brokers: Pick<Brokers, 'metadata'>;
+  readonly #choose = keyPartitioner();
   #lookup: Promise<unknown> = Promise.resolve();
   #known: { partitions: PartitionMetadata[]; at: number } | undefined;
 
   constructor(topic: string, address: string, brokers: Pick<Brokers, 'metadata'>) {
-    this.#topic = topic;
+    this.name = topic;
     this.#address = address;
     this.#brokers = brokers;
   }
@@ -34,6 +38,16 @@ export class TopicPartitions {
     return looked;
   }
 
+  /** The requests that send messages to the topic. @throws as `get`. */
+  async requestsOf(messages: readonly Message[]): Promise<ProduceRequest[]> {
+    return requestsOf(messages, (await this.get()).length, this.#choose);
+  }
+
+  /** The broker that leads a partition; −1 where none does. @throws as `get`. */
+  async leaderOf(partition: number): Promise<number> {
+    return (await this.get()).find(({ partitionIndex }) => partitionIndex === partition)?.leaderId ?? -1;
+  }
+
   /** Makes the next `get` look the partitions up again. */
   forget(): void {
     this.#known = undefined;
@@ -42,20 +56,15 @@ export class TopicPartitions {
   async #get(): Promise<PartitionMetadata[]> {
     const now = Date.now();
     if (this.#known === undefined || now - this.#known.at >= METADATA_MS) {
-      const [state] = (await this.#brokers.metadata([this.#topic])).topics;
+      const [state] = (await this.#brokers.metadata([this.name])).topics;
       // Of a topic that may not be looked at, the brokers don't tell whether it is there.
       if (state?.errorCode === NOT_AUTHORIZED) throw new ProtocolError(NOT_AUTHORIZED);
       if (state === undefined || state.errorCode === NOT_THERE || state.partitions.length === 0) {
-        const message = `no topic ${this.#topic} at ${this.#address}; create it with: twhin topics apply`;
+        const message = `no topic ${this.name} at ${this.#address}; create it with: twhin topics apply`;
         throw new RetryableError('topic-missing', message);
       }
       this.#known = { partitions: state.partitions, at: now };
     }
     return this.#known.partitions;
   }
-}
-
-/** The broker that leads a partition; −1 where none does. */
-export function leaderOf(partitions: readonly PartitionMetadata[], partition: number): number {
-  return partitions.find(({ partitionIndex }) => partitionIndex === partition)?.leaderId ?? -1;
 }

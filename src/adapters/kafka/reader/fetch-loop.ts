@@ -1,6 +1,6 @@
 import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Stretch, StretchReading, Trouble } from '../../../pipeline/ports.ts';
-import { backoffMs, pause } from '../../backoff.ts';
+import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
 import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../../log-errors.ts';
 import type { Fetched, Wanted } from './fetch.ts';
 import { PartitionCursor } from './partition-cursor.ts';
@@ -32,6 +32,14 @@ export interface FetchOptions {
   readonly onTrouble: (trouble: Trouble) => void;
 }
 
+/** Fetching from one leader. */
+interface Session {
+  readonly cursors: readonly PartitionCursor[];
+  readonly signal: AbortSignal;
+  /** Called at each answer. */
+  heard(): void;
+}
+
 /** How long the broker may hold a fetch until records are written. */
 const FETCH_WAIT_MS = 250;
 /** Pause after a fetch without records while other cursors are full: such a fetch does not wait at the broker. */
@@ -55,7 +63,6 @@ export class FetchLoop implements StretchReading {
   #leaders: Leaders | undefined;
   #running: Promise<void> | undefined;
   #taken = Promise.withResolvers<void>();
-  #failures = { count: 0, since: 0 };
 
   constructor(cluster: Cluster, stretches: readonly Stretch[], options: FetchOptions) {
     this.#cluster = cluster;
@@ -97,33 +104,25 @@ export class FetchLoop implements StretchReading {
 
   async #run(): Promise<void> {
     const { signal } = this.#closing;
-    while (!signal.aborted && this.#cursors.some(({ done }) => !done)) {
-      try {
+    const isOpen = () => !signal.aborted && this.#cursors.some(({ done }) => !done);
+    const sessions = async (heard: () => void) => {
+      while (isOpen()) {
         this.#session = new AbortController();
-        await this.#fetchAll(AbortSignal.any([this.#session.signal, signal]));
-      } catch (error) {
-        if (!(error instanceof RetryableError)) {
-          for (const cursor of this.#cursors) cursor.fail(asFatal(error));
-        } else if (!signal.aborted) {
-          this.#trouble(error);
-          await pause(backoffMs(this.#failures.count), signal);
-        }
+        await this.#fetchAll(AbortSignal.any([this.#session.signal, signal]), heard);
       }
-    }
+    };
+    const onTrouble = (failure: Failure) =>
+      this.#options.onTrouble(troubleOf(this.#cluster.address, failure));
+    while (isOpen())
+      await retrying(sessions, { signal, onTrouble }).catch((error) => {
+        if (signal.aborted && error instanceof RetryableError) return;
+        for (const cursor of this.#cursors) cursor.fail(asFatal(error));
+      });
     this.#running = undefined;
   }
 
-  #trouble(error: RetryableError): void {
-    const failures = this.#failures;
-    failures.since = failures.count === 0 ? Date.now() : failures.since;
-    failures.count++;
-    const { count: attempt, since } = failures;
-    const { code, message: reason } = error;
-    this.#options.onTrouble({ brokers: this.#cluster.address, since, attempt, code, reason });
-  }
-
   /** Runs one session. Returns when nothing is left to fetch, or at the signal. @throws the error that ended the session. */
-  async #fetchAll(signal: AbortSignal): Promise<void> {
+  async #fetchAll(signal: AbortSignal, heard: () => void): Promise<void> {
     const topics = new Set(this.#cursors.filter(({ done }) => !done).map(({ stretch }) => stretch.topic));
     const missing = await this.#cluster.missing([...topics]);
     const there = this.#cursors.filter((cursor) => {
@@ -150,7 +149,9 @@ export class FetchLoop implements StretchReading {
         ({ stretch: { topic, partition } }) => leaders.of(topic)[partition],
       );
       const fetching = [...byLeader].map(([leader, cursors]) =>
-        leader === undefined ? leaderless(cursors, until) : this.#fetch(leaders, leader, cursors, until),
+        leader === undefined
+          ? leaderless(cursors, until)
+          : this.#fetch(leaders, leader, { cursors, signal: until, heard }),
       );
       await Promise.all(fetching);
     } finally {
@@ -159,12 +160,7 @@ export class FetchLoop implements StretchReading {
     }
   }
 
-  async #fetch(
-    leaders: Leaders,
-    leader: string,
-    cursors: readonly PartitionCursor[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #fetch(leaders: Leaders, leader: string, { cursors, signal, heard }: Session): Promise<void> {
     const { aheadBytes, fetchBytes } = this.#options;
     let turn = 0;
     while (!signal.aborted) {
@@ -197,7 +193,7 @@ export class FetchLoop implements StretchReading {
         const cursor = asked.get(`${fetched.topic}/${fetched.partition}`);
         if (cursor !== undefined && (await this.#take(cursor, fetched, asked.size === 1))) moved = true;
       }
-      this.#failures.count = 0;
+      heard();
       if (!moved && !waits) {
         await Promise.race([taken, pause(IDLE_MS, signal)]);
       }

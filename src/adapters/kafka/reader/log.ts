@@ -9,7 +9,7 @@ import type {
   StretchReading,
   Trouble,
 } from '../../../pipeline/ports.ts';
-import { backoffMs, pause } from '../../backoff.ts';
+import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
 import { outsideOfLog, readerClosed, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { Brokers } from '../brokers.ts';
@@ -177,22 +177,12 @@ export class KafkaLog implements EventLog {
   }
 
   /** Repeats a request until it is answered. @throws FatalError, or RetryableError `stopped`. */
-  async #untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+  #untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
     const { signal } = this.#closing;
-    const since = Date.now();
-    for (let attempt = 1; !signal.aborted; attempt++) {
-      try {
-        return await ask();
-      } catch (error) {
-        if (!(error instanceof RetryableError)) throw error;
-        if (!signal.aborted) {
-          const { code, message: reason } = error;
-          this.#trouble({ brokers: addressOf(this.#settings), since, attempt, code, reason });
-        }
-        await pause(backoffMs(attempt), signal);
-      }
-    }
-    throw readerClosed();
+    const onTrouble = (failure: Failure) => this.#trouble(troubleOf(addressOf(this.#settings), failure));
+    return retrying(ask, { signal, onTrouble }).catch((error) => {
+      throw signal.aborted ? readerClosed() : error;
+    });
   }
 
   #trouble(trouble: Trouble): void {

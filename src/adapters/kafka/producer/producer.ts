@@ -1,0 +1,308 @@
+import { FatalError, RetryableError, TwhinError } from '../../../errors/errors.ts';
+import type { Message } from '../../../pipeline/ports.ts';
+import { type Failure, pause, retrying } from '../../backoff.ts';
+import type { Brokers } from '../brokers.ts';
+import { kafkaError, protocolError, reasonsOf } from '../failure.ts';
+import { addressOf, type KafkaSettings, type LogLine, userOf } from '../settings.ts';
+import { largestBytes, type ProduceRequest } from './produce-requests.ts';
+import { ProducerSession } from './producer-session.ts';
+import type { PlainRecord } from './record-batch.ts';
+import { type Refusal, refusalOf } from './refusal.ts';
+import { TopicPartitions } from './topic-partitions.ts';
+
+export interface ProducerOptions {
+  readonly settings: KafkaSettings;
+  readonly brokers: Brokers;
+  readonly log: LogLine;
+  /** A message that is not acknowledged for about this long is given up; one in a transaction is sent once. */
+  readonly giveUpMs: number;
+  readonly stopping: AbortSignal;
+}
+
+/** What keeps topics to one publisher. */
+export interface Fence {
+  readonly topics: readonly string[];
+  /** Transactional id, shared by all processes that may publish to the topics. */
+  readonly id: string;
+  /**
+   * Resolves once it is confirmed, by an answer newer than the call, that this process may publish, however long that
+   * takes. Must have ended before the sink is stopped.
+   * @throws FatalError when another process may, RetryableError `stopped`.
+   */
+  readonly confirm: () => Promise<void>;
+}
+
+/** What goes to one partition. */
+interface Part {
+  readonly topic: TopicPartitions;
+  readonly partition: number;
+  readonly requests: readonly ProduceRequest[];
+}
+
+/** Transaction timeout: bounds how long a transaction that a frozen writer left open keeps readers waiting. */
+const TRANSACTION_MS = 30_000;
+/** How long the previous transaction may take to write its markers to all partitions, and how often that is checked. */
+const [ENDING_MS, ENDING_LOOK_MS] = [10_000, 5];
+/** Stands for all partitions where sends wait for one another. */
+const ALL = '';
+
+/** Refusals that end a session: the brokers do not know the session, or have other numbers for it. */
+const LOST = new Set([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_EPOCH',
+  'INVALID_PRODUCER_ID_MAPPING',
+  'PRODUCER_FENCED',
+]);
+
+/**
+ * Sends to topics, in order within a partition.
+ *
+ * Without a fence, a request is repeated with the same sequence numbers until it is acknowledged or given up, so that within a
+ * session the brokers take each record once.
+ *
+ * With a fence, it is the topics' only publisher, and each send is one attempt in a transaction of its own, one after the other.
+ * Opening a session raises the epoch of the transactional id, so that the brokers refuse every earlier session, even in
+ * the middle of a transaction. Only then does the fence confirm that this process may publish. A process that takes over
+ * later raises the epoch again, so at no moment can two processes send. A publisher whose session was refused opens
+ * another, as after any error; where another process has taken over, the fence's error ends it.
+ */
+export class Producer {
+  readonly #options: ProducerOptions;
+  readonly #fence: Fence | undefined;
+  readonly #topics: readonly TopicPartitions[];
+  /** What was sent last to each partition, or in a transaction. */
+  readonly #tails = new Map<string, Promise<unknown>>();
+  #session: Promise<ProducerSession> | undefined;
+
+  constructor(topics: readonly string[], options: ProducerOptions, fence?: Fence) {
+    this.#options = options;
+    this.#fence = fence;
+    const address = addressOf(options.settings);
+    this.#topics = topics.map((topic) => new TopicPartitions(topic, address, options.brokers));
+  }
+
+  /**
+   * Resolves once no other process can publish, however long the brokers are out of reach.
+   * @throws the fence's error; RetryableError `refused` where the brokers deny the session, `stopped`.
+   */
+  takeOver(): Promise<void> {
+    const { stopping, log } = this.#options;
+    const stopped = () =>
+      new RetryableError('stopped', `the sink was stopped before ${this.#names} could be taken over`);
+    const attempt = async () => {
+      if (stopping.aborted) throw stopped();
+      await this.#transaction([]);
+    };
+    const mayPass = ({ error }: Failure) => !isFinal(error) && this.#refusal(error, [])?.waits !== false;
+    const onTrouble = ({ error }: Failure) =>
+      log('warn', `${this.#names} could not be taken over yet: ${reasonsOf(error)}; trying again`);
+    return this.#after(ALL, () =>
+      retrying(attempt, { signal: stopping, mayPass, onTrouble }).catch((error) => {
+        if (isFinal(error)) throw error;
+        const refusal = this.#refusal(error, []);
+        throw refusal?.waits === false ? refusal.error : stopped();
+      }),
+    );
+  }
+
+  /**
+   * Resolves once all messages are acknowledged, and committed where there is a fence.
+   * @throws RetryableError, with code `refused` where the brokers refuse a message; the fence's error. The messages may be sent again.
+   */
+  async send(messages: readonly Message[]): Promise<void> {
+    if (this.#fence !== undefined) {
+      const sent = () => this.#transaction(messages).catch((error) => this.#fail(error, messages));
+      return this.#after(ALL, sent);
+    }
+    const parts = await this.#lookedUp(messages);
+    await allOf(
+      parts.map((part) =>
+        this.#after(`${part.topic.name}/${part.partition}`, async () => {
+          for (const { messages: records } of part.requests) await this.#untilGivenUp(part, records);
+        }),
+      ),
+    );
+  }
+
+  /** Waits for the sends in progress, and closes the connections. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#tails.values());
+    await this.#options.brokers.close();
+  }
+
+  /** Works after all earlier work of that name. */
+  #after(name: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#tails.get(name) ?? Promise.resolve();
+    const done = before.catch(() => undefined).then(work);
+    this.#tails.set(name, done);
+    return done;
+  }
+
+  /** Sends in a transaction; opens the session alone where there is nothing to send. @throws the failure, after which the session is closed. */
+  async #transaction(messages: readonly Message[]): Promise<void> {
+    const { brokers, log } = this.#options;
+    let begun: ProducerSession | undefined;
+    try {
+      const parts = await this.#parts(messages);
+      this.#session ??= this.#open();
+      const session = await this.#session;
+      if (messages.length === 0) return;
+      begun = session;
+      const places = parts.map(({ topic, partition }) => ({ topic: topic.name, partition }));
+      await this.#once(() => session.addPartitions(places));
+      await allOf(
+        parts.map(async (part) => {
+          for (const { messages: records } of part.requests) await this.#produce(session, part, records);
+        }),
+      );
+      await this.#once(() => session.end(true));
+    } catch (error) {
+      log(
+        'debug',
+        `the session of the producer of ${this.#names} ended and is opened again: ${reasonsOf(error)}`,
+      );
+      // The next session would end the transaction too; an abort now spares readers of committed records that wait.
+      await begun?.end(false).catch(() => undefined);
+      this.#session = undefined;
+      for (const topic of this.#topics) topic.forget();
+      brokers.forgetCoordinators();
+      throw error;
+    }
+  }
+
+  /** As `#parts`, asked for as long as a message may wait. */
+  #lookedUp(messages: readonly Message[]): Promise<Part[]> {
+    const { settings, giveUpMs, stopping } = this.#options;
+    const failureOf = (error: unknown) =>
+      kafkaError(`asking for the partitions of ${this.#names}`, settings, error);
+    const mayPass = ({ error }: Failure) => {
+      if (this.#refusal(error, [])?.waits === false) return false;
+      const failure = failureOf(error);
+      return failure instanceof RetryableError && failure.code !== 'topic-missing';
+    };
+    const until = Date.now() + giveUpMs;
+    return retrying(() => this.#parts(messages), { signal: stopping, until, mayPass }).catch((error) => {
+      const refusal = this.#refusal(error, []);
+      throw refusal?.waits === false ? refusal.error : failureOf(error);
+    });
+  }
+
+  /** Repeats a request until it is acknowledged. @throws why it was given up. */
+  async #untilGivenUp(part: Part, records: readonly PlainRecord[]): Promise<void> {
+    const { giveUpMs, stopping } = this.#options;
+    try {
+      await retrying(() => this.#attempt(part, records), {
+        signal: stopping,
+        until: Date.now() + giveUpMs,
+        mayPass: ({ error }) => this.#refusal(error, records)?.waits !== false,
+      });
+    } catch (error) {
+      // The brokers may have these records, and would take other records under the same numbers for them.
+      this.#session = undefined;
+      this.#fail(error, records);
+    }
+  }
+
+  async #attempt(part: Part, records: readonly PlainRecord[]): Promise<void> {
+    this.#session ??= this.#open();
+    const current = this.#session;
+    try {
+      await this.#produce(await current, part, records);
+    } catch (error) {
+      this.#options.log('debug', `${part.topic.name}/${part.partition} is sent again: ${reasonsOf(error)}`);
+      part.topic.forget();
+      const isOpen = await current.then(
+        () => true,
+        () => false,
+      );
+      const isLost = !isOpen || LOST.has(protocolError(error) ?? '');
+      if (isLost && this.#session === current) this.#session = undefined;
+      throw error;
+    }
+  }
+
+  async #produce(
+    session: ProducerSession,
+    { topic, partition }: Part,
+    records: readonly PlainRecord[],
+  ): Promise<void> {
+    await session.send(await topic.leaderOf(partition), topic.name, partition, records);
+  }
+
+  /** What goes to each partition. Looks up every topic, also without messages. */
+  async #parts(messages: readonly Message[]): Promise<Part[]> {
+    const byTopic = Map.groupBy(messages, ({ topic }) => topic);
+    const parts: Part[] = [];
+    for (const topic of this.#topics) {
+      const requests = await topic.requestsOf(byTopic.get(topic.name) ?? []);
+      for (const [partition, list] of Map.groupBy(requests, (each) => each.partition))
+        parts.push({ topic, partition, requests: list });
+    }
+    return parts;
+  }
+
+  /** Repeats the step while the previous transaction is ending. */
+  async #once<T>(step: () => Promise<T>): Promise<T> {
+    const deadline = Date.now() + ENDING_MS;
+    for (;;) {
+      try {
+        return await step();
+      } catch (error) {
+        if (protocolError(error) !== 'CONCURRENT_TRANSACTIONS' || Date.now() > deadline) throw error;
+        await pause(ENDING_LOOK_MS, this.#options.stopping);
+      }
+    }
+  }
+
+  async #open(): Promise<ProducerSession> {
+    const { brokers, settings } = this.#options;
+    if (this.#fence === undefined) return ProducerSession.open(brokers, null);
+    const { id, confirm } = this.#fence;
+    const session = await this.#once(() => ProducerSession.open(brokers, id, TRANSACTION_MS)).catch(
+      (cause: unknown) => {
+        if (protocolError(cause) !== 'COORDINATOR_NOT_AVAILABLE') throw cause;
+        const user = userOf(settings) ?? 'the user of this client';
+        const message = `no broker at ${addressOf(settings)} coordinates transactional id ${id}: they are out of reach, or WRITE on it is not granted to ${user}`;
+        throw new RetryableError('no-coordinator', message, { cause });
+      },
+    );
+    await confirm();
+    return session;
+  }
+
+  get #names(): string {
+    return this.#topics.map(({ name }) => name).join(' and ');
+  }
+
+  #refusal(failure: unknown, messages: readonly PlainRecord[]): Refusal | undefined {
+    return refusalOf(failure, {
+      topic: this.#names,
+      user: userOf(this.#options.settings),
+      ...(this.#fence && { transactionalId: this.#fence.id }),
+      largestBytes: largestBytes(messages),
+    });
+  }
+
+  /** @throws the error of messages that were given up, and may be sent again. */
+  #fail(failure: unknown, messages: readonly PlainRecord[]): never {
+    if (this.#fence !== undefined && isFinal(failure)) throw failure;
+    const { settings } = this.#options;
+    const error =
+      this.#refusal(failure, messages)?.error ?? kafkaError(`sending to ${this.#names}`, settings, failure);
+    if (!(error instanceof RetryableError) || error.code === 'refused') throw error;
+    const message = `${messages.length} messages for ${this.#names} were not acknowledged by ${addressOf(settings)}: ${reasonsOf(failure)}; they can be sent again`;
+    throw new RetryableError('not-acknowledged', message, { cause: failure });
+  }
+}
+
+/** Whether the fence or a stop ended the publishing, or no other attempt would help. */
+function isFinal(error: unknown): boolean {
+  return error instanceof FatalError || (error instanceof TwhinError && error.code === 'stopped');
+}
+
+/** Resolves once all have ended. @throws the first failure. */
+export async function allOf(work: Iterable<Promise<void>>): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
