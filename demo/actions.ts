@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { keyOf, type ServingOptions, understood, userOf } from '../src/adapters/http/serving.ts';
+import { type ServingOptions, understood } from '../src/adapters/http/serving.ts';
 import { entityId, userId } from '../src/adapters/http/serving-schema.ts';
 import { RetryableError, reasonOf } from '../src/errors/errors.ts';
 import { type EntityKey, typeOf } from '../src/graph/entity.ts';
 import type { Sink } from '../src/pipeline/ports.ts';
-import { wrongQuestion } from '../src/serve/wrong-question.ts';
+import { keyOf, userKey } from '../src/serve/asked-entities.ts';
+import { wrongQuestion } from '../src/serve/served-graph.ts';
 import { fullName } from '../topics/index.ts';
 
 /** Each action's topic, and the type of what it is done to. */
@@ -49,7 +50,7 @@ export function demoActions(options: ActionsOptions): NonNullable<ServingOptions
       };
       server.post('/demo/action', limited, async (request, reply) => {
         const { action, ...named } = understood(actionBody, request.body);
-        const [user, entity] = [userOf(named.user), keyOf('entity', named.entity)];
+        const [user, entity] = [keyOf('user', named.user, userKey), keyOf('entity', named.entity)];
         const fields = fieldsOf(action, user, entity, options);
         // Each event is younger than those before it: the page sees by the time which vectors know of it.
         const at = Math.max(options.clock(), last + 1);

@@ -4,14 +4,11 @@ import { EDGES, Serving } from './compose/serving.ts';
 import { type ConfigureTwhin, configOf, loadConfig } from './config/load.ts';
 import type { ConfigInput } from './config/schema.ts';
 import { RetryableError, UsageError } from './errors/errors.ts';
-import type { EntityKey } from './graph/entity.ts';
 import { type Log, silentLog } from './log.ts';
-import { queryKey, userKey } from './serve/asked-entities.ts';
+import { keyOf, keysOf, oneOf, queryKey } from './serve/asked-entities.ts';
 import type { RecentAnswer } from './serve/entities.ts';
 import type { SearchAnswer, SearchAsked } from './serve/search.ts';
-import { readEntity } from './serve/served-graph.ts';
 import type { Answer, CandidatesAsked, RankAnswer, SimilarAnswer } from './serve/surfaces.ts';
-import { wrongQuestion } from './serve/wrong-question.ts';
 
 const DEFAULT_ITEMS = 20;
 
@@ -125,7 +122,7 @@ class ReadGraphs implements ServedGraphs {
       ...asked,
       from: oneOf('from', from, user),
       k: checkedCount(k),
-      exclude: exclude.map(readEntity),
+      exclude: keysOf('exclude', exclude),
     });
   }
 
@@ -137,9 +134,9 @@ class ReadGraphs implements ServedGraphs {
   }: SimilarAsked): Promise<SimilarAnswer | undefined> {
     return this.#asked().surfaces.similar({
       ...asked,
-      entity: readEntity(entity),
+      entity: keyOf('entity', entity),
       k: checkedCount(k),
-      exclude: exclude.map(readEntity),
+      exclude: keysOf('exclude', exclude),
     });
   }
 
@@ -147,12 +144,12 @@ class ReadGraphs implements ServedGraphs {
     return this.#asked().surfaces.rank({
       ...asked,
       from: oneOf('from', from, user),
-      candidates: candidates.map(readEntity),
+      candidates: keysOf('candidates', candidates),
     });
   }
 
   async search({ q, k = DEFAULT_ITEMS, ...asked }: SearchedFor): Promise<SearchAnswer> {
-    return this.#asked().surfaces.search({ ...asked, query: queryKey(q), k: checkedCount(k) });
+    return this.#asked().surfaces.search({ ...asked, query: keyOf('q', q, queryKey), k: checkedCount(k) });
   }
 
   async recent({ entity, user, k = DEFAULT_ITEMS }: RecentAsked): Promise<RecentAnswer> {
@@ -178,13 +175,6 @@ class ReadGraphs implements ServedGraphs {
     if (this.#stopped === undefined) return this.#serving;
     throw new RetryableError('not-read', 'the vectors are not read: reading was stopped');
   }
-}
-
-function oneOf(field: string, entity: string | undefined, user: string | undefined): EntityKey {
-  if (entity !== undefined && user === undefined) return readEntity(entity);
-  if (entity === undefined && user !== undefined) return userKey(user);
-  const seen = user === undefined ? 'neither' : 'both';
-  throw wrongQuestion(field, `expected either ${field} or user, seen ${seen}`);
 }
 
 function checkedCount(k: number): number {

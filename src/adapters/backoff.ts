@@ -64,7 +64,7 @@ export async function retrying<T>(
 
 /** A failure at brokers, as a process tells of it. */
 export function troubleOf(brokers: string, { error, attempt, since }: Failure): Trouble {
-  const code = error instanceof TwhinError ? error.code : 'client-fault';
+  const code = (error instanceof TwhinError ? error.code : undefined) ?? 'client-fault';
   return { brokers, since, attempt, code, reason: reasonOf(error) };
 }
 

@@ -5,12 +5,10 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import { kernelHere } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import { Random } from '../sampling/random.ts';
-import { Clusters } from '../serve/clusters.ts';
 import { Entities } from '../serve/entities.ts';
-import { Gate } from '../serve/gate.ts';
-import type { Scans } from '../serve/looks.ts';
-import { OwnScans } from '../serve/own-scans.ts';
-import { SharedPasses } from '../serve/shared-passes.ts';
+import { Clusters } from '../serve/interests.ts';
+import { OwnScans, type Scans } from '../serve/looks.ts';
+import { Gate, SharedPasses } from '../serve/shared-passes.ts';
 import { Surfaces } from '../serve/surfaces.ts';
 import { ServedRun } from './serve.ts';
 

@@ -1,8 +1,7 @@
-import { UsageError } from '../errors/errors.ts';
+import { reasonOf, UsageError } from '../errors/errors.ts';
 import { type EntityKey, isOfType, parseEntityKey, typeOf } from '../graph/entity.ts';
-import { readEntity, type ServedGraph, typesOf } from './served-graph.ts';
+import { readEntity, type ServedGraph, typesOf, wrongQuestion } from './served-graph.ts';
 import { QUERY } from './spaces.ts';
-import { wrongQuestion } from './wrong-question.ts';
 
 /** The type of the entities that are named by an id alone. */
 const USER = 'user';
@@ -24,6 +23,32 @@ export function keyOfType(type: string, id: string): EntityKey {
 /** A query, by its text. @throws UsageError as `readEntity`. */
 export function queryKey(text: string): EntityKey {
   return readEntity(`${QUERY}:${text}`);
+}
+
+/** The entity that a field names. @throws UsageError naming the field. */
+export function keyOf(
+  field: string,
+  text: string,
+  read: (text: string) => EntityKey = readEntity,
+): EntityKey {
+  try {
+    return read(text);
+  } catch (error) {
+    throw wrongQuestion(field, reasonOf(error));
+  }
+}
+
+/** The entities that a field lists. @throws UsageError naming the place. */
+export function keysOf(field: string, texts: readonly string[]): EntityKey[] {
+  return texts.map((each, i) => keyOf(`${field}.${i}`, each));
+}
+
+/** The entity of a question, which may name a user by the id alone. @throws UsageError unless there is exactly one of the two. */
+export function oneOf(field: string, entity: string | undefined, user: string | undefined): EntityKey {
+  if (entity !== undefined && user === undefined) return keyOf(field, entity);
+  if (entity === undefined && user !== undefined) return keyOf('user', user, userKey);
+  const seen = user === undefined ? 'neither' : 'both';
+  throw wrongQuestion(field, `expected either ${field}=TYPE:ID or user=ID, seen ${seen}`);
 }
 
 /** @throws UsageError for the first entity of another type. */

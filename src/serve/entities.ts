@@ -1,8 +1,7 @@
 import type { EntityKey } from '../graph/entity.ts';
 import type { OwnEdge } from './activity.ts';
 import { refuseUnknown } from './asked-entities.ts';
-import { refuseUnread, type ServedGraph, typesOf } from './served-graph.ts';
-import { wrongQuestion } from './wrong-question.ts';
+import { refuseUnread, type ServedGraph, typesOf, wrongQuestion } from './served-graph.ts';
 
 /** What an entity did lately, the newest first. */
 export interface RecentAnswer {

@@ -2,8 +2,7 @@ import type { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { AtMost, Surface } from '../graph/surface.ts';
-import { namedGraphs, type ServedGraph, typesOf } from './served-graph.ts';
-import { wrongQuestion } from './wrong-question.ts';
+import { namedGraphs, type ServedGraph, typesOf, wrongQuestion } from './served-graph.ts';
 
 /** What decides how a list is made. */
 export interface PlanAsked {

@@ -12,10 +12,10 @@ import {
   type ServedGraph,
   scoredTable,
   trainedRelation,
+  wrongQuestion,
 } from './served-graph.ts';
 import { QUERY, type Space } from './spaces.ts';
 import { weightedTop } from './weighted-top.ts';
-import { wrongQuestion } from './wrong-question.ts';
 
 /** Those nearest to a query who stand for its searchers, where nobody is known who searched it. */
 const STAND_INS = 20;

@@ -3,11 +3,27 @@ import type { Surface } from '../graph/surface.ts';
 import { accepted, acceptedTop, groupLimiter } from './accepted-rows.ts';
 import type { Activity } from './activity.ts';
 import { refuseOthers, refuseUnknown } from './asked-entities.ts';
-import type { Clusters } from './clusters.ts';
-import { type Interest, type InterestWay, interestTop, mixtureOf, NEWEST_TARGETS } from './interests.ts';
+import {
+  type Clusters,
+  type Interest,
+  type InterestWay,
+  interestTop,
+  mixtureOf,
+  NEWEST_TARGETS,
+} from './interests.ts';
 import type { Asking } from './looks.ts';
 import { type PlanAsked, planOf, wrongRelation } from './plan.ts';
-import { type ItemReason, itemReason, meanScores, NEAR, nearestOf, recentOf, vectorsOf } from './reasons.ts';
+import {
+  type ItemReason,
+  itemReason,
+  meanScores,
+  NEAR,
+  nearestOf,
+  recentOf,
+  type SharedNeighbours,
+  sharingWith,
+  vectorsOf,
+} from './reasons.ts';
 import { type SearchAnswer, type SearchAsked, search } from './search.ts';
 import {
   type AnswerHead,
@@ -21,7 +37,6 @@ import {
   scoredTable,
   trainedRelation,
 } from './served-graph.ts';
-import { type SharedNeighbours, sharingWith } from './shared-neighbours.ts';
 import type { SharedPasses } from './shared-passes.ts';
 import type { Space } from './spaces.ts';
 import type { VectorTable } from './vector-table.ts';

@@ -3,7 +3,7 @@ import { decodeRelation } from '../../topics/model.ts';
 import { BadEvent, reasonOf, ShapeError, UsageError } from '../errors/errors.ts';
 import { type EntityKey, isOfType, parseEntityKey } from '../graph/entity.ts';
 import type { RecordRun, SourceRecord } from '../pipeline/ports.ts';
-import type { Gate } from './gate.ts';
+import type { Gate } from './shared-passes.ts';
 import type { Spaces } from './spaces.ts';
 
 const NO_HEADERS: NonNullable<SourceRecord['headers']> = {};

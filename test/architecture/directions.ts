@@ -131,12 +131,11 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/serve/surfaces.ts',
       'src/serve/interests.ts',
       'src/serve/served-graph.ts',
-      'src/serve/wrong-question.ts',
       'src/adapters/trainer/worker.ts',
     ],
     types: [
       'src/serve/entities.ts',
-      'src/serve/graph-status.ts',
+
       'src/pipeline/ports.ts',
       'src/pipeline/training/trainer.ts',
       'src/pipeline/loading/image.ts',

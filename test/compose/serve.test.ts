@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { RetryableError } from '../../src/errors/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import type { EventLog, Follower, SourceRecord } from '../../src/pipeline/ports.ts';
-import { Gate } from '../../src/serve/gate.ts';
+import { Gate } from '../../src/serve/shared-passes.ts';
 import { embeddingHeaders, encodeVector } from '../../topics/embeddings.ts';
 import { relationHeaders } from '../../topics/model.ts';
 import { memoryReader } from '../pipeline/memory-reader.ts';

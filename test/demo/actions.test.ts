@@ -1,20 +1,22 @@
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { demoActions } from '../../demo/actions.ts';
-import { RetryableError, reasonOf, UsageError } from '../../src/errors/errors.ts';
+import { guardedServer } from '../../src/adapters/http/guarded.ts';
+import { LISTS_GUARD } from '../../src/adapters/http/serving.ts';
+import { RetryableError } from '../../src/errors/errors.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import type { Message } from '../../src/pipeline/ports.ts';
 
 let server: FastifyInstance;
 let sent: Message[];
 let failure: Error | undefined;
-beforeEach(() => {
+beforeEach(async () => {
   sent = [];
   failure = undefined;
-  server = fastify();
-  server.setErrorHandler((error, _, reply) =>
-    reply.code(error instanceof UsageError ? 400 : 500).send({ message: reasonOf(error) }),
-  );
+  server = await guardedServer({
+    ...LISTS_GUARD,
+    ...{ host: '127.0.0.1', port: 0, requests: 0, paths: {}, failed: () => undefined },
+  });
   demoActions({
     sink: {
       publish: async (messages) => {
@@ -72,12 +74,12 @@ test.each([
 
 test('nobody can act who is in no graph, and with nothing that is in none', async () => {
   expect(await act('like', 'tweet:invented')).toMatchObject({
-    ...{ status: 400, json: { message: 'entity: no graph has tweet:invented' } },
+    ...{ status: 400, json: { error: 'entity: no graph has tweet:invented' } },
   });
   expect((await act('follow', 'user:invented')).status).toBe(400);
   expect(await post('/demo/action', { action: 'like', user: 'invented', entity: 'tweet:7' })).toMatchObject({
     status: 400,
-    json: { message: 'user: no graph has user:invented' },
+    json: { error: 'user: no graph has user:invented' },
   });
   expect(sent).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { serveVectors } from '../../src/adapters/http/serving.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import { readServingPage } from '../../src/pages/page-files.ts';
 import { Entities } from '../../src/serve/entities.ts';
-import type { GraphStatus } from '../../src/serve/graph-status.ts';
+import type { GraphStatus } from '../../src/serve/served-graph.ts';
 import { graphOf, surfacesOf, T0, tweet, user } from '../serve/serve-fixture.ts';
 import { barriers, brokenWords, noBrowser, openBrowser, openPage } from './browser.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/sampling/random.ts';
-import { Clusters } from '../../src/serve/clusters.ts';
+import { Clusters } from '../../src/serve/interests.ts';
 import type { CandidatesAsked } from '../../src/serve/surfaces.ts';
 import { VectorTable } from '../../src/serve/vector-table.ts';
 import { ad, advertiser, graphOf, surfacesOf, T0, type TestGraph, tweet, user } from './serve-fixture.ts';

@@ -9,7 +9,7 @@ import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
 import { Random } from '../../src/sampling/random.ts';
-import { Clusters } from '../../src/serve/clusters.ts';
+import { Clusters } from '../../src/serve/interests.ts';
 import { changeOf, relations, streamOf } from '../evaluation/stream/stream-fixture.ts';
 import { HEAD } from '../graph/graph-fixture.ts';
 import { MemoryStore } from '../graph/memory-store.ts';

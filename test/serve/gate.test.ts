@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Gate } from '../../src/serve/gate.ts';
+import { Gate } from '../../src/serve/shared-passes.ts';
 
 describe('a gate', () => {
   test('lets writes through while it is open, and does those that waited in order', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { EntityKey } from '../../src/graph/entity.ts';
-import { sharingWith } from '../../src/serve/shared-neighbours.ts';
+import { sharingWith } from '../../src/serve/reasons.ts';
 import { ad, advertiser, edge, graphOf, query, T0, tweet, user } from './serve-fixture.ts';
 
 it('are what both users engage with or follow, the newest three by name', () => {

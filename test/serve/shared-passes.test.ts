@@ -3,10 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { FatalError, UsageError } from '../../src/errors/errors.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import { Random } from '../../src/sampling/random.ts';
-import { Gate } from '../../src/serve/gate.ts';
-import type { Scans } from '../../src/serve/looks.ts';
-import { OwnScans } from '../../src/serve/own-scans.ts';
-import { SharedPasses } from '../../src/serve/shared-passes.ts';
+import { OwnScans, type Scans } from '../../src/serve/looks.ts';
+import { Gate, SharedPasses } from '../../src/serve/shared-passes.ts';
 import type { CandidatesAsked } from '../../src/serve/surfaces.ts';
 import { graphOf, surfacesOf } from './serve-fixture.ts';
 

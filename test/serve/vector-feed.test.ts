@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FatalError } from '../../src/errors/errors.ts';
 import type { RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
-import { Gate } from '../../src/serve/gate.ts';
+import { Gate } from '../../src/serve/shared-passes.ts';
 import { Spaces } from '../../src/serve/spaces.ts';
 import { type SkippedRecord, VectorFeed } from '../../src/serve/vector-feed.ts';
 import { embeddingHeaders, encodeVector } from '../../topics/embeddings.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { GraphStatus } from '../../serve/graph-status.ts';
 import { INTEREST_WAYS } from '../../serve/interests.ts';
+import type { GraphStatus } from '../../serve/served-graph.ts';
 import { BODY_BYTES, MAX_ID, MOST_EXCLUDED, MOST_ITEMS, MOST_RANKED } from './limits.ts';
 
 const DEFAULT_ITEMS = 20;
@@ -21,9 +21,7 @@ const printable = z
 /** The id of a user, with or without `user:`. */
 export const userId = printable.min(1);
 export const entityId = printable.min(3);
-export const name = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,99}$/, 'expected lower-case letters, digits and dashes');
+const name = z.string().regex(/^[a-z][a-z0-9-]{0,99}$/, 'expected lower-case letters, digits and dashes');
 const interests = z.enum(INTEREST_WAYS);
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 /** A time such as 90s, 30m, 12h or 30d, as milliseconds. */
@@ -48,42 +46,27 @@ const entitiesText = z
   .pipe(z.array(entityId).max(MOST_EXCLUDED))
   .default([]);
 
-export const candidatesQuery = z.strictObject({
+/** What lists take, in a query and in a body. */
+const ofQuery = { k: countParameter, exclude: entitiesText, explain: yes.default(false) };
+const ofBody = {
+  k: count.default(DEFAULT_ITEMS),
+  exclude: z.array(entityId).max(MOST_EXCLUDED).default([]),
+  explain: z.boolean().default(false),
+};
+const ofCandidates = {
   ...asked,
-  k: countParameter,
   relation: name.optional(),
   graph: name.optional(),
   /** Leaves out what no event named for so long. */
   idle: timeText.optional(),
-  /** Entities that may not be in the list. */
-  exclude: entitiesText,
-  explain: yes.default(false),
   interests: interests.default('none'),
-});
-export const candidatesBody = z.strictObject({
-  ...asked,
-  k: count.default(DEFAULT_ITEMS),
-  relation: name.optional(),
-  graph: name.optional(),
-  idle: timeText.optional(),
-  exclude: z.array(entityId).max(MOST_EXCLUDED).default([]),
-  explain: z.boolean().default(false),
-  interests: interests.default('none'),
-});
-export const similarQuery = z.strictObject({
-  entity: entityId,
-  k: countParameter,
-  graph: name.optional(),
-  exclude: entitiesText,
-  explain: yes.default(false),
-});
-export const similarBody = z.strictObject({
-  entity: entityId,
-  k: count.default(DEFAULT_ITEMS),
-  graph: name.optional(),
-  exclude: z.array(entityId).max(MOST_EXCLUDED).default([]),
-  explain: z.boolean().default(false),
-});
+};
+const ofSimilar = { entity: entityId, graph: name.optional() };
+
+export const candidatesQuery = z.strictObject({ ...ofCandidates, ...ofQuery });
+export const candidatesBody = z.strictObject({ ...ofCandidates, ...ofBody });
+export const similarQuery = z.strictObject({ ...ofSimilar, ...ofQuery });
+export const similarBody = z.strictObject({ ...ofSimilar, ...ofBody });
 export const searchQuery = z.strictObject({
   /** What somebody typed; normalised as in events. */
   q: printable.min(1),
@@ -121,14 +104,14 @@ const head = {
     .nullable()
     .meta({ description: 'popular: the entity has no vector, or nothing is known of the query.' }),
 };
-export const reason = z.object({
+const reason = z.object({
   relation: z.string(),
   share: z.number(),
   score: z.number(),
   near: z.string().optional().meta({ description: "Nearest of the entity's own targets." }),
   distance: z.number().optional().meta({ description: 'From near, L2 between the two vectors.' }),
 });
-export const items = z.array(
+const items = z.array(
   z.object({ entity: z.string(), score: z.number().nullable(), reason: reason.optional() }),
 );
 const erased = z.number().meta({
@@ -198,7 +181,7 @@ const recentAnswer = z.object({
     .meta({ description: 'The newest first, each edge with its newest event.' }),
 });
 const share = z.number().min(0).max(1);
-export const servedGraph: z.ZodType<GraphStatus> = z.object({
+const servedGraph: z.ZodType<GraphStatus> = z.object({
   graph: z.string(),
   reasons: z.array(z.string()).meta({ description: 'Why it can not be asked now; none once it is read.' }),
   relations: z
@@ -336,69 +319,39 @@ export function openApi(version: string): object {
       schema: of,
     }));
   };
-  const body = (schema: keyof typeof schemas) => ({ required: true, ...json(schema) });
   const notFound = { 404: { description: 'no vector of that name', ...json('Failure') } };
+  /** An operation that takes a query or a body; where something has no vector, `mayLack`, it answers 404. */
+  const operation = (
+    operationId: string,
+    path: keyof typeof SERVING_PATHS,
+    answer: keyof typeof schemas,
+    takes: z.ZodObject | keyof typeof schemas,
+    mayLack = false,
+  ) => ({
+    operationId,
+    summary: SERVING_PATHS[path],
+    ...(typeof takes === 'string'
+      ? { requestBody: { required: true, ...json(takes) } }
+      : { parameters: query(takes) }),
+    responses: {
+      ...responses(answer),
+      ...(typeof takes === 'string' && ofBodies),
+      ...(mayLack && notFound),
+    },
+  });
   const paths = {
     '/v1/candidates': {
-      get: {
-        operationId: 'getCandidates',
-        summary: SERVING_PATHS['/v1/candidates'],
-        parameters: query(candidatesQuery),
-        responses: responses('CandidatesAnswer'),
-      },
-      post: {
-        operationId: 'postCandidates',
-        summary: SERVING_PATHS['/v1/candidates'],
-        requestBody: body('CandidatesBody'),
-        responses: { ...responses('CandidatesAnswer'), ...ofBodies },
-      },
+      get: operation('getCandidates', '/v1/candidates', 'CandidatesAnswer', candidatesQuery),
+      post: operation('postCandidates', '/v1/candidates', 'CandidatesAnswer', 'CandidatesBody'),
     },
     '/v1/similar': {
-      get: {
-        operationId: 'getSimilar',
-        summary: SERVING_PATHS['/v1/similar'],
-        parameters: query(similarQuery),
-        responses: { ...responses('SimilarAnswer'), ...notFound },
-      },
-      post: {
-        operationId: 'postSimilar',
-        summary: SERVING_PATHS['/v1/similar'],
-        requestBody: body('SimilarBody'),
-        responses: { ...responses('SimilarAnswer'), ...ofBodies, ...notFound },
-      },
+      get: operation('getSimilar', '/v1/similar', 'SimilarAnswer', similarQuery, true),
+      post: operation('postSimilar', '/v1/similar', 'SimilarAnswer', 'SimilarBody', true),
     },
-    '/v1/search': {
-      get: {
-        operationId: 'search',
-        summary: SERVING_PATHS['/v1/search'],
-        parameters: query(searchQuery),
-        responses: responses('SearchAnswer'),
-      },
-    },
-    '/v1/rank': {
-      post: {
-        operationId: 'rank',
-        summary: SERVING_PATHS['/v1/rank'],
-        requestBody: body('RankBody'),
-        responses: { ...responses('RankAnswer'), ...ofBodies, ...notFound },
-      },
-    },
-    '/v1/recent': {
-      get: {
-        operationId: 'getRecent',
-        summary: SERVING_PATHS['/v1/recent'],
-        parameters: query(recentQuery),
-        responses: responses('RecentAnswer'),
-      },
-    },
-    '/v1/random': {
-      get: {
-        operationId: 'getRandom',
-        summary: SERVING_PATHS['/v1/random'],
-        parameters: query(randomQuery),
-        responses: { ...responses('RandomAnswer'), ...notFound },
-      },
-    },
+    '/v1/search': { get: operation('search', '/v1/search', 'SearchAnswer', searchQuery) },
+    '/v1/rank': { post: operation('rank', '/v1/rank', 'RankAnswer', 'RankBody', true) },
+    '/v1/recent': { get: operation('getRecent', '/v1/recent', 'RecentAnswer', recentQuery) },
+    '/v1/random': { get: operation('getRandom', '/v1/random', 'RandomAnswer', randomQuery, true) },
     '/v1/status': {
       get: {
         operationId: 'getStatus',

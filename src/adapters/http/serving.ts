@@ -1,12 +1,9 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
-import type { EntityKey } from '../../graph/entity.ts';
-import { queryKey, userKey } from '../../serve/asked-entities.ts';
+import { keyOf, keysOf, oneOf, queryKey } from '../../serve/asked-entities.ts';
 import type { Entities } from '../../serve/entities.ts';
-import type { GraphStatus } from '../../serve/graph-status.ts';
-import { readEntity } from '../../serve/served-graph.ts';
+import { type GraphStatus, wrongQuestion } from '../../serve/served-graph.ts';
 import type { Surfaces } from '../../serve/surfaces.ts';
-import { wrongQuestion } from '../../serve/wrong-question.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
 import { BODY_BYTES, REQUESTS } from './limits.ts';
 import { addPage, type PageFiles } from './page.ts';
@@ -177,32 +174,4 @@ export function understood<Schema extends z.ZodType>(
     throw wrongQuestion(String(issue.keys[0]).slice(0, SHOWN), 'there is no such field');
   const field = [under, ...(issue?.path ?? [])].filter((part) => part !== '').join('.');
   throw wrongQuestion(field || 'the request', issue?.message ?? 'not understood');
-}
-
-/** The entity of a request, which may name a user by the id alone. @throws UsageError unless there is exactly one of the two. */
-function oneOf(field: string, entity: string | undefined, user: string | undefined): EntityKey {
-  if (entity !== undefined && user === undefined) return keyOf(field, entity);
-  if (entity === undefined && user !== undefined) return userOf(user);
-  const seen = user === undefined ? 'neither' : 'both';
-  throw wrongQuestion(field, `expected either ${field}=TYPE:ID or user=ID, seen ${seen}`);
-}
-
-export function userOf(id: string): EntityKey {
-  return keyOf('user', id, userKey);
-}
-
-export function keyOf(
-  field: string,
-  text: string,
-  read: (text: string) => EntityKey = readEntity,
-): EntityKey {
-  try {
-    return read(text);
-  } catch (error) {
-    throw wrongQuestion(field, error instanceof Error ? error.message : String(error));
-  }
-}
-
-function keysOf(field: string, texts: readonly string[]): EntityKey[] {
-  return texts.map((each, i) => keyOf(`${field}.${i}`, each));
 }

@@ -8,10 +8,8 @@ import { rowMarks } from '../../../src/kernels/scan/scan.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
 import type { ScorerName } from '../../../src/model/settings.ts';
 import { Random } from '../../../src/sampling/random.ts';
-import { Gate } from '../../../src/serve/gate.ts';
-import type { Scans } from '../../../src/serve/looks.ts';
-import { OwnScans } from '../../../src/serve/own-scans.ts';
-import { SharedPasses } from '../../../src/serve/shared-passes.ts';
+import { OwnScans, type Scans } from '../../../src/serve/looks.ts';
+import { Gate, SharedPasses } from '../../../src/serve/shared-passes.ts';
 import type { CandidatesAsked } from '../../../src/serve/surfaces.ts';
 import { embedding, graphOf, relationVector, surfacesOf, tweet, user } from '../../serve/serve-fixture.ts';
 
