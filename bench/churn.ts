@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { BestRows } from '../src/kernels/scan/best.ts';
+import { Best } from '../src/kernels/scan/best.ts';
+import { bestFirst, type Found } from '../src/kernels/scan/scan.ts';
 import { Scanner } from '../src/kernels/scan/scanner.ts';
 import { simdLevel } from '../src/kernels/select.ts';
 import { VectorTable } from '../src/serve/vector-table.ts';
@@ -158,7 +159,7 @@ function addTo(to: UsearchIndex, chunk: readonly number[]): () => void {
 
 /** The best rows, every score by a loop over float64: what the scan must find. */
 function bestOf(query: Float32Array): number[] {
-  const best = new BestRows(K);
+  const best = new Best<Found>(K, (a, b) => bestFirst(a, b) > 0);
   for (let row = 0; row < rows; row++) {
     const vector = table.scan.vector(row);
     let sum = 0;
@@ -166,9 +167,9 @@ function bestOf(query: Float32Array): number[] {
       const difference = query[k]! - vector[k]!;
       sum -= difference * difference;
     }
-    best.offer(row, sum);
+    best.offer({ row, score: sum });
   }
-  return best.sorted().map(({ row }) => row);
+  return best.held.toSorted(bestFirst).map(({ row }) => row);
 }
 
 const dir = await mkdtemp(join(tmpdir(), 'twhin-churn-'));

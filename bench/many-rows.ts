@@ -6,9 +6,9 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type EntityKey, entityKey } from '../src/graph/entity.ts';
-import { BestRows } from '../src/kernels/scan/best.ts';
+import { Best } from '../src/kernels/scan/best.ts';
 import { layOutScan, mostScanRows } from '../src/kernels/scan/layout.ts';
-import type { Found } from '../src/kernels/scan/scan.ts';
+import { bestFirst, type Found } from '../src/kernels/scan/scan.ts';
 import { Scanner } from '../src/kernels/scan/scanner.ts';
 import { VectorTable } from '../src/serve/vector-table.ts';
 import { median } from './median.ts';
@@ -40,13 +40,13 @@ function nameOf(row: number): EntityKey {
 
 /** The best rows by squared distance, from the numbers themselves: no memory of the table is read. */
 function bestByLoop(query: Float64Array): Found[] {
-  const best = new BestRows(COUNT);
+  const best = new Best<Found>(COUNT, (a, b) => bestFirst(a, b) > 0);
   for (let row = 0; row < rows; row++) {
     let sum = 0;
     for (let k = 0; k < dim; k++) sum += (query[k]! - numberAt(row, k)) ** 2;
-    if (-sum >= best.worst) best.offer(row, -sum);
+    best.offer({ row, score: -sum });
   }
-  return best.sorted();
+  return best.held.toSorted(bestFirst);
 }
 
 const most = mostScanRows({ dim, scanners: 1 });

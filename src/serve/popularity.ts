@@ -1,4 +1,5 @@
 import type { EntityKey } from '../graph/entity.ts';
+import { Best } from '../kernels/scan/best.ts';
 import type { EntityIds } from './entity-ids.ts';
 import { IdMap } from './id-map.ts';
 
@@ -128,14 +129,14 @@ export class Popularity {
     const below = after?.score ?? Number.POSITIVE_INFINITY;
     const isWorse = (a: number, b: number) =>
       scores[a]! < scores[b]! || (scores[a] === scores[b] && nameOf(a) > nameOf(b));
-    const best = new BoundedHeap(Math.min(count, this.#size), isWorse);
+    const best = new Best<number>(count, isWorse);
     // Entities that came last are the first to be looked at: they are likely to be popular, and others are turned away at once.
     for (let slot = this.#size - 1; slot >= 0; slot--) {
       const score = scores[slot]!;
       if (score > below || (after !== undefined && score === below && nameOf(slot) <= after.entity)) continue;
       best.offer(slot);
     }
-    const found = Array.from(best.held, (slot) => ({ entity: nameOf(slot), score: scores[slot]! }));
+    const found = best.held.map((slot) => ({ entity: nameOf(slot), score: scores[slot]! }));
     return found.sort(bestFirst);
   }
 
@@ -168,53 +169,6 @@ interface PopularOrder {
   readonly taken: Set<EntityKey>;
   /** No more is to be found. */
   whole: boolean;
-}
-
-/** The best of the numbers offered, at most `size`; the worst of them is on top. */
-class BoundedHeap {
-  readonly #size: number;
-  readonly #slots: Uint32Array;
-  readonly #isWorse: (a: number, b: number) => boolean;
-  #length = 0;
-
-  constructor(size: number, isWorse: (a: number, b: number) => boolean) {
-    this.#size = size;
-    this.#slots = new Uint32Array(size);
-    this.#isWorse = isWorse;
-  }
-
-  get held(): Uint32Array {
-    return this.#slots.subarray(0, this.#length);
-  }
-
-  offer(slot: number): void {
-    if (this.#length < this.#size) this.#rise(slot);
-    else if (this.#size > 0 && this.#isWorse(this.#slots[0]!, slot)) this.#sink(slot);
-  }
-
-  #rise(slot: number): void {
-    let i = this.#length++;
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (!this.#isWorse(slot, this.#slots[parent]!)) break;
-      this.#slots[i] = this.#slots[parent]!;
-      i = parent;
-    }
-    this.#slots[i] = slot;
-  }
-
-  /** Puts it in the place of the worst. */
-  #sink(slot: number): void {
-    const slots = this.#slots;
-    let i = 0;
-    for (let child = 1; child < this.#length; child = 2 * i + 1) {
-      if (child + 1 < this.#length && this.#isWorse(slots[child + 1]!, slots[child]!)) child++;
-      if (!this.#isWorse(slots[child]!, slot)) break;
-      slots[i] = slots[child]!;
-      i = child;
-    }
-    slots[i] = slot;
-  }
 }
 
 function grown<Numbers extends Int32Array | Float64Array>(numbers: Numbers, larger: Numbers): Numbers {

@@ -1,58 +1,52 @@
-import type { Found } from './scan.ts';
+/** The best of what is offered, at most `size` of it. A heap, the worst on top. */
+export class Best<T> {
+  readonly #size: number;
+  readonly #isWorse: (one: T, other: T) => boolean;
+  readonly #held: T[] = [];
 
-/** The `count` rows with the highest scores among those offered; of equal scores, the lower row. A heap, the worst on top. */
-export class BestRows {
-  readonly #count: number;
-  readonly #found: Found[] = [];
-
-  /** count: 1 or more. */
-  constructor(count: number) {
-    this.#count = count;
+  constructor(size: number, isWorse: (one: T, other: T) => boolean) {
+    this.#size = size;
+    this.#isWorse = isWorse;
   }
 
-  /** The score that a row has to reach; −∞ while there is room. */
-  get worst(): number {
-    return this.#found.length < this.#count ? Number.NEGATIVE_INFINITY : this.#found[0]!.score;
+  /** In no order. */
+  get held(): readonly T[] {
+    return this.#held;
   }
 
-  offer(row: number, score: number): void {
-    const found = { row, score };
-    if (this.#found.length < this.#count) this.#rise(found);
-    else if (worse(this.#found[0]!, found)) this.#sink(found);
+  /** What another one has to be better than; undefined while there is room. */
+  get worst(): T | undefined {
+    return this.#held.length < this.#size ? undefined : this.#held[0];
   }
 
-  /** Best first. */
-  sorted(): Found[] {
-    return this.#found.toSorted((a, b) => b.score - a.score || a.row - b.row);
+  offer(one: T): void {
+    if (this.#held.length < this.#size) this.#rise(one);
+    else if (this.#size > 0 && this.#isWorse(this.#held[0]!, one)) this.#sink(one);
   }
 
   /** Adds at the end, and moves up past all better ones. */
-  #rise(found: Found): void {
-    const heap = this.#found;
+  #rise(one: T): void {
+    const heap = this.#held;
     let at = heap.length;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (!worse(found, heap[parent]!)) break;
+      if (!this.#isWorse(one, heap[parent]!)) break;
       heap[at] = heap[parent]!;
       at = parent;
     }
-    heap[at] = found;
+    heap[at] = one;
   }
 
   /** Replaces the top, and moves down past all worse ones. */
-  #sink(found: Found): void {
-    const heap = this.#found;
+  #sink(one: T): void {
+    const heap = this.#held;
     let at = 0;
     for (let child = 1; child < heap.length; child = 2 * at + 1) {
-      if (child + 1 < heap.length && worse(heap[child + 1]!, heap[child]!)) child++;
-      if (!worse(heap[child]!, found)) break;
+      if (child + 1 < heap.length && this.#isWorse(heap[child + 1]!, heap[child]!)) child++;
+      if (!this.#isWorse(heap[child]!, one)) break;
       heap[at] = heap[child]!;
       at = child;
     }
-    heap[at] = found;
+    heap[at] = one;
   }
-}
-
-function worse(a: Found, b: Found): boolean {
-  return a.score < b.score || (a.score === b.score && a.row > b.row);
 }

@@ -56,10 +56,12 @@ export interface Scan {
 
 /** The best `count` of the whole, from the answers of ranges that share no row. */
 export function mergeTop(parts: readonly (readonly Found[])[], count: number): Found[] {
-  return parts
-    .flat()
-    .sort((a, b) => b.score - a.score || a.row - b.row)
-    .slice(0, count);
+  return parts.flat().sort(bestFirst).slice(0, count);
+}
+
+/** The order of rows that were found: below 0 where `a` comes before `b`. */
+export function bestFirst(a: Found, b: Found): number {
+  return b.score - a.score || a.row - b.row;
 }
 
 /** Twice the largest float32: a sum of two float32 vectors has no larger number. */

@@ -2,13 +2,21 @@ import { ShapeError } from '../../errors/errors.ts';
 import type { ScorerName } from '../../model/settings.ts';
 import type { Exported } from '../compiled.ts';
 import type { WasmBuild } from '../instance.ts';
-import { BestRows } from './best.ts';
+import { Best } from './best.ts';
 import { compiledScan } from './compiled-scan.ts';
 import { ExactScores } from './exact.ts';
 import { BLOCK_ROWS, blockAt, MAX_QUERIES } from './layout.ts';
 import { LoadedQuery } from './query.ts';
 import type { ScanRows } from './rows.ts';
-import { checkQueries, clip, type Found, type RowRange, type Scan, type ScanQuery } from './scan.ts';
+import {
+  bestFirst,
+  checkQueries,
+  clip,
+  type Found,
+  type RowRange,
+  type Scan,
+  type ScanQuery,
+} from './scan.ts';
 
 /** Rows of the first part of a pass, all of which are scored; each later part has twice as many, up to a block. */
 const FIRST_ROWS = 64;
@@ -86,8 +94,8 @@ export class Scanner implements Scan {
     const marking = this.#markingOf(queries, within);
     for (const [i, { vector }] of queries.entries()) this.#queries[i]!.load(vector);
     this.#exact.load(queries, within);
-    const best = queries.map(() => new BestRows(count));
-    const limits = best.map(({ worst }, i) => this.#queries[i]!.lower(worst));
+    const best = queries.map(() => new Best<Found>(count, isWorse));
+    const limits = this.#queries.map((query) => query.lower(Number.NEGATIVE_INFINITY));
     this.#marked(marking, within, () =>
       forEachPart(within, (block, from, until) => {
         for (let i = 0; i < best.length; i++) {
@@ -95,17 +103,17 @@ export class Scanner implements Scan {
           const found = this.#collect(block, from, until, query.address, 1 << i, limits[i]!);
           if (found === 0) continue;
           this.#offerFound(i, best[i]!, found);
-          limits[i] = query.lower(best[i]!.worst);
+          limits[i] = query.lower(best[i]!.worst?.score ?? Number.NEGATIVE_INFINITY);
         }
       }),
     );
-    return best.map((rows) => rows.sorted());
+    return best.map(({ held }) => held.toSorted(bestFirst));
   }
 
-  #offerFound(query: number, best: BestRows, found: number): void {
+  #offerFound(query: number, best: Best<Found>, found: number): void {
     const scores = this.#exact.scores(query, this.#foundRows, found);
     this.#scored += found;
-    for (let i = 0; i < found; i++) best.offer(this.#foundRows[i]!, scores[i]!);
+    for (let i = 0; i < found; i++) best.offer({ row: this.#foundRows[i]!, score: scores[i]! });
   }
 
   /** The byte addresses of the marks of those rows that are within the range. */
@@ -161,6 +169,10 @@ export class Scanner implements Scan {
     for (let block = Math.floor(from / BLOCK_ROWS); block < end; block++)
       use((blockAt(this.#rows.layout, block * BLOCK_ROWS) + this.#marks) / 4, block * BLOCK_WORDS);
   }
+}
+
+function isWorse(a: Found, b: Found): boolean {
+  return a.score < b.score || (a.score === b.score && a.row > b.row);
 }
 
 /**
