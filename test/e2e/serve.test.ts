@@ -371,6 +371,6 @@ test('lists that are interrupted before anything is read are no file', async () 
   running.kill('SIGINT');
   const { code, stdout, stderr } = await running.ended;
   expect([code, stdout]).toEqual([1, '']);
-  expect(stderr).toContain(`interrupted; ${out} was not written`);
+  expect(stderr).toContain('interrupted by SIGINT');
   expect(await readdir(twhin.folder)).not.toContain('lists.ndjson');
 });
