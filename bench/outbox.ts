@@ -9,7 +9,6 @@ import { GraphStore } from '../src/graph/graph-store.ts';
 import { Layout } from '../src/graph/layout.ts';
 import { silentLog } from '../src/log.ts';
 import { Counters } from '../src/pipeline/counters.ts';
-import { noMeasures } from '../src/pipeline/measures.ts';
 import { OffsetLedger } from '../src/pipeline/reading/offset-ledger.ts';
 import { Unwritten } from '../src/pipeline/reading/unwritten.ts';
 import { soleLeadership } from '../src/pipeline/sole-leadership.ts';
@@ -61,7 +60,7 @@ const sink = {
 };
 const unwritten = new Unwritten();
 const writer = new Writer(undefined, { role: 'leader' }, 'space');
-const common = { writer, store, sink, log: silentLog, clock: () => Date.now(), measures: noMeasures };
+const common = { writer, store, sink, log: silentLog, clock: () => Date.now(), measures: {} };
 const publisher = new Publisher({
   ...{ ...common, topic: 'vectors', step: () => 1, watermark: () => 1 },
   header: { graph: 'bench', dim: DIM, dtype: 'float32', fingerprint: 'f' },

@@ -6,7 +6,6 @@ import type { EntityKey } from '../graph/entity.ts';
 import { shardOf } from '../graph/shard.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
-import { noMeasures } from '../pipeline/measures.ts';
 import type { EventLog, Stretch } from '../pipeline/ports.ts';
 import type { PrequentialSettings, RankedEdges } from '../pipeline/training/trainer.ts';
 import { openForReading } from '../state/open.ts';
@@ -44,7 +43,7 @@ export async function composeEvaluation(
     { ...config, state: place.folder },
     { ...graph, trainer },
     { place },
-    { ...replay, pace: {}, space: 'evaluation', measures: { ...noMeasures, ranked: onRanked } },
+    { ...replay, pace: {}, space: 'evaluation', measures: { ranked: onRanked } },
   );
 }
 

@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
-import { type Measures, noMeasures } from '../pipeline/measures.ts';
+import type { Measures } from '../pipeline/measures.ts';
 import { histogram } from './scraped.ts';
 
 /** Seconds: from an empty commit to a broker that is down. */
@@ -43,7 +43,6 @@ export function durations(registry: Registry): { of(graph: string): Measures } {
   });
   return {
     of: (graph) => ({
-      ...noMeasures,
       batch: (ms) => {
         batches.inc({ graph });
         batch(graph, ms);

@@ -38,78 +38,29 @@ export type LifecycleEvent =
   | 'done'
   | 'fail';
 
-type Transitions = Record<Phase, Record<LifecycleEvent, Phase | 'refused'>>;
-
-/** What each event does in each phase. */
-export const TRANSITIONS = {
-  loading: {
-    loaded: 'joining',
-    waits: 'refused',
-    turn: 'refused',
-    writes: 'refused',
-    stop: 'leaving',
-    abandon: 'leaving',
-    drain: 'refused',
-    done: 'refused',
-    fail: 'failed',
-  },
+/** What each event does in each phase; an event that is not named is refused. */
+export const TRANSITIONS: Readonly<Record<Phase, Readonly<Partial<Record<LifecycleEvent, Phase>>>>> = {
+  loading: { loaded: 'joining', stop: 'leaving', abandon: 'leaving', fail: 'failed' },
   joining: {
-    loaded: 'refused',
     waits: 'standby',
     turn: 'taking-over',
     writes: 'running',
     stop: 'leaving',
     abandon: 'leaving',
-    drain: 'refused',
-    done: 'refused',
     fail: 'failed',
   },
-  standby: {
-    loaded: 'refused',
-    waits: 'refused',
-    turn: 'taking-over',
-    writes: 'refused',
-    stop: 'ending',
-    abandon: 'leaving',
-    drain: 'draining',
-    done: 'refused',
-    fail: 'failed',
-  },
+  standby: { turn: 'taking-over', stop: 'ending', abandon: 'leaving', drain: 'draining', fail: 'failed' },
+  // Drained is a standby that was to end once all is read: it wrote no vector, and need not begin to.
   'taking-over': {
-    loaded: 'refused',
-    waits: 'refused',
-    turn: 'refused',
     writes: 'running',
     stop: 'leaving',
     abandon: 'leaving',
-    // A standby that was to end once all is read: it wrote no vector, and need not begin to.
     drain: 'draining',
-    done: 'refused',
     fail: 'failed',
   },
-  running: {
-    loaded: 'refused',
-    waits: 'refused',
-    turn: 'refused',
-    writes: 'refused',
-    stop: 'ending',
-    abandon: 'leaving',
-    drain: 'draining',
-    done: 'refused',
-    fail: 'failed',
-  },
-  ending: {
-    loaded: 'refused',
-    waits: 'refused',
-    // The turn of a standby came too late.
-    turn: 'ending',
-    writes: 'refused',
-    stop: 'ending',
-    abandon: 'leaving',
-    drain: 'draining',
-    done: 'refused',
-    fail: 'failed',
-  },
+  running: { stop: 'ending', abandon: 'leaving', drain: 'draining', fail: 'failed' },
+  // The turn of a standby may come too late, here and below.
+  ending: { turn: 'ending', stop: 'ending', abandon: 'leaving', drain: 'draining', fail: 'failed' },
   leaving: {
     loaded: 'leaving',
     waits: 'leaving',
@@ -117,45 +68,14 @@ export const TRANSITIONS = {
     writes: 'leaving',
     stop: 'leaving',
     abandon: 'leaving',
-    drain: 'refused',
     done: 'stopped',
     fail: 'failed',
   },
-  draining: {
-    loaded: 'refused',
-    waits: 'refused',
-    turn: 'draining',
-    writes: 'refused',
-    stop: 'draining',
-    // All is read, and `run` ends with everything written.
-    abandon: 'refused',
-    drain: 'refused',
-    done: 'stopped',
-    fail: 'failed',
-  },
-  stopped: {
-    loaded: 'refused',
-    waits: 'refused',
-    turn: 'stopped',
-    writes: 'refused',
-    stop: 'stopped',
-    abandon: 'refused',
-    drain: 'refused',
-    done: 'refused',
-    fail: 'stopped',
-  },
-  failed: {
-    loaded: 'refused',
-    waits: 'refused',
-    turn: 'failed',
-    writes: 'refused',
-    stop: 'failed',
-    abandon: 'failed',
-    drain: 'refused',
-    done: 'refused',
-    fail: 'failed',
-  },
-} as const satisfies Transitions;
+  // All is read, and `run` ends with everything written: nothing is abandoned.
+  draining: { turn: 'draining', stop: 'draining', done: 'stopped', fail: 'failed' },
+  stopped: { turn: 'stopped', stop: 'stopped', fail: 'stopped' },
+  failed: { turn: 'failed', stop: 'failed', abandon: 'failed', fail: 'failed' },
+};
 
 /** The phase of an updater, changed by events alone. */
 export class Lifecycle {
@@ -178,13 +98,13 @@ export class Lifecycle {
   }
 
   allows(event: LifecycleEvent): boolean {
-    return TRANSITIONS[this.#phase][event] !== 'refused';
+    return TRANSITIONS[this.#phase][event] !== undefined;
   }
 
   /** @throws FatalError `fault` when the event can't happen in this phase. */
   on(event: LifecycleEvent): void {
     const next = TRANSITIONS[this.#phase][event];
-    if (next === 'refused') {
+    if (next === undefined) {
       throw new FatalError('fault', `an updater that is ${this.#phase} refuses the event "${event}"`);
     }
     this.#phase = next;

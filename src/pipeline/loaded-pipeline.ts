@@ -10,7 +10,6 @@ import type { Lifecycle } from './lifecycle.ts';
 import { LaterCheck } from './loading/completeness.ts';
 import { ImageKeeper } from './loading/image.ts';
 import { type Recovered, recover } from './loading/recovery.ts';
-import { noMeasures } from './measures.ts';
 import type { RecordRun } from './ports.ts';
 import { type Fetched, Ingest, type ReadRecord } from './reading/ingest.ts';
 import { Lag } from './reading/lag.ts';
@@ -100,7 +99,7 @@ export class LoadedPipeline {
   constructor(workings: Workings, loaded: Recovered, laterCheck: LaterCheck | undefined, freshSpace: string) {
     const { options, lifecycle, summary, cadence } = workings;
     const { graph, model, store, sink, clock, log, leadership, eventLog } = options;
-    const { measures = noMeasures } = options;
+    const { measures = {} } = options;
     const { head, index, outbox, erasedAt } = loaded;
     const topics = followedTopics(options);
     const failed = (error: Error) => lifecycle.fail(error);

@@ -3,7 +3,6 @@ import type { EntityKey } from '../graph/entity.ts';
 import type { SampledEntity } from './entity-sample.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { type LoadedPipeline, loadPipeline } from './loaded-pipeline.ts';
-import { noMeasures } from './measures.ts';
 import { patiently } from './patience.ts';
 import type { PartitionRange } from './ports.ts';
 import { type Progress, progressOf } from './progress.ts';
@@ -34,7 +33,7 @@ export class Updater {
   #closing: Promise<void> | undefined;
 
   constructor(options: UpdaterOptions) {
-    const { trainer, tuning, clock, measures = noMeasures } = options;
+    const { trainer, tuning, clock, measures = {} } = options;
     this.#options = options;
     this.#topics = followedTopics(options);
     // What other shards send ages while it waits, and events do not.

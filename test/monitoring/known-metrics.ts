@@ -53,11 +53,11 @@ export async function told(): Promise<Known> {
   });
   // A histogram has series and labels only after its first value.
   const measures = metrics.measuresOf('any');
-  measures.batch(1);
-  measures.step(1);
-  measures.commit(1);
-  measures.publish(1);
-  measures.fresh(1, 1);
+  measures.batch?.(1);
+  measures.step?.(1);
+  measures.commit?.(1);
+  measures.publish?.(1);
+  measures.fresh?.(1, 1);
   const serving = new ServingMetrics('1', () => [SERVED]);
   serving.answered('/v1/similar', 200, 1);
   serving.visible('any', 1);

@@ -1,5 +1,5 @@
 import { type EntityKey, typeOf } from '../../graph/entity.ts';
-import { HIT_RANK, rankOfFirst } from '../../pipeline/training/evaluate.ts';
+import { HIT_RANK, rankAmong } from '../../pipeline/training/ranker.ts';
 import { Ranking } from '../ranking.ts';
 import { Space } from '../space.ts';
 import type { CommonEntity, ComparedStore, ComparedStores, OnProgress } from './compared-stores.ts';
@@ -65,8 +65,8 @@ export async function compareQuality(
         .filter((key) => key !== wanted && !positives.has(key));
       // Without candidates any model is right.
       if (others.length === 0) return [];
-      const degrees = [wanted, ...others].map((key) => known.degree(end, edge.relation, key));
-      const popularity = rankOfFirst(degrees, new Uint8Array(degrees.length), degrees.length);
+      const degreeOf = (key: EntityKey) => known.degree(end, edge.relation, key);
+      const popularity = rankAmong(degreeOf(wanted), others.map(degreeOf), new Uint8Array(others.length));
       const ranks = { a: a(edge, end, positives), b: b(edge, end, positives), popularity };
       return [{ a: figuresOf(ranks.a), b: figuresOf(ranks.b), popularity: figuresOf(ranks.popularity) }];
     });

@@ -1,5 +1,5 @@
-import { HIT_RANK, harmonic } from '../../pipeline/training/evaluate.ts';
 import { RANKED_BY } from '../../pipeline/training/prequential.ts';
+import { HIT_RANK, harmonic } from '../../pipeline/training/ranker.ts';
 import type { RankedEdges } from '../../pipeline/training/trainer.ts';
 
 /** The two sets of candidates, in the order of `RankedEdges.ranks`. */

@@ -5,7 +5,8 @@ import { Table } from '../../model/table.ts';
 import { KnownPositives } from '../../sampling/known-positives.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
 import { trainerIn } from './local-trainer.ts';
-import { BLOCK, Prequential } from './prequential.ts';
+import { Prequential } from './prequential.ts';
+import { BLOCK } from './ranker.ts';
 import { type KernelMaker, TrainerCore } from './train.ts';
 import type {
   PrequentialSettings,

@@ -2,16 +2,15 @@ import type { Kernel } from '../../model/kernel.ts';
 import { SCORERS } from '../../model/scorers.ts';
 import { CumulativeCounts } from '../../sampling/cumulative-counts.ts';
 import { DecayedCounts } from '../../sampling/decayed-counts.ts';
-import type { KnownPositives, MaskTask } from '../../sampling/known-positives.ts';
+import type { KnownPositives } from '../../sampling/known-positives.ts';
 import { Random } from '../../sampling/random.ts';
 import type { TypeRows } from '../../sampling/type-rows.ts';
+import { type Block, blocksOf, Ranker, rankAmong, unmasked } from './ranker.ts';
 import type { PrequentialSettings, RankedEdges, TrainBatch, TrainerSettings, Triples } from './trainer.ts';
 
 /** The ways of ranking, in the order of their columns in {@link RankedEdges.ranks}. */
 export const RANKED_BY = ['vectors', 'popularity', 'recent', 'start'] as const;
 
-/** Edges of one relation that share their candidates: one matrix product gives their scores. */
-export const BLOCK = 64;
 /** Values of an edge in {@link RankedEdges.ranks}. */
 const WIDTH = 10;
 
@@ -26,7 +25,6 @@ const WIDTH = 10;
  */
 export class Prequential {
   readonly #relations: TrainerSettings['relations'];
-  readonly #kernel: Pick<Kernel, 'scoreMatrix'>;
   readonly #known: KnownPositives;
   readonly #types: TypeRows;
   readonly #trained: Uint8Array;
@@ -45,12 +43,9 @@ export class Prequential {
   /** [maxRows] events learned with the row at either end. */
   readonly #events: Int32Array;
   #learned = 0;
-  /** The candidates of both sets, the uniform ones first, and [BLOCK, candidates] which of them are left out. */
-  readonly #task: MaskTask;
-  readonly #relationRows = new Int32Array(BLOCK);
-  /** [BLOCK, candidates] scores of the candidates, and [BLOCK, BLOCK] those of the positives. */
-  readonly #scores: Float32Array;
-  readonly #wanted = new Float32Array(BLOCK * BLOCK);
+  readonly #ranker: Ranker;
+  /** The candidates of both sets, the uniform ones first. */
+  readonly #candidates: Int32Array;
   /** [candidates] popularity and recent popularity of the candidates. */
   readonly #counts: Float64Array;
   readonly #recents: Float64Array;
@@ -70,7 +65,6 @@ export class Prequential {
     const { relations, maxRows, model, initScale } = options.settings;
     const { seed, from, candidates, halfLife, before } = options.prequential;
     this.#relations = relations;
-    this.#kernel = options.kernel;
     this.#known = options.known;
     this.#types = options.types;
     this.#trained = options.trained;
@@ -86,19 +80,8 @@ export class Prequential {
     this.#recent = relations.map(() => new DecayedCounts(maxRows, halfLife));
     this.#events = new Int32Array(maxRows);
     const count = 2 * candidates;
-    this.#task = {
-      side: 'rhs',
-      hub: () => Number.POSITIVE_INFINITY,
-      edges: BLOCK,
-      anchors: new Int32Array(BLOCK),
-      relation: new Int32Array(BLOCK),
-      positives: new Int32Array(BLOCK),
-      count,
-      candidates: new Int32Array(count),
-      mask: new Uint8Array(BLOCK * count),
-      stride: count,
-    };
-    this.#scores = new Float32Array(BLOCK * count);
+    this.#ranker = new Ranker(options.kernel, options.known, count);
+    this.#candidates = new Int32Array(count);
     this.#counts = new Float64Array(count);
     this.#recents = new Float64Array(count);
     this.#started = new Float64Array(count);
@@ -114,13 +97,9 @@ export class Prequential {
   rank(edges: Triples): RankedEdges {
     const { lhs, relation, rhs } = edges;
     const first = Math.min(lhs.length, Math.max(0, this.#from - this.#learned));
-    const byRelation = Map.groupBy(range(first, lhs.length), (i) => relation[i]!);
     /** [edges, WIDTH] zeros where an edge was not ranked. */
     const all = new Float32Array(lhs.length * WIDTH);
-    for (const [of, members] of byRelation) {
-      for (let start = 0; start < members.length; start += BLOCK)
-        this.#rankBlock(of, edges, members.slice(start, start + BLOCK), all);
-    }
+    for (const block of blocksOf(edges, range(first, lhs.length))) this.#rankBlock(block, edges, all);
     const ranked = range(first, lhs.length).filter((i) => all[i * WIDTH] !== 0);
     return {
       edge: Float64Array.from(ranked, (i) => this.#learned + i),
@@ -169,45 +148,34 @@ export class Prequential {
     return this.#trained[row] === 1 ? this.#events[row]! : 0;
   }
 
-  /** Puts the ranks of the batch's edges `members`, all of one relation, into `all`. */
-  #rankBlock(relation: number, { lhs, rhs }: Triples, members: readonly number[], all: Float32Array): void {
+  /** Puts the ranks of a block's edges into `all`. */
+  #rankBlock(block: Block, edges: Triples, all: Float32Array): void {
+    const { relation, members } = block;
     if (!this.#draw(relation)) return;
-    const { anchors, positives, candidates, mask, stride } = this.#task;
-    const edges = members.length;
-    members.forEach((i, k) => {
-      anchors[k] = lhs[i]!;
-      positives[k] = rhs[i]!;
-    });
-    this.#task.relation.fill(relation);
-    this.#relationRows.fill(2 * relation);
-    this.#known.mask({ ...this.#task, edges });
-    const asked = [anchors.subarray(0, edges), this.#relationRows.subarray(0, edges)] as const;
-    this.#kernel.scoreMatrix(...asked, candidates, this.#scores);
-    this.#kernel.scoreMatrix(...asked, positives.subarray(0, edges), this.#wanted);
+    const candidates = this.#candidates;
+    const scored = this.#ranker.score(block, edges, candidates);
     const popularity = this.#popularity[relation]!;
     const recent = this.#recent[relation]!;
-    for (let k = 0; k < stride; k++) {
+    for (let k = 0; k < candidates.length; k++) {
       this.#counts[k] = popularity[candidates[k]!]!;
       this.#recents[k] = recent.of(candidates[k]!);
-      if (this.#trained[candidates[k]!] === 1) continue;
-      for (let e = 0; e < edges; e++) mask[e * stride + k] = 1;
+      if (this.#trained[candidates[k]!] !== 1) for (const { mask } of scored) mask[k] = 1;
     }
     const start = this.#start(relation);
     members.forEach((i, k) => {
-      const skip = mask.subarray(k * stride, (k + 1) * stride);
-      const scores = this.#scores.subarray(k * stride, (k + 1) * stride);
-      const target = rhs[i]!;
-      const [uniform, degree] = [unmasked(skip, 0, stride / 2), unmasked(skip, stride / 2, stride)];
+      const { wanted, scores, mask } = scored[k]!;
+      const [actor, target] = [edges.lhs[i]!, edges.rhs[i]!];
+      const half = mask.length / 2;
+      const [uniform, degree] = [unmasked(mask, 0, half), unmasked(mask, half)];
       // Without a candidate every model would be right.
       if (uniform === 0 || degree === 0) return;
-      const wanted = this.#wanted[k * edges + k]!;
       const of = [
-        ...bothRanks(wanted, scores, skip),
-        ...bothRanks(popularity[target]!, this.#counts, skip),
-        ...bothRanks(recent.of(target), this.#recents, skip),
-        ...(this.#eventsOf(lhs[i]!) <= this.#eventsOf(target)
-          ? bothRanks(start.asActor(target), this.#started, skip)
-          : bothRanks(start.asTarget(lhs[i]!), scores, skip)),
+        ...bothRanks(wanted, scores, mask),
+        ...bothRanks(popularity[target]!, this.#counts, mask),
+        ...bothRanks(recent.of(target), this.#recents, mask),
+        ...(this.#eventsOf(actor) <= this.#eventsOf(target)
+          ? bothRanks(start.asActor(target), this.#started, mask)
+          : bothRanks(start.asTarget(actor), scores, mask)),
       ];
       all.set([...of, uniform, degree], i * WIDTH);
     });
@@ -221,7 +189,7 @@ export class Prequential {
     const start = forward.map(() => (2 * this.#starts.uniform() - 1) * this.#initScale);
     const actor = moved(start, forward);
     const ofActor = (row: number) => this.#score(actor, Float64Array.from(this.#vector(row)));
-    const { candidates } = this.#task;
+    const candidates = this.#candidates;
     for (let k = 0; k < candidates.length; k++) this.#started[k] = ofActor(candidates[k]!);
     return {
       asActor: ofActor,
@@ -231,7 +199,7 @@ export class Prequential {
 
   /** False where there is nothing to draw from. */
   #draw(relation: number): boolean {
-    const { candidates } = this.#task;
+    const candidates = this.#candidates;
     const { rhsType } = this.#relations[relation]!;
     const degrees = this.#degrees[relation]!;
     if (this.#types.count(rhsType) === 0 || degrees.total === 0) return false;
@@ -247,34 +215,6 @@ export class Prequential {
 function bothRanks(wanted: number, values: ArrayLike<number>, mask: Uint8Array): [number, number] {
   const half = mask.length / 2;
   return [rankAmong(wanted, values, mask, 0, half), rankAmong(wanted, values, mask, half, mask.length)];
-}
-
-/**
- * The rank of a value among itself and the unmasked values from `from` to before `end`, 1 for the highest. A tie counts
- * half; a value that is no number ranks last.
- */
-function rankAmong(
-  wanted: number,
-  values: ArrayLike<number>,
-  mask: Uint8Array,
-  from: number,
-  end: number,
-): number {
-  if (Number.isNaN(wanted)) return 1 + unmasked(mask, from, end);
-  let rank = 1;
-  for (let k = from; k < end; k++) {
-    if (mask[k] !== 0) continue;
-    const value = values[k]!;
-    if (value > wanted) rank++;
-    else if (value === wanted) rank += 0.5;
-  }
-  return rank;
-}
-
-function unmasked(mask: Uint8Array, from: number, end: number): number {
-  let count = 0;
-  for (let k = from; k < end; k++) if (mask[k] === 0) count++;
-  return count;
 }
 
 /** Whole numbers from `first` to before `end`. */

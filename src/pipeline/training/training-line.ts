@@ -77,12 +77,12 @@ export class TrainingLine {
     const range = shard?.hand(batch, batch.edges);
     const { trainer, summary, measures, clock, failed } = this.#options;
     const began = clock();
-    measures.batch(began - (batch.arrived ?? began));
+    measures.batch?.(began - (batch.arrived ?? began));
     const closed = batch.close();
     this.open = this.#opened(batch);
     const training = trainer.train(closed).then((report) => {
-      measures.step(clock() - began);
-      if (report.ranked !== undefined) measures.ranked(report.ranked);
+      measures.step?.(clock() - began);
+      if (report.ranked !== undefined) measures.ranked?.(report.ranked);
       summary.add(report);
       if (range && report.outgoing) shard?.send(report.outgoing, range);
     }, failed);

@@ -196,7 +196,7 @@ export class Committer {
     });
     this.commits++;
     this.writtenAt = clock();
-    measures.commit(this.writtenAt - (this.writingSince ?? this.writtenAt));
+    measures.commit?.(this.writtenAt - (this.writingSince ?? this.writtenAt));
     this.held = checkpoint.held;
     this.step = checkpoint.step;
     this.watermark = head.watermark;

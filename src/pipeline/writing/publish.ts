@@ -153,11 +153,11 @@ export class Publisher {
     for (const { since, eventAt } of sweep) {
       if (since === undefined) continue;
       this.latency.add(now - since);
-      if (eventAt !== undefined) measures.fresh(now - since, now - eventAt);
+      if (eventAt !== undefined) measures.fresh?.(now - since, now - eventAt);
     }
     this.#waiting.acknowledged();
     this.published += messages.length;
-    if (sweep.length > 0) measures.publish(now - began);
+    if (sweep.length > 0) measures.publish?.(now - began);
   }
 
   /** The committed vector of each entity: a copy from the last commit's rows, or else the store's. */

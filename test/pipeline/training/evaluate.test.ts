@@ -10,13 +10,12 @@ import { settings, triples } from './trainer-fixture.ts';
 /** Users are rows 6 … 8, tweets 10 … 14; the kernel scores a tweet as told, whoever asks. */
 function setUp(overrides: Partial<TrainerSettings> = {}) {
   const scoreOf: Record<number, number> = { 10: 0.9, 11: 0.5, 12: 0.5, 13: 0.1, 14: 0.7 };
-  const asked: [number, number][] = [];
-  const kernel: Pick<Kernel, 'scores'> = {
-    scores: (anchor, relationRow, candidates, out) => {
-      asked.push([anchor, relationRow]);
-      candidates.forEach((row, k) => {
-        out[k] = scoreOf[row]!;
-      });
+  const asked: number[][][] = [];
+  const kernel: Pick<Kernel, 'scoreMatrix'> = {
+    scoreMatrix: (anchors, relationRows, candidates, out) => {
+      // Asked twice: for the candidates, which are five tweets, and for the edges' own ends.
+      if (candidates.length === 5) asked.push([...anchors].map((anchor, i) => [anchor, relationRows[i]!]));
+      for (let i = 0; i < out.length; i++) out[i] = scoreOf[candidates[i % candidates.length]!]!;
     },
   };
   const rows = new TypeRows(2, 20);
@@ -56,7 +55,7 @@ describe('Evaluator', () => {
     });
     expect(report.known[0]).toEqual(noRanks());
     expect(report.fresh).toEqual([noRanks(), noRanks(), noRanks()]);
-    expect(asked).toEqual([[6, 2]]);
+    expect(asked).toEqual([[[6, 2]]]);
   });
 
   it('counts an edge with an untrained end as fresh', () => {
@@ -79,8 +78,8 @@ describe('Evaluator', () => {
       rows.add(row, 1);
       candidates.add(row, 1);
     }
-    const kernel: Pick<Kernel, 'scores'> = {
-      scores: (_, __, rowsAsked, out) => out.set(rowsAsked),
+    const kernel: Pick<Kernel, 'scoreMatrix'> = {
+      scoreMatrix: (_, __, rowsAsked, out) => out.set(rowsAsked),
     };
     const many = new Evaluator({
       settings: { ...settings, evaluatedCandidates: 20 },
@@ -103,14 +102,10 @@ describe('Evaluator', () => {
     expect(asked).toEqual([]);
     known.remove(7, 1, 12);
     evaluator.evaluate(edges);
-    expect(asked).toEqual([
-      [7, 2],
-      [7, 2],
-      [7, 2],
-    ]);
+    expect(asked).toEqual([Array.from({ length: 3 }, () => [7, 2])]);
     asked.length = 0;
     evaluator.evaluate(triples([[8, 1, 10]]));
-    expect(asked).toEqual([[8, 2]]);
+    expect(asked).toEqual([[[8, 2]]]);
   });
 
   it('reports nothing where there is no other candidate, or nothing to evaluate', () => {

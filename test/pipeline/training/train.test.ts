@@ -95,7 +95,7 @@ describe('TrainerCore', () => {
           chunk: real.chunk,
           losses: Float32Array.of(1, 2, 4, 8),
           step: () => ++steps,
-          scores: () => {},
+          scoreMatrix: () => {},
         };
       },
     });
