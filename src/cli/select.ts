@@ -38,14 +38,24 @@ function refuseUnknown({ graphs }: Config, names: readonly string[], known: read
   );
 }
 
-/** The whole graph after a `--graph` that has to be given. @throws UsageError listing the graphs. */
-export function oneWholeGraph({ graphs }: Config, name: string | undefined): GraphConfig {
-  const whole = wholeGraphs(graphs);
-  const found = whole.find((graph) => graph.name === name);
-  if (found !== undefined) return found;
-  const known = whole.map((graph) => graph.name).join(', ');
+/**
+ * The graph after a `--graph` that has to be given: alone where it is whole, or as all of its shards, in their order.
+ * @throws UsageError where a shard is named; listing the graphs where there is none of the name.
+ */
+export function selectParts(
+  { graphs }: Pick<Config, 'graphs'>,
+  name: string | undefined,
+): readonly [GraphConfig, ...GraphConfig[]] {
+  const [first, ...others] = graphs.filter((graph) => graphOf(graph) === name);
+  if (first !== undefined) return [first, ...others];
+  const shard = graphs.find((graph) => graph.name === name)?.shard;
+  if (shard !== undefined) {
+    throw new UsageError(
+      `${name} is one of ${shard.count} shards, and this command needs all of them. Name the whole graph: --graph ${shard.graph}`,
+    );
+  }
   const seen = name === undefined ? 'nothing' : JSON.stringify(name);
-  throw new UsageError(`--graph: expected one of ${known}; seen ${seen}`);
+  throw new UsageError(`--graph: expected one of ${graphNames(graphs).join(', ')}; seen ${seen}`);
 }
 
 /** What `--graph` may name, for people: `follow`, and `engagement (engagement-0 to engagement-7)` of a graph with shards. */

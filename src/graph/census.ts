@@ -88,3 +88,12 @@ export function unequal<W extends Difference['what']>(what: W, head: Counts, the
 export function describeDifference({ what, name, found, counted }: Difference): string {
   return `it holds ${found} ${what}${name && ` (${name})`}, and its head counts ${counted}`;
 }
+
+/** Counts by name. */
+export class Tally {
+  readonly counts: Record<string, number> = {};
+
+  add(name: string): void {
+    this.counts[name] = (this.counts[name] ?? 0) + 1;
+  }
+}

@@ -201,3 +201,20 @@ export async function writeOrigin(place: StorePlace, origin: Origin): Promise<vo
 function originFile({ folder }: StorePlace): string {
   return join(folder, 'origin.json');
 }
+
+/**
+ * The settings that the live stores were trained with, over the configuration.
+ * @throws FatalError `promotion-mixed` where shards were trained with different ones: not all were promoted.
+ */
+export function liveSettings(parts: readonly Graph[]): readonly string[] {
+  const lives = parts.map((part) => ({ part, live: readLive(part) }));
+  const [first] = lives;
+  const other = lives.find(({ live }) => live.set.join('\n') !== first?.live.set.join('\n'));
+  if (first === undefined || other === undefined) return first?.live.set ?? [];
+  throw new FatalError(
+    'promotion-mixed',
+    `${first.part.name} runs on ${first.live.live} and ${other.part.name} on ${other.live.live}, which were trained with other settings: ` +
+      `[${first.live.set.join(' ')}] and [${other.live.set.join(' ')}]. Give twhin replay promote NAME again, so that all shards run on ` +
+      'stores of one training',
+  );
+}

@@ -175,7 +175,7 @@ describe('commands on a graph with shards', () => {
     const refused = await here.run(...argv, '--graph', 'engagement-1');
     expect([refused.code, text(refused)]).toEqual([
       2,
-      expect.stringContaining('--graph: expected one of engagement, follow; seen "engagement-1"'),
+      expect.stringContaining('engagement-1 is one of 2 shards'),
     ]);
   });
 

@@ -90,8 +90,11 @@ furtherCase(
       await here.verify();
 
       await here.send(EVENTS);
-      for (const name of TOPICS)
-        await admin.resetOffsets({ groupId, topic: twhin.topic(name), earliest: false });
+      for (const name of TOPICS) {
+        const topic = twhin.topic(name);
+        const partitions = await admin.fetchTopicOffsets(topic);
+        await admin.setOffsets({ groupId, topic, partitions });
+      }
       const running = here.all.map((shard) => here.start(shard));
       await here.send(EVENTS);
       await here.caughtUp();

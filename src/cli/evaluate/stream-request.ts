@@ -4,10 +4,10 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { wholeGraphs } from '../../config/whole-graphs.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { type Bound, readBound } from '../../replay/bound.ts';
+import { liveSettings } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
-import { liveSettings, partsOf } from '../replay/parts.ts';
 import { PLACES } from '../replay/request.ts';
-import { oneWholeGraph } from '../select.ts';
+import { selectParts } from '../select.ts';
 
 /** The options as typed on the command line. */
 export interface StreamOptions {
@@ -68,7 +68,8 @@ export async function readStreamRequest(
   { config: load }: Pick<CommandContext, 'config'>,
 ): Promise<StreamRequest> {
   const plain = await load();
-  const live = oneWholeGraph(plain, options.graph);
+  const parts = selectParts(plain, options.graph);
+  const live = wholeGraphs(parts)[0] ?? parts[0];
   const problems: string[] = [];
   for (const each of options.set.filter((setting) => PLACES.test(setting))) {
     problems.push(`--set: an evaluation reads where the live graph does; seen ${JSON.stringify(each)}`);
@@ -88,7 +89,7 @@ export async function readStreamRequest(
       `the evaluation cannot be done as asked; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`,
     );
   }
-  const set = [...liveSettings(partsOf(plain, live.name)), ...options.set];
+  const set = [...liveSettings(parts), ...options.set];
   const variant = async (name: string, settings: readonly string[]): Promise<Variant> => {
     const config = await load([...set, ...settings]);
     return {

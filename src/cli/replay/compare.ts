@@ -23,9 +23,9 @@ import { FIRST_STORE, LIVE, livePlace, otherPlaces, placeOf } from '../../state/
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { durationOption, example, JSON_HELP, positiveInteger } from '../options.ts';
+import { selectParts } from '../select.ts';
 import { type ComparedStoreReport, type CompareReport, printComparison } from './compare-report.ts';
 import { JoinedStore, type OpenStores } from './joined-store.ts';
-import { partsOf } from './parts.ts';
 
 const EVENTS = 5_000;
 const SAMPLE = 10_000;
@@ -171,7 +171,7 @@ async function openBoth(
   const graphs =
     graphName === undefined
       ? [...Map.groupBy(config.graphs, graphOf).values()]
-      : [partsOf(config, graphName)];
+      : [selectParts(config, graphName)];
   const found: { graph: GraphConfig; opened: Both }[] = [];
   const lacking: string[] = [];
   for (const parts of graphs) {

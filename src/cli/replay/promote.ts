@@ -7,9 +7,8 @@ import { placeOf, readLive, readOrigin } from '../../state/places.ts';
 import { hasLiveStore } from '../../state/promotion.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, JSON_HELP, positiveInteger, positiveNumber } from '../options.ts';
-import { selectTopics } from '../select.ts';
+import { selectParts, selectTopics } from '../select.ts';
 import { catchUp } from './catch-up.ts';
-import { partsOf } from './parts.ts';
 import { check, exists, type PromoteOptions, reread } from './promotable.ts';
 import { promoteShards } from './promoted-shards.ts';
 import { promoteStore } from './promotion.ts';
@@ -104,7 +103,7 @@ function choose(
   config: Config,
 ): { parts: readonly GraphConfig[]; store: string } {
   const named =
-    wanted === undefined ? [...Map.groupBy(config.graphs, graphOf).values()] : [partsOf(config, wanted)];
+    wanted === undefined ? [...Map.groupBy(config.graphs, graphOf).values()] : [selectParts(config, wanted)];
   if ((name === undefined) === (rollback !== true)) {
     throw new UsageError('expected either the name of a store or --rollback');
   }

@@ -6,10 +6,10 @@ import { wholeGraphs } from '../../config/whole-graphs.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { graphOf } from '../../graph/shard.ts';
 import { type Bound, readBound } from '../../replay/bound.ts';
-import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
+import { FIRST_STORE, liveSettings, placeOf, readLive, type StorePlace } from '../../state/places.ts';
 import { pendingPromotion } from '../../state/promotion.ts';
 import type { CommandContext } from '../context.ts';
-import { liveSettings, partsOf } from './parts.ts';
+import { selectParts } from '../select.ts';
 
 /** The options as typed on the command line. */
 export interface ReplayOptions extends ReplayPaceOptions {
@@ -58,7 +58,7 @@ export async function readRequest(
 ): Promise<ReplayRequest> {
   const problems: string[] = [];
   const plain = await load();
-  const named = partsOf(plain, options.graph);
+  const named = selectParts(plain, options.graph);
   const name = graphOf(named[0]!);
   const liveSet = liveSettings(named);
   const set = [...liveSet, ...options.set];

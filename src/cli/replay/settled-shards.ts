@@ -1,8 +1,7 @@
 import { FatalError } from '../../errors/errors.ts';
 import { commitHead, type GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
-import { renewCopies } from '../../graph/reshard/copies.ts';
-import { meanRelations, rowsOf } from '../../graph/reshard/mean-row.ts';
+import { relationRows, renewCopies } from '../../graph/reshard/copies.ts';
 import { WriteBatch } from '../../graph/store.ts';
 import type { PartitionRange } from '../../pipeline/ports.ts';
 
@@ -15,7 +14,7 @@ export interface TopicEnds {
 
 /**
  * Makes the stores of shards that were trained in one process what shards on a log can go on from. What they had sent each other as
- * they ended is lost with the process, so copies get their owners' vectors, and relations their means, as in `twhin reshard`. Runs
+ * they ended is lost with the process, so copies get their owners' vectors, and relations those of the first shard, as in `twhin reshard`. Runs
  * and received ranges stay: they tell gradients of these stores apart from then on.
  *
  * meeting: the topic in which the shards met, which is on no log. exchange: the topic in which they are to meet; each shard reads
@@ -29,10 +28,10 @@ export async function settleShards(
   onProgress: (done: number) => void,
 ): Promise<void> {
   await renewCopies(stores, onProgress);
-  const relations = await meanRelations(stores);
+  const relations = await relationRows(stores[0]!);
   for (const [shard, store] of stores.entries()) {
     const batch = new WriteBatch();
-    batch.rows = rowsOf(relations, store.layout.dim);
+    for (const { key, value } of relations) batch.put(key, value);
     await store.entries.write(batch);
     const head = await store.head();
     if (head === undefined)

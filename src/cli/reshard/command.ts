@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { example, JSON_HELP, positiveInteger } from '../options.ts';
-import { planReshard } from './plan.ts';
-import { withPresentStores } from './present-stores.ts';
-import { printDone, printPlan, summary } from './report.ts';
+import { planReshard, withPresentStores } from './plan.ts';
+import { print, resultOf } from './report.ts';
 import { reshard } from './reshard.ts';
 
 /**
@@ -19,18 +18,16 @@ export function addReshardCommand(program: Command, context: CommandContext): vo
     .description('make the stores of a graph with another number of shards; no updater may be running')
     .requiredOption('--graph <name>', 'the whole graph, such as engagement')
     .requiredOption('--to <n>', 'the number of shards that the graph is to have', positiveInteger)
-    .option('--dry-run', 'say what would be made, and write nothing')
     .option('--json', JSON_HELP)
     .addHelpText('after', WHAT)
-    .addHelpText('after', example(EXAMPLES))
-    .action(async ({ graph, to, dryRun, json }) => {
+    .addHelpText('after', example('twhin reshard --graph engagement --to 4'))
+    .action(async ({ graph, to, json }) => {
       const { output } = context;
       const plan = await planReshard(graph, to, context);
       await withPresentStores(plan, async (present) => {
-        const done = dryRun === true ? undefined : await reshard(plan, present, context);
-        if (json === true) output.out(JSON.stringify(summary(plan, present, done)));
-        else if (done === undefined) printPlan(plan, present, output);
-        else printDone(plan, done, output);
+        const result = resultOf(plan, present, await reshard(plan, present, context));
+        if (json === true) output.out(JSON.stringify(result));
+        else print(result, output);
       });
     });
 }
@@ -38,6 +35,3 @@ export function addReshardCommand(program: Command, context: CommandContext): vo
 const WHAT = `
 The configuration says how many shards there are now. Everything that the graph learned goes on. The present stores stay as
 they are, to go back to; the command says what to do next, and how to go back.`;
-
-const EXAMPLES = `twhin reshard --graph engagement --to 4 --dry-run
-twhin reshard --graph engagement --to 4`;

@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
 import { edgesName, exchangeName, topicName } from '../../../topics/index.ts';
-import type { Config, GraphConfig } from '../../config/resolve.ts';
+import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
-import { graphOf } from '../../graph/shard.ts';
-import { placeOf, readLive, reshardedName, type StorePlace } from '../../state/places.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import { differences, fingerprint, type Head } from '../../graph/head.ts';
+import { nextHead } from '../../graph/reshard/next-head.ts';
+import { isStore, openForWriting } from '../../state/open.ts';
+import { livePlace, liveSettings, placeOf, reshardedName, type StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
-import { graphNames } from '../select.ts';
+import { selectParts } from '../select.ts';
 
 /** What is to be made of what. */
 export interface ReshardPlan {
@@ -22,6 +25,13 @@ export interface ReshardPlan {
   readonly set: readonly string[];
 }
 
+/** The stores there are, in the order of the shards. */
+export interface PresentStores {
+  readonly places: readonly StorePlace[];
+  readonly stores: readonly GraphStore[];
+  readonly heads: readonly Head[];
+}
+
 /** @throws UsageError where there is nothing to do; FatalError where a new store would have no free place. */
 export async function planReshard(
   graph: string,
@@ -29,20 +39,16 @@ export async function planReshard(
   { config }: Pick<CommandContext, 'config'>,
 ): Promise<ReshardPlan> {
   const plain = await config();
-  const there = partsOf(plain, graph);
-  if (there.length === 0) {
-    const known = [...new Set(plain.graphs.map(graphOf))].join(', ');
-    throw new UsageError(`--graph: expected one of ${known}, seen ${JSON.stringify(graph)}`);
-  }
+  const there = selectParts(plain, graph);
   if (there.length === to) {
     throw new UsageError(
       `--to: expected another number than graphs.${graph}.shards, which is ${to} already: the configuration keeps the present number ` +
         'until the command is done',
     );
   }
-  const set = settingsOf(there);
-  const present = set.length > 0 ? partsOf(await config(set), graph) : there;
-  const next = partsOf(await config([...set, `graphs.${graph}.shards=${to}`]), graph);
+  const set = liveSettings(there);
+  const present = selectParts(await config(set), graph);
+  const next = selectParts(await config([...set, `graphs.${graph}.shards=${to}`]), graph);
   const targets = next.map((each) => placeOf(each, reshardedName(to)));
   const taken = targets.filter(({ folder }) => existsSync(folder));
   if (taken.length > 0) {
@@ -58,23 +64,66 @@ export async function planReshard(
   return { graph, present, next, targets, internalTopics, set };
 }
 
-export function foldersOf(places: readonly StorePlace[]): string {
+/**
+ * Holds every present store, as an updater does, while `work` reads them, so that none can change meanwhile.
+ * @throws FatalError where one is missing, in use, or of another model, shard or training than the others.
+ */
+export async function withPresentStores<T>(
+  { graph, present, next, internalTopics }: ReshardPlan,
+  work: (present: PresentStores) => Promise<T>,
+): Promise<T> {
+  const places = present.map((each) => livePlace(each));
+  // Opening makes a store where there is none.
+  refuseMissing(
+    graph,
+    places.filter((place) => !isStore(place)),
+  );
+  await using opened = new AsyncDisposableStack();
+  const stores: GraphStore[] = [];
+  for (const [i, each] of present.entries())
+    stores.push(opened.use(await openForWriting(each, { place: places[i]!, keepsImage: true })));
+  const found = await Promise.all(stores.map((store) => store.head()));
+  refuseMissing(
+    graph,
+    places.filter((_, i) => found[i] === undefined),
+  );
+  const heads = found.filter((head) => head !== undefined);
+  for (const [i, each] of present.entries()) refuseOther(each, heads[i]!);
+  // Refuses stores that are not of one training before anything is written.
+  nextHead(heads, { graph, count: next.length, internalTopics, runs: [] }, 0);
+  return await work({ places, stores, heads });
+}
+
+function foldersOf(places: readonly StorePlace[]): string {
   return places.map(({ folder }) => folder).join(', ');
 }
 
-function partsOf({ graphs }: Config, graph: string): readonly GraphConfig[] {
-  return graphs.filter((each) => graphOf(each) === graph);
+function refuseMissing(graph: string, places: readonly StorePlace[]): void {
+  const [first] = places;
+  if (first === undefined) return;
+  throw new FatalError(
+    'store-missing',
+    `there is no store in ${foldersOf(places)}, and all stores of ${graph} are needed here. Bring them to this state folder, or make ` +
+      `them again with twhin restore DIR --graph ${first.graph}`,
+  );
 }
 
-/** The settings that all of the live stores were trained with. */
-function settingsOf(graphs: readonly GraphConfig[]): readonly string[] {
-  const sets = graphs.map((each) => readLive(each).set);
-  const [first = [], ...others] = sets;
-  const differing = others.findIndex((set) => set.join('\n') !== first.join('\n'));
-  if (differing < 0) return first;
-  throw new FatalError(
-    'reshard',
-    `the stores of ${graphNames(graphs).join(', ')} are trained with different settings: [${first.join(' ')}] and ` +
-      `[${others[differing]!.join(' ')}]. Restore those that differ from a backup of the same time`,
-  );
+function refuseOther({ name, model, shard }: GraphConfig, head: Head): void {
+  const differing = differences(head.model, model);
+  if (differing.length > 0) {
+    throw new FatalError(
+      'store-model',
+      `the store of ${name} is another model's (fingerprint ${fingerprint(head.model)}, configured ${fingerprint(model)}).\n` +
+        `${differing.map((line) => `  ${line}`).join('\n')}\n` +
+        'Put the configuration back that all stores were made with; a store that differs from the others is to be restored.',
+    );
+  }
+  if (head.graph !== name || head.shard?.index !== shard?.index || head.shard?.count !== shard?.count) {
+    const { index = 0, count = 1 } = head.shard ?? {};
+    throw new FatalError(
+      'store-graph',
+      `the store of ${name} is that of ${head.graph}, shard ${index} of ${count}, and the configuration asks for shard ` +
+        `${shard?.index ?? 0} of ${shard?.count ?? 1}. Set the number of shards to that of the stores`,
+    );
+  }
 }

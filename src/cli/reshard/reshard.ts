@@ -1,26 +1,23 @@
+import { isDeepStrictEqual } from 'node:util';
 import { freshSpace } from '../../compose/graph-updater.ts';
 import { FatalError } from '../../errors/errors.ts';
-import { checkStore } from '../../graph/check/check.ts';
-import { FINDINGS } from '../../graph/check/findings.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import { encodeHead, type Head } from '../../graph/head.ts';
+import type { Head } from '../../graph/head.ts';
 import { Layout } from '../../graph/layout.ts';
 import { type Filled, fillStores } from '../../graph/reshard/fill-stores.ts';
 import { digestGraph, type GraphDigest } from '../../graph/reshard/graph-digest.ts';
 import { MergedGraph } from '../../graph/reshard/merged-graph.ts';
 import { openForReading } from '../../state/open.ts';
-import type { StorePlace } from '../../state/places.ts';
 import { StagedStore } from '../../state/staged-store.ts';
+import { verifyStore } from '../../state/verify.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
-import type { ReshardPlan } from './plan.ts';
-import type { PresentStores } from './present-stores.ts';
+import type { PresentStores, ReshardPlan } from './plan.ts';
 
 /** What was made, once it is in place. */
 export interface Resharded extends Filled {
   readonly before: GraphDigest;
   readonly after: GraphDigest;
-  readonly oldPlaces: readonly StorePlace[];
 }
 
 /**
@@ -29,24 +26,24 @@ export interface Resharded extends Filled {
  */
 export async function reshard(
   plan: ReshardPlan,
-  { places, stores, heads }: PresentStores,
+  { stores, heads }: PresentStores,
   { output, progress }: CommandContext,
 ): Promise<Resharded> {
   const { graph, next, targets, set } = plan;
-  const layout = new Layout(heads[0]!.model);
-  const merged = await MergedGraph.read(stores, layout);
-  const tell = (what: string) => (done: number) => progress(`${graph}: ${count(done)} ${what}`);
+  const merged = await MergedGraph.read(stores, new Layout(heads[0]!.model));
   const staged = next.map((each, i) => new StagedStore(each, targets[i]!));
   let settled = false;
   try {
-    const before = await digestGraph(merged, heads, tell('entries of the present stores digested'));
+    const before = await digestGraph(merged, heads, (done) =>
+      progress(`${graph}: ${count(done)} entries of the present stores digested`),
+    );
     const filled = await fill(plan, heads, merged, staged, progress);
     const after = await verified(plan, staged, before, filled, progress);
     const since = new Date().toISOString();
     settled = true;
     for (const each of staged) each.keep();
     for (const each of staged) await each.settle({ from: 'reshard', set: [...set], since });
-    return { ...filled, before, after, oldPlaces: places };
+    return { ...filled, before, after };
   } catch (error) {
     // Once one store is in its place, a staging folder that is left keeps the others from beginning anew.
     if (!settled) for (const each of staged) await each.remove();
@@ -66,8 +63,7 @@ async function fill(
 ): Promise<Filled> {
   await using filling = new AsyncDisposableStack();
   const stores: GraphStore[] = [];
-  const layout = new Layout(heads[0]!.model);
-  for (const each of staged) stores.push(filling.use(await each.open(layout)));
+  for (const each of staged) stores.push(filling.use(await each.open(merged.layout)));
   return await fillStores(
     merged,
     heads,
@@ -89,56 +85,25 @@ async function verified(
   const stores: GraphStore[] = [];
   for (const [i, { place }] of staged.entries()) {
     const store = await openForReading(next[i]!, place);
-    if (store === undefined) throw wrong(`there is no store in ${place.folder}`);
-    stores.push(opened.use(store));
-    await checkOne(store, heads[i]!, (done) => progress(`${next[i]!.name}: ${count(done)} entries checked`));
+    if (store !== undefined) stores.push(opened.use(store));
+    const { name } = next[i]!;
+    await verifyStore(
+      store,
+      heads[i],
+      (what) => wrong(`${name}: ${what}`),
+      (done) => progress(`${name}: ${count(done)} entries checked`),
+    );
   }
-  await compareRelations(stores);
   const merged = await MergedGraph.read(stores, stores[0]!.layout);
   const after = await digestGraph(merged, heads, (done) =>
     progress(`${graph}: ${count(done)} entries of the new stores digested`),
   );
-  compare(before, after, added);
-  return after;
-}
-
-async function checkOne(store: GraphStore, wanted: Head, onProgress: (done: number) => void): Promise<void> {
-  const { head, findings } = await checkStore(store, onProgress);
-  const [first] = findings;
-  if (first !== undefined)
-    throw wrong(
-      `${wanted.graph}: ${FINDINGS[first.kind]}, ${count(first.count)} times, such as ${first.samples[0]}`,
-    );
-  if (head === undefined || !encodeHead(head).equals(encodeHead(wanted)))
-    throw wrong(`${wanted.graph} has another head than was written`);
-}
-
-async function compareRelations(stores: readonly GraphStore[]): Promise<void> {
-  const keys = stores[0]!.layout.relations.flatMap((_, relation) =>
-    [2 * relation, 2 * relation + 1].map((row) => stores[0]!.layout.vectorKey(row)),
-  );
-  const all = await Promise.all(stores.map(({ entries }) => entries.getMany(keys)));
-  const bytes = all.map((values) => Buffer.concat(values.map((value) => value ?? Buffer.alloc(0))));
-  if (bytes.some((each) => !each.equals(bytes[0]!)))
-    throw wrong('the relation vectors are not the same in all new stores');
-}
-
-function compare(before: GraphDigest, after: GraphDigest, added: Filled['added']): void {
   const entities = { ...before.entities };
   for (const [type, more] of Object.entries(added)) entities[type] = (entities[type] ?? 0) + more;
   const wanted = { ...before, entities, uneven: 0 };
-  for (const [what, value] of Object.entries(after)) {
-    const expected: unknown = Object.entries(wanted).find(([name]) => name === what)?.[1];
-    const [seen, asked] = [shown(value), shown(expected)];
-    if (seen !== asked) throw wrong(`${what} of the new stores: ${seen}, expected ${asked}`);
-  }
-}
-
-/** As text, counts by name in the order of the names. */
-function shown(value: unknown): string {
-  return typeof value === 'object' && value !== null
-    ? JSON.stringify(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-    : String(value);
+  if (!isDeepStrictEqual(after, wanted))
+    throw wrong(`${JSON.stringify(after)}, expected ${JSON.stringify(wanted)}`);
+  return after;
 }
 
 function wrong(what: string): FatalError {

@@ -1,14 +1,14 @@
 import { withLock } from '../../adapters/file-lock.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError } from '../../errors/errors.ts';
-import { type CheckReport, checkStore } from '../../graph/check/check.ts';
-import { FINDINGS } from '../../graph/check/findings.ts';
+import type { CheckReport } from '../../graph/check/check.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import { encodeHead, fingerprint, type Head } from '../../graph/head.ts';
+import { fingerprint, type Head } from '../../graph/head.ts';
 import { Layout } from '../../graph/layout.ts';
 import { openForReading } from '../../state/open.ts';
 import type { Origin, StorePlace } from '../../state/places.ts';
 import { StagedStore } from '../../state/staged-store.ts';
+import { verifyStore } from '../../state/verify.ts';
 import type { CommandContext } from '../context.ts';
 import { count, total } from '../format.ts';
 import type { Output } from '../output.ts';
@@ -64,30 +64,15 @@ async function verify(
   progress: CommandContext['progress'],
 ): Promise<Restored> {
   await using store = await openForReading(graph, place);
-  const report = await checkStore(checked(store), (entries) =>
+  const wrong = (what: string) =>
+    new FatalError(
+      'restore-check',
+      `the restored store of ${graph.name} is not whole: ${what}. The store was not put in place; use another backup, or twhin replay`,
+    );
+  const report = await verifyStore(store, wanted, wrong, (entries) =>
     progress(`${graph.name}: ${count(entries)} entries checked`),
   );
-  const { head, findings } = report;
-  const [first] = findings;
-  if (first !== undefined) {
-    throw new FatalError(
-      'restore-check',
-      `the restored store of ${graph.name} is not whole: ${FINDINGS[first.kind]}, ${count(first.count)} times, such as ` +
-        `${first.samples[0]}. The store was not put in place; use another backup, or twhin replay`,
-    );
-  }
-  if (head === undefined || wanted === undefined || !encodeHead(head).equals(encodeHead(wanted))) {
-    throw new FatalError(
-      'restore-check',
-      `the restored store of ${graph.name} has another head than its source, and was not put in place`,
-    );
-  }
-  return { head, report };
-}
-
-function checked(store: GraphStore | undefined): GraphStore {
-  if (store === undefined) throw new FatalError('restore-check', 'nothing was restored');
-  return store;
+  return { head: report.head, report };
 }
 
 /** The result for `--json`. */

@@ -1,7 +1,7 @@
 import { type EntityRecord, type GraphStore, inBatches } from '../graph-store.ts';
 import type { Layout } from '../layout.ts';
 import { COPY_ACCUMULATOR, shardOf } from '../shard.ts';
-import { WriteBatch } from '../store.ts';
+import { type Entry, WriteBatch } from '../store.ts';
 
 const FLOAT_BYTES = 4;
 
@@ -11,6 +11,16 @@ export function copyOf(stored: Uint8Array, { dim }: Layout): Buffer {
   value.writeFloatLE(COPY_ACCUMULATOR, dim * FLOAT_BYTES);
   value.writeFloatLE(0, (dim + 1) * FLOAT_BYTES);
   return value;
+}
+
+/** The rows of the relations as a store has them. Shards merge theirs every few seconds, so those of one count for all. */
+export async function relationRows({ layout, entries }: GraphStore): Promise<readonly Entry[]> {
+  const keys = layout.relations.flatMap((_, relation) => [
+    layout.vectorKey(2 * relation),
+    layout.vectorKey(2 * relation + 1),
+  ]);
+  const values = await entries.getMany(keys);
+  return keys.flatMap((key, i) => (values[i] === undefined ? [] : [{ key, value: values[i] }]));
 }
 
 /**

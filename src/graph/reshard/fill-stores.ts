@@ -1,13 +1,13 @@
+import { Tally } from '../census.ts';
 import { type EntityKey, typeOf } from '../entity.ts';
 import type { GraphStore } from '../graph-store.ts';
 import { decodeHead, encodeHead, type Head } from '../head.ts';
 import { decodeEntity, type EntityState, encodeEntity } from '../layout.ts';
 import { inParts, namesIn, putPart } from '../outbox.ts';
 import { shardOf } from '../shard.ts';
-import { WriteBatch } from '../store.ts';
-import { copyOf } from './copies.ts';
+import { type Entry, WriteBatch } from '../store.ts';
+import { copyOf, relationRows } from './copies.ts';
 import { EntitySpread } from './entity-spread.ts';
-import { meanRelations, rowsOf } from './mean-row.ts';
 import type { MergedEntity, MergedGraph } from './merged-graph.ts';
 import { type NextShards, nextHead, nextShard } from './next-head.ts';
 
@@ -35,12 +35,9 @@ export async function fillStores(
   onProgress: (what: 'edges' | 'entities', done: number) => void = () => {},
 ): Promise<Filled> {
   const { layout } = graph;
-  const relationRows = 2 * layout.relations.length;
   const most = heads.reduce((sum, { entities }) => sum + totalOf(entities), 0);
   const spread = new EntitySpread(layout, stores.length, most);
-  const filling = stores.map(
-    (store, index) => new FilledStore(store, relationRows, nextHead(heads, next, index)),
-  );
+  const filling = stores.map((store, index) => new FilledStore(store, nextHead(heads, next, index)));
   for await (const block of graph.entities()) for (const { key, name } of block) spread.add(key, name);
 
   let edges = 0;
@@ -61,7 +58,7 @@ export async function fillStores(
     onProgress('edges', edges);
   }
 
-  const added: Record<string, number> = {};
+  const added = new Tally();
   let entities = 0;
   for await (const block of graph.entities()) {
     const rows = await graph.rowsOf(block);
@@ -70,7 +67,7 @@ export async function fillStores(
       const home = filling[spread.homeOf(entity)]!;
       if (merged.erasedAt !== undefined) home.due.add(merged.name);
       if (merged.own === undefined && !spread.isNamed(entity)) return;
-      if (merged.own === undefined) count(added, merged.name);
+      if (merged.own === undefined) added.add(typeOf(merged.name));
       const state = merged.own ?? startOf(merged);
       home.putOwn(merged.name, state, rows[i]);
       for (const holder of spread.holdersOf(entity)) filling[holder]!.putCopy(merged.name, state, rows[i]);
@@ -81,24 +78,23 @@ export async function fillStores(
   }
 
   for (const [name, { home, holders, ...seen }] of spread.unread) {
-    count(added, name);
+    added.add(typeOf(name));
     const state = { row: 0, updates: 0, ...seen };
     filling[home]!.putOwn(name, state, undefined);
     for (const holder of holders) filling[holder]!.putCopy(name, state, undefined);
     for (const store of filling) await store.flushFull();
   }
 
-  const relations = await meanRelations(graph.stores);
-  for (const store of filling) await store.putRows(rowsOf(relations, layout.dim));
+  const relations = await relationRows(graph.stores[0]!);
+  for (const store of filling) for (const relation of relations) await store.put(relation);
   for await (const erasure of graph.erasures()) for (const store of filling) await store.put(erasure);
   for (const store of graph.stores)
     for (const name of namesIn(await Array.fromAsync(store.outboxParts())))
       filling[shardOf(name, filling.length)]!.due.add(name);
-  return { added, heads: await Promise.all(filling.map((store, index) => store.finish(next, index))) };
-}
-
-function count(added: Record<string, number>, name: EntityKey): void {
-  added[typeOf(name)] = (added[typeOf(name)] ?? 0) + 1;
+  return {
+    added: added.counts,
+    heads: await Promise.all(filling.map((store, index) => store.finish(next, index))),
+  };
 }
 
 /** How an entity begins that its owner has not read yet, or has to erase. */
@@ -120,9 +116,9 @@ class FilledStore {
   #batch = new WriteBatch();
   #rows: number;
 
-  constructor(store: GraphStore, relationRows: number, head: ReturnType<typeof nextHead>) {
+  constructor(store: GraphStore, head: ReturnType<typeof nextHead>) {
     this.#store = store;
-    this.#rows = relationRows;
+    this.#rows = 2 * store.layout.relations.length;
     this.#head = head;
   }
 
@@ -155,15 +151,9 @@ class FilledStore {
     this.#batch.put(layout.vectorKey(row), copyOf(stored ?? Buffer.alloc(layout.vectorBytes), layout));
   }
 
-  async put({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): Promise<void> {
+  async put({ key, value }: Entry): Promise<void> {
     this.#batch.put(key, value);
     await this.flushFull();
-  }
-
-  async putRows(rows: NonNullable<WriteBatch['rows']>): Promise<void> {
-    await this.#flush();
-    this.#batch.rows = rows;
-    await this.#flush();
   }
 
   async flushFull(): Promise<void> {
@@ -213,14 +203,6 @@ class FilledStore {
     const full = this.#batch;
     this.#batch = new WriteBatch();
     await this.#store.entries.write(full);
-  }
-}
-
-class Tally {
-  readonly counts: Record<string, number> = {};
-
-  add(name: string): void {
-    this.counts[name] = (this.counts[name] ?? 0) + 1;
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { FatalError } from '../../errors/errors.ts';
-import { type Counted, type Counts, describeDifference, differencesFrom } from '../census.ts';
+import { type Counted, type Counts, describeDifference, differencesFrom, Tally } from '../census.ts';
 import { typeOf } from '../entity.ts';
 import type { Head } from '../head.ts';
 import { shardOf } from '../shard.ts';
@@ -102,13 +102,4 @@ function checkCounts(head: Head, there: Counted): void {
     'store-damaged',
     `the store of ${head.graph} does not match its head: ${describeDifference(first)}; twhin check --graph ${head.graph} says what to do about it`,
   );
-}
-
-/** Counts by name. */
-class Tally {
-  readonly counts: Record<string, number> = {};
-
-  add(name: string): void {
-    this.counts[name] = (this.counts[name] ?? 0) + 1;
-  }
 }

@@ -128,15 +128,8 @@ describe('a reshard is refused', () => {
     const unknown = await here.run('reshard', '--graph', 'engagement-0', '--to', '3');
     expect([unknown.code, text(unknown)]).toEqual([
       2,
-      expect.stringMatching(/--graph: expected one of engagement, follow/),
+      expect.stringMatching(/engagement-0 is one of 2 shards.*--graph engagement/),
     ]);
-
-    const dry = await reshard(4, '--dry-run');
-    expect([dry.code, text(dry)]).toEqual([
-      0,
-      expect.stringMatching(/2 shards to 4 shards; nothing was written/),
-    ]);
-    expect(await readdir(`${here.folder}/state`)).toEqual(['engagement-0', 'engagement-1']);
 
     const held = await openForWriting(one!);
     await refused(4, 1, /\[store-in-use\] the store of engagement-1 .* stop that process first/);
@@ -162,7 +155,7 @@ describe('a reshard is refused', () => {
     await refused(
       4,
       1,
-      /\[store-damaged\] the store of engagement-1 holds \d+ live edges \(likes\), and its head counts 1/,
+      /\[store-damaged\] the store of engagement-1 .* holds \d+ live edges \(likes\), and its head counts 1/,
     );
     await changeHead(one!, (head) => ({ ...head, edges: countOf(before.edgesOf[1]!) }));
     expect(await contentOf(here.graphs())).toEqual(before);
@@ -272,9 +265,7 @@ test('the steps that are printed lead forward and back, and nothing is published
   await removeTopics();
   await here.configure(2);
   await does('topics', 'apply');
-  const read = { 'twhin.exchange.engagement': { '1': 7 } };
-  await changeHead(here.graphs()[1]!, (head) => ({ ...head, offsets: { ...head.offsets, ...read } }));
-  expect(text(await here.run(...run))).toContain('--reread twhin.exchange.engagement');
+  expect(text(await here.run(...run))).toContain('--reread twhin.edges.engagement');
   await does(...run, ...rereads);
   expect((await contentOf(here.graphs())).edges).toEqual(after.edges);
 });

@@ -135,7 +135,7 @@ describe('twhin restore', () => {
             ...before,
             head: { ...before.head, step: before.head.step + 1 },
           })),
-        /has another head than its source/,
+        /has another head than was written/,
       ],
       [
         'counts that are not so',

@@ -206,13 +206,9 @@ describe('stores of shards that stopped at different offsets', () => {
     expect(filled.heads.map(({ outbox }) => outbox)).toEqual(due.map(({ length }) => length));
   });
 
-  test('have the mean of the relation vectors, the same in all', async () => {
-    for (const store of stores) {
-      const [first, second] = await store.readRows([0, 1]);
-      // The first store's vector moves from (1, 1) to (1.5, 2.5).
-      expect([...first!.floats]).toEqual([1.5, 2.5, 3, Math.fround(Math.sqrt(0.25 + 2.25))]);
-      expect([...second!.floats]).toEqual([1, 1, 2, 0]);
-    }
+  test('have the relation vectors of the first shard, the same in all', async () => {
+    for (const store of stores)
+      for (const row of await store.readRows([0, 1])) expect([...row!.floats]).toEqual([1, 1, 2, 0]);
   });
 
   test('go on from what all have read, above all steps that were published', () => {
