@@ -254,7 +254,7 @@ describe('commands on a graph with shards', () => {
     expect([code, out.at(-1)]).toEqual([
       1,
       expect.stringMatching(
-        /for the rest stop the shard, move .*engagement-0 away, and make the store again with twhin restore DIR/,
+        /stop the shard, move .*engagement-0 away, and make the store again with twhin restore DIR/,
       ),
     ]);
     expect(out.at(-1)).not.toContain('promote');
