@@ -1,6 +1,8 @@
 import { RowUpdater } from '../../model/adagrad.ts';
 import type { Chunk, Kernel } from '../../model/kernel.ts';
-import type { ModelSettings } from '../../model/settings.ts';
+import { NEGLIGIBLE_EXPONENT } from '../../model/losses.ts';
+import { MIN_SQUARED_DISTANCE } from '../../model/scorers.ts';
+import type { LossName, ModelSettings, ScorerName } from '../../model/settings.ts';
 import type { Table } from '../../model/table.ts';
 import {
   type ChunkSize,
@@ -9,19 +11,14 @@ import {
   checkScoreMatrix,
   createChunk,
   OWN_ARRAYS,
+  type Side,
   scoreByAnchor,
+  trainedSides,
 } from '../chunk.ts';
-import { TENSOR_LOSSES } from './losses.ts';
-import { Operands } from './operands.ts';
-import { TENSOR_SCORERS } from './scores.ts';
 import type { Tensor, TensorFlow } from './tensorflow.ts';
 
-/** Gradients of the weighted loss, with the shapes of the {@link Operands} of the same names. */
-interface Gradients {
-  readonly moved: Float32Array;
-  readonly positives: Float32Array;
-  readonly candidates: Float32Array;
-}
+/** Added to the score of a masked candidate where a loss has no weights by candidate, so that its term vanishes. */
+const MASKED = -1e30;
 
 /**
  * The kernel on TensorFlow.js. It copies rows out of the table, lets TensorFlow.js compute and differentiate the loss, and
@@ -35,11 +32,9 @@ export class TfjsKernel implements Kernel {
   readonly #tf: TensorFlow;
   readonly #table: Table;
   readonly #settings: ModelSettings;
-  readonly #operands: Operands;
-  readonly #gradients: RowGradients;
   readonly #updater: RowUpdater;
   /** Gradients of the foreign rows in the last step. */
-  readonly #foreign = new Map<number, Float32Array>();
+  readonly #foreign = new Map<number, Float64Array>();
 
   constructor(tf: TensorFlow, table: Table, settings: ModelSettings, size: ChunkSize) {
     this.#tf = tf;
@@ -47,53 +42,37 @@ export class TfjsKernel implements Kernel {
     this.#settings = settings;
     this.chunk = createChunk(size, settings, OWN_ARRAYS);
     this.losses = new Float32Array(size.maxEdges);
-    this.#operands = new Operands(settings, size);
     this.#updater = new RowUpdater(table, settings);
-    this.#gradients = new RowGradients(settings.dim);
   }
 
   step(): number {
     const { chunk } = this;
     const firstEntity = checkChunk(chunk, this.#table);
-    this.#foreign.clear();
-    this.#operands.gather(chunk, this.#table);
-    // TensorFlow.js takes no empty product.
-    if (chunk.edges === 0 || this.#operands.sides.length === 0) {
-      this.losses.fill(0);
-      return 0;
+    const gradients = new Map<number, Float64Array>();
+    this.losses.fill(0);
+    if (chunk.edges > 0) {
+      for (const side of trainedSides(chunk)) this.#tf.tidy(() => this.#addSide(side, gradients));
     }
-    let sum = 0;
-    this.#tf.tidy(() => {
-      const { terms, gradients } = this.#differentiate();
-      this.#sumByRow(gradients);
-      sum = this.#takeLosses(terms);
-    });
-    this.#gradients.forEach((row, gradient) => {
-      if (this.#table.isForeign(row)) this.#foreign.set(row, Float32Array.from(gradient));
+    // Rows move only now, since all gradients are taken at the values before the step.
+    this.#foreign.clear();
+    for (const [row, gradient] of gradients) {
+      if (this.#table.isForeign(row)) this.#foreign.set(row, gradient);
       else this.#updater.update(row, gradient, row >= firstEntity, chunk.learningRate);
-    });
-    return sum;
+    }
+    return this.losses.reduce((sum, loss) => sum + loss, 0);
   }
 
   foreignGradients(visit: (row: number, gradient: Float32Array) => void): void {
-    for (const [row, gradient] of this.#foreign) visit(row, gradient);
+    for (const [row, gradient] of this.#foreign) visit(row, Float32Array.from(gradient));
   }
 
   scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void {
     checkScored(this.#table, anchor, relationRow, candidates, out);
     if (candidates.length === 0) return;
-    const { scorer, beta, dim } = this.#settings;
-    const relation = this.#table.vector(relationRow);
-    const moved = this.#table.vector(anchor).map((x, k) => x + relation[k]!);
-    const vectors = new Float32Array(candidates.length * dim);
-    for (const [j, row] of candidates.entries()) vectors.set(this.#table.vector(row), j * dim);
-    const tf = this.#tf;
-    tf.tidy(() => {
-      const all = {
-        moved: tf.tensor(moved, [1, 1, dim]),
-        candidates: tf.tensor(vectors, [1, candidates.length, dim]),
-      };
-      out.set(TENSOR_SCORERS[scorer].all(tf, beta, all).dataSync());
+    const { scorer, beta } = this.#settings;
+    this.#tf.tidy(() => {
+      const moved = this.#translated(Int32Array.of(anchor), Int32Array.of(relationRow));
+      out.set(SCORERS[scorer].all(this.#tf, beta, moved, this.#vectors(candidates)).dataSync());
     });
   }
 
@@ -107,127 +86,199 @@ export class TfjsKernel implements Kernel {
     scoreByAnchor(this, anchors, relationRows, candidates, out);
   }
 
-  /** terms: [sides, edges, terms], the terms of the loss, without weights. */
-  #differentiate(): { terms: Float32Array; gradients: Gradients } {
+  /** Adds the gradients of one side by row, and its weighted losses by edge. */
+  #addSide(side: Side, gradients: Map<number, Float64Array>): void {
     const tf = this.#tf;
-    const { scorer, loss, beta, dim } = this.#settings;
-    const { sides, edges, count, terms, ...arrays } = this.#operands;
-    const tensor = (values: Float32Array, rows: number, columns: number): Tensor =>
-      tf.tensor(values.subarray(0, sides.length * rows * columns), [sides.length, rows, columns]);
-    const bias = tensor(arrays.bias, edges, count);
-    const lossOf = tf.valueAndGrads((moved, positives, candidates) => {
-      const all = { moved, positives, candidates };
-      const scores = TENSOR_SCORERS[scorer].joined(tf, beta, all, TENSOR_LOSSES[loss].sign);
-      return TENSOR_LOSSES[loss].terms(tf, scores, bias, this.#settings);
+    const { scorer, loss, beta } = this.#settings;
+    const { edges, relation } = this.chunk;
+    const anchors = side.anchors.subarray(0, edges);
+    const positives = side.positives.subarray(0, edges);
+    const relationRows = relation.subarray(0, edges).map((each) => 2 * each + side.reverse);
+    const { bias, weights, terms } = this.#masks(side);
+    const lossOf = tf.valueAndGrads((moved, positive, candidates) => {
+      const scores = {
+        positive: SCORERS[scorer].each(tf, beta, moved!, positive!),
+        negatives: SCORERS[scorer].all(tf, beta, moved!, candidates!),
+      };
+      return LOSSES[loss].terms(tf, scores, bias, this.#settings);
     });
-    const vectors = [
-      tensor(arrays.moved, edges, dim),
-      tensor(arrays.positives, edges, dim),
-      tensor(arrays.candidates, count, dim),
+    const operands = [
+      this.#translated(anchors, relationRows),
+      this.#vectors(positives),
+      this.#vectors(side.candidates),
     ];
-    const { value, grads } = lossOf(vectors, tensor(arrays.weights, edges, terms));
-    const [moved, positives, candidates] = grads.map((gradient) => gradient.dataSync());
-    return {
-      terms: value.dataSync(),
-      gradients: { moved: moved!, positives: positives!, candidates: candidates! },
-    };
-  }
-
-  #sumByRow({ moved, positives, candidates }: Gradients): void {
-    const { chunk } = this;
-    const gradients = this.#gradients;
-    gradients.clear();
-    for (const [which, side] of this.#operands.sides.entries()) {
-      for (let i = 0; i < chunk.edges; i++) {
-        const index = which * chunk.edges + i;
-        gradients.add(side.anchors[i]!, moved, index);
-        gradients.add(2 * chunk.relation[i]! + side.reverse, moved, index);
-        gradients.add(side.positives[i]!, positives, index);
-      }
-      const first = which * this.#operands.count;
-      for (const [j, row] of side.candidates.entries()) gradients.add(row, candidates, first + j);
-    }
-  }
-
-  /** Writes the weighted loss of each edge, summed over its anchors, into `losses`; returns their sum. */
-  #takeLosses(values: Float32Array): number {
-    const { sides, edges, terms, weights } = this.#operands;
-    let sum = 0;
+    const { value, grads } = lossOf(operands, tf.tensor(weights, [edges, terms]));
+    const losses = value.dataSync();
     for (let i = 0; i < edges; i++) {
-      let loss = 0;
-      for (let which = 0; which < sides.length; which++) {
-        loss += dot(weights, values, (which * edges + i) * terms, terms);
-      }
-      this.losses[i] = loss;
-      sum += loss;
+      for (let at = i * terms; at < (i + 1) * terms; at++) this.losses[i]! += weights[at]! * losses[at]!;
     }
-    return sum;
+    const [moved, positive, candidates] = grads;
+    this.#addRows(gradients, anchors, moved!);
+    this.#addRows(gradients, relationRows, moved!);
+    this.#addRows(gradients, positives, positive!);
+    this.#addRows(gradients, side.candidates, candidates!);
+  }
+
+  /**
+   * Masks of a side as numbers. bias: [edges, candidates] added to scores where candidates have no terms of their own;
+   * weights: [edges, terms] the weights of the terms of the loss.
+   */
+  #masks({ candidates, mask, corrections }: Side): { bias: Tensor; weights: Float32Array; terms: number } {
+    const { edges, edgeWeights, maxCandidates } = this.chunk;
+    const { ofAnchor, ofCandidates } = LOSSES[this.#settings.loss];
+    const logOfWeight = Math.log(this.#settings.negativeWeight);
+    const count = candidates.length;
+    const terms = (ofAnchor ? 1 : 0) + (ofCandidates ? count : 0);
+    const bias = new Float32Array(edges * count);
+    const weights = new Float32Array(edges * terms);
+    for (let i = 0; i < edges; i++) {
+      const masked = mask.subarray(i * maxCandidates, i * maxCandidates + count);
+      const negatives = Math.max(1, masked.filter((each) => each === 0).length);
+      if (ofAnchor) weights[i * terms] = edgeWeights[i]!;
+      for (let j = 0; j < count; j++) {
+        const open = masked[j] === 0;
+        bias[i * count + j] = open ? logOfWeight - corrections[j]! : MASKED;
+        if (ofCandidates) weights[(i + 1) * terms - count + j] = open ? edgeWeights[i]! / negatives : 0;
+      }
+    }
+    return { bias: this.#tf.tensor(bias, [edges, count]), weights, terms };
+  }
+
+  /** [rows, dim]: vectors of the table. */
+  #vectors(rows: Int32Array): Tensor {
+    const { dim } = this.#settings;
+    const floats = new Float32Array(rows.length * dim);
+    for (const [i, row] of rows.entries()) floats.set(this.#table.vector(row), i * dim);
+    return this.#tf.tensor(floats, [rows.length, dim]);
+  }
+
+  /** [anchors, dim]: anchor + relation. */
+  #translated(anchors: Int32Array, relationRows: Int32Array): Tensor {
+    return this.#tf.add(this.#vectors(anchors), this.#vectors(relationRows));
+  }
+
+  /** Adds gradient i, of [rows, dim], to the sum of row i. */
+  #addRows(gradients: Map<number, Float64Array>, rows: Int32Array, tensor: Tensor): void {
+    const { dim } = this.#settings;
+    const floats = tensor.dataSync();
+    for (const [i, row] of rows.entries()) {
+      const sum = gradients.get(row) ?? new Float64Array(dim);
+      gradients.set(row, sum);
+      for (let k = 0; k < dim; k++) sum[k]! += floats[i * dim + k]!;
+    }
   }
 }
 
-/** Σ a · b over `length` numbers from `from` on. Two sums side by side, since one sum waits for each addition. */
-function dot(a: Float32Array, b: Float32Array, from: number, length: number): number {
-  let [even, odd] = [0, 0];
-  let at = from;
-  for (; at < from + length - 1; at += 2) {
-    even += a[at]! * b[at]!;
-    odd += a[at + 1]! * b[at + 1]!;
-  }
-  if (at < from + length) even += a[at]! * b[at]!;
-  return even + odd;
+/** Scores of translated anchors, [edges, dim]; higher is better. */
+interface TensorScorer {
+  /** [edges, 1]: each anchor with its own vector of `others`, [edges, dim]. */
+  each(tf: TensorFlow, beta: number, moved: Tensor, others: Tensor): Tensor;
+  /** [edges, candidates]: each anchor with all of `candidates`, [candidates, dim]. */
+  all(tf: TensorFlow, beta: number, moved: Tensor, candidates: Tensor): Tensor;
 }
 
-/** Gradients summed by row, in float64. Allocations are used again in the next step. */
-class RowGradients {
-  readonly #dim: number;
-  /** By row: its index in `#sums`. */
-  readonly #places = new Map<number, number>();
-  /** [dim] each. */
-  readonly #sums: Float64Array[] = [];
+const SCORERS: Readonly<Record<ScorerName, TensorScorer>> = {
+  'transe-l1': {
+    each: (tf, beta, moved, others) => tf.mul(-beta, tf.sum(absolute(tf, tf.sub(moved, others)), 1, true)),
+    // [edges, candidates, dim] in between, since no matrix product gives sums of absolute values.
+    all: (tf, beta, moved, candidates) =>
+      tf.mul(
+        -beta,
+        tf.sum(absolute(tf, tf.sub(tf.expandDims(moved, 1), tf.expandDims(candidates, 0))), 2, false),
+      ),
+  },
+  'transe-l2': {
+    each: (tf, beta, moved, others) => tf.mul(-beta, length(tf, squaresBetween(tf, moved, others))),
+    all: (tf, beta, moved, candidates) => tf.mul(-beta, length(tf, squaresToAll(tf, moved, candidates))),
+  },
+  'transe-l2-squared': {
+    each: (tf, beta, moved, others) => tf.mul(-beta, squaresBetween(tf, moved, others)),
+    all: (tf, beta, moved, candidates) => tf.mul(-beta, squaresToAll(tf, moved, candidates)),
+  },
+  twhin: {
+    each: (tf, beta, moved, others) => tf.mul(beta, tf.sum(tf.mul(moved, others), 1, true)),
+    all: (tf, beta, moved, candidates) => tf.mul(beta, tf.matMul(moved, candidates, false, true)),
+  },
+};
 
-  constructor(dim: number) {
-    this.#dim = dim;
-  }
+/** |x|, with gradient 0 where x is 0, as in the other kernels. The gradient of TensorFlow.js's own is −1 there. */
+function absolute(tf: TensorFlow, x: Tensor): Tensor {
+  return tf.add(tf.maximum(0, x), tf.maximum(0, tf.mul(-1, x)));
+}
 
-  clear(): void {
-    this.#places.clear();
-  }
+/** √squares, with gradient 0 where vectors are equal; the gradient of the root alone would be infinite. */
+function length(tf: TensorFlow, squares: Tensor): Tensor {
+  return tf.sqrt(tf.maximum(squares, MIN_SQUARED_DISTANCE));
+}
 
-  /** Adds gradient `index` of `gradients`, [n, dim], to the sum of the row. */
-  add(row: number, gradients: Float32Array, index: number): void {
-    const place = this.#places.get(row);
-    const sum = place === undefined ? this.#newSum(row) : this.#sums[place]!;
-    addVector(sum, gradients, index * this.#dim);
-  }
+function squaresBetween(tf: TensorFlow, moved: Tensor, others: Tensor): Tensor {
+  return tf.sum(tf.square(tf.sub(moved, others)), 1, true);
+}
 
-  /** Gives each row with its sum. */
-  forEach(use: (row: number, gradient: Float64Array) => void): void {
-    this.#places.forEach((place, row) => {
-      use(row, this.#sums[place]!);
-    });
-  }
-
-  #newSum(row: number): Float64Array {
-    const place = this.#places.size;
-    this.#places.set(row, place);
-    this.#sums[place] ??= new Float64Array(this.#dim);
-    return this.#sums[place].fill(0);
-  }
+/** ‖moved‖² + ‖candidate‖² − 2 · moved · candidate. */
+function squaresToAll(tf: TensorFlow, moved: Tensor, candidates: Tensor): Tensor {
+  const ofCandidates = tf.expandDims(tf.sum(tf.square(candidates), 1, false), 0);
+  const products = tf.matMul(tf.mul(-2, moved), candidates, false, true);
+  return tf.add(tf.add(tf.sum(tf.square(moved), 1, true), ofCandidates), products);
 }
 
 /**
- * Adds four numbers a turn, which saves loop overhead, in a function of its own, since V8 ran out of registers beside the
- * lookup of the row. The sums of a step took 300 µs before, and 185 µs now.
+ * A loss as a weighted sum of terms: one term for the anchor, or one for each candidate, or both in this order. The weight
+ * of an anchor's term is that of the edge; a candidate's is that divided by the number of negatives, and 0 where masked.
  */
-function addVector(sum: Float64Array, gradients: Float32Array, from: number): void {
-  const dim = sum.length;
-  let k = 0;
-  for (; k < dim - 3; k += 4) {
-    const at = from + k;
-    sum[k]! += gradients[at]!;
-    sum[k + 1]! += gradients[at + 1]!;
-    sum[k + 2]! += gradients[at + 2]!;
-    sum[k + 3]! += gradients[at + 3]!;
-  }
-  for (; k < dim; k++) sum[k]! += gradients[from + k]!;
+interface TensorLoss {
+  readonly ofAnchor: boolean;
+  readonly ofCandidates: boolean;
+  /** [edges, terms]. positive: [edges, 1]; negatives and bias: [edges, candidates]. */
+  terms(
+    tf: TensorFlow,
+    scores: { readonly positive: Tensor; readonly negatives: Tensor },
+    bias: Tensor,
+    settings: Pick<ModelSettings, 'margin'>,
+  ): Tensor;
+}
+
+const LOSSES: Readonly<Record<LossName, TensorLoss>> = {
+  /**
+   * log(1 + ω · Σ e^(s⁻ − s⁺)), computed without exponents above 0 as t + log(e^−t + Σ e^(s⁻ − s⁺ + log ω − t)) with
+   * t = max(0, largest s⁻ − s⁺ + log ω). t cancels out of the gradient, so it is a constant. Rejected: a softmax over all
+   * scores, whose positive gradient p − 1 loses its bits in float32 for p near 1.
+   */
+  softmax: {
+    ofAnchor: true,
+    ofCandidates: false,
+    terms(tf, { positive, negatives }, bias) {
+      const ahead = tf.add(tf.sub(negatives, positive), bias);
+      const largest = tf.max(ahead, -1, true);
+      const tops = largest.dataSync().map((x) => Math.max(x, 0));
+      const top = tf.tensor(tops, largest.shape);
+      const one = tf.tensor(
+        tops.map((x) => Math.exp(Math.max(-x, NEGLIGIBLE_EXPONENT))),
+        largest.shape,
+      );
+      const sum = tf.sum(tf.exp(notBelow(tf, tf.sub(ahead, top))), 1, true);
+      return tf.add(top, tf.log(tf.add(one, sum)));
+    },
+  },
+  /** log(1 + e^−(s⁺ + γ)), and for each candidate log(1 + e^(s⁻ + γ)). */
+  logistic: {
+    ofAnchor: true,
+    ofCandidates: true,
+    terms: (tf, { positive, negatives }, _bias, { margin }) =>
+      tf.softplus(
+        notBelow(tf, tf.concat([tf.mul(-1, tf.add(positive, margin)), tf.add(negatives, margin)], 1)),
+      ),
+  },
+  /** For each candidate, max(0, γ − s⁺ + s⁻). */
+  margin: {
+    ofAnchor: false,
+    ofCandidates: true,
+    terms: (tf, { positive, negatives }, _bias, { margin }) =>
+      tf.maximum(0, tf.sub(negatives, tf.sub(positive, margin))),
+  },
+};
+
+/** The larger of x and the negligible exponent, below which there is no gradient. */
+function notBelow(tf: TensorFlow, x: Tensor): Tensor {
+  return tf.maximum(x, NEGLIGIBLE_EXPONENT);
 }

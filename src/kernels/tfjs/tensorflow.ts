@@ -23,19 +23,15 @@ export interface TensorFlow {
   mul(a: Operand, b: Operand): Tensor;
   maximum(a: Operand, b: Operand): Tensor;
   matMul(a: Tensor, b: Tensor, transposeA?: boolean, transposeB?: boolean): Tensor;
-  neg(x: Tensor): Tensor;
   square(x: Tensor): Tensor;
   sqrt(x: Tensor): Tensor;
   exp(x: Tensor): Tensor;
   log(x: Tensor): Tensor;
   softplus(x: Tensor): Tensor;
-  /** The minimum of all numbers. */
-  min(x: Tensor): Tensor;
+  sum(x: Tensor, axis: number, keepDims: boolean): Tensor;
   max(x: Tensor, axis: number, keepDims: boolean): Tensor;
   concat(tensors: readonly Tensor[], axis: number): Tensor;
   expandDims(x: Tensor, axis: number): Tensor;
-  reshape(x: Tensor, shape: readonly number[]): Tensor;
-  split(x: Tensor, lengths: readonly number[], axis: number): readonly Tensor[];
   /** The value of `f`, and the gradient of Σ value · dy for each tensor given to `f`. */
   valueAndGrads(
     f: (...tensors: Tensor[]) => Tensor,
@@ -44,7 +40,7 @@ export interface TensorFlow {
 }
 
 const FUNCTIONS =
-  'tidy tensor valueAndGrads memory add sub mul maximum matMul neg square sqrt exp log softplus min max concat expandDims reshape split'.split(
+  'tidy tensor valueAndGrads memory add sub mul maximum matMul square sqrt exp log softplus sum max concat expandDims'.split(
     ' ',
   );
 
