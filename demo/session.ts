@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LogConnection } from '../src/adapters/connect.ts';
-import { Watch } from '../src/cli/run/watch/watch.ts';
 import { composeLive } from '../src/compose/live.ts';
 import { declaredTopics } from '../src/config/declared-topics.ts';
 import { HTTP_DEFAULT } from '../src/config/http-address.ts';
@@ -11,6 +10,7 @@ import type { ReadableLog, Sink, SourceRecord } from '../src/pipeline/ports.ts';
 import { eachRecord, wholeTopics } from '../src/pipeline/reading/bounded.ts';
 import { createdTopics } from '../src/pipeline/topic-plan.ts';
 import type { Updater } from '../src/pipeline/updater.ts';
+import { Watch } from '../src/watch/watch.ts';
 import { DEAD_LETTER, decodeVector, embeddingsName, fullName, topicName } from '../topics/index.ts';
 import type { Place } from './place.ts';
 import type { WorldEvent } from './world.ts';
@@ -57,7 +57,7 @@ export class Session {
       this.updaters.push(composed.updater);
       runs.push({ graph, ...composed });
     }
-    await this.#watch.over(runs);
+    this.#watch.over(runs);
     this.#running = Promise.allSettled(
       this.updaters.map((updater) =>
         updater.run().catch((error: Error) => {
@@ -129,7 +129,7 @@ export class Session {
   async end(): Promise<void> {
     for (const updater of this.updaters) updater.stop();
     await this.#running;
-    await this.#watch?.stop();
+    await this.#watch?.[Symbol.asyncDispose]();
     if (this.#failure) throw this.#failure;
   }
 

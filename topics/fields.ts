@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { ENTITY_TYPES, type EntityKey, entityKey, MAX_ID_BYTES } from '../src/graph/entity.ts';
+import {
+  ENTITY_TYPES,
+  type EntityKey,
+  entityKey,
+  idOf,
+  MAX_ID_BYTES,
+  parseEntityKey,
+  typeOf,
+} from '../src/graph/entity.ts';
 import { readInstant, readSeconds } from './instant.ts';
 import { Problem, seen } from './reasons.ts';
 
@@ -51,6 +59,12 @@ export function normalizeQuery(text: string): string {
   // Lower case can bring back characters that NFKC composes, hence the second pass.
   const folded = text.normalize('NFKC').toLowerCase().normalize('NFKC');
   return folded.replace(SPACES, ' ').trim();
+}
+
+/** The entity that a person typed. A query is normalized as events are, so it can be typed as it was searched. */
+export function typedEntity(text: string): EntityKey {
+  const key = parseEntityKey(text);
+  return typeOf(key) === 'query' ? entityKey('query', normalizeQuery(idOf(key))) : key;
 }
 
 function readQuery(sent: unknown): string | Problem {

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { configSource } from '../config/load.ts';
+import { VERSION } from '../version.ts';
 import { addBackupCommand } from './backup.ts';
 import { addCheckCommand } from './check.ts';
 import { answered, type CommandContext, realWorld, type World } from './context.ts';
@@ -21,7 +22,6 @@ import { hearSignals } from './signals.ts';
 import { addStatsCommand } from './stats.ts';
 import { addTopicsCommand } from './topics.ts';
 import { addTuneCommand } from './tune/command.ts';
-import { VERSION } from './version.ts';
 
 /** Every command, in the order of the help. */
 const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[] = [

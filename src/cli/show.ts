@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
+import { typedEntity } from '../../topics/fields.ts';
 import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
+import { describeEntity, type EntityDescription, findEntity } from '../graph/describe-entity.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import { shardName, shardOf } from '../graph/shard.ts';
 import { openForReading, refuseNoStore } from '../state/open.ts';
 import type { CommandContext } from './context.ts';
-import { describeEntity, type EntityDescription, findEntity, readEntity } from './entity.ts';
 import { count } from './format.ts';
 import { collect, example, GRAPHS_HELP } from './options.ts';
 import type { Output } from './output.ts';
@@ -16,7 +17,7 @@ export function addShowCommand(program: Command, context: CommandContext): void 
   program
     .command('show')
     .description('show an entity: its edges, its vector and the nearest entities')
-    .argument('<entity>', 'TYPE:ID, such as user:123', readEntity)
+    .argument('<entity>', 'TYPE:ID, such as user:123', typedEntity)
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--json', 'print one JSON object a graph on stdout')
     .addHelpText('after', example('twhin show user:123 --graph engagement'))

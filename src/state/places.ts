@@ -13,7 +13,6 @@ import type { Shard } from '../graph/shard.ts';
  *   holder.json               the process that writes the store
  *   live.json                 the name of the live store; absent: main
  *   promote.json              the store to be made live
- *   history.json              the dashboard's curves
  *   instance-id               the name under which processes on this folder join the graph's group
  *   stores/<name>/            any other store, with the same layout
  *     db/ image holder.json

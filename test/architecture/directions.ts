@@ -15,6 +15,7 @@ const ROOMS = [
   'topics/',
   'src/errors/',
   'src/log.ts',
+  'src/version.ts',
   ...[
     'graph',
     'model',
@@ -27,7 +28,7 @@ const ROOMS = [
     'backup',
     'adapters',
     'metrics',
-    'dashboard',
+    'watch',
     'pages',
     'config',
     'state',
@@ -135,8 +136,11 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     ],
     types: [
       'src/serve/entities.ts',
-
+      'src/graph/describe-entity.ts',
       'src/pipeline/ports.ts',
+      'src/pipeline/progress.ts',
+      'src/pipeline/reading/lag.ts',
+      'src/pipeline/rejections.ts',
       'src/pipeline/training/trainer.ts',
       'src/pipeline/loading/image.ts',
       'src/log.ts',
@@ -147,8 +151,24 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     all: ['src/pipeline/measures.ts'],
     types: ['src/pipeline/', 'src/graph/store.ts'],
   },
-  // What the dashboard shows, worked out.
-  'src/dashboard/': { packages: ['zod'] },
+  // Looks at running graphs, and serves what it sees.
+  'src/watch/': {
+    all: [
+      'topics/',
+      'src/graph/',
+      'src/model/',
+      'src/kernels/',
+      'src/pipeline/',
+      'src/adapters/',
+      'src/metrics/',
+      'src/pages/',
+      'src/state/',
+      'src/errors/',
+      'src/version.ts',
+    ],
+    types: ['src/config/', 'src/log.ts'],
+  },
+  'src/version.ts': { packages: [] },
   // The files that browsers get, read once.
   'src/pages/': { packages: ['node:fs/promises', 'node:module', 'node:path'] },
   // A thread's composition root: it builds the trainer and its kernel.

@@ -2,6 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type HttpOptions, serveHttp } from '../../src/adapters/http/server.ts';
 import type { GraphStatus } from '../../src/adapters/http/status.ts';
+import { entityKey, parseEntityKey } from '../../src/graph/entity.ts';
 import { readDashboard } from '../../src/pages/page-files.ts';
 import { barriers, brokenWords, lookUp, noBrowser, openBrowser, openPage, shows } from './browser.ts';
 
@@ -95,17 +96,32 @@ async function madeUp(relations: readonly string[]): Promise<HttpOptions> {
     entities: { user: 1_000_000 },
     edges: each(10_000_000),
     step: 1,
-    rows: { used: 1_000_400, free: 5 },
-    loss: each(4.2),
+    rows: 1_000_400,
+    freeRows: 5,
+    maxRows: 1_000_400,
+    started: 0,
+    committedStep: 1,
+    trained: 1,
+    loss: 4.2,
+    lossByRelation: each(4.2),
+    known: quality,
+    fresh: quality,
     moved: { user: { mean: 0.1, p99: 0.5, norm: 1 } },
     published: 1,
     retries: 0,
-    quality: { known: each(quality), new: each({ ...quality, count: 7 }) },
-    outbox: { vectors: 9_876_543, oldestAgeMs: 5_000 },
+    knownByRelation: each(quality),
+    freshByRelation: each({ ...quality, count: 7 }),
+    failures: {},
+    outbox: 9_876_543,
+    maxOutbox: 1e7,
+    oldest: now - 5_000,
+    committedAt: now,
+    writer: { space: 's', epoch: 1 },
+    queue: { records: 0, bytes: 0 },
+    exchange: undefined,
     disk: { used: 123_456_789_012, free: 123_456_789_012, size: 1e12 },
     latencyMs: { p50: 900, p99: 2_000 },
     commits: 1,
-    starts: [now],
   };
   const points = Array.from({ length: 600 }, (_, i) => ({ entity: `user:${HOSTILE}${i}`, x: i, y: -i }));
   return {
@@ -151,7 +167,7 @@ async function madeUp(relations: readonly string[]): Promise<HttpOptions> {
         entity === 'user:nobody'
           ? undefined
           : {
-              entity,
+              entity: parseEntityKey(entity),
               edges: Object.fromEntries(
                 relations.map((relation) => [relation, { out: 9_876_543, in: 9_876_543, some: [] }]),
               ),
@@ -161,11 +177,12 @@ async function madeUp(relations: readonly string[]): Promise<HttpOptions> {
                 updates: 9_876_543,
                 step: 9_876_543,
               },
-              ...{ movedBetween: { from: now - 91_000_000, to: now - 90_000_000 }, norm: 1, drift: 0.1 },
-              nearest: { user: [LONG, 'promotes'].map((id) => ({ entity: `user:${id}`, score: 0.71 })) },
+              ...{ norm: 1, drift: 0.1 },
+              nearest: {
+                user: [LONG, 'promotes'].map((id) => ({ entity: entityKey('user', id), score: 0.71 })),
+              },
             },
       map: async () => ({ at: now, points }),
-      replays: async () => [],
     },
   };
 }

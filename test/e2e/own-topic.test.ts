@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { afterEach, expect, inject, test } from 'vitest';
-import { status } from '../../src/adapters/http/status.ts';
+import { statusAt } from './answers.ts';
 import { produceRaw, type RawRecord } from './raw-producer.ts';
 import { readStore, unlike } from './stored.ts';
 import { client } from './topic-ends.ts';
@@ -85,7 +85,7 @@ const raw = (topic: string, key: string, value: object): RawRecord => ({
 
 async function consumed(running: Running): Promise<number> {
   const url = await running.url();
-  const { graphs } = status.parse(await (await fetch(`${url}/api/status`)).json());
+  const { graphs } = await statusAt(url);
   return graphs[0]?.events.consumed ?? 0;
 }
 

@@ -5,7 +5,7 @@ import kafkajs, { type AclEntry } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import { freePorts } from '../../broker/properties.ts';
 import { type Broker, startBroker } from '../../broker/start.ts';
-import { status } from '../../src/adapters/http/status.ts';
+import { statusAt } from './answers.ts';
 import { Twhin, until } from './twhin.ts';
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } =
@@ -126,7 +126,7 @@ it('shards do all their work with the rights that docs/deploy.md lists, and are 
   const run = as(here, 'shard', 's').start(['run', ...http]);
   const url = await run.url();
   await until('both shards have published what they learned', async () => {
-    const { graphs, routers } = status.parse(await (await fetch(`${url}/api/status`)).json());
+    const { graphs, routers } = await statusAt(url);
     const routed = routers.some(
       ({ events, lag }) => events > USERS && lag.every(({ records }) => records === 0),
     );

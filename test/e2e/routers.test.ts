@@ -1,5 +1,5 @@
 import { afterEach, expect, inject, test } from 'vitest';
-import { status } from '../../src/adapters/http/status.ts';
+import { statusAt } from './answers.ts';
 import { Twhin, until } from './twhin.ts';
 
 const USERS = 40;
@@ -41,7 +41,6 @@ test('the processes of shards divide the routing, say how it is, and take over w
     const run = here.start(['run', '--graph', `engagement-${shard}`, '--http', '127.0.0.1:0']);
     return { run, url: await run.url() };
   };
-  const statusAt = async (url: string) => status.parse(await (await fetch(`${url}/api/status`)).json());
   const first = await start(0);
   await until('all is routed', async () => {
     const [router] = (await statusAt(first.url)).routers;

@@ -39,7 +39,6 @@ beforeAll(async () => {
       rejected: unasked,
       entity: unasked,
       map: unasked,
-      replays: unasked,
     },
     failed,
   });

@@ -28,7 +28,6 @@ export const ROUTES = {
   '/api/rejected': 'newest rejected records of ?graph=; with ?values=yes their content',
   '/api/entity': 'one entity, by ?graph= and ?id=TYPE:ID',
   '/api/map': 'a sample of the entities of ?graph= in two dimensions',
-  '/api/replays': 'shadow stores that replays make, of ?graph=',
 } as const;
 
 export function addRoutes(server: FastifyInstance, answers: Answers, stream: StatusStream): void {
@@ -57,7 +56,6 @@ function addViews(server: FastifyInstance, { views }: Answers): void {
   view(server, '/api/rejected', ofRejected, ({ graph, values }) => views.rejected(graph, values === 'yes'));
   view(server, '/api/entity', ofEntity, ({ graph, id }) => entityOf(views, graph, id));
   view(server, '/api/map', ofGraph, ({ graph }) => views.map(graph));
-  view(server, '/api/replays', ofGraph, ({ graph }) => views.replays(graph));
 }
 
 /** An `id` that passes the schema and fails in the lookup is the wrong field. */

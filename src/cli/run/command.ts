@@ -3,6 +3,8 @@ import { composeRouters } from '../../compose/router.ts';
 import { HTTP_DEFAULT, type HttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
+import { rememberingFaults } from '../../watch/faults.ts';
+import { Watch } from '../../watch/watch.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, GRAPHS_HELP, httpAddress } from '../options.ts';
 import { selectGraphs, selectTopics } from '../select.ts';
@@ -10,8 +12,6 @@ import { stopWithin } from '../signals.ts';
 import { GraphRun } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
 import { createTopics, tellReplayGaps } from './topics-at-start.ts';
-import { rememberingFaults } from './watch/faults.ts';
-import { Watch } from './watch/watch.ts';
 
 /** Puts `twhin run` on the command line. */
 export function addRunCommand(program: Command, context: CommandContext): void {
@@ -87,9 +87,7 @@ async function run(config: Config, options: RunOptions, context: CommandContext)
   using _ = stopWithin(stopping, { stopMs: config.stopMs, stop }, log);
   // The server starts first: a bad address is reported before anything is opened, and probes are answered meanwhile.
   const names = options.graphs.map(({ name }) => name);
-  const watch = opened.adopt(await Watch.begin({ address: options.http, names, faults, log }), (each) =>
-    each.stop(),
-  );
+  const watch = opened.use(await Watch.begin({ address: options.http, names, faults, log }));
   if (options.createTopics) await createTopics(config, connection, stopping, log);
   // Nothing waits for it: the brokers may be out of reach.
   void tellReplayGaps(config, options.graphs, connection, log);
@@ -104,7 +102,7 @@ async function run(config: Config, options: RunOptions, context: CommandContext)
   for (const router of routers) opened.adopt(router, (each) => each.stop());
   // The signal may have come before there was a run to stop.
   if (stopping.aborted) stop();
-  await watch.over(runs, routers);
+  watch.over(runs, routers);
   const reporting = reportProgress(runs, log, output);
   const failing = (error: unknown) => {
     stop();

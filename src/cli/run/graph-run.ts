@@ -11,8 +11,8 @@ import type { Updater } from '../../pipeline/updater.ts';
 import { openForReading } from '../../state/open.ts';
 import { type Live, placeOf, readLive } from '../../state/places.ts';
 import { duePromotion, type Promotion, requestPromotion, settlePromotion } from '../../state/promotion.ts';
+import type { RunGraph } from '../../watch/status.ts';
 import { asLive } from '../live-graph.ts';
-import type { RunGraph } from './watch/status.ts';
 
 const LOOK_FOR_PROMOTION_MS = 500;
 

@@ -5,7 +5,7 @@ import type { HttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { ServingMetrics } from '../../metrics/serving.ts';
 import { readServingPage } from '../../pages/page-files.ts';
-import { VERSION } from '../version.ts';
+import { VERSION } from '../../version.ts';
 
 /** `Serving` over HTTP. actions: none in `twhin serve`, which is read-only. */
 export interface VectorServerOptions

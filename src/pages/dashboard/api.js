@@ -4,9 +4,8 @@
 /** @typedef {import('../../adapters/http/status.ts').GraphStatus} GraphStatus */
 /** @typedef {import('../../adapters/http/views.ts').HistoryView} HistoryView */
 /** @typedef {import('../../adapters/http/views.ts').RejectedView} RejectedView */
-/** @typedef {import('../../adapters/http/views.ts').EntityView} EntityView */
+/** @typedef {import('../../graph/describe-entity.ts').EntityDescription} EntityView */
 /** @typedef {import('../../adapters/http/views.ts').MapView} MapView */
-/** @typedef {import('../../adapters/http/views.ts').ReplaysView} ReplaysView */
 
 /**
  * @param {string} path
@@ -29,8 +28,6 @@ export const rejected = (graph, values) => ask('rejected', { graph, values: valu
 export const entity = (graph, id) => ask('entity', { graph, id });
 /** @type {(graph: string) => Promise<MapView>} */
 export const map = (graph) => ask('map', { graph });
-/** @type {(graph: string) => Promise<ReplaysView>} */
-export const replays = (graph) => ask('replays', { graph });
 
 /**
  * Receives the status every second while the page is open, and reconnects by itself.

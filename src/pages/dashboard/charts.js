@@ -19,7 +19,7 @@ export class Chart {
   #format;
   /** @type {any} */
   #plot;
-  /** @type {(number | null)[][]} */
+  /** @type {(readonly (number | null)[])[]} */
   #data = [];
 
   /**
@@ -111,7 +111,7 @@ function bounds(low, high) {
 
 /**
  * Adds an empty point wherever the distance between two points is a gap.
- * @param {(number | null)[][]} columns times first
+ * @param {readonly (readonly (number | null)[])[]} columns times first
  */
 function withGaps(columns) {
   const at = columns[0] ?? [];

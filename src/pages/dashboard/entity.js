@@ -4,7 +4,7 @@ import { el, fill, place, table, tiles } from '../shared/elements.js';
 import { count, share, time } from '../shared/format.js';
 import { entity } from './api.js';
 
-/** One entity by id: edges, last move, and nearest entities. */
+/** One entity by id: edges, vector, and nearest entities. */
 export class Entity {
   #input = el('input', {
     name: 'id',
@@ -75,7 +75,6 @@ export class Entity {
         ['last event', time(found.lastSeen)],
         ['first event', time(found.firstSeen)],
         ['updates', count(found.updates), 'trained edges with this entity as an end'],
-        ['last moved', between(found.movedBetween), 'between two points of the curves'],
         ['moved at step', count(found.step)],
         ['moved by', share(found.drift), 'since the last publication'],
         ['length', share(found.norm)],
@@ -95,10 +94,4 @@ export class Entity {
     button.addEventListener('click', () => void this.#find(name));
     return button;
   }
-}
-
-/** @param {import('./api.js').EntityView['movedBetween']} bracket */
-function between({ from, to }) {
-  if (from === undefined) return to === undefined ? time(undefined) : `before ${time(to)}`;
-  return to === undefined ? `since ${time(from)}` : `${time(from)} – ${time(to)}`;
 }

@@ -6,7 +6,6 @@ import { follow, history } from './api.js';
 import { Entity } from './entity.js';
 import { Fresh } from './fresh.js';
 import { EmbeddingMap } from './map.js';
-import { Replays } from './replays.js';
 import { Right } from './right.js';
 import { Safe } from './safe.js';
 import { Size } from './size.js';
@@ -15,7 +14,7 @@ const CURVES_MS = 5_000;
 const RANGES = ['hour', 'day'];
 
 const sections = { fresh: new Fresh(), right: new Right(), safe: new Safe(), size: new Size() };
-const [entity, map, replays] = [new Entity(), new EmbeddingMap(), new Replays()];
+const [entity, map] = [new Entity(), new EmbeddingMap()];
 
 let graph = ofHash();
 let range = 'hour';
@@ -45,7 +44,7 @@ setInterval(() => void curves(), CURVES_MS);
 
 function show() {
   if (status === undefined) return;
-  const { headline, graphs, faults } = status;
+  const { headline, graphs } = status;
   const line = place('headline');
   line.dataset['level'] = headline.level;
   const step = headline.step === undefined ? [] : [` — docs/runbook.md#${headline.step}`];
@@ -73,10 +72,9 @@ function show() {
   if (now === undefined) return;
   sections.fresh.status(now, { events: eventRate(now) });
   sections.right.status(now);
-  sections.safe.status(now, faults);
+  sections.safe.status(now, status);
   sections.size.status(now, status);
   for (const section of [entity, map]) section.of(graph);
-  replays.of(now);
 }
 
 /** The name after #; no name where it is not what `encodeURIComponent` gives. */

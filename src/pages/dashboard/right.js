@@ -28,25 +28,24 @@ export class Right {
   }
 
   /** @param {import('./api.js').GraphStatus} graph */
-  status({ quality, loss, moved }) {
-    const relations = [
-      ...new Set([...Object.keys(loss), ...Object.keys(quality.known), ...Object.keys(quality.new)]),
-    ];
+  status({ knownByRelation, freshByRelation, lossByRelation, moved }) {
+    const figures = [lossByRelation, knownByRelation, freshByRelation];
+    const relations = [...new Set(figures.flatMap((each) => Object.keys(each)))];
     fill(
       this.#table,
       table(
         'Quality by relation, mean of about the last hundred batches',
         ['Relation', 'MRR known', 'hits@10', 'MRR new', 'by popularity', 'by chance', 'loss'],
         relations.map((relation) => {
-          const known = quality.known[relation];
+          const known = knownByRelation[relation];
           return [
             relation,
             mrr(known),
             share(known?.hits10),
-            mrr(quality.new[relation]),
+            mrr(freshByRelation[relation]),
             share(known?.popularityMrr),
             share(known?.randomMrr),
-            share(loss[relation]),
+            share(lossByRelation[relation]),
           ];
         }),
       ),

@@ -47,23 +47,25 @@ export class Safe {
 
   /**
    * @param {import('./api.js').GraphStatus} graph
-   * @param {import('./api.js').Status['faults']} faults
+   * @param {import('./api.js').Status} status
    */
-  status({ graph, events, rejectedBy, outbox, retries, commits, starts, epoch, space }, faults) {
+  status(
+    { graph, events, rejectedBy, outbox, oldest, retries, commits, writer },
+    { faults, now, startedAt },
+  ) {
     const last = faults.at(-1);
     fill(
       this.#tiles,
       tiles([
         ['dead letters', count(events.rejected), 'over the life of the store'],
         ['repeats', count(events.duplicate + events.late), 'duplicate and late events, which change nothing'],
-        ['outbox', count(outbox.vectors), 'committed vectors without an acknowledgement'],
-        ['oldest waits', outbox.vectors === 0 ? '–' : span(outbox.oldestAgeMs)],
+        ['outbox', count(outbox), 'committed vectors without an acknowledgement'],
+        ['oldest waits', oldest === undefined ? '–' : span(Math.max(0, now - oldest))],
         ['sends repeated', count(retries)],
         ['commits', count(commits)],
-        ['starts known', count(starts.length), starts.map((at) => time(at)).join(', ')],
-        ['last start', time(starts.at(-1))],
+        ['last start', time(startedAt)],
         ['last fault', last === undefined ? 'none' : time(last.at)],
-        ['epoch', epoch === undefined ? '–' : String(epoch), `space ${space ?? '–'}`],
+        ['epoch', writer === undefined ? '–' : String(writer.epoch), `space ${writer?.space ?? '–'}`],
       ]),
     );
     fill(

@@ -35,7 +35,7 @@ export class Size {
    * @param {import('./api.js').Status} status
    */
   status(
-    { graph, entities, edges, rows, disk, published, step, kernel, fingerprint, exchange },
+    { graph, entities, edges, rows, freeRows, maxRows, disk, published, step, kernel, fingerprint, exchange },
     { memoryBytes, now, routers },
   ) {
     fill(
@@ -43,7 +43,11 @@ export class Size {
       tiles([
         ['entities', count(total(entities))],
         ['live edges', count(total(edges))],
-        ['rows free', count(rows.free), 'of the table; the limit is limits.maxEntities'],
+        [
+          'rows free',
+          count(Math.max(0, maxRows - rows + freeRows)),
+          'of the table; the limit is limits.maxEntities',
+        ],
         ['memory', bytes(memoryBytes), 'of the whole process'],
         ['on disk', bytes(disk?.used)],
         ['disk free', bytes(disk?.free)],

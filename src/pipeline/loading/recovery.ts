@@ -75,7 +75,8 @@ export async function recover(
   for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
   await trainer.start({ step: head.step, random: Uint32Array.from(head.random) });
   const all = clock() - began;
-  const took = entitiesMs === undefined ? { imageMs: all } : { entitiesMs, rowsAndEdgesMs: all - entitiesMs };
+  const took: Readonly<Record<string, number>> =
+    entitiesMs === undefined ? { imageMs: all } : { entitiesMs, rowsAndEdgesMs: all - entitiesMs };
   return { head, index, absent, outbox, erasedAt, uncounted, took };
 }
 

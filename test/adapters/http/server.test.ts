@@ -23,7 +23,6 @@ const NO_VIEWS: Views = {
   rejected: () => undefined,
   entity: async () => undefined,
   map: async () => undefined,
-  replays: async () => undefined,
 };
 const servers: HttpServer[] = [];
 

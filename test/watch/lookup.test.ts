@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Lookup } from '../../../../src/cli/run/watch/lookup.ts';
-import { configOf } from '../../../../src/config/load.ts';
-import { json, place } from '../../captured.ts';
+import { configOf } from '../../src/config/load.ts';
+import { Lookup } from '../../src/watch/lookup.ts';
+import { json, place } from '../cli/captured.ts';
 
 test('a lookup finds a query as it was typed, and says of it what twhin show says', async () => {
   const here = await place();
@@ -25,14 +25,14 @@ test('a lookup finds a query as it was typed, and says of it what twhin show say
     const graph = configOf({}, env, here.folder).graphs.find(({ name }) => name === 'engagement');
     const { name, folder, model } = graph!;
     const found = await new Lookup().find({ name, folder, model }, 'query: HIGGS boson ');
-    expect(found?.view).toMatchObject({
+    expect(found).toMatchObject({
       entity: 'query:higgs boson',
       edges: { searches: { out: 0, in: 2, some: ['user:u1', 'user:u2'] } },
     });
-    const { user = [], ...others } = found?.view.nearest ?? {};
+    const { user = [], ...others } = found?.nearest ?? {};
     expect([user.map(({ entity }) => entity).sort(), others]).toEqual([['user:u1', 'user:u2'], {}]);
     expect(json(await here.run('show', 'query:higgs boson', '--graph', 'engagement', '--json'))).toEqual({
-      ...found?.view,
+      ...found,
       graph: 'engagement',
       vector: expect.any(Array),
     });

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Condition, headline } from '../../src/dashboard/headline.ts';
+import { type Condition, headline } from '../../src/watch/headline.ts';
 
 const WELL: Condition = {
   graph: 'follow',
@@ -9,14 +9,20 @@ const WELL: Condition = {
   ready: true,
   reasons: [],
   unreadyMs: 0,
-  lag: { records: 0, seconds: 0 },
-  latencyMs: 820,
+  lag: [],
+  latencyMs: { p50: 820, p99: 900 },
   outbox: 0,
-  outboxAgeMs: 0,
+  oldest: undefined,
   rejectedShare: 0,
-  quality: { mrr: 0.3, popularityMrr: 0.1 },
+  known: { count: 50, mrr: 0.3, hits10: 0.4, popularityMrr: 0.1, randomMrr: 0.01 },
   disk: { free: 1e12, size: 2e12 },
+  now: 1e12,
 };
+const behind = (...lags: [records: number, seconds: number][]) => ({
+  lag: lags.map(([records, seconds], partition) => ({ topic: 'twhin.follow', partition, records, seconds })),
+});
+const NO_LATENCY = { latencyMs: { p50: undefined, p99: undefined } };
+const waiting = (vectors: number, ms: number) => ({ outbox: vectors, oldest: WELL.now - ms });
 const MIB = 1024 ** 2;
 const of = (condition: Partial<Condition>) => headline([{ ...WELL, ...condition }]);
 
@@ -25,13 +31,13 @@ describe('headline', () => {
     ['all is well', {}, 'ok', 'Healthy: vectors are 0.8 s behind'],
     [
       'no latency is measured, as in a new process or after a promotion',
-      { latencyMs: undefined },
+      NO_LATENCY,
       'ok',
       'Healthy: no vector waits to be published',
     ],
     [
       'the vectors of a promoted store are being published',
-      { latencyMs: undefined, outbox: 76_878, outboxAgeMs: 0 },
+      { ...NO_LATENCY, ...waiting(76_878, 0) },
       'ok',
       'Healthy: vectors that wait to be published: 76,878',
     ],
@@ -47,7 +53,7 @@ describe('headline', () => {
         ready: false,
         unreadyMs: 600_000,
         reasons: ['web.views 6 is 1790178 s behind (240652 records), limits.readyLagMs is 60000'],
-        lag: { records: 240_652, seconds: 1_790_178 },
+        ...behind([240_652, 1_790_178]),
       },
       'warn',
       'follow: catching up: 240,652 records, 497.3 h behind',
@@ -90,14 +96,14 @@ describe('headline', () => {
     ],
     [
       'vectors are not acknowledged',
-      { outbox: 9, outboxAgeMs: 12_000 },
+      waiting(9, 12_000),
       'warn',
       'follow: vectors have waited 12.0 s for their acknowledgement',
     ],
-    ['the outbox is empty', { outbox: 0, outboxAgeMs: 12_000 }, 'ok', 'Healthy: vectors are 0.8 s behind'],
+    ['the outbox is empty', waiting(0, 12_000), 'ok', 'Healthy: vectors are 0.8 s behind'],
     [
       'the graph catches up',
-      { lag: { records: 12_345, seconds: 95 } },
+      behind([12_300, 95], [45, 9]),
       'warn',
       'follow: catching up: 12,345 records, 1.6 min behind',
     ],
@@ -109,17 +115,22 @@ describe('headline', () => {
     ],
     [
       'the quality is below the baseline',
-      { quality: { mrr: 0.02, popularityMrr: 0.1 } },
+      { known: { ...WELL.known!, mrr: 0.02 } },
       'warn',
       'follow: known entities are ranked no better than by popularity (MRR 0.020)',
     ],
-    ['too few edges were ranked', { quality: undefined }, 'ok', 'Healthy: vectors are 0.8 s behind'],
+    [
+      'too few edges were ranked',
+      { known: { ...WELL.known!, mrr: 0.02, count: 49 } },
+      'ok',
+      'Healthy: vectors are 0.8 s behind',
+    ],
   ])('%s', (_, condition, level, text) => {
     expect(of(condition)).toMatchObject({ level, text });
   });
 
   test('the worst graph decides; when all are well, the slowest does', () => {
-    const late = { ...WELL, graph: 'engagement', latencyMs: 3_000 };
+    const late = { ...WELL, graph: 'engagement', latencyMs: { p50: 3_000, p99: 9_000 } };
     expect(headline([WELL, late])).toEqual({ level: 'ok', text: 'Healthy: vectors are 3.0 s behind' });
     const cut = { ...WELL, graph: 'b', ready: false, reasons: ['cut off'], unreadyMs: 1 };
     const warned = { ...WELL, graph: 'a', rejectedShare: 1 };
@@ -138,7 +149,7 @@ describe('headline', () => {
     const steps = [
       of({ ready: false }),
       of({ disk: { free: 0, size: 1 } }),
-      of({ outbox: 1, outboxAgeMs: 1e6 }),
+      of(waiting(1, 1e6)),
       headline([WELL], [{ graph: 'g', ready: false, reasons: [], unreadyMs: 0, rejectedShare: 0 }]),
     ].map(({ step }) => step);
     for (const step of steps) expect(sections).toContain(step);

@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads';
-import { threadEntry, unpackError } from '../../../adapters/threads.ts';
-import { FatalError } from '../../../errors/errors.ts';
-import type { StoreModel } from '../../../state/open.ts';
-import type { Found, LookupReply, LookupRequest } from './lookup-worker.ts';
+import { threadEntry, unpackError } from '../adapters/threads.ts';
+import { FatalError } from '../errors/errors.ts';
+import type { EntityDescription } from '../graph/describe-entity.ts';
+import type { StoreModel } from '../state/open.ts';
+import type { LookupReply, LookupRequest } from './lookup-worker.ts';
 
 const LIMIT_MS = 60_000;
 const MOST_WAITING = 4;
@@ -13,7 +14,7 @@ export class Lookup {
   #waiting = 0;
 
   /** undefined: there is no such entity. @throws the lookup's error, and FatalError `busy` when four lookups wait. */
-  async find(graph: StoreModel, id: string): Promise<Found | undefined> {
+  async find(graph: StoreModel, id: string): Promise<EntityDescription | undefined> {
     if (this.#waiting >= MOST_WAITING) throw new FatalError('busy', 'other lookups are waiting; try again');
     this.#waiting++;
     const found = this.#last.then(() => inThread({ graph, id }));
@@ -24,8 +25,8 @@ export class Lookup {
   }
 }
 
-function inThread(request: LookupRequest): Promise<Found | undefined> {
-  const { promise, resolve, reject } = Promise.withResolvers<Found | undefined>();
+function inThread(request: LookupRequest): Promise<EntityDescription | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<EntityDescription | undefined>();
   const worker = new Worker(threadEntry(new URL('./lookup-worker.ts', import.meta.url)), {
     workerData: request,
     name: 'lookup',

@@ -1,33 +1,24 @@
+import type { GraphStatus, Status } from '../adapters/http/status.ts';
+
 /** The part of a graph's state that the headline depends on. */
-export interface Condition {
-  readonly graph: string;
-  readonly phase: string;
-  readonly ready: boolean;
-  readonly reasons: readonly string[];
+export interface Condition
+  extends Pick<
+    GraphStatus,
+    'graph' | 'phase' | 'ready' | 'reasons' | 'lag' | 'latencyMs' | 'outbox' | 'oldest' | 'known'
+  > {
+  readonly disk: { readonly free: number; readonly size: number } | undefined;
   /** How long the graph has not been ready; 0 when it is ready. */
   readonly unreadyMs: number;
-  readonly lag: { readonly records: number; readonly seconds: number | undefined };
-  readonly latencyMs: number | undefined;
-  readonly outbox: number;
-  /** Age of the oldest waiting vector. */
-  readonly outboxAgeMs: number;
   /** Rejected share of the events of the last minutes. */
   readonly rejectedShare: number;
-  /** Quality of known entities and its baseline; undefined when too few edges were ranked. */
-  readonly quality: { readonly mrr: number; readonly popularityMrr: number } | undefined;
-  /** In bytes. */
-  readonly disk: { readonly free: number; readonly size: number } | undefined;
+  /** Epoch ms. */
+  readonly now: number;
 }
 
 /** The part of a router's state that the headline depends on. */
 export type RouterCondition = Pick<Condition, 'graph' | 'ready' | 'reasons' | 'unreadyMs' | 'rejectedShare'>;
 
-export interface Headline {
-  readonly level: 'ok' | 'warn' | 'bad';
-  readonly text: string;
-  /** Section of docs/runbook.md. */
-  readonly step?: string;
-}
+type Headline = Status['headline'];
 
 /** The reason of `Readiness` that a partition is not read to its end yet. */
 const BEHIND = / is \S+ s behind \(/;
@@ -36,6 +27,8 @@ const LAG_S = 10;
 /** A normal start is shorter. */
 const START_MS = 60_000;
 const REJECTED = 0.02;
+/** Ranked edges, weighted by age, below which the quality is not meaningful. */
+const ENOUGH_EDGES = 50;
 /** A disk is nearly full below a hundredth of its size, or below this many bytes and a tenth of its size. */
 const FREE_BYTES = 1024 ** 3;
 
@@ -47,7 +40,7 @@ export function headline(graphs: readonly Condition[], routers: readonly RouterC
     const found = lines.find((line) => line.level === level);
     if (found) return found;
   }
-  const slowest = Math.max(...graphs.map(({ latencyMs }) => latencyMs ?? -1));
+  const slowest = Math.max(...graphs.map(({ latencyMs }) => latencyMs.p50 ?? -1));
   if (slowest >= 0) return { level: 'ok', text: `Healthy: vectors are ${span(slowest)} behind` };
   // Vectors that a take-over publishes come from no record, so they have no latency.
   const waiting = graphs.reduce((sum, { outbox }) => sum + outbox, 0);
@@ -59,14 +52,17 @@ export function headline(graphs: readonly Condition[], routers: readonly RouterC
 }
 
 function ofGraph(condition: Condition): Headline {
-  const { graph, phase, reasons, lag, outbox, outboxAgeMs, rejectedShare, quality, disk } = condition;
+  const { graph, phase, reasons, lag, outbox, oldest, rejectedShare, known, disk, now } = condition;
+  const records = lag.reduce((sum, each) => sum + each.records, 0);
+  const behindS = Math.max(0, ...lag.map(({ seconds }) => seconds ?? 0));
+  const waitedMs = now - (oldest ?? now);
   const say = (level: Headline['level'], text: string, step?: string): Headline => ({
     level,
     text: `${graph}: ${text}`,
     ...(step !== undefined && { step }),
   });
   if (phase === 'standby') return say('ok', 'standing by');
-  const catchingUp = `catching up: ${lag.records.toLocaleString('en-US')} records, ${span((lag.seconds ?? 0) * 1000)} behind`;
+  const catchingUp = `catching up: ${records.toLocaleString('en-US')} records, ${span(behindS * 1000)} behind`;
   // Expected of a first reading and after a stop; that it does not end is an alert's business.
   if (!condition.ready && phase === 'running' && reasons.every((reason) => BEHIND.test(reason)))
     return say('warn', catchingUp, 'not-ready');
@@ -82,21 +78,19 @@ function ofGraph(condition: Condition): Headline {
       'store-write-the-store-in--cant-be-written',
     );
   }
-  if (outbox > 0 && outboxAgeMs > OUTBOX_MS) {
+  if (outbox > 0 && waitedMs > OUTBOX_MS) {
     return say(
       'warn',
-      `vectors have waited ${span(outboxAgeMs)} for their acknowledgement`,
+      `vectors have waited ${span(waitedMs)} for their acknowledgement`,
       'vectors-could-not-be-published-trying-again',
     );
   }
-  if ((lag.seconds ?? 0) > LAG_S) {
-    return say('warn', catchingUp);
-  }
+  if (behindS > LAG_S) return say('warn', catchingUp);
   if (rejectedShare > REJECTED) return say('warn', rejectedIn(rejectedShare));
-  if (quality && quality.mrr < quality.popularityMrr) {
+  if (known && known.count >= ENOUGH_EDGES && known.mrr < known.popularityMrr) {
     return say(
       'warn',
-      `known entities are ranked no better than by popularity (MRR ${quality.mrr.toFixed(3)})`,
+      `known entities are ranked no better than by popularity (MRR ${known.mrr.toFixed(3)})`,
     );
   }
   return say('ok', 'healthy');

@@ -1,4 +1,4 @@
-import type { Log } from '../../../log.ts';
+import type { Log } from '../log.ts';
 
 const REMEMBERED = 30;
 const LONGEST = 300;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { rememberingFaults } from '../../../../src/cli/run/watch/faults.ts';
-import { keptLog } from '../../../pipeline/faulty-sink.ts';
+import { rememberingFaults } from '../../src/watch/faults.ts';
+import { keptLog } from '../pipeline/faulty-sink.ts';
 
 test('warnings and errors still reach the log, and are kept with graph and reason', () => {
   const kept = keptLog();

@@ -1,20 +1,18 @@
-import type { HttpServer } from '../../../adapters/http/guarded.ts';
-import { serveHttp } from '../../../adapters/http/server.ts';
-import type { GraphStatus, Readiness, ReadinessReport, Status } from '../../../adapters/http/status.ts';
-import type { HttpAddress } from '../../../config/http-address.ts';
-import { headline } from '../../../dashboard/headline.ts';
-import { FINE_MS } from '../../../dashboard/history.ts';
-import { reasonOf } from '../../../errors/errors.ts';
-import type { Log } from '../../../log.ts';
-import { Metrics } from '../../../metrics/metrics.ts';
-import type { WatchedRouter } from '../../../metrics/router.ts';
-import { readDashboard } from '../../../pages/page-files.ts';
-import type { Measures } from '../../../pipeline/measures.ts';
-import { VERSION } from '../../version.ts';
+import type { HttpServer } from '../adapters/http/guarded.ts';
+import { serveHttp } from '../adapters/http/server.ts';
+import type { Readiness, ReadinessReport, Status } from '../adapters/http/status.ts';
+import type { HttpAddress } from '../config/http-address.ts';
+import { reasonOf } from '../errors/errors.ts';
+import type { Log } from '../log.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import type { WatchedRouter } from '../metrics/router.ts';
+import { readDashboard } from '../pages/page-files.ts';
+import type { Measures } from '../pipeline/measures.ts';
+import { VERSION } from '../version.ts';
+import { FINE_MS, Recorder, RejectedShare } from './curves.ts';
 import type { Fault } from './faults.ts';
-import { Recorder } from './recorder.ts';
-import { RejectedShare } from './rejected-share.ts';
-import { conditionOf, type RunGraph, routerStatusOf, statusOf, watched } from './status.ts';
+import { headline } from './headline.ts';
+import { type RunGraph, routerStatusOf, statusOf, watched } from './status.ts';
 import { viewsOf, type WatchedRun } from './views.ts';
 
 export interface WatchOptions {
@@ -29,7 +27,7 @@ export interface WatchOptions {
 }
 
 /** Watches the running graphs: keeps their curves, and serves dashboard, health and metrics. */
-export class Watch {
+export class Watch implements AsyncDisposable {
   readonly #options: WatchOptions;
   readonly metrics: Metrics;
   readonly #runs: WatchedRun[] = [];
@@ -67,10 +65,9 @@ export class Watch {
   readonly measuresOf = (graph: string): Measures => this.metrics.measuresOf(graph);
 
   /** Takes the open graphs and the routers of their events. Curves are recorded only if the dashboard is served. */
-  async over(runs: readonly RunGraph[], routers: readonly WatchedRouter[] = []): Promise<void> {
-    const { log } = this.#options;
+  over(runs: readonly RunGraph[], routers: readonly WatchedRouter[] = []): void {
     this.#routers = routers.map((router) => ({ router, rejected: new RejectedShare() }));
-    for (const run of runs) this.#runs.push({ run, recorder: await Recorder.open(watched(run), log) });
+    for (const run of runs) this.#runs.push({ run, recorder: new Recorder(watched(run)) });
     if (this.#server === undefined) return;
     this.#timer = setInterval(() => {
       const before = this.#recording;
@@ -79,10 +76,9 @@ export class Watch {
     this.#timer.unref();
   }
 
-  async stop(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     await this.#recording;
-    if (this.#server !== undefined) await Promise.all(this.#runs.map(({ recorder }) => recorder.keep()));
     await this.#server?.stop();
   }
 
@@ -135,9 +131,13 @@ export class Watch {
   async #status(): Promise<Status> {
     const { graphs } = await this.#readiness();
     const now = Date.now();
-    const found = graphs.flatMap((each) => {
-      const known = this.#find(each.graph);
-      return known ? [this.#describe(each, known, now)] : [];
+    const open = graphs.flatMap((readiness) => {
+      const found = this.#find(readiness.graph);
+      if (found === undefined) return [];
+      const { run, recorder } = found;
+      const unreadyMs = this.#unreadyMs(readiness.graph, readiness.ready, now);
+      const status = statusOf(readiness, run, recorder.disk);
+      return [{ status, condition: { ...status, unreadyMs, rejectedShare: recorder.rejected.value, now } }];
     });
     const routers = this.#routers.map(({ router }) => routerStatusOf(router));
     return {
@@ -146,7 +146,7 @@ export class Watch {
       startedAt: this.#startedAt,
       faults: [...this.#options.faults],
       headline: headline(
-        found.map(({ condition }) => condition),
+        open.map(({ condition }) => condition),
         routers.map((router, at) => ({
           ...router,
           unreadyMs: this.#unreadyMs(`router of ${router.graph}`, router.ready, now),
@@ -154,18 +154,9 @@ export class Watch {
         })),
       ),
       memoryBytes: process.memoryUsage.rss(),
-      graphs: found.map(({ status }) => status),
+      graphs: open.map(({ status }) => status),
       routers,
     };
-  }
-
-  #describe(readiness: Readiness, { run, recorder }: WatchedRun, now: number) {
-    const { disk, history, rejectedShare } = recorder;
-    const status: GraphStatus = statusOf(readiness, run, { disk, starts: history.starts, now });
-    const unreadyMs = this.#unreadyMs(readiness.graph, readiness.ready, now);
-    const { known } = run.updater.progress();
-    const condition = conditionOf(status, { known, rejectedShare, unreadyMs });
-    return { status, condition };
   }
 
   /** How long something of this name has not been ready, over all looks; 0 when it is. */

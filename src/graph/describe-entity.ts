@@ -1,7 +1,6 @@
-import { normalizeQuery } from '../../topics/fields.ts';
-import { type EntityKey, entityKey, idOf, parseEntityKey, typeOf } from '../graph/entity.ts';
-import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
-import { type Neighbour, nearest, norm } from '../graph/nearest.ts';
+import { type EntityKey, typeOf } from './entity.ts';
+import type { EntityRecord, GraphStore } from './graph-store.ts';
+import { type Neighbour, nearest, norm } from './nearest.ts';
 
 const NEAREST = 60;
 const NEAREST_OF_A_TYPE = 10;
@@ -23,12 +22,6 @@ export interface EntityDescription {
   readonly nearest: Record<string, Neighbour[]>;
 }
 
-/** The entity that a person typed. A query is normalized as events are, so it can be typed as it was searched. */
-export function readEntity(text: string): EntityKey {
-  const key = parseEntityKey(text);
-  return typeOf(key) === 'query' ? entityKey('query', normalizeQuery(idOf(key))) : key;
-}
-
 /** undefined: the store does not have the entity. */
 export async function findEntity(
   store: GraphStore | undefined,
@@ -42,7 +35,7 @@ export async function describeEntity(
   store: GraphStore,
   record: EntityRecord,
   mostEdges = Number.POSITIVE_INFINITY,
-): Promise<{ description: EntityDescription; vector: Float32Array; step: number | undefined }> {
+): Promise<{ description: EntityDescription; vector: Float32Array }> {
   const [row] = await store.readRows([record.row]);
   const { dim } = store.layout;
   const floats = row?.floats ?? new Float32Array(dim + 2);
@@ -57,7 +50,7 @@ export async function describeEntity(
     drift: floats[dim + 1] ?? 0,
     nearest: byType(await nearest(store, record.row, NEAREST)),
   };
-  return { description, vector: floats.subarray(0, dim), step: row?.step };
+  return { description, vector: floats.subarray(0, dim) };
 }
 
 async function edgesOf(
