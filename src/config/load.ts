@@ -9,6 +9,7 @@ import { entityKey } from '../graph/entity.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { fileProblems } from './file-problems.ts';
 import { withSettings } from './overrides.ts';
+import { withPreset } from './presets.ts';
 import { type Config, resolveConfig } from './resolve.ts';
 import { type ConfigInput, configFileSchema } from './schema.ts';
 
@@ -85,7 +86,7 @@ function checked(
   },
 ): Config {
   const problems = [...beside.problems];
-  const parsed = configFileSchema.safeParse(input);
+  const parsed = configFileSchema.safeParse(withPreset(input));
   if (!parsed.success) problems.push(...fileProblems(parsed.error, input));
   const file = parsed.success ? parsed.data : configFileSchema.parse({});
   const config = resolveConfig(file, beside.environment, beside.cwd, problems);

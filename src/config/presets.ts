@@ -1,17 +1,22 @@
 import type { ModelSettings } from '../model/settings.ts';
 
-/** The settings of a training recipe. */
-export interface Recipe {
+/** The settings of a training recipe, by section and key of the configuration file. */
+interface Recipe {
   readonly model: Omit<ModelSettings, 'dim'>;
-  readonly chunkEdges: number;
-  readonly uniformNegatives: number;
-  readonly inBatchNegatives: boolean;
-  readonly correctNegatives: boolean;
+  readonly training: {
+    readonly chunkEdges: number;
+    readonly uniformNegatives: number;
+    readonly inBatchNegatives: boolean;
+    readonly correctNegatives: boolean;
+  };
 }
+
+/** Default γ of the margin loss, as in most papers. */
+const RANKING_MARGIN = 1;
 
 /**
  * `measured` ranked best on replayed streams: distance, unit ball, softmax over many negatives, each corrected for how
- * often it is drawn.
+ * often it is drawn. Its values are the defaults of the schema.
  * `twhin` is the paper's recipe: dot product and logistic loss; all negatives together weigh as much as the positive.
  */
 export const PRESETS = {
@@ -25,10 +30,7 @@ export const PRESETS = {
       learningRate: 0.05,
       unitBall: true,
     },
-    chunkEdges: 64,
-    uniformNegatives: 192,
-    inBatchNegatives: true,
-    correctNegatives: true,
+    training: { chunkEdges: 64, uniformNegatives: 192, inBatchNegatives: true, correctNegatives: true },
   },
   twhin: {
     model: {
@@ -40,9 +42,25 @@ export const PRESETS = {
       learningRate: 0.05,
       unitBall: false,
     },
-    chunkEdges: 128,
-    uniformNegatives: 128,
-    inBatchNegatives: true,
-    correctNegatives: false,
+    training: { chunkEdges: 128, uniformNegatives: 128, inBatchNegatives: true, correctNegatives: false },
   },
 } as const satisfies Record<string, Recipe>;
+
+/** A file's content with the values of its preset where it says nothing. The schema checks it later, whatever it is. */
+export function withPreset(input: unknown): unknown {
+  if (typeof input !== 'object' || input === null) return input;
+  const { preset, model, training }: { preset?: unknown; model?: unknown; training?: unknown } = input;
+  const { model: recipe, training: way } = preset === 'twhin' ? PRESETS.twhin : PRESETS.measured;
+  const ranks = typeof model === 'object' && model !== null && 'loss' in model && model.loss === 'margin';
+  return {
+    ...input,
+    model: filled(model, ranks ? { ...recipe, margin: RANKING_MARGIN } : recipe),
+    training: filled(training, way),
+  };
+}
+
+function filled(section: unknown = {}, values: object): unknown {
+  if (typeof section !== 'object' || section === null || Array.isArray(section)) return section;
+  const said = Object.entries(section).filter(([, value]) => value !== undefined);
+  return { ...values, ...Object.fromEntries(said) };
+}

@@ -20,13 +20,12 @@ import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Tuning } from '../pipeline/tuning.ts';
 import { checkBrokers, type Environment, TOPIC_PREFIX } from './environment.ts';
 import { type HttpAddress, readHttpAddress } from './http-address.ts';
-import { PRESETS, type Recipe } from './presets.ts';
 import type { ConfigFile } from './schema.ts';
 import { surfacesOf } from './surfaces.ts';
 import { writtenTopics } from './written-topics.ts';
 
-/** Default γ of the margin loss, as in most papers. */
-const RANKING_MARGIN = 1;
+/** Candidates against which each evaluated edge is ranked. */
+const EVALUATED_CANDIDATES = 500;
 /** Most bytes of the relation vectors that a shard sends in one message: brokers take 1 MiB unless told otherwise. */
 const RELATION_BYTES = 900_000;
 
@@ -141,6 +140,7 @@ export function resolveConfig(
   );
   const http = httpOf(file, environment, problems);
   if (problems.length > 0) return undefined;
+  const { training, commit, publish, limits } = file;
   return frozen({
     kafka: {
       brokers,
@@ -158,19 +158,17 @@ export function resolveConfig(
     graphs,
     surfaces,
     tuning: {
-      batchEdges: file.training.batchEdges,
-      lingerMs: file.training.lingerMs,
-      commitEdges: file.commit.everyEdges,
-      commitMs: file.commit.everyMs,
-      commitRows: file.commit.mostRows,
-      queueBytes: file.limits.queueBytes,
-      maxOutbox: file.publish.maxOutbox,
-      epsilon: file.publish.epsilon,
-      maxAgeMs: file.publish.maxAgeMs,
-      readyLagMs: file.limits.readyLagMs,
+      ...publish,
+      batchEdges: training.batchEdges,
+      lingerMs: training.lingerMs,
+      commitEdges: commit.everyEdges,
+      commitMs: commit.everyMs,
+      commitRows: commit.mostRows,
+      queueBytes: limits.queueBytes,
+      readyLagMs: limits.readyLagMs,
     },
-    limits: { valueBytes: file.limits.valueBytes, depth: file.limits.depth },
-    stopMs: file.limits.stopMs,
+    limits: { valueBytes: limits.valueBytes, depth: limits.depth },
+    stopMs: limits.stopMs,
     logLevel: file.log.level,
   });
 }
@@ -261,91 +259,50 @@ function inOrder(relations: readonly Relation[]): Relation[] {
   return relations.toSorted((a, b) => place(a) - place(b) || (a.name < b.name ? -1 : 1));
 }
 
-function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphConfig, 'model' | 'trainer'> {
-  const recipe = PRESETS[file.preset];
-  const { dim } = file.model;
+/** The sections of the file are the slices of the components. */
+function modelOf(
+  { model: section, training: { batchEdges, lingerMs, ...training }, limits }: ConfigFile,
+  relations: readonly Relation[],
+): Pick<GraphConfig, 'model' | 'trainer'> {
+  const { relationWeights, ...model } = section;
+  const { dim, scorer } = model;
   const types = [...new Set(relations.flatMap(({ lhs, rhs }) => [lhs, rhs]))];
-  const { model, training } = file;
   return {
-    model: {
-      dim,
-      scorer: model.scorer ?? recipe.model.scorer,
-      entityTypes: types,
-      relations: [...relations],
-    },
+    model: { dim, scorer, entityTypes: types, relations: [...relations] },
     trainer: {
-      model: {
-        dim,
-        scorer: model.scorer ?? recipe.model.scorer,
-        loss: model.loss ?? recipe.model.loss,
-        beta: model.beta ?? recipe.model.beta,
-        margin: model.margin ?? (model.loss === 'margin' ? RANKING_MARGIN : recipe.model.margin),
-        negativeWeight: model.negativeWeight ?? recipe.model.negativeWeight,
-        learningRate: model.learningRate ?? recipe.model.learningRate,
-        unitBall: model.unitBall ?? recipe.model.unitBall,
-      },
-      kernel: training.kernel,
-      threads: training.threads,
-      maxRows: file.limits.maxEntities + 2 * relations.length,
-      maxKnownEdges: file.limits.maxKnownEdges,
+      ...training,
+      model,
+      maxRows: limits.maxEntities + 2 * relations.length,
+      maxKnownEdges: limits.maxKnownEdges,
       entityTypes: types,
       relations: relations.map(({ name, lhs, rhs }) => ({
         name,
         lhsType: types.indexOf(lhs),
         rhsType: types.indexOf(rhs),
-        ...weightOf(model.relationWeights[name]),
+        weight: relationWeights[name] ?? 1,
       })),
-      seed: training.seed,
       // Uniform in ±s has variance s²/3: this gives a length of about 1.
       initScale: training.initScale ?? Math.sqrt(3 / dim),
-      updatesPerEdge: training.updatesPerEdge,
-      // Left out where it is 1, so that a replay begun before the key existed can go on.
-      ...(training.ownUpdates > 1 && { ownUpdates: training.ownUpdates }),
-      // Left out where unset, for the same reason.
-      ...(training.decaySteps !== undefined && { decaySteps: training.decaySteps }),
-      chunkEdges: training.chunkEdges ?? recipe.chunkEdges,
-      uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
-      inBatchNegatives: training.inBatchNegatives ?? recipe.inBatchNegatives,
-      // Left out where unset, so that a replay begun before the keys existed can go on.
-      ...(training.resendDistance !== undefined && { resendDistance: training.resendDistance }),
-      ...negativesOf(training, recipe),
-      evaluatedEdges: training.evaluatedEdges,
-      evaluatedCandidates: training.evaluatedCandidates,
+      evaluatedCandidates: EVALUATED_CANDIDATES,
     },
   };
 }
 
-/** Settings that are off are left out, so that a replay begun before they existed can go on. */
-function negativesOf(training: ConfigFile['training'], recipe: Recipe) {
-  const { anchorNegatives, correctNegatives = recipe.correctNegatives } = training;
-  return {
-    ...(correctNegatives && { correctNegatives }),
-    ...(anchorNegatives && { anchorNegatives }),
-  };
-}
-
-/** A weight of 1 is left out, so that a replay begun before weights existed can go on. */
-function weightOf(weight = 1): { weight?: number } {
-  return weight === 1 ? {} : { weight };
-}
-
 function checkRecipe(
-  { model, training, preset }: ConfigFile,
+  { model, training }: ConfigFile,
   relations: readonly string[],
   problems: string[],
 ): void {
   const { loss, margin, relationWeights } = model;
-  if (loss === 'margin' && margin !== undefined && margin <= 0)
+  if (loss === 'margin' && margin <= 0)
     problems.push(`model.margin: expected a number above 0 with loss margin, seen ${margin}`);
-  const { kernel, threads } = training;
+  const { kernel, threads, ownUpdates, updatesPerEdge, uniformNegatives, inBatchNegatives } = training;
   if (threads > 1 && (kernel === 'reference' || kernel === 'tfjs'))
     problems.push(`training.threads: expected 1 with kernel ${kernel}, seen ${threads}`);
-  if (training.ownUpdates > training.updatesPerEdge)
+  if (ownUpdates > updatesPerEdge)
     problems.push(
-      `training.ownUpdates: expected at most training.updatesPerEdge, which is ${training.updatesPerEdge}, seen ${training.ownUpdates}`,
+      `training.ownUpdates: expected at most training.updatesPerEdge, which is ${updatesPerEdge}, seen ${ownUpdates}`,
     );
-  const recipe = PRESETS[preset];
-  const { uniformNegatives = recipe.uniformNegatives, inBatchNegatives = recipe.inBatchNegatives } = training;
   if (uniformNegatives === 0 && !inBatchNegatives)
     problems.push('training.uniformNegatives: expected at least 1 without in-batch negatives, seen 0');
   for (const name of Object.keys(relationWeights).filter((each) => !relations.includes(each))) {

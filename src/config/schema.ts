@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { WEEK_MS } from '../../topics/declaration.ts';
 import type { EventTopic } from '../../topics/topic.ts';
 import { TOPIC_PREFIX, TOPIC_PREFIX_RULE } from './environment.ts';
+import { PRESETS } from './presets.ts';
+
+const { measured: MEASURED } = PRESETS;
 
 /**
  * `npm run docs` makes docs/configuration.md from this schema: descriptions, defaults, bounds and choices. In `.meta()`, `unit`
@@ -116,28 +119,31 @@ export const configFileSchema = z.strictObject({
       dim: whole.max(1024).default(128).meta({
         description: 'Dimension: how many numbers a vector has.',
       }),
-      scorer: z.enum(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin']).optional().meta({
-        description:
-          'How an edge is scored: by a distance (`transe-…`) or by a dot product (`twhin`). Higher is better.',
-      }),
-      loss: z.enum(['softmax', 'logistic', 'margin']).optional().meta({
+      scorer: z
+        .enum(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'])
+        .default(MEASURED.model.scorer)
+        .meta({
+          description:
+            'How an edge is scored: by a distance (`transe-…`) or by a dot product (`twhin`). Higher is better.',
+        }),
+      loss: z.enum(['softmax', 'logistic', 'margin']).default(MEASURED.model.loss).meta({
         description: 'Training loss. `margin` is max-margin ranking.',
       }),
-      beta: positive.optional().meta({
+      beta: positive.default(MEASURED.model.beta).meta({
         description: 'Factor on the distance or the dot product.',
       }),
-      margin: z.number().optional().meta({
+      margin: z.number().default(MEASURED.model.margin).meta({
         description:
           "With the logistic loss: added to every score. With `loss: 'margin'`: how far a positive must lead; the default is then 1, and the value must be above 0. Softmax ignores it.",
       }),
-      negativeWeight: positive.optional().meta({
+      negativeWeight: positive.default(MEASURED.model.negativeWeight).meta({
         description: 'Weight of the sum over the negatives in the softmax loss. The other losses ignore it.',
       }),
-      learningRate: positive.optional().meta({
+      learningRate: positive.default(MEASURED.model.learningRate).meta({
         description:
           'Learning rate of row-wise Adagrad. In a graph with `shards`, each shard takes 1.4 times this rate ([why](adr/038-copies-that-move.md)).',
       }),
-      unitBall: z.boolean().optional().meta({
+      unitBall: z.boolean().default(MEASURED.model.unitBall).meta({
         description: 'Whether a vector longer than 1 is scaled back to length 1 after each step.',
       }),
       relationWeights: z.record(name, positive).default({}).meta({
@@ -191,19 +197,25 @@ export const configFileSchema = z.strictObject({
         unit: 'ms',
         description: 'A batch that is not full is trained at this age.',
       }),
-      chunkEdges: whole.max(256).optional().meta({
+      chunkEdges: whole.max(256).default(MEASURED.training.chunkEdges).meta({
         unit: 'edges',
         description: 'A batch is split into chunks of this many edges, which share their negatives.',
       }),
-      uniformNegatives: z.number().int().nonnegative().max(1024).optional().meta({
-        description:
-          'Negatives drawn uniformly for each side of a chunk. At least 1 without `inBatchNegatives`.',
-      }),
-      inBatchNegatives: z.boolean().optional().meta({
+      uniformNegatives: z
+        .number()
+        .int()
+        .nonnegative()
+        .max(1024)
+        .default(MEASURED.training.uniformNegatives)
+        .meta({
+          description:
+            'Negatives drawn uniformly for each side of a chunk. At least 1 without `inBatchNegatives`.',
+        }),
+      inBatchNegatives: z.boolean().default(MEASURED.training.inBatchNegatives).meta({
         description:
           "Whether the entities of a chunk are also negatives for each other's edges. Popular entities are then negatives more often, and [rank far lower](performance.md#speed-against-quality) unless `correctNegatives` is true.",
       }),
-      correctNegatives: z.boolean().optional().meta({
+      correctNegatives: z.boolean().default(MEASURED.training.correctNegatives).meta({
         description:
           "Whether the softmax loss subtracts from a negative's score the logarithm of how often it is drawn, as a multiple of a uniform draw (logQ correction). Scores then mean the same however the negatives are drawn. The other losses ignore it.",
       }),
@@ -219,9 +231,6 @@ export const configFileSchema = z.strictObject({
       evaluatedEdges: z.number().int().nonnegative().default(16).meta({
         unit: 'edges',
         description: 'Edges of each batch that are ranked before they are learned, to measure quality.',
-      }),
-      evaluatedCandidates: whole.max(10_000).default(500).meta({
-        description: 'Candidates against which each evaluated edge is ranked.',
       }),
     })
     .prefault({})

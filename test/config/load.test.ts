@@ -115,23 +115,26 @@ describe('loadConfig', () => {
       chunkEdges: 3,
       uniformNegatives: 128,
       inBatchNegatives: true,
-      correctNegatives: undefined,
+      correctNegatives: false,
       // √(3 / 12)
       initScale: 0.5,
     });
     expect(own.graphs[0]!.model.dim).toBe(12);
   });
 
-  test('leaves out of the trainer what is off, so that a replay begun before can go on', async () => {
-    const { trainer } = (await load('export default {}')).graphs[0]!;
-    for (const key of ['decaySteps', 'anchorNegatives', 'ownUpdates'])
-      expect(trainer).not.toHaveProperty(key);
-    const uncorrected = await load('export default { training: { correctNegatives: false } }');
-    expect(uncorrected.graphs[0]!.trainer).not.toHaveProperty('correctNegatives');
-    const decaying = await load('export default { training: { decaySteps: 500 } }');
-    expect(decaying.graphs[0]!.trainer.decaySteps).toBe(500);
-    const twice = await load('export default { training: { ownUpdates: 2 } }');
-    expect(twice.graphs[0]!.trainer.ownUpdates).toBe(2);
+  test('takes a key without a value as one that is not there, whatever the preset', async () => {
+    const config = await load(
+      `export default { preset: 'twhin', model: { loss: undefined }, training: undefined }`,
+    );
+    expect(config.graphs[0]!.trainer).toMatchObject({ model: { loss: 'logistic' }, chunkEdges: 128 });
+    const ranking = await load(
+      `export default { preset: 'twhin', model: { loss: 'margin', margin: undefined } }`,
+    );
+    expect(ranking.graphs[0]!.trainer.model).toMatchObject({ scorer: 'twhin', margin: 1 });
+    expect((await problemsOf(load(`export default { model: [], training: 3 }`))).slice(1)).toEqual([
+      expect.stringMatching(/^model: .*expected object.*, seen an array of 0$/),
+      expect.stringMatching(/^training: .*expected object.*, seen 3$/),
+    ]);
   });
 
   test('refuses more own updates of an edge than it has updates', async () => {
@@ -146,7 +149,7 @@ describe('loadConfig', () => {
       `export default { model: { loss: 'margin', relationWeights: { retweets: 2, likes: 1 } } }`,
     );
     const { trainer, model } = config.graphs[0]!;
-    const weights = trainer.relations.filter(({ weight }) => weight !== undefined);
+    const weights = trainer.relations.filter(({ weight }) => weight !== 1);
     expect(weights).toEqual([{ name: 'retweets', lhsType: 0, rhsType: 1, weight: 2 }]);
     expect(trainer.model.margin).toBe(1);
     // A weight is no part of the model's identity.
@@ -224,7 +227,7 @@ describe('loadConfig', () => {
       entityTypes: ['user', 'club'],
       relations: [{ name: 'joins', lhs: 'user', rhs: 'club' }],
     });
-    expect(clubs?.trainer.relations).toEqual([{ name: 'joins', lhsType: 0, rhsType: 1 }]);
+    expect(clubs?.trainer.relations).toEqual([{ name: 'joins', lhsType: 0, rhsType: 1, weight: 1 }]);
     expect(clubs?.topics[0]?.changesOf({ u: 1, c: 2, at: 1_700_000_000_000 })).toEqual([
       { lhs: 'user:1', relation: 'joins', rhs: 'club:2', at: 1_700_000_000_000, removed: false },
     ]);

@@ -88,23 +88,20 @@ function environmentTable(): string {
 }
 
 function defaultOf(key: string, { default: value, unset, unit }: Node): string {
-  if (value === undefined && unset === undefined) return presetsOf(key);
+  if (value === undefined && unset === undefined)
+    throw new Error(`${key}: has neither a default nor "unset"`);
   const text = value === undefined ? `\`${unset}\`` : shown(value);
   const short = unit === 'bytes' && typeof value === 'number' && value >= 1024 ** 2 ? mebibytes(value) : '';
-  return `${text}${unit === undefined ? '' : ` ${unit}`}${short}`;
+  const other = ofPaper(key);
+  const differs = other !== undefined && other !== value ? `; with preset \`twhin\`: ${shown(other)}` : '';
+  return `${text}${unit === undefined ? '' : ` ${unit}`}${short}${differs}`;
 }
 
-/** The values that the presets give a key. @throws Error when they give none: the key then needs `unset`. */
-function presetsOf(key: string): string {
-  const values = Object.values(PRESETS).map((recipe) => {
-    const all: Readonly<Record<string, unknown>> = { ...recipe.model, ...recipe };
-    return all[key.split('.').at(-1) ?? key];
-  });
-  const [measured, twhin] = values;
-  if (measured === undefined || twhin === undefined)
-    throw new Error(`${key}: has neither a default nor "unset"`);
-  if (measured === twhin) return shown(measured);
-  return `${shown(measured)}; with preset \`twhin\`: ${shown(twhin)}`;
+/** The value that the preset `twhin` gives a key; undefined where it is the default's. */
+function ofPaper(key: string): unknown {
+  const [section = '', name = ''] = key.split('.');
+  const recipe: Readonly<Record<string, object>> = PRESETS.twhin;
+  return Object.entries(recipe[section] ?? {}).find(([each]) => each === name)?.[1];
 }
 
 function valuesOf({ type, enum: choices, values, minimum, exclusiveMinimum, maximum }: Node): string {

@@ -30,13 +30,13 @@ export interface TrainerSettings {
   /** How many of them are its own, in as many rounds over each batch; 1 where it is left out. */
   readonly ownUpdates?: number;
   /** Steps over which the learning rate falls to a hundredth; where it is left out, the rate is constant. */
-  readonly decaySteps?: number;
+  readonly decaySteps?: number | undefined;
   /** Maximum number of edges that share their negatives. */
   readonly chunkEdges: number;
   /** Uniform negatives on each side. */
   readonly uniformNegatives: number;
   /** How far a row moves before its vector is sent again to the shards that hold a copy; .2 where it is left out. */
-  readonly resendDistance?: number;
+  readonly resendDistance?: number | undefined;
   /** Whether a chunk's own entities of a side are negatives as well. */
   readonly inBatchNegatives: boolean;
   /** Whether scores of negatives are corrected for how often they are drawn; they are not where it is left out. */
