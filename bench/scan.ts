@@ -76,7 +76,7 @@ function byKernel(table: Table, scorer: ScorerName): Way {
     shares: false,
     top: ([query]) => {
       table.vector(0).set(query!.vector);
-      kernel.scores(0, 1, candidates, scores);
+      kernel.scoreMatrix(Int32Array.of(0), Int32Array.of(1), candidates, scores);
       const best = new TopRows(count);
       for (let i = 0; i < scores.length; i++) best.offer(i, scores[i]!);
     },

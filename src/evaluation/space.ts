@@ -32,7 +32,7 @@ const READ_ROWS = 1_024;
 export class Space {
   readonly model: ModelSettings;
   readonly table: Table;
-  readonly kernel: Pick<Kernel, 'scores' | 'scoreMatrix'>;
+  readonly kernel: Pick<Kernel, 'scoreMatrix'>;
   readonly #members: ReadonlyMap<string, Members>;
   readonly #rows: ReadonlyMap<EntityKey, number>;
   readonly #relations: readonly string[];

@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors/errors.ts';
-import type { Chunk, Kernel } from '../model/kernel.ts';
+import type { Chunk } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 
@@ -77,24 +77,6 @@ export function checkChunk(chunk: Chunk, table: Table): number {
 }
 
 /**
- * Refuses to score rows outside the table, or into an array that is too short.
- * @throws ShapeError with the row or the length, and what was expected.
- */
-export function checkScored(
-  table: Table,
-  anchor: number,
-  relationRow: number,
-  candidates: Int32Array,
-  out: Float32Array,
-): void {
-  if (out.length < candidates.length) {
-    throw new ShapeError(`out has ${out.length} elements; ${candidates.length} candidates need as many`);
-  }
-  checkRows('[anchor, relationRow]', Int32Array.of(anchor, relationRow), 2, 0, table.rows);
-  checkRows('candidates', candidates, candidates.length, 0, table.rows);
-}
-
-/**
  * Refuses a score matrix of rows outside the table, or an array of the wrong length.
  * @throws ShapeError with the row or the length, and what was expected.
  */
@@ -115,20 +97,6 @@ export function checkScoreMatrix(
   checkRows('anchors', anchors, anchors.length, 0, table.rows);
   checkRows('relationRows', relationRows, relationRows.length, 0, table.rows);
   checkRows('candidates', candidates, candidates.length, 0, table.rows);
-}
-
-/** Fills a score matrix one anchor after the other, for a kernel without a faster way. */
-export function scoreByAnchor(
-  kernel: Pick<Kernel, 'scores'>,
-  anchors: Int32Array,
-  relationRows: Int32Array,
-  candidates: Int32Array,
-  out: Float32Array,
-): void {
-  anchors.forEach((anchor, i) => {
-    const row = out.subarray(i * candidates.length, (i + 1) * candidates.length);
-    kernel.scores(anchor, relationRows[i]!, candidates, row);
-  });
 }
 
 /** @throws ShapeError unless the first `count` of `rows` are in [first, end). */

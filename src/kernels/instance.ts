@@ -35,7 +35,6 @@ export interface TablePlace {
 export interface Instance {
   readonly step: Exported;
   readonly foreignRows: Exported;
-  readonly scores: Exported;
   readonly scoreMatrix: Exported;
 }
 
@@ -67,7 +66,6 @@ export function instantiate(
   return {
     step: instance.functionOf('step'),
     foreignRows: instance.functionOf('foreignRows'),
-    scores: instance.functionOf('scores'),
     scoreMatrix: instance.functionOf('scoreMatrix'),
   };
 }

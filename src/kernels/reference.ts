@@ -7,12 +7,10 @@ import type { Table } from '../model/table.ts';
 import {
   type ChunkSize,
   checkChunk,
-  checkScored,
   checkScoreMatrix,
   createChunk,
   OWN_ARRAYS,
   type Side,
-  scoreByAnchor,
   trainedSides,
 } from './chunk.ts';
 
@@ -60,15 +58,6 @@ export class ReferenceKernel implements Kernel {
     for (const [row, gradient] of this.#foreign) visit(row, Float32Array.from(gradient));
   }
 
-  scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void {
-    checkScored(this.#table, anchor, relationRow, candidates, out);
-    const { scorer, beta } = this.#settings;
-    const moved = this.#translated(anchor, relationRow);
-    candidates.forEach((row, j) => {
-      out[j] = SCORERS[scorer].score(moved, this.#vector(row), beta);
-    });
-  }
-
   scoreMatrix(
     anchors: Int32Array,
     relationRows: Int32Array,
@@ -76,7 +65,13 @@ export class ReferenceKernel implements Kernel {
     out: Float32Array,
   ): void {
     checkScoreMatrix(this.#table, anchors, relationRows, candidates, out);
-    scoreByAnchor(this, anchors, relationRows, candidates, out);
+    const { scorer, beta } = this.#settings;
+    anchors.forEach((anchor, i) => {
+      const moved = this.#translated(anchor, relationRows[i]!);
+      candidates.forEach((row, j) => {
+        out[i * candidates.length + j] = SCORERS[scorer].score(moved, this.#vector(row), beta);
+      });
+    });
   }
 
   /** Adds the gradients of edge `i` on one side, by row, and returns its loss on that side. */

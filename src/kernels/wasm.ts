@@ -1,7 +1,7 @@
 import type { Chunk, Kernel } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
-import { type ChunkSize, checkChunk, checkScored, checkScoreMatrix } from './chunk.ts';
+import { type ChunkSize, checkChunk, checkScoreMatrix } from './chunk.ts';
 import { type Instance, instantiate, type WasmBuild } from './instance.ts';
 import { chunkIn, layOut } from './workspace.ts';
 
@@ -17,7 +17,6 @@ export class WasmKernel implements Kernel {
   readonly #table: Table;
   readonly #instance: Instance;
   readonly #scoredRows: Int32Array;
-  readonly #scoredValues: Float32Array;
   readonly #maxAnchors: number;
   /** The rows of anchors, then those of their relations. */
   readonly #anchorRows: Int32Array;
@@ -41,7 +40,6 @@ export class WasmKernel implements Kernel {
     this.losses = losses;
     const scored = Math.max(size.maxCandidates, 1);
     this.#scoredRows = new Int32Array(table.memory.buffer, workspace.scoredRows, scored);
-    this.#scoredValues = new Float32Array(table.memory.buffer, workspace.scoredValues, scored);
     this.#maxAnchors = size.maxEdges;
     this.#anchorRows = new Int32Array(table.memory.buffer, workspace.slotNumbers, 2 * size.maxEdges);
     const distinctRows = 4 * size.maxEdges + 2 * size.maxCandidates;
@@ -64,17 +62,6 @@ export class WasmKernel implements Kernel {
     for (let n = 0; n < count; n++) {
       const from = this.#gradientAddresses[n]! / Float32Array.BYTES_PER_ELEMENT;
       visit(this.#gradientRows[n]!, this.#floats.subarray(from, from + this.#table.dim));
-    }
-  }
-
-  scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void {
-    checkScored(this.#table, anchor, relationRow, candidates, out);
-    const most = this.#scoredRows.length;
-    for (let start = 0; start < candidates.length; start += most) {
-      const part = candidates.subarray(start, start + most);
-      this.#scoredRows.set(part);
-      this.#instance.scores(anchor, relationRow, part.length);
-      out.set(this.#scoredValues.subarray(0, part.length), start);
     }
   }
 

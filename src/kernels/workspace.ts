@@ -98,7 +98,6 @@ function blocksFrom(start: number, dim: number, { maxEdges, maxCandidates }: Chu
     distances: block(candidates * FLOAT_BYTES),
     candidatePulls: block(candidates * FLOAT_BYTES),
     scoredRows: block(candidates * FLOAT_BYTES),
-    scoredValues: block(candidates * FLOAT_BYTES),
     blockRowBytes,
     anchorGradientsBytes,
     candidateGradientsBytes,

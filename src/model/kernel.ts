@@ -68,13 +68,8 @@ export interface Kernel {
    */
   foreignGradients(visit: (row: number, gradient: Float32Array) => void): void;
   /**
-   * The scores of anchor row + relation row against each candidate row, without the margin; higher is better.
-   * candidates: [n] rows; out: [n], overwritten.
-   */
-  scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void;
-  /**
-   * The scores of several anchors against the same candidates, as `scores` gives them but for float32 rounding: faster,
-   * for it is a matrix product.
+   * The scores of several anchors, each anchor row + relation row, against the same candidates, without the margin; higher is
+   * better.
    * anchors: [n] rows; relationRows: [n] rows; candidates: [m] rows; out: [n, m] row-major, overwritten.
    */
   scoreMatrix(anchors: Int32Array, relationRows: Int32Array, candidates: Int32Array, out: Float32Array): void;

@@ -1,17 +1,16 @@
 /**
  * A count for each row, and the row of the k-th of all counted things: a Fenwick tree. A change and a lookup take one
- * step for each binary digit of the number of rows. 4 bytes a row, or 8 where the total may exceed 2^31.
+ * step for each binary digit of the number of rows. 4 bytes a row.
  * Source: Fenwick 1994, "A new data structure for cumulative frequency tables".
  */
 export class CumulativeCounts {
   /** [rows + 1] element i: the sum of the counts of rows i − 2^k … i − 1, where 2^k is the lowest set bit of i. */
-  readonly #sums: Int32Array | Float64Array;
+  readonly #sums: Int32Array;
   readonly #topStep: number;
   #total = 0;
 
-  /** sums: [rows + 1] zeros; in a Float64Array, counts are whole numbers and their total is at most 2^53. */
-  constructor(rows: number, sums: Int32Array | Float64Array = new Int32Array(rows + 1)) {
-    this.#sums = sums;
+  constructor(rows: number) {
+    this.#sums = new Int32Array(rows + 1);
     this.#topStep = rows === 0 ? 0 : 2 ** Math.floor(Math.log2(rows));
   }
 

@@ -3,8 +3,6 @@ import { ShapeError } from '../errors/errors.ts';
 const WORDS = 4;
 const WARM_UP = 16;
 const TWO_32 = 4_294_967_296;
-const TWO_26 = 67_108_864;
-const TWO_53 = 9_007_199_254_740_992;
 
 /**
  * Seeded random numbers whose state can be stored and continued: xoshiro128**, period 2^128 - 1.
@@ -65,13 +63,6 @@ export class Random {
   /** An integer uniform in 0 … n - 1, n up to 2^31. One draw, no rejection: the bias is at most n / 2^32. */
   below(n: number): number {
     return Math.floor((this.next() / TWO_32) * n);
-  }
-
-  /** An integer uniform in 0 … n - 1, n up to 2^53. Two draws, no rejection: the bias is at most n / 2^53. */
-  belowLarge(n: number): number {
-    const bits = (this.next() >>> 5) * TWO_26 + (this.next() >>> 6);
-    // The product of the largest fraction below 1 can be rounded to n.
-    return Math.min(Math.floor((bits / TWO_53) * n), n - 1);
   }
 }
 

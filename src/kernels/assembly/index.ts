@@ -2,11 +2,11 @@
 import { clearGradients, count as gradientCount, foreign, gradientOf, keepForeign } from './gradients';
 import {
   anchors, blockRowBytes, candidates, gradientAddresses, gradientRows, intAt, lhs, lhsCandidates, lhsCorrections,
-  lhsMask, losses, relation, rhs, rhsCandidates, rhsCorrections, rhsMask, scoredRows, scoredValues, slotNumbers,
+  lhsMask, losses, relation, rhs, rhsCandidates, rhsCorrections, rhsMask, scoredRows, slotNumbers,
   weightRowBytes, weights,
 } from './layout';
 import { copyRow, isForeign, touchRows, translate } from './rows';
-import { compareAll, scoreOf, scoreRow } from './score';
+import { compareAll, scoreRow } from './score';
 import { addSide } from './side';
 import { updateRow } from './update';
 
@@ -54,15 +54,6 @@ export function step(edges: usize, lhsCount: usize, rhsCount: usize, learningRat
  */
 export function foreignRows(): i32 {
   return foreign;
-}
-
-/** Writes the scores of anchor row + relation row against the first `count` of `scoredRows` into `scoredValues`. */
-export function scores(anchor: i32, relationRow: i32, count: usize): void {
-  translate(anchor, relationRow, anchors);
-  for (let j: usize = 0; j < count; j++) {
-    copyRow(intAt(scoredRows, j), candidates);
-    store<f32>(scoredValues + (j << 2), scoreOf(anchors, candidates));
-  }
 }
 
 /**

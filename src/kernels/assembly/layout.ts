@@ -76,7 +76,6 @@ export let weightsTransposed: usize = 0;
 
 // Scoring
 export let scoredRows: usize = 0;
-export let scoredValues: usize = 0;
 
 export const TRANSE_L1: i32 = 0;
 export const TRANSE_L2: i32 = 1;

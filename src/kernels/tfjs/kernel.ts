@@ -7,12 +7,10 @@ import type { Table } from '../../model/table.ts';
 import {
   type ChunkSize,
   checkChunk,
-  checkScored,
   checkScoreMatrix,
   createChunk,
   OWN_ARRAYS,
   type Side,
-  scoreByAnchor,
   trainedSides,
 } from '../chunk.ts';
 import type { Tensor, TensorFlow } from './tensorflow.ts';
@@ -66,16 +64,6 @@ export class TfjsKernel implements Kernel {
     for (const [row, gradient] of this.#foreign) visit(row, Float32Array.from(gradient));
   }
 
-  scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void {
-    checkScored(this.#table, anchor, relationRow, candidates, out);
-    if (candidates.length === 0) return;
-    const { scorer, beta } = this.#settings;
-    this.#tf.tidy(() => {
-      const moved = this.#translated(Int32Array.of(anchor), Int32Array.of(relationRow));
-      out.set(SCORERS[scorer].all(this.#tf, beta, moved, this.#vectors(candidates)).dataSync());
-    });
-  }
-
   scoreMatrix(
     anchors: Int32Array,
     relationRows: Int32Array,
@@ -83,7 +71,15 @@ export class TfjsKernel implements Kernel {
     out: Float32Array,
   ): void {
     checkScoreMatrix(this.#table, anchors, relationRows, candidates, out);
-    scoreByAnchor(this, anchors, relationRows, candidates, out);
+    if (candidates.length === 0) return;
+    const { scorer, beta } = this.#settings;
+    this.#tf.tidy(() => {
+      const vectors = this.#vectors(candidates);
+      anchors.forEach((anchor, i) => {
+        const moved = this.#translated(Int32Array.of(anchor), Int32Array.of(relationRows[i]!));
+        out.set(SCORERS[scorer].all(this.#tf, beta, moved, vectors).dataSync(), i * candidates.length);
+      });
+    });
   }
 
   /** Adds the gradients of one side by row, and its weighted losses by edge. */

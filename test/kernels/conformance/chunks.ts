@@ -18,7 +18,7 @@ export function chunks(name: KernelName): void {
     expect([...table.vector(row)]).not.toEqual([0.5, -0.5, 0.25]);
     const out = new Float32Array(1);
     const { vectors } = snapshot(table);
-    kernel.scores(row, 1, Int32Array.of(4), out);
+    kernel.scoreMatrix(Int32Array.of(row), Int32Array.of(1), Int32Array.of(4), out);
     expect(out[0]).toBeCloseTo(plainScore(plus(vectors[row]!, vectors[1]!), vectors[4]!, DEFAULTS), 5);
   });
 
@@ -50,15 +50,6 @@ export function chunks(name: KernelName): void {
     fill(kernel.chunk, { edges: [[4, 0, 5]] });
     kernel.chunk[key] = 14;
     expect(() => kernel.step()).toThrow(`${key} is 14; it must be an integer in 0 …`);
-  });
-
-  test('refuses to score outside the table, or into too short an array', () => {
-    const { kernel } = kernelOnRandomRows(name, DEFAULTS, { rows: ROWS });
-    const out = new Float32Array(1);
-    expect(() => kernel.scores(99, 1, Int32Array.of(4), out)).toThrow('is row 99');
-    expect(() => kernel.scores(4, -1, Int32Array.of(4), out)).toThrow('is row -1');
-    expect(() => kernel.scores(4, 1, Int32Array.of(14), out)).toThrow('candidates[0] is row 14');
-    expect(() => kernel.scores(4, 1, Int32Array.of(4, 5), out)).toThrow('out has 1 elements; 2 candidates');
   });
 
   test('refuses a score matrix outside the table, or with arrays that do not fit', () => {

@@ -95,7 +95,6 @@ export function foreign(name: KernelName): void {
     kernel.step();
     const first = foreignGradientsOf(kernel);
     expect([...first.keys()]).toEqual([5]);
-    kernel.scores(4, 0, Int32Array.of(5, 6, 7), new Float32Array(3));
     const [anchors, relationRows] = [Int32Array.of(6, 8, 9, 10, 11), Int32Array.of(2, 3, 2, 3, 2)];
     kernel.scoreMatrix(anchors, relationRows, anchors, new Float32Array(25));
     table.markForeign(7);

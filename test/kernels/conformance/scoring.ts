@@ -18,33 +18,9 @@ export function scoring(name: KernelName): void {
     table.vector(1).set([3, -4, 0]);
     table.vector(5).fill(1);
     const out = new Float32Array(1);
-    kernel.scores(4, 1, Int32Array.of(5), out);
+    kernel.scoreMatrix(Int32Array.of(4), Int32Array.of(1), Int32Array.of(5), out);
     expect(out[0]).toBeCloseTo(score, 5);
   });
-
-  test.each(SCORER_NAMES)(
-    '%s scores any number of candidates and leaves the chunk and the rows alone',
-    (scorer) => {
-      const settings: ModelSettings = { ...DEFAULTS, scorer, dim: 7 };
-      const { kernel, table } = kernelOnRandomRows(name, settings, { rows: 60, maxCandidates: 13 });
-      fill(kernel.chunk, CROWDED);
-      const before = rowBytes(table);
-      const { vectors } = snapshot(table);
-      const chunk = structuredClone({ ...kernel.chunk });
-      for (const count of [0, 1, 12, 13, 14, 26, 40]) {
-        const candidates = Int32Array.from({ length: count }, (_, j) => 59 - j);
-        const out = new Float32Array(count + 1).fill(77);
-        kernel.scores(4, 2, candidates, out);
-        for (let j = 0; j < count; j++) {
-          const expected = plainScore(plus(vectors[4]!, vectors[2]!), vectors[59 - j]!, settings);
-          expect(out[j]).toBeCloseTo(expected, 4);
-        }
-        expect(out[count]).toBe(77);
-      }
-      expect(rowBytes(table).equals(before)).toBe(true);
-      expect({ ...kernel.chunk }).toEqual(chunk);
-    },
-  );
 
   test.each(SCORER_NAMES)(
     '%s scores a matrix of any size, and leaves the chunk and the rows alone',
@@ -58,7 +34,7 @@ export function scoring(name: KernelName): void {
       const { vectors } = snapshot(table);
       const chunk = structuredClone({ ...kernel.chunk });
       for (const [anchorCount, count] of [
-        ...[[1, 1] as const, [3, 12] as const, [10, 13] as const],
+        ...[[1, 1] as const, [1, 26] as const, [3, 12] as const, [10, 13] as const],
         ...[[11, 14] as const, [23, 40] as const, [0, 3] as const, [3, 0] as const],
       ]) {
         const anchors = Int32Array.from({ length: anchorCount }, (_, i) => 4 + i);

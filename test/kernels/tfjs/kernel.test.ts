@@ -13,7 +13,7 @@ describe.skipIf(TFJS_SKIPPED)('the tfjs kernel', () => {
     const before = tensorFlow.memory().numTensors;
     for (let n = 0; n < 3; n++) {
       kernel.step();
-      kernel.scores(4, 1, Int32Array.of(5, 6), new Float32Array(2));
+      kernel.scoreMatrix(Int32Array.of(4), Int32Array.of(1), Int32Array.of(5, 6), new Float32Array(2));
     }
     expect(tensorFlow.memory().numTensors).toBe(before);
   });
