@@ -9,6 +9,7 @@ import { GraphStore } from '../src/graph/graph-store.ts';
 import { Layout } from '../src/graph/layout.ts';
 import { silentLog } from '../src/log.ts';
 import { Counters } from '../src/pipeline/counters.ts';
+import { Alone } from '../src/pipeline/neighbours.ts';
 import { OffsetLedger } from '../src/pipeline/reading/offset-ledger.ts';
 import { Unwritten } from '../src/pipeline/reading/unwritten.ts';
 import { soleLeadership } from '../src/pipeline/sole-leadership.ts';
@@ -71,6 +72,7 @@ const publisher = new Publisher({
 const committer = new Committer(
   {
     ...{ ...common, index, graph: 'bench', model: MODEL, trainer, counters: new Counters(), unwritten },
+    neighbours: new Alone(),
     ...{
       publisher,
       tuning: { epsilon: 0, maxAgeMs: 1 },

@@ -6,7 +6,7 @@ import { COMPUTED, parseSource, readSource } from './architecture/source-file.ts
 
 const ROOT = join(import.meta.dirname, '..');
 /** No clock, no random source, no environment of their own: they are handed in. */
-const CORE = /^(topics|src\/(graph|model|sampling|kernels|pipeline))\//;
+const CORE = /^(topics|src\/(graph|model|sampling|kernels|pipeline|shards))\//;
 /** Why an `as` is right there. */
 const CASTS: Readonly<Record<string, string>> = {
   'src/adapters/kafka/failure.ts': 'the client keeps the answer to a request in its error, without its type',
@@ -98,6 +98,13 @@ describe('the rules see', () => {
       'src/pipeline/training/a.ts',
       `import { b } from '../reading/b.ts';`,
       'src/pipeline/reading/b.ts',
+    ],
+    ['shards in the pipeline', 'src/pipeline/a.ts', `import { b } from '../shards/b.ts';`, 'src/shards/b.ts'],
+    [
+      'shards in training',
+      'src/pipeline/training/a.ts',
+      `import { b } from '../../shards/b.ts';`,
+      'src/shards/b.ts',
     ],
     ['a command below', 'src/compose/a.ts', `import { b } from '../cli/b.ts';`, 'src/cli/b.ts'],
     [

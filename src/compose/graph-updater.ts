@@ -6,6 +6,7 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import type { Trainer, TrainerSettings } from '../pipeline/training/trainer.ts';
 import { Updater } from '../pipeline/updater.ts';
 import type { UpdaterOptions } from '../pipeline/updater-options.ts';
+import { ofShard } from '../shards/foreign-rows.ts';
 
 /** What differs between updaters: the log that is followed, who may write, and where vectors and letters go. */
 type Own = Pick<
@@ -17,7 +18,7 @@ type Own = Pick<
   | 'reader'
   | 'embeddingsTopic'
   | 'modelTopic'
-  | 'exchange'
+  | 'neighbourhood'
   | 'sink'
   | 'store'
   | 'view'
@@ -50,7 +51,7 @@ export function composeUpdater(
     model: graph.model,
     limits: config.limits,
     topics: topicsOf(config, graph),
-    trainer: trainerOf(shard ? { ...trainer, shard: { index: shard.index, count: shard.count } } : trainer),
+    trainer: trainerOf(shard ? ofShard(trainer, shard) : trainer),
     clock: Date.now,
   });
 }

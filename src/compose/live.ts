@@ -15,14 +15,15 @@ import { forgetTopic } from '../graph/graph-store.ts';
 import { graphOf, type Shard } from '../graph/shard.ts';
 import type { StoreMemory } from '../graph/store.ts';
 import type { Log } from '../log.ts';
-import { agree } from '../pipeline/exchange/agreement.ts';
-import type { ExchangePlace } from '../pipeline/exchange/exchange.ts';
 import type { Measures } from '../pipeline/measures.ts';
+import { alone } from '../pipeline/neighbours.ts';
 import type { EventLog, Trouble } from '../pipeline/ports.ts';
-import { type RoutedCounts, ShardLog } from '../pipeline/routing/shard-log.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import type { Updater } from '../pipeline/updater.ts';
 import { followedTopics } from '../pipeline/updater-options.ts';
+import { agree } from '../shards/agreement.ts';
+import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
+import { type RoutedCounts, ShardLog } from '../shards/routing/shard-log.ts';
 import { imagePath, openForReading, openForWriting } from '../state/open.ts';
 import { livePlace } from '../state/places.ts';
 import { composeUpdater, freshSpace, topicsOf } from './graph-updater.ts';
@@ -34,11 +35,11 @@ const READER_ROWS = 50_000;
 /** Records are decoded in pieces of about this size: a piece more than the queue has room for waits as objects. */
 const HAND_OVER_BYTES = 64 << 10;
 
-/** Shards merge their relation vectors this often. Every few seconds is as good as after each chunk: docs/adr/032. */
-const MERGE_PACE = { mergeEdges: 20_000, mergeMs: 2_000 };
-
-/** A shard says this often that it lives, where it has nothing else to say. */
-const QUIET_MS = 10_000;
+/**
+ * Relation vectors are merged every few seconds, which is as good as after each chunk: docs/adr/032. A shard says every ten seconds
+ * that it lives, where it has nothing else to say.
+ */
+const PACE = { mergeEdges: 20_000, mergeMs: 2_000, quietMs: 10_000, wantMs: 1_000 };
 
 /** What a live updater is composed on. */
 export interface LiveOptions {
@@ -84,9 +85,9 @@ export async function composeLive(
     (each) => each.close(),
   );
   const { shard } = graph;
-  const exchange = shard && exchangeOf(prefix, shard, brokerLog);
+  const neighbourhood = shard ? shardsAround(prefix, shard, brokerLog) : alone;
   const shardLog = shard && shardLogOf(config, graph, shard, brokerLog, log);
-  const followed = followedTopics({ topics, exchange });
+  const followed = followedTopics({ topics, neighbourhood });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
   const leadership =
     connection.leadership({
@@ -103,7 +104,7 @@ export async function composeLive(
     leadership,
     reader: brokerLog,
     embeddingsTopic,
-    exchange,
+    neighbourhood,
     // Merged relation vectors are the same in all shards, but for the last seconds: one of them publishes.
     ...((shard?.index ?? 0) === 0 && {
       modelTopic: { name: modelTopic, beta: graph.trainer.model.beta },
@@ -113,7 +114,7 @@ export async function composeLive(
         topics: [
           embeddingsTopic,
           ...((shard?.index ?? 0) === 0 ? [modelTopic] : []),
-          ...(exchange ? [exchange.topic] : []),
+          ...(shard ? [topicName(prefix, exchangeName(shard.graph))] : []),
         ],
         id: groupId,
         confirm: () => leadership.confirm({ fresh: true }),
@@ -170,15 +171,15 @@ function shardLogOf(
 }
 
 /** Where a shard meets the others. */
-function exchangeOf(prefix: string, shard: Shard, log: EventLog): ExchangePlace {
+function shardsAround(prefix: string, shard: Shard, log: EventLog): ShardNeighbourhood {
   const topic = topicName(prefix, exchangeName(shard.graph));
   const edgesTopic = topicName(prefix, edgesName(shard.graph));
-  return {
+  return new ShardNeighbourhood({
+    shard,
     topic,
     edgesTopic,
     agree: (stopping) => agree(log, [topic, edgesTopic], shard, stopping),
-    pace: MERGE_PACE,
-    quietMs: QUIET_MS,
+    pace: PACE,
     freshRun: freshSpace(),
-  };
+  });
 }

@@ -4,13 +4,15 @@ import { shardOf } from '../graph/shard.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
+import { alone } from '../pipeline/neighbours.ts';
 import type { ReadableLog, Sink, Stretch } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import type { Trainer, TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Updater } from '../pipeline/updater.ts';
 import { type Limit, MergedLog } from '../replay/merged-log.ts';
-import type { ShardMeeting } from '../replay/shard-meeting.ts';
+import type { ShardMeeting } from '../shards/meeting.ts';
+import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
 import { type OpenOptions, openForWriting } from '../state/open.ts';
 import { composeUpdater, topicsOf } from './graph-updater.ts';
 import { cpuLimit, processCpuMs, type ReplayPaceOptions, rateLimit } from './pace.ts';
@@ -18,10 +20,16 @@ import { cpuLimit, processCpuMs, type ReplayPaceOptions, rateLimit } from './pac
 /** Records wait in the merge, where they can be held to a pace; little waits behind it. */
 const QUEUE_BYTES = 1024 * 1024;
 
-/** Shards in one process merge their relation vectors by count alone. */
-const MEETING_PACE = { mergeEdges: 2_000, mergeMs: Number.POSITIVE_INFINITY };
-/** A copy without a vector is asked for this soon where all shards are in one process: what one sends reaches the others at once. */
-const MEETING_WANT_MS = 50;
+/**
+ * Shards in one process merge their relation vectors by count alone. What one sends reaches the others at once, so that a copy
+ * without a vector is asked for soon, and nobody has to say that it lives.
+ */
+const PACE = {
+  mergeEdges: 2_000,
+  mergeMs: Number.POSITIVE_INFINITY,
+  quietMs: Number.POSITIVE_INFINITY,
+  wantMs: 50,
+};
 
 /** What a replay reads and writes. */
 export interface ReplayOptions {
@@ -99,12 +107,10 @@ export function composeReplay(
       reader: eventLog,
       embeddingsTopic: published?.topic ?? '',
       modelTopic: published && { name: published.modelTopic, beta: graph.trainer.model.beta },
-      exchange: meeting && {
-        topic: meeting.topic,
-        pace: MEETING_PACE,
-        freshRun: space,
-        wantMs: MEETING_WANT_MS,
-      },
+      neighbourhood:
+        shard && meeting
+          ? new ShardNeighbourhood({ shard, topic: meeting.topic, pace: PACE, freshRun: space })
+          : alone,
       sink: published?.sink ?? (shard && meeting?.sink((key) => shardOf(key, shard.count))) ?? NOWHERE,
       store,
       tuning: {

@@ -6,11 +6,12 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import { graphOf } from '../graph/shard.ts';
 import { createKernel, reproducible } from '../kernels/select.ts';
 import { workspaceBytes } from '../kernels/workspace.ts';
-import { JoinedRanking, type JoinedRankingOptions } from '../pipeline/training/joined-ranking.ts';
 import { localTrainer } from '../pipeline/training/local-trainer.ts';
 import type { KernelMaker } from '../pipeline/training/train.ts';
 import type { Trainer, TrainerSettings } from '../pipeline/training/trainer.ts';
-import { ShardMeeting } from '../replay/shard-meeting.ts';
+import { foreignOf } from '../shards/foreign-rows.ts';
+import { JoinedRanking, type JoinedRankingOptions } from '../shards/joined-ranking.ts';
+import { ShardMeeting } from '../shards/meeting.ts';
 import { openForWriting } from '../state/open.ts';
 import { composeReplay, type Replaying, type ReplayOptions } from './replay.ts';
 
@@ -54,7 +55,9 @@ export async function composeParts(
       ...read,
       pace: {},
       stores,
-      ...(graphs.length > 1 && { trainerOf: (settings: TrainerSettings) => localTrainer(settings, KERNELS) }),
+      ...(graphs.length > 1 && {
+        trainerOf: (settings: TrainerSettings) => localTrainer(settings, KERNELS, foreignOf),
+      }),
     },
   );
   // From here on each updater closes its store.

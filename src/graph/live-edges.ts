@@ -1,20 +1,15 @@
 import { FatalError } from '../errors/errors.ts';
 import type { EdgeName, EdgeRows } from './edge.ts';
 import type { GraphStore } from './graph-store.ts';
-import type { Layout } from './layout.ts';
 import type { NameIndex } from './name-index.ts';
-import { type Shard, shardOf, trainingShard } from './shard.ts';
 
-/** A shard, and what is known of the rows of its store. */
-export interface ShardRows extends Shard {
-  /** By row: the shard that the row's entity belongs to. */
-  readonly homes: Uint8Array;
-}
+/** Whether an edge is one that this store's trainer learns, or is damaged. lhs, rhs: −1 where the end has no row. */
+export type TrainsEdge = (key: Uint8Array, lhs: number, rhs: number) => boolean;
 
 /**
- * Every live edge as rows, `size` at a time, in the order of the store; in a shard, those that it trains. A starting process reads
+ * Every live edge that is trained here, as rows, `size` at a time, in the order of the store. A starting process reads
  * millions of edges, so no object is made per edge, and a string for those alone whose far end has no row.
- * rows: the row of every entity by name. shard: whose store it is, where the graph is cut.
+ * rows: the row of every entity by name.
  * counts: [relations] gets the number of all live edges added.
  * @throws FatalError naming an end that the store does not have.
  */
@@ -23,7 +18,7 @@ export async function* liveEdgeRows(
   rows: NameIndex,
   size: number,
   counts: number[],
-  shard?: ShardRows,
+  trains: TrainsEdge,
 ): AsyncIterable<EdgeRows> {
   let block = emptyBlock(size);
   let count = 0;
@@ -39,7 +34,7 @@ export async function* liveEdgeRows(
       before = key;
       const rhs = rows.find(key, end + 1, key.length);
       counts[relation]! += 1;
-      if (shard && isApart(shard, layout, key, lhs, rhs)) continue;
+      if (!trains(key, lhs, rhs)) continue;
       if (lhs < 0 || rhs < 0) throw endMissing(layout.edgeOf(key), lhs < 0 ? 'lhs' : 'rhs');
       block.lhs[count] = lhs;
       block.relation[count] = relation;
@@ -57,20 +52,6 @@ export async function* liveEdgeRows(
       rhs: block.rhs.subarray(0, count),
     };
   }
-}
-
-/** Whether another shard trains the edge; false where it is damaged. lhs, rhs: −1 where the end has no row. */
-function isApart(
-  { homes, index, count }: ShardRows,
-  layout: Layout,
-  key: Uint8Array,
-  lhs: number,
-  rhs: number,
-): boolean {
-  const from = lhs < 0 ? shardOf(layout.edgeOf(key).lhs, count) : homes[lhs]!;
-  const to = rhs < 0 ? shardOf(layout.edgeOf(key).rhs, count) : homes[rhs]!;
-  const ownHasRow = (from === index && lhs >= 0) || (to === index && rhs >= 0);
-  return ownHasRow && trainingShard(from, to, count) !== index;
 }
 
 function emptyBlock(size: number): EdgeRows {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { StoreMemory } from '../graph/store.ts';
 import type { Progress } from '../pipeline/progress.ts';
 import type { PartitionLag } from '../pipeline/reading/lag.ts';
-import type { RoutedCounts } from '../pipeline/routing/shard-log.ts';
+import type { RoutedCounts } from '../shards/routing/shard-log.ts';
 
 /** A running graph as its metrics see it. */
 export interface WatchedGraph {

@@ -1,4 +1,4 @@
-import type { Router } from '../pipeline/routing/router.ts';
+import type { Router } from '../shards/routing/router.ts';
 import { lagSamples, rejectionSamples } from './families.ts';
 import { familiesOf } from './scraped.ts';
 

@@ -23,17 +23,14 @@ export class Counters {
   readonly events: Head['events'];
   /** Live edges by relation. */
   readonly edges: Record<string, number>;
-  /** What the shard owns of them, and of the entities by type; empty where the graph is whole. */
-  readonly own: { readonly edges: Record<string, number>; readonly entities: Record<string, number> };
   /** Newest event time, epoch ms. */
   watermark: number;
   /** The newest rejected records, newest last. */
   readonly rejected: Rejected[] = [];
 
-  constructor(head?: Pick<Head, 'events' | 'edges' | 'watermark' | 'shard'>) {
+  constructor(head?: Pick<Head, 'events' | 'edges' | 'watermark'>) {
     this.events = head ? { ...head.events } : { consumed: 0, rejected: 0, duplicate: 0, late: 0 };
     this.edges = { ...head?.edges };
-    this.own = { edges: { ...head?.shard?.edges }, entities: { ...head?.shard?.entities } };
     this.watermark = head?.watermark ?? 0;
   }
 
@@ -47,17 +44,5 @@ export class Counters {
 
   edgeChanged(relation: string, before: boolean, now: boolean): void {
     this.edges[relation] = (this.edges[relation] ?? 0) + Number(now) - Number(before);
-  }
-
-  /** The same of an edge whose lhs the shard owns. */
-  ownEdgeChanged(relation: string, before: boolean, now: boolean): void {
-    const { edges } = this.own;
-    edges[relation] = (edges[relation] ?? 0) + Number(now) - Number(before);
-  }
-
-  /** Notes that an entity of the shard's own came, or is gone. */
-  ownEntityChanged(type: string, change: 1 | -1): void {
-    const { entities } = this.own;
-    entities[type] = (entities[type] ?? 0) + change;
   }
 }

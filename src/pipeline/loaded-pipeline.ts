@@ -1,15 +1,14 @@
-import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import { fingerprint } from '../graph/head.ts';
 import { namesIn } from '../graph/outbox.ts';
 import { graphOf } from '../graph/shard.ts';
 import { Counters } from './counters.ts';
 import { EntitySample } from './entity-sample.ts';
-import { Exchange } from './exchange/exchange.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LaterCheck } from './loading/completeness.ts';
 import { ImageKeeper } from './loading/image.ts';
 import { type Recovered, recover } from './loading/recovery.ts';
+import type { Neighbours } from './neighbours.ts';
 import type { RecordRun } from './ports.ts';
 import { type Fetched, Ingest, type ReadRecord } from './reading/ingest.ts';
 import { Lag } from './reading/lag.ts';
@@ -27,9 +26,6 @@ import { takeOver } from './writing/take-over.ts';
 import { sameTopics, TopicWatch } from './writing/topic-identity.ts';
 import { Writer } from './writing/writer.ts';
 
-/** Most vectors and gradients of other shards in one batch, for each edge that a full batch has. */
-const MOST_RECEIVED = 16;
-
 /** What an updater has before its store is loaded. */
 export interface Workings {
   readonly options: UpdaterOptions;
@@ -41,18 +37,22 @@ export interface Workings {
 
 /** Loads the store, and puts a pipeline together on it. @throws FatalError when the store can't be used. */
 export async function loadPipeline(workings: Workings): Promise<LoadedPipeline> {
-  const space = await spaceOf(workings);
-  const { graph, model, store, trainer, clock, log, image, shard, view: openView } = workings.options;
+  const { options, lifecycle } = workings;
+  const { graph, model, store, trainer, clock, log, image, shard, neighbourhood, view: openView } = options;
+  const space = await neighbourhood.space(options.freshSpace, lifecycle.ends);
   const began = clock();
   const view = await openView?.();
-  const loaded = await recover(store, trainer, graph, model, clock, { view, image, shard }).catch(
-    async (error: unknown) => {
-      await view?.close().catch(() => undefined);
-      throw error;
-    },
-  );
+  const loaded = await recover(store, trainer, graph, model, clock, {
+    view,
+    image,
+    shard,
+    neighbourhood,
+  }).catch(async (error: unknown) => {
+    await view?.close().catch(() => undefined);
+    throw error;
+  });
   const { head, index, outbox, took } = loaded;
-  const failed = (error: Error) => workings.lifecycle.fail(error);
+  const failed = (error: Error) => lifecycle.fail(error);
   const laterCheck = loaded.uncounted && view && head ? new LaterCheck(view, head, failed) : undefined;
   void (laterCheck?.done() ?? Promise.resolve()).then(() => view?.close()).catch(failed);
   const fields = { graph, entities: index.size, step: head?.step ?? 0, outbox: namesIn(outbox).size };
@@ -65,12 +65,6 @@ export async function loadPipeline(workings: Workings): Promise<LoadedPipeline> 
     );
   }
   return new LoadedPipeline(workings, loaded, laterCheck, space);
-}
-
-/** The space of a fresh store: one for all shards of a graph. */
-async function spaceOf({ options, lifecycle }: Workings): Promise<string> {
-  const { exchange, freshSpace } = options;
-  return (await exchange?.agree?.(lifecycle.ends)) ?? freshSpace;
 }
 
 /** One graph's pipeline on its loaded store: records in, trained rows committed, committed vectors published. */
@@ -87,8 +81,7 @@ export class LoadedPipeline {
   readonly #options: UpdaterOptions;
   readonly #workings: Workings;
   readonly #ingest: Ingest;
-  /** undefined where the graph is whole. */
-  readonly exchange: Exchange | undefined;
+  readonly neighbours: Neighbours;
   readonly #image: ImageKeeper;
   readonly #topicWatch: TopicWatch;
   /** Counts the store's entries where that was not done as it was loaded. */
@@ -112,7 +105,8 @@ export class LoadedPipeline {
     this.ledger = new OffsetLedger(head?.offsets);
     this.lag = new Lag({ graph, eventLog, topics, ledger: this.ledger, log, clock });
     this.sample = new EntitySample(store, index);
-    this.writer = new Writer(head, options, freshSpace);
+    const { together } = options.neighbourhood;
+    this.writer = new Writer(head, { role: options.role, together }, freshSpace);
     this.#topicWatch = new TopicWatch({ eventLog, topics, writer: this.writer, clock, failed });
     this.#image = new ImageKeeper({
       graph,
@@ -123,8 +117,18 @@ export class LoadedPipeline {
       log,
       clock,
     });
-    this.exchange = exchangeOf(options, loaded, this.counters, this.writer.space, failed);
-    if (this.exchange) workings.training.join(this.exchange);
+    this.neighbours = options.neighbourhood.open({
+      head,
+      model,
+      index,
+      space: this.writer.space,
+      erased: (key) => erasedAt.has(store.erasedName(key)),
+      sink,
+      log,
+      clock,
+      failed,
+    });
+    workings.training.join(this.neighbours);
     this.#ingest = new Ingest({
       store,
       index,
@@ -132,7 +136,7 @@ export class LoadedPipeline {
       erasedAt,
       topics: options.topics,
       limits: options.limits,
-      exchange: this.exchange,
+      neighbours: this.neighbours,
     });
     const { modelTopic, tuning } = options;
     // Published vectors are the whole graph's, whichever shard trained them.
@@ -187,7 +191,7 @@ export class LoadedPipeline {
         clock,
         log,
         measures,
-        exchange: this.exchange,
+        neighbours: this.neighbours,
       },
       head,
     );
@@ -203,7 +207,7 @@ export class LoadedPipeline {
   /** Begins what is looked at now and then. waiting: records that wait to be applied. */
   look(waiting: number): void {
     this.#topicWatch.look();
-    this.exchange?.look();
+    this.neighbours.look();
     this.#workings.cadence.look(this.lag.appliedAt, waiting, this.publisher.oldest);
   }
 
@@ -242,7 +246,7 @@ export class LoadedPipeline {
     const due = await takeOver(this.#options, this, this.#workings.lifecycle.ends);
     await leadership.commit(this.ledger.offsets('committed'), this.writer.note(this.committer.step));
     this.publisher.begin((name) => this.index.find(name));
-    this.exchange?.begin();
+    this.neighbours.begin();
     this.#pending.due = due;
     // The epoch is claimed before anything is written under it.
     await this.#flush();
@@ -254,7 +258,7 @@ export class LoadedPipeline {
   beginAlone(topicIds: Readonly<Record<string, string>>): void {
     this.writer.topicIds = sameTopics(this.writer.topicIds, topicIds);
     this.publisher.begin((name) => this.index.find(name));
-    this.exchange?.begin();
+    this.neighbours.begin();
   }
 
   /** Writes everything in hand, all the way to the topic and back into the store. */
@@ -279,7 +283,7 @@ export class LoadedPipeline {
   /** Ends what is under way. To be called once no record comes any more, and before the trainer and the store close. */
   async stop(): Promise<void> {
     this.committer.stop();
-    this.exchange?.stop();
+    this.neighbours.stop();
     try {
       await this.publisher.stop();
     } finally {
@@ -298,9 +302,8 @@ export class LoadedPipeline {
 
   get #batchIsFull(): boolean {
     const { training, cadence, options } = this.#workings;
-    const { edges, shard } = training.open;
     const { batchEdges } = options.tuning;
-    if (edges >= batchEdges || (shard?.received ?? 0) >= MOST_RECEIVED * batchEdges) return true;
+    if (training.open.edges >= batchEdges || this.neighbours.isFull(batchEdges)) return true;
     return cadence.isFull(this.#pending);
   }
 
@@ -359,34 +362,4 @@ export class LoadedPipeline {
       return 0;
     }
   }
-}
-
-/** What joins the updater to the other shards of its graph; undefined where the graph is whole. */
-function exchangeOf(
-  { shard, exchange, model, sink, log, store, clock }: UpdaterOptions,
-  { head, index, absent, erasedAt }: Recovered,
-  { own }: Counters,
-  space: string,
-  failed: (error: Error) => void,
-): Exchange | undefined {
-  if (shard === undefined || exchange === undefined) return undefined;
-  const options = {
-    shard,
-    ...exchange,
-    fingerprint: fingerprint(model),
-    space,
-    dim: model.dim,
-    index,
-    entityTypes: model.entityTypes,
-    relationRows: 2 * model.relations.length,
-    copies: () => index.size - Object.values(own.entities).reduce((sum, count) => sum + count, 0),
-    erased: (key: EntityKey) => erasedAt.has(store.erasedName(key)),
-    sink,
-    log,
-    clock,
-    failed,
-  };
-  const made = new Exchange(options, head?.shard);
-  for (const row of absent) made.absent.add(row);
-  return made;
 }

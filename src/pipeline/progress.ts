@@ -1,7 +1,7 @@
 import type { Counters, Rejected } from './counters.ts';
-import type { ExchangeProgress } from './exchange/exchange.ts';
 import type { Phase } from './lifecycle.ts';
 import type { LoadedPipeline } from './loaded-pipeline.ts';
+import type { ExchangeProgress } from './neighbours.ts';
 import type { RecordQueue } from './reading/queue.ts';
 import type { RejectedBy } from './rejections.ts';
 import type { Quality, TrainingSummary } from './training/summary.ts';
@@ -76,7 +76,7 @@ export function progressOf(
   { graph, phase, tuning, summary, queue }: Standing,
   pipeline: LoadedPipeline | undefined,
 ): Progress {
-  const { index, counters, publisher, committer, writer, exchange } = pipeline ?? {};
+  const { index, counters, publisher, committer, writer, neighbours } = pipeline ?? {};
   return {
     graph,
     phase,
@@ -109,6 +109,6 @@ export function progressOf(
     writer: writer && { space: writer.space, epoch: writer.epoch },
     latencyMs: { p50: publisher?.latency.quantile(0.5), p99: publisher?.latency.quantile(0.99) },
     queue: { records: queue.length, bytes: queue.bytes },
-    exchange: exchange?.progress,
+    exchange: neighbours?.progress,
   };
 }

@@ -5,9 +5,9 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import type { ModelIdentity } from '../graph/head.ts';
 import type { Shard } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
-import type { ExchangePlace } from './exchange/exchange.ts';
 import type { Image } from './loading/image.ts';
 import type { Measures } from './measures.ts';
+import type { Neighbourhood } from './neighbours.ts';
 import type { FollowedLog, Leadership, Message, ReadableLog, Sink, SourceRecord } from './ports.ts';
 import type { Trainer } from './training/trainer.ts';
 import type { Tuning } from './tuning.ts';
@@ -29,8 +29,8 @@ export interface UpdaterOptions {
   /** Event topics by full name on the log. */
   readonly topics: ReadonlyMap<string, EventTopic>;
   readonly embeddingsTopic: string;
-  /** The topic that joins a shard to the others; given with `shard`. */
-  readonly exchange?: ExchangePlace | undefined;
+  /** The other parts of the graph; `alone` where it is whole. */
+  readonly neighbourhood: Neighbourhood;
   /** Where relation vectors go; absent: nowhere. */
   readonly modelTopic?: ModelTopic | undefined;
   /** The log of the event topics; the updater closes it. */
@@ -56,8 +56,10 @@ export interface UpdaterOptions {
   readonly measures?: Measures;
 }
 
-/** The event topics, and in a shard the topic that joins it to the others and the one in which it is sent its events. */
-export function followedTopics({ topics, exchange }: Pick<UpdaterOptions, 'topics' | 'exchange'>): string[] {
-  const { topic, edgesTopic } = exchange ?? {};
-  return [...topics.keys(), ...[topic, edgesTopic].filter((each) => each !== undefined)];
+/** The event topics, and those that join a part of a graph to the others. */
+export function followedTopics({
+  topics,
+  neighbourhood,
+}: Pick<UpdaterOptions, 'topics' | 'neighbourhood'>): string[] {
+  return [...topics.keys(), ...neighbourhood.topics];
 }

@@ -37,7 +37,7 @@ export class Updater {
     this.#options = options;
     this.#topics = followedTopics(options);
     // What other shards send ages while it waits, and events do not.
-    this.#intake = new Intake(tuning, clock, this.#fails, (topic) => topic === options.exchange?.topic);
+    this.#intake = new Intake(tuning, clock, this.#fails, (topic) => topic === options.neighbourhood.urgent);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
     this.#readiness = new Readiness(options);
     this.#cadence = new Cadence(tuning, clock);

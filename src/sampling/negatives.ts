@@ -26,6 +26,9 @@ export interface ForeignCandidates {
   share(row: number, side: Side): number;
 }
 
+/** A whole graph: every row is its own, and it trains all edges. */
+export const WHOLE: ForeignCandidates = { shards: 1, isForeign: () => false, share: () => 1 };
+
 /** Fills the chunks of a kernel: edges, candidates for both sides, and masks. */
 export class Negatives {
   readonly #known: KnownPositives;
@@ -35,14 +38,14 @@ export class Negatives {
   readonly #corrected: boolean;
   readonly #anchors: boolean;
   readonly #types: TypeRows;
-  readonly #foreign: ForeignCandidates | undefined;
+  readonly #foreign: ForeignCandidates;
 
   /**
    * uniform: candidates per side that are drawn uniformly.
    * inBatch: whether the entities of the chunk are candidates too, each as often as it is in an edge. Popular entities are
    * then negatives in proportion to their popularity, and scores express preference beyond popularity, unless corrected.
    * corrected: whether a candidate's score is corrected for how often it is drawn.
-   * foreign: what is known of other shards' rows; absent where the graph is whole.
+   * foreign: what is known of other shards' rows.
    * anchors: whether each edge has its own anchor as a negative, where both ends are of one type. A translation can be so
    * short that the anchor itself is nearest to where it leads.
    */
@@ -54,7 +57,7 @@ export class Negatives {
     inBatch: boolean;
     corrected: boolean;
     anchors: boolean;
-    foreign?: ForeignCandidates;
+    foreign: ForeignCandidates;
   }) {
     this.#known = options.known;
     this.#relations = options.relations;
@@ -136,7 +139,7 @@ export class Negatives {
       out.fill(0, 0, total);
       return;
     }
-    const all = rows * (this.#foreign?.shards ?? 1);
+    const all = rows * this.#foreign.shards;
     for (let k = 0; k < total; k++) {
       // An edge beyond the limit of remembered edges is in no degree.
       const ofEdge = Math.max(this.#known.degree(side, candidates[k]!), 1) / edges;
@@ -168,10 +171,10 @@ export class Negatives {
     ] as const;
     for (const side of sides) {
       const anchorSide = side.side === 'rhs' ? 'lhs' : 'rhs';
-      const hub = foreign ? (anchor: number) => HUB * foreign.share(anchor, anchorSide) : () => HUB;
+      const hub = (anchor: number) => HUB * foreign.share(anchor, anchorSide);
       const task = { ...shared, ...side, hub };
       this.#known.mask(task);
-      if (foreign) maskForeign(foreign, task);
+      if (foreign.shards > 1) maskForeign(foreign, task);
     }
   }
 }

@@ -7,9 +7,9 @@ import type { Disk, WatchedGraph } from '../metrics/graph.ts';
 import type { WatchedRouter } from '../metrics/router.ts';
 import { tableBytes } from '../model/table.ts';
 import { REJECTIONS } from '../pipeline/reading/record-content.ts';
-import type { RoutedCounts } from '../pipeline/routing/shard-log.ts';
 import { tableOptions } from '../pipeline/training/trainer-size.ts';
 import type { Updater } from '../pipeline/updater.ts';
+import type { RoutedCounts } from '../shards/routing/shard-log.ts';
 
 /** A running graph. A promotion replaces the updater and can change the model. */
 export interface RunGraph {

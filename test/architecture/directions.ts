@@ -22,6 +22,7 @@ const ROOMS = [
     'sampling',
     'kernels',
     'pipeline',
+    'shards',
     'replay',
     'evaluation',
     'serve',
@@ -69,54 +70,30 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/model/',
       'src/sampling/',
       'src/pipeline/measures.ts',
+      'src/pipeline/neighbours.ts',
       'src/pipeline/tuning.ts',
       'src/pipeline/window.ts',
       'src/errors/errors.ts',
     ],
-    packages: PURE,
-  },
-  // What shards of a graph send each other. Who reads and who writes hands it over, and it knows of neither.
-  'src/pipeline/exchange/': {
-    all: [
-      'src/graph/',
-      'src/pipeline/training/',
-      'src/pipeline/delivery.ts',
-      'src/pipeline/patience.ts',
-      'src/pipeline/ports.ts',
-      'src/pipeline/window.ts',
-      'src/errors/errors.ts',
-    ],
-    types: ['src/log.ts'],
-    packages: PURE,
-  },
-  // The routers of shards, and the log that a shard reads. A shard's updater knows of neither: it reads a log.
-  'src/pipeline/routing/': {
-    all: [
-      'topics/',
-      'src/graph/',
-      'src/pipeline/delivery.ts',
-      'src/pipeline/patience.ts',
-      'src/pipeline/ports.ts',
-      'src/pipeline/reading/bounded.ts',
-      'src/pipeline/reading/lag.ts',
-      'src/pipeline/reading/record-content.ts',
-      'src/pipeline/rejections.ts',
-      'src/errors/errors.ts',
-    ],
-    types: ['src/log.ts'],
     packages: PURE,
   },
   'src/pipeline/reading/': {
     all: [
       'topics/',
       'src/graph/',
-      'src/pipeline/exchange/',
+      'src/pipeline/neighbours.ts',
       'src/pipeline/training/',
       'src/pipeline/counters.ts',
       'src/pipeline/ports.ts',
       'src/pipeline/tuning.ts',
       'src/errors/errors.ts',
     ],
+    types: ['src/log.ts'],
+    packages: PURE,
+  },
+  // All that a graph on several processes needs. The pipeline knows it by `neighbours.ts` and `training/foreign.ts` alone.
+  'src/shards/': {
+    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors/errors.ts'],
     types: ['src/log.ts'],
     packages: PURE,
   },
@@ -149,7 +126,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // Reads off what the pipeline says of itself; the process's own figures and the disk's it asks for.
   'src/metrics/': {
     all: ['src/pipeline/measures.ts'],
-    types: ['src/pipeline/', 'src/graph/store.ts'],
+    types: ['src/pipeline/', 'src/shards/', 'src/graph/store.ts'],
   },
   // Looks at running graphs, and serves what it sees.
   'src/watch/': {
@@ -159,6 +136,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/model/',
       'src/kernels/',
       'src/pipeline/',
+      'src/shards/',
       'src/adapters/',
       'src/metrics/',
       'src/pages/',
@@ -173,7 +151,13 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/pages/': { packages: ['node:fs/promises', 'node:module', 'node:path'] },
   // A thread's composition root: it builds the trainer and its kernel.
   'src/adapters/trainer/worker.ts': {
-    all: ['src/adapters/', 'src/kernels/', 'src/pipeline/training/train.ts', 'src/errors/'],
+    all: [
+      'src/adapters/',
+      'src/kernels/',
+      'src/pipeline/training/train.ts',
+      'src/shards/foreign-rows.ts',
+      'src/errors/',
+    ],
     types: ['src/pipeline/training/trainer.ts'],
   },
   // A thread of the trainer's beside its own: a kernel on its table, and what passes between the two.

@@ -9,14 +9,15 @@ import type { Store } from '../../src/graph/store.ts';
 import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';
 import { type Log, silentLog } from '../../src/log.ts';
-import type { ExchangePlace } from '../../src/pipeline/exchange/exchange.ts';
 import type { Image } from '../../src/pipeline/loading/image.ts';
+import { alone, type Neighbourhood } from '../../src/pipeline/neighbours.ts';
 import type { EventLog, FollowedLog, Leadership, ReadableLog, Sink } from '../../src/pipeline/ports.ts';
 import { localTrainer } from '../../src/pipeline/training/local-trainer.ts';
 import type { TrainerSettings } from '../../src/pipeline/training/trainer.ts';
 import type { Pace, Tuning } from '../../src/pipeline/tuning.ts';
 import { Updater } from '../../src/pipeline/updater.ts';
 import type { Role } from '../../src/pipeline/writing/writer.ts';
+import { foreignOf, ofShard } from '../../src/shards/foreign-rows.ts';
 import { EVENT_TOPICS } from '../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
 import type { MemoryLog } from './memory-log.ts';
@@ -98,8 +99,8 @@ export function updater(
     image?: Image;
     maxKnownEdges?: number;
     shard?: Shard;
-    /** Where the shard meets the others; without it, nothing but its name is a shard's. */
-    exchange?: ExchangePlace;
+    /** The other shards; without it, nothing but its name is a shard's. */
+    neighbourhood?: Neighbourhood;
     sink?: Sink;
     /** The store as it is before the updater writes. */
     view?: Store;
@@ -107,12 +108,16 @@ export function updater(
 ): Updater {
   const dim = overrides.dim ?? DIM;
   const model = { ...MODEL, dim };
-  const { shard, exchange } = overrides;
-  const trained = exchange && shard && { index: shard.index, count: shard.count };
+  const { shard, neighbourhood = alone } = overrides;
+  const settings = {
+    ...TRAINER,
+    model: { ...TRAINER.model, dim },
+    maxKnownEdges: overrides.maxKnownEdges ?? TRAINER.maxKnownEdges,
+  };
   return new Updater({
     graph: 'test',
     shard,
-    exchange,
+    neighbourhood,
     role: overrides.role ?? 'leader',
     freshSpace: overrides.space ?? 'first',
     model,
@@ -121,7 +126,7 @@ export function updater(
     topics: TOPICS,
     embeddingsTopic: EMBEDDINGS,
     // One shard publishes the relation vectors of all.
-    ...((trained?.index ?? 0) === 0 && {
+    ...((shard?.index ?? 0) === 0 && {
       modelTopic: { name: MODEL_TOPIC, beta: PRESETS.measured.model.beta },
     }),
     eventLog: overrides.eventLog ?? log.eventLog(overrides.handOver),
@@ -130,13 +135,9 @@ export function updater(
     reader: overrides.reader ?? embeddingsReader(log),
     store: new GraphStore(store, new Layout(model)),
     trainer: localTrainer(
-      {
-        ...TRAINER,
-        model: { ...TRAINER.model, dim },
-        maxKnownEdges: overrides.maxKnownEdges ?? TRAINER.maxKnownEdges,
-        ...(trained && { shard: trained }),
-      },
+      shard && neighbourhood.together ? ofShard(settings, shard) : settings,
       { createKernel, startSteppers, workspaceBytes },
+      foreignOf,
     ),
     deadLetter: ({ value, key }, { code }) =>
       overrides.deadLetters === false

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { EdgeRows } from '../../src/graph/edge.ts';
 import type { Chunk } from '../../src/model/kernel.ts';
 import { KnownPositives } from '../../src/sampling/known-positives.ts';
-import { type ForeignCandidates, Negatives } from '../../src/sampling/negatives.ts';
+import { type ForeignCandidates, Negatives, WHOLE } from '../../src/sampling/negatives.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { TypeRows } from '../../src/sampling/type-rows.ts';
 
@@ -49,7 +49,7 @@ function setUp(inBatch = true): { chunk: Chunk; negatives: Negatives; known: Kno
     known,
     negatives: new Negatives({
       ...{ rows, known, relations, inBatch },
-      ...{ uniform: UNIFORM, corrected: false, anchors: false },
+      ...{ uniform: UNIFORM, corrected: false, anchors: false, foreign: WHOLE },
     }),
   };
 }
@@ -144,6 +144,7 @@ describe('edges to other shards', () => {
       inBatch: true,
       anchors: false,
       corrected: false,
+      foreign: WHOLE,
       ...parts,
     };
     return new Negatives(all);
@@ -245,7 +246,7 @@ describe('anchors as negatives', () => {
     for (let row = 4; row < 18; row++) rows.add(row, row < 16 ? 0 : 1);
     const known = new KnownPositives({ maxRows: 20, maxEdges: 100 });
     const negatives = new Negatives({
-      ...{ rows, known, inBatch: false, uniform: UNIFORM },
+      ...{ rows, known, inBatch: false, uniform: UNIFORM, foreign: WHOLE },
       relations: [
         { lhsType: 0, rhsType: 0 },
         { lhsType: 0, rhsType: 1 },
@@ -294,7 +295,9 @@ describe('corrected negatives', () => {
       relation: new Int32Array(1_000),
       rhs: Int32Array.from({ length: 1_000 }, (_, i) => USERS + 2 + (i < 900 ? 0 : i < 990 ? 1 : 2)),
     };
-    const negatives = new Negatives({ rows, known, relations, anchors: false, corrected: true, ...parts });
+    const negatives = new Negatives({
+      ...{ rows, known, relations, anchors: false, corrected: true, foreign: WHOLE, ...parts },
+    });
     const likeAll = () => {
       for (const [i, user] of edges.lhs.entries()) known.add(user, 0, edges.rhs[i]!);
     };

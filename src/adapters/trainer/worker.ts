@@ -4,6 +4,7 @@ import { createKernel } from '../../kernels/select.ts';
 import { workspaceBytes } from '../../kernels/workspace.ts';
 import { type KernelMaker, TrainerCore } from '../../pipeline/training/train.ts';
 import type { TrainerSettings } from '../../pipeline/training/trainer.ts';
+import { foreignOf } from '../../shards/foreign-rows.ts';
 import { answerCalls } from '../threads.ts';
 import { startSteppers } from './hogwild/stepper.ts';
 import type { TrainerMethods } from './wire.ts';
@@ -19,7 +20,7 @@ let made: TrainerCore | undefined;
 /** The first call makes the trainer, so that wrong settings are the error of that call. */
 function core(): TrainerCore {
   const settings: TrainerSettings = workerData;
-  made ??= new TrainerCore(settings, KERNELS);
+  made ??= new TrainerCore(settings, KERNELS, foreignOf);
   return made;
 }
 

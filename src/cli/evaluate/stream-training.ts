@@ -12,9 +12,9 @@ import { type ListQuality, rankTasks } from '../../evaluation/stream/list-qualit
 import { RankedLog } from '../../evaluation/stream/ranked-edges.ts';
 import { ByVectors, modelOf, type Recommender } from '../../evaluation/stream/recommender.ts';
 import type { EventLog, Stretch } from '../../pipeline/ports.ts';
-import type { JoinedRanking } from '../../pipeline/training/joined-ranking.ts';
 import type { PrequentialSettings, RankedEdges, Triples } from '../../pipeline/training/trainer.ts';
 import { Random } from '../../sampling/random.ts';
+import type { JoinedRanking } from '../../shards/joined-ranking.ts';
 import type { StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
 import type { EvaluationProgress } from './progress.ts';

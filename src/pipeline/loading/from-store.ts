@@ -3,8 +3,7 @@ import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import { decodeEntity, type Layout } from '../../graph/layout.ts';
-import { liveEdgeRows } from '../../graph/live-edges.ts';
-import { COPY_ACCUMULATOR, type Shard, shardOf } from '../../graph/shard.ts';
+import { liveEdgeRows, type TrainsEdge } from '../../graph/live-edges.ts';
 import { NO_TYPE } from '../../sampling/type-rows.ts';
 import type { Trainer } from '../training/trainer.ts';
 
@@ -19,10 +18,6 @@ export interface LoadedEntities {
   /** [rows] index of the row's entity type, 255 where no entity has the row; and whether the row was ever trained. */
   readonly types: Uint8Array;
   readonly trained: Uint8Array;
-  /** [rows] the shard that the row's entity belongs to; undefined where the graph is whole. */
-  readonly homes: Uint8Array | undefined;
-  /** Rows that are copies of other shards' and have no vector yet, ascending; known once the rows are loaded. */
-  readonly absent: number[];
 }
 
 /** An empty index for the entities of a store. */
@@ -43,12 +38,11 @@ export function withholdOrphans(
   }
 }
 
-export async function loadEntities(store: GraphStore, head: Head, shard?: Shard): Promise<LoadedEntities> {
+export async function loadEntities(store: GraphStore, head: Head): Promise<LoadedEntities> {
   const { layout } = store;
   const { rows } = head;
   const index = indexFor(layout, head);
   const [types, trained] = [new Uint8Array(rows).fill(NO_TYPE), new Uint8Array(rows)];
-  const homes = shard && new Uint8Array(rows);
   for await (const run of store.entries.runs(layout.prefixes.entities)) {
     for (const { key, value } of run) {
       layout.checkEntityKey(key);
@@ -56,10 +50,9 @@ export async function loadEntities(store: GraphStore, head: Head, shard?: Shard)
       index.restore(key, 1, key.length, kept);
       types[kept.row] = key[1] ?? NO_TYPE;
       trained[kept.row] = kept.updates > 0 ? 1 : 0;
-      if (homes) homes[kept.row] = shardOf(layout.entityOf(key), shard.count);
     }
   }
-  return { index, types, trained, homes, absent: [] };
+  return { index, types, trained };
 }
 
 /**
@@ -70,7 +63,7 @@ export async function loadEntities(store: GraphStore, head: Head, shard?: Shard)
 export async function loadRows(
   { layout, entries }: GraphStore,
   trainer: Trainer,
-  { index, types, trained, homes, absent }: LoadedEntities,
+  { index, types, trained }: LoadedEntities,
   onProgress: (done: { rows: number; of: number }) => void,
 ): Promise<void> {
   const of = types.length;
@@ -84,9 +77,7 @@ export async function loadRows(
       types: types.slice(first, first + size),
       trained: trained.slice(first, first + size),
       floats,
-      ...(homes && { homes: homes.slice(first, first + size) }),
     };
-    if (homes) absent.push(...absentIn(first, rows));
     withholdOrphans(index, 2 * layout.relations.length, { first, ...rows });
     await loading.after(() => trainer.loadRows(rows));
     first += size;
@@ -107,15 +98,15 @@ export async function loadRows(
 }
 
 /**
- * Hands the trainer every live edge, or those that a shard trains. Gives the number of all by relation. after: resolves once the rows are loaded, which
+ * Hands the trainer the live edges that it trains. Gives the number of all by relation. after: resolves once the rows are loaded, which
  * edges refer to; until then a bounded number of edges waits.
  */
 export async function loadEdges(
   store: GraphStore,
   trainer: Trainer,
-  { index, homes }: LoadedEntities,
+  { index }: LoadedEntities,
   after: Promise<void>,
-  shard?: Shard,
+  trains: TrainsEdge,
 ): Promise<Record<string, number>> {
   const counts = new Array<number>(store.layout.relations.length).fill(0);
   const waiting: Parameters<Trainer['loadEdges']>[0][] = [];
@@ -131,7 +122,6 @@ export async function loadEdges(
     },
     () => undefined,
   );
-  const trains = shard && homes && { ...shard, homes };
   for await (const edges of liveEdgeRows(store, index.names, LOAD_EDGES, counts, trains)) {
     waiting.push(edges);
     if (rowsLoaded || waiting.length === WAITING_BLOCKS) await handOver();
@@ -139,21 +129,6 @@ export async function loadEdges(
   await handOver();
   await loading.done();
   return Object.fromEntries(store.layout.relations.map(({ name }, i) => [name, counts[i] ?? 0]));
-}
-
-/** Copies of other shards' rows that have no vector. */
-function absentIn(
-  first: number,
-  { types, floats }: { readonly types: Uint8Array; readonly floats: Float32Array },
-): number[] {
-  const width = floats.length / types.length;
-  const found: number[] = [];
-  for (let i = 0; i < types.length; i++) {
-    const row = floats.subarray(i * width, (i + 1) * width);
-    const isCopy = types[i] !== NO_TYPE && row[width - 2] === COPY_ACCUMULATOR;
-    if (isCopy && row.subarray(0, width - 2).every((number) => number === 0)) found.push(first + i);
-  }
-  return found;
 }
 
 function rowBeyond(row: number, of: number): FatalError {

@@ -3,7 +3,8 @@ import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { decodeHead, differences, fingerprint, type Head, type ModelIdentity } from '../../graph/head.ts';
 import { namesIn, type OutboxPart } from '../../graph/outbox.ts';
-import type { Shard } from '../../graph/shard.ts';
+import { graphOf, type Shard } from '../../graph/shard.ts';
+import { alone, type Neighbourhood } from '../neighbours.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { checkWhole, countGraph, lost } from './completeness.ts';
 import { loadEdges, loadEntities, loadRows } from './from-store.ts';
@@ -13,8 +14,6 @@ import { type Image, loadImage } from './image.ts';
 export interface Recovered {
   readonly head: Head | undefined;
   readonly index: EntityIndex;
-  /** Rows that are copies of other shards' and have no vector yet; none where the graph is whole. */
-  readonly absent: readonly number[];
   readonly outbox: OutboxPart[];
   readonly erasedAt: Map<string, number>;
   /** True: loaded from an image, and the entries of the view are still to be counted. */
@@ -30,6 +29,7 @@ export interface RecoveryOptions {
   readonly image?: Image | undefined;
   /** Which shard of a graph the store is to be; undefined: the whole graph. */
   readonly shard?: Shard | undefined;
+  readonly neighbourhood?: Pick<Neighbourhood, 'trains'>;
   readonly onProgress?: (done: { rows: number; of: number }) => void;
 }
 
@@ -44,7 +44,7 @@ export async function recover(
   graph: string,
   model: ModelIdentity,
   clock: () => number,
-  { view = store, image, shard, onProgress = () => {} }: RecoveryOptions = {},
+  { view = store, image, shard, neighbourhood = alone, onProgress = () => {} }: RecoveryOptions = {},
 ): Promise<Recovered> {
   const bytes = await store.headBytes();
   const head = bytes && decodeHead(bytes);
@@ -55,16 +55,15 @@ export async function recover(
     for await (const { key } of store.entities()) throw lost(graph, `it holds ${key}, but no head`);
     await trainer.start(undefined);
     const index = new EntityIndex(relationRows, store.layout.entityTypes);
-    return { head, index, absent: [], outbox: [], erasedAt: new Map(), uncounted: false, took: {} };
+    return { head, index, outbox: [], erasedAt: new Map(), uncounted: false, took: {} };
   }
   const blocks = await image?.read(bytes);
-  const { index, absent, entitiesMs } = blocks
+  const { index, entitiesMs } = blocks
     ? {
         index: await loadImage(blocks, store.layout, head, trainer, onProgress),
-        absent: [],
         entitiesMs: undefined,
       }
-    : await fromStore(store, view, head, trainer, clock, onProgress, shard);
+    : await fromStore(store, view, head, trainer, clock, onProgress, neighbourhood);
   const uncounted = blocks !== undefined && view !== store;
   // Without a view, the store has to be counted before anything is written.
   if (blocks !== undefined && !uncounted) checkWhole(head, await countGraph(store));
@@ -77,7 +76,7 @@ export async function recover(
   const all = clock() - began;
   const took: Readonly<Record<string, number>> =
     entitiesMs === undefined ? { imageMs: all } : { entitiesMs, rowsAndEdgesMs: all - entitiesMs };
-  return { head, index, absent, outbox, erasedAt, uncounted, took };
+  return { head, index, outbox, erasedAt, uncounted, took };
 }
 
 async function fromStore(
@@ -87,17 +86,17 @@ async function fromStore(
   trainer: Trainer,
   clock: () => number,
   onProgress: (done: { rows: number; of: number }) => void,
-  shard: Shard | undefined,
-): Promise<{ readonly index: EntityIndex; readonly absent: readonly number[]; readonly entitiesMs: number }> {
+  neighbourhood: Pick<Neighbourhood, 'trains'>,
+): Promise<{ readonly index: EntityIndex; readonly entitiesMs: number }> {
   const began = clock();
-  const loaded = await loadEntities(view, head, shard);
+  const loaded = await loadEntities(view, head);
   const entitiesMs = clock() - began;
   // In parallel: edges are decoded while rows are read.
   const rows = loadRows(store, trainer, loaded, onProgress);
-  const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows, shard), rows]);
+  const trains = neighbourhood.trains(loaded.index, store.layout);
+  const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows, trains), rows]);
   checkWhole(head, { entities: loaded.index.counts(), edges });
-  const { index, absent } = loaded;
-  return { index, absent, entitiesMs };
+  return { index: loaded.index, entitiesMs };
 }
 
 function checkIdentity(head: Head, graph: string, model: ModelIdentity, shard: Shard | undefined): void {
@@ -118,7 +117,7 @@ function checkIdentity(head: Head, graph: string, model: ModelIdentity, shard: S
   }
   const differing = differences(head.model, model);
   if (differing.length === 0) return;
-  const whole = shard?.graph ?? graph;
+  const whole = graphOf({ name: graph, shard });
   throw new FatalError(
     'store-model',
     `the store of ${graph} is another model's (fingerprint ${fingerprint(head.model)}, configured ${fingerprint(model)}).\n` +

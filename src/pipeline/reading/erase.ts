@@ -1,9 +1,9 @@
 import type { EdgeChange, Erasure, Verdict } from '../../graph/edge.ts';
-import { type EntityKey, typeOf } from '../../graph/entity.ts';
+import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Counters } from '../counters.ts';
-import type { Exchange } from '../exchange/exchange.ts';
+import type { Neighbours } from '../neighbours.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
 import { edgeId, type Unwritten } from './unwritten.ts';
 
@@ -15,8 +15,7 @@ export interface KnownGraph {
   readonly counters: Counters;
   /** Time of erasure of each erased entity, by the store's name for it. */
   readonly erasedAt: Map<string, number>;
-  /** Present in a shard of a graph. */
-  readonly exchange?: Exchange | undefined;
+  readonly neighbours: Neighbours;
 }
 
 /**
@@ -25,7 +24,7 @@ export interface KnownGraph {
  * stored: the entity's edges in the store.
  */
 export function erase(
-  { store, unwritten, index, erasedAt, counters, exchange }: KnownGraph,
+  { store, unwritten, index, erasedAt, counters, neighbours }: KnownGraph,
   erasure: Erasure,
   stored: readonly EdgeChange[],
   batch: OpenBatch,
@@ -48,12 +47,13 @@ export function erase(
     commit.eraseEdge(id, edge);
     if (edge.removed) continue;
     counters.edgeChanged(edge.relation, true, false);
-    if (exchange?.owns(edge.lhs)) counters.ownEdgeChanged(edge.relation, true, false);
+    const place = neighbours.placeOf(edge);
+    neighbours.edgeChanged(edge, place, true, false);
     const lhs = index.find(edge.lhs);
     const rhs = index.find(edge.rhs);
     const relation = store.layout.relationIndex(edge.relation);
     if (lhs === undefined || rhs === undefined || relation === undefined) continue;
-    if (exchange?.trainedBy(edge) !== undefined) continue;
+    if (place.trainedBy !== undefined) continue;
     batch.changed(lhs, relation, rhs, true, false);
   }
 
@@ -61,16 +61,15 @@ export function erase(
   if (row === undefined) return 'new';
   if (newerLive > 0) {
     batch.reset(row);
-    if (exchange && !exchange.owns(key)) exchange.absent.add(row);
+    neighbours.reset(row, key);
     commit.touched.add(row);
     index.reset(row, at);
   } else {
     batch.drop(row);
-    exchange?.absent.remove(row);
+    neighbours.dropped(row, key);
     commit.touched.delete(row);
     commit.erasedEntities.set(row, key);
     index.remove(key);
-    if (exchange?.owns(key)) counters.ownEntityChanged(typeOf(key), -1);
   }
   return 'new';
 }

@@ -5,8 +5,7 @@ import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Counters } from '../counters.ts';
-import type { Exchange } from '../exchange/exchange.ts';
-import type { Parcel } from '../exchange/parcel.ts';
+import type { EdgePlace, Neighbours } from '../neighbours.ts';
 import type { RecordContent, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
 import { erase, type KnownGraph } from './erase.ts';
@@ -26,8 +25,8 @@ export interface ReadRecord extends RecordContent {
   readonly record: SourceRecord;
   /** {@link edgeId} of each change; empty for an erasure. */
   readonly ids: readonly string[];
-  /** What another shard sent, where the record is of the exchange topic. */
-  readonly parcel?: Parcel;
+  /** [n] whose each change is that is an edge. */
+  readonly places: readonly EdgePlace[];
 }
 
 /**
@@ -40,7 +39,7 @@ export class Ingest implements KnownGraph {
   readonly index: EntityIndex;
   readonly counters: Counters;
   readonly erasedAt: Map<string, number>;
-  readonly exchange: Exchange | undefined;
+  readonly neighbours: Neighbours;
   readonly #topics: ReadonlyMap<string, EventTopic>;
   readonly #limits: RecordLimits;
 
@@ -52,8 +51,7 @@ export class Ingest implements KnownGraph {
     /** By the topic's full name on the log. */
     topics: ReadonlyMap<string, EventTopic>;
     limits: RecordLimits;
-    /** Given in a shard of a graph. */
-    exchange?: Exchange | undefined;
+    neighbours: Neighbours;
   }) {
     this.store = options.store;
     this.index = options.index;
@@ -61,7 +59,7 @@ export class Ingest implements KnownGraph {
     this.erasedAt = options.erasedAt;
     this.#topics = options.topics;
     this.#limits = options.limits;
-    this.exchange = options.exchange;
+    this.neighbours = options.neighbours;
   }
 
   /** Reads records and fetches what the store knows of the edges they name. */
@@ -70,10 +68,11 @@ export class Ingest implements KnownGraph {
     const names = new Map<string, EdgeName>();
     const erased = new Set<EntityKey>();
     this.unwritten.prune();
-    for (const { changes, ids } of reads) {
+    for (const { changes, ids, places } of reads) {
       changes.forEach((change, i) => {
         if ('erased' in change) erased.add(change.erased);
-        else if (this.unwritten.get(ids[i]!) === undefined) names.set(ids[i]!, change);
+        else if (this.#concerns(change, places[i]!) && this.unwritten.get(ids[i]!) === undefined)
+          names.set(ids[i]!, change);
       });
     }
     const states = await this.store.readEdges([...names.values()]);
@@ -88,9 +87,8 @@ export class Ingest implements KnownGraph {
 
   /** Applies one record. Must be called in the order read, before the next `read`. */
   apply(read: ReadRecord, fetched: Fetched, batch: OpenBatch): void {
-    if (read.record.topic === this.exchange?.topic) {
-      const { touched } = this.unwritten.open;
-      if (read.parcel) this.exchange.receive(read.parcel, batch, read.record.timestamp, touched);
+    if (read.record.topic === this.neighbours.topic) {
+      this.neighbours.receive(read.record, (key, at, home) => this.#name(key, at, home, batch));
       return;
     }
     this.counters.events.consumed++;
@@ -99,35 +97,32 @@ export class Ingest implements KnownGraph {
       this.counters.reject(read.problem, read.record);
       return;
     }
-    const verdicts = read.changes.map((change, i) =>
-      'erased' in change
-        ? erase(this, change, fetched.edgesOf.get(change.erased) ?? [], batch)
-        : this.#applyEdge(change, read.ids[i]!, fetched, batch),
-    );
+    const verdicts: Verdict[] = [];
+    for (const [i, change] of read.changes.entries()) {
+      const place = read.places[i]!;
+      if ('erased' in change)
+        verdicts.push(erase(this, change, fetched.edgesOf.get(change.erased) ?? [], batch));
+      else if (this.#concerns(change, place))
+        verdicts.push(this.#applyEdge(change, read.ids[i]!, place, fetched, batch));
+    }
     if (verdicts.length === 0 || verdicts.some((verdict) => verdict === 'new' || verdict === 'newer')) return;
     if (verdicts.includes('duplicate')) this.counters.events.duplicate++;
     else this.counters.events.late++;
   }
 
   #read(record: SourceRecord): ReadRecord {
-    if (record.topic === this.exchange?.topic) {
-      const parcel = this.exchange.read(record);
-      return { record, ids: [], changes: [], ...(parcel && { parcel }) };
-    }
-    const { changes: all, ...content } = record.content ?? readContent(record, this.#topics, this.#limits);
-    const changes = all.filter((change) => 'erased' in change || this.#concerns(change));
+    if (record.topic === this.neighbours.topic) return { record, ids: [], places: [], changes: [] };
+    const content = record.content ?? readContent(record, this.#topics, this.#limits);
     // Made once: a string remembers its hash, and several maps look it up.
-    const ids = changes.map((change) => ('erased' in change ? '' : edgeId(change)));
-    return { record, ids, changes, ...content };
+    const ids = content.changes.map((change) => ('erased' in change ? '' : edgeId(change)));
+    return { record, ids, places: this.neighbours.placesOf(content.changes), ...content };
   }
 
-  /** A shard has the edges with an end that it owns. */
-  #concerns(change: EdgeChange): boolean {
-    if (this.store.layout.relationIndex(change.relation) === undefined) return false;
-    return this.exchange === undefined || this.exchange.owns(change.lhs) || this.exchange.owns(change.rhs);
+  #concerns(change: EdgeChange, place: EdgePlace): boolean {
+    return place.here && this.store.layout.relationIndex(change.relation) !== undefined;
   }
 
-  #applyEdge(change: EdgeChange, id: string, fetched: Fetched, batch: OpenBatch): Verdict {
+  #applyEdge(change: EdgeChange, id: string, place: EdgePlace, fetched: Fetched, batch: OpenBatch): Verdict {
     if (this.#erasedSince(change.lhs, change.at) || this.#erasedSince(change.rhs, change.at)) return 'late';
     const unwritten = this.unwritten.get(id);
     const known = unwritten === undefined ? fetched.edges.get(id) : (unwritten ?? undefined);
@@ -139,31 +134,30 @@ export class Ingest implements KnownGraph {
     const now = !change.removed;
     this.counters.watermark = Math.max(this.counters.watermark, change.at);
     this.counters.edgeChanged(change.relation, before, now);
-    if (this.exchange?.owns(change.lhs)) this.counters.ownEdgeChanged(change.relation, before, now);
-    const elsewhere = this.exchange?.trainedBy(change);
-    if (elsewhere === undefined) this.#noteRows(change, before, now, batch);
-    else this.#noteOwnRow(change, elsewhere, now, batch);
+    this.neighbours.edgeChanged(change, place, before, now);
+    if (place.trainedBy === undefined) this.#noteRows(change, place, before, now, batch);
+    else this.#noteOwnRow(change, place, place.trainedBy, now, batch);
     return verdict;
   }
 
-  /** An edge that another shard trains gives no row to its far end. That shard has a copy of the own end. */
-  #noteOwnRow(change: EdgeChange, shard: number, now: boolean, batch: OpenBatch): void {
-    const key = this.exchange?.owns(change.lhs) ? change.lhs : change.rhs;
-    const row = this.#row(key, change.at, now, batch);
+  /** An edge that another part trains gives no row to its far end. That part has a copy of the own end. */
+  #noteOwnRow(change: EdgeChange, place: EdgePlace, trainer: number, now: boolean, batch: OpenBatch): void {
+    const [key, home] = place.ownsLhs ? [change.lhs, place.lhsHome] : [change.rhs, place.rhsHome];
+    const row = this.#row(key, home, change.at, now, batch);
     if (row === undefined) return;
     this.index.saw(row, change.at);
     this.unwritten.open.touched.add(row);
     if (!now) return;
-    batch.shard?.uses(row, shard);
+    this.neighbours.holds(trainer, row);
     this.index.trained(row);
     this.unwritten.open.trained++;
   }
 
-  #noteRows(change: EdgeChange, before: boolean, now: boolean, batch: OpenBatch): void {
+  #noteRows(change: EdgeChange, place: EdgePlace, before: boolean, now: boolean, batch: OpenBatch): void {
     const commit = this.unwritten.open;
     const relation = this.store.layout.relationIndex(change.relation) ?? 0;
-    const lhs = this.#row(change.lhs, change.at, now, batch);
-    const rhs = this.#row(change.rhs, change.at, now, batch);
+    const lhs = this.#row(change.lhs, place.lhsHome, change.at, now, batch);
+    const rhs = this.#row(change.rhs, place.rhsHome, change.at, now, batch);
     if (lhs === undefined || rhs === undefined) return;
     for (const row of [lhs, rhs]) {
       this.index.saw(row, change.at);
@@ -178,17 +172,19 @@ export class Ingest implements KnownGraph {
   }
 
   /** The entity's row. An unknown entity gets one, unless the event is a removal. */
-  #row(key: EntityKey, at: number, make: boolean, batch: OpenBatch): number | undefined {
+  #row(key: EntityKey, home: number, at: number, make: boolean, batch: OpenBatch): number | undefined {
     const known = this.index.find(key);
-    if (known !== undefined || !make) return known;
+    return known === undefined && make ? this.#name(key, at, home, batch) : known;
+  }
+
+  #name(key: EntityKey, at: number, home: number, batch: OpenBatch): number {
     const type = this.store.layout.typeIndex(typeOf(key)) ?? 0;
     const next = this.index.nextRow;
     const row = this.index.add(key, at);
-    const home = this.exchange?.homeOf(key);
-    if (row === next) batch.newEntity(type, home);
-    else batch.newEntityOn(row, type, home);
-    if (this.exchange?.owns(key)) this.counters.ownEntityChanged(typeOf(key), 1);
-    else this.exchange?.absent.add(row);
+    if (row === next) batch.newEntity(type);
+    else batch.newEntityOn(row, type);
+    this.unwritten.open.touched.add(row);
+    this.neighbours.named(row, key, home);
     return row;
   }
 

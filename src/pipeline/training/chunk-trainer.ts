@@ -3,7 +3,7 @@ import type { Chunk, Kernel } from '../../model/kernel.ts';
 import { cutChunks, type Rehearsed } from '../../sampling/batch.ts';
 import type { Negatives } from '../../sampling/negatives.ts';
 import type { Random } from '../../sampling/random.ts';
-import type { ForeignRows } from './foreign-rows.ts';
+import type { Foreign } from './foreign.ts';
 import type { Lane, Stepper } from './stepper.ts';
 import type { TrainerSettings, TrainReport } from './trainer.ts';
 import type { TrainerRows } from './trainer-rows.ts';
@@ -23,7 +23,7 @@ export class ChunkTrainer {
   readonly #steppers: readonly Stepper[];
   readonly #negatives: Negatives;
   readonly #rows: TrainerRows;
-  readonly #foreign: ForeignRows | undefined;
+  readonly #foreign: Foreign;
   /** Lanes at work, with the indices of their edges. */
   readonly #begun = new Map<Lane, Int32Array>();
 
@@ -33,8 +33,8 @@ export class ChunkTrainer {
     steppers: readonly Stepper[];
     negatives: Negatives;
     rows: TrainerRows;
-    /** Given in a shard of a graph, which trains without steppers. */
-    foreign?: ForeignRows | undefined;
+    /** A graph that is cut is trained without steppers. */
+    foreign: Foreign;
   }) {
     this.#settings = options.settings;
     this.#kernel = options.kernel;
@@ -62,11 +62,7 @@ export class ChunkTrainer {
       this.#touch(chunk);
       if (lane === undefined) {
         this.#kernel.step();
-        const foreign = this.#foreign;
-        if (foreign) {
-          const { learningRate } = chunk;
-          this.#kernel.foreignGradients((row, gradient) => foreign.keepGradient(row, gradient, learningRate));
-        }
+        this.#foreign.stepped(this.#kernel, chunk.learningRate);
         addLosses(losses, batch, picked, this.#kernel.losses);
       } else {
         lane.begin();
@@ -97,26 +93,21 @@ export class ChunkTrainer {
     addLosses(losses, batch, picked, lane.losses);
   }
 
-  /** Every row of the chunk may move, but for copies of other shards' rows. */
+  /** Every row of the chunk may move. */
   #touch(chunk: Chunk): void {
     const { edges, lhs, relation, rhs, lhsCount, lhsCandidates, rhsCount, rhsCandidates } = chunk;
     const rows = this.#rows;
+    const foreign = this.#foreign;
     for (let i = 0; i < edges; i++) {
-      this.#touchEntity(lhs[i]!);
-      this.#touchEntity(rhs[i]!);
+      foreign.touch(lhs[i]!);
+      foreign.touch(rhs[i]!);
       rows.touch(2 * relation[i]!);
       rows.touch(2 * relation[i]! + 1);
       rows.trained[lhs[i]!] = 1;
       rows.trained[rhs[i]!] = 1;
     }
-    for (let k = 0; k < lhsCount; k++) this.#touchEntity(lhsCandidates[k]!);
-    for (let k = 0; k < rhsCount; k++) this.#touchEntity(rhsCandidates[k]!);
-  }
-
-  #touchEntity(row: number): void {
-    if (this.#foreign?.isForeign(row)) return;
-    this.#rows.touch(row);
-    this.#foreign?.moved(row);
+    for (let k = 0; k < lhsCount; k++) foreign.touch(lhsCandidates[k]!);
+    for (let k = 0; k < rhsCount; k++) foreign.touch(rhsCandidates[k]!);
   }
 }
 

@@ -1,10 +1,15 @@
 import { FatalError } from '../../errors/errors.ts';
+import type { Foreign, ForeignParts } from './foreign.ts';
 import { type KernelMaker, TrainerCore } from './train.ts';
 import type { Trainer, TrainerSettings } from './trainer.ts';
 
 /** A trainer in the calling thread, for tests and deterministic replay: each call blocks until it is done. */
-export function localTrainer(settings: TrainerSettings, kernels: KernelMaker): Trainer {
-  return trainerIn(new TrainerCore(settings, kernels));
+export function localTrainer(
+  settings: TrainerSettings,
+  kernels: KernelMaker,
+  foreignOf?: (parts: ForeignParts) => Foreign,
+): Trainer {
+  return trainerIn(new TrainerCore(settings, kernels, foreignOf));
 }
 
 /** The trainer whose calls the core answers, in the calling thread. */

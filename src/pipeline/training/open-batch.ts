@@ -1,4 +1,3 @@
-import type { OpenShardBatch } from './open-shard-batch.ts';
 import type { TrainBatch, Triples } from './trainer.ts';
 
 interface Membership {
@@ -15,7 +14,6 @@ export class OpenBatch {
   since: number | undefined;
   /** When that record arrived, epoch ms. */
   arrived: number | undefined;
-  readonly #shard: OpenShardBatch | undefined;
   readonly #newTypes: number[] = [];
   /** Types of new entities by row, where the row was another entity's before. */
   readonly #reused = new Map<number, number>();
@@ -23,16 +21,6 @@ export class OpenBatch {
   readonly #reset = new Set<number>();
   #edges: { lhs: number; relation: number; rhs: number }[] = [];
   readonly #membership = new Map<string, Membership>();
-
-  /** shard: what joins the batch to other shards of the graph; absent where the graph is whole. */
-  constructor(shard?: OpenShardBatch) {
-    this.#shard = shard;
-  }
-
-  /** What other shards sent; undefined where the graph is whole. */
-  get shard(): OpenShardBatch | undefined {
-    return this.#shard;
-  }
 
   /** Edges to train on. */
   get edges(): number {
@@ -46,8 +34,7 @@ export class OpenBatch {
       this.#newTypes.length === 0 &&
       this.#reused.size === 0 &&
       this.#dropped.size === 0 &&
-      this.#reset.size === 0 &&
-      (this.#shard?.empty ?? true)
+      this.#reset.size === 0
     );
   }
 
@@ -57,15 +44,12 @@ export class OpenBatch {
     this.arrived ??= arrived;
   }
 
-  /** home: the shard that the entity belongs to; 0 where the graph is whole. */
-  newEntity(type: number, home = 0): void {
+  newEntity(type: number): void {
     this.#newTypes.push(type);
-    this.#shard?.newHomes.push(home);
   }
 
-  newEntityOn(row: number, type: number, home = 0): void {
+  newEntityOn(row: number, type: number): void {
     this.#reused.set(row, type);
-    this.#shard?.reusedHomes.set(row, home);
   }
 
   /** Notes whether the edge was live before this change, and whether it is now. */
@@ -82,17 +66,15 @@ export class OpenBatch {
 
   drop(row: number): void {
     this.#forgetEdges(row);
-    this.#shard?.forget(row);
     this.#reset.delete(row);
     this.#dropped.add(row);
   }
 
   /**
-   * The row starts again: edges to be trained on it and what other shards sent for it are dropped, later ones are not.
+   * The row starts again: edges to be trained on it are dropped, later ones are not.
    */
   reset(row: number): void {
     this.#forgetEdges(row);
-    this.#shard?.forget(row);
     this.#reset.add(row);
   }
 
@@ -106,7 +88,6 @@ export class OpenBatch {
       edges: triples(this.#edges),
       added: triples(moved.filter(({ now }) => now)),
       removed: triples(moved.filter(({ now }) => !now)),
-      ...(this.#shard && { shard: this.#shard.close() }),
     };
   }
 

@@ -11,7 +11,7 @@ import { Random } from '../../sampling/random.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
 import { ChunkTrainer } from './chunk-trainer.ts';
 import { Evaluator } from './evaluate.ts';
-import { ForeignRows } from './foreign-rows.ts';
+import { type Foreign, type ForeignParts, NoForeign } from './foreign.ts';
 import { Prequential } from './prequential.ts';
 import type { Stepper } from './stepper.ts';
 import type {
@@ -27,12 +27,6 @@ import type {
 import { scatter, startRows } from './trainer-init.ts';
 import { TrainerRows } from './trainer-rows.ts';
 import { chunkLimits, tableOptions, type Workspace } from './trainer-size.ts';
-
-/** Seeds of a graph's shards lie this far apart: users give small ones. */
-const SHARD_SEEDS = 2 ** 32;
-
-/** Makes up for gradients that other shards send: they move a row a batch late or more. Measured: docs/adr/038. */
-const SHARD_RATE = 1.4;
 
 /** Makes kernels: see `kernels/select`. */
 export interface KernelMaker extends Workspace {
@@ -51,11 +45,6 @@ export interface KernelMaker extends Workspace {
   ): readonly Stepper[];
 }
 
-function withShardRate(settings: TrainerSettings): TrainerSettings {
-  const { model } = settings;
-  return { ...settings, model: { ...model, learningRate: SHARD_RATE * model.learningRate } };
-}
-
 /**
  * Trains one graph's table, in the calling thread and in threads that it starts: see `Trainer` for what each call
  * means and where the same calls give the same bytes. That holds across a checkpoint, a stop and a load too, but for
@@ -69,8 +58,7 @@ export class TrainerCore {
   readonly #known: KnownPositives;
   readonly #candidates: FixedCandidates;
   readonly #rows: TrainerRows;
-  /** undefined where the graph is whole. */
-  readonly #foreign: ForeignRows | undefined;
+  readonly #foreign: Foreign;
   readonly #evaluator: Evaluator;
   readonly #prequential: Prequential | undefined;
   readonly #steppers: readonly Stepper[];
@@ -80,8 +68,12 @@ export class TrainerCore {
   #started = false;
   #broken: string | undefined;
 
-  constructor(given: TrainerSettings, kernels: KernelMaker) {
-    const settings = given.shard === undefined ? given : withShardRate(given);
+  /** foreignOf: makes what is known of other parts of the graph; without it, the graph is whole. */
+  constructor(
+    settings: TrainerSettings,
+    kernels: KernelMaker,
+    foreignOf: (parts: ForeignParts) => Foreign = (parts) => new NoForeign(parts),
+  ) {
     const { model, relations, maxRows, threads } = settings;
     const types = settings.entityTypes.length;
     const limits = chunkLimits(settings);
@@ -94,7 +86,7 @@ export class TrainerCore {
     this.#known = new KnownPositives({ maxRows, maxEdges: settings.maxKnownEdges });
     this.#candidates = new FixedCandidates({ types, size: settings.evaluatedCandidates, rows: this.#types });
     this.#rows = new TrainerRows(this.#table, this.#types);
-    this.#foreign = settings.shard && new ForeignRows(settings.shard, settings, this.#table, this.#rows);
+    this.#foreign = foreignOf({ settings, table: this.#table, rows: this.#rows });
     this.#evaluator = new Evaluator({
       settings,
       kernel,
@@ -117,7 +109,7 @@ export class TrainerCore {
       inBatch: settings.inBatchNegatives,
       corrected: settings.correctNegatives ?? false,
       anchors: settings.anchorNegatives ?? false,
-      ...(this.#foreign && { foreign: this.#foreign }),
+      foreign: this.#foreign,
     });
     this.#chunks = new ChunkTrainer({
       settings,
@@ -135,7 +127,7 @@ export class TrainerCore {
     this.#rows.load(first, rows);
     for (let i = 0; i < rows.types.length; i++) {
       const type = rows.types[i]!;
-      if (type === NO_TYPE || this.#foreign?.load(first + i, type, rows.homes?.[i] ?? 0)) continue;
+      if (type === NO_TYPE || this.#foreign.load(first + i)) continue;
       this.#name(first + i, type);
     }
   }
@@ -167,9 +159,7 @@ export class TrainerCore {
         this.#rows.clear(row);
         scatter(this.#table.vector(row), this.#settings.initScale, this.#random);
       }
-      // All shards start with the same relation vectors, which they merge. Entities of two shards must not start alike.
-      const { shard, seed } = this.#settings;
-      if (shard) this.#random = Random.seeded(seed + (shard.index + 1) * SHARD_SEEDS);
+      this.#random = this.#foreign.random(this.#random);
     } else {
       this.#random = new Random(state.random);
       this.#step = state.step;
@@ -187,24 +177,21 @@ export class TrainerCore {
     try {
       const foreign = this.#foreign;
       const starting = this.#register(batch);
-      const relations = batch.shard?.wantsRelations ? foreign?.readRelations() : undefined;
-      if (batch.shard) foreign?.receive(batch.shard, this.#learningRate);
-      const rankable = foreign?.rankable(batch.edges) ?? batch.edges;
-      const ranks = this.#evaluator.evaluate(rankable);
+      const moved = foreign.receive(this.#learningRate);
+      const ranks = this.#evaluator.evaluate(foreign.rankable(batch.edges));
       const ranked = this.#prequential?.rank(batch.edges);
       startRows(starting, this.#table, this.#settings, this.#random);
       // Before training: edges that are gone must not be rehearsed.
       this.#change(batch);
       this.#prequential?.learn(batch);
-      const fresh = foreign?.admit(batch.edges, this.#known) ?? batch.edges;
-      const rehearsed = rehearse(fresh, this.#known, this.#settings, this.#random, foreign?.trainable);
+      const fresh = foreign.admit(batch.edges, this.#known);
+      const rehearsed = rehearse(fresh, this.#known, this.#settings, this.#random, foreign.trainable);
       const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random, this.#step);
       // What other shards sent moves rows too, and a vector that moved is of another step.
-      const moved = batch.shard && batch.shard.gradients.rows.length + batch.shard.relations.length > 0;
       this.#step += steps === 0 && moved ? 1 : steps;
       this.#drop(batch.dropped);
       const counts = { edges: fresh.lhs.length, changedRows: this.#rows.changed };
-      const outgoing = foreign?.take(relations);
+      const outgoing = foreign.take();
       const report = { step: this.#step, ...counts, ...losses, ...ranks, started: starting.length };
       return { ...report, ...(ranked && { ranked }), ...(outgoing && { outgoing }) };
     } catch (error) {
@@ -249,34 +236,26 @@ export class TrainerCore {
    * ascending.
    */
   #register(batch: TrainBatch): Int32Array {
-    const { newTypes, reused, reset, shard } = batch;
+    const { newTypes, reused, reset } = batch;
+    const foreign = this.#foreign;
+    foreign.begin(batch.shard);
     const first = this.#table.addRows(newTypes.length);
     const starting = new Set(reset);
-    // Copies of other shards' rows are not sampled and get no start: their vectors come from their owners.
-    const foreign: { row: number; type: number; home: number }[] = [];
-    for (let i = 0; i < newTypes.length; i++) {
-      const [row, type, home] = [first + i, newTypes[i]!, shard?.newHomes[i]];
-      starting.add(row);
-      if (this.#isElsewhere(home)) foreign.push({ row, type, home });
-      else this.#name(row, type);
-    }
-    const own = (_: number, i: number) => !this.#isElsewhere(shard?.reusedHomes[i]);
-    this.#nameAgain({ rows: reused.rows.filter(own), types: reused.types.filter(own) });
-    reused.rows.forEach((row, i) => {
-      starting.add(row);
-      const home = shard?.reusedHomes[i];
-      if (this.#isElsewhere(home)) foreign.push({ row, type: reused.types[i]!, home });
-    });
+    for (let i = 0; i < newTypes.length; i++) starting.add(first + i);
+    for (const row of reused.rows) starting.add(row);
     for (const row of starting) this.#rows.clear(row);
-    for (const { row, type, home } of foreign) this.#foreign?.add(row, type, home);
-    for (const row of reset) this.#foreign?.reset(row);
+    // Copies of other shards' rows are not sampled and get no start: their vectors come from their owners.
+    newTypes.forEach((type, i) => {
+      if (!foreign.add(first + i)) this.#name(first + i, type);
+    });
+    const own = reused.rows.map((row) => (foreign.add(row) ? 0 : 1));
+    const isOwn = (_: number, i: number) => own[i] === 1;
+    this.#nameAgain({ rows: reused.rows.filter(isOwn), types: reused.types.filter(isOwn) });
+    for (const row of reset) foreign.reset(row);
     this.#step += reset.length;
-    const started = Int32Array.from(starting).sort();
-    return this.#foreign === undefined ? started : started.filter((row) => !this.#foreign?.isForeign(row));
-  }
-
-  #isElsewhere(home: number | undefined): home is number {
-    return home !== undefined && home !== this.#settings.shard?.index;
+    return Int32Array.from(starting)
+      .filter((row) => !foreign.isForeign(row))
+      .sort();
   }
 
   get #learningRate(): number {
@@ -289,7 +268,7 @@ export class TrainerCore {
     this.#types.drop(dropped);
     dropped.forEach((row, i) => {
       if (types[i] !== NO_TYPE) this.#candidates.drop(row, types[i]!);
-      this.#foreign?.drop(row);
+      this.#foreign.drop(row);
       this.#rows.clear(row);
     });
     this.#step += dropped.length;

@@ -1,6 +1,7 @@
 import type { KernelChoice } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import type { Publishing } from '../tuning.ts';
+import type { Outgoing, ShardBatch } from './shard-batch.ts';
 
 /** Settings of a trainer. Structured-cloneable: they are sent to the trainer's thread. */
 export interface TrainerSettings {
@@ -50,60 +51,6 @@ export interface TrainerSettings {
   readonly shard?: { readonly index: number; readonly count: number };
   /** Ranks each edge before it is learned, and reports it; left out in a live run. Training is the same with it. */
   readonly prequential?: PrequentialSettings | undefined;
-}
-
-/**
- * Rows with a gradient or a vector each, in half precision: [n] rows, and [n, dim] halves of gradients or [n, dim + 1] halves of
- * vectors, each of which ends with the square root of its row's accumulator.
- */
-export interface RowVectors {
-  readonly rows: Int32Array;
-  readonly halves: Float16Array;
-}
-
-/** What other shards of the graph sent, as rows of this one. */
-export interface Incoming {
-  /** Vectors of rows that belong to other shards. */
-  readonly vectors: RowVectors;
-  /** Gradients of own rows, each applied as one step, in order. */
-  readonly gradients: RowVectors;
-  /** Relation vectors of other shards to be merged with the own ones: a copy each, as in {@link Outgoing}. */
-  readonly relations: readonly Float32Array[];
-}
-
-/** [n] own rows, each with a shard that uses its copy of the row, and 1 where that copy has no vector. */
-export interface CopiesInUse {
-  readonly rows: Int32Array;
-  readonly shards: Uint8Array;
-  readonly wanted: Uint8Array;
-}
-
-/** What is to be sent to other shards after a batch. */
-export interface Outgoing {
-  /** By the shard that they go to. */
-  readonly to: readonly {
-    /** Gradients of rows that belong to the shard, one for each row and chunk. */
-    readonly gradients: RowVectors;
-    /** Vectors of own rows that the shard holds copies of. */
-    readonly vectors: RowVectors;
-  }[];
-  /** [relation rows, dim + 1] vector and accumulator of each relation row, where they were asked for. */
-  readonly relations?: Float32Array;
-  /** Edges that wait for the vector of their far end. */
-  readonly waiting: number;
-}
-
-/** A batch's part of what joins the shards of a graph. */
-export interface ShardBatch extends Incoming {
-  /** [newTypes], [reused] the shard that each entity belongs to. */
-  readonly newHomes: Uint8Array;
-  readonly reusedHomes: Uint8Array;
-  /** Whether the report is to have relation vectors, as they were before the merge. */
-  readonly wantsRelations: boolean;
-  /** Copies of own rows that other shards use: each has a lease from this batch on. */
-  readonly inUse: CopiesInUse;
-  /** Whether leases end that were not renewed since the last turn but one. */
-  readonly turn: boolean;
 }
 
 /** How each edge of a stream is ranked before it is learned. */
@@ -234,8 +181,6 @@ export interface LoadedRows {
   readonly trained: Uint8Array;
   /** [n, dim + 2] as in {@link Checkpoint}. */
   readonly floats: Float32Array;
-  /** [n] the shard that each entity belongs to; present in a shard of a graph. */
-  readonly homes?: Uint8Array;
 }
 
 /** Consecutive rows as the trainer has them, and the remembered live edges out of them. */

@@ -1,9 +1,9 @@
 import type { Measures } from '../measures.ts';
+import { Alone, type Neighbours } from '../neighbours.ts';
 import type { Pace } from '../tuning.ts';
 import { OpenBatch } from './open-batch.ts';
-import { OpenShardBatch } from './open-shard-batch.ts';
 import type { TrainingSummary } from './summary.ts';
-import type { Outgoing, Trainer } from './trainer.ts';
+import type { Trainer } from './trainer.ts';
 
 /** Batches handed over and not yet answered. Two keep the trainer busy while records are read. */
 const MAX_WAITING = 2;
@@ -19,26 +19,10 @@ export interface TrainingLineOptions {
   failed(error: Error): void;
 }
 
-/** The edges of one batch in the range of all that a shard handed to its trainer: after `first`, up to `last`. */
-export interface TrainedRange {
-  readonly first: number;
-  readonly last: number;
-}
-
-/** What joins a shard's batches to the other shards of its graph. */
-export interface ShardLine {
-  /** Numbers in a vector. */
-  readonly dim: number;
-  /** Closes the shard's part of a batch of `edges` new edges. Gives the range of these edges. */
-  hand(batch: OpenBatch, edges: number): TrainedRange;
-  /** Takes what came out of a batch for the others. */
-  send(outgoing: Outgoing, range: TrainedRange): void;
-}
-
 /** The batch being gathered, and those before it on their way through the trainer. */
 export class TrainingLine {
   open = new OpenBatch();
-  #shard: ShardLine | undefined;
+  #neighbours: Neighbours = new Alone();
   readonly #options: TrainingLineOptions;
   readonly #waiting: Promise<void>[] = [];
 
@@ -46,15 +30,9 @@ export class TrainingLine {
     this.#options = options;
   }
 
-  /** Makes it the line of a shard. To be called before the first record. */
-  join(shard: ShardLine): void {
-    this.#shard = shard;
-    this.open = this.#opened();
-  }
-
-  /** before: a batch that is closed by now, whose memory is used again. */
-  #opened(before?: OpenBatch): OpenBatch {
-    return new OpenBatch(this.#shard && new OpenShardBatch(this.#shard.dim, before?.shard));
+  /** neighbours: what is joined to each batch from now on. To be called before the first record. */
+  join(neighbours: Neighbours): void {
+    this.#neighbours = neighbours;
   }
 
   /** Whether the open batch is to wait no longer. idle: no record is at hand. */
@@ -69,22 +47,18 @@ export class TrainingLine {
   /** Hands the open batch to the trainer; waits only while it has two already. Never rejects. */
   async hand(): Promise<void> {
     const batch = this.open;
-    if (batch.empty) {
-      this.open = this.#opened();
-      return;
-    }
-    const shard = this.#shard;
-    const range = shard?.hand(batch, batch.edges);
+    const neighbours = this.#neighbours;
+    this.open = new OpenBatch();
+    if (batch.empty && neighbours.idle) return;
+    const handed = neighbours.hand(batch.edges);
     const { trainer, summary, measures, clock, failed } = this.#options;
     const began = clock();
     measures.batch?.(began - (batch.arrived ?? began));
-    const closed = batch.close();
-    this.open = this.#opened(batch);
-    const training = trainer.train(closed).then((report) => {
+    const training = trainer.train({ ...batch.close(), ...handed.part }).then((report) => {
       measures.step?.(clock() - began);
       if (report.ranked !== undefined) measures.ranked?.(report.ranked);
       summary.add(report);
-      if (range && report.outgoing) shard?.send(report.outgoing, range);
+      handed.trained(report.outgoing);
     }, failed);
     this.#waiting.push(training);
     if (this.#waiting.length >= MAX_WAITING) await this.#waiting.shift();

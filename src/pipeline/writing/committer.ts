@@ -5,9 +5,9 @@ import { type Head, type ModelIdentity, STORE_FORMAT } from '../../graph/head.ts
 import type { Log } from '../../log.ts';
 import type { Counters } from '../counters.ts';
 import { Delivery } from '../delivery.ts';
-import type { Exchange } from '../exchange/exchange.ts';
 import type { ImageKeeper } from '../loading/image.ts';
 import type { Measures } from '../measures.ts';
+import type { Neighbours } from '../neighbours.ts';
 import type { Leadership, Message, Sink } from '../ports.ts';
 import type { OffsetLedger } from '../reading/offset-ledger.ts';
 import type { PendingCommit, Unwritten } from '../reading/unwritten.ts';
@@ -36,8 +36,7 @@ export interface CommitterOptions {
   readonly sink: Sink;
   readonly log: Log;
   readonly measures: Measures;
-  /** Present in a shard of a graph. */
-  readonly exchange?: Exchange | undefined;
+  readonly neighbours: Neighbours;
   clock(): number;
 }
 
@@ -86,7 +85,7 @@ export class Committer {
    * due: which vectors are among them, see `CheckpointOptions`.
    */
   commit(pending: PendingCommit, due: Pick<CheckpointOptions, 'everything' | 'holdMs'>): Promise<number> {
-    const { index, counters, ledger, trainer, writer, exchange, clock } = this.#options;
+    const { index, counters, ledger, trainer, writer, neighbours, clock } = this.#options;
     const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
     // Empty commits must not advance the reuse of rows: a process that goes on without a restart writes none at a
@@ -94,7 +93,7 @@ export class Committer {
     if (pending.records > 0) index.cut();
     // Looked up now, while the index stands at this commit: it is ahead once the commit is written.
     const erased = [...pending.erasedEntities.values()];
-    const own = exchange === undefined ? erased : erased.filter((key) => exchange.owns(key));
+    const own = erased.filter((key) => neighbours.owns(key));
     const named = [...new Set([...pending.due, ...own])];
     const namedRows = named.map((name) => index.find(name));
     const entities = [...pending.touched].flatMap((row) => {
@@ -113,7 +112,7 @@ export class Committer {
       space,
       stepBase,
       topicIds,
-      ...(exchange && { shard: { ...exchange.head(), ...structuredClone(counters.own) } }),
+      ...neighbours.head(),
     };
     const { epsilon, maxAgeMs } = this.#options.tuning;
     const checkpoint = trainer.checkpoint({
@@ -169,7 +168,7 @@ export class Committer {
     } = this.#options;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     // A step that is committed is not trained again, so what it gives other shards must have reached them before.
-    await this.#options.exchange?.sent();
+    await this.#options.neighbours.sent();
     const { names, rows, places } = publisher.open ? this.#put(named, checkpoint) : NOTHING;
     if (publisher.open) await leadership.confirm();
     const outbox = publisher.prepare(names);

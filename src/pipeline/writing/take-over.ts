@@ -1,7 +1,7 @@
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Log } from '../../log.ts';
-import type { Exchange } from '../exchange/exchange.ts';
+import type { Neighbours } from '../neighbours.ts';
 import { patiently } from '../patience.ts';
 import type { Message, Offsets, ReadableLog, Stretch } from '../ports.ts';
 import { eachRecord } from '../reading/bounded.ts';
@@ -19,8 +19,7 @@ interface TakesOver {
   readonly ledger: OffsetLedger;
   readonly writer: Writer;
   readonly committer: Committer;
-  /** Present in a shard of a graph. */
-  readonly exchange: Exchange | undefined;
+  readonly neighbours: Neighbours;
 }
 
 /**
@@ -37,7 +36,7 @@ interface TakesOver {
  */
 export async function takeOver(
   options: UpdaterOptions,
-  { index, ledger, writer, committer, exchange }: TakesOver,
+  { index, ledger, writer, committer, neighbours }: TakesOver,
   stopping: AbortSignal,
 ): Promise<EntityKey[]> {
   const { graph, eventLog, leadership, sink, reader, store, embeddingsTopic, modelTopic, log } = options;
@@ -53,7 +52,7 @@ export async function takeOver(
     return [];
   }
 
-  const owns = (key: EntityKey) => exchange?.owns(key) ?? true;
+  const owns = (key: EntityKey) => neighbours.owns(key);
   const found = await patiently(() => differing(reader, written, store, index, owns), stopping);
   const { space = '', epoch } = found;
   // Without a note, the vectors themselves tell whose they are.
@@ -61,7 +60,8 @@ export async function takeOver(
   writer.epoch = Math.max(writer.epoch, note?.epoch ?? 0, epoch) + 1;
   if (!own) writer.stepBase = Math.max(writer.stepBase, found.step + 1);
   if (!own && found.records > 0 && found.keys.length > 0) tell(graph, embeddingsTopic, found, writer, log);
-  const missed = own || exchange ? [] : missedBy(committed, ledger.offsets('committed'));
+  const missed =
+    own || options.neighbourhood.together ? [] : missedBy(committed, ledger.offsets('committed'));
   await patiently(() => sendMissedLetters(options, missed, sendLetters), stopping);
   return found.keys;
 }

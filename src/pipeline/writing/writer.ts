@@ -1,5 +1,4 @@
 import type { Head } from '../../graph/head.ts';
-import type { Shard } from '../../graph/shard.ts';
 import type { WriterNote } from '../ports.ts';
 
 /** The role of an updater for its graph. */
@@ -20,16 +19,16 @@ export class Writer {
   readonly #role: Role;
 
   /**
-   * freshSpace: for a store that has no space. A standby or shadow of a whole graph always takes it: its training goes another
+   * together: whether the space is that of all shards of a graph. freshSpace: for a store that has no space. A standby or shadow of a whole graph always takes it: its training goes another
    * way than the leader's, and its vectors must not be taken for the leader's. One of a shard trains with the other shards, in
    * the space of all.
    */
   constructor(
     head: Head | undefined,
-    { role, shard }: { readonly role: Role; readonly shard?: Shard | undefined },
+    { role, together = false }: { readonly role: Role; readonly together?: boolean },
     freshSpace: string,
   ) {
-    const goesOn = role === 'leader' || shard !== undefined;
+    const goesOn = role === 'leader' || together;
     this.space = goesOn && head?.space ? head.space : freshSpace;
     this.epoch = head?.epoch ?? 0;
     this.stepBase = head?.stepBase ?? 0;

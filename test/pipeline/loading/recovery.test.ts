@@ -3,10 +3,11 @@ import type { EntityKey } from '../../../src/graph/entity.ts';
 import { packEntities } from '../../../src/graph/entity-index.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import type { ModelIdentity } from '../../../src/graph/head.ts';
-import { COPY_ACCUMULATOR, shardOf } from '../../../src/graph/shard.ts';
+import { shardOf } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import type { ImageBlock } from '../../../src/pipeline/loading/image.ts';
 import { recover } from '../../../src/pipeline/loading/recovery.ts';
+import { ShardNeighbourhood } from '../../../src/shards/neighbourhood.ts';
 import { put } from '../../graph/check/check-fixture.ts';
 import { commitOf, entity, graph, HEAD, MODEL, part, tweet, user } from '../../graph/graph-fixture.ts';
 import { MemoryImage } from '../memory-image.ts';
@@ -271,31 +272,7 @@ describe('recover', () => {
     expect(trainer.started).toBeUndefined();
   });
 
-  test('hands the trainer of a shard the home of every entity', async () => {
-    const store = graph();
-    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
-    await store.commit(
-      commitOf({
-        head: {
-          ...HEAD,
-          ...{ rows: 12, entities: { user: 7 }, edges: {}, outbox: 0, shard: shardHead(1, 3) },
-        },
-        entities: names.map((name, i) => entity(user(name), 11 - i)),
-      }),
-    );
-    const trainer = new StandInTrainer();
-    await recover(store, trainer, 'test', MODEL, clock, { shard: shardOfTest(1, 3) });
-    const homes = names.map((name) => shardOf(user(name), 3)).reverse();
-    expect(new Set(homes).size).toBe(3);
-    expect([...(trainer.loadedRows[0]?.homes ?? [])]).toEqual([0, 0, 0, 0, 0, ...homes]);
-    const whole = new StandInTrainer();
-    const same = graph();
-    await same.commit(commitOf({ head: { ...HEAD, entities: {}, edges: {}, outbox: 0 } }));
-    await recover(same, whole, 'test', MODEL, clock);
-    expect(whole.loadedRows[0]).not.toHaveProperty('homes');
-  });
-
-  test('tells which entities of a shard are copies, which of these have no vector, and of edges that it does not train', async () => {
+  test('hands the trainer of a shard the edges that it trains', async () => {
     const store = graph();
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => user(name));
     const isOwn = (key: EntityKey) => shardOf(key, 3) === 1;
@@ -311,10 +288,6 @@ describe('recover', () => {
       at: 1,
       removed: false,
     });
-    // All but the first copy have a vector.
-    const vectors = Object.fromEntries(
-      names.map((key, i) => [5 + i, [key === copies[0] ? 0 : 0.5, 0, isOwn(key) ? 1 : COPY_ACCUMULATOR, 0]]),
-    );
     await store.commit(
       commitOf({
         head: {
@@ -322,15 +295,16 @@ describe('recover', () => {
           ...{ rows: 12, entities: { user: 7 }, edges: { follows: 3 }, outbox: 0, shard: shardHead(1, 3) },
         },
         entities: names.map((key, i) => entity(key, 5 + i)),
-        edges: [...[follow(own!, copies[0]!), follow(own!, other), follow(other, own!)]],
-        vectors,
+        edges: [follow(own!, copies[0]!), follow(own!, other), follow(other, own!)],
       }),
     );
     const trainer = new StandInTrainer();
-    const loaded = await recover(store, trainer, 'test', MODEL, clock, { shard: shardOfTest(1, 3) });
-    const rowOf = (key: EntityKey) => 5 + names.indexOf(key);
-    expect(loaded.absent).toEqual([rowOf(copies[0]!)]);
-    expect(trainer.loadedEdges.flatMap(({ rhs }) => [...rhs])).toEqual([rowOf(copies[0]!)]);
+    const shard = shardOfTest(1, 3);
+    const pace = { mergeEdges: 1, mergeMs: 1, quietMs: 1, wantMs: 1 };
+    const neighbourhood = new ShardNeighbourhood({ shard, topic: 'exchange', pace, freshRun: 'run' });
+    await recover(store, trainer, 'test', MODEL, clock, { shard, neighbourhood });
+    const row = 5 + names.indexOf(copies[0]!);
+    expect(trainer.loadedEdges.flatMap(({ rhs }) => [...rhs])).toEqual([row]);
   });
 
   test('a row past the end, and an edge to an unknown entity, are told as damage', async () => {

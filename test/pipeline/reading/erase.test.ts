@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Counters } from '../../../src/pipeline/counters.ts';
+import { Alone } from '../../../src/pipeline/neighbours.ts';
 import { Ingest } from '../../../src/pipeline/reading/ingest.ts';
 import { OpenBatch } from '../../../src/pipeline/training/open-batch.ts';
 import type { Triples } from '../../../src/pipeline/training/trainer.ts';
@@ -36,6 +37,7 @@ async function setUp() {
     index,
     counters,
     erasedAt: new Map<string, number>(),
+    neighbours: new Alone(),
     limits: DEFAULT_LIMITS,
     topics: new Map(EVENT_TOPICS.map((topic) => [topic.name, topic])),
   });

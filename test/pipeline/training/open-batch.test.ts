@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { OpenBatch } from '../../../src/pipeline/training/open-batch.ts';
-import { OpenShardBatch } from '../../../src/pipeline/training/open-shard-batch.ts';
 import type { Triples } from '../../../src/pipeline/training/trainer.ts';
 
 const list = ({ lhs, relation, rhs }: Triples) => [...lhs].map((each, i) => [each, relation[i], rhs[i]]);
@@ -82,30 +81,4 @@ test('is not empty with a single thing of any kind in it', () => {
     fill(batch);
     expect(batch.empty, String(fill)).toBe(false);
   }
-});
-
-test.each(['reset', 'drop'] as const)('forgets what other shards sent for a row before its %s', (erase) => {
-  const shard = new OpenShardBatch(1);
-  const batch = new OpenBatch(shard);
-  for (const row of [4, 5]) {
-    shard.gradients.push(row, Float32Array.of(1));
-    shard.vectors.push(row, Float32Array.of(1));
-  }
-  batch[erase](4);
-  shard.gradients.push(4, Float32Array.of(2));
-  const { gradients, vectors } = batch.close().shard!;
-  expect([[...gradients.rows], [...gradients.halves], [...vectors.rows]]).toEqual([[5, 4], [1, 2], [5]]);
-});
-
-test('of a shard, says of each copy in use whether it was asked for, in whatever order', () => {
-  const shard = new OpenShardBatch(2);
-  for (const wanted of [false, true, false]) shard.uses(5, 3, wanted);
-  shard.uses(6, 255);
-  expect(shard.empty).toBe(false);
-  const { inUse } = shard.close();
-  expect([[...inUse.rows], [...inUse.shards], [...inUse.wanted]]).toEqual([
-    [5, 6],
-    [3, 255],
-    [1, 0],
-  ]);
 });

@@ -53,6 +53,14 @@ export const FIRST_ENTITY = 2 * settings.relations.length;
 
 export type Edge = readonly [lhs: number, relation: number, rhs: number];
 
+/** Edges by name: `6 follows 8, 7 likes 9`. */
+export function edgesOf(text: string): Edge[] {
+  return text.split(', ').map((edge) => {
+    const [lhs = '', name = '', rhs = ''] = edge.split(' ');
+    return [Number(lhs), settings.relations.findIndex((relation) => relation.name === name), Number(rhs)];
+  });
+}
+
 export function triples(edges: readonly Edge[]): Triples {
   return {
     lhs: Int32Array.from(edges, ([lhs]) => lhs),

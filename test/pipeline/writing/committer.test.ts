@@ -3,6 +3,7 @@ import { EntityIndex } from '../../../src/graph/entity-index.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import { Layout } from '../../../src/graph/layout.ts';
 import { Counters } from '../../../src/pipeline/counters.ts';
+import { Alone } from '../../../src/pipeline/neighbours.ts';
 import { OffsetLedger } from '../../../src/pipeline/reading/offset-ledger.ts';
 import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
 import { soleLeadership } from '../../../src/pipeline/sole-leadership.ts';
@@ -63,6 +64,7 @@ function setUp() {
       counters,
       unwritten,
       publisher,
+      neighbours: new Alone(),
       sink,
       log,
       measures,

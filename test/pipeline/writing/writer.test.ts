@@ -8,7 +8,7 @@ const head = headSchema.parse({
   graph: 'engagement-1',
   model: { dim: 1, scorer: 'transe-l2', entityTypes: [], relations: [] },
   ...{ step: 9, random: [], rows: 0, offsets: {}, events: count, edges: {}, entities: {}, outbox: 0 },
-  ...{ watermark: 0, epoch: 2, space: 'shared' },
+  ...{ watermark: 0, epoch: 2, space: 'shared', freed: [], outboxParts: 0, stepBase: 0, topicIds: {} },
 });
 
 test('a leader knows its own past by the note; a standby takes nothing for its own, even in a space that it shares', () => {
@@ -23,9 +23,8 @@ test('a leader knows its own past by the note; a standby takes nothing for its o
 test.each(['leader', 'standby', 'shadow'] as const)(
   'a %s of a shard goes on in the space that its store shares with the others',
   (role) => {
-    const shard = { graph: 'engagement', index: 1, count: 2 };
-    expect(new Writer(head, { role, shard }, 'fresh').space).toBe('shared');
-    expect(new Writer(undefined, { role, shard }, 'fresh').space).toBe('fresh');
+    expect(new Writer(head, { role, together: true }, 'fresh').space).toBe('shared');
+    expect(new Writer(undefined, { role, together: true }, 'fresh').space).toBe('fresh');
     expect(new Writer(head, { role }, 'fresh').space).toBe(role === 'leader' ? 'shared' : 'fresh');
   },
 );

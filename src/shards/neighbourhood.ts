@@ -1,0 +1,61 @@
+import type { EntityIndex } from '../graph/entity-index.ts';
+import type { Layout } from '../graph/layout.ts';
+import type { TrainsEdge } from '../graph/live-edges.ts';
+import { type Shard, shardOf, trainingShard } from '../graph/shard.ts';
+import type { Neighbourhood, NeighbourParts, Neighbours } from '../pipeline/neighbours.ts';
+import { Exchange, type ExchangePace } from './exchange.ts';
+
+export interface ShardPlace {
+  readonly shard: Shard;
+  /** Full name of the exchange topic. */
+  readonly topic: string;
+  /** Full name of the topic in which routers send the shard its events; absent in a replay, which reads the event topics. */
+  readonly edgesTopic?: string;
+  /** The space of all shards, asked of the log before anything is read; absent: `freshSpace`. See `agreement.ts`. */
+  readonly agree?: (stopping: AbortSignal) => Promise<string>;
+  readonly pace: ExchangePace;
+  /** Name for the run of a fresh store; random, so that each is unique. */
+  readonly freshRun: string;
+}
+
+/** The other shards of a graph, before the store of one shard is loaded. */
+export class ShardNeighbourhood implements Neighbourhood {
+  readonly together = true;
+  readonly topics: readonly string[];
+  readonly urgent: string;
+  readonly #place: ShardPlace;
+  /** By row of the store, as it was loaded: the shard that owns its entity. */
+  #homes: Uint8Array = new Uint8Array(0);
+
+  constructor(place: ShardPlace) {
+    const { topic, edgesTopic } = place;
+    this.#place = place;
+    this.topics = [topic, edgesTopic].filter((each) => each !== undefined);
+    this.urgent = topic;
+  }
+
+  async space(fresh: string, stopping: AbortSignal): Promise<string> {
+    return (await this.#place.agree?.(stopping)) ?? fresh;
+  }
+
+  trains(index: EntityIndex, layout: Layout): TrainsEdge {
+    const { index: own, count } = this.#place.shard;
+    const homes = new Uint8Array(index.nextRow).fill(own);
+    for (let row = 0; row < homes.length; row++) {
+      const key = index.keyAt(row);
+      if (key !== undefined) homes[row] = shardOf(key, count);
+    }
+    this.#homes = homes;
+    return (key, lhs, rhs) => {
+      const from = lhs < 0 ? shardOf(layout.edgeOf(key).lhs, count) : homes[lhs]!;
+      const to = rhs < 0 ? shardOf(layout.edgeOf(key).rhs, count) : homes[rhs]!;
+      const ownHasRow = (from === own && lhs >= 0) || (to === own && rhs >= 0);
+      // An edge without an own end that has a row is damage, which whoever reads it finds.
+      return !ownHasRow || trainingShard(from, to, count) === own;
+    };
+  }
+
+  open(parts: NeighbourParts): Neighbours {
+    return new Exchange(this.#place, parts, this.#homes);
+  }
+}

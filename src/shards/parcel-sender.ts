@@ -1,0 +1,166 @@
+import { MAX_ID_BYTES } from '../graph/entity.ts';
+import type { Log } from '../log.ts';
+import { Delivery } from '../pipeline/delivery.ts';
+import type { Message, Sink } from '../pipeline/ports.ts';
+import type { Outgoing, RowVectors } from '../pipeline/training/shard-batch.ts';
+import { type NamedVectors, type Names, NO_NAMES, type Parcel } from './parcel.ts';
+
+/** Most bytes of gradients and vectors in one parcel, with the longest names: brokers take 1 MiB unless told otherwise. */
+const PARCEL_BYTES = 800_000;
+/** Most names of wanted vectors beside them. */
+const NAMES_IN_PARCEL = 500;
+/** Bytes of the longest name: type, length and id. */
+const MOST_NAME_BYTES = 2 + MAX_ID_BYTES;
+const NO_RELATIONS = new Float32Array(0);
+
+/** What a parcel holds, beside whose it is. */
+export type Contents = Pick<Parcel, 'gradients' | 'vectors' | 'relations' | 'wanted'>;
+
+/** What is to be sent to one shard. */
+export type Load = Outgoing['to'][number] & {
+  readonly relations: Float32Array | undefined;
+  /** Copies of the shard's rows that are to have its vectors. */
+  readonly wanted: readonly number[];
+};
+
+/** Puts what is to be sent to a shard into as many parcels as it needs. */
+export class Packing {
+  readonly #dim: number;
+  readonly #nameOf: (row: number) => Uint8Array | undefined;
+  /** Most gradients, and most vectors, in one parcel. */
+  readonly #most: number;
+
+  /** nameOf: the name of a row's entity; undefined where it was erased meanwhile. */
+  constructor(dim: number, nameOf: (row: number) => Uint8Array | undefined) {
+    this.#dim = dim;
+    this.#nameOf = nameOf;
+    this.#most = Math.floor(PARCEL_BYTES / 2 / (2 * (dim + 1) + MOST_NAME_BYTES));
+  }
+
+  /** Parcels that the vectors need. */
+  parts({ rows }: RowVectors): number {
+    return Math.ceil(rows.length / this.#most);
+  }
+
+  /** least: parcels that are made even where there is nothing to send. */
+  pack({ gradients, vectors, relations, wanted }: Load, least: number): Contents[] {
+    const lists = Math.ceil(wanted.length / NAMES_IN_PARCEL);
+    const filled = Math.max(this.parts(gradients), this.parts(vectors), lists);
+    // Relation vectors have a parcel of their own, behind the others: together they could be too large.
+    const parts = Math.max(filled + (relations === undefined ? 0 : 1), least);
+    return Array.from({ length: parts }, (_, part) => ({
+      gradients: this.#named(gradients, part, this.#dim),
+      vectors: this.#named(vectors, part, this.#dim + 1),
+      relations: part === filled && relations !== undefined ? relations : NO_RELATIONS,
+      wanted: this.#names(wanted.slice(part * NAMES_IN_PARCEL, (part + 1) * NAMES_IN_PARCEL)),
+    }));
+  }
+
+  #names(rows: readonly number[]): Names {
+    if (rows.length === 0) return NO_NAMES;
+    const names = rows.flatMap((row) => this.#nameOf(row) ?? []);
+    return { count: names.length, names: Buffer.concat(names) };
+  }
+
+  /** The vectors of one part, of `width` numbers each, with the names of their rows. One whose entity was erased meanwhile is left out. */
+  #named({ rows, halves }: RowVectors, part: number, width: number): NamedVectors {
+    const [from, to] = [part * this.#most, Math.min(rows.length, (part + 1) * this.#most)];
+    const names: Uint8Array[] = [];
+    const gone = new Set<number>();
+    for (let i = from; i < to; i++) {
+      const name = this.#nameOf(rows[i]!);
+      if (name === undefined) gone.add(i);
+      else names.push(name);
+    }
+    const kept = halves.subarray(from * width, to * width);
+    return {
+      count: names.length,
+      names: Buffer.concat(names),
+      halves: gone.size === 0 ? kept : kept.filter((_, k) => !gone.has(from + Math.floor(k / width))),
+    };
+  }
+}
+
+interface Waiter {
+  /** Messages given until the waiter came. */
+  readonly given: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** Sends parcels in the order given, one transaction after the other, and says when those given so far are acknowledged. */
+export class ParcelSender {
+  readonly #delivery: Delivery;
+  readonly #failed: (error: Error) => void;
+  #waiting: Message[] = [];
+  #sending = false;
+  /** Messages given to be sent, and acknowledged, since the process began. */
+  #given = 0;
+  #acknowledged = 0;
+  #waiters: Waiter[] = [];
+  /** What ended the sending. */
+  #broken: Error | undefined;
+
+  /** failed: told once of what ends the sending. */
+  constructor(options: { sink: Sink; log: Log; failed(error: Error): void }) {
+    this.#delivery = new Delivery(options.sink, options.log);
+    this.#failed = (error) => options.failed(error);
+  }
+
+  /** Whether messages wait for the transaction before theirs. */
+  get behind(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Sends the messages; returns at once. */
+  send(messages: readonly Message[]): void {
+    this.#waiting.push(...messages);
+    this.#given += messages.length;
+    if (this.#sending || this.#waiting.length === 0) return;
+    this.#sending = true;
+    void this.#sendAll();
+  }
+
+  /**
+   * Resolves once everything that was given before is acknowledged, whatever comes meanwhile.
+   * @throws what ended the sending.
+   */
+  sent(): Promise<void> {
+    if (this.#broken !== undefined) return Promise.reject(this.#broken);
+    if (this.#acknowledged === this.#given) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiters.push({ given: this.#given, resolve, reject });
+    return promise;
+  }
+
+  /** Ends the wait for brokers that can't be reached. */
+  stop(): void {
+    this.#delivery.stop();
+  }
+
+  async #sendAll(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        // What comes while a transaction is open goes with the next one.
+        const messages = this.#waiting;
+        this.#waiting = [];
+        await this.#delivery.send(messages, 'parcels for other shards');
+        this.#acknowledged += messages.length;
+        this.#settle();
+      }
+    } catch (error) {
+      const reason = error instanceof Error ? error : new Error(String(error));
+      this.#broken = reason;
+      for (const { reject } of this.#waiters.splice(0)) reject(reason);
+      this.#failed(reason);
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  #settle(): void {
+    const settled = this.#waiters.filter(({ given }) => given <= this.#acknowledged);
+    this.#waiters = this.#waiters.filter(({ given }) => given > this.#acknowledged);
+    for (const { resolve } of settled) resolve();
+  }
+}

@@ -1,0 +1,180 @@
+import { reasonOf, ShapeError } from '../errors/errors.ts';
+
+/** Entities by their names. */
+export interface Names {
+  readonly count: number;
+  /** Names as in a store's keys, one after the other: type u8, length of the id less one u8, id. */
+  readonly names: Uint8Array;
+}
+
+export const NO_NAMES: Names = { count: 0, names: new Uint8Array(0) };
+
+/** Gradients or vectors in half precision, by the entities that they belong to. */
+export interface NamedVectors extends Names {
+  /** [count, dim] gradients; [count, dim + 1] vectors, each with the square root of its accumulator. */
+  readonly halves: Float16Array;
+}
+
+/** What one shard sends to another after a batch, or a part of it. */
+export interface Parcel {
+  /** The sender, and its run: a store that is started afresh has another. */
+  readonly from: number;
+  readonly run: string;
+  /**
+   * The edges that the sender trained for this parcel, as a range of all that it ever handed to its trainer: after `first`, up
+   * to `last`. A parcel of a range that was received already has gradients that are applied already.
+   */
+  readonly first: number;
+  readonly last: number;
+  /** Numbers the parcels of one end that go to one shard, from 0: a batch without new edges has the end of the batch before. */
+  readonly part: number;
+  /** Gradients of the receiver's rows, one for each row and chunk. */
+  readonly gradients: NamedVectors;
+  /** Vectors of the sender's rows. */
+  readonly vectors: NamedVectors;
+  /** [relation rows, dim + 1] the sender's relation vectors with their accumulators; empty in most parcels. */
+  readonly relations: Float32Array;
+  /** Entities of the receiver's of which the sender has a copy without a vector: theirs are to be sent to it. */
+  readonly wanted: Names;
+}
+
+/** Of the layout below. Parcels of any other are refused: all shards of a graph run one version of the program. */
+const VERSION = 5;
+/**
+ *     version u8 | 0 | part u16 | from u16 | dim u16 | first f64 | last f64 | relation floats u32 | gradients u32 |
+ *     bytes of their names u32 | vectors u32 | bytes of their names u32 | wanted u32 | bytes of their names u32 |
+ *     bytes of run u32 | relations, f32 each | gradients, then vectors, f16 each | run |
+ *     names of the gradients, of the vectors, and of the wanted
+ *
+ * Numbers are little-endian. The names need no text of types: only shards of one model read each other's parcels. Half
+ * precision costs no quality: docs/adr/032.
+ */
+const HEADER_BYTES = 56;
+const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+export function encodeParcel(parcel: Parcel, dim: number): Buffer {
+  const { gradients, vectors, relations, wanted } = parcel;
+  const run = Buffer.from(parcel.run);
+  const numbers = 4 * relations.length + 2 * (gradients.halves.length + vectors.halves.length);
+  const bytes = Buffer.alloc(
+    HEADER_BYTES +
+      numbers +
+      run.length +
+      [gradients, vectors, wanted].reduce((sum, { names }) => sum + names.length, 0),
+  );
+  bytes.writeUInt8(VERSION, 0);
+  bytes.writeUInt16LE(parcel.part, 2);
+  bytes.writeUInt16LE(parcel.from, 4);
+  bytes.writeUInt16LE(dim, 6);
+  bytes.writeDoubleLE(parcel.first, 8);
+  bytes.writeDoubleLE(parcel.last, 16);
+  bytes.writeUInt32LE(relations.length, 24);
+  bytes.writeUInt32LE(gradients.count, 28);
+  bytes.writeUInt32LE(gradients.names.length, 32);
+  bytes.writeUInt32LE(vectors.count, 36);
+  bytes.writeUInt32LE(vectors.names.length, 40);
+  bytes.writeUInt32LE(wanted.count, 44);
+  bytes.writeUInt32LE(wanted.names.length, 48);
+  bytes.writeUInt32LE(run.length, 52);
+  let at = HEADER_BYTES;
+  for (const [part, size] of [
+    [relations, 4],
+    [gradients.halves, 2],
+    [vectors.halves, 2],
+    [run, 1],
+    [gradients.names, 1],
+    [vectors.names, 1],
+    [wanted.names, 1],
+  ] as const) {
+    const end = at + part.byteLength;
+    bytes.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), at);
+    swap(bytes.subarray(at, end), size);
+    at = end;
+  }
+  return bytes;
+}
+
+/** @throws ShapeError where the bytes are no parcel, or one of vectors of another dimension. */
+export function decodeParcel(value: Uint8Array | null, dim: number): Parcel {
+  if (value === null) throw badParcel('it has no value');
+  // A copy, whose numbers are aligned and which may be swapped.
+  const bytes = Buffer.from(Uint8Array.from(value).buffer);
+  try {
+    return read(bytes, dim);
+  } catch (error) {
+    if (error instanceof ShapeError) throw error;
+    throw badParcel(reasonOf(error));
+  }
+}
+
+function read(bytes: Buffer, dim: number): Parcel {
+  const version = bytes.readUInt8(0);
+  if (version !== VERSION) throw badParcel(`its version is ${version}; this process reads ${VERSION}`);
+  const seenDim = bytes.readUInt16LE(6);
+  if (seenDim !== dim) throw badParcel(`its vectors have ${seenDim} numbers; this graph's have ${dim}`);
+  const count = (place: number) => bytes.readUInt32LE(24 + 4 * place);
+  const [relations, gradients, gradientNames, vectors] = [count(0), count(1), count(2), count(3)];
+  const [vectorNames, wanted, wantedNames, run] = [count(4), count(5), count(6), count(7)];
+  let at = HEADER_BYTES;
+  const take = (length: number, size: 1 | 2 | 4): Buffer => {
+    const part = bytes.subarray(at, at + length * size);
+    if (part.length < length * size)
+      throw badParcel(`it has ${bytes.length} bytes, and needs ${at + length * size}`);
+    at += length * size;
+    swap(part, size);
+    return part;
+  };
+  const relationBytes = take(relations, 4);
+  const gradientBytes = take(gradients * dim, 2);
+  const vectorBytes = take(vectors * (dim + 1), 2);
+  const parcel = {
+    part: bytes.readUInt16LE(2),
+    from: bytes.readUInt16LE(4),
+    first: bytes.readDoubleLE(8),
+    last: bytes.readDoubleLE(16),
+    run: take(run, 1).toString(),
+    gradients: {
+      count: gradients,
+      names: take(gradientNames, 1),
+      halves: new Float16Array(gradientBytes.buffer, gradientBytes.byteOffset, gradients * dim),
+    },
+    vectors: {
+      count: vectors,
+      names: take(vectorNames, 1),
+      halves: new Float16Array(vectorBytes.buffer, vectorBytes.byteOffset, vectors * (dim + 1)),
+    },
+    relations: new Float32Array(relationBytes.buffer, relationBytes.byteOffset, relations),
+    wanted: { count: wanted, names: take(wantedNames, 1) },
+  };
+  const { first, last } = parcel;
+  if (!(Number.isSafeInteger(first) && Number.isSafeInteger(last) && first >= 0 && first <= last))
+    throw badParcel(`its edges are those from ${first} to ${last}`);
+  if (at !== bytes.length) throw badParcel(`it has ${bytes.length} bytes, and needs ${at}`);
+  for (const each of [parcel.gradients, parcel.vectors, parcel.wanted]) checkNames(each);
+  return parcel;
+}
+
+/** @throws ShapeError unless there are as many whole names as are counted. */
+function checkNames({ count, names }: Names): void {
+  let at = 0;
+  let read = 0;
+  for (; read < count && at < names.length; read++) at = nameEnd(names, at);
+  if (read !== count || at !== names.length)
+    throw badParcel(`${count} names have ${names.length} bytes, which are ${read} names and ${at} bytes`);
+}
+
+/** Where the name that starts at `at` ends. */
+export function nameEnd(names: Uint8Array, at: number): number {
+  return at + 3 + (names[at + 1] ?? 0);
+}
+
+/** Swaps the numbers in place where the machine has another byte order than the wire. */
+function swap(bytes: Buffer, size: 1 | 2 | 4): void {
+  if (HOST_IS_LITTLE_ENDIAN || size === 1) return;
+  if (size === 2) bytes.swap16();
+  else bytes.swap32();
+}
+
+function badParcel(reason: string): ShapeError {
+  return new ShapeError(`a parcel of another shard can't be read: ${reason}`);
+}

@@ -1,0 +1,177 @@
+import { RetryableError } from '../../errors/errors.ts';
+import { patiently } from '../../pipeline/patience.ts';
+import type { FollowedLog, Offsets, PartitionRange, Share, Shares } from '../../pipeline/ports.ts';
+import { Lag, type PartitionLag } from '../../pipeline/reading/lag.ts';
+import { REJECTIONS } from '../../pipeline/reading/record-content.ts';
+import { Rejections } from '../../pipeline/rejections.ts';
+import { type RouterCounts, type RoutingOptions, ShareRouter } from './share-router.ts';
+
+/** A router that routed nothing for so long while records wait is stuck. */
+const STUCK_MS = 30_000;
+
+export interface RouterOptions extends RoutingOptions {
+  readonly shares: Shares;
+  readonly eventLog: Pick<FollowedLog, 'ranges' | 'follow' | 'close'>;
+  /** Topics of which this process reads each of its partitions from the start, the first time that it has it. */
+  readonly reread: readonly string[];
+  clock(): number;
+}
+
+/** What a process works on at the moment. */
+interface Work {
+  readonly share: Share;
+  readonly routing: ShareRouter;
+  /** Partitions of its share. */
+  readonly partitions: number;
+}
+
+/** The router of one process: sends the shards of a graph the events of its share of the event partitions. */
+export class Router {
+  readonly counts: RouterCounts = { records: 0, sent: 0, bytes: 0 };
+  readonly rejections: Rejections;
+  /** Every code that a record can be rejected with. */
+  readonly codes: readonly string[] = REJECTIONS;
+  readonly #options: RouterOptions;
+  /** Partitions of which something was routed since the process began. */
+  readonly #read = new Set<string>();
+  readonly #lag: Lag;
+  /** Where each partition of the share is routed to. */
+  #routed: Offsets = {};
+  #work: Work | undefined;
+  /** Of shares that have ended. */
+  #retriesBefore = 0;
+  /** Since when nothing was routed although records waited at each look, ms. */
+  #waitsSince: number | undefined;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    const { graph, eventLog, topics, log, clock } = options;
+    this.rejections = new Rejections({ graph, topics: topics.keys(), log, clock: () => clock() });
+    const ledger = { behind: (range: PartitionRange) => this.#behind(range) };
+    this.#lag = new Lag({ graph, eventLog, topics: [...topics.keys()], ledger, log, clock: () => clock() });
+  }
+
+  get graph(): string {
+    return this.#options.graph;
+  }
+
+  /** Partitions that this process routes; undefined while it has no share. */
+  get partitions(): number | undefined {
+    return this.#work?.partitions;
+  }
+
+  /** Sends that were retried. */
+  get retries(): number {
+    return this.#retriesBefore + (this.#work?.routing.retries ?? 0);
+  }
+
+  /** The backlog of each partition that this process routes: what not every shard has yet. */
+  lag(): PartitionLag[] {
+    const { share } = this.#work ?? {};
+    return this.#lag.byPartition().filter(({ topic, partition }) => share?.has(topic, partition));
+  }
+
+  /** Why nobody should rely on this router, a phrase for each reason; empty when it routes, or has nothing to route. */
+  unready(): string[] {
+    const { shares, clock } = this.#options;
+    if (this.#work === undefined) {
+      const { trouble } = shares;
+      return [trouble === undefined ? 'it is joining the group' : `it has no part of the group: ${trouble}`];
+    }
+    const { trouble } = this.#work.routing;
+    if (trouble !== undefined) return [`routed events are not acknowledged: ${trouble}`];
+    const waiting = this.lag().reduce((sum, { records }) => sum + records, 0);
+    if (waiting === 0) this.#waitsSince = undefined;
+    else this.#waitsSince ??= clock();
+    const waitsMs = clock() - (this.#waitsSince ?? clock());
+    if (waitsMs <= STUCK_MS) return [];
+    return [`nothing was routed for ${Math.round(waitsMs / 1000)} s, and ${waiting} records wait`];
+  }
+
+  /** Routes until stopped. @throws FatalError */
+  run(): Promise<void> {
+    return this.#options.shares.work((share) => this.#route(share));
+  }
+
+  /** Gives the share back, and closes all that was given. Idempotent. */
+  async stop(): Promise<void> {
+    const { shares, eventLog, sink } = this.#options;
+    await Promise.all([shares.stop(), eventLog.close()]);
+    await sink.stop();
+  }
+
+  async #route(share: Share): Promise<void> {
+    if (share.ended.aborted) return;
+    const { eventLog } = this.#options;
+    const topics = [...this.#options.topics.keys()];
+    const ended = Promise.withResolvers<void>();
+    ended.promise.catch(() => undefined);
+    share.ended.addEventListener('abort', () => ended.resolve(), { once: true });
+    try {
+      const held = await patiently(() => eventLog.ranges(topics), share.ended);
+      const own = held.filter(({ topic, partition }) => share.has(topic, partition));
+      const routing = this.#routingOf(share, held, own, ended.reject);
+      this.#routed = {};
+      this.#waitsSince = undefined;
+      this.#work = { share, routing, partitions: own.length };
+      try {
+        for (const { topic, partition } of own) routing.begin(topic, partition);
+        const following = await eventLog.follow(topics, routing);
+        await ended.promise.finally(() => following.close());
+      } finally {
+        await routing.stop();
+        this.#work = undefined;
+        this.#retriesBefore += routing.retries;
+      }
+    } catch (error) {
+      if (!(error instanceof RetryableError && error.code === 'stopped')) throw error;
+    }
+  }
+
+  #routingOf(
+    share: Share,
+    held: readonly PartitionRange[],
+    own: readonly PartitionRange[],
+    failed: (error: Error) => void,
+  ): ShareRouter {
+    const lows = new Map(held.map((range) => [nameOf(range), range.low]));
+    // Once: what is routed as read must be what is read.
+    const positions = new Map(own.map((range) => [nameOf(range), this.#position(share, range)]));
+    return new ShareRouter({
+      ...this.#options,
+      counts: this.counts,
+      rejections: this.rejections,
+      share,
+      position: (topic, partition) => {
+        const name = nameOf({ topic, partition });
+        return positions.has(name) ? positions.get(name) : share.position(topic, partition);
+      },
+      low: (topic, partition) => lows.get(nameOf({ topic, partition })) ?? 0,
+      routed: (offsets) => {
+        for (const [topic, partitions] of Object.entries(offsets))
+          for (const partition of Object.keys(partitions)) this.#read.add(`${topic}/${partition}`);
+        this.#routed = offsets;
+        this.#waitsSince = undefined;
+        share.done(offsets);
+      },
+      failed,
+    });
+  }
+
+  #behind(range: PartitionRange): number {
+    const { topic, partition, low, high } = range;
+    const begun = this.#work && this.#position(this.#work.share, range);
+    return Math.max(0, high - (this.#routed[topic]?.[partition] ?? begun ?? low));
+  }
+
+  /** What is to be read next; undefined: the first record that is kept. */
+  #position(share: Share, { topic, partition }: PartitionRange): number | undefined {
+    if (this.#options.reread.includes(topic) && !this.#read.has(nameOf({ topic, partition })))
+      return undefined;
+    return share.position(topic, partition);
+  }
+}
+
+function nameOf({ topic, partition }: Pick<PartitionRange, 'topic' | 'partition'>): string {
+  return `${topic}/${partition}`;
+}

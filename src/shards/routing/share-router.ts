@@ -1,0 +1,328 @@
+import type { RecordLimits } from '../../../topics/record.ts';
+import type { EventTopic } from '../../../topics/topic.ts';
+import { type BadEvent, reasonOf } from '../../errors/errors.ts';
+import type { GraphChange } from '../../graph/edge.ts';
+import { partitionKey, shardOf } from '../../graph/shard.ts';
+import type { Log } from '../../log.ts';
+import { Delivery } from '../../pipeline/delivery.ts';
+import type {
+  Follower,
+  Message,
+  Offsets,
+  RecordRun,
+  Share,
+  Sink,
+  SourceRecord,
+} from '../../pipeline/ports.ts';
+import { readContent } from '../../pipeline/reading/record-content.ts';
+import type { Rejections } from '../../pipeline/rejections.ts';
+import { encodeStretch, type RoutedRecord } from './stretch.ts';
+
+/** Records of events that may wait to be sent, bytes: back-pressure. */
+const MOST_WAITING_BYTES = 8 << 20;
+/** A stretch ends after events of so many bytes: brokers take messages of 1 MiB unless told otherwise. */
+const STRETCH_BYTES = 128 << 10;
+/**
+ * Every so many marks, all shards are told of all partitions, even where nothing is new: a shard whose routed events are gone sees
+ * the gap by what comes after it, and has to see it where no event comes.
+ */
+const MARKS_OF_ALL = 20;
+
+/** What decides which shards a change concerns. */
+export interface Concerns {
+  /** Names of the graph's relations. */
+  readonly relations: ReadonlySet<string>;
+  readonly shards: number;
+}
+
+/** The changes that concern each shard: an edge concerns the owners of both its ends, and an erasure concerns all. */
+export function concernedShards(
+  changes: readonly GraphChange[],
+  { relations, shards }: Concerns,
+): ReadonlyMap<number, readonly GraphChange[]> {
+  const byShard = new Map<number, GraphChange[]>();
+  const add = (shard: number, change: GraphChange) => {
+    const list = byShard.get(shard);
+    if (list) list.push(change);
+    else byShard.set(shard, [change]);
+  };
+  for (const change of changes) {
+    if ('erased' in change) {
+      for (let shard = 0; shard < shards; shard++) add(shard, change);
+    } else if (relations.has(change.relation)) {
+      const [lhs, rhs] = [shardOf(change.lhs, shards), shardOf(change.rhs, shards)];
+      add(lhs, change);
+      if (rhs !== lhs) add(rhs, change);
+    }
+  }
+  return byShard;
+}
+
+/** What a process has routed since it began. */
+export interface RouterCounts {
+  records: number;
+  /** Records handed to a shard; one that concerns two shards counts twice. */
+  sent: number;
+  bytes: number;
+}
+
+/** What is the same for all shares of a process. */
+export interface RoutingOptions extends Concerns {
+  /** Name of the whole graph. */
+  readonly graph: string;
+  /** Event topics by full name on the log. */
+  readonly topics: ReadonlyMap<string, EventTopic>;
+  readonly limits: RecordLimits;
+  /** Full name of the topic in which the shards are sent their events. */
+  readonly edgesTopic: string;
+  readonly sink: Sink;
+  deadLetter(record: SourceRecord, problem: BadEvent): Message;
+  /** A shard that nothing concerns is told this often how far its events are read. */
+  readonly markMs: number;
+  readonly log: Log;
+}
+
+export interface ShareRouterOptions extends RoutingOptions {
+  readonly counts: RouterCounts;
+  readonly rejections: Rejections;
+  readonly share: Pick<Share, 'has'>;
+  /** The offset to read next, or undefined to start at the earliest one the log holds. */
+  position(topic: string, partition: number): number | undefined;
+  /** The earliest offset that the log holds. */
+  low(topic: string, partition: number): number;
+  /** Told how far every shard has what concerns it, after each acknowledgement that moves that. */
+  routed(offsets: Offsets): void;
+  failed(error: Error): void;
+}
+
+/** Which marks go out besides events: of partitions that were read on, or of all. */
+type Marks = 'moved' | 'all';
+
+/** A part of an event partition that is to be sent to one shard. */
+interface Part {
+  readonly from: number;
+  until: number;
+  readonly records: RoutedRecord[];
+  bytes: number;
+}
+
+/** What is known of one event partition. */
+interface Source {
+  readonly topic: string;
+  readonly partition: number;
+  /** Where this router began. */
+  readonly from: number;
+  /** Every offset below it is read. */
+  read: number;
+  /** By shard: parts that wait to be sent, oldest first; how far parts were handed over to be sent; and how far they are acknowledged. */
+  readonly waiting: Part[][];
+  readonly handed: number[];
+  readonly sent: number[];
+}
+
+/**
+ * The work of a router on one share: reads events, checks them, and sends each to the shards that own an end of its edges. It
+ * keeps nothing. Each shard is sent gapless stretches of every event partition, in order, and drops what it has already, by the
+ * events’ own offsets: a router that was killed, or is still running while another has its partitions, can repeat but
+ * never lose or double.
+ */
+export class ShareRouter implements Follower {
+  readonly #options: ShareRouterOptions;
+  readonly #delivery: Delivery;
+  /** A record key for each shard that Kafka’s partitioner puts into its partition. */
+  readonly #keys: readonly string[];
+  readonly #sources = new Map<string, Source>();
+  readonly #marking: NodeJS.Timeout;
+  /** Marks that go with what is sent next: they come up whatever is being sent at the moment. */
+  #due: Marks | undefined;
+  #letters: Message[] = [];
+  #waitingBytes = 0;
+  #room: PromiseWithResolvers<void> | undefined;
+  #sending: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(options: ShareRouterOptions) {
+    this.#options = options;
+    this.#delivery = new Delivery(options.sink, options.log);
+    this.#keys = Array.from({ length: options.shards }, (_, shard) => partitionKey(shard, options.shards));
+    let marks = 0;
+    const mark = () => {
+      this.#due = marks++ % MARKS_OF_ALL === 0 ? 'all' : (this.#due ?? 'moved');
+      this.#send();
+    };
+    this.#marking = setInterval(mark, options.markMs).unref();
+  }
+
+  /** Says of a partition how far it is routed before anything of it is read. */
+  begin(topic: string, partition: number): void {
+    this.#sourceOf({ topic, partition });
+  }
+
+  reads(topic: string, partition: number): boolean {
+    return this.#options.share.has(topic, partition);
+  }
+
+  position(topic: string, partition: number): number | undefined {
+    return this.#options.position(topic, partition);
+  }
+
+  take(run: RecordRun): Promise<void> | undefined {
+    const source = this.#sourceOf(run);
+    for (const record of run.records) this.#route(source, record);
+    this.#options.rejections.look();
+    source.read = run.next;
+    this.#options.counts.records += run.records.length;
+    for (const parts of source.waiting) {
+      const last = parts.at(-1);
+      if (last) last.until = run.next;
+    }
+    this.#send();
+    if (this.#waitingBytes < MOST_WAITING_BYTES) return undefined;
+    this.#room ??= Promise.withResolvers<void>();
+    return this.#room.promise;
+  }
+
+  failed(error: Error): void {
+    this.#options.failed(error);
+  }
+
+  /** Sends that were retried. */
+  get retries(): number {
+    return this.#delivery.retries;
+  }
+
+  /** Why the last attempt to send failed; undefined after one that succeeded. */
+  get trouble(): string | undefined {
+    return this.#delivery.trouble;
+  }
+
+  /** Ends the sending; what was not acknowledged is routed again by whoever comes next. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#marking);
+    this.#room?.resolve();
+    this.#delivery.stop();
+    await this.#sending;
+  }
+
+  #sourceOf({ topic, partition }: Pick<RecordRun, 'topic' | 'partition'>): Source {
+    const name = `${topic}/${partition}`;
+    const known = this.#sources.get(name);
+    if (known) return known;
+    const { position, low, shards } = this.#options;
+    const from = position(topic, partition) ?? low(topic, partition);
+    const each = <T>(of: () => T) => Array.from({ length: shards }, of);
+    const [waiting, handed, sent] = [each<Part[]>(() => []), each(() => from), each(() => from)];
+    const source = { topic, partition, from, read: from, waiting, handed, sent };
+    this.#sources.set(name, source);
+    return source;
+  }
+
+  #route(source: Source, record: SourceRecord): void {
+    const { topics, limits, counts, rejections, deadLetter } = this.#options;
+    const { changes, problem } = readContent(record, topics, limits);
+    rejections.take(record, problem);
+    const bytes = (record.value?.length ?? 0) + (record.key?.length ?? 0);
+    if (problem) {
+      this.#letters.push(deadLetter(record, problem));
+      this.#waitingBytes += bytes;
+      return;
+    }
+    const { offset, timestamp } = record;
+    for (const [shard, concerning] of concernedShards(changes, this.#options)) {
+      const routed = { offset, timestamp, changes: concerning };
+      this.#partFor(source, shard, offset, bytes).records.push(routed);
+      counts.sent++;
+    }
+  }
+
+  /** The part that the record goes into: the open one, or another where that is full. */
+  #partFor(source: Source, shard: number, offset: number, bytes: number): Part {
+    const parts = source.waiting[shard]!;
+    let last = parts.at(-1);
+    if (last === undefined || last.bytes >= STRETCH_BYTES) {
+      if (last) last.until = offset;
+      last = { from: last?.until ?? source.handed[shard]!, until: offset + 1, records: [], bytes: 0 };
+      parts.push(last);
+    }
+    last.bytes += bytes;
+    this.#waitingBytes += bytes;
+    return last;
+  }
+
+  /** Begins to send what waits, unless something is being sent: then that goes with the next. */
+  #send(): void {
+    if (this.#sending || this.#stopped) return;
+    const { messages, sent } = this.#take();
+    if (messages.length === 0) return;
+    this.#sending = this.#deliver(messages, sent).finally(() => {
+      this.#sending = undefined;
+      // What came meanwhile.
+      this.#send();
+    });
+  }
+
+  async #deliver(messages: readonly Message[], sent: () => boolean): Promise<void> {
+    try {
+      await this.#delivery.send(messages, 'routed events');
+      if (sent()) this.#options.routed(this.#routedOffsets());
+    } catch (error) {
+      if (this.#stopped) return;
+      this.#stopped = true;
+      this.failed(error instanceof Error ? error : new Error(reasonOf(error)));
+    }
+  }
+
+  /** What is to be sent now, and what is true once it is acknowledged: gives whether a shard has more than before. */
+  #take(): { messages: Message[]; sent: () => boolean } {
+    const messages = this.#letters;
+    this.#letters = [];
+    const marks = this.#due;
+    this.#due = undefined;
+    this.#waitingBytes = 0;
+    this.#room?.resolve();
+    this.#room = undefined;
+    const advances: (() => void)[] = [];
+    for (const source of this.#sources.values()) {
+      for (let shard = 0; shard < this.#options.shards; shard++) {
+        const parts = source.waiting[shard]!;
+        const [first] = parts;
+        const from = source.handed[shard]!;
+        if (first === undefined && (marks === undefined || (marks === 'moved' && from === source.read)))
+          continue;
+        const due = first ? parts.splice(0) : [{ from, until: source.read, records: [] }];
+        for (const part of due) messages.push(this.#message(source, shard, part));
+        const { until } = due.at(-1)!;
+        if (until === from) continue;
+        source.handed[shard] = until;
+        advances.push(() => {
+          source.sent[shard] = until;
+        });
+      }
+    }
+    const sent = () => {
+      for (const advance of advances) advance();
+      return advances.length > 0;
+    };
+    return { messages, sent };
+  }
+
+  #message(
+    { topic, partition }: Source,
+    shard: number,
+    { from, until, records }: Omit<Part, 'bytes'>,
+  ): Message {
+    const { edgesTopic, graph, counts } = this.#options;
+    const value = encodeStretch({ topic, partition, from, until, records });
+    counts.bytes += value.length;
+    return { topic: edgesTopic, key: this.#keys[shard]!, value, headers: { graph } };
+  }
+
+  /** By event partition that was read on: the offset up to which every shard has what concerns it. */
+  #routedOffsets(): Offsets {
+    const offsets: Offsets = {};
+    for (const { topic, partition, from, read, sent } of this.#sources.values())
+      if (read > from) offsets[topic] = { ...offsets[topic], [partition]: Math.min(...sent) };
+    return offsets;
+  }
+}

@@ -1,0 +1,183 @@
+import { setImmediate as ticked } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { FatalError } from '../../../src/errors/errors.ts';
+import { silentLog } from '../../../src/log.ts';
+import type { Follower, Message, Offsets, Share } from '../../../src/pipeline/ports.ts';
+import { Router } from '../../../src/shards/routing/router.ts';
+import { decodeStretch } from '../../../src/shards/routing/stretch.ts';
+import { DEFAULT_LIMITS, engagement } from '../../../topics/index.ts';
+
+const TOPIC = 'twhin.engagement';
+
+/** A router on a log whose partitions begin at 10, with a group that gives shares when told. */
+function routing(
+  options: { reread?: readonly string[]; publish?: (messages: readonly Message[]) => Promise<void> } = {},
+) {
+  const sent: Message[] = [];
+  const done: Offsets[] = [];
+  const followers: Follower[] = [];
+  const closed: number[] = [];
+  let on: ((share: Share) => Promise<void>) | undefined;
+  const working = Promise.withResolvers<void>();
+  const router = new Router({
+    graph: 'g',
+    shards: 2,
+    relations: new Set(['likes']),
+    topics: new Map([[TOPIC, engagement]]),
+    limits: DEFAULT_LIMITS,
+    edgesTopic: 'twhin.edges.g',
+    shares: {
+      work: (each) => {
+        on = each;
+        return working.promise;
+      },
+      stop: async () => working.resolve(),
+    },
+    eventLog: {
+      ranges: async () => [0, 1].map((partition) => ({ topic: TOPIC, partition, low: 10, high: 90 })),
+      follow: async (_, follower) => {
+        followers.push(follower);
+        return { close: async () => void closed.push(followers.length) };
+      },
+      close: async () => {},
+    },
+    sink: {
+      publish: options.publish ?? (async (messages) => void sent.push(...messages)),
+      takeOver: async () => {},
+      stop: async () => {},
+    },
+    reread: options.reread ?? [],
+    deadLetter: (record) => ({ topic: 'dead', key: null, value: record.value, headers: {} }),
+    markMs: 20,
+    log: silentLog,
+    clock: () => 0,
+  });
+  void router.run();
+  /** A share of partition 0, of which the group has an offset or none. */
+  const give = (position: number | undefined) => {
+    const ending = new AbortController();
+    const share: Share = {
+      ended: ending.signal,
+      has: (_, partition) => partition === 0,
+      position: () => position,
+      done: (offsets) => void done.push(offsets),
+    };
+    const work = on?.(share) ?? expect.fail('no work');
+    return { end: () => ending.abort(), work };
+  };
+  return { router, give, sent, done, followers, closed };
+}
+
+const like = (offset: number) => ({
+  ...{ topic: TOPIC, partition: 0, offset, timestamp: 1, key: null },
+  value: Buffer.from(JSON.stringify({ userId: 'a', tweetId: 'b', action: 'like', at: 1 })),
+});
+
+test('a share is read from where the group stands, or from its start, and is let go of', async () => {
+  const { give, followers, closed, sent, done } = routing();
+  const first = give(undefined);
+  await ticked();
+  const [follower] = followers;
+  expect([follower!.reads?.(TOPIC, 0), follower!.reads?.(TOPIC, 1)]).toEqual([true, false]);
+  expect(follower!.position(TOPIC, 0)).toBeUndefined();
+  await follower!.take({ topic: TOPIC, partition: 0, records: [like(12)], next: 14 });
+  await ticked();
+  // What the log had lost before it was asked is no part of what a router speaks of.
+  expect(
+    sent.map(({ value }) => decodeStretch(value)).map(({ from, until }) => [from, until]),
+  ).toContainEqual([10, 14]);
+  first.end();
+  await first.work;
+  expect(closed).toEqual([1]);
+  const { length } = done;
+  const second = give(14);
+  await ticked();
+  expect(followers[1]!.position(TOPIC, 0)).toBe(14);
+  second.end();
+  await second.work;
+  expect(done.length).toBe(length);
+});
+
+test('shards are told how far a share is routed before anything of it is read, and the group of nothing', async () => {
+  const { give, sent, done } = routing();
+  const share = give(50);
+  while (sent.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const told = sent.map(({ value }) => decodeStretch(value)).map(({ from, until }) => [from, until]);
+  expect(told).toEqual([
+    [50, 50],
+    [50, 50],
+  ]);
+  share.end();
+  await share.work;
+  expect(done).toEqual([]);
+});
+
+test('an offset is told to the group once all shards have what is below it', async () => {
+  const acknowledgements: (() => void)[] = [];
+  const { give, followers, done } = routing({
+    publish: () => new Promise((resolve) => void acknowledgements.push(resolve)),
+  });
+  const share = give(10);
+  await ticked();
+  void followers[0]!.take({ topic: TOPIC, partition: 0, records: [like(10)], next: 11 });
+  await ticked();
+  expect(done).toEqual([]);
+  acknowledgements.shift()?.();
+  await ticked();
+  // The edge may concern one shard alone: the other is told by its mark.
+  for (let n = 0; n < 100 && done.at(-1)?.[TOPIC]?.['0'] !== 11; n++) {
+    acknowledgements.shift()?.();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  expect(done.at(-1)).toEqual({ [TOPIC]: { '0': 11 } });
+  share.end();
+  acknowledgements.shift()?.();
+  await share.work;
+});
+
+test('a topic that is to be reread is, until something of it was routed', async () => {
+  const { give, followers } = routing({ reread: [TOPIC] });
+  const first = give(50);
+  await ticked();
+  expect(followers[0]!.position(TOPIC, 0)).toBeUndefined();
+  await followers[0]!.take({ topic: TOPIC, partition: 0, records: [like(10)], next: 11 });
+  await ticked();
+  first.end();
+  await first.work;
+  const second = give(11);
+  await ticked();
+  expect(followers[1]!.position(TOPIC, 0)).toBe(11);
+  second.end();
+  await second.work;
+});
+
+test('dead letters go out with what is routed, and are counted by topic and reason', async () => {
+  const { router, give, followers, sent } = routing();
+  const share = give(10);
+  await ticked();
+  await followers[0]!.take({
+    topic: TOPIC,
+    partition: 0,
+    records: [{ ...like(10), value: Buffer.from('{') }],
+    next: 11,
+  });
+  await ticked();
+  expect(sent.map(({ topic }) => topic)).toContain('dead');
+  expect(router.counts.records).toBe(1);
+  expect(router.rejections.byTopic()).toMatchObject({ [TOPIC]: { 'not-json': 1 } });
+  share.end();
+  await share.work;
+});
+
+test('what ends a router ends the work on its share', async () => {
+  const { give, followers } = routing({
+    publish: async () => {
+      throw new FatalError('client-fault', 'refused for good');
+    },
+  });
+  const { work } = give(10);
+  const failed = expect(work).rejects.toThrow('refused for good');
+  await ticked();
+  void followers[0]!.take({ topic: TOPIC, partition: 0, records: [like(10)], next: 11 });
+  await failed;
+});

@@ -1,0 +1,195 @@
+import { describe, expect, test } from 'vitest';
+import { shardOf } from '../../../src/graph/shard.ts';
+import type { Follower, PartitionRange, RecordRun } from '../../../src/pipeline/ports.ts';
+import { ShardLog } from '../../../src/shards/routing/shard-log.ts';
+import { encodeStretch, type RoutedStretch } from '../../../src/shards/routing/stretch.ts';
+import { DEFAULT_LIMITS, engagement } from '../../../topics/index.ts';
+import { keptLog } from '../../pipeline/faulty-sink.ts';
+import { MemoryLog } from '../../pipeline/memory-log.ts';
+import { memoryReader } from '../../pipeline/memory-reader.ts';
+
+const [EVENTS, EDGES, EXCHANGE] = ['twhin.engagement', 'twhin.edges.g', 'twhin.exchange.g'];
+const shard = { graph: 'g', index: 1, count: 2 };
+
+/** Shard 1 of two, which has read the event partitions, and the others, as far as said. */
+async function following(positions: Readonly<Record<string, number>> = {}) {
+  const ranges: PartitionRange[] = [
+    { topic: EVENTS, partition: 0, low: 3, high: 90 },
+    { topic: EVENTS, partition: 1, low: 7, high: 90 },
+    { topic: EDGES, partition: 0, low: 50, high: 60 },
+    { topic: EDGES, partition: 1, low: 20, high: 60 },
+  ];
+  const events = new MemoryLog();
+  for (const partition of [0, 1]) {
+    for (let n = 0; n < 90; n++) {
+      const event = { userId: `u${n}`, tweetId: `t${n % 5}`, action: 'like', at: 1 };
+      events.append(EVENTS, n % 10 === 9 ? 'broken' : event, { partition });
+    }
+  }
+  const reader = memoryReader(events, { lows: { [`${EVENTS}/0`]: 3, [`${EVENTS}/1`]: 7 } });
+  const followed = Promise.withResolvers<Follower>();
+  const topics: (readonly string[])[] = [];
+  const lines = keptLog();
+  const log = new ShardLog(
+    {
+      ranges: async (names) => ranges.filter(({ topic }) => names.includes(topic)),
+      topicIds: async () => ({}),
+      follow: async (names, follower) => {
+        topics.push(names);
+        followed.resolve(follower);
+        return { close: async () => {} };
+      },
+      read: reader.read,
+      close: async () => {},
+    },
+    {
+      shard,
+      relations: new Set(['likes']),
+      exchangeTopic: EXCHANGE,
+      edgesTopic: EDGES,
+      topics: new Map([[EVENTS, engagement]]),
+      limits: DEFAULT_LIMITS,
+    },
+    lines,
+  );
+  const taken: RecordRun[] = [];
+  const at = new Map(Object.entries(positions));
+  const reading = await log.follow([EVENTS, EDGES, EXCHANGE], {
+    position: (topic, partition) => at.get(`${topic}/${partition}`),
+    take: async (run) => {
+      taken.push(run);
+      at.set(`${run.topic}/${run.partition}`, run.next);
+    },
+    failed: (error) => {
+      throw error;
+    },
+  });
+  const follower = await followed.promise;
+  const send = (...values: readonly (Buffer | null)[]) => {
+    const records = values.map((value, offset) => ({
+      ...{ topic: EDGES, partition: 1, offset, timestamp: 0, key: null, value },
+    }));
+    return follower.take({ topic: EDGES, partition: 1, records, next: records.length });
+  };
+  const take = (...stretches: readonly Omit<RoutedStretch, 'records'>[]) =>
+    send(...stretches.map((stretch) => encodeStretch({ ...stretch, records: [] })));
+  const places = () => taken.map(({ topic, partition, next }) => [topic, partition, next]);
+  /** Offsets of the events that were handed over. */
+  const offsets = () => taken.flatMap(({ records }) => records.map(({ offset }) => offset));
+  return { log, reading, follower, send, take, taken, places, offsets, topics, lines };
+}
+
+const stretch = (from: number, until: number, partition = 1) => ({ topic: EVENTS, partition, from, until });
+/** Offsets of the events of which shard 1 owns an end; every tenth record is broken. */
+const concerning = (from: number, until: number) =>
+  Array.from({ length: until - from }, (_, i) => from + i).filter(
+    (n) => n % 10 !== 9 && [`user:u${n}`, `tweet:t${n % 5}`].some((key) => shardOf(key, 2) === 1),
+  );
+
+describe('the log of a shard', () => {
+  test.each([
+    ['what follows on', 5, 5],
+    ['what begins before', 5, 2],
+    ['the first of a partition that begins there', undefined, 0],
+    ['the first that the event topic still has', undefined, 7],
+  ])('hands over %s', async (_, position, from) => {
+    const { take, places, lines } = await following(
+      position === undefined ? {} : { [`${EVENTS}/1`]: position },
+    );
+    await take(stretch(from, 9));
+    expect(places()).toEqual([
+      [EVENTS, 1, 9],
+      [EDGES, 1, 1],
+    ]);
+    expect(lines.lines).toEqual([]);
+  });
+
+  test.each([
+    ['before records', 10, 25, 29],
+    ['before a mark that says nothing new', 10, 25, 25],
+    ['before the first stretch, where the event topic has more', undefined, 25, 29],
+  ])('closes a gap %s by the event topic, and goes on', async (_, position, from, until) => {
+    const { take, taken, places, offsets, lines } = await following(
+      position === undefined ? {} : { [`${EVENTS}/1`]: position },
+    );
+    await take(stretch(from, until));
+    const begun = position ?? 7;
+    expect(offsets()).toEqual(concerning(begun, from));
+    expect(
+      taken.flatMap(({ records }) => records).every(({ content }) => content?.changes.length === 1),
+    ).toBe(true);
+    expect(places().slice(-2)).toEqual([
+      [EVENTS, 1, until],
+      [EDGES, 1, 1],
+    ]);
+    expect(lines.lines).toEqual([
+      {
+        fields: { graph: 'g', shard: 1, topic: EVENTS, partition: 1, from: begun, until: from },
+        message: 'events that no router sent are read from their topic',
+      },
+    ]);
+    // The same again is no gap.
+    const { length } = taken;
+    await take(stretch(from, until));
+    expect(places().slice(length)).toEqual([[EDGES, 1, 1]]);
+  });
+
+  test('can not close a gap that the event topic does not hold any more, and takes nothing after it', async () => {
+    const { take, taken } = await following({ [`${EVENTS}/1`]: 2 });
+    await expect(take(stretch(25, 29))).rejects.toMatchObject({ code: 'offset-out-of-range' });
+    expect(taken).toEqual([]);
+  });
+
+  test('hands over nothing more of a gap once it is not followed any more', async () => {
+    const { take, taken, reading } = await following({ [`${EVENTS}/1`]: 10 });
+    const taking = take(stretch(80, 90));
+    await reading.close();
+    await expect(taking).rejects.toMatchObject({ code: 'stopped' });
+    expect(taken).toEqual([]);
+  });
+
+  test('raises its own place in the edges topic after all that a run holds', async () => {
+    const { take, places } = await following({ [`${EVENTS}/0`]: 0, [`${EVENTS}/1`]: 0 });
+    await take(stretch(0, 9), stretch(0, 4, 0));
+    expect(places()).toEqual([
+      [EVENTS, 1, 9],
+      [EVENTS, 0, 4],
+      [EDGES, 1, 2],
+    ]);
+  });
+
+  test('passes over records that no router wrote, and counts them', async () => {
+    const { log, send, places, lines } = await following();
+    await send(
+      null,
+      Buffer.from('{"broken'),
+      encodeStretch({ topic: 'twhin.follow', partition: 1, from: 40, until: 50, records: [] }),
+      encodeStretch({ topic: EVENTS, partition: 1, from: 0, until: 3, records: [] }),
+    );
+    expect(log.counts).toEqual({ unreadable: 3 });
+    expect(lines.lines.map(({ message }) => message)).toEqual(Array(3).fill('a record is passed over'));
+    expect(places()).toEqual([
+      [EVENTS, 1, 3],
+      [EDGES, 1, 4],
+    ]);
+  });
+
+  test('follows the own partition of the topics between shards, from the first record that is kept, and no event topic', async () => {
+    const { log, follower, topics } = await following({ [`${EDGES}/1`]: 12, [`${EXCHANGE}/1`]: 12 });
+    expect(topics).toEqual([[EDGES, EXCHANGE]]);
+    const reads = [0, 1].flatMap((partition) =>
+      [EDGES, EXCHANGE].map((topic) => follower.reads?.(topic, partition)),
+    );
+    expect(reads).toEqual([false, false, true, true]);
+    expect([follower.position(EDGES, 1), follower.position(EXCHANGE, 1)]).toEqual([20, 12]);
+    const held = await log.ranges([EDGES, EVENTS]);
+    expect(held.map(({ topic, partition }) => `${topic}/${partition}`)).toEqual([
+      `${EVENTS}/0`,
+      `${EVENTS}/1`,
+      `${EDGES}/1`,
+    ]);
+    const further = await following({ [`${EDGES}/1`]: 33 });
+    expect(further.follower.position(EDGES, 1)).toBe(33);
+    expect((await following()).follower.position(EDGES, 1)).toBeUndefined();
+  });
+});

@@ -1,0 +1,174 @@
+import { setImmediate as ticked } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import { FatalError } from '../../../src/errors/errors.ts';
+import { shardOf } from '../../../src/graph/shard.ts';
+import { silentLog } from '../../../src/log.ts';
+import type { Message, Offsets } from '../../../src/pipeline/ports.ts';
+import { Rejections } from '../../../src/pipeline/rejections.ts';
+import { ShareRouter } from '../../../src/shards/routing/share-router.ts';
+import { decodeStretch } from '../../../src/shards/routing/stretch.ts';
+import { DEFAULT_LIMITS, engagement } from '../../../topics/index.ts';
+
+const EVENTS = 'twhin.engagement';
+const SHARDS = 2;
+const SECOND = 1_000;
+
+let stops: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  await Promise.all(stops.map((stop) => stop()));
+  stops = [];
+});
+
+/** A router whose messages are acknowledged, or refused, one publish at a time. */
+function setUp({ markMs = 1_000 * SECOND } = {}) {
+  const publishing: { messages: readonly Message[]; answer: PromiseWithResolvers<void> }[] = [];
+  const routed: Offsets[] = [];
+  const failures: Error[] = [];
+  const router = new ShareRouter({
+    graph: 'g',
+    shards: SHARDS,
+    relations: new Set(['likes']),
+    topics: new Map([[EVENTS, engagement]]),
+    limits: DEFAULT_LIMITS,
+    edgesTopic: 'twhin.edges.g',
+    sink: {
+      publish: (messages) => {
+        const answer = Promise.withResolvers<void>();
+        publishing.push({ messages, answer });
+        return answer.promise;
+      },
+      takeOver: async () => {},
+      stop: async () => {},
+    },
+    share: { has: () => true },
+    position: () => 0,
+    low: () => 0,
+    routed: (offsets) => void routed.push(offsets),
+    deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),
+    counts: { records: 0, sent: 0, bytes: 0 },
+    rejections: new Rejections({ graph: 'g', topics: [EVENTS], log: silentLog, clock: () => 0 }),
+    markMs,
+    log: silentLog,
+    failed: (error) => void failures.push(error),
+  });
+  stops.push(() => {
+    const stopped = router.stop();
+    for (const { answer } of publishing) answer.resolve();
+    return stopped;
+  });
+  /** Reads likes of `padding` bytes or more each. */
+  const read = (from: number, next: number, padding = 0) => {
+    const records = Array.from({ length: next - from }, (_, i) => ({
+      ...{ topic: EVENTS, partition: 0, offset: from + i, timestamp: 0, key: null },
+      value: Buffer.from(
+        JSON.stringify({
+          ...{ userId: `u${from + i}`, tweetId: 't', action: 'like', at: 1 },
+          padding: 'x'.repeat(padding),
+        }),
+      ),
+    }));
+    return router.take({ topic: EVENTS, partition: 0, records, next });
+  };
+  return { router, read, publishing, routed, failures };
+}
+
+/** The stretches to one shard among messages, in order. */
+function to(shard: number, messages: readonly Message[]) {
+  return messages
+    .filter(({ topic, key }) => topic !== 'dead' && shardOf(String(key), SHARDS) === shard)
+    .map(({ value }) => decodeStretch(value && Buffer.from(value)));
+}
+
+test('what waits while something is sent is cut into stretches that brokers take, without a gap', async () => {
+  const { read, publishing } = setUp();
+  void read(0, 1);
+  void read(1, 10, 60_000);
+  publishing[0]!.answer.resolve();
+  await ticked();
+  const tweets = shardOf('tweet:t', SHARDS);
+  const stretches = to(tweets, publishing[1]!.messages);
+  expect(stretches.map(({ from, until }) => [from, until])).toEqual([
+    [1, 4],
+    [4, 7],
+    [7, 10],
+  ]);
+  expect(stretches.flatMap(({ records }) => records.map(({ offset }) => offset))).toEqual([
+    1, 2, 3, 4, 5, 6, 7, 8, 9,
+  ]);
+});
+
+test('reading waits while much waits to be sent, and goes on once that is being sent', async () => {
+  const { read, publishing } = setUp();
+  expect(read(0, 1)).toBeUndefined();
+  expect(read(1, 20, 100_000)).toBeUndefined();
+  let roomy = false;
+  void read(20, 90, 100_000)?.then(() => {
+    roomy = true;
+  });
+  await ticked();
+  expect([roomy, publishing.length]).toEqual([false, 1]);
+  publishing[0]!.answer.resolve();
+  await ticked();
+  expect([roomy, publishing.length]).toEqual([true, 2]);
+  expect(read(90, 91)).toBeUndefined();
+});
+
+test('a reader that waits for room goes on as the router is stopped', async () => {
+  const { router, read, publishing } = setUp();
+  void read(0, 1);
+  const room = read(1, 100, 100_000);
+  expect(room).toBeInstanceOf(Promise);
+  const stopping = router.stop();
+  await room;
+  publishing[0]!.answer.resolve();
+  await stopping;
+  expect(publishing).toHaveLength(1);
+});
+
+test('nothing is sent or said to be routed after a failure for good', async () => {
+  const { read, publishing, routed, failures } = setUp({ markMs: 5 });
+  void read(0, 1);
+  const error = new FatalError('client-fault', 'refused for good');
+  publishing[0]!.answer.reject(error);
+  await ticked();
+  expect(failures).toEqual([error]);
+  void read(1, 2);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  expect([publishing.length, routed, failures.length]).toEqual([1, [], 1]);
+});
+
+test('the group is told once every shard has what concerns it, and not by marks that say nothing new', async () => {
+  const { router, publishing, routed, read } = setUp({ markMs: 5 });
+  router.begin(EVENTS, 0);
+  router.begin(EVENTS, 1);
+  const next = async (count: number) => {
+    while (publishing.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
+    publishing[count - 1]!.answer.resolve();
+    await ticked();
+  };
+  await next(1);
+  expect(to(0, publishing[0]!.messages).map(({ partition, until }) => [partition, until])).toEqual([
+    [0, 0],
+    [1, 0],
+  ]);
+  expect(routed).toEqual([]);
+  void read(0, 3);
+  await next(2);
+  await next(3);
+  expect(routed.at(-1)).toEqual({ [EVENTS]: { '0': 3 } });
+});
+
+test('marks of all partitions that come due while something is sent go out after it, whatever marks come due meanwhile', async () => {
+  const { router, read, publishing } = setUp({ markMs: 5 });
+  router.begin(EVENTS, 1);
+  void read(0, 1);
+  await new Promise((resolve) => setTimeout(resolve, 40));
+  expect(publishing).toHaveLength(1);
+  publishing[0]!.answer.resolve();
+  await ticked();
+  for (const shard of [0, 1]) {
+    const told = to(shard, publishing[1]!.messages).filter(({ partition }) => partition === 1);
+    expect(told.map(({ from, until }) => [from, until])).toEqual([[0, 0]]);
+  }
+});

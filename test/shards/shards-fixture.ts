@@ -1,0 +1,149 @@
+import { type Shard, shardOf } from '../../src/graph/shard.ts';
+import { silentLog } from '../../src/log.ts';
+import type { EventLog, FollowedLog, Leadership, Message, Sink } from '../../src/pipeline/ports.ts';
+import type { Updater } from '../../src/pipeline/updater.ts';
+import { ShardNeighbourhood } from '../../src/shards/neighbourhood.ts';
+import { Router } from '../../src/shards/routing/router.ts';
+import { ShardLog } from '../../src/shards/routing/shard-log.ts';
+import { DEFAULT_LIMITS } from '../../topics/index.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
+import { Life } from '../pipeline/life.ts';
+import { MemoryLog } from '../pipeline/memory-log.ts';
+import { memoryReader } from '../pipeline/memory-reader.ts';
+import { MODEL, TOPICS, updater } from '../pipeline/updater-fixture.ts';
+
+/** The topic by which shards of these tests meet. */
+export const EXCHANGE = 'twhin.exchange.test';
+/** The topic in which shards of these tests are sent their events. */
+export const EDGES = 'twhin.edges.test';
+const INTERNAL: readonly string[] = [EXCHANGE, EDGES];
+const NEVER = Number.POSITIVE_INFINITY;
+const RELATIONS = new Set(MODEL.relations.map(({ name }) => name));
+
+/** A log with the topics between shards: what is sent to them can be read from them, as on a broker. */
+export class ExchangeLog extends MemoryLog {
+  readonly #count: number;
+
+  constructor(count: number) {
+    super();
+    this.#count = count;
+  }
+
+  override sink(): Sink {
+    const plain = super.sink();
+    return {
+      ...plain,
+      publish: async (messages) => {
+        await plain.publish(messages);
+        for (const message of messages) if (INTERNAL.includes(message.topic)) this.#exchange(message);
+      },
+    };
+  }
+
+  /** The log as shard `index` reads it. */
+  seenBy(index: number): FollowedLog {
+    const topics = { exchangeTopic: EXCHANGE, edgesTopic: EDGES, topics: TOPICS };
+    const shard = { graph: 'test', index, count: this.#count };
+    const place = { ...topics, shard, relations: RELATIONS, limits: DEFAULT_LIMITS };
+    return new ShardLog(this.reader(), place, silentLog);
+  }
+
+  reader(): EventLog {
+    return memoryReader(this, {
+      anyTopic: true,
+      partitions: { [EXCHANGE]: this.#count, [EDGES]: this.#count },
+    });
+  }
+
+  #exchange({ topic, key, value, headers }: Message): void {
+    const partition = shardOf(String(key), this.#count);
+    const offset = this.records.filter((each) => each.topic === topic && each.partition === partition).length;
+    this.records.push({
+      ...{ topic, partition, offset, timestamp: 5_000 },
+      key: Buffer.from(String(key)),
+      value: value && Buffer.from(value),
+      headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
+    });
+  }
+}
+
+/** All shards of a graph on memory alone, each with a store and a group of its own. */
+export class Shards {
+  readonly log: ExchangeLog;
+  readonly stores: readonly MemoryStore[];
+  readonly #groups: readonly Leadership[];
+  #now = 1_000;
+  /** What the routers of the past have told their group. */
+  readonly #committed = new Map<string, number>();
+  #lives = 0;
+
+  constructor(count: number) {
+    this.log = new ExchangeLog(count);
+    this.stores = Array.from({ length: count }, () => new MemoryStore());
+    this.#groups = this.stores.map(() => new MemoryLog().leadership());
+  }
+
+  shard(index: number): Shard {
+    return { graph: 'test', index, count: this.stores.length };
+  }
+
+  /** A process of shard `index`. */
+  updater(index: number, life = new Life()): Updater {
+    const plain = this.log.sink();
+    return updater(this.log, life.store(this.stores[index]!), {
+      shard: this.shard(index),
+      neighbourhood: new ShardNeighbourhood({
+        ...{ shard: this.shard(index), topic: EXCHANGE, edgesTopic: EDGES, freshRun: `run-${this.#lives++}` },
+        pace: { mergeEdges: 8, mergeMs: NEVER, quietMs: NEVER, wantMs: 3 },
+      }),
+      // A copy is asked for once some time has passed: each look at the clock takes a millisecond.
+      clock: () => this.#now++,
+      eventLog: this.log.seenBy(index),
+      leadership: this.#groups[index]!,
+      sink: { ...plain, publish: (messages) => life.call(() => plain.publish(messages)) },
+      pace: { batchEdges: 3, commitEdges: 6 },
+    });
+  }
+
+  /** A process that routes all partitions, until it is killed. */
+  router(life = new Life()): Router {
+    const plain = this.log.sink();
+    const stopped = Promise.withResolvers<void>();
+    const ending = new AbortController();
+    return new Router({
+      graph: 'test',
+      shards: this.stores.length,
+      relations: RELATIONS,
+      topics: TOPICS,
+      limits: DEFAULT_LIMITS,
+      edgesTopic: EDGES,
+      shares: {
+        work: async (on) => {
+          const positions = new Map(this.#committed);
+          const work = on({
+            ended: ending.signal,
+            has: () => true,
+            position: (topic, partition) => positions.get(`${topic}/${partition}`),
+            done: (offsets) => {
+              for (const [topic, partitions] of Object.entries(offsets))
+                for (const [partition, offset] of Object.entries(partitions))
+                  this.#committed.set(`${topic}/${partition}`, offset);
+            },
+          });
+          await Promise.race([stopped.promise, work]);
+          ending.abort();
+          await work;
+        },
+        trouble: undefined,
+        stop: async () => stopped.resolve(),
+      },
+      eventLog: this.log.reader(),
+      sink: { ...plain, publish: (messages) => life.call(() => plain.publish(messages)) },
+      reread: [],
+      markMs: 2,
+      deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),
+      log: silentLog,
+      clock: () => 1_000,
+    });
+  }
+}
