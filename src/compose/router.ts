@@ -3,7 +3,7 @@ import type { LogConnection } from '../adapters/connect.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { graphOf } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
-import type { Trouble } from '../pipeline/ports.ts';
+import type { Offsets, Trouble } from '../pipeline/ports.ts';
 import { soleShares } from '../pipeline/sole-leadership.ts';
 import { Router } from '../shards/routing/router.ts';
 import { topicsOf } from './graph-updater.ts';
@@ -20,15 +20,22 @@ export interface RouterSurroundings {
   readonly reread?: readonly string[];
 }
 
+/** A graph or a shard that a process runs. */
+export interface RoutedPart {
+  readonly graph: GraphConfig;
+  /** Where routers begin of which the group knows nothing; absent partitions: at the first record that is kept. */
+  readonly unrouted: Offsets;
+}
+
 /** The routers of a process that runs these graphs: one for each graph that is cut, whichever of its shards the process has. */
 export function composeRouters(
   config: Config,
-  graphs: readonly GraphConfig[],
+  parts: readonly RoutedPart[],
   surroundings: RouterSurroundings,
 ): Promise<Router[]> {
   const cut = Map.groupBy(
-    graphs.filter(({ shard }) => shard !== undefined),
-    graphOf,
+    parts.filter(({ graph }) => graph.shard !== undefined),
+    ({ graph }) => graphOf(graph),
   );
   return Promise.all([...cut.values()].map(([own]) => composeRouter(config, own!, surroundings)));
 }
@@ -36,7 +43,7 @@ export function composeRouters(
 /** The router of a cut graph in the process of the shard `own`. */
 async function composeRouter(
   config: Config,
-  own: GraphConfig,
+  { graph: own, unrouted }: RoutedPart,
   { connection, log, reread = [] }: RouterSurroundings,
 ): Promise<Router> {
   const graph = graphOf(own);
@@ -62,6 +69,7 @@ async function composeRouter(
     eventLog: connection.log({ onTrouble, aheadBytes: config.tuning.queueBytes }),
     sink: connection.sink(),
     reread,
+    begin: unrouted,
     markMs: MARK_MS,
     deadLetter: (record, { code, message }) => deadLetter(record, { code, message, graph }, prefix),
     log,

@@ -140,6 +140,7 @@ export class Shards {
       eventLog: this.log.reader(),
       sink: { ...plain, publish: (messages) => life.call(() => plain.publish(messages)) },
       reread: [],
+      begin: {},
       markMs: 2,
       deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),
       log: silentLog,

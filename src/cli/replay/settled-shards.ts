@@ -2,6 +2,7 @@ import { FatalError } from '../../errors/errors.ts';
 import { commitHead, type GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import { relationRows, renewCopies } from '../../graph/reshard/copies.ts';
+import { MergedGraph } from '../../graph/reshard/merged-graph.ts';
 import { WriteBatch } from '../../graph/store.ts';
 import type { PartitionRange } from '../../pipeline/ports.ts';
 
@@ -27,7 +28,7 @@ export async function settleShards(
   exchange: TopicEnds | undefined,
   onProgress: (done: number) => void,
 ): Promise<void> {
-  await renewCopies(stores, onProgress);
+  await renewCopies(await MergedGraph.read(stores, stores[0]!.layout), onProgress);
   const relations = await relationRows(stores[0]!);
   for (const [shard, store] of stores.entries()) {
     const batch = new WriteBatch();

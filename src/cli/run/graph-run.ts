@@ -6,6 +6,7 @@ import type { GraphStore } from '../../graph/graph-store.ts';
 import { differences } from '../../graph/head.ts';
 import type { StoreMemory } from '../../graph/store.ts';
 import { kernelHere } from '../../kernels/select.ts';
+import type { Offsets } from '../../pipeline/ports.ts';
 import type { Updater } from '../../pipeline/updater.ts';
 import type { RoutedCounts } from '../../shards/routing/shard-log.ts';
 import { openForReading } from '../../state/open.ts';
@@ -69,6 +70,11 @@ export class GraphRun implements RunGraph {
   /** What a shard met in the edges topic; undefined where the graph is whole. */
   get routed(): RoutedCounts | undefined {
     return this.#composed.routed;
+  }
+
+  /** As {@link LiveUpdater.unrouted}. */
+  get unrouted(): Offsets {
+    return this.#composed.unrouted;
   }
 
   /** Resolves when stopped or, where asked for, caught up. @throws what ended it. */
@@ -183,6 +189,7 @@ const STAYS = 'the promotion was taken back: going on with the live store';
 
 interface Composed extends RunGraph {
   readonly updater: Updater;
+  readonly unrouted: Offsets;
 }
 
 /** An updater on the graph's live store, with the settings that store was trained with. */

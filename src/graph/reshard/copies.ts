@@ -1,7 +1,8 @@
-import { type EntityRecord, type GraphStore, inBatches } from '../graph-store.ts';
-import type { Layout } from '../layout.ts';
-import { COPY_ACCUMULATOR, shardOf } from '../shard.ts';
+import type { GraphStore } from '../graph-store.ts';
+import { decodeEntity, type Layout } from '../layout.ts';
+import { COPY_ACCUMULATOR } from '../shard.ts';
 import { type Entry, WriteBatch } from '../store.ts';
+import type { MergedGraph } from './merged-graph.ts';
 
 const FLOAT_BYTES = 4;
 
@@ -25,46 +26,26 @@ export async function relationRows({ layout, entries }: GraphStore): Promise<rea
 
 /**
  * Gives every copy in the stores of a graph's shards the present vector of its owner, to the bit. A copy whose owner has no
- * vector yet stays as it is.
- * stores: in the order of the shards. onProgress: gets the copies written.
+ * vector yet stays as it is. onProgress: gets the entities read.
  */
 export async function renewCopies(
-  stores: readonly GraphStore[],
+  graph: MergedGraph,
   onProgress: (done: number) => void = () => {},
 ): Promise<void> {
+  const { layout, stores } = graph;
   let done = 0;
-  for (const [index, store] of stores.entries()) {
-    for await (const entities of inBatches<EntityRecord>(store.entities())) {
-      const byOwner = Map.groupBy(entities, ({ key }) => shardOf(key, stores.length));
-      const batch = new WriteBatch();
-      for (const [owner, copies] of byOwner) {
-        if (owner === index) continue;
-        const vectors = await storedRows(
-          stores[owner]!,
-          copies.map(({ key }) => key),
-        );
-        copies.forEach(({ row }, i) => {
-          const vector = vectors[i];
-          if (vector !== undefined) batch.put(store.layout.vectorKey(row), copyOf(vector, store.layout));
-        });
-        done += copies.length;
+  for await (const block of graph.entities()) {
+    const rows = await graph.rowsOf(block);
+    const batches = stores.map(() => new WriteBatch());
+    block.forEach(({ held, owner }, i) => {
+      const vector = rows[i];
+      for (const { store, value } of held) {
+        if (store === owner || vector === undefined) continue;
+        batches[store]!.put(layout.vectorKey(decodeEntity(value).row), copyOf(vector, layout));
       }
-      await store.entries.write(batch);
-      onProgress(done);
-    }
+    });
+    for (const [i, batch] of batches.entries()) await stores[i]!.entries.write(batch);
+    done += block.length;
+    onProgress(done);
   }
-}
-
-/** The stored rows of entities in their owner's store; undefined where there is none. */
-async function storedRows(
-  store: GraphStore,
-  keys: readonly EntityRecord['key'][],
-): Promise<(Uint8Array | undefined)[]> {
-  const { layout, entries } = store;
-  const known = (await store.readEntities(keys)).map((entity) => entity?.row);
-  const found = await entries.getMany(
-    known.filter((row) => row !== undefined).map((row) => layout.vectorKey(row)),
-  );
-  let next = 0;
-  return known.map((row) => (row === undefined ? undefined : found[next++]));
 }

@@ -7,51 +7,40 @@ import { shardOf, trainingShard } from '../shard.ts';
 
 const BITS = 32;
 
-/** The number of an entity, or its name where no store has it. */
-type End = number | EntityKey;
-
 /** An entity that live edges name and no store has: its owner has not read them yet. */
 export interface UnreadEntity {
-  readonly home: number;
-  /** The shards that hold a copy. */
-  readonly holders: ReadonlySet<number>;
+  readonly name: EntityKey;
   /** Epoch ms. */
-  readonly firstSeen: number;
-  readonly lastSeen: number;
+  firstSeen: number;
+  lastSeen: number;
 }
 
 /**
  * To which of `count` new shards each entity belongs, and which of them hold a copy of it. Entities are numbered in the order in which
- * they are added. Memory: an entity's name, 20 bytes, and a bit for each shard.
+ * they are added. Memory: an entity's name, 40 bytes, and a bit for each shard.
  */
 export class EntitySpread {
-  /** The entities that no store has, by name; few, for each is one that its owner was about to read. */
-  readonly unread = new Map<EntityKey, UnreadEntity>();
+  /** The entities that no store has, by number; few, for each is one that its owner was about to read. */
+  readonly unread = new Map<number, UnreadEntity>();
   readonly #layout: Layout;
   readonly #count: number;
   readonly #names = new NameIndex();
-  readonly #homes: Uint8Array;
-  /** 1: an end of a live edge. */
-  readonly #live: Uint8Array;
-  /** [most, words] */
+  readonly #homes: number[] = [];
+  /** Ends of live edges. */
+  readonly #live: boolean[] = [];
+  /** [entities, words] */
+  readonly #holders: number[] = [];
   readonly #words: number;
-  readonly #holders: Uint32Array;
 
-  /** most: entities that may be added. */
-  constructor(layout: Layout, count: number, most: number) {
+  constructor(layout: Layout, count: number) {
     this.#layout = layout;
     this.#count = count;
-    this.#homes = new Uint8Array(most);
-    this.#live = new Uint8Array(most);
     this.#words = Math.ceil(count / BITS);
-    this.#holders = new Uint32Array(most * this.#words);
   }
 
   /** key: of kind `n`. */
   add(key: Uint8Array, name: EntityKey): void {
-    const entity = this.#names.size;
-    this.#homes[entity] = shardOf(name, this.#count);
-    this.#names.add(key, 1, key.length, entity);
+    this.#add(key, 1, key.length, name);
   }
 
   homeOf(entity: number): number {
@@ -60,7 +49,7 @@ export class EntitySpread {
 
   /** Whether the entity is an end of a live edge. */
   isNamed(entity: number): boolean {
-    return this.#live[entity] === 1;
+    return this.#live[entity]!;
   }
 
   /** The shards that hold a copy, ascending. */
@@ -84,48 +73,47 @@ export class EntitySpread {
     at: number,
     ownerHas: (end: EntityKey) => boolean,
   ): [lhs: number, rhs: number] {
-    const [lhs, rhs] = this.#endsOf(key);
-    const homes: [number, number] = [this.#homeOfEnd(lhs), this.#homeOfEnd(rhs)];
+    const split = this.#layout.firstEnd(key);
+    const lhs = this.#endAt(key, 1, split, 'lhs');
+    const rhs = this.#endAt(key, split + 1, key.length, 'rhs');
+    const homes: [number, number] = [this.homeOf(lhs), this.homeOf(rhs)];
     if (!live) return homes;
-    for (const end of [lhs, rhs])
-      if (typeof end !== 'number' && ownerHas(end)) throw endLost(this.#layout.edgeOf(key), end);
     const trainedBy = trainingShard(...homes, this.#count);
-    this.#name(lhs, at, homes[0], trainedBy);
-    this.#name(rhs, at, homes[1], trainedBy);
+    for (const end of [lhs, rhs]) {
+      const unread = this.unread.get(end);
+      if (unread !== undefined) {
+        if (ownerHas(unread.name)) throw endLost(this.#layout.edgeOf(key), unread.name);
+        unread.firstSeen = Math.min(at, unread.firstSeen);
+        unread.lastSeen = Math.max(at, unread.lastSeen);
+      }
+      this.#live[end] = true;
+      if (trainedBy !== this.homeOf(end))
+        this.#holders[end * this.#words + Math.floor(trainedBy / BITS)]! |= 1 << (trainedBy % BITS);
+    }
     return homes;
   }
 
-  #endsOf(key: Uint8Array): [lhs: End, rhs: End] {
-    const end = this.#layout.firstEnd(key);
-    const lhs = this.#names.find(key, 1, end);
-    const rhs = this.#names.find(key, end + 1, key.length);
-    if (lhs >= 0 && rhs >= 0) return [lhs, rhs];
-    const edge = this.#layout.edgeOf(key);
-    return [lhs < 0 ? edge.lhs : lhs, rhs < 0 ? edge.rhs : rhs];
-  }
-
-  #homeOfEnd(end: End): number {
-    return typeof end === 'number' ? this.#homes[end]! : shardOf(end, this.#count);
-  }
-
-  /** Notes that an entity is an end of a live edge, and that the shard that trains the edge has it. */
-  #name(end: End, at: number, home: number, trainedBy: number): void {
-    if (typeof end === 'number') {
-      this.#live[end] = 1;
-      if (trainedBy !== home) this.#hold(end, trainedBy);
-      return;
-    }
-    const { firstSeen = at, lastSeen = at, holders = [] } = this.unread.get(end) ?? {};
-    this.unread.set(end, {
-      home,
-      firstSeen: Math.min(at, firstSeen),
-      lastSeen: Math.max(at, lastSeen),
-      holders: new Set(trainedBy === home ? holders : [...holders, trainedBy]),
+  /** The number of an end of an edge, whose name lies in the edge's key. */
+  #endAt(key: Uint8Array, from: number, until: number, end: 'lhs' | 'rhs'): number {
+    const known = this.#names.find(key, from, until);
+    if (known >= 0) return known;
+    const name = this.#layout.edgeOf(key)[end];
+    const entity = this.#add(key, from, until, name);
+    this.unread.set(entity, {
+      name,
+      firstSeen: Number.POSITIVE_INFINITY,
+      lastSeen: Number.NEGATIVE_INFINITY,
     });
+    return entity;
   }
 
-  #hold(entity: number, shard: number): void {
-    this.#holders[entity * this.#words + Math.floor(shard / BITS)]! |= 1 << (shard % BITS);
+  #add(key: Uint8Array, from: number, until: number, name: EntityKey): number {
+    const entity = this.#names.size;
+    this.#names.add(key, from, until, entity);
+    this.#homes.push(shardOf(name, this.#count));
+    this.#live.push(false);
+    for (let word = 0; word < this.#words; word++) this.#holders.push(0);
+    return entity;
   }
 }
 

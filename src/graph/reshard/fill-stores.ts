@@ -35,8 +35,7 @@ export async function fillStores(
   onProgress: (what: 'edges' | 'entities', done: number) => void = () => {},
 ): Promise<Filled> {
   const { layout } = graph;
-  const most = heads.reduce((sum, { entities }) => sum + totalOf(entities), 0);
-  const spread = new EntitySpread(layout, stores.length, most);
+  const spread = new EntitySpread(layout, stores.length);
   const filling = stores.map((store, index) => new FilledStore(store, nextHead(heads, next, index)));
   for await (const block of graph.entities()) for (const { key, name } of block) spread.add(key, name);
 
@@ -77,11 +76,12 @@ export async function fillStores(
     onProgress('entities', entities);
   }
 
-  for (const [name, { home, holders, ...seen }] of spread.unread) {
+  for (const [entity, { name, ...seen }] of spread.unread) {
+    if (!spread.isNamed(entity)) continue;
     added.add(typeOf(name));
     const state = { row: 0, updates: 0, ...seen };
-    filling[home]!.putOwn(name, state, undefined);
-    for (const holder of holders) filling[holder]!.putCopy(name, state, undefined);
+    filling[spread.homeOf(entity)]!.putOwn(name, state, undefined);
+    for (const holder of spread.holdersOf(entity)) filling[holder]!.putCopy(name, state, undefined);
     for (const store of filling) await store.flushFull();
   }
 
@@ -204,8 +204,4 @@ class FilledStore {
     this.#batch = new WriteBatch();
     await this.#store.entries.write(full);
   }
-}
-
-function totalOf(counts: Readonly<Record<string, number>>): number {
-  return Object.values(counts).reduce((sum, each) => sum + each, 0);
 }

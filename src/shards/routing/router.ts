@@ -14,6 +14,8 @@ export interface RouterOptions extends RoutingOptions {
   readonly eventLog: Pick<FollowedLog, 'ranges' | 'follow' | 'close'>;
   /** Topics of which this process reads each of its partitions from the start, the first time that it has it. */
   readonly reread: readonly string[];
+  /** Where a partition is begun of which the group knows nothing; the first record that is kept where it is absent. */
+  readonly begin: Offsets;
   clock(): number;
 }
 
@@ -166,9 +168,9 @@ export class Router {
 
   /** What is to be read next; undefined: the first record that is kept. */
   #position(share: Share, { topic, partition }: PartitionRange): number | undefined {
-    if (this.#options.reread.includes(topic) && !this.#read.has(nameOf({ topic, partition })))
-      return undefined;
-    return share.position(topic, partition);
+    const { reread, begin } = this.#options;
+    if (reread.includes(topic) && !this.#read.has(nameOf({ topic, partition }))) return undefined;
+    return share.position(topic, partition) ?? begin[topic]?.[partition];
   }
 }
 

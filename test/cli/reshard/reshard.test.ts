@@ -265,7 +265,8 @@ test('the steps that are printed lead forward and back, and nothing is published
   await removeTopics();
   await here.configure(2);
   await does('topics', 'apply');
-  expect(text(await here.run(...run))).toContain('--reread twhin.edges.engagement');
+  // Which of the two topics is met first, is a matter of timing.
+  expect(text(await here.run(...run))).toMatch(/--reread twhin\.(edges|exchange)\.engagement/);
   await does(...run, ...rereads);
   expect((await contentOf(here.graphs())).edges).toEqual(after.edges);
 });

@@ -72,6 +72,7 @@ function setUp() {
     },
     sink,
     reread: [],
+    begin: {},
     markMs: 20,
     deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),
     log: silentLog,

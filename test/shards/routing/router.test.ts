@@ -11,7 +11,11 @@ const TOPIC = 'twhin.engagement';
 
 /** A router on a log whose partitions begin at 10, with a group that gives shares when told. */
 function routing(
-  options: { reread?: readonly string[]; publish?: (messages: readonly Message[]) => Promise<void> } = {},
+  options: {
+    reread?: readonly string[];
+    begin?: Offsets;
+    publish?: (messages: readonly Message[]) => Promise<void>;
+  } = {},
 ) {
   const sent: Message[] = [];
   const done: Offsets[] = [];
@@ -47,6 +51,7 @@ function routing(
       stop: async () => {},
     },
     reread: options.reread ?? [],
+    begin: options.begin ?? {},
     deadLetter: (record) => ({ topic: 'dead', key: null, value: record.value, headers: {} }),
     markMs: 20,
     log: silentLog,
@@ -133,6 +138,20 @@ test('an offset is told to the group once all shards have what is below it', asy
   share.end();
   acknowledgements.shift()?.();
   await share.work;
+});
+
+test('a partition of which the group knows nothing is begun where this process has it, if it has any of it', async () => {
+  const { give, followers } = routing({ begin: { [TOPIC]: { '0': 33 } } });
+  for (const [known, begun] of [
+    [undefined, 33],
+    [12, 12],
+  ]) {
+    const share = give(known);
+    await ticked();
+    expect(followers.at(-1)!.position(TOPIC, 0)).toBe(begun);
+    share.end();
+    await share.work;
+  }
 });
 
 test('a topic that is to be reread is, until something of it was routed', async () => {
