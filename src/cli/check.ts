@@ -133,7 +133,7 @@ function whatNext({ name: graph, folder, shard }: GraphConfig, findings: readonl
   return shard
     ? `stop the shard, move ${folder} away, and make the store again with twhin restore DIR --graph ${graph}`
     : `make the store again with twhin restore DIR --graph ${graph} --into NAME or ` +
-        `twhin replay --graph ${graph} --into NAME, then twhin replay promote NAME --graph ${graph}`;
+        `twhin replay --graph ${graph} --into NAME, then twhin promote NAME --graph ${graph}`;
 }
 
 function noStore({ graph, name, folder }: StorePlace): FatalError {

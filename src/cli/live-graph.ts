@@ -1,7 +1,7 @@
 import type { ConfigSource } from '../config/load.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
-import { readLive } from '../state/places.ts';
+import { type Live, readLive } from '../state/places.ts';
 
 /**
  * Configuration and graph with the settings that the live store was trained with.
@@ -11,8 +11,8 @@ export async function asLive(
   config: Config,
   graph: GraphConfig,
   configWith: ConfigSource,
+  { live, set }: Live = readLive(graph),
 ): Promise<{ config: Config; graph: GraphConfig; set: readonly string[] }> {
-  const { live, set } = readLive(graph);
   if (set.length === 0) return { config, graph, set };
   const changed = await configWith(set);
   const same = changed.graphs.find(({ name }) => name === graph.name);

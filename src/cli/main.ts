@@ -3,6 +3,7 @@ import { configSource } from '../config/load.ts';
 import { VERSION } from '../version.ts';
 import { addBackupCommand } from './backup.ts';
 import { addCheckCommand } from './check.ts';
+import { addCompareCommand } from './compare.ts';
 import { answered, type CommandContext, realWorld, type World } from './context.ts';
 import { addDoctorCommand, withoutFile } from './doctor.ts';
 import { addEvaluateCommand } from './evaluate/command.ts';
@@ -11,6 +12,7 @@ import { addFeedCommand } from './feed.ts';
 import { addInitCommand } from './init.ts';
 import { Logging } from './logging.ts';
 import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
+import { addPromoteCommand } from './promote.ts';
 import { addReplayCommand } from './replay/command.ts';
 import { addReshardCommand } from './reshard/command.ts';
 import { addRestoreCommand } from './restore/command.ts';
@@ -32,6 +34,8 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addCandidatesCommand,
   addExportCommand,
   addReplayCommand,
+  addCompareCommand,
+  addPromoteCommand,
   addEvaluateCommand,
   addTuneCommand,
   addBackupCommand,

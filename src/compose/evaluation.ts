@@ -8,9 +8,9 @@ import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import type { EventLog, Stretch } from '../pipeline/ports.ts';
 import type { PrequentialSettings, RankedEdges } from '../pipeline/training/trainer.ts';
-import { openForReading } from '../state/open.ts';
+import { openForReading, openForWriting } from '../state/open.ts';
 import { FIRST_STORE, placeOf, type StorePlace } from '../state/places.ts';
-import { composeReplayAt, type Replaying } from './replay.ts';
+import { composeReplay, type Replaying, type ReplayOptions } from './replay.ts';
 
 /** One commit for so many edges: a store that is thrown away gains nothing by more. */
 const COMMIT_EDGES = 1_000_000;
@@ -38,13 +38,10 @@ export async function composeEvaluation(
   { place, prequential, onRanked, ...replay }: EvaluatedTraining,
 ): Promise<Replaying> {
   const trainer = { ...graph.trainer, evaluatedEdges: 0, prequential };
-  return composeReplayAt(
-    // What does not fit in memory lies beside the store, not in the state folder of live graphs.
-    { ...config, state: place.folder },
-    { ...graph, trainer },
-    { place },
-    { ...replay, pace: {}, space: 'evaluation', measures: { ranked: onRanked } },
-  );
+  // What does not fit in memory lies beside the store, not in the state folder of live graphs.
+  const own = { ...config, state: place.folder };
+  const measures = { ranked: onRanked };
+  return composeOn(place, own, { ...graph, trainer }, { ...replay, measures });
 }
 
 /** The updater of many passes over the same edges, on a fresh store for evaluation. */
@@ -55,12 +52,20 @@ export async function composePasses(
 ): Promise<Replaying> {
   const trainer = { ...graph.trainer, evaluatedEdges: 0 };
   const tuning = { ...config.tuning, commitEdges: COMMIT_EDGES };
-  return composeReplayAt(
-    { ...config, state: place.folder, tuning },
-    { ...graph, trainer },
-    { place },
-    { log, eventLog, pace: {}, range: [eventLog.range], topicIds: {}, space: 'evaluation' },
-  );
+  const own = { ...config, state: place.folder, tuning };
+  const range = [eventLog.range];
+  return composeOn(place, own, { ...graph, trainer }, { log, eventLog, range, topicIds: {} });
+}
+
+async function composeOn(
+  place: StorePlace,
+  config: Config,
+  graph: GraphConfig,
+  replay: Omit<ReplayOptions, 'stores' | 'space'>,
+): Promise<Replaying> {
+  const store = await openForWriting(graph, { place });
+  const [replaying] = composeReplay(config, [graph], { ...replay, space: 'evaluation', stores: [store] });
+  return replaying!;
 }
 
 /**

@@ -25,7 +25,7 @@ import { agree } from '../shards/agreement.ts';
 import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
 import { type RoutedCounts, ShardLog } from '../shards/routing/shard-log.ts';
 import { imagePath, openForReading, openForWriting } from '../state/open.ts';
-import { livePlace } from '../state/places.ts';
+import { livePlace, type StorePlace } from '../state/places.ts';
 import { composeUpdater, freshSpace, topicsOf } from './graph-updater.ts';
 import { instanceIdOf } from './instance-id.ts';
 
@@ -50,6 +50,8 @@ export interface LiveOptions {
   readonly standby?: boolean;
   /** Full names of topics to be read from their start, whatever the store says. */
   readonly reread?: readonly string[];
+  /** The live store's unless said. */
+  readonly place?: StorePlace;
   /** Where a graph's updater reports its work. */
   readonly measuresOf?: (graph: string) => Measures;
 }
@@ -68,14 +70,21 @@ export interface LiveUpdater {
 export async function composeLive(
   config: Config,
   graph: GraphConfig,
-  { connection, log, openStore, standby = false, reread = [], measuresOf }: LiveOptions,
+  {
+    connection,
+    log,
+    openStore,
+    standby = false,
+    reread = [],
+    measuresOf,
+    place = livePlace(graph),
+  }: LiveOptions,
 ): Promise<LiveUpdater> {
   const { topicPrefix: prefix, tuning } = config;
   const groupId = `${prefix}${graph.name}`;
   const embeddingsTopic = topicName(prefix, embeddingsName(graphOf(graph)));
   const modelTopic = topicName(prefix, modelName(graphOf(graph)));
   const topics = topicsOf(config, graph);
-  const place = livePlace(graph);
   // Closed again where what follows fails: the updater closes them later.
   await using opened = new AsyncDisposableStack();
   const store = opened.adopt(await openForWriting(graph, { place, openStore, keepsImage: true }), (each) =>

@@ -1,6 +1,7 @@
+import { exchangeName } from '../../topics/index.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
-import { shardOf } from '../graph/shard.ts';
+import { graphOf, shardOf } from '../graph/shard.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
@@ -10,14 +11,13 @@ import { readContent } from '../pipeline/reading/record-content.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import type { Trainer, TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Updater } from '../pipeline/updater.ts';
-import { type Limit, MergedLog } from '../replay/merged-log.ts';
-import type { ShardMeeting } from '../shards/meeting.ts';
+import { MergedLog } from '../replay/merged-log.ts';
+import { ProgressMeter, type ReplayProgress } from '../replay/progress.ts';
+import { ShardMeeting } from '../shards/meeting.ts';
 import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
-import { type OpenOptions, openForWriting } from '../state/open.ts';
 import { composeUpdater, topicsOf } from './graph-updater.ts';
-import { cpuLimit, processCpuMs, type ReplayPaceOptions, rateLimit } from './pace.ts';
 
-/** Records wait in the merge, where they can be held to a pace; little waits behind it. */
+/** Records wait in the merge; little waits behind it. */
 const QUEUE_BYTES = 1024 * 1024;
 
 /**
@@ -31,27 +31,28 @@ const PACE = {
   wantMs: 50,
 };
 
+/** Time between two reports of the progress. */
+const TELL_MS = 1_000;
+
 /** What a replay reads and writes. */
 export interface ReplayOptions {
   readonly log: Log;
-  readonly pace: ReplayPaceOptions;
   /** The log that is read; whoever made it closes it. */
   readonly eventLog: ReadableLog;
   readonly range: readonly Stretch[];
   readonly topicIds: Readonly<Record<string, string>>;
   /** Name of its run of training. */
   readonly space: string;
-  readonly store: GraphStore;
+  /** One for each part, in their order. The updater closes it. */
+  readonly stores: readonly GraphStore[];
   /** Where vectors and relation vectors go; absent: nowhere. */
   readonly published?:
     | { readonly topic: string; readonly modelTopic: string; readonly sink: Sink }
     | undefined;
   /** Where it reports its work; absent: nowhere. */
   readonly measures?: Measures | undefined;
-  /** Where it meets the other shards of its graph; given where the graph is cut. */
-  readonly meeting?: ShardMeeting | undefined;
-  /** Makes its trainer; absent: one in a thread of its own. */
-  readonly trainerOf?: ((settings: TrainerSettings) => Trainer) | undefined;
+  /** Makes the trainer of a part, by its number; absent: one in a thread of its own. */
+  readonly trainerOf?: ((settings: TrainerSettings, part: number) => Trainer) | undefined;
 }
 
 /** A replay's updater, and what is seen of it from outside. */
@@ -62,36 +63,43 @@ export interface Replaying {
   readonly rejected: ReadonlyMap<string, number>;
 }
 
-/** An ordinary updater whose records come merged, and whose batches and commits are cut by count alone. */
+/** Name of the topic in which the shards of a replay meet. It is on no log: only the stores know it while they are trained. */
+export function meetingTopic(parts: readonly GraphConfig[]): string {
+  return exchangeName(graphOf(parts[0]!));
+}
+
+/**
+ * The updaters of a replay, which are to run together: one of a whole graph, or one for each of its shards, which read the log in step.
+ * They are ordinary updaters whose records come merged, and whose batches and commits are cut by count alone.
+ */
 export function composeReplay(
   config: Config,
+  parts: readonly GraphConfig[],
+  options: ReplayOptions,
+): readonly Replaying[] {
+  const { length: shards } = parts;
+  const meeting = shards > 1 ? new ShardMeeting(meetingTopic(parts), shards) : undefined;
+  // Each edge is trained by one of the shards.
+  const batchEdges = Math.max(1, Math.ceil(config.tuning.batchEdges / shards));
+  const shared = { ...config, tuning: { ...config.tuning, batchEdges } };
+  return parts.map((part, index) => composePart(shared, part, index, meeting, options));
+}
+
+function composePart(
+  config: Config,
   graph: GraphConfig,
-  {
-    log,
-    pace,
-    eventLog,
-    range,
-    topicIds,
-    space,
-    store,
-    published,
-    measures,
-    meeting,
-    trainerOf,
-  }: ReplayOptions,
+  index: number,
+  meeting: ShardMeeting | undefined,
+  { log, eventLog, range, topicIds, space, stores, published, measures, trainerOf }: ReplayOptions,
 ): Replaying {
   const topics = topicsOf(config, graph);
   const rejected = new Map<string, number>();
-  const limits: Limit[] = [];
-  if (pace.rate !== undefined) limits.push(rateLimit(pace.rate, Date.now));
-  if (pace.cpuShare !== undefined) limits.push(cpuLimit(pace.cpuShare, Date.now, processCpuMs));
   const merged = new MergedLog({
     log: eventLog,
     stretches: range,
     topicIds,
     read: (record) =>
       record.content ? record : { ...record, content: readContent(record, topics, config.limits) },
-    limits,
   });
   const { shard } = graph;
   // Unpublished, a vector's drift decides nothing: no row is written for having moved.
@@ -112,7 +120,7 @@ export function composeReplay(
           ? new ShardNeighbourhood({ shard, topic: meeting.topic, pace: PACE, freshRun: space })
           : alone,
       sink: published?.sink ?? (shard && meeting?.sink((key) => shardOf(key, shard.count))) ?? NOWHERE,
-      store,
+      store: stores[index]!,
       tuning: {
         ...config.tuning,
         ...(published ? {} : unpublished),
@@ -127,7 +135,7 @@ export function composeReplay(
         return undefined;
       },
       log,
-      trainerOf,
+      trainerOf: trainerOf && ((settings) => trainerOf(settings, index)),
       ...(measures && { measures }),
     },
     // The digest of a replay is the same on every machine.
@@ -136,20 +144,58 @@ export function composeReplay(
   return { updater, merged, rejected };
 }
 
-/** {@link composeReplay} on the store in a place, which is opened for it. */
-export async function composeReplayAt(
-  config: Config,
-  graph: GraphConfig,
-  at: OpenOptions,
-  options: Omit<ReplayOptions, 'store'>,
-): Promise<Replaying> {
-  const store = await openForWriting(graph, at);
+/** A replay's updater, as far as it is run here. */
+export interface Trained {
+  readonly updater: Pick<Updater, 'run' | 'abandon'> & { progress(): { readonly phase: string } };
+  readonly merged: Pick<MergedLog, 'reached'>;
+}
+
+/** What {@link trainToEnd} reports to. */
+export interface TrainingWatch {
+  /** Ends the training at the last commit. */
+  readonly stopping: AbortSignal;
+  /** Called every second, and at the end. */
+  tell(progress: ReplayProgress, phase: string): void;
+  /** Called when `stopping` comes after the last record: the rest is written, and the training ends well. */
+  tooLate?(): void;
+}
+
+/**
+ * Runs the updaters of a replay to the end of its range; each closes its store. If one fails, all end, and are waited for. Gives false
+ * where `stopping` ended them before.
+ */
+export async function trainToEnd(
+  replaying: readonly Trained[],
+  range: readonly Stretch[],
+  { stopping, tell, tooLate }: TrainingWatch,
+): Promise<boolean> {
+  const { updater, merged } = replaying[0]!;
+  let stopped = false;
+  const abandonAll = () => replaying.map((each) => each.updater.abandon()).includes(true);
+  const stop = () => {
+    stopped = abandonAll();
+    if (!stopped) tooLate?.();
+  };
+  stopping.addEventListener('abort', stop);
+  if (stopping.aborted) stop();
+  const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
+  const look = () => {
+    const { phase } = updater.progress();
+    if (phase === 'running') meter.begin();
+    tell(meter.read(), phase);
+  };
+  const telling = setInterval(look, TELL_MS);
   try {
-    return composeReplay(config, graph, { ...options, store });
-  } catch (error) {
-    await store.close();
-    throw error;
+    const runs = replaying.map((each) => each.updater.run({ untilCaughtUp: true }));
+    for (const run of runs) run.catch(abandonAll);
+    const failed = (await Promise.allSettled(runs)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
+  } finally {
+    clearInterval(telling);
+    stopping.removeEventListener('abort', stop);
   }
+  look();
+  return !stopped;
 }
 
 /** Both ends of an edge and its share of its chunk's uniform negatives, on both sides, with each update. */

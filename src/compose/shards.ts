@@ -1,9 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import { exchangeName } from '../../topics/index.ts';
 import { startSteppers } from '../adapters/trainer/hogwild/stepper.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
-import { graphOf } from '../graph/shard.ts';
 import { createKernel, reproducible } from '../kernels/select.ts';
 import { workspaceBytes } from '../kernels/workspace.ts';
 import { localTrainer } from '../pipeline/training/local-trainer.ts';
@@ -11,7 +9,6 @@ import type { KernelMaker } from '../pipeline/training/train.ts';
 import type { Trainer, TrainerSettings } from '../pipeline/training/trainer.ts';
 import { foreignOf } from '../shards/foreign-rows.ts';
 import { JoinedRanking, type JoinedRankingOptions } from '../shards/joined-ranking.ts';
-import { ShardMeeting } from '../shards/meeting.ts';
 import { openForWriting } from '../state/open.ts';
 import { composeReplay, type Replaying, type ReplayOptions } from './replay.ts';
 
@@ -23,73 +20,38 @@ interface PartsRead extends Pick<ReplayOptions, 'log' | 'eventLog' | 'range' | '
   readonly ranking?: JoinedRanking;
 }
 
-/** The same for stores that somebody else opened. */
-interface PartsReplay extends PartsRead, Pick<ReplayOptions, 'pace' | 'trainerOf'> {
-  /** In the order of the graphs, each fresh. */
-  readonly stores: readonly GraphStore[];
-}
-
-/** Name of the topic in which the shards of a replay meet. It is on no log: only the stores know it while they are trained. */
-export function meetingTopic(graphs: readonly GraphConfig[]): string {
-  return exchangeName(graphOf(graphs[0]!));
-}
-
 /**
- * {@link composeTogether} for an evaluation, on the live stores of state folders that are thrown away. Shards train in this thread,
+ * {@link composeReplay} for an evaluation, on the live stores of state folders that are thrown away. Shards train in this thread,
  * one batch after another, and all live edges are in memory: in threads, what they learn from each other would come the later, and the
  * figures be the lower, the busier the machine is.
  */
 export async function composeParts(
   config: Config,
   graphs: readonly GraphConfig[],
-  read: PartsRead,
+  { ranking, ...read }: PartsRead,
 ): Promise<readonly Replaying[]> {
   await using opened = new AsyncDisposableStack();
   const stores: GraphStore[] = [];
   for (const graph of graphs)
     stores.push(opened.adopt(await openForWriting(graph), (store) => store.close()));
-  const replaying = composeTogether(
+  const trainerOf = (settings: TrainerSettings, part: number): Trainer =>
+    ranking
+      ? ranking.trainer(part, settings, (row) => replaying[part]!.updater.keyAt(row))
+      : localTrainer(settings, KERNELS, foreignOf);
+  const replaying: readonly Replaying[] = composeReplay(
     config,
     graphs.map((graph) => ({ ...graph, trainer: { ...graph.trainer, evaluatedEdges: 0 } })),
     {
       ...read,
-      pace: {},
       stores,
       ...(graphs.length > 1 && {
-        trainerOf: (settings: TrainerSettings) => localTrainer(settings, KERNELS, foreignOf),
+        trainerOf: (settings: TrainerSettings, part: number) => inTurn(trainerOf(settings, part)),
       }),
     },
   );
   // From here on each updater closes its store.
   opened.move();
   return replaying;
-}
-
-/**
- * The updaters of a replay on fresh stores: one of a whole graph, or one for each of its shards, which are to run together and
- * read the log in step. Nothing is published.
- */
-export function composeTogether(
-  config: Config,
-  graphs: readonly GraphConfig[],
-  { ranking, stores, trainerOf, ...replay }: PartsReplay,
-): readonly Replaying[] {
-  const { length: shards } = graphs;
-  const meeting = shards > 1 ? new ShardMeeting(meetingTopic(graphs), shards) : undefined;
-  const { batchEdges } = config.tuning;
-  // Each edge is trained by one of the shards.
-  const tuning = { ...config.tuning, batchEdges: Math.max(1, Math.ceil(batchEdges / shards)) };
-  return graphs.map((graph, index) => {
-    const part: Replaying = composeReplay(meeting ? { ...config, tuning } : config, graph, {
-      ...replay,
-      store: stores[index]!,
-      meeting,
-      trainerOf: ranking
-        ? (settings) => inTurn(ranking.trainer(index, settings, (row) => part.updater.keyAt(row)))
-        : trainerOf && ((settings) => inTurn(trainerOf(settings))),
-    });
-    return part;
-  });
 }
 
 /** A trainer of this thread that lets the other shards have their turn after each batch: none gets far ahead. */

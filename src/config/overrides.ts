@@ -4,6 +4,9 @@ import { CONFIG_KEYS } from './schema.ts';
 /** Sections in which a key without a section is looked for: most settings of a replay are in these. */
 const SECTIONS = ['model', 'training'];
 
+/** Settings that say where a graph is read and written; those of one training must not change them. */
+export const PLACES = /^(state|topicPrefix|kafka|graphs\.[^.=]+\.shards)\b/;
+
 /**
  * A copy of the configuration with `key=value` settings over it: `dim=64`, `model.learningRate=0.05`, `preset=twhin`.
  * The schema checks the values later.

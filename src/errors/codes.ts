@@ -73,7 +73,6 @@ export const CODES = {
   'promotion-mixed': 'fatal',
   'publish-taken': 'fatal',
   'replay-gone': 'fatal',
-  'replay-record': 'fatal',
   'replay-store': 'fatal',
 
   // Training

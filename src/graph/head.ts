@@ -85,7 +85,7 @@ export function decodeHead(bytes: Uint8Array): Head {
     throw new FatalError(
       'store-format',
       `the store has format ${format}, and this version of twhin reads format ${STORE_FORMAT} alone: replay the topics with twhin replay --into NAME and put ` +
-        'the result in place with twhin replay promote NAME, or go on with the version that made the store',
+        'the result in place with twhin promote NAME, or go on with the version that made the store',
     );
   }
   const parsed = headSchema.safeParse(json);

@@ -12,16 +12,8 @@ import type {
 import { Merge, type Merged } from './merge.ts';
 import { partitionName } from './partition.ts';
 
-/** Records handed over at once, where no limit asks for fewer: between two hand-overs the process may do other things. */
+/** Records handed over at once: between two hand-overs the process may do other things. */
 const HAND_OVER = 256;
-
-/** A limit of the pace. */
-export interface Limit {
-  /** Maximum number of records to hand over between two questions. */
-  readonly records: number;
-  /** How long to wait after handing over `records`, in ms. */
-  waitMs(records: number): number;
-}
 
 export interface MergedLogOptions {
   /** The log that is merged. Whoever made it closes it. */
@@ -31,7 +23,6 @@ export interface MergedLogOptions {
   readonly topicIds: Readonly<Record<string, string>>;
   /** Puts the content into a record. */
   read(record: SourceRecord): SourceRecord;
-  readonly limits: readonly Limit[];
 }
 
 /** A range of a log, its partitions merged into one order. It ends where the range does, and has one follower. */
@@ -93,14 +84,10 @@ export class MergedLog implements FollowedLog {
 
   async #run(follower: Follower, read: readonly RecordRun[], merge: Merge): Promise<void> {
     await this.#handOver(follower, read);
-    const { limits } = this.#options;
-    const most = Math.min(HAND_OVER, ...limits.map((limit) => limit.records));
     while (!this.#closing) {
-      const merged = await merge.take(most);
+      const merged = await merge.take(HAND_OVER);
       await this.#handOver(follower, runsOf(merged));
-      const { length } = merged.records;
-      if (length === 0) return;
-      await this.#wait(Math.max(0, ...limits.map((limit) => limit.waitMs(length))));
+      if (merged.records.length === 0) return;
     }
   }
 
@@ -113,14 +100,6 @@ export class MergedLog implements FollowedLog {
       this.#reached.set(partitionName(run), run.next);
     }
     await Promise.race([Promise.all(rooms), this.#closed.promise]);
-  }
-
-  async #wait(ms: number): Promise<void> {
-    if (ms === 0 || this.#closing) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    await Promise.race([promise, this.#closed.promise]);
-    clearTimeout(timer);
   }
 }
 

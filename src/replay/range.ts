@@ -1,8 +1,7 @@
 import { UsageError } from '../errors/errors.ts';
-import type { EventLog, Offsets, PartitionRange, Stretch } from '../pipeline/ports.ts';
+import type { EventLog, Offsets, PartitionRange, SourceRecord, Stretch } from '../pipeline/ports.ts';
 import type { Bound } from './bound.ts';
 import { partitionName, recordsIn } from './partition.ts';
-import { firstRecords } from './sample.ts';
 
 /** A range of the log, as offsets. */
 export interface Range {
@@ -100,6 +99,23 @@ async function beginnings(
     }
   }
   return { problems, shortened };
+}
+
+/** The first record that each partition still holds; undefined where there is none. */
+export async function firstRecords(
+  reader: EventLog,
+  partitions: readonly PartitionRange[],
+): Promise<(SourceRecord | undefined)[]> {
+  const filled = partitions.filter(({ low, high }) => low < high);
+  const reading = await reader.read(
+    filled.map(({ low, high, ...of }) => ({ ...of, from: low, until: high })),
+  );
+  try {
+    const records = await Promise.all(reading.cursors.map(async (cursor) => (await cursor.next())?.[0]));
+    return partitions.map((partition) => records[filled.indexOf(partition)]);
+  } finally {
+    await reading.close();
+  }
 }
 
 function iso(timeMs: number): string {

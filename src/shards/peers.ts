@@ -101,7 +101,7 @@ export class Peers {
       throw new FatalError(
         'shards',
         `a shard of ${shard.graph} sends vectors of another model: fingerprint ${seen}, configured here ${fingerprint} (${where}). ` +
-          `Give every shard the same configuration. To change the model: twhin replay --graph ${shard.graph} --into NAME, then twhin replay promote NAME.`,
+          `Give every shard the same configuration. To change the model: twhin replay --graph ${shard.graph} --into NAME, then twhin promote NAME.`,
       );
     }
     try {

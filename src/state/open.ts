@@ -9,6 +9,7 @@ import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
+import type { Head } from '../graph/head.ts';
 import { Layout } from '../graph/layout.ts';
 import type { Store } from '../graph/store.ts';
 import { livePlace, type PlacedGraph, type StorePlace } from './places.ts';
@@ -90,6 +91,16 @@ export async function openForReading(
       if (attempt === READ_ATTEMPTS) throw error;
       await pause(25 * attempt);
     }
+  }
+}
+
+/** The head of a store as of its last commit; undefined: there is no store, or no commit in it yet. */
+export async function readHead(graph: StoreModel, place = livePlace(graph)): Promise<Head | undefined> {
+  const store = await openForReading(graph, place);
+  try {
+    return await store?.head();
+  } finally {
+    await store?.close();
   }
 }
 

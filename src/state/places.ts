@@ -1,24 +1,20 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeAtomically } from '../adapters/atomic-file.ts';
-import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
+import { FatalError, UsageError } from '../errors/errors.ts';
 import type { Shard } from '../graph/shard.ts';
+import { JsonFile } from './json-file.ts';
 
 /*
  * STATE/<graph>/              the first store, named main
  *   db/                       RocksDB
  *   image                     the start image: the memory of the last run, if it ended in good order
  *   holder.json               the process that writes the store
- *   live.json                 the name of the live store; absent: main
- *   promote.json              the store to be made live
+ *   live.json                 the name of the live store; absent: main. A running updater follows it within a second
  *   instance-id               the name under which processes on this folder join the graph's group
  *   stores/<name>/            any other store, with the same layout
  *     db/ image holder.json
- *     origin.json             how the store was made, and the settings it is trained with
- *     replay.json             the request of a replay
- *     progress.json           the progress of the replay
+ *     origin.json             how the store was made, the settings it is trained with, and what a replay reads
  *   stores/shards-<count>/    the store that twhin reshard made for a graph of so many shards; live with that number
  *   restoring/<name>/         a store that is being made; see staged-store.ts
  *
@@ -112,18 +108,8 @@ function unfinished(graph: Graph, name: string): FatalError {
 
 /** The record in live.json. */
 function readNamed(graph: Graph): Live {
-  const path = liveFile(graph);
-  try {
-    return liveSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      return { live: FIRST_STORE, previous: null, since: new Date(0).toISOString(), set: [] };
-    }
-    const message =
-      `${path}, which names the live store, can't be read: ${reasonOf(error)}; write {"live":"${FIRST_STORE}","previous":null,"since":""} ` +
-      `to it, or for a store in stores/ {"live":"NAME","previous":null,"since":"","set":[…]} with the "set" of stores/NAME/origin.json`;
-    throw new FatalError('live-store', message, { cause: error });
-  }
+  const first = { live: FIRST_STORE, previous: null, since: new Date(0).toISOString(), set: [] };
+  return liveFile(graph).read() ?? first;
 }
 
 export function livePlace(graph: Graph): StorePlace {
@@ -148,23 +134,40 @@ export async function makeLive(graph: Graph, name: string, set: readonly string[
   const before = readLive(graph);
   const previous = before.live === name ? before.previous : before.live;
   const live: Live = { live: name, previous, since: new Date().toISOString(), set: [...set] };
-  await writeAside(liveFile(graph), `${JSON.stringify(live)}\n`);
+  await liveFile(graph).write(live);
   return live;
 }
 
-/** Writes a small file atomically: aside, synced, then renamed. @throws FatalError when the file can't be written. */
-export async function writeAside(path: string, text: string): Promise<void> {
-  try {
-    await mkdir(join(path, '..'), { recursive: true });
-    await writeAtomically(path, text, `${path}.${process.pid}`);
-  } catch (error) {
-    throw new FatalError('store-write', `${path} can't be written: ${reasonOf(error)}`, { cause: error });
-  }
+function liveFile({ folder }: Graph): JsonFile<Live> {
+  const remedy =
+    `the file names the live store: write {"live":"${FIRST_STORE}","previous":null,"since":""} to it, or for a store in stores/ ` +
+    '{"live":"NAME","previous":null,"since":"","set":[…]} with the "set" of stores/NAME/origin.json';
+  const unreadable = (what: string, cause: unknown) =>
+    new FatalError('live-store', `${what}; ${remedy}`, { cause });
+  return new JsonFile(join(folder, 'live.json'), liveSchema, unreadable);
 }
 
-function liveFile({ folder }: Graph): string {
-  return join(folder, 'live.json');
-}
+const offset = z.number().int().nonnegative();
+
+const replaySchema = z.object({
+  /** As typed; a time before now was resolved once, at the first start. */
+  from: z.string(),
+  until: z.string(),
+  publish: z.string().nullable(),
+  /** Name of the training run, also over several processes. */
+  space: z.string(),
+  /** Stands for all settings that decide the bytes of the store. */
+  settings: z.string(),
+  /** Every partition of the graph's topics. */
+  range: z.array(z.object({ topic: z.string(), partition: offset, from: offset, until: offset })),
+  /** Id of each topic in the log; a recreated topic has other records at the same offsets. */
+  topicIds: z.record(z.string(), z.string()),
+  /** ISO 8601; null until the replay has finished. */
+  finished: z.string().nullable(),
+});
+
+/** What a replay was asked for and what it reads, kept so that it can continue after an interruption. */
+export type ReplayRecord = z.infer<typeof replaySchema>;
 
 const originSchema = z.object({
   /** How the store was made. */
@@ -173,6 +176,8 @@ const originSchema = z.object({
   set: z.array(z.string()),
   /** ISO 8601. */
   since: z.string(),
+  /** Of a replay's store. */
+  replay: replaySchema.optional(),
 });
 
 /** How a store was made, and the settings it must be run with. */
@@ -180,29 +185,22 @@ export type Origin = z.infer<typeof originSchema>;
 
 /** Undefined for a store that was always live. @throws FatalError when the record can't be read. */
 export function readOrigin(place: StorePlace): Origin | undefined {
-  const path = originFile(place);
-  try {
-    return originSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw new FatalError(
-      'store-origin',
-      `${path}, which holds the settings of the store, can't be read: ${reasonOf(error)}; make the store again: restore a backup, or replay the topics`,
-      { cause: error },
-    );
-  }
+  return originFile(place).read();
 }
 
-export async function writeOrigin(place: StorePlace, origin: Origin): Promise<void> {
-  await writeAside(originFile(place), `${JSON.stringify(origin)}\n`);
+export function writeOrigin(place: StorePlace, origin: Origin): Promise<void> {
+  return originFile(place).write(origin);
 }
 
-function originFile({ folder }: StorePlace): string {
-  return join(folder, 'origin.json');
+function originFile({ folder }: StorePlace): JsonFile<Origin> {
+  const remedy = `the file holds the settings of the store: remove ${folder}, and make the store again: restore a backup, or replay the topics`;
+  const unreadable = (what: string, cause: unknown) =>
+    new FatalError('store-origin', `${what}; ${remedy}`, { cause });
+  return new JsonFile(join(folder, 'origin.json'), originSchema, unreadable);
 }
 
 /**
- * The settings that the live stores were trained with, over the configuration.
+ * The settings that the live stores of a graph were trained with. parts: the graph, or all of its shards.
  * @throws FatalError `promotion-mixed` where shards were trained with different ones: not all were promoted.
  */
 export function liveSettings(parts: readonly Graph[]): readonly string[] {
@@ -213,7 +211,7 @@ export function liveSettings(parts: readonly Graph[]): readonly string[] {
   throw new FatalError(
     'promotion-mixed',
     `${first.part.name} runs on ${first.live.live} and ${other.part.name} on ${other.live.live}, which were trained with other settings: ` +
-      `[${first.live.set.join(' ')}] and [${other.live.set.join(' ')}]. Give twhin replay promote NAME again, so that all shards run on ` +
+      `[${first.live.set.join(' ')}] and [${other.live.set.join(' ')}]. Give twhin promote NAME again, so that all shards run on ` +
       'stores of one training',
   );
 }

@@ -50,7 +50,7 @@ export function newPlace(graph: Graph, into: string | undefined, command: string
     'store-exists',
     `${graph.name} already has ${there}, and stores are never replaced. Make the new store beside it, with ` +
       `${command} --graph ${graph.name} --into NAME for a name that is not in use, then make it live with ` +
-      `twhin replay promote NAME --graph ${graph.name}`,
+      `twhin promote NAME --graph ${graph.name}`,
   );
 }
 

@@ -33,11 +33,6 @@ const OF_A_GRAPH: readonly Case[] = [
   ['feed', /\.lock$/, ['feed', 'events.ndjson', '--topic', 'engagement']],
 ];
 const OF_SHARDS: readonly Case[] = [
-  [
-    'replay compare',
-    /temporary\/twhin-work-\w+\/0\/CURRENT/,
-    ['replay', 'compare', 'live', 'shadow', ...WHOLE],
-  ],
   ['replay', /stores\/another\/db\/CURRENT/, ['replay', ...WHOLE, '--into', 'another']],
   ['reshard', /restoring\/shards-3\/db\/CURRENT/, ['reshard', ...WHOLE, '--to', '3']],
 ];
@@ -123,7 +118,6 @@ describe('Ctrl-C leaves nothing behind, with shards', () => {
     await ok(here, 'topics', 'apply');
     await ok(here, 'feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement');
     await ok(here, 'run', ...WHOLE, '--until-caught-up');
-    await ok(here, 'replay', ...WHOLE, '--into', 'shadow');
   });
   test.each(OF_SHARDS)('in twhin %s', async (...of) => {
     const { code, said, left } = await interrupted(here, of);

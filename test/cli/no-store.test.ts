@@ -48,8 +48,8 @@ describe('a command that shows stores fails in the wrong folder', () => {
     ]);
   });
 
-  test('twhin replay compare says in which folders it looked', async () => {
-    const { code, err } = await here.run('replay', 'compare', 'live', 'shadow', '--json');
+  test('twhin compare says in which folders it looked', async () => {
+    const { code, err } = await here.run('compare', 'live', 'shadow', '--json');
     expect([code, err]).toEqual([
       2,
       expect.arrayContaining([`  follow has none yet in ${join(state, 'follow')}`]),

@@ -65,7 +65,7 @@ describe('what a run refuses', () => {
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toContain('dim: the store has 16, the configuration 32');
     expect(refused.stderr).toContain('scorer: the store has transe-l2, the configuration twhin');
-    expect(refused.stderr).toContain('twhin replay promote NAME --graph engagement');
+    expect(refused.stderr).toContain('twhin promote NAME --graph engagement');
     expect(await twhin.json(['stats', '--digest'])).toEqual(before);
     await twhin.ok(RUN);
   });

@@ -1,6 +1,8 @@
 import { afterEach, expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import { shardOf } from '../../src/graph/shard.ts';
+import { COMMAND } from '../faults/deployment.ts';
+import { type FailpointInput, withFailpoints } from '../faults/failpoints/plan.ts';
 import { readStore, type Stored, unlike } from './stored.ts';
 import { fold, readTopic } from './topic-reader.ts';
 import { SMALL, Twhin, until } from './twhin.ts';
@@ -25,13 +27,11 @@ const REPLAYED = z.object({
   space: z.string(),
   events: z.number(),
   edges: z.record(z.string(), z.number()),
-  shards: z.array(z.object({ graph: z.string(), digest: DIGEST })),
+  stores: z.array(z.object({ graph: z.string(), digest: DIGEST })),
 });
 const STATS = z.object({ graphs: z.record(z.string(), z.object({ digest: DIGEST })) });
 const PROMOTED = z.object({
-  shards: z.array(
-    z.object({ graph: z.string(), previous: z.string(), left: z.number(), published: z.literal(true) }),
-  ),
+  stores: z.array(z.object({ graph: z.string(), previous: z.string(), behind: z.number() })),
   elsewhere: z.array(z.string()),
 });
 
@@ -64,34 +64,34 @@ test('shards are replayed beside the running ones, promoted under them, and go o
   const { space: before = '' } = (await stored(0, true)).head ?? {};
 
   // The replay is killed and interrupted while its shards train, and begins anew.
-  const killed = here.start([...REPLAY, '--rate', '50']);
-  killed.killOnceSaid(/("store is new".*){3}/s);
+  const stopped = (failpoint: Pick<FailpointInput, 'place' | 'call' | 'act'>) =>
+    here.start(REPLAY, { command: COMMAND, env: withFailpoints({ ...failpoint, when: 'after' }) });
+  // Two of three shards have committed what they were trained on.
+  const killed = stopped({ place: 'store.write', call: 2, act: 'kill' });
   expect((await killed.ended).signal).toBe('SIGKILL');
-  const interrupted = here.start([...REPLAY, '--rate', '50']);
-  await interrupted.says(/("store is new".*){3}/s);
+  const early = await here.end(['promote', 'shadow', ...GRAPH]);
+  expect([early.code, early.stderr]).toEqual([2, expect.stringContaining('shadow is not finished')]);
+  const interrupted = stopped({ place: 'store.getMany', call: 12, act: 'freeze' });
+  await interrupted.says(/failpoint: freeze/);
   interrupted.kill('SIGINT');
+  interrupted.kill('SIGCONT');
   const { code, stderr } = await interrupted.ended;
   expect([code, stderr]).toEqual([
     1,
-    expect.stringMatching(/interrupted after \d+ of 600 records; the same command begins anew/),
-  ]);
-  const early = await here.end(['replay', 'promote', 'shadow', ...GRAPH]);
-  expect([early.code, early.stderr]).toEqual([
-    2,
-    expect.stringContaining('there is no store shadow in engagement'),
+    expect.stringMatching(/interrupted after \d+ of 600 records; the same command starts from the beginning/),
   ]);
   const replayed = REPLAYED.parse(await here.json(REPLAY));
   expect([replayed.events, replayed.edges['likes']]).toEqual([600, 600]);
   const { graphs } = STATS.parse(await here.json(['stats', ...GRAPH, '--digest']));
-  for (const { graph, digest } of replayed.shards)
+  for (const { graph, digest } of replayed.stores)
     expect([graph, digest.edges]).toEqual([graph, graphs[graph]?.digest.edges]);
 
   // What the running shards read and send meanwhile is not the replayed ones' training.
   await here.feed('engagement', likes(600, 200));
   await consumed(800);
-  const promoted = PROMOTED.parse(await here.json(['replay', 'promote', 'shadow', ...GRAPH]));
+  const promoted = PROMOTED.parse(await here.json(['promote', 'shadow', ...GRAPH]));
   expect(promoted.elsewhere).toEqual([]);
-  expect(promoted.shards.map(({ graph, previous, left }) => [graph, previous, left])).toEqual(
+  expect(promoted.stores.map(({ graph, previous, behind }) => [graph, previous, behind])).toEqual(
     ALL.map((shard) => [`engagement-${shard}`, 'main', 200]),
   );
   await here.feed('engagement', likes(800, 100));

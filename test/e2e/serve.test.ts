@@ -296,7 +296,7 @@ test('after a promotion the new space is served as a whole, and no list mixes th
 
   // Other vectors of the same entities, trained from another seed.
   await twhin.ok(['replay', '--graph', 'engagement', '--into', 'again', '--set', 'training.seed=99']);
-  const promoted = twhin.start(['replay', 'promote', 'again', '--graph', 'engagement']);
+  const promoted = twhin.start(['promote', 'again', '--graph', 'engagement']);
   const lists: z.infer<typeof answer>[] = [];
   await until('the new space is served', async () => {
     const list = await listOf(url, query);

@@ -23,7 +23,7 @@ seeded(
     feeder.start(HALF_LOAD);
     const until = rangeOf((await deployed.head())?.offsets ?? {});
     const args = ['replay', '--graph', 'engagement', '--until', until, '--json'];
-    const shadow = twhin.start([...args, '--into', 'shadow', '--cpu-share', '0.5'], {});
+    const shadow = twhin.start([...args, '--into', 'shadow'], {});
     const { code, stdout, stderr } = await shadow.ended;
     expect({ code, stderr: stderr.slice(-1_000) }).toMatchObject({ code: 0 });
     await feeder.stop();

@@ -225,7 +225,7 @@ describe('any interleaving of crash, freeze, duplicate, reordering, removal and 
               ...record,
               content: readContent(record, TOPICS, DEFAULT_LIMITS),
             });
-            const eventLog = new MergedLog({ log: reader, stretches, topicIds: {}, read, limits: [] });
+            const eventLog = new MergedLog({ log: reader, stretches, topicIds: {}, read });
             const pace = { batchEdges: 3, commitEdges: 6 };
             await updater(log, own.store(store), {
               eventLog,

@@ -4,7 +4,7 @@ import { type Digest, digest } from '../../src/graph/digest.ts';
 import type { Stretch } from '../../src/pipeline/ports.ts';
 import { soleLeadership } from '../../src/pipeline/sole-leadership.ts';
 import type { Updater } from '../../src/pipeline/updater.ts';
-import { type Limit, MergedLog } from '../../src/replay/merged-log.ts';
+import { MergedLog } from '../../src/replay/merged-log.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { DyingStore } from '../pipeline/dying-store.ts';
 import type { MemoryLog } from '../pipeline/memory-log.ts';
@@ -14,7 +14,6 @@ import { logOf, type Sent, stream, wholeOf, withContent } from './replay-log.ts'
 
 interface Replaying {
   readonly reader?: MemoryReaderOptions;
-  readonly limits?: readonly Limit[];
   readonly range?: readonly Stretch[];
   readonly queueBytes?: number;
   /** Commits as large as memory allows, in place of all alike. */
@@ -24,13 +23,7 @@ interface Replaying {
 async function started(log: MemoryLog, store: MemoryStore, options: Replaying = {}) {
   const reader = memoryReader(log, options.reader);
   const stretches = options.range ?? (await wholeOf(reader, log));
-  const merged = new MergedLog({
-    log: reader,
-    stretches,
-    topicIds: {},
-    read: withContent,
-    limits: options.limits ?? [],
-  });
+  const merged = new MergedLog({ log: reader, stretches, topicIds: {}, read: withContent });
   const commits = options.large ? { commitEdges: 2, rowsPerEdge: 40 } : { commitEdges: 10 };
   const pace = { batchEdges: 5, ...commits, queueBytes: options.queueBytes ?? 1_000_000 };
   const running = updater(log, store, {
@@ -180,60 +173,30 @@ describe('a merged log', () => {
     expect(await digest(graphStore(store))).toEqual(await replayed(log));
   });
 
-  test('hands over and waits as a limit says', async () => {
-    const log = logOf(Array.from({ length: 20 }, (_, i) => follow(i + 1)));
-    const asked: number[] = [];
-    const limit = { records: 6, waitMs: (records: number) => asked.push(records) };
-    const { running } = await started(log, new MemoryStore(), { limits: [limit] });
-    await running.run({ untilCaughtUp: true });
-    expect(asked).toEqual([6, 6, 6, 2]);
-  });
-
   test('hands over nothing more until there is room', async () => {
-    const log = logOf(Array.from({ length: 6 }, (_, i) => follow(i + 1)));
+    const log = logOf(Array.from({ length: 600 }, (_, i) => follow(i + 1)));
     const reader = memoryReader(log);
-    const limit = { records: 2, waitMs: () => 0 };
-    const merged = new MergedLog({
-      log: reader,
-      stretches: await wholeOf(reader, log),
-      topicIds: {},
-      read: withContent,
-      limits: [limit],
-    });
-    const taken: number[] = [];
+    const stretches = await wholeOf(reader, log);
+    const merged = new MergedLog({ log: reader, stretches, topicIds: {}, read: withContent });
+    let taken = 0;
     let room = Promise.withResolvers<void>();
     await merged.follow([], {
       position: () => undefined,
       take: ({ records }) => {
-        taken.push(...records.map(({ offset }) => offset));
+        taken += records.length;
         return room.promise;
       },
       failed: (error) => expect.fail(error.message),
     });
-    for (const offsets of [
-      [0, 1],
-      [0, 1, 2, 3],
-      [0, 1, 2, 3, 4, 5],
-    ]) {
-      await expect.poll(() => taken).toEqual(offsets);
+    for (const records of [256, 512, 600]) {
+      await expect.poll(() => taken).toBe(records);
       // Turns enough for two more hand-overs.
       for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-      expect(taken).toEqual(offsets);
+      expect(taken).toBe(records);
       room.resolve();
       room = Promise.withResolvers();
     }
     await merged.close();
-  });
-
-  test('stops in the middle of a wait', async () => {
-    const log = logOf([follow(1), follow(2)]);
-    const limit = { records: 1, waitMs: () => 3_600_000 };
-    const { running, merged } = await started(log, new MemoryStore(), { limits: [limit] });
-    const end = running.run({ untilCaughtUp: true });
-    await expect.poll(() => running.progress().events.consumed).toBe(1);
-    expect(merged.reached({ topic: 'twhin.follow', partition: 0, from: 0, until: 2 })).toBe(1);
-    running.abandon();
-    await end;
   });
 
   test('records that the log no longer holds end the replay', async () => {

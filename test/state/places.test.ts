@@ -2,13 +2,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { writeAside } from '../../src/state/json-file.ts';
 import {
   makeLive,
   placeOf,
   readLive,
   reshardedName,
   stagingFolder,
-  writeAside,
   writeOrigin,
 } from '../../src/state/places.ts';
 

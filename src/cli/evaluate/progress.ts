@@ -1,19 +1,11 @@
 import { setImmediate as breathe } from 'node:timers/promises';
+import { type Trained, trainToEnd } from '../../compose/replay.ts';
 import type { Stretch } from '../../pipeline/ports.ts';
-import type { Updater } from '../../pipeline/updater.ts';
-import type { MergedLog } from '../../replay/merged-log.ts';
-import { ProgressMeter } from '../../replay/progress.ts';
 import type { CommandContext } from '../context.ts';
 import { count, duration } from '../format.ts';
-import { reportReplay } from '../replay/progress.ts';
+import { replayTeller } from '../replay/progress.ts';
 
 const LOG_MS = 10_000;
-
-/** What is trained: a replay, as far as it is looked at here. */
-interface Trained {
-  readonly updater: Pick<Updater, 'run' | 'abandon'> & { progress(): { readonly phase: string } };
-  readonly merged: Pick<MergedLog, 'reached'>;
-}
 
 /** Says how far an evaluation is: on a terminal all the time, in the log every ten seconds. Ends it after a signal. */
 export class EvaluationProgress {
@@ -61,28 +53,10 @@ export class EvaluationProgress {
     range: readonly Stretch[],
     fields: object,
   ): Promise<void> {
-    const abandon = () => {
-      for (const { updater } of replaying) updater.abandon();
-    };
-    const { updater, merged } = replaying[0]!;
     const { output, stopping } = this.#context;
-    stopping.addEventListener('abort', abandon);
-    if (stopping.aborted) abandon();
-    const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
-    const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
-      log: this.#context.log(),
-      output,
-    });
-    try {
-      const runs = replaying.map((each) => each.updater.run({ untilCaughtUp: true }));
-      for (const run of runs) run.catch(abandon);
-      // Each closes its store, in a folder that is removed after this, also where another one failed.
-      const failed = (await Promise.allSettled(runs)).find(({ status }) => status === 'rejected');
-      if (failed?.status === 'rejected') throw failed.reason;
-    } finally {
-      reporting.stop();
-      stopping.removeEventListener('abort', abandon);
-    }
+    const log = this.#context.log();
+    await trainToEnd(replaying, range, { stopping, tell: replayTeller(fields, { log, output }) });
+    output.statusDone();
     this.checkStopping();
   }
 

@@ -1,12 +1,12 @@
 import { type EventTopic, engagement, fullName, topicNamed } from '../../../topics/index.ts';
 import type { EventFormat } from '../../adapters/event-file/event-file.ts';
+import { PLACES } from '../../config/overrides.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { wholeGraphs } from '../../config/whole-graphs.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { type Bound, readBound } from '../../replay/bound.ts';
 import { liveSettings } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
-import { PLACES } from '../replay/request.ts';
 import { selectParts } from '../select.ts';
 
 /** The options as typed on the command line. */

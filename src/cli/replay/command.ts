@@ -1,18 +1,19 @@
 import type { Command } from 'commander';
+import { type ReplayResult, resultOf } from '../../compose/replay-result.ts';
+import { type ReplayOrder, ReplayRun } from '../../compose/replay-run.ts';
 import type { CommandContext } from '../context.ts';
-import { collect, example, JSON_HELP, positiveNumber } from '../options.ts';
-import { addReplayCompareCommand } from './compare.ts';
-import { addReplayPromoteCommand } from './promote.ts';
-import { readRequest } from './request.ts';
-import { replay } from './run.ts';
+import { count, duration, total } from '../format.ts';
+import { collect, example, JSON_HELP } from '../options.ts';
+import type { Output } from '../output.ts';
+import { printTable } from '../table.ts';
+import { replayTeller } from './progress.ts';
+import { type ReplayOptions, readRequest } from './request.ts';
 
-/** Puts `twhin replay` and its subcommands on the command line. */
+/** Puts `twhin replay` on the command line. */
 export function addReplayCommand(program: Command, context: CommandContext): void {
-  // Positional: an option after the name of a subcommand belongs to the subcommand, also if replay has the same option.
-  const command = program
+  program
     .command('replay')
     .description('train a graph again from the event topics, into a store beside the live store')
-    .enablePositionalOptions()
     .option('--graph <name>', 'the graph to replay')
     .option('--from <start>', 'start: earliest, offsets, a time, or a time before now', 'earliest')
     .option('--until <end>', 'end: latest, offsets, a time, or a time before now', 'latest')
@@ -22,22 +23,16 @@ export function addReplayCommand(program: Command, context: CommandContext): voi
       'publish the vectors to this topic, and relation vectors to TOPIC.model; made if missing',
     )
     .option('--set <key=value>', 'a setting that overrides the configuration; may be repeated', collect, [])
-    .option('--rate <events>', 'read at most this many events a second', positiveNumber)
-    .option(
-      '--cpu-share <share>',
-      'use at most this share of one core over time, such as 0.5',
-      positiveNumber,
-    )
     .option('--restart', 'begin anew: remove the store of an earlier replay of that name')
-    .option('--dry-run', 'show what would be read, and stop')
     .option('--json', JSON_HELP)
     .addHelpText('after', WHERE)
     .addHelpText('after', example(EXAMPLES))
-    .action(async (options) => {
-      if (!(await replay(await readRequest(options, context), context))) context.fail();
+    .action(async ({ json, ...options }: ReplayOptions & { json?: boolean }) => {
+      const result = await replay(await readRequest(options, context), context);
+      if (result === undefined) context.fail();
+      else if (json === true) context.output.out(JSON.stringify(result));
+      else print(result, context.output);
     });
-  addReplayCompareCommand(command, context);
-  addReplayPromoteCommand(command, context);
 }
 
 const WHERE = `
@@ -47,11 +42,74 @@ Values of --from and --until:
   2026-01-31T08:00:00Z, or epoch ms   the first record with this timestamp or a later one
   30m, 2h, 7d                         this long before now
 Records are read in the order of the times of their events, so the same range gives the same vectors each time.
-The same command continues a replay that was interrupted or killed. The settings are those of the live store, with
---set over them.
-A graph with shards is replayed whole: all shards in this process, each into a store of its own, without --publish. What
-was interrupted begins anew. The edges are the same each time, the vectors are not.`;
+The same command continues a replay that was interrupted or killed. With --until latest it also reads what came after a
+replay that has finished. The settings are those of the live store, with --set over them.
+A graph with shards is replayed whole: all shards in this process, each into a store of its own, without --publish. An
+interrupted replay of shards starts from the beginning. The edges are the same each time, the vectors are not.`;
 
-const EXAMPLES = `twhin replay --graph engagement --from 7d --into shadow --dry-run
-twhin replay --graph engagement --into shadow --set dim=64 --set learningRate=0.05 --cpu-share 0.5
+const EXAMPLES = `twhin replay --graph engagement --into shadow --set dim=64 --set learningRate=0.05
 twhin replay --graph follow --from follow/0:1200,follow/1:900 --until 2026-01-31T08:00:00Z --into january --json`;
+
+/** Runs the replay. Gives undefined if it was interrupted before the end of the range. */
+async function replay(order: ReplayOrder, context: CommandContext): Promise<ReplayResult | undefined> {
+  const { output, world, stopping } = context;
+  const { graph, into, parts } = order;
+  const log = context.log();
+  await using connection = await context.connect(order.config);
+  await using reader = connection.log();
+  const teller = replayTeller({ graph: graph.name, into }, { log, output });
+  let left = '';
+  const finished = await new ReplayRun(order, {
+    ...{ connection, reader, log, openStore: world.openStore },
+    answered: (question) => context.ask(question, connection.describe),
+    watch: {
+      stopping,
+      tell: (progress, phase) => {
+        left = `${count(progress.done)} of ${count(progress.of)} records`;
+        teller(progress, phase);
+      },
+      tooLate: () => output.err(ALL_READ),
+    },
+    settling: (done) =>
+      output.status(`${graph.name}: ${count(done)} copies of other shards' vectors renewed`),
+  }).run();
+  output.statusDone();
+  if (finished === undefined) {
+    const next = parts.length > 1 ? 'starts from the beginning' : 'goes on from the last commit';
+    output.err(`interrupted after ${left}; the same command ${next}`);
+    return undefined;
+  }
+  if (finished.trained === undefined)
+    output.err(`${into} was finished at ${finished.record.finished}; nothing was read again`);
+  const result = await resultOf(order, finished, (done) =>
+    output.status(`${into}: ${count(done)} records digested`),
+  );
+  output.statusDone();
+  return result;
+}
+
+const ALL_READ =
+  'all is read: ending when the rest is written and published; a second signal ends the process at once';
+
+function print(result: ReplayResult, output: Output): void {
+  const { graph, into, events, rejected, entities, edges, digest, stores, seconds, reasons = {} } = result;
+  const [first] = stores;
+  const where = stores.length > 1 ? `, ${stores.length} shards` : `  (${first?.folder})`;
+  output.out(`${graph} replayed into ${into}${where}`);
+  if (seconds !== undefined)
+    output.out(`  time         ${duration(seconds * 1000)}: ${count(events / seconds)}/s`);
+  output.out(`  events       ${count(events)}, ${count(rejected)} of them unusable`);
+  for (const [reason, times] of Object.entries(reasons))
+    output.out(`               ${count(times)} ${reason}`);
+  output.out(`  entities     ${count(total(entities))}`);
+  output.out(`  live edges   ${count(total(edges))}`);
+  output.out(`  digest       edges ${digest.edges}, vectors ${digest.vectors}`);
+  if (stores.length === 1) return;
+  const rows = stores.map((store) => [
+    store.graph,
+    ...[total(store.entities), total(store.edges), store.step].map(count),
+    ...[store.digest.edges, store.digest.vectors, store.folder],
+  ]);
+  const heads = ['shard', 'entities', 'live edges', 'step', 'digest of edges', 'of vectors', 'store'];
+  printTable([heads, ...rows], output);
+}

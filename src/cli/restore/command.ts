@@ -48,7 +48,7 @@ export function addRestoreCommand(program: Command, context: CommandContext): vo
 
 const WHERE = `
 A store is never replaced. If a graph has no store, the restored store becomes its first. Otherwise give the restored
-store a name with --into, and make it the live store with twhin replay promote.`;
+store a name with --into, and make it the live store with twhin promote.`;
 
 const EXAMPLES = `twhin restore /backups/twhin
 twhin restore /backups/twhin --graph engagement --into before

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { readBackup } from '../../backup/backup.ts';
 import { graphsIn } from '../../backup/folder.ts';
 import { type Manifest, readManifest } from '../../backup/manifest.ts';
+import { PLACES } from '../../config/overrides.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
@@ -10,7 +11,6 @@ import { WriteBatch } from '../../graph/store.ts';
 import { newPlace } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
-import { PLACES } from '../replay/request.ts';
 import { selectGraphs } from '../select.ts';
 import type { Restoring } from './restore-store.ts';
 

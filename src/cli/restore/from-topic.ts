@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { embeddingsName, modelName, topicName } from '../../../topics/index.ts';
 import { threadTrainer } from '../../adapters/trainer/thread.ts';
+import { shadowModelTopic } from '../../compose/shadow-topic.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
@@ -15,7 +16,6 @@ import { readLive } from '../../state/places.ts';
 import { newPlace } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
-import { shadowModelTopic } from '../replay/publish.ts';
 import { selectGraphs } from '../select.ts';
 import type { Restoring } from './restore-store.ts';
 

@@ -103,6 +103,6 @@ export function print(
   );
   const next = live
     ? `twhin run --graph ${graph.name} goes on from there`
-    : `twhin replay promote ${target.name} --graph ${graph.name} puts it in the live one's place`;
+    : `twhin promote ${target.name} --graph ${graph.name} puts it in the live one's place`;
   output.out(`  ${next}`);
 }

@@ -1,13 +1,44 @@
-import { type EdgeChange, type EdgeName, judge } from '../../graph/edge.ts';
+import { type EdgeChange, type EdgeName, judge, type Relation } from '../../graph/edge.ts';
 import type { EntityKey } from '../../graph/entity.ts';
+import type { EntityRecord, GraphStore } from '../../graph/graph-store.ts';
+import type { Head } from '../../graph/head.ts';
 import type { EventLog, Offsets, PartitionRange, SourceRecord, Stretch } from '../../pipeline/ports.ts';
 import { Merge } from '../../replay/merge.ts';
-import {
-  type CommonEntity,
-  type ComparedStores,
-  commonRelations,
-  type OnProgress,
-} from './compared-stores.ts';
+
+/** One of the two compared stores of a graph. */
+export interface ComparedStore {
+  readonly store: GraphStore;
+  readonly head: Head;
+}
+
+/** Two stores of one graph; their models may differ. */
+export interface ComparedStores {
+  readonly a: ComparedStore;
+  readonly b: ComparedStore;
+}
+
+/** An entity that is trained in both stores, with its row in each. */
+export interface CommonEntity {
+  readonly key: EntityKey;
+  readonly rowA: number;
+  readonly rowB: number;
+}
+
+/** Called now and then with the number of things done. */
+export type OnProgress = (what: string, done: number) => void;
+
+/** Relations that are the same in both models, in A's order. */
+export function commonRelations({ a, b }: ComparedStores): Relation[] {
+  return a.head.model.relations.filter(({ name, lhs, rhs }) =>
+    b.head.model.relations.some((other) => other.name === name && other.lhs === lhs && other.rhs === rhs),
+  );
+}
+
+/** The entity, if it is trained in both stores. */
+export function inBoth(a: EntityRecord | undefined, b: EntityRecord | undefined): CommonEntity | undefined {
+  if (a === undefined || b === undefined || a.updates === 0 || b.updates === 0) return undefined;
+  return { key: a.key, rowA: a.row, rowB: b.row };
+}
 
 /** The stretches of the log that neither store has read: each partition from the later offset to its end. */
 export function heldStretches(ranges: readonly PartitionRange[], read: readonly Offsets[]): Stretch[] {
@@ -41,27 +72,20 @@ export interface HeldEdge extends EdgeName {
   readonly rhsEntity: CommonEntity;
 }
 
-/** The edges of records that neither store has read. */
-export interface HeldEdges {
-  /** The number of records. */
-  readonly records: number;
-  /** Each new edge once, in the order of the records. */
-  readonly edges: readonly HeldEdge[];
-}
-
 /**
- * The edges that test both stores fairly: new to both, of a relation in both, with both ends trained in both. Records
- * without usable content are skipped.
+ * The edges that test both stores fairly: new to both, of a relation in both, with both ends trained in both. Each once, in the
+ * order of the records; records without usable content are skipped.
  */
 export async function readHeldEdges(
   stores: ComparedStores,
   records: readonly SourceRecord[],
   onProgress: OnProgress,
-): Promise<HeldEdges> {
+): Promise<HeldEdge[]> {
   const relations = new Set(commonRelations(stores).map(({ name }) => name));
   const known = new Map<EntityKey, CommonEntity | undefined>();
   const entity = async (key: EntityKey) => {
-    if (!known.has(key)) known.set(key, await commonEntity(stores, key));
+    if (!known.has(key))
+      known.set(key, inBoth(await stores.a.store.entity(key), await stores.b.store.entity(key)));
     return known.get(key);
   };
   const edges = new Map<string, HeldEdge>();
@@ -77,14 +101,7 @@ export async function readHeldEdges(
       edges.set(id, { lhs, relation, rhs, lhsEntity, rhsEntity });
     }
   }
-  return { records: records.length, edges: [...edges.values()] };
-}
-
-/** The entity, if it is trained in both stores. */
-async function commonEntity({ a, b }: ComparedStores, key: EntityKey): Promise<CommonEntity | undefined> {
-  const [inA, inB] = [await a.store.entity(key), await b.store.entity(key)];
-  if (inA === undefined || inB === undefined || inA.updates === 0 || inB.updates === 0) return undefined;
-  return { key, rowA: inA.row, rowB: inB.row };
+  return [...edges.values()];
 }
 
 /** Whether the edge is live in neither store and the change would make it live in both. */

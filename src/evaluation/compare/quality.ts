@@ -2,8 +2,7 @@ import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import { HIT_RANK, rankAmong } from '../../pipeline/training/ranker.ts';
 import { Ranking } from '../ranking.ts';
 import { Space } from '../space.ts';
-import type { CommonEntity, ComparedStore, ComparedStores, OnProgress } from './compared-stores.ts';
-import type { HeldEdge } from './held-edges.ts';
+import type { CommonEntity, ComparedStore, ComparedStores, HeldEdge, OnProgress } from './held-edges.ts';
 import type { End, KnownEdges } from './known-edges.ts';
 
 const PROGRESS_EVERY = 100;

@@ -123,7 +123,7 @@ function checkIdentity(head: Head, graph: string, model: ModelIdentity, shard: S
     `the store of ${graph} is another model's (fingerprint ${fingerprint(head.model)}, configured ${fingerprint(model)}).\n` +
       `${differing.map((line) => `  ${line}`).join('\n')}\n` +
       'Put the configuration back, or replay with the new configuration and promote:\n' +
-      `  twhin replay --graph ${whole} --into NAME\n  twhin replay promote NAME --graph ${whole}`,
+      `  twhin replay --graph ${whole} --into NAME\n  twhin promote NAME --graph ${whole}`,
   );
 }
 

@@ -28,7 +28,7 @@ export function sameTopics(
     now,
     (topic) =>
       `To keep what was learned and read the new topic from its start: twhin run --reread ${topic}. ` +
-      'To learn only from what the topics hold now: twhin replay --into NAME, then twhin replay promote NAME.',
+      'To learn only from what the topics hold now: twhin replay --into NAME, then twhin promote NAME.',
   );
   return { ...known, ...now };
 }

@@ -6,7 +6,6 @@ import { connect } from '../../../src/adapters/connect.ts';
 import { LogPartition, writeTopic } from '../../../src/adapters/file-log/partition.ts';
 import { configOf } from '../../../src/config/load.ts';
 import { eachRecord, wholeTopics } from '../../../src/pipeline/reading/bounded.ts';
-import { dropPromotion, requestPromotion } from '../../../src/state/promotion.ts';
 import { decodeEmbedding } from '../../../topics/embeddings.ts';
 import { decodeRelation, type RelationVector, relationKey } from '../../../topics/model.ts';
 import { json, type Place, place, type Said } from '../captured.ts';
@@ -59,7 +58,7 @@ describe('twhin replay', () => {
     expect(one.digest.edges).toBe(live.digest.edges);
     expect(one.seconds).toBeGreaterThan(0);
     expect(two.digest).toEqual(one.digest);
-    expect(two.step).toBe(one.step);
+    expect(two.stores[0].step).toBe(one.stores[0].step);
     // A replay never takes the build that rounds as the machine does.
     expect(five.digest).toEqual(one.digest);
     // Nor more than one thread.
@@ -93,7 +92,7 @@ describe('twhin replay', () => {
       'twhin: --into: changed is a replay that was asked something else:',
       '  --from: it has earliest, seen 2h',
       '  --publish: it has nothing, seen shadow',
-      '  training.seed: it has 1, seen 5',
+      '  settings over the configuration: it has none, seen seed=5',
       'Ask the same again to go on with it, give another name in --into, or begin anew with --restart.',
     ]);
     const anew = await replay('--into', 'changed', '--set', 'seed=5', '--restart', '--json');
@@ -105,9 +104,7 @@ describe('twhin replay', () => {
 
   test('a replay that was killed before it wrote its record begins anew', async () => {
     const { digest } = JSON.parse((await replay('--into', 'one', '--json')).out[0] ?? '');
-    const folder = join(here.folder, 'state/engagement/stores/begun');
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'origin.json'), JSON.stringify({ from: 'replay', set: [], since: 'then' }));
+    await mkdir(join(here.folder, 'state/engagement/stores/begun/db'), { recursive: true });
     const said = await replay('--into', 'begun', '--json');
     expect([said.code, said.err]).toEqual([0, []]);
     expect(JSON.parse(said.out[0] ?? '').digest).toEqual(digest);
@@ -192,11 +189,12 @@ describe('twhin replay', () => {
     expect((await into('first')).err.join()).toMatch(/first was finished at/);
 
     // Its own vectors are no reason to refuse it, while it is not through.
-    const path = join(store, 'replay.json');
-    const record = JSON.parse(await readFile(path, 'utf8'));
-    await writeFile(path, JSON.stringify({ ...record, finished: null }));
+    const path = join(store, 'origin.json');
+    const origin = JSON.parse(await readFile(path, 'utf8'));
+    const unfinished = JSON.stringify({ ...origin, replay: { ...origin.replay, finished: null } });
+    await writeFile(path, unfinished);
     expect((await into('first')).code).toBe(0);
-    await writeFile(path, JSON.stringify({ ...record, finished: null }));
+    await writeFile(path, unfinished);
     await rm(join(here.folder, 'log/shadow.own'), { recursive: true });
     const gone = await into('first');
     expect([gone.code, gone.err.join()]).toEqual([
@@ -207,44 +205,12 @@ describe('twhin replay', () => {
   });
 
   test('a range by offsets holds exactly these records', async () => {
-    const whole = JSON.parse((await replay('--dry-run', '--json')).out[0] ?? '');
-    const [first] = whole.partitions.filter(({ records }: { records: number }) => records > 1);
+    const whole = JSON.parse((await replay('--into', 'one', '--json')).out[0] ?? '');
+    const first = whole.range.find(({ from, until }: { from: number; until: number }) => until - from > 1);
     const name = `${first.topic.replace('twhin.', '')}/${first.partition}`;
     const said = JSON.parse((await replay('--into', 'part', '--from', `${name}:1`, '--json')).out[0] ?? '');
     expect(said.events).toBe(40);
-    expect(said.range).toContainEqual({
-      topic: first.topic,
-      partition: first.partition,
-      from: 1,
-      until: first.until,
-    });
-  });
-});
-
-describe('twhin replay --dry-run', () => {
-  test('shows what would be read and which settings differ, and leaves nothing', async () => {
-    const said = await replay('--into', 'dry', '--set', 'dim=4', '--dry-run', '--json');
-    expect(said.code).toBe(0);
-    const { partitions, ...whole } = JSON.parse(said.out[0] ?? '');
-    const bytes = [...LIKES.map((like) => JSON.stringify(like)), 'no event'];
-    const keys = LIKES.reduce((sum, { userId }) => sum + userId.length, 0);
-    expect(whole).toMatchObject({
-      ...{ dryRun: true, graph: 'engagement', into: 'dry', records: 41, kept: true, set: ['dim=4'] },
-      bytes: bytes.join('').length + keys,
-      settings: [{ key: 'model.dim', before: '8', after: '4' }, { key: 'training.initScale' }],
-    });
-    expect(Date.now() - whole.last).toBeLessThan(600_000);
-    expect(whole.first).toBeLessThanOrEqual(whole.last);
-    expect(partitions.length).toBe(16);
-    expect(existsSync(join(here.folder, 'state/engagement/stores/dry'))).toBe(false);
-  });
-
-  test('prints the same for a person', async () => {
-    const { out } = await replay('--dry-run');
-    expect(out[0]).toBe("engagement: nothing was read but the range's ends");
-    expect(out[1]).toBe('  records      41 in 16 partitions');
-    expect(out).toContain('  retention    the log holds all of it');
-    expect(out).toContain('  settings     as the live graph');
+    expect(said.range).toContainEqual({ ...first, from: 1 });
   });
 });
 
@@ -276,15 +242,6 @@ describe('a replay that is refused', () => {
     expect(existsSync(join(here.folder, 'state/engagement/stores/a'))).toBe(false);
   });
 
-  test('into a store that is about to be live', async () => {
-    const graph = { name: 'engagement', folder: join(here.folder, 'state/engagement') };
-    await requestPromotion(graph, { store: 'wished', set: [] });
-    const { code, err } = await replay('--into', 'wished', '--restart');
-    await dropPromotion(graph);
-    expect(code).toBe(2);
-    expect(err[1]).toMatch(/--into: wished is about to be the live store of engagement/);
-  });
-
   test('without a graph, or with an unknown graph', async () => {
     for (const argv of [[], ['--graph', 'likes']]) {
       const { code, err } = await here.run('replay', ...argv, '--into', 'a');
@@ -297,13 +254,13 @@ describe('a replay that is refused', () => {
 
   test('over a store that was run on after its range', async () => {
     await replay('--into', 'beyond');
-    const path = join(here.folder, 'state/engagement/stores/beyond/replay.json');
-    const record = JSON.parse(await readFile(path, 'utf8'));
-    const range = record.range.map((each: { until: number }) => ({
+    const path = join(here.folder, 'state/engagement/stores/beyond/origin.json');
+    const origin = JSON.parse(await readFile(path, 'utf8'));
+    const range = origin.replay.range.map((each: { until: number }) => ({
       ...each,
       until: Math.max(0, each.until - 1),
     }));
-    await writeFile(path, JSON.stringify({ ...record, range }));
+    await writeFile(path, JSON.stringify({ ...origin, replay: { ...origin.replay, range } }));
     const { code, err } = await replay('--into', 'beyond');
     expect([code, err.join()]).toEqual([
       2,
@@ -313,14 +270,14 @@ describe('a replay that is refused', () => {
 
   test('over a store that was not made by a replay', async () => {
     await replay('--into', 'foreign');
-    const record = join(here.folder, 'state/engagement/stores/foreign/replay.json');
-    await writeFile(record, '{}');
+    const origin = join(here.folder, 'state/engagement/stores/foreign/origin.json');
+    await writeFile(origin, '{}');
     const unreadable = await replay('--into', 'foreign');
-    expect([unreadable.code, unreadable.err[0]]).toEqual([
+    expect([unreadable.code, unreadable.err.join('\n')]).toEqual([
       1,
-      expect.stringMatching(/replay\.json can't be read/),
+      expect.stringMatching(/origin\.json can't be read: .*remove .*foreign and make the store again/s),
     ]);
-    await rm(record);
+    await rm(origin);
     for (const more of [[], ['--restart']]) {
       const { code, err } = await replay('--into', 'foreign', ...more);
       expect([code, err.join()]).toEqual([2, expect.stringMatching(/holds a store that is no replay's/)]);

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { GraphConfig } from '../../../src/config/resolve.ts';
@@ -9,14 +9,14 @@ import { commitHead } from '../../../src/graph/graph-store.ts';
 import type { Head } from '../../../src/graph/head.ts';
 import { graphOf } from '../../../src/graph/shard.ts';
 import { openForReading, openForWriting } from '../../../src/state/open.ts';
-import { livePlace, placeOf, readLive } from '../../../src/state/places.ts';
+import { livePlace, makeLive, placeOf, readLive } from '../../../src/state/places.ts';
 import { json, type Place, place, type Said } from '../captured.ts';
 import { contentOf } from '../reshard/sharded-place.ts';
 
 const AT = 1_704_067_200_000;
 const GRAPH = ['--graph', 'engagement'];
 const INTO = ['replay', ...GRAPH, '--into', 'shadow'];
-const PROMOTE = ['replay', 'promote', 'shadow', ...GRAPH];
+const PROMOTE = ['promote', 'shadow', ...GRAPH];
 const CATCH_UP = ['run', ...GRAPH, '--until-caught-up'];
 const EXCHANGE = 'twhin.exchange.engagement';
 const EDGES = 'twhin.edges.engagement';
@@ -28,7 +28,7 @@ const RESULT = z.object({
   entities: z.record(z.string(), z.number()),
   edges: z.record(z.string(), z.number()),
   digest: z.object({ edges: z.string(), vectors: z.string() }),
-  shards: z.array(z.object({ graph: z.string(), digest: z.object({ edges: z.string() }) })),
+  stores: z.array(z.object({ graph: z.string(), digest: z.object({ edges: z.string() }) })),
 });
 const STATS = z.object({
   graphs: z.record(z.string(), z.object({ store: z.string(), digest: z.object({ edges: z.string() }) })),
@@ -40,23 +40,9 @@ const STATS = z.object({
   }),
 });
 
-const MEMBERS = z.object({ both: z.number(), onlyA: z.number(), onlyB: z.number() });
-const COMPARED = z.object({
-  graph: z.string(),
-  a: z.object({ name: z.string(), live: z.boolean(), events: z.number() }),
-  b: z.object({ name: z.string(), live: z.boolean(), space: z.string() }),
-  entities: z.record(z.string(), MEMBERS.extend({ trained: z.number() })),
-  edges: z.record(z.string(), MEMBERS),
-  held: z.object({ records: z.number(), edges: z.number() }),
-  quality: z.object({
-    all: z.object({ a: z.object({ mrr: z.number() }), b: z.object({ mrr: z.number() }) }),
-  }),
-  drift: z.object({
-    sameSpace: z.boolean(),
-    raw: z.record(z.string(), z.object({ distance: z.object({ mean: z.number() }) })),
-  }),
-});
-
+let made: Place;
+/** What the replay of the place said. */
+let result: z.infer<typeof RESULT>;
 let here: Place;
 const ok = async (...argv: string[]) => {
   const said = await here.run(...argv);
@@ -112,13 +98,12 @@ const omit = (offsets: Head['offsets'], topic: string) =>
 const lives = async () => (await shards()).map((graph) => readLive(graph).live);
 const fileOf = (shard: number, ...path: string[]) =>
   join(here.folder, 'state', `engagement-${shard}`, ...path);
-const recordOf = (shard: number) => fileOf(shard, 'stores/shadow/replay.json');
+const recordOf = (shard: number) => fileOf(shard, 'stores/shadow/origin.json');
+const originOf = (shard: number) => JSON.parse(readFileSync(recordOf(shard), 'utf8'));
 /** Puts something else into the record of a shard's replay. */
 function changeRecord(shard: number, change: object): void {
-  writeFileSync(
-    recordOf(shard),
-    JSON.stringify({ ...JSON.parse(readFileSync(recordOf(shard), 'utf8')), ...change }),
-  );
+  const origin = originOf(shard);
+  writeFileSync(recordOf(shard), JSON.stringify({ ...origin, replay: { ...origin.replay, ...change } }));
 }
 
 /** Gives the replayed store of a shard another space. */
@@ -129,8 +114,10 @@ async function rename(shard: number, space: string): Promise<void> {
   await store.close();
 }
 
-beforeEach(async () => {
-  here = await place();
+/** A graph of three shards that were run, and a replay of it. */
+beforeAll(async () => {
+  made = await place();
+  here = made;
   const content = {
     model: { dim: 8 },
     limits: { maxEntities: 10_000 },
@@ -142,17 +129,22 @@ beforeEach(async () => {
   await feed('engagement', events(0, 400));
   await feed('erasure', [{ entity: 'user:u7', at: AT + 1_000 }]);
   await ok(...CATCH_UP);
+  result = await replayed();
+});
+afterAll(() => made.remove());
+beforeEach(async () => {
+  here = await place();
+  await cp(made.folder, here.folder, { recursive: true });
 });
 afterEach(() => here.remove());
 
 describe('twhin replay of a graph with shards', () => {
   test('ends in the edges and counts of the live shards, in one space of its own, ready to go on', async () => {
     const live = await stats();
-    const result = await replayed();
     expect(result.events).toBe(401);
     expect(nonzero(result.entities)).toEqual(nonzero(live.whole.engagement.entities));
     expect(nonzero(result.edges)).toEqual(nonzero(live.whole.engagement.edges));
-    for (const { graph, digest } of result.shards)
+    for (const { graph, digest } of result.stores)
       expect([graph, digest.edges]).toEqual([graph, live.graphs[graph]?.digest.edges]);
 
     const now = await heads();
@@ -186,13 +178,13 @@ describe('twhin replay of a graph with shards', () => {
   });
 
   test('is done once; a store of a replay that was killed begins anew', async () => {
-    const first = await replayed();
+    const first = result;
     expect(text(await ok(...INTO))).toMatch(/shadow was finished at .*; nothing was read again/s);
     // Killed while the finished stores were marked.
     changeRecord(1, { finished: null });
     changeRecord(2, { finished: null });
     expect(await replayed()).toMatchObject({ space: first.space, digest: first.digest });
-    expect(JSON.parse(readFileSync(recordOf(2), 'utf8')).finished).toEqual(expect.any(String));
+    expect(originOf(2).replay.finished).toEqual(expect.any(String));
 
     // Killed before, with one store gone altogether.
     for (const shard of [0, 1, 2]) changeRecord(shard, { finished: null });
@@ -214,9 +206,7 @@ describe('twhin replay of a graph with shards', () => {
     expect(await refused(...INTO, '--set', 'graphs.engagement.shards=2')).toContain(
       'where the live graph does',
     );
-    expect(text(await ok(...INTO, '--dry-run'))).toContain('engagement, 3 shards into shadow');
     expect(await lives()).toEqual(['main', 'main', 'main']);
-    await ok(...INTO);
     expect(await refused(...INTO, '--set', 'learningRate=0.03')).toContain('was asked something else');
     changeRecord(2, { space: 'another' });
     expect(await refused(...INTO)).toMatch(
@@ -226,9 +216,8 @@ describe('twhin replay of a graph with shards', () => {
   });
 });
 
-describe('twhin replay promote of a graph with shards', () => {
+describe('twhin promote of a graph with shards', () => {
   test('makes all stores live; they go on in one space with what comes, and go back', async () => {
-    const result = await replayed();
     await feed('engagement', events(400, 200));
     // The shards of before leave parcels in the exchange topic that no promoted shard may use.
     await ok(...CATCH_UP);
@@ -238,7 +227,6 @@ describe('twhin replay promote of a graph with shards', () => {
       said.out.filter((line) => line.startsWith('shadow is the live store of engagement-')),
     ).toHaveLength(3);
     expect(await lives()).toEqual(['shadow', 'shadow', 'shadow']);
-    expect(await refused(...PROMOTE)).toContain('shadow is the live store of engagement already');
 
     await ok(...CATCH_UP);
     const after = await stats();
@@ -253,7 +241,7 @@ describe('twhin replay promote of a graph with shards', () => {
     await feed('engagement', events(600, 50));
     await ok(...CATCH_UP);
 
-    await ok('replay', 'promote', '--rollback', ...GRAPH);
+    await ok('promote', '--rollback', ...GRAPH);
     expect(await lives()).toEqual(['main', 'main', 'main']);
     await ok(...CATCH_UP);
     for (const { space, shard } of await heads()) {
@@ -262,39 +250,55 @@ describe('twhin replay promote of a graph with shards', () => {
     }
   });
 
-  test('lets no shard swap before all are asked, and finishes what was interrupted', async () => {
-    const result = await replayed();
-    // Killed after it asked one of three.
-    writeFileSync(fileOf(0, 'promote.json'), '{"store":"shadow","set":[]}');
+  test('finishes what a kill left half done, of a promotion and of a rollback', async () => {
+    const [first, second] = await shards();
+    const rollback = ['promote', '--rollback', ...GRAPH];
+    // Killed after the first of three.
+    await makeLive(first!, 'shadow', []);
+    expect(await lives()).toEqual(['shadow', 'main', 'main']);
+    expect(await refused(...rollback)).toMatch(
+      /ran on main before.*Name the store that all shards are to run on/s,
+    );
+    await feed('engagement', events(400, 50));
     await ok(...CATCH_UP);
-    expect(await lives()).toEqual(['main', 'main', 'main']);
-    // Killed after it asked all.
-    for (const shard of [1, 2]) writeFileSync(fileOf(shard, 'promote.json'), '{"store":"shadow","set":[]}');
-    await ok('run', '--graph', 'engagement-1', '--until-caught-up');
-    expect(await lives()).toEqual(['main', 'shadow', 'main']);
     await ok(...PROMOTE);
     expect(await lives()).toEqual(['shadow', 'shadow', 'shadow']);
+    await feed('engagement', events(450, 50));
+    await ok(...CATCH_UP);
+    const { whole, graphs } = await stats();
+    expect((await heads()).map(({ space }) => space)).toEqual(Array(3).fill(result.space));
+    for (const each of [first!, second!]) await makeLive(each, 'main', []);
+    expect(await refused(...rollback)).toContain('Name the store that all shards are to run on');
+    await ok('promote', 'main', ...GRAPH);
+    expect(await lives()).toEqual(['main', 'main', 'main']);
+    await ok(...CATCH_UP);
+    // Both stores hold every edge once.
+    const back = await stats();
+    expect(back.whole).toEqual(whole);
+    for (const [graph, { digest }] of Object.entries(back.graphs))
+      expect([graph, digest.edges]).toEqual([graph, graphs[graph]?.digest.edges]);
+  });
+
+  test('starts a shard whose store is lost from scratch, in the space of the others', async () => {
+    await ok(...PROMOTE);
     await feed('engagement', events(400, 100));
     await ok(...CATCH_UP);
-    const [{ space } = { space: '' }] = await heads();
-    expect(space).toBe(result.space);
-    // A shard whose store is lost begins anew, in the space of the others.
     await rm(fileOf(2), { recursive: true });
     await ok(...CATCH_UP);
     expect(await lives()).toEqual(['shadow', 'shadow', 'main']);
-    expect((await heads()).map((head) => head.space)).toEqual([space, space, space]);
-    expect(await refused('replay', 'promote', '--rollback', ...GRAPH)).toMatch(
+    expect((await heads()).map(({ space }) => space)).toEqual(Array(3).fill(result.space));
+    expect(await refused('promote', '--rollback', ...GRAPH)).toMatch(
       /engagement-0 runs on shadow and ran on main before, engagement-2 runs on main and ran on none before/,
     );
   });
 
   test('goes to stores of another model and back, past parcels of the model before', async () => {
-    await ok(...INTO, '--set', 'dim=4');
+    await ok(...INTO, '--restart', '--set', 'dim=4');
     await feed('engagement', events(400, 100));
     await ok(...CATCH_UP);
     for (const [dim, argv] of [
       [4, PROMOTE],
-      [8, ['replay', 'promote', '--rollback', ...GRAPH]],
+      [8, ['promote', '--rollback', ...GRAPH]],
     ] as const) {
       await ok(...argv);
       await feed('engagement', events(dim * 200, 50));
@@ -304,8 +308,6 @@ describe('twhin replay promote of a graph with shards', () => {
   });
 
   test('refuses stores that are not of one replay, and says what to do for shards elsewhere', async () => {
-    await ok(...INTO);
-    expect(await refused(...PROMOTE, '--max-lag', '5')).toContain('--max-lag: shards catch up by themselves');
     await rm(fileOf(2, 'stores/shadow'), { recursive: true });
     expect(await refused(...PROMOTE)).toMatch(/engagement-2 has a live store here and no store shadow/);
     expect(await lives()).toEqual(['main', 'main', 'main']);
@@ -325,40 +327,15 @@ describe('twhin replay promote of a graph with shards', () => {
   });
 });
 
-test('twhin replay compare ranks over all shards, and finds every entity and edge once', async () => {
-  const result = await replayed();
-  const { whole } = await stats();
-  // Pairs that nobody has told of; neither store reads them.
-  await feed(
-    'engagement',
-    Array.from({ length: 40 }, (_, i) => ({
-      userId: `u${i}`,
-      tweetId: 't16',
-      action: 'like',
-      at: AT + 2_000 + i,
-    })),
-  );
-  const compare = async (a: string, b: string) =>
-    COMPARED.parse(json(await ok('replay', 'compare', a, b, ...GRAPH, '--json')));
-  const report = await compare('live', 'shadow');
-  expect(report).toMatchObject({
-    graph: 'engagement',
-    a: { name: 'main', live: true },
+test('twhin compare compares the stores of one shard', async () => {
+  await feed('engagement', events(400, 40));
+  expect(json(await ok('compare', 'live', 'shadow', '--graph', 'engagement-0', '--json'))).toMatchObject({
+    graph: 'engagement-0',
+    a: { name: 'main', live: true, events: 401 },
     b: { name: 'shadow', live: false, space: result.space },
     held: { records: 40 },
-    drift: { sameSpace: false },
   });
-  const { entities, edges } = whole.engagement;
-  for (const [name, members] of Object.entries({ ...report.entities, ...report.edges })) {
-    const both = entities[name] ?? edges[name] ?? 0;
-    expect([name, members]).toEqual([name, expect.objectContaining({ both, onlyA: 0, onlyB: 0 })]);
-  }
-  expect(report.held.edges).toBeGreaterThan(0);
-
-  const same = await compare('shadow', 'shadow');
-  expect(same.quality.all.a).toEqual(same.quality.all.b);
-  expect(same.drift.raw['user']?.distance.mean).toBe(0);
-  expect(await refused('replay', 'compare', 'live', 'nothing', ...GRAPH)).toMatch(
-    /no graph has the stores live and nothing:.*engagement-0 has main \(live\), shadow/s,
+  expect(await refused('compare', 'live', 'shadow', ...GRAPH)).toMatch(
+    /engagement-0 and engagement-1 and engagement-2 have the stores live and shadow; say which graph with --graph/,
   );
 });

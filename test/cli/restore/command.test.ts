@@ -53,7 +53,7 @@ describe('twhin restore', () => {
     expect([refused.code, said(refused)]).toEqual([
       1,
       expect.stringMatching(
-        /engagement already has a store main in .*twhin restore .* --graph engagement --into NAME.*twhin replay promote NAME/,
+        /engagement already has a store main in .*twhin restore .* --graph engagement --into NAME.*twhin promote NAME/,
       ),
     ]);
     const beside = await here.run('restore', dir, '--into', 'before', '--json');

@@ -1,4 +1,4 @@
-import type { ComparedStore } from '../../../src/evaluation/compare/compared-stores.ts';
+import type { ComparedStore } from '../../../src/evaluation/compare/held-edges.ts';
 import type { EdgeChange } from '../../../src/graph/edge.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';

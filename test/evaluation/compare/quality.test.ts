@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CommonEntity, ComparedStore } from '../../../src/evaluation/compare/compared-stores.ts';
-import type { HeldEdge } from '../../../src/evaluation/compare/held-edges.ts';
+import type { CommonEntity, ComparedStore, HeldEdge } from '../../../src/evaluation/compare/held-edges.ts';
 import { KnownEdges } from '../../../src/evaluation/compare/known-edges.ts';
 import { better, compareQuality, type Quality, verdict } from '../../../src/evaluation/compare/quality.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';

@@ -1,10 +1,10 @@
-import { FatalError } from '../../errors/errors.ts';
-import { commitHead, type GraphStore } from '../../graph/graph-store.ts';
-import type { Head } from '../../graph/head.ts';
-import { relationRows, renewCopies } from '../../graph/reshard/copies.ts';
-import { MergedGraph } from '../../graph/reshard/merged-graph.ts';
-import { WriteBatch } from '../../graph/store.ts';
-import type { PartitionRange } from '../../pipeline/ports.ts';
+import { FatalError } from '../errors/errors.ts';
+import { commitHead, type GraphStore } from '../graph/graph-store.ts';
+import type { Head } from '../graph/head.ts';
+import { relationRows, renewCopies } from '../graph/reshard/copies.ts';
+import { MergedGraph } from '../graph/reshard/merged-graph.ts';
+import { WriteBatch } from '../graph/store.ts';
+import type { PartitionRange } from '../pipeline/ports.ts';
 
 /** Where a topic ends, by partition, and its id on logs that have ids. */
 export interface TopicEnds {

@@ -1,13 +1,12 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { embeddingsDeclaration, modelDeclaration } from '../../../topics/index.ts';
-import { backoffMs } from '../../adapters/backoff.ts';
-import type { LogConnection } from '../../adapters/connect.ts';
-import { FatalError, RetryableError, UsageError } from '../../errors/errors.ts';
-import type { EventLog, Sink } from '../../pipeline/ports.ts';
-import { partitionName } from '../../replay/partition.ts';
-import { firstRecords } from '../../replay/sample.ts';
+import { embeddingsDeclaration, modelDeclaration } from '../../topics/index.ts';
+import { retrying } from '../adapters/backoff.ts';
+import type { LogConnection } from '../adapters/connect.ts';
+import { FatalError, UsageError } from '../errors/errors.ts';
+import type { EventLog, Sink } from '../pipeline/ports.ts';
+import { partitionName } from '../replay/partition.ts';
+import { firstRecords } from '../replay/range.ts';
 
-const ATTEMPTS = 5;
+const PATIENCE_MS = 3_000;
 
 /** The topic of the relation vectors of a replay that publishes to a topic. */
 export function shadowModelTopic(topic: string): string {
@@ -61,7 +60,8 @@ export class ShadowTopic {
       }
       // Relation vectors of an earlier replay are replaced one by one; records of others would stay among them.
       const isOwn = (of?: string) => (each === name ? of === space : of !== undefined);
-      const stranger = await this.#patiently(() => this.#stranger(each, isOwn));
+      // Not every broker knows a topic that was created a moment ago.
+      const stranger = await retrying(() => this.#stranger(each, isOwn), { until: Date.now() + PATIENCE_MS });
       if (stranger !== undefined) throw new UsageError(`--publish: ${stranger}`);
     }
   }
@@ -87,18 +87,6 @@ export class ShadowTopic {
     return this.#connection.sink({
       fenced: { topics: [this.#name, this.modelTopic], id: `${this.#name}:replay`, confirm },
     });
-  }
-
-  /** Repeats a request: not every broker knows a topic that was created a moment ago. */
-  async #patiently<T>(ask: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await ask();
-      } catch (error) {
-        if (!(error instanceof RetryableError) || attempt === ATTEMPTS) throw error;
-        await pause(backoffMs(attempt));
-      }
-    }
   }
 
   /** A message if the topic holds vectors of another space. One record a partition is enough: a replay has one space. */

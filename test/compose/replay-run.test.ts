@@ -1,25 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import type { ReplayRecord } from '../../../src/cli/replay/record.ts';
-import { checkStillThere } from '../../../src/cli/replay/store.ts';
-import { FatalError } from '../../../src/errors/errors.ts';
-import type { Offsets } from '../../../src/pipeline/ports.ts';
+import { checkStillThere } from '../../src/compose/replay-run.ts';
+import { FatalError } from '../../src/errors/errors.ts';
+import type { Offsets } from '../../src/pipeline/ports.ts';
 
-const RECORD: ReplayRecord = {
-  ...{
-    format: 1,
-    graph: 'follow',
-    from: 'earliest',
-    until: 'latest',
-    publish: null,
-    space: 'S',
-    settings: {},
-  },
+const RECORD = {
   range: [
     { topic: 'follow', partition: 0, from: 10, until: 90 },
     { topic: 'follow', partition: 1, from: 0, until: 0 },
   ],
   topicIds: { follow: 'A' },
-  ...{ since: '', finished: null },
 };
 
 /** The code and message of the refusal. */

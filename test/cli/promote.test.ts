@@ -2,10 +2,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readStore } from '../../e2e/stored.ts';
-import { Twhin, until } from '../../e2e/twhin.ts';
-import { json, type Place } from '../captured.ts';
-import { filledPlace } from '../filled-place.ts';
+import { json, type Place } from './captured.ts';
+import { filledPlace } from './filled-place.ts';
 
 let here: Place;
 beforeEach(async () => {
@@ -28,7 +26,7 @@ const damage = async (...path: string[]) => {
 describe('a live store with settings of its own', () => {
   test('is the store that stats and doctor report, without a complaint', async () => {
     await ok('replay', ...GRAPH, '--into', 'small', '--set', 'dim=4');
-    await ok('replay', 'promote', 'small');
+    await ok('promote', 'small');
     const stats = await ok('stats', ...GRAPH);
     expect(stats.out[0]).toBe(`engagement  (small in ${at('stores', 'small')})`);
     expect(json(await ok('stats', ...GRAPH, '--json'))).toMatchObject({
@@ -39,19 +37,18 @@ describe('a live store with settings of its own', () => {
   });
 });
 
-describe('twhin replay promote', () => {
+describe('twhin promote', () => {
   test('replaces a damaged live store, and goes back from a damaged one', async () => {
     await ok('replay', ...GRAPH, '--into', 'rebuilt');
     await damage('db');
     expect((await here.run('run', ...GRAPH, '--until-caught-up')).code).toBe(1);
-    await ok('replay', 'promote', 'rebuilt');
+    await ok('promote', 'rebuilt');
     await ok('run', ...GRAPH, '--until-caught-up');
-    expect(existsSync(at('promote.json'))).toBe(false);
 
     await ok('replay', ...GRAPH, '--into', 'other');
-    await ok('replay', 'promote', 'other');
+    await ok('promote', 'other');
     await damage('stores', 'other', 'db');
-    await ok('replay', 'promote', '--rollback');
+    await ok('promote', '--rollback');
     expect(json(await ok('stats', ...GRAPH, '--json'))).toMatchObject({
       graphs: { engagement: { store: 'rebuilt', events: { consumed: 301 } } },
     });
@@ -60,25 +57,66 @@ describe('twhin replay promote', () => {
   test('refuses a store that does not fit the configuration', async () => {
     await ok('replay', ...GRAPH, '--into', 'shadow', '--set', 'dim=4');
     await writeFile(at('stores', 'shadow', 'origin.json'), '{"from":"replay","set":[],"since":""}');
-    const { code, err } = await here.run('replay', 'promote', 'shadow');
+    const { code, err } = await here.run('promote', 'shadow');
     expect([code, err.join('\n')]).toEqual([
       1,
       expect.stringMatching(/shadow is of another model .*dim: the store has 4, the configuration 8/),
     ]);
-    expect([existsSync(at('promote.json')), existsSync(at('live.json'))]).toEqual([false, false]);
+    expect(existsSync(at('live.json'))).toBe(false);
   });
 
-  test('refuses a store whose offsets the log no longer holds, unless --reread names the topic', async () => {
+  test('refuses a store whose offsets the log no longer holds, and says what to do', async () => {
     await ok('replay', ...GRAPH, '--into', 'shadow');
     await rm(join(here.folder, 'log'), { recursive: true });
     await ok('topics', 'apply');
-    const { code, err } = await here.run('replay', 'promote', 'shadow');
+    const { code, err } = await here.run('promote', 'shadow');
     expect([code, err.join('\n')]).toEqual([
       1,
-      expect.stringMatching(/deleted and recreated.*--reread twhin\.engagement keeps what it learned/),
+      expect.stringMatching(
+        /\[offset-out-of-range\].*deleted and recreated. Nothing has changed. Make a store of what the topics hold now, and promote that: twhin replay --graph engagement --into NAME/,
+      ),
     ]);
     expect(existsSync(at('live.json'))).toBe(false);
-    await ok('replay', 'promote', 'shadow', '--reread', 'engagement');
+  });
+
+  test('says how far the store is behind; given again, with its rest read or not, it changes nothing', async () => {
+    await ok('replay', ...GRAPH, '--into', 'shadow');
+    await ok('feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement');
+    const promote = async (...more: string[]) => json(await ok('promote', ...more, ...GRAPH, '--json'));
+    const stores = [{ graph: 'engagement', previous: 'main', behind: 301 }];
+    const promoted = { graph: 'engagement', store: 'shadow', stores, elsewhere: [] };
+    expect(await promote('shadow')).toEqual(promoted);
+    const declared = await readFile(at('live.json'), 'utf8');
+    expect(await promote('shadow')).toEqual(promoted);
+    await ok('run', ...GRAPH, '--until-caught-up');
+    expect(await promote('shadow')).toMatchObject({ stores: [{ previous: 'main', behind: 0 }] });
+    expect(await readFile(at('live.json'), 'utf8')).toBe(declared);
+    expect(await promote('--rollback')).toMatchObject({
+      store: 'main',
+      stores: [{ previous: 'shadow', behind: 301 }],
+    });
+  });
+
+  test('refuses names that no store has, and a replay that has not finished', async () => {
+    for (const [argv, said] of [
+      [['shadow'], 'there is no store shadow in engagement, follow'],
+      [['--rollback'], 'no store was live before the one that is'],
+      [[], 'expected either the name of a store or --rollback'],
+      [['shadow', '--rollback'], 'expected either the name of a store or --rollback'],
+      [['main'], 'several graphs have such a store: engagement, follow; say which with --graph'],
+    ] as const) {
+      const { code, err } = await here.run('promote', ...argv);
+      expect([argv, code, err.join('\n')]).toEqual([argv, 2, expect.stringContaining(said)]);
+    }
+    await ok('replay', ...GRAPH, '--into', 'shadow');
+    const origin = JSON.parse(await readFile(at('stores/shadow/origin.json'), 'utf8'));
+    const unfinished = { ...origin, replay: { ...origin.replay, finished: null } };
+    await writeFile(at('stores/shadow/origin.json'), JSON.stringify(unfinished));
+    const { code, err } = await here.run('promote', 'shadow');
+    expect([code, err.join()]).toEqual([
+      2,
+      expect.stringContaining('the replay into shadow is not finished'),
+    ]);
   });
 
   test('refuses reserved and invalid names of stores, and ignores folders with such names', async () => {
@@ -88,36 +126,9 @@ describe('twhin replay promote', () => {
     }
     await ok('replay', ...GRAPH, '--into', 'shadow');
     await mkdir(at('stores', 'shadow.old'), { recursive: true });
-    const { err } = await here.run('replay', 'compare', 'live', 'nothing', ...GRAPH);
+    const { err } = await here.run('compare', 'live', 'nothing', ...GRAPH);
     expect(err.join('\n')).toMatch(/main \(live\), shadow\b(?!\.old)/);
   });
-});
-
-test('under a running updater it says what is published, and no number that it can only guess', async () => {
-  const twhin = await Twhin.create(`file:${join(here.folder, 'other-log')}`);
-  try {
-    await twhin.ok(['topics', 'apply']);
-    const follows = Array.from({ length: 60 }, (_, i) => ({
-      ...{ followerId: `u${i}`, followedId: `u${i + 1}`, action: 'follow', at: 1_700_000_000_000 + i },
-    }));
-    await twhin.feed('follow', follows);
-    twhin.start(['run', '--graph', 'follow']);
-    const consumed = async () => (await readStore(twhin, 'follow', true)).head?.events.consumed;
-    await until('60 events', async () => (await consumed()) === 60);
-    await twhin.ok(['replay', '--graph', 'follow', '--into', 'shadow', '--set', 'dim=8']);
-    const said = await twhin.ok(['replay', 'promote', 'shadow']);
-    expect(said).toContain('; all vectors that differ are published. main stays to go back to');
-    const back = await twhin.json(['replay', 'promote', '--rollback', '--graph', 'follow']);
-    expect(back).toMatchObject({ store: 'main', published: true });
-  } finally {
-    await twhin.remove();
-  }
-}, 60_000);
-
-test('a replay that was killed before it wrote its record begins anew', async () => {
-  await mkdir(at('stores', 'shadow', 'db'), { recursive: true });
-  await writeFile(at('stores', 'shadow', 'origin.json'), '{"from":"replay","set":[],"since":""}');
-  await ok('replay', ...GRAPH, '--into', 'shadow');
 });
 
 test('--reread accepts the name of a topic with the prefix and without', async () => {
@@ -132,14 +143,4 @@ test('--reread accepts the name of a topic with the prefix and without', async (
     2,
     expect.stringMatching(/--reread: expected one of twhin.engagement, .*seen follow/),
   ]);
-});
-
-test('a run continues on the live store if a requested promotion fails', async () => {
-  await writeFile(at('promote.json'), '{"store":"nowhere","set":[]}');
-  const { code, err } = await here.run('replay', 'promote', '--rollback');
-  expect([code, err.join('\n')]).toEqual([2, expect.stringContaining('no store was live before')]);
-  const ran = await here.run('run', ...GRAPH, '--until-caught-up');
-  expect([ran.code, ran.err.join('\n')]).toEqual([1, expect.stringContaining('there is no store nowhere')]);
-  await rm(at('promote.json'), { force: true });
-  await ok('run', ...GRAPH, '--until-caught-up');
 });

@@ -1,0 +1,334 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { exchangeName, topicName } from '../../topics/index.ts';
+import type { LogConnection } from '../adapters/connect.ts';
+import type { openRocksdb } from '../adapters/rocksdb/store.ts';
+import type { Config, GraphConfig } from '../config/resolve.ts';
+import { FatalError, UsageError } from '../errors/errors.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
+import type { Log } from '../log.ts';
+import type { EventLog, Offsets, PartitionRange } from '../pipeline/ports.ts';
+import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
+import type { Bound } from '../replay/bound.ts';
+import { partitionName, recordsIn } from '../replay/partition.ts';
+import { resolveRange } from '../replay/range.ts';
+import { settleShards, type TopicEnds } from '../replay/settled-shards.ts';
+import { databaseFolder, openForWriting, readHead } from '../state/open.ts';
+import { type Origin, type ReplayRecord, readOrigin, type StorePlace, writeOrigin } from '../state/places.ts';
+import { freshSpace } from './graph-updater.ts';
+import { composeReplay, meetingTopic, type TrainingWatch, trainToEnd } from './replay.ts';
+import { ShadowTopic } from './shadow-topic.ts';
+
+/** What a replay is to do. */
+export interface ReplayOrder {
+  readonly config: Config;
+  /** The graph, whole, with the settings of the replay. */
+  readonly graph: GraphConfig;
+  /** What is trained: the graph itself, or each of its shards. */
+  readonly parts: readonly GraphConfig[];
+  /** The place of each part's store. */
+  readonly places: readonly StorePlace[];
+  /** Name of the stores. */
+  readonly into: string;
+  /** Full names of the topics it reads. */
+  readonly topics: readonly string[];
+  readonly from: AskedBound;
+  readonly until: AskedBound;
+  /** Only of a whole graph. */
+  readonly publish: string | undefined;
+  /** Settings over the configuration file: those of the live store, then those of the replay. */
+  readonly set: readonly string[];
+  /** Stands for all settings that decide the bytes of the store. */
+  readonly settings: string;
+  readonly restart: boolean;
+}
+
+export interface AskedBound {
+  /** As typed. */
+  readonly text: string;
+  readonly bound: Bound;
+}
+
+/** What a replay reads from and reports to. */
+export interface ReplayOutside {
+  readonly connection: LogConnection;
+  readonly reader: EventLog;
+  readonly log: Log;
+  readonly openStore: typeof openRocksdb;
+  /** Bounds how long an answer of the brokers may take. */
+  answered<T>(work: Promise<T>): Promise<T>;
+  readonly watch: TrainingWatch;
+  /** Called while the copies of shards are renewed. */
+  settling(done: number): void;
+}
+
+/** A replay that has come to its end. */
+export interface FinishedReplay {
+  readonly record: ReplayRecord;
+  /** Absent: an earlier process trained all of it. */
+  readonly trained?: {
+    readonly seconds: number;
+    /** Records that could not be used, by reason. */
+    readonly rejected: ReadonlyMap<string, number>;
+  };
+}
+
+/**
+ * A replay into a store, or into one for each shard of a graph. A whole graph goes on from the last commit of an earlier process.
+ * Shards read the log in step, and what one sends another is on no log: a replay of shards that was interrupted begins anew.
+ */
+export class ReplayRun {
+  readonly #order: ReplayOrder;
+  readonly #outside: ReplayOutside;
+  readonly #topic: ShadowTopic | undefined;
+
+  constructor(order: ReplayOrder, outside: ReplayOutside) {
+    const { publish } = order;
+    this.#topic =
+      publish === undefined ? undefined : new ShadowTopic(publish, outside.connection, outside.reader);
+    this.#order = order;
+    this.#outside = outside;
+  }
+
+  /** Undefined where it was interrupted before the end of the range. */
+  async run(): Promise<FinishedReplay | undefined> {
+    const { graph, places, parts, restart } = this.#order;
+    const { answered } = this.#outside;
+    if (restart) {
+      await answered(this.#topic?.check({ graph: graph.name, space: undefined, goesOn: false }) ?? nothing);
+      await this.#remove();
+    }
+    const earlier = await this.#earlier();
+    const record = await answered(earlier === undefined ? this.#plan() : this.#goOn(earlier));
+    if (record.finished !== null) return { record };
+    const goesOn = earlier !== undefined && (await readHead(parts[0]!, places[0])) !== undefined;
+    await answered(this.#topic?.make({ graph: graph.name, space: record.space, goesOn }) ?? nothing);
+    if (earlier === undefined) await this.#remove();
+    const trained = await this.#train(record, record !== earlier);
+    if (trained === undefined) {
+      // Nothing goes on from what is left of shards.
+      if (parts.length > 1) await this.#remove();
+      return undefined;
+    }
+    if (parts.length > 1) await this.#settle();
+    const finished = { ...record, finished: new Date().toISOString() };
+    await this.#write(finished);
+    return { record: finished, trained };
+  }
+
+  /**
+   * What an earlier replay left to go on from. Shards leave that only where all were trained to their end.
+   * @throws UsageError where it was asked something else, or where the stores are not of one replay.
+   */
+  async #earlier(): Promise<ReplayRecord | undefined> {
+    const { parts, places, into } = this.#order;
+    const records: (ReplayRecord | undefined)[] = [];
+    for (const [i, place] of places.entries()) records.push(await this.#earlierIn(parts[i]!, place));
+    if (parts.length === 1) return records[0];
+    const finished = records.find((record) => record !== undefined && record.finished !== null);
+    if (finished === undefined) return undefined;
+    const strange = records.findIndex((record) => record?.space !== finished.space);
+    if (strange >= 0) {
+      throw new UsageError(
+        `--into: ${into} is a finished replay of other shards, and ${parts[strange]!.name} has another one or none in ` +
+          `${places[strange]!.folder}; give another name, or begin anew with --restart`,
+      );
+    }
+    // All were trained to the end before the first was marked.
+    await this.#write(finished);
+    return finished;
+  }
+
+  async #earlierIn(part: GraphConfig, place: StorePlace): Promise<ReplayRecord | undefined> {
+    const origin = readOrigin(place);
+    const head = await readHead(part, place);
+    if (origin?.replay === undefined) {
+      if (head === undefined && origin === undefined) return undefined;
+      const from = origin === undefined ? '' : ` but came from a ${origin.from}`;
+      throw new UsageError(
+        `--into: ${place.folder} holds a store that is no replay's${from}; give another name`,
+      );
+    }
+    this.#refuseOther(origin, origin.replay, place);
+    for (const stretch of origin.replay.range) {
+      const read = head?.offsets[stretch.topic]?.[stretch.partition] ?? 0;
+      if (read <= stretch.until) continue;
+      throw new UsageError(
+        `--into: ${place.name} was run on after its replay: ${partitionName(stretch)} is read up to offset ${read}, the replay's range ends at ${stretch.until}; give another name, or begin anew with --restart`,
+      );
+    }
+    return origin.replay;
+  }
+
+  #refuseOther({ set }: Origin, record: ReplayRecord, { name }: StorePlace): void {
+    const { from, until, publish, settings, set: asked } = this.#order;
+    const options = [
+      ['--from', record.from, from.text],
+      ['--until', record.until, until.text],
+      ['--publish', record.publish ?? 'nothing', publish ?? 'nothing'],
+      ['settings over the configuration', set.join(' ') || 'none', asked.join(' ') || 'none'],
+    ] as const;
+    const differing = options.flatMap(([what, was, is]) =>
+      was === is ? [] : [`  ${what}: it has ${was}, seen ${is}`],
+    );
+    if (differing.length === 0 && record.settings === settings) return;
+    if (differing.length === 0)
+      differing.push('  the configuration of topics, model or training is another one');
+    throw new UsageError(
+      `--into: ${name} is a replay that was asked something else:\n${differing.join('\n')}\n` +
+        'Ask the same again to go on with it, give another name in --into, or begin anew with --restart.',
+    );
+  }
+
+  /** Removes what an earlier replay left. @throws UsageError where a store is no replay's, FatalError where it is in use. */
+  async #remove(): Promise<void> {
+    const { parts, places } = this.#order;
+    for (const [i, place] of places.entries()) {
+      if (!existsSync(place.folder)) continue;
+      const part = parts[i]!;
+      if (readOrigin(place)?.replay === undefined && (await readHead(part, place)) !== undefined) {
+        throw new UsageError(
+          `--restart: ${place.folder} holds a store that is no replay's; give another name in --into`,
+        );
+      }
+      if (existsSync(databaseFolder(place))) await (await openForWriting(part, { place })).close();
+      await rm(place.folder, { recursive: true });
+    }
+  }
+
+  /** What a replay that begins now is to read, with a space of its own. @throws UsageError as `resolveRange` does. */
+  async #plan(): Promise<ReplayRecord> {
+    const { topics, from, until, publish = null, settings, set } = this.#order;
+    const { reader, log } = this.#outside;
+    const { stretches, shortened } = await resolveRange(reader, topics, from.bound, until.bound);
+    for (const partition of shortened)
+      log.warn({ ...this.#names, partition: partitionName(partition), low: partition.low }, OLDER_GONE);
+    log.info({ ...this.#names, records: recordsIn(stretches), set }, 'a new replay');
+    return {
+      from: from.text,
+      until: until.text,
+      publish,
+      settings,
+      range: [...stretches],
+      topicIds: { ...(await reader.topicIds(topics)) },
+      space: freshSpace(),
+      finished: null,
+    };
+  }
+
+  /** The rest of an earlier replay. That of a whole graph up to the latest record goes on to what is the latest now. */
+  async #goOn(earlier: ReplayRecord): Promise<ReplayRecord> {
+    const { parts, places, topics, until } = this.#order;
+    const { reader, log } = this.#outside;
+    if (earlier.finished !== null && (parts.length > 1 || until.bound.kind !== 'latest')) return earlier;
+    const now = { topicIds: await reader.topicIds(topics), ranges: await reader.ranges(topics) };
+    const record = earlier.finished === null ? earlier : extended(earlier, now.ranges);
+    if (record.finished !== null) return record;
+    const head = await readHead(parts[0]!, places[0]);
+    checkStillThere(record, head?.offsets ?? {}, now);
+    const done = { events: head?.events.consumed ?? 0, step: head?.step ?? 0 };
+    log.info({ ...this.#names, ...done }, 'going on with the replay');
+    return record;
+  }
+
+  get #names(): { graph: string; into: string } {
+    return { graph: this.#order.graph.name, into: this.#order.into };
+  }
+
+  async #write(record: ReplayRecord): Promise<void> {
+    const { places, set } = this.#order;
+    for (const place of places) {
+      const since = readOrigin(place)?.since ?? new Date().toISOString();
+      await writeOrigin(place, { from: 'replay', set: [...set], since, replay: record });
+    }
+  }
+
+  /** Opens all stores, into `opened`. */
+  async #open(opened: AsyncDisposableStack): Promise<GraphStore[]> {
+    const { parts, places } = this.#order;
+    const { openStore } = this.#outside;
+    const stores: GraphStore[] = [];
+    for (const [i, part] of parts.entries()) {
+      const store = await openForWriting(part, { place: places[i]!, openStore });
+      stores.push(opened.adopt(store, () => store.close()));
+    }
+    return stores;
+  }
+
+  /** changed: whether the record is to be written first, which is done while this process holds the stores. */
+  async #train(record: ReplayRecord, changed: boolean): Promise<FinishedReplay['trained']> {
+    const { config, parts, publish } = this.#order;
+    const { reader, log, watch } = this.#outside;
+    await using opened = new AsyncDisposableStack();
+    const stores = await this.#open(opened);
+    if (changed) await this.#write(record);
+    const { range, topicIds, space } = record;
+    const topic = this.#topic;
+    const replaying = composeReplay(config, parts, {
+      ...{ log, eventLog: reader, range, topicIds, space, stores },
+      published:
+        topic && publish !== undefined
+          ? { topic: publish, modelTopic: topic.modelTopic, sink: topic.sink(space) }
+          : undefined,
+    });
+    // From here on each updater closes its store.
+    opened.move();
+    const started = performance.now();
+    if (!(await trainToEnd(replaying, range, watch))) return undefined;
+    return { seconds: (performance.now() - started) / 1000, rejected: replaying[0]!.rejected };
+  }
+
+  /** Makes the trained stores of shards what shards can go on from. */
+  async #settle(): Promise<void> {
+    const { parts } = this.#order;
+    const ends = await this.#outside.answered(this.#exchangeEnds());
+    await using opened = new AsyncDisposableStack();
+    const stores = await this.#open(opened);
+    await settleShards(stores, meetingTopic(parts), ends, this.#outside.settling);
+  }
+
+  /** Where the live shards' exchange topic ends now; undefined where it is not there. */
+  async #exchangeEnds(): Promise<TopicEnds | undefined> {
+    const { config, graph } = this.#order;
+    const { connection, reader } = this.#outside;
+    const topic = topicName(config.topicPrefix, exchangeName(graph.name));
+    const [there] = await connection.admin().describe([topic]);
+    if (there === undefined) return undefined;
+    const ends = await reader.ranges([topic]);
+    return { topic, id: (await reader.topicIds([topic]))[topic], ends };
+  }
+}
+
+const nothing = Promise.resolve();
+const OLDER_GONE = 'older records are gone from the log; the replay begins with the oldest record there';
+
+/** A finished replay with what was appended since, not yet finished; the same where nothing was. */
+function extended(record: ReplayRecord, ranges: readonly PartitionRange[]): ReplayRecord {
+  const range = ranges.map(({ topic, partition, low, high }) => {
+    const before = record.range.find((each) => each.topic === topic && each.partition === partition);
+    return { topic, partition, from: before?.from ?? low, until: Math.max(high, before?.until ?? high) };
+  });
+  return recordsIn(range) > recordsIn(record.range) ? { ...record, range, finished: null } : record;
+}
+
+/**
+ * Makes sure that a replay can go on: that the log holds what is left of it. offsets: up to where its store has read.
+ * @throws FatalError saying what is there and what was.
+ */
+export function checkStillThere(
+  { range, topicIds }: Pick<ReplayRecord, 'range' | 'topicIds'>,
+  offsets: Offsets,
+  now: { readonly topicIds: Readonly<Record<string, string>>; readonly ranges: readonly PartitionRange[] },
+): void {
+  refuseRecreated(topicIds, now.topicIds, () => 'Begin anew with --restart.');
+  for (const { topic, partition, from, until } of range) {
+    const held = now.ranges.find((each) => each.topic === topic && each.partition === partition);
+    const next = offsets[topic]?.[partition] ?? from;
+    if (held && (next >= until || (held.low <= next && until <= held.high))) continue;
+    const there = held ? `holds offsets ${held.low} to ${held.high}` : 'is gone';
+    throw new FatalError(
+      'replay-gone',
+      `the replay still has to read offsets ${next} to ${until} of ${topic}/${partition}, which ${there}; begin anew with --restart`,
+    );
+  }
+}
