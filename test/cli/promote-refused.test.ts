@@ -76,11 +76,29 @@ test.each([
     expect(stores.filter((store) => store === 'main')).toHaveLength(shards);
     expect(stores).not.toContain('wished');
     // It goes on: what is fed now is learned.
-    await before('feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement');
     const consumed = async () => {
       const { graphs } = Object(json(await before('stats', '--graph', 'engagement', '--json')));
       return Object.values(graphs).map((each) => Object(each).events.consumed);
     };
-    await expect.poll(consumed).toEqual(Array.from({ length: shards }, () => 400));
+    const learnsOn = async () => {
+      const earlier = await consumed();
+      await before('feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement');
+      await expect.poll(async () => (await consumed()).every((now, i) => now > earlier[i])).toBe(true);
+    };
+    await learnsOn();
+    // Not even where a store that it can't run is named the live one behind the command's back.
+    for (const index of shards === 1 ? [''] : ['-0', '-1']) {
+      const live = { live: 'wished', previous: 'main', since: new Date().toISOString() };
+      await writeFile(join(here.folder, `state/engagement${index}/live.json`), JSON.stringify(live));
+    }
+    const refusals = () => said.match(/the live store can not be run here/g)?.length ?? 0;
+    await expect.poll(refusals).toBe(shards);
+    expect(said).toMatch(/"reason":"it is of another model: relations: the store has .*replies/);
+    expect([(await before('promote', 'main', '--graph', 'engagement')).code, child.exitCode]).toEqual([
+      0,
+      null,
+    ]);
+    await learnsOn();
+    expect(refusals()).toBe(shards);
   },
 );
