@@ -275,7 +275,7 @@ describe('a replay that is refused', () => {
     const unreadable = await replay('--into', 'foreign');
     expect([unreadable.code, unreadable.err.join('\n')]).toEqual([
       1,
-      expect.stringMatching(/origin\.json can't be read: .*remove .*foreign and make the store again/s),
+      expect.stringMatching(/origin\.json can't be read: .*remove .*foreign, and make the store again/s),
     ]);
     await rm(origin);
     for (const more of [[], ['--restart']]) {
