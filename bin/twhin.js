@@ -4,24 +4,24 @@ import { existsSync } from 'node:fs';
 import * as module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { findNode, missingNode } from './node24.js';
 import { whenParentDies } from './parent.js';
-import { relay } from './relay.js';
 
-const self = fileURLToPath(import.meta.url);
-const root = dirname(dirname(self));
+const NEEDED_MAJOR = 24;
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const source = join(root, 'src', 'cli', 'main.ts');
 
-const node = findNode(root);
-if (node === undefined) {
-  console.error(missingNode());
+if (Number(process.versions.node.split('.')[0]) < NEEDED_MAJOR) {
+  console.error(
+    `twhin-stream needs Node ${NEEDED_MAJOR}; this is ${process.version}.\n` +
+      `Install Node ${NEEDED_MAJOR} or newer (https://nodejs.org, or: nvm install ${NEEDED_MAJOR}) and run the same command again.`,
+  );
   process.exitCode = 1;
-} else if (node === process.execPath) {
+} else {
+  // Half of the time of a short command is compiling. A folder that can't be written is passed over.
+  module.enableCompileCache(join(root, 'node_modules', '.cache', 'twhin'));
   whenParentDies(() => process.kill(process.pid, 'SIGTERM'));
   const { main } = await import(pathToFileURL(entry()).href);
   process.exitCode = await main(process.argv.slice(2));
-} else {
-  process.exitCode = await relay(node, [self, ...process.argv.slice(2)], process.env);
 }
 
 /** The sources in a checkout, the built program in an installed package. */

@@ -5,8 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findNode, missingNode } from '../bin/node24.js';
-import { relay } from '../bin/relay.js';
+import { findNode, missingNode } from './node24.js';
+import { relay } from './relay.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [target, ...args] = process.argv.slice(2);

@@ -1,5 +1,5 @@
-import { connect, type LogConnection } from '../adapters/connect.ts';
-import { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
+import type { connect, LogConnection } from '../adapters/connect.ts';
+import type { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
@@ -12,7 +12,11 @@ export interface World {
   readonly openStore: typeof openRocksdbThread;
 }
 
-export const realWorld: World = { connect, openStore: openRocksdbThread };
+/** Loaded by those commands alone that reach it. */
+export const realWorld: World = {
+  connect: async (...asked) => (await import('../adapters/connect.ts')).connect(...asked),
+  openStore: async (...asked) => (await import('../adapters/rocksdb/thread.ts')).openRocksdbThread(...asked),
+};
 
 /** What every command is built with. */
 export interface CommandContext {

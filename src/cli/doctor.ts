@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { temporaryFolder } from '../adapters/leftovers.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
-import { CONFIG_FILE, type ConfigSource } from '../config/load.ts';
+import type { ConfigSource } from '../config/load.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf } from '../errors/errors.ts';
 import { differences, fingerprint } from '../graph/head.ts';
@@ -19,6 +19,7 @@ import type { CommandContext } from './context.ts';
 import { count, total } from './format.ts';
 import { asLive } from './live-graph.ts';
 import { example, JSON_HELP } from './options.ts';
+import { graphsOf, withoutFile } from './select.ts';
 
 interface Finding {
   readonly what: string;
@@ -96,16 +97,7 @@ async function doctor(
 function describeConfiguration(config: Config, cwd: string): string {
   return config.file === undefined
     ? withoutFile(config, cwd)
-    : `${config.file}, with the graphs ${namesOf(config)}`;
-}
-
-/** A command in the wrong folder works on other graphs than its user thinks, and has to say so. */
-export function withoutFile(config: Config, cwd: string): string {
-  return `there is no ${CONFIG_FILE} in ${cwd}: the defaults count, with the graphs ${namesOf(config)}`;
-}
-
-function namesOf({ graphs }: Config): string {
-  return [...new Set(graphs.map(graphOf))].join(', ');
+    : `${config.file}, with the graphs ${graphsOf(config)}`;
 }
 
 function describeSimd({ graphs }: Config): string {

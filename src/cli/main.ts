@@ -1,52 +1,36 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
-import { configSource } from '../config/load.ts';
+import type { ConfigSource } from '../config/load.ts';
 import { VERSION } from '../version.ts';
-import { addBackupCommand } from './backup.ts';
-import { addCheckCommand } from './check.ts';
-import { addCompareCommand } from './compare.ts';
 import { answered, type CommandContext, realWorld, type World } from './context.ts';
-import { addDoctorCommand, withoutFile } from './doctor.ts';
-import { addEvaluateCommand } from './evaluate/command.ts';
-import { addExportCommand } from './export/command.ts';
-import { addFeedCommand } from './feed.ts';
-import { addInitCommand } from './init.ts';
 import { Logging } from './logging.ts';
 import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
-import { addPromoteCommand } from './promote.ts';
-import { addReplayCommand } from './replay/command.ts';
-import { addReshardCommand } from './reshard/command.ts';
-import { addRestoreCommand } from './restore/command.ts';
-import { addRunCommand } from './run/command.ts';
-import { addCandidatesCommand } from './serve/candidates.ts';
-import { addServeCommand } from './serve/command.ts';
-import { addShowCommand } from './show.ts';
 import { hearSignals } from './signals.ts';
-import { addStatsCommand } from './stats.ts';
-import { addTopicsCommand } from './topics.ts';
-import { addTuneCommand } from './tune/command.ts';
 
-/** Every command, in the order of the help. */
-const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[] = [
-  addTopicsCommand,
-  addFeedCommand,
-  addRunCommand,
-  addServeCommand,
-  addCandidatesCommand,
-  addExportCommand,
-  addReplayCommand,
-  addCompareCommand,
-  addPromoteCommand,
-  addEvaluateCommand,
-  addTuneCommand,
-  addBackupCommand,
-  addRestoreCommand,
-  addCheckCommand,
-  addReshardCommand,
-  addStatsCommand,
-  addShowCommand,
-  addDoctorCommand,
-  addInitCommand,
-];
+/** Puts a command on the command line. */
+type Add = (program: Command, context: CommandContext) => void;
+
+/** Every command, in the order of the help. Its sources are loaded where it is called, or where help names all. */
+const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
+  topics: async () => (await import('./topics.ts')).addTopicsCommand,
+  feed: async () => (await import('./feed.ts')).addFeedCommand,
+  run: async () => (await import('./run/command.ts')).addRunCommand,
+  serve: async () => (await import('./serve/command.ts')).addServeCommand,
+  candidates: async () => (await import('./serve/candidates.ts')).addCandidatesCommand,
+  export: async () => (await import('./export/command.ts')).addExportCommand,
+  replay: async () => (await import('./replay/command.ts')).addReplayCommand,
+  compare: async () => (await import('./compare.ts')).addCompareCommand,
+  promote: async () => (await import('./promote.ts')).addPromoteCommand,
+  evaluate: async () => (await import('./evaluate/command.ts')).addEvaluateCommand,
+  tune: async () => (await import('./tune/command.ts')).addTuneCommand,
+  backup: async () => (await import('./backup.ts')).addBackupCommand,
+  restore: async () => (await import('./restore/command.ts')).addRestoreCommand,
+  check: async () => (await import('./check.ts')).addCheckCommand,
+  reshard: async () => (await import('./reshard/command.ts')).addReshardCommand,
+  stats: async () => (await import('./stats.ts')).addStatsCommand,
+  show: async () => (await import('./show.ts')).addShowCommand,
+  doctor: async () => (await import('./doctor.ts')).addDoctorCommand,
+  init: async () => (await import('./init.ts')).addInitCommand,
+};
 
 /** Runs the command line; resolves to the exit code. */
 export async function main(
@@ -77,12 +61,15 @@ export async function main(
       if (command.name() === 'doctor') tellOfDefaults = undefined;
       if (command.name() === 'run') tellOfDefaults = (text) => logging.log.info({}, text);
     });
-  const configWith = configSource(process.env, process.cwd());
+  let configWith: ConfigSource | undefined;
   const context: CommandContext = {
     config: async (set) => {
+      const { configSource } = await import('../config/load.ts');
+      configWith ??= configSource(process.env, process.cwd());
       const loaded = await configWith(set);
       logging.level = loaded.logLevel;
-      if (loaded.file === undefined) tellOfDefaults?.(withoutFile(loaded, process.cwd()));
+      if (loaded.file === undefined)
+        tellOfDefaults?.((await import('./select.ts')).withoutFile(loaded, process.cwd()));
       tellOfDefaults = undefined;
       return loaded;
     },
@@ -99,7 +86,7 @@ export async function main(
     world,
     fail: () => (code = FAILED),
   };
-  for (const add of COMMANDS) add(program, context);
+  for (const load of called(argv)) (await load())(program, context);
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;
@@ -112,4 +99,12 @@ export async function main(
 /** The help of an option. An option that may be repeated has an empty list as its default, which says nothing. */
 function describeOption(option: Option): string {
   return new Help().optionDescription(option).replace(' (default: [])', '');
+}
+
+/** The command that the arguments name, none where they ask for the version alone, else all. */
+function called(argv: readonly string[]): readonly (() => Promise<Add>)[] {
+  const name = argv.find((word) => !word.startsWith('-'));
+  if (name === undefined && argv.includes('--version')) return [];
+  const named = COMMANDS[name ?? ''];
+  return named === undefined ? Object.values(COMMANDS) : [named];
 }

@@ -1,4 +1,5 @@
 import { edgesName, exchangeName, fullName, type TopicNames, topicNamed } from '../../topics/index.ts';
+import { CONFIG_FILE } from '../config/load.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { wholeGraphs } from '../config/whole-graphs.ts';
 import { UsageError } from '../errors/errors.ts';
@@ -85,4 +86,14 @@ export function selectTopics(
   const unknown = named.filter((name) => topicNamed(topicPrefix, topics, name) === undefined);
   const known = [...new Set(topics.map((topic) => fullName(topicPrefix, topic)))].join(', ');
   throw new UsageError(`--reread: expected one of ${known}; seen ${unknown.join(', ')}`);
+}
+
+/** The names of the whole graphs of a configuration. */
+export function graphsOf({ graphs }: Config): string {
+  return [...new Set(graphs.map(graphOf))].join(', ');
+}
+
+/** A command in the wrong folder works on other graphs than its user thinks, and has to say so. */
+export function withoutFile(config: Config, cwd: string): string {
+  return `there is no ${CONFIG_FILE} in ${cwd}: the defaults count, with the graphs ${graphsOf(config)}`;
 }

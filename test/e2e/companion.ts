@@ -22,8 +22,8 @@ class Companion {
   readonly #child: ChildProcess;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(compileCache: string) {
-    const env = { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: compileCache };
+  constructor() {
+    const env = { PATH: process.env['PATH'] ?? '' };
     this.#child = fork(join(import.meta.dirname, 'companion-process.ts'), [], {
       env,
       execArgv: [],
@@ -62,6 +62,6 @@ export function besideTest(
   env: Readonly<Record<string, string>>,
 ): Promise<Said> | undefined {
   if (!COMMANDS.has(args[0] ?? '')) return undefined;
-  if (companion === undefined || companion.gone) companion = new Companion(env['NODE_COMPILE_CACHE'] ?? '');
+  if (companion === undefined || companion.gone) companion = new Companion();
   return companion.run(args, cwd, env);
 }

@@ -51,7 +51,6 @@ function environment(): NodeJS.ProcessEnv {
   const rest = Object.entries(process.env).filter(([name]) => !ofNpm.test(name));
   return {
     ...Object.fromEntries(rest),
-    NODE_COMPILE_CACHE: join(elsewhere, 'compiled'),
     PATH: [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter),
     KAFKA_BROKERS: `file:${join(elsewhere, 'log')}`,
     TWHIN_STATE: join(elsewhere, 'state'),

@@ -8,7 +8,6 @@ import { besideTest, type Said } from './companion.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const COMMAND = join(ROOT, 'bin', 'twhin.js');
 /** Compiled code is kept between the many short commands, which halves their start. */
-const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'twhin-e2e');
 /** Longer than anything takes on a machine that is several times as busy as usual: what is not over by then hangs. */
 export const HANGS_MS = 180_000;
 /** A check that waits for a state leaves most of the time to what brings the state about, but sees the state soon. */
@@ -49,7 +48,6 @@ export class Twhin {
     // Nothing of the test's own environment: NODE_ENV and npm's variables change how libraries and bin/ behave.
     const env: Record<string, string> = {
       PATH: process.env['PATH'] ?? '',
-      NODE_COMPILE_CACHE: COMPILE_CACHE,
       KAFKA_BROKERS: brokers,
       TWHIN_STATE: join(folder, 'state'),
       TWHIN_TOPIC_PREFIX: prefix,

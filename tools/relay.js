@@ -1,7 +1,7 @@
 // Plain JavaScript that any Node from 18 on can run.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { whenParentDies } from './parent.js';
+import { whenParentDies } from '../bin/parent.js';
 
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 
