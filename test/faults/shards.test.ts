@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path';
 import { afterEach, expect, inject } from 'vitest';
 import { client, endsOnceLed } from '../e2e/topic-ends.ts';
 import { type Running, until } from '../e2e/twhin.ts';
-import { MANY_COMMITS } from './deployment.ts';
 import { withFailpoints } from './failpoints/plan.ts';
 import { withProducer } from './load/direct.ts';
 import { MIXED, ORDERLESS } from './load/load.ts';
@@ -250,27 +249,6 @@ furtherCase(
       expect.stringContaining(`${exchange} was deleted and recreated`),
     ]);
     expect(await here.head(0)).toEqual(before);
-  },
-);
-
-seeded(
-  'shards that are not as many as the exchange has partitions are refused, with what to do',
-  async ({ dice }) => {
-    const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 2, load: MIXED });
-    sharded = here;
-    const { twhin } = here.faulty;
-    const TWHIN_CONFIG = await twhin.configure(
-      `${MANY_COMMITS} graphs: { engagement: { shards: 3 }, follow: {} },`,
-    );
-    const { code, stderr } = await here.start(0, { env: { TWHIN_CONFIG }, args: ['--until-caught-up'] })
-      .ended;
-    expect([code, stderr]).toEqual([
-      1,
-      expect.stringContaining(
-        `${twhin.topic('exchange.engagement')} has 2 partitions, and graphs.engagement.shards is 3: a partition is a shard. Set the number back to 2`,
-      ),
-    ]);
-    expect(await here.head(0)).toBeUndefined();
   },
 );
 

@@ -114,10 +114,9 @@ interface Source {
   readonly from: number;
   /** Every offset below it is read. */
   read: number;
-  /** By shard: parts that wait to be sent, oldest first; how far parts were handed over to be sent; and how far they are acknowledged. */
+  /** By shard: parts that wait to be sent, oldest first; and how far parts were handed over to be sent. */
   readonly waiting: Part[][];
   readonly handed: number[];
-  readonly sent: number[];
 }
 
 /**
@@ -211,9 +210,8 @@ export class ShareRouter implements Follower {
     if (known) return known;
     const { position, low, shards } = this.#options;
     const from = position(topic, partition) ?? low(topic, partition);
-    const each = <T>(of: () => T) => Array.from({ length: shards }, of);
-    const [waiting, handed, sent] = [each<Part[]>(() => []), each(() => from), each(() => from)];
-    const source = { topic, partition, from, read: from, waiting, handed, sent };
+    const waiting = Array.from({ length: shards }, (): Part[] => []);
+    const source = { topic, partition, from, read: from, waiting, handed: waiting.map(() => from) };
     this.#sources.set(name, source);
     return source;
   }
@@ -253,19 +251,20 @@ export class ShareRouter implements Follower {
   /** Begins to send what waits, unless something is being sent: then that goes with the next. */
   #send(): void {
     if (this.#sending || this.#stopped) return;
-    const { messages, sent } = this.#take();
+    const { messages, moved } = this.#take();
     if (messages.length === 0) return;
-    this.#sending = this.#deliver(messages, sent).finally(() => {
+    this.#sending = this.#deliver(messages, moved).finally(() => {
       this.#sending = undefined;
       // What came meanwhile.
       this.#send();
     });
   }
 
-  async #deliver(messages: readonly Message[], sent: () => boolean): Promise<void> {
+  /** moved: whether a shard has more than before once the messages are acknowledged. Nothing else is handed over meanwhile. */
+  async #deliver(messages: readonly Message[], moved: boolean): Promise<void> {
     try {
       await this.#delivery.send(messages, 'routed events');
-      if (sent()) this.#options.routed(this.#routedOffsets());
+      if (moved) this.#options.routed(this.#routedOffsets());
     } catch (error) {
       if (this.#stopped) return;
       this.#stopped = true;
@@ -273,8 +272,8 @@ export class ShareRouter implements Follower {
     }
   }
 
-  /** What is to be sent now, and what is true once it is acknowledged: gives whether a shard has more than before. */
-  #take(): { messages: Message[]; sent: () => boolean } {
+  /** What is to be sent now, and whether it is more than marks that say nothing new. */
+  #take(): { messages: Message[]; moved: boolean } {
     const messages = this.#letters;
     this.#letters = [];
     const marks = this.#due;
@@ -282,7 +281,7 @@ export class ShareRouter implements Follower {
     this.#waitingBytes = 0;
     this.#room?.resolve();
     this.#room = undefined;
-    const advances: (() => void)[] = [];
+    let moved = false;
     for (const source of this.#sources.values()) {
       for (let shard = 0; shard < this.#options.shards; shard++) {
         const parts = source.waiting[shard]!;
@@ -293,18 +292,11 @@ export class ShareRouter implements Follower {
         const due = first ? parts.splice(0) : [{ from, until: source.read, records: [] }];
         for (const part of due) messages.push(this.#message(source, shard, part));
         const { until } = due.at(-1)!;
-        if (until === from) continue;
         source.handed[shard] = until;
-        advances.push(() => {
-          source.sent[shard] = until;
-        });
+        moved ||= until > from;
       }
     }
-    const sent = () => {
-      for (const advance of advances) advance();
-      return advances.length > 0;
-    };
-    return { messages, sent };
+    return { messages, moved };
   }
 
   #message(
@@ -321,8 +313,8 @@ export class ShareRouter implements Follower {
   /** By event partition that was read on: the offset up to which every shard has what concerns it. */
   #routedOffsets(): Offsets {
     const offsets: Offsets = {};
-    for (const { topic, partition, from, read, sent } of this.#sources.values())
-      if (read > from) offsets[topic] = { ...offsets[topic], [partition]: Math.min(...sent) };
+    for (const { topic, partition, from, read, handed } of this.#sources.values())
+      if (read > from) offsets[topic] = { ...offsets[topic], [partition]: Math.min(...handed) };
     return offsets;
   }
 }

@@ -1,6 +1,6 @@
 import { setImmediate as ticked } from 'node:timers/promises';
-import { expect, test } from 'vitest';
-import { FatalError } from '../../../src/errors/errors.ts';
+import { describe, expect, test } from 'vitest';
+import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
 import { silentLog } from '../../../src/log.ts';
 import type { Follower, Message, Offsets, Share } from '../../../src/pipeline/ports.ts';
 import { Router } from '../../../src/shards/routing/router.ts';
@@ -23,6 +23,8 @@ function routing(
   const closed: number[] = [];
   let on: ((share: Share) => Promise<void>) | undefined;
   const working = Promise.withResolvers<void>();
+  /** What the test changes while the router runs. refusal: of the brokers. */
+  const now: { ms: number; trouble?: string; refusal?: string } = { ms: 1_000_000 };
   const router = new Router({
     graph: 'g',
     shards: 2,
@@ -35,6 +37,9 @@ function routing(
         on = each;
         return working.promise;
       },
+      get trouble() {
+        return now.trouble;
+      },
       stop: async () => working.resolve(),
     },
     eventLog: {
@@ -46,7 +51,11 @@ function routing(
       close: async () => {},
     },
     sink: {
-      publish: options.publish ?? (async (messages) => void sent.push(...messages)),
+      publish: async (messages) => {
+        if (now.refusal !== undefined) throw new RetryableError('not-acknowledged', now.refusal);
+        await options.publish?.(messages);
+        sent.push(...messages);
+      },
       takeOver: async () => {},
       stop: async () => {},
     },
@@ -55,7 +64,7 @@ function routing(
     deadLetter: (record) => ({ topic: 'dead', key: null, value: record.value, headers: {} }),
     markMs: 20,
     log: silentLog,
-    clock: () => 0,
+    clock: () => now.ms,
   });
   void router.run();
   /** A share of partition 0, of which the group has an offset or none. */
@@ -70,7 +79,11 @@ function routing(
     const work = on?.(share) ?? expect.fail('no work');
     return { end: () => ending.abort(), work };
   };
-  return { router, give, sent, done, followers, closed };
+  const read = async (from: number, next: number) => {
+    const records = Array.from({ length: next - from }, (_, i) => like(from + i));
+    await followers.at(-1)!.take({ topic: TOPIC, partition: 0, records, next });
+  };
+  return { router, give, read, sent, done, followers, closed, now };
 }
 
 const like = (offset: number) => ({
@@ -199,4 +212,59 @@ test('what ends a router ends the work on its share', async () => {
   await ticked();
   void followers[0]!.take({ topic: TOPIC, partition: 0, records: [like(10)], next: 11 });
   await failed;
+});
+
+describe('a router is not ready', () => {
+  /** Waits for a state. */
+  const until = (what: string, holds: () => boolean) =>
+    expect.poll(holds, { timeout: 20_000, interval: 5, message: what }).toBe(true);
+
+  test('before it has a share, and says what keeps it from one', async () => {
+    const { router, give, now } = routing();
+    expect([router.unready(), router.partitions]).toEqual([['it is joining the group'], undefined]);
+    now.trouble = 'no broker answers';
+    expect(router.unready()).toEqual(['it has no part of the group: no broker answers']);
+    const share = give(40);
+    await until('it has a share', () => router.partitions === 1);
+    expect(router.unready()).toEqual([]);
+    share.end();
+    await share.work;
+    expect([router.partitions, router.lag()]).toEqual([undefined, []]);
+  });
+
+  test('while the brokers refuse what it sends, and counts how often', async () => {
+    const { router, give, read, now } = routing();
+    const share = give(40);
+    await until('it has a share', () => router.partitions === 1);
+    now.refusal = 'too few replicas';
+    await read(40, 41);
+    await until('a send is retried', () => router.retries === 1);
+    expect(router.unready()).toEqual(['routed events are not acknowledged: too few replicas']);
+    delete now.refusal;
+    await until('it is sent', () => router.unready().length === 0);
+    share.end();
+    await share.work;
+    // The counts are of the process, not of a share.
+    expect(router.retries).toBe(1);
+  });
+
+  test('where records wait at each look and nothing is routed for half a minute', async () => {
+    const { router, give, read, now } = routing();
+    const share = give(40);
+    await until('it has a share', () => router.partitions === 1);
+    // The ends are asked for at most every five seconds. Of two partitions, the process has one.
+    now.ms += 6_000;
+    await until('records wait', () => router.lag()[0]?.records === 50);
+    expect([router.lag().length, router.unready()]).toEqual([1, []]);
+    now.ms += 30_000;
+    expect(router.unready()).toEqual([]);
+    now.ms += 1_000;
+    expect(router.unready()).toEqual(['nothing was routed for 31 s, and 50 records wait']);
+    // One of the shards may have nothing of these events: it is told with the next mark.
+    await read(40, 60);
+    await until('all shards have them', () => router.lag()[0]?.records === 30);
+    expect(router.unready()).toEqual([]);
+    share.end();
+    await share.work;
+  });
 });
