@@ -1,27 +1,31 @@
+import type { DestinationStream } from 'pino';
 import type { connect, LogConnection } from '../adapters/connect.ts';
 import type { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
 import type { Log } from '../log.ts';
+import { toStderr } from './logging.ts';
 import type { Output } from './output.ts';
 
-/** The outside that commands reach: logs of topics, and stores. */
+/** The outside that commands reach: logs of topics, stores, and where the process's own log goes. */
 export interface World {
   readonly connect: typeof connect;
   readonly openStore: typeof openRocksdbThread;
+  readonly logTo: () => DestinationStream;
 }
 
 /** Loaded by those commands alone that reach it. */
 export const realWorld: World = {
   connect: async (...asked) => (await import('../adapters/connect.ts')).connect(...asked),
   openStore: async (...asked) => (await import('../adapters/rocksdb/thread.ts')).openRocksdbThread(...asked),
+  logTo: toStderr,
 };
 
 /** What every command is built with. */
 export interface CommandContext {
   readonly config: ConfigSource;
-  /** The log of this process, on stderr. */
+  /** The log of this process. */
   log(): Log;
   /** The log of topics at the configured brokers; its client writes to `log`. The command disposes of it. */
   connect(config: Pick<Config, 'kafka'>, log?: Log): Promise<LogConnection>;

@@ -41,7 +41,7 @@ export async function main(
   if (output === terminal) endOnClosedPipe();
   using signals = hearSignals();
   const { stopping } = signals;
-  const logging = new Logging();
+  const logging = new Logging(world.logTo);
   let code = DONE;
   let tellOfDefaults: ((text: string) => void) | undefined = output.err;
   const program = new Command('twhin')

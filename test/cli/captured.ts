@@ -11,6 +11,8 @@ export interface Said {
   readonly code: number;
   readonly out: string[];
   readonly err: string[];
+  /** Lines of the log, JSON each. */
+  readonly log: string[];
 }
 
 /** A place of its own for commands to run in: folder, empty configuration, embedded log and stores. */
@@ -37,6 +39,7 @@ export async function place(env: Record<string, string> = {}, world: World = rea
     async (...argv: string[]): Promise<Said> => {
       const out: string[] = [];
       const err: string[] = [];
+      const log: string[] = [];
       for (const [name, value] of Object.entries({
         TWHIN_TOPIC_PREFIX: undefined,
         TWHIN_CONFIG: undefined,
@@ -53,8 +56,11 @@ export async function place(env: Record<string, string> = {}, world: World = rea
           status: () => undefined,
           statusDone: () => undefined,
         };
-        const code = await main(argv, output, world);
-        return { code, out, err };
+        const code = await main(argv, output, {
+          ...world,
+          logTo: () => ({ write: (line) => log.push(line) }),
+        });
+        return { code, out, err, log };
       } finally {
         cwd.mockRestore();
         vi.unstubAllEnvs();

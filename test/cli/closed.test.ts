@@ -16,6 +16,7 @@ const ENDS = new Set(['close', 'stop', String(Symbol.asyncDispose)]);
 /** A world in which the first call of a name at the log fails, and which knows what of the log is open. */
 class FailingWorld implements World {
   readonly openStore = realWorld.openStore;
+  readonly logTo = realWorld.logTo;
   readonly open = new Map<string, number>();
   /** Folder of the embedded log. */
   log = '';

@@ -114,7 +114,7 @@ describe('the command line', () => {
 
   test('--version prints the version of the package', async () => {
     const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
-    expect(await here.run('--version')).toEqual({ code: 0, out: [version], err: [] });
+    expect(await here.run('--version')).toEqual({ code: 0, out: [version], err: [], log: [] });
   });
 
   test('without a configuration file, a command says so once on stderr, and doctor in its first line', async () => {
@@ -157,7 +157,7 @@ describe('the command line', () => {
   test('init writes a configuration and never overwrites one', async () => {
     const path = join(here.folder, 'twhin.config.ts');
     await rm(path);
-    expect(await here.run('init')).toEqual({ code: 0, out: [`wrote ${path}`], err: [] });
+    expect(await here.run('init')).toEqual({ code: 0, out: [`wrote ${path}`], err: [], log: [] });
     const written = await readFile(path, 'utf8');
     const again = await here.run('init');
     expect([again.code, again.err]).toEqual([
