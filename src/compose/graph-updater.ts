@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { fullName } from '../../topics/index.ts';
+import { edgesName, fullName, topicName } from '../../topics/index.ts';
 import type { EventTopic } from '../../topics/topic.ts';
 import { threadTrainer } from '../adapters/trainer/thread.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
+import type { Shard } from '../graph/shard.ts';
 import type { Trainer, TrainerSettings } from '../pipeline/training/trainer.ts';
 import { Updater } from '../pipeline/updater.ts';
 import type { UpdaterOptions } from '../pipeline/updater-options.ts';
 import { ofShard } from '../shards/foreign-rows.ts';
+import type { RoutedGraph } from '../shards/routing/share-router.ts';
 
 /** What differs between updaters: the log that is followed, who may write, and where vectors and letters go. */
 type Own = Pick<
@@ -59,6 +61,18 @@ export function composeUpdater(
 /** The event topics of a graph, by full name on the log. */
 export function topicsOf(config: Config, graph: GraphConfig): ReadonlyMap<string, EventTopic> {
   return new Map(graph.topics.map((topic) => [fullName(config.topicPrefix, topic), topic]));
+}
+
+/** A cut graph as its routers and shards see it. */
+export function routedGraphOf(config: Config, graph: GraphConfig, shard: Shard): RoutedGraph {
+  return {
+    graph: shard.graph,
+    shards: shard.count,
+    relations: new Set(graph.model.relations.map(({ name }) => name)),
+    topics: topicsOf(config, graph),
+    limits: config.limits,
+    edgesTopic: topicName(config.topicPrefix, edgesName(shard.graph)),
+  };
 }
 
 /** A name for a run of training, different from every other. */

@@ -26,7 +26,7 @@ import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
 import { type RoutedCounts, ShardLog } from '../shards/routing/shard-log.ts';
 import { imagePath, openForReading, openForWriting } from '../state/open.ts';
 import { livePlace, type StorePlace } from '../state/places.ts';
-import { composeUpdater, freshSpace, topicsOf } from './graph-updater.ts';
+import { composeUpdater, freshSpace, routedGraphOf, topicsOf } from './graph-updater.ts';
 import { instanceIdOf } from './instance-id.ts';
 
 /** A store with fewer rows is loaded before a thread for it has started. */
@@ -97,7 +97,17 @@ export async function composeLive(
   );
   const { shard } = graph;
   const neighbourhood = shard ? shardsAround(prefix, shard, brokerLog) : alone;
-  const shardLog = shard && shardLogOf(config, graph, shard, brokerLog, log);
+  const shardLog =
+    shard &&
+    new ShardLog(
+      brokerLog,
+      {
+        ...routedGraphOf(config, graph, shard),
+        index: shard.index,
+        exchangeTopic: topicName(prefix, exchangeName(shard.graph)),
+      },
+      log,
+    );
   const followed = followedTopics({ topics, neighbourhood });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
   const { offsets = {} } = (await store.head()) ?? {};
@@ -162,26 +172,6 @@ export function warnOfTrouble(log: Log, graph: string, trouble: Trouble): void {
     { graph, brokers, since, attempt, code, reason },
     `${what} at ${brokers} since ${since}; trying again`,
   );
-}
-
-/** The log as a shard sees it. */
-function shardLogOf(
-  config: Config,
-  graph: GraphConfig,
-  shard: Shard,
-  eventLog: EventLog,
-  log: Log,
-): ShardLog {
-  const { topicPrefix: prefix, limits } = config;
-  const place = {
-    shard,
-    exchangeTopic: topicName(prefix, exchangeName(shard.graph)),
-    edgesTopic: topicName(prefix, edgesName(shard.graph)),
-    topics: topicsOf(config, graph),
-    relations: new Set(graph.model.relations.map(({ name }) => name)),
-    limits,
-  };
-  return new ShardLog(eventLog, place, log);
 }
 
 /** Where a shard meets the others. */

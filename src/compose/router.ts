@@ -1,12 +1,12 @@
-import { deadLetter, edgesName, topicName } from '../../topics/index.ts';
+import { deadLetter } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { graphOf } from '../graph/shard.ts';
+import type { Shard } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
 import type { Offsets, Trouble } from '../pipeline/ports.ts';
 import { soleShares } from '../pipeline/sole-leadership.ts';
 import { Router } from '../shards/routing/router.ts';
-import { topicsOf } from './graph-updater.ts';
+import { routedGraphOf } from './graph-updater.ts';
 import { instanceIdOf } from './instance-id.ts';
 import { warnOfTrouble } from './live.ts';
 
@@ -33,22 +33,25 @@ export function composeRouters(
   parts: readonly RoutedPart[],
   surroundings: RouterSurroundings,
 ): Promise<Router[]> {
-  const cut = Map.groupBy(
-    parts.filter(({ graph }) => graph.shard !== undefined),
-    ({ graph }) => graphOf(graph),
-  );
-  return Promise.all([...cut.values()].map(([own]) => composeRouter(config, own!, surroundings)));
+  const routers = new Map<string, Promise<Router>>();
+  for (const own of parts) {
+    const { shard } = own.graph;
+    if (shard === undefined || routers.has(shard.graph)) continue;
+    routers.set(shard.graph, composeRouter(config, shard, own, surroundings));
+  }
+  return Promise.all(routers.values());
 }
 
 /** The router of a cut graph in the process of the shard `own`. */
 async function composeRouter(
   config: Config,
+  shard: Shard,
   { graph: own, unrouted }: RoutedPart,
   { connection, log, reread = [] }: RouterSurroundings,
 ): Promise<Router> {
-  const graph = graphOf(own);
+  const routed = routedGraphOf(config, own, shard);
+  const { graph, topics } = routed;
   const prefix = config.topicPrefix;
-  const topics = topicsOf(config, own);
   const onTrouble = (trouble: Trouble) => warnOfTrouble(log, graph, trouble);
   const shares =
     connection.shares({
@@ -59,12 +62,7 @@ async function composeRouter(
       instanceId: `${await instanceIdOf(own)}.router`,
     }) ?? soleShares();
   return new Router({
-    graph,
-    shards: own.shard?.count ?? 1,
-    relations: new Set(own.model.relations.map(({ name }) => name)),
-    topics,
-    limits: config.limits,
-    edgesTopic: topicName(prefix, edgesName(graph)),
+    ...routed,
     shares,
     eventLog: connection.log({ onTrouble, aheadBytes: config.tuning.queueBytes }),
     sink: connection.sink(),

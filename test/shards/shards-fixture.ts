@@ -43,8 +43,8 @@ export class ExchangeLog extends MemoryLog {
   /** The log as shard `index` reads it. */
   seenBy(index: number): FollowedLog {
     const topics = { exchangeTopic: EXCHANGE, edgesTopic: EDGES, topics: TOPICS };
-    const shard = { graph: 'test', index, count: this.#count };
-    const place = { ...topics, shard, relations: RELATIONS, limits: DEFAULT_LIMITS };
+    const graph = { graph: 'test', shards: this.#count, relations: RELATIONS, limits: DEFAULT_LIMITS };
+    const place = { ...topics, ...graph, index };
     return new ShardLog(this.reader(), place, silentLog);
   }
 

@@ -1,7 +1,4 @@
-import type { RecordLimits } from '../../../topics/record.ts';
-import type { EventTopic } from '../../../topics/topic.ts';
 import { RetryableError, ShapeError } from '../../errors/errors.ts';
-import type { Shard } from '../../graph/shard.ts';
 import type { Log } from '../../log.ts';
 import { patiently } from '../../pipeline/patience.ts';
 import type {
@@ -15,19 +12,15 @@ import type {
 } from '../../pipeline/ports.ts';
 import { eachRecord } from '../../pipeline/reading/bounded.ts';
 import { readContent } from '../../pipeline/reading/record-content.ts';
-import { type Concerns, concernedShards } from './share-router.ts';
+import { concernedShards, type RoutedGraph } from './share-router.ts';
 import { decodeStretch, type RoutedRecord, type RoutedStretch } from './stretch.ts';
 
 /** Where a shard reads. */
-export interface ShardPlace extends Pick<Concerns, 'relations'> {
-  readonly shard: Shard;
+export interface ShardPlace extends RoutedGraph {
+  /** Number of the shard. */
+  readonly index: number;
   /** Full name of the topic in which the shards send each other parcels. */
   readonly exchangeTopic: string;
-  /** Full name of the topic in which routers send the shards their events. */
-  readonly edgesTopic: string;
-  /** Event topics by full name on the log. */
-  readonly topics: ReadonlyMap<string, EventTopic>;
-  readonly limits: RecordLimits;
 }
 
 /** What a shard met in the edges topic, since the process began. */
@@ -101,8 +94,8 @@ export class ShardLog implements FollowedLog {
   }
 
   #reads(topic: string, partition: number): boolean {
-    const { exchangeTopic, edgesTopic, shard } = this.#place;
-    return (topic !== exchangeTopic && topic !== edgesTopic) || partition === shard.index;
+    const { exchangeTopic, edgesTopic, index } = this.#place;
+    return (topic !== exchangeTopic && topic !== edgesTopic) || partition === index;
   }
 }
 
@@ -155,7 +148,7 @@ class Unpacked {
       const { topic, partition, offset } = record;
       counts.unreadable++;
       lines.error(
-        { graph: place.shard.graph, topic, partition, offset, reason: error.message },
+        { graph: place.graph, topic, partition, offset, reason: error.message },
         'a record is passed over',
       );
       return undefined;
@@ -168,16 +161,15 @@ class Unpacked {
    */
   async #fill({ topic, partition, from: until }: RoutedStretch, from: number): Promise<void> {
     const { log, place, lines } = this.#reading;
-    const { shard, topics, limits, relations } = place;
+    const { graph, index, topics, limits } = place;
     lines.warn(
-      { graph: shard.graph, shard: shard.index, topic, partition, from, until },
+      { graph, shard: index, topic, partition, from, until },
       'events that no router sent are read from their topic',
     );
-    const concerns = { relations, shards: shard.count };
     await eachRecord(log, [{ topic, partition, from, until }], async (records) => {
       const own = records.flatMap(({ offset, timestamp, ...record }) => {
         const { changes } = readContent({ offset, timestamp, ...record }, topics, limits);
-        const concerning = concernedShards(changes, concerns).get(shard.index);
+        const concerning = concernedShards(changes, place).get(index);
         return concerning ? [sourceRecord(topic, partition, { offset, timestamp, changes: concerning })] : [];
       });
       await this.#hand({ topic, partition, records: own, next: records.at(-1)!.offset + 1 });

@@ -28,17 +28,24 @@ const STRETCH_BYTES = 128 << 10;
  */
 const MARKS_OF_ALL = 20;
 
-/** What decides which shards a change concerns. */
-export interface Concerns {
-  /** Names of the graph's relations. */
-  readonly relations: ReadonlySet<string>;
+/** A cut graph, as far as routing goes. */
+export interface RoutedGraph {
+  /** Name of the whole graph. */
+  readonly graph: string;
   readonly shards: number;
+  /** Names of its relations. */
+  readonly relations: ReadonlySet<string>;
+  /** Event topics by full name on the log. */
+  readonly topics: ReadonlyMap<string, EventTopic>;
+  readonly limits: RecordLimits;
+  /** Full name of the topic in which routers send the shards their events. */
+  readonly edgesTopic: string;
 }
 
 /** The changes that concern each shard: an edge concerns the owners of both its ends, and an erasure concerns all. */
 export function concernedShards(
   changes: readonly GraphChange[],
-  { relations, shards }: Concerns,
+  { relations, shards }: Pick<RoutedGraph, 'relations' | 'shards'>,
 ): ReadonlyMap<number, readonly GraphChange[]> {
   const byShard = new Map<number, GraphChange[]>();
   const add = (shard: number, change: GraphChange) => {
@@ -67,14 +74,7 @@ export interface RouterCounts {
 }
 
 /** What is the same for all shares of a process. */
-export interface RoutingOptions extends Concerns {
-  /** Name of the whole graph. */
-  readonly graph: string;
-  /** Event topics by full name on the log. */
-  readonly topics: ReadonlyMap<string, EventTopic>;
-  readonly limits: RecordLimits;
-  /** Full name of the topic in which the shards are sent their events. */
-  readonly edgesTopic: string;
+export interface RoutingOptions extends RoutedGraph {
   readonly sink: Sink;
   deadLetter(record: SourceRecord, problem: BadEvent): Message;
   /** A shard that nothing concerns is told this often how far its events are read. */

@@ -229,8 +229,9 @@ class Shard {
         close: async () => {},
       },
       {
-        shard: { graph: 'g', index: this.#index, count: SHARDS },
-        relations: CONCERNS.relations,
+        graph: 'g',
+        index: this.#index,
+        ...CONCERNS,
         exchangeTopic: 'twhin.exchange.g',
         edgesTopic: EDGES,
         topics: TOPICS,

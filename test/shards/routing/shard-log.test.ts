@@ -9,7 +9,6 @@ import { MemoryLog } from '../../pipeline/memory-log.ts';
 import { memoryReader } from '../../pipeline/memory-reader.ts';
 
 const [EVENTS, EDGES, EXCHANGE] = ['twhin.engagement', 'twhin.edges.g', 'twhin.exchange.g'];
-const shard = { graph: 'g', index: 1, count: 2 };
 
 /** Shard 1 of two, which has read the event partitions, and the others, as far as said. */
 async function following(positions: Readonly<Record<string, number>> = {}) {
@@ -43,7 +42,9 @@ async function following(positions: Readonly<Record<string, number>> = {}) {
       close: async () => {},
     },
     {
-      shard,
+      graph: 'g',
+      index: 1,
+      shards: 2,
       relations: new Set(['likes']),
       exchangeTopic: EXCHANGE,
       edgesTopic: EDGES,
