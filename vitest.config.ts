@@ -17,6 +17,8 @@ const WHOLE_PROCESS = [
   'test/adapters/event-file/event-file.test.ts',
 ];
 
+const WITH_BROKER = ['test/kafka/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/bench/smoke.test.ts'];
+
 /** Whole commands and browsers that need no broker. */
 const WITHOUT_BROKER = ['closed-pipe', 'dashboard-page', 'demo', 'package', 'serving-page'].map(
   (name) => `test/e2e/${name}.test.ts`,
@@ -40,7 +42,7 @@ export default defineConfig(({ mode }) => {
             name: 'unit',
             include: ['test/**/*.test.ts'],
             // Tests below folders of test/faults are of the suite's own parts, and need no broker.
-            exclude: ['test/kafka/**', 'test/e2e/**', 'test/faults/*.test.ts', ...WHOLE_PROCESS],
+            exclude: [...WITH_BROKER, 'test/faults/*.test.ts', ...WHOLE_PROCESS],
             isolate: false,
             ...UNIT,
           },
@@ -53,7 +55,7 @@ export default defineConfig(({ mode }) => {
           test: {
             name: 'kafka',
             env: { FAULTS: form },
-            include: ['test/faults/*.test.ts', 'test/kafka/**/*.test.ts', 'test/e2e/**/*.test.ts'],
+            include: ['test/faults/*.test.ts', ...WITH_BROKER],
             exclude: WITHOUT_BROKER,
             globalSetup: ['test/kafka/broker.ts'],
             isolate: false,

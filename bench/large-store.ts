@@ -5,6 +5,7 @@ import { type EntityKey, entityKey } from '../src/graph/entity.ts';
 import { type EntityRecord, GraphStore } from '../src/graph/graph-store.ts';
 import { Layout } from '../src/graph/layout.ts';
 import { Random } from '../src/sampling/random.ts';
+import { COMMAND, Running } from './process.ts';
 
 const COMMIT_ENTITIES = 20_000;
 const COMMIT_EDGES = 50_000;
@@ -94,4 +95,27 @@ function vectors(count: number, dim: number, random: Random): Float32Array {
     floats[i * width + dim] = 0.1;
   }
   return floats;
+}
+
+/** Likes among the store's own users and tweets, so many a second, until it is told to stop. */
+export function trickle(
+  env: NodeJS.ProcessEnv,
+  { entities, rate }: { entities: number; rate: number },
+): Running {
+  const feeding = new Running(
+    [COMMAND, 'feed', '-', '--topic', 'engagement', '--rate', `${rate}`],
+    env,
+    'pipe',
+  );
+  let n = 0;
+  const write = setInterval(() => {
+    for (let i = 0; i < rate / 10; i++, n++) {
+      const user = USER_EVERY * ((n * 7_919) % Math.floor(entities / USER_EVERY));
+      const tweet = USER_EVERY * ((n * 104_729) % Math.floor(entities / USER_EVERY)) + 1;
+      const [userId, tweetId] = [`${1_000_000_000 + user}`, `${1_800_000_000_000_000_000n + BigInt(tweet)}`];
+      feeding.child.stdin?.write(`${JSON.stringify({ userId, tweetId, action: 'like', at: Date.now() })}\n`);
+    }
+  }, 100);
+  feeding.child.once('exit', () => clearInterval(write));
+  return feeding;
 }

@@ -1,9 +1,9 @@
-"""Turns three public data sets into events and a configuration, for `twhin evaluate stream`. Python 3 and nothing else.
+"""Turns three public data sets into events and a configuration, for the bench `streams`. Python 3 and nothing else.
 
     python3 bench/streams/prepare.py higgs FOLDER OUT          # higgs-activity_time.txt.gz of SNAP
     python3 bench/streams/prepare.py mathoverflow FOLDER OUT   # sx-mathoverflow-{a2q,c2q,c2a}.txt.gz of SNAP
     python3 bench/streams/prepare.py foursquare FOLDER OUT     # NYC.friendship_{old,new}.csv.gz, NYC.selected_checkins.csv.gz
-    cd OUT && twhin evaluate stream --graph NAME --file events.ndjson
+    npm run bench -- streams --folder OUT --graph NAME
 
 Higgs: graph `accounts`, whom a user retweets, answers or mentions, where an account that acts and one that is named are one entity; nobody himself.
 mathoverflow: graph `contacts`, whom a user answers or comments to, in the order of time; nobody to himself.

@@ -1,28 +1,246 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
-import type { TripleLog } from '../evaluation/graph/triple-log.ts';
-import { Space } from '../evaluation/space.ts';
+import { Space, type SpacePart } from '../evaluation/space.ts';
+import { CommonNeighbours } from '../evaluation/stream/common-neighbours.ts';
+import type { EdgeStream } from '../evaluation/stream/edge-stream.ts';
+import {
+  type ListQuality,
+  rankByChance,
+  rankTasks,
+  type ScopeFigures,
+  scopeFigures,
+} from '../evaluation/stream/lists.ts';
+import { readStream, type StreamRead } from '../evaluation/stream/read-stream.ts';
+import {
+  ByVectors,
+  modelOf,
+  popularity,
+  type Recommender,
+  recentPopularity,
+} from '../evaluation/stream/recommender.ts';
+import {
+  RankedLog,
+  type SliceFigures,
+  scoredBy,
+  scoredByChance,
+  sliceFigures,
+  slicesOf,
+} from '../evaluation/stream/slices.ts';
+import { type Split, sampleTasks, splitStream, type Task } from '../evaluation/stream/split.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import { shardOf } from '../graph/shard.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
-import type { EventLog, Stretch } from '../pipeline/ports.ts';
-import type { PrequentialSettings, RankedEdges } from '../pipeline/training/trainer.ts';
+import type { EventLog, SourceRecord, Stretch } from '../pipeline/ports.ts';
+import { readContent } from '../pipeline/reading/record-content.ts';
+import type { PrequentialSettings, RankedEdges, Triples } from '../pipeline/training/trainer.ts';
+import { Random } from '../sampling/random.ts';
 import { openForReading, openForWriting } from '../state/open.ts';
-import { FIRST_STORE, placeOf, type StorePlace } from '../state/places.ts';
-import { composeReplay, type Replaying, type ReplayOptions } from './replay.ts';
+import type { StorePlace } from '../state/places.ts';
+import { topicsOf } from './graph-updater.ts';
+import { composeReplay, type Replaying } from './replay.ts';
 
-/** One commit for so many edges: a store that is thrown away gains nothing by more. */
-const COMMIT_EDGES = 1_000_000;
+/** Seed of candidates, samples and intervals: the same stream gives the same figures each time. */
+export const SEED = 1;
+/** Candidates of each set in the prequential protocol. */
+export const CANDIDATES = 1_000;
+/** The first edges are learned and not ranked: a model that has seen nothing is not what is measured. */
+const WARM_UP = 0.2;
+/** Recent popularity halves with this share of the edges. */
+const HALF_LIFE = 0.02;
 
-/** What a store is trained on for an evaluation. */
-export interface EvaluatedTraining {
+/** Follows an evaluation, and may end it by throwing. */
+export interface EvaluationProgress {
+  /** Hears how far the work is, and gives other work of the process its turn. */
+  turn(status: string): Promise<void>;
+  /** The same for work of a known size. */
+  meter(what: string): (done: number, of: number) => Promise<void>;
+  /** Runs an updater to the end of a range. */
+  train(replaying: Replaying, range: readonly Stretch[], fields: object): Promise<void>;
+}
+
+/** What an evaluation reads and writes. */
+export interface EvaluationOutside {
   readonly log: Log;
-  /** A store of its own: nobody else's is touched. */
-  readonly place: StorePlace;
   readonly eventLog: EventLog;
+  /** An empty folder, which the evaluation may fill. */
+  readonly folder: string;
+  readonly progress: EvaluationProgress;
+}
+
+/** Settings that a graph is trained with. */
+export interface Variant {
+  readonly name: string;
+  readonly config: Config;
+  readonly graph: GraphConfig;
+}
+
+/** The records that are read, and the topics that they lie in. */
+export interface StreamRange {
   readonly range: readonly Stretch[];
   readonly topicIds: Readonly<Record<string, string>>;
+}
+
+/** The stream as read, its split, and what is to be ranked. */
+export interface StreamPlan extends StreamRange {
+  /** The part of the range before the cut. */
+  readonly known: readonly Stretch[];
+  readonly read: StreamRead;
+  readonly split: Split;
+  /** Tasks of the users that were drawn. */
+  readonly tasks: readonly Task[];
+  /** Half-life of recent popularity, in edges. */
+  readonly halfLife: number;
+}
+
+/** By name of the scope. */
+export type Lists = ReadonlyMap<string, ListQuality>;
+
+/** What a trained model gave. */
+export interface Measured {
+  readonly lists: Lists;
+  readonly ranked: RankedEdges;
+}
+
+/**
+ * Reads a range of the stream, and splits it. holdout: the share of the records that is held back; users: how many are ranked
+ * for at most. There may be no task.
+ */
+export async function planStream(
+  { config, graph }: Pick<Variant, 'config' | 'graph'>,
+  range: StreamRange,
+  { holdout, users }: { readonly holdout: number; readonly users: number },
+  { eventLog, progress }: Pick<EvaluationOutside, 'eventLog' | 'progress'>,
+): Promise<StreamPlan> {
+  const byName = topicsOf(config, graph);
+  const content = (record: SourceRecord) => ({
+    ...record,
+    content: readContent(record, byName, config.limits),
+  });
+  const read = await readStream(eventLog, range.range, graph.model.relations, content, (records) =>
+    progress.turn(`${records} records read`),
+  );
+  const { stream, records } = read;
+  const { stretches: known, events } = read.before(Math.floor(records * (1 - holdout)));
+  const split = splitStream(stream, events);
+  const random = Random.seeded(SEED);
+  return {
+    ...range,
+    known,
+    read,
+    split,
+    tasks: sampleTasks(split.tasks, users, (n) => random.below(n)),
+    halfLife: Math.max(1, Math.round(HALF_LIFE * stream.learned)),
+  };
+}
+
+/**
+ * Trains a graph on a stream in a store of its own: up to the cut, where lists are ranked, and on to the end.
+ * atCut: gets the vectors at the cut as well.
+ */
+export async function measureStream(
+  plan: StreamPlan,
+  variant: Variant,
+  outside: EvaluationOutside,
+  atCut?: (space: Space) => Promise<void>,
+): Promise<Measured> {
+  const { known, range, topicIds, read, split, tasks } = plan;
+  const { config, graph, name } = variant;
+  const { log, eventLog, folder, progress } = outside;
+  const place = { graph: graph.name, name: 'evaluation', folder: join(folder, 'store') };
+  const ranked = new RankedLog();
+  /** Trains the store from where it stands to the end of a range. before: what it has learned, as rows. */
+  const train = async (stretches: readonly Stretch[], before: Triples) => {
+    const from = Math.floor(WARM_UP * read.stream.learned);
+    const prequential = { seed: SEED, from, candidates: CANDIDATES, halfLife: plan.halfLife, before };
+    const onRanked = (edges: RankedEdges) => ranked.add(edges);
+    const replaying = await composeEvaluation(config, graph, {
+      ...{ log, place, eventLog, topicIds, range: stretches, prequential, onRanked },
+    });
+    await progress.train(replaying, stretches, { graph: graph.name, model: name });
+  };
+  await train(known, NOTHING);
+  const space = await loadSpace([{ graph, place }]);
+  await atCut?.(space);
+  const model = modelOf(space, read.stream);
+  const lists = await rankTasks(
+    tasks,
+    new ByVectors(model, split),
+    progress.meter(`lists ranked by ${name}`),
+  );
+  await train(range, learnedAs(model.rows, read.stream, split.cut));
+  await rm(place.folder, { recursive: true });
+  return { lists, ranked: ranked.whole() };
+}
+
+const NOTHING: Triples = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
+
+/** The edges learned before an event, as rows of the store. */
+function learnedAs(rows: Int32Array, stream: EdgeStream, until: number): Triples {
+  const { lhs, rhs, relation, removes } = stream;
+  const events = Array.from({ length: until }, (_, event) => event).filter(
+    (event) => rows[lhs[event]!]! >= 0 && rows[rhs[event]!]! >= 0 && !removes[event],
+  );
+  return {
+    lhs: Int32Array.from(events, (event) => rows[lhs[event]!]!),
+    relation: Int32Array.from(events, (event) => relation[event]!),
+    rhs: Int32Array.from(events, (event) => rows[rhs[event]!]!),
+  };
+}
+
+/** The simple rules that lists are compared with, by name. */
+export async function simpleRules(
+  { split, tasks, halfLife }: StreamPlan,
+  random: Random,
+  progress: EvaluationProgress,
+): Promise<Record<string, Lists>> {
+  const ranked = (name: string, by: Recommender) =>
+    rankTasks(tasks, by, progress.meter(`lists ranked by ${name}`));
+  return {
+    popularity: await ranked('popularity', popularity(split)),
+    'recent popularity': await ranked('recent popularity', recentPopularity(split, halfLife)),
+    'common neighbours': await ranked('common neighbours', new CommonNeighbours(split, random)),
+    chance: rankByChance(tasks),
+  };
+}
+
+/** The time-split protocol: every way of ranking, by scope. ways: the vectors first. */
+export function listFigures(
+  { split }: StreamPlan,
+  ways: Readonly<Record<string, Lists>>,
+  random: Random,
+): ScopeFigures[] {
+  return split.scopes.flatMap(({ name: scope, pair }) => {
+    const found = Object.entries(ways).flatMap(([way, lists]) => {
+      const quality = lists.get(scope);
+      return quality === undefined ? [] : [[way, quality] as const];
+    });
+    // No user that was drawn may have a task in this scope.
+    if (found.length === 0) return [];
+    return [scopeFigures({ scope, candidates: pair.candidates.length }, Object.fromEntries(found), random)];
+  });
+}
+
+/** The prequential protocol: every way of ranking, by slice of the stream. */
+export function edgeFigures({ model }: GraphConfig, ranked: RankedEdges): SliceFigures[] {
+  const ways = {
+    vectors: scoredBy(ranked, 'vectors'),
+    popularity: scoredBy(ranked, 'popularity'),
+    'recent popularity': scoredBy(ranked, 'recent'),
+    'random start': scoredBy(ranked, 'start'),
+    chance: scoredByChance(ranked),
+  };
+  const random = Random.seeded(SEED);
+  const slices = slicesOf(model.relations.map(({ name }) => name));
+  return slices.flatMap((slice) => sliceFigures(ranked, slice, ways, random) ?? []);
+}
+
+/** What a store is trained on for an evaluation. */
+interface EvaluatedTraining extends StreamRange, Pick<EvaluationOutside, 'log' | 'eventLog'> {
+  /** A store of its own: nobody else's is touched. */
+  readonly place: StorePlace;
   readonly prequential: PrequentialSettings;
   /** Gets the edges that were ranked before they were learned, in the order of the stream. */
   readonly onRanked: (edges: RankedEdges) => void;
@@ -32,7 +250,7 @@ export interface EvaluatedTraining {
  * The updater of a replay on a store for evaluation, from where the store stands to the end of the range. Each edge is
  * ranked before it is learned; the vectors are those of the same replay without ranking.
  */
-export async function composeEvaluation(
+async function composeEvaluation(
   config: Config,
   graph: GraphConfig,
   { place, prequential, onRanked, ...replay }: EvaluatedTraining,
@@ -40,75 +258,39 @@ export async function composeEvaluation(
   const trainer = { ...graph.trainer, evaluatedEdges: 0, prequential };
   // What does not fit in memory lies beside the store, not in the state folder of live graphs.
   const own = { ...config, state: place.folder };
+  const stores = [await openForWriting(graph, { place })];
   const measures = { ranked: onRanked };
-  return composeOn(place, own, { ...graph, trainer }, { ...replay, measures });
+  const options = { ...replay, space: 'evaluation', stores, measures };
+  return composeReplay(own, [{ ...graph, trainer }], options)[0]!;
 }
 
-/** The updater of many passes over the same edges, on a fresh store for evaluation. */
-export async function composePasses(
-  config: Config,
-  graph: GraphConfig,
-  { place, log, eventLog }: Pick<EvaluatedTraining, 'place' | 'log'> & { readonly eventLog: TripleLog },
-): Promise<Replaying> {
-  const trainer = { ...graph.trainer, evaluatedEdges: 0 };
-  const tuning = { ...config.tuning, commitEdges: COMMIT_EDGES };
-  const own = { ...config, state: place.folder, tuning };
-  const range = [eventLog.range];
-  return composeOn(place, own, { ...graph, trainer }, { log, eventLog, range, topicIds: {} });
-}
-
-async function composeOn(
-  place: StorePlace,
-  config: Config,
-  graph: GraphConfig,
-  replay: Omit<ReplayOptions, 'stores' | 'space'>,
-): Promise<Replaying> {
-  const store = await openForWriting(graph, { place });
-  const [replaying] = composeReplay(config, [graph], { ...replay, space: 'evaluation', stores: [store] });
-  return replaying!;
+/** A graph or one of its shards, and where it was trained. */
+export interface TrainedStore {
+  readonly graph: GraphConfig;
+  readonly place: StorePlace;
 }
 
 /**
- * The vectors of a trained store in memory, with the kernel that trained them: scores are the same on every machine.
- * unseen: entities that take part although no event named them.
- * @throws FatalError `store-missing` where nothing was committed to the store.
+ * The vectors of a trained store, or of the stores of all shards as one space, with the kernel that trained them: scores are the
+ * same on every machine. unseen: entities that take part although no event named them.
+ * @throws FatalError `store-missing` where nothing was committed to a store.
  */
 export async function loadSpace(
-  graph: GraphConfig,
-  place: StorePlace,
-  unseen: Iterable<EntityKey> = [],
-): Promise<Space> {
-  const store = await openForReading(graph, place);
-  try {
-    const head = await store?.head();
-    if (store === undefined || head === undefined) {
-      throw new FatalError('store-missing', `nothing was trained in ${place.folder}: there is no store`);
-    }
-    return await Space.read(store, head, { kernel: reproducible(graph.trainer.kernel), unseen });
-  } finally {
-    await store?.close();
-  }
-}
-
-/**
- * The vectors of all shards of a graph, as one space; relation vectors are the means of the shards'.
- * unseen: as in {@link loadSpace}. @throws FatalError `store-missing` where nothing was committed to a shard's store.
- */
-export async function loadShards(
-  graphs: readonly GraphConfig[],
+  stores: readonly [TrainedStore, ...TrainedStore[]],
   unseen: Iterable<EntityKey> = [],
 ): Promise<Space> {
   await using opened = new AsyncDisposableStack();
-  const parts = [];
-  for (const graph of graphs) {
-    const store = await openForReading(graph, placeOf(graph, FIRST_STORE));
+  const read = async ({ graph, place }: TrainedStore): Promise<SpacePart> => {
+    const store = await openForReading(graph, place);
     opened.defer(async () => store?.close());
     const head = await store?.head();
     if (store === undefined || head === undefined)
-      throw new FatalError('store-missing', `nothing was trained in ${graph.folder}: there is no store`);
+      throw new FatalError('store-missing', `nothing was trained in ${place.folder}: there is no store`);
     const { shard } = graph;
-    const owns = (key: EntityKey) => shard === undefined || shardOf(key, shard.count) === shard.index;
-    parts.push({ store, head, owns });
-  }
-  return await Space.join(parts, { kernel: reproducible(graphs[0]!.trainer.kernel), unseen });
+    return { store, head, ...(shard && { owns: (key) => shardOf(key, shard.count) === shard.index }) };
+  };
+  const [first, ...others] = stores;
+  const parts: [SpacePart, ...SpacePart[]] = [await read(first)];
+  for (const each of others) parts.push(await read(each));
+  return await Space.join(parts, { kernel: reproducible(first.graph.trainer.kernel), unseen });
 }

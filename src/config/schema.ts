@@ -178,7 +178,7 @@ export const configFileSchema = z.strictObject({
       }),
       updatesPerEdge: whole.max(64).default(4).meta({
         description:
-          'Updates for each new edge: `ownUpdates` for the new edge, the others for live edges drawn uniformly ([rehearsal](glossary.md#rehearsal)). 4 ranks well on dense and on sparse graphs ([measured](quality.md)); more ranks better where edges stay, and 1 costs least. `twhin evaluate stream` says what your events need.',
+          'Updates for each new edge: `ownUpdates` for the new edge, the others for live edges drawn uniformly ([rehearsal](glossary.md#rehearsal)). 4 ranks well on dense and on sparse graphs ([measured](quality.md)); more ranks better where edges stay, and 1 costs least. `twhin evaluate` says what your events need.',
       }),
       ownUpdates: whole.max(64).default(1).meta({
         description:

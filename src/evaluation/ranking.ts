@@ -1,4 +1,3 @@
-import { TopRows } from '../graph/nearest.ts';
 import { MIN_SQUARED_DISTANCE } from '../model/scorers.ts';
 import type { ScorerName } from '../model/settings.ts';
 import type { Space } from './space.ts';
@@ -12,13 +11,6 @@ export interface Question {
   readonly answer: number;
   /** Candidates that do not count: known answers. The answer itself may be among them. */
   readonly leftOut: Iterable<number>;
-}
-
-/** A ranked candidate. */
-export interface Found {
-  readonly row: number;
-  /** −Σ|…|, −Σ(…)² for both L2 scorers, or the dot product, in float64; higher is better. */
-  readonly score: number;
 }
 
 const NEAREST = Math.sqrt(MIN_SQUARED_DISTANCE);
@@ -61,22 +53,6 @@ export class Ranking {
     return ranks;
   }
 
-  /** The best `count` candidates for an anchor, best first; of equal scores, the lower row first. */
-  top(asked: Omit<Question, 'answer'>, count: number): Found[] {
-    const scores = this.#score([asked])(0);
-    const anchor = this.#anchorOf(asked);
-    this.#mark(asked.leftOut, 1);
-    const limit = this.#lowest(scores, count, this.#slack(anchor));
-    const found: Found[] = [];
-    for (let j = 0; j < scores.length; j++) {
-      const row = this.#candidates[j]!;
-      if (scores[j]! >= limit && this.#leftOut[row] === 0)
-        found.push({ row, score: this.#exact(anchor, row) });
-    }
-    this.#mark(asked.leftOut, 0);
-    return found.sort((a, b) => b.score - a.score || a.row - b.row).slice(0, count);
-  }
-
   /** The float32 scores of each question against all candidates, by the question's place: views, valid until the next call. */
   #score(asked: readonly Pick<Question, 'anchor' | 'relationRow'>[]): (i: number) => Float32Array {
     const anchors = Int32Array.from(asked, ({ anchor }) => anchor);
@@ -110,17 +86,6 @@ export class Ranking {
     return rank;
   }
 
-  /** A float32 score that every one of the best `count` candidates reaches. */
-  #lowest(scores: Float32Array, count: number, slack: number): number {
-    const best = new TopRows(count);
-    for (let j = 0; j < scores.length; j++) {
-      const row = this.#candidates[j]!;
-      if (this.#leftOut[row] === 0) best.offer(row, scores[j]!);
-    }
-    const last = best.scores.at(-1);
-    return last === undefined ? Number.POSITIVE_INFINITY : this.#reached(this.#asExact(last) - 2 * slack);
-  }
-
   #mark(rows: Iterable<number>, mark: 0 | 1): void {
     for (const row of rows) this.#leftOut[row] = mark;
   }
@@ -150,11 +115,6 @@ export class Ranking {
     const length = Math.sqrt(square);
     if (scorer === 'twhin') return error * length * euclidean;
     return 2 * error * (length + euclidean) ** 2;
-  }
-
-  /** Scores of the kernel compare like the exact ones, but for L2, whose exact score is the square. */
-  #asExact(score: number): number {
-    return this.#space.model.scorer === 'transe-l2' ? -score * score : score;
   }
 
   /** A float32 score that every candidate with this exact score or a higher one reaches. */

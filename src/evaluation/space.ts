@@ -1,6 +1,6 @@
 import { FatalError } from '../errors/errors.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
-import type { GraphStore, StoredRow } from '../graph/graph-store.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
 import { createKernel } from '../kernels/select.ts';
 import { workspaceBytes } from '../kernels/workspace.ts';
@@ -22,10 +22,23 @@ export interface Placed {
   readonly row: number;
 }
 
+/** A store of a graph, or of one of its shards. */
+export interface SpacePart {
+  readonly store: GraphStore;
+  readonly head: Head;
+  /** Entities that are read; all where neither this nor `only` is given. */
+  owns?(key: EntityKey): boolean;
+  readonly only?: readonly Placed[];
+}
+
+interface SpaceOptions {
+  readonly kernel?: KernelChoice;
+  readonly unseen?: Iterable<EntityKey>;
+}
+
 /** Anchors and candidates of one matrix product: what stays in the cache. */
 const MOST_ANCHORS = 64;
 const MOST_CANDIDATES = 512;
-const PROGRESS_EVERY = 10_000;
 const READ_ROWS = 1_024;
 
 /** The vectors of a store as of one commit, in a table on which a kernel scores. */
@@ -61,101 +74,49 @@ export class Space {
    * unseen: entities that take part although no event has named them; an entity without a vector lies at the origin.
    * @throws FatalError `store-model` when the store was trained with a scorer that this version lacks.
    */
-  static async read(
+  static read(
     store: GraphStore,
     head: Head,
-    options: {
-      readonly kernel?: KernelChoice;
-      readonly only?: readonly Placed[];
-      readonly unseen?: Iterable<EntityKey>;
-      readonly onProgress?: (vectors: number) => void;
-    } = {},
+    { only, ...options }: SpaceOptions & { readonly only?: readonly Placed[] } = {},
   ): Promise<Space> {
-    const { kernel = 'wasm', only, unseen = [], onProgress } = options;
+    return Space.join([{ store, head, ...(only && { only }) }], options);
+  }
+
+  /**
+   * Reads the stores of all shards of a graph as one space: each entity's vector from the shard that owns it, and the mean of
+   * the shards' relation vectors. @throws as {@link read}.
+   */
+  static async join(
+    parts: readonly [SpacePart, ...SpacePart[]],
+    { kernel = 'wasm', unseen = [] }: SpaceOptions = {},
+  ): Promise<Space> {
+    const [{ store, head }] = parts;
     const { dim, relations, entityTypes } = store.layout;
     const model = rankingModel(dim, head.model.scorer);
     const entities = new Map<string, EntityKey[]>(entityTypes.map((type) => [type, []]));
     const rows = new Map<EntityKey, number>();
+    const firstRow = 2 * relations.length;
     const put = (key: EntityKey, row: number) => {
-      if (rows.has(key)) return false;
+      if (rows.has(key)) return;
       rows.set(key, row);
       entities.get(typeOf(key))?.push(key);
-      return true;
     };
-    const firstRow = 2 * relations.length;
-    let next = firstRow;
-    if (only === undefined) {
-      for await (const { key, row } of store.entities()) put(key, row);
-      next = Math.max(head.rows, firstRow);
-    } else {
-      for (const { key } of only) put(key, next++);
-    }
-    for (const key of unseen) if (put(key, next)) next++;
-    const table = new Table({
-      dim,
-      maxRows: next,
-      workspaceBytes: workspaceBytes(model, MOST_ANCHORS, MOST_CANDIDATES),
-    });
-    table.addRows(next);
-    let read = 0;
-    for await (const { row, floats } of only === undefined ? store.rows() : someRows(store, firstRow, only)) {
-      table.vector(row).set(floats.subarray(0, dim));
-      if (++read % PROGRESS_EVERY === 0) onProgress?.(read);
-    }
-    const size = { maxEdges: MOST_ANCHORS, maxCandidates: MOST_CANDIDATES };
-    const names = relations.map(({ name }) => name);
-    return new Space(
-      { model, table, kernel: createKernel(kernel, table, model, size) },
-      names,
-      entities,
-      rows,
-    );
-  }
-
-  /**
-   * Reads the stores of all shards of a graph: each entity's vector from the shard that owns it, and the mean of the shards'
-   * relation vectors. unseen: as in {@link read}.
-   */
-  static async join(
-    parts: readonly {
-      readonly store: GraphStore;
-      readonly head: Head;
-      owns(key: EntityKey): boolean;
-    }[],
-    { kernel = 'wasm', unseen = [] }: { kernel?: KernelChoice; unseen?: Iterable<EntityKey> } = {},
-  ): Promise<Space> {
-    const [first] = parts;
-    if (first === undefined) throw new FatalError('store-missing', 'a graph without shards has no vectors');
-    const { dim, relations, entityTypes } = first.store.layout;
-    const model = rankingModel(dim, first.head.model.scorer);
-    const entities = new Map<string, EntityKey[]>(entityTypes.map((type) => [type, []]));
-    const rows = new Map<EntityKey, number>();
-    const firstRow = 2 * relations.length;
-    const put = (key: EntityKey) => {
-      if (rows.has(key)) return;
-      rows.set(key, firstRow + rows.size);
-      entities.get(typeOf(key))?.push(key);
-    };
-    const owned: Placed[][] = [];
-    for (const { store, owns } of parts) {
-      const placed: Placed[] = [];
-      for await (const { key, row } of store.entities()) if (owns(key)) placed.push({ key, row });
-      for (const { key } of placed) put(key);
-      owned.push(placed);
-    }
-    for (const key of unseen) put(key);
-    const maxRows = firstRow + rows.size;
+    const placed = await Promise.all(parts.map(placedIn));
+    // In a whole store that is read to its end, each entity keeps its row.
+    const keeps = parts.length === 1 && parts[0].only === undefined;
+    for (const { key, row } of placed.flat()) put(key, keeps ? row : firstRow + rows.size);
+    let maxRows = keeps ? Math.max(head.rows, firstRow) : firstRow + rows.size;
+    for (const key of unseen) if (!rows.has(key)) put(key, maxRows++);
     const table = new Table({
       dim,
       maxRows,
       workspaceBytes: workspaceBytes(model, MOST_ANCHORS, MOST_CANDIDATES),
     });
     table.addRows(maxRows);
-    for (const [i, { store }] of parts.entries()) {
-      const placed = owned[i]!;
-      for await (const { row, floats } of someRows(store, firstRow, placed)) {
-        const key = placed[row - firstRow]?.key;
-        const vector = table.vector(key === undefined ? row : rows.get(key)!);
+    for (const [i, part] of parts.entries()) {
+      for await (const { place, floats } of rowsIn(part, firstRow, placed[i]!)) {
+        const key = placed[i]![place - firstRow]?.key;
+        const vector = table.vector(key === undefined ? place : rows.get(key)!);
         if (key !== undefined) vector.set(floats.subarray(0, dim));
         else for (let k = 0; k < dim; k++) vector[k]! += floats[k]! / parts.length;
       }
@@ -186,16 +147,23 @@ export class Space {
   }
 }
 
-/** The rows of relations where they are, then those of the entities one after the other; rows not stored are left out. */
-async function* someRows(
-  store: GraphStore,
+async function placedIn({ store, owns, only }: SpacePart): Promise<readonly Placed[]> {
+  if (only !== undefined) return only;
+  const placed: Placed[] = [];
+  for await (const each of store.entities()) if (owns === undefined || owns(each.key)) placed.push(each);
+  return placed;
+}
+
+/** The rows of relations at their places, then those of the entities one after the other; rows not stored are left out. */
+async function* rowsIn(
+  { store }: SpacePart,
   firstRow: number,
-  only: readonly Placed[],
-): AsyncIterable<Pick<StoredRow, 'row' | 'floats'>> {
-  const stored = [...Array.from({ length: firstRow }, (_, row) => row), ...only.map(({ row }) => row)];
+  placed: readonly Placed[],
+): AsyncIterable<{ readonly place: number; readonly floats: Float32Array }> {
+  const stored = [...Array.from({ length: firstRow }, (_, row) => row), ...placed.map(({ row }) => row)];
   for (let first = 0; first < stored.length; first += READ_ROWS) {
     const found = await store.readRows(stored.slice(first, first + READ_ROWS));
-    for (const [i, row] of found.entries()) if (row) yield { row: first + i, floats: row.floats };
+    for (const [i, row] of found.entries()) if (row) yield { place: first + i, floats: row.floats };
   }
 }
 

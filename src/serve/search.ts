@@ -62,7 +62,7 @@ interface Place {
 
 /**
  * Answers a search. No relation leads from a query to what is shown: a search is asked as for an entity in the middle of
- * those who searched it lately. `bench/search.ts` compares this with other ways.
+ * those who searched it lately. `bench/search.ts` of commit 19c671c compares this with other ways.
  * @throws UsageError when no graph knows of searches, or none has the type.
  */
 export function* search(

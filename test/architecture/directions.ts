@@ -181,8 +181,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     types: ['src/log.ts'],
     packages: PURE,
   },
-  // Ranks what a store holds, as the literature does; no clock, no file. The kernel scores, as it does in training; what a
-  // user's interests are is worked out as it is where lists are served.
+  // Ranks what a store holds, as the literature does; no clock, no file. The kernel scores, as it does in training.
   'src/evaluation/': {
     all: [
       'topics/',
@@ -192,7 +191,6 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/kernels/',
       'src/pipeline/',
       'src/replay/',
-      'src/serve/interests.ts',
       'src/errors/',
     ],
     types: ['src/log.ts'],

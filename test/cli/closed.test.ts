@@ -137,7 +137,7 @@ const COMMANDS: readonly (readonly [file: string, ...argv: string[]])[] = [
   [WHOLE, 'compare', 'live', 'shadow', ...GRAPH],
   [WHOLE, 'promote', 'shadow', ...GRAPH],
   [CUT, 'promote', 'shadow', ...GRAPH],
-  [WHOLE, 'evaluate', 'stream', ...GRAPH, '--no-paper', '--no-prequential', '--file', 'events.ndjson'],
+  [WHOLE, 'evaluate', ...GRAPH, '--file', 'events.ndjson'],
 ];
 
 /** Runs a command in a copy of the place. Gives what it left open, and which calls of the log it made. */

@@ -18,9 +18,8 @@ type Case = readonly [name: string, at: RegExp, argv: readonly string[]];
 
 const OF_A_GRAPH: readonly Case[] = [
   ['doctor', /temporary\/twhin-work-/, ['doctor']],
-  ['evaluate stream', /temporary\/twhin-work-/, ['evaluate', 'stream', ...WHOLE]],
+  ['evaluate', /temporary\/twhin-work-/, ['evaluate', ...WHOLE]],
   ['tune', /temporary\/twhin-work-/, ['tune', ...WHOLE]],
-  ['evaluate kg', /temporary\/twhin-work-/, ['evaluate', 'kg', '--stream', 'triples.tsv']],
   ['backup', /backups\/engagement\/backup\.lock$/, ['backup', 'backups', ...WHOLE]],
   ['restore', /restoring\/back\/db\/CURRENT/, ['restore', 'saved', '--into', 'back']],
   [
@@ -87,11 +86,6 @@ describe('Ctrl-C leaves nothing behind, with a graph', () => {
     here = await filledPlace();
     await mkdir(join(here.folder, 'temporary'));
     await mkdir(join(here.folder, 'backups'));
-    const triple = (i: number) => `0\t${i % 10 === 9 ? 'test' : 'train'}\te${i % 30}\tr\te${(i * 7) % 30}\n`;
-    await writeFile(
-      join(here.folder, 'triples.tsv'),
-      Array.from({ length: 300 }, (_, i) => triple(i)),
-    );
     await ok(here, 'backup', join(here.folder, 'saved'), ...WHOLE);
   });
   test.each(OF_A_GRAPH)('in twhin %s', async (...of) => {

@@ -153,8 +153,8 @@ describe('commands on a graph with shards', () => {
     ]);
   });
 
-  test('evaluate stream measures the whole graph: what it measures of the same graph without shards', async () => {
-    const argv = ['evaluate', 'stream', '--graph', 'engagement', '--no-paper', '--json'];
+  test('evaluate measures the whole graph: what it measures of the same graph without shards', async () => {
+    const argv = ['evaluate', '--graph', 'engagement', '--json'];
     const uncut = await emptyPlace(here);
     try {
       const { seconds: _, ...whole } = z
@@ -171,7 +171,7 @@ describe('commands on a graph with shards', () => {
     expect(json(await here.run(...argv))).toMatchObject({ graph: 'engagement', records: 301 });
   });
 
-  test.each([[['evaluate', 'stream']], [['tune']]])('%j of one shard is refused', async (argv) => {
+  test.each([[['evaluate']], [['tune']]])('%j of one shard is refused', async (argv) => {
     const refused = await here.run(...argv, '--graph', 'engagement-1');
     expect([refused.code, text(refused)]).toEqual([
       2,

@@ -8,7 +8,7 @@ import { Running } from '../e2e/twhin.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** Trains and ranks for half a minute, in a store of its own: `test/cli/evaluate` has it. */
-const LEFT_OUT = 'evaluate stream';
+const LEFT_OUT = 'evaluate';
 
 const listed = z.object({ items: z.array(z.object({ entity: z.string() })) });
 

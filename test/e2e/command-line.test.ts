@@ -21,8 +21,7 @@ const COMMANDS = [
   'show',
   'doctor',
   'init',
-  'evaluate kg',
-  'evaluate stream',
+  'evaluate',
   'tune',
 ];
 

@@ -18,7 +18,7 @@ const CHECKOUT = join(import.meta.dirname, '..', '..');
 const MODULES = join(CHECKOUT, 'node_modules');
 /** What ships, by folder; dist's own content is held below. */
 const SHIPPED = [
-  ...['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'bench', 'bin', 'dist', 'docs', 'k8s'],
+  ...['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'k8s'],
   ...['monitoring', 'package.json'],
 ];
 const FOLLOWS = [

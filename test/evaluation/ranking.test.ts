@@ -69,11 +69,9 @@ describe('Ranking', () => {
     });
     expect([...ranking.ranks([ask(1), ask(2), ask(3), ask(4)])]).toEqual([1, 2.5, 2.5, 4]);
     expect([...ranking.ranks([ask(2, [1]), ask(2, [1, 3]), ask(4, [1, 2, 3, 4])])]).toEqual([1.5, 1, 1]);
-    expect(ranking.top(ask(0, [2]), 2).map(({ row }) => row - FIRST_THING)).toEqual([1, 3]);
-    expect(ranking.top(ask(0), 9).map(({ row }) => row - FIRST_THING)).toEqual([1, 2, 3, 4]);
   });
 
-  it.each(SCORERS)('agrees with float64 on every rank and on the best, with %s', async (scorer) => {
+  it.each(SCORERS)('agrees with float64 on every rank, with %s', async (scorer) => {
     await fc.assert(
       fc.asyncProperty(vectors, fc.constantFrom('wasm-plain', 'wasm-relaxed'), async (given, kernel) => {
         const space = await spaceOf(scorer, given, { kernel });
@@ -96,11 +94,6 @@ describe('Ranking', () => {
             ),
           );
           expect([...ranking.ranks(questions)]).toEqual(expected);
-          const anchor = rows[0]!;
-          const best = rows
-            .map((row) => ({ row, score: plainScore(space, anchor, relationRow, row) }))
-            .sort((a, b) => b.score - a.score || a.row - b.row);
-          expect(ranking.top({ anchor, relationRow, leftOut: [] }, 4)).toEqual(best.slice(0, 4));
         }
       }),
       { numRuns: 60 },

@@ -18,7 +18,7 @@ const SECRET = 'from a Secret';
 const HTTP_DRAIN_MS = 2_000;
 /** Variables of Node and not of twhin. */
 const OF_NODE = ['NODE_OPTIONS'];
-/** Bytes of a served vector of 128 numbers with its name, of an edge and of an entity: bench/results/served-memory.md. */
+/** Bytes of a served vector of 128 numbers with its name, of an edge and of an entity: docs/measured.md. */
 const [SERVED_VECTOR, SERVED_EDGE, SERVED_ENTITY] = [734, 12, 160];
 /** Of an entity whose vector is still to come. */
 const AWAITED = 53;

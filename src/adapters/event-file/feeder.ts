@@ -27,7 +27,6 @@ export interface FeedProgress {
   readonly bad: number;
   /** Number of the last line read, from 1. */
   readonly line: number;
-  readonly bytesRead: number;
 }
 
 export interface FeedOptions {
@@ -68,7 +67,7 @@ export async function feed(options: FeedOptions): Promise<FeedProgress> {
   const { signal, limit = Number.POSITIVE_INFINITY } = options;
   const clock = options.clock ?? systemClock;
   const bucket = options.ratePerS === undefined ? undefined : new TokenBucket(options.ratePerS, clock.now);
-  const position = { bad: 0, line: 0, bytesRead: 0 };
+  const position = { bad: 0, line: 0 };
   let queued = 0;
   const progress = (): FeedProgress => ({ sent: batches.sent, ...position });
   const batches = new MessageBatches(options.sink, () => options.onProgress?.(progress()));
@@ -88,7 +87,6 @@ export async function feed(options: FeedOptions): Promise<FeedProgress> {
     for await (const event of limit > 0 ? options.events : []) {
       if (signal?.aborted === true) break;
       position.line = event.line;
-      position.bytesRead = event.bytesRead;
       const message = messageOf(event);
       if (message === undefined) continue;
       const waitMs = bucket?.take() ?? 0;

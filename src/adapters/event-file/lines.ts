@@ -1,40 +1,21 @@
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
 
-/** The bytes of a file or of stdin, gzip unpacked. */
-export interface ByteStream {
-  readonly chunks: AsyncIterable<Buffer>;
-  /** Bytes of the file read so far, before unpacking: comparable with the file's size. */
-  bytesRead(): number;
-}
-
-/**
- * Size of the file, before unpacking; undefined for stdin and for files without a size, such as pipes.
- * @throws UsageError when there is no such file.
- */
-export async function sizeOf(path: string): Promise<number | undefined> {
-  if (path === '-') return undefined;
-  try {
-    const found = await stat(path);
-    return found.isFile() ? found.size : undefined;
-  } catch (error) {
-    throw failureOf(path, 0, error);
-  }
-}
-
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 
 /**
- * Opens `path`, or `stdin` for `-`. The first bytes decide whether the file is gzip, not the name. The stream ends early,
- * without an error, once `signal` fires. `chunks` can be read once.
- * `chunks` throws UsageError when there is no such file, FatalError when the file can't be read to its end.
+ * The bytes of a file, or of `stdin` for `-`. The first bytes decide whether the file is gzip, not the name. The stream ends
+ * early, without an error, once `signal` fires.
+ * @throws UsageError when there is no such file, FatalError when the file can't be read to its end.
  */
-export function openBytes(path: string, stdin: Readable, signal?: AbortSignal): ByteStream {
+export async function* readBytes(
+  path: string,
+  stdin: Readable,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
   let bytesRead = 0;
-
   async function* counted(stream: Readable): AsyncGenerator<Buffer> {
     for await (const chunk of stream) {
       const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
@@ -42,20 +23,15 @@ export function openBytes(path: string, stdin: Readable, signal?: AbortSignal): 
       yield bytes;
     }
   }
-
-  async function* chunks(): AsyncGenerator<Buffer> {
-    const stream = path === '-' ? stdin : createReadStream(path);
-    if (signal !== undefined) addAbortSignal(signal, stream);
-    try {
-      yield* unpacked(counted(stream));
-    } catch (error) {
-      if (signal?.aborted !== true) throw failureOf(path, bytesRead, error);
-    } finally {
-      stream.destroy();
-    }
+  const stream = path === '-' ? stdin : createReadStream(path);
+  if (signal !== undefined) addAbortSignal(signal, stream);
+  try {
+    yield* unpacked(counted(stream));
+  } catch (error) {
+    if (signal?.aborted !== true) throw failureOf(path, bytesRead, error);
+  } finally {
+    stream.destroy();
   }
-
-  return { chunks: chunks(), bytesRead: () => bytesRead };
 }
 
 /** The same bytes, unpacked if they are gzip. */

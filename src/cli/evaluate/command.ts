@@ -1,13 +1,146 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+import { temporaryFolder } from '../../adapters/leftovers.ts';
+import {
+  CANDIDATES,
+  type EvaluationOutside,
+  edgeFigures,
+  listFigures,
+  measureStream,
+  planStream,
+  SEED,
+  type StreamPlan,
+  simpleRules,
+} from '../../compose/evaluation.ts';
+import { UsageError } from '../../errors/errors.ts';
+import { resolveRange } from '../../replay/range.ts';
+import { Random } from '../../sampling/random.ts';
 import type { CommandContext } from '../context.ts';
-import { addEvaluateKgCommand } from './kg.ts';
-import { addEvaluateStreamCommand } from './stream.ts';
+import { count } from '../format.ts';
+import { collect, example, JSON_HELP, positiveInteger } from '../options.ts';
+import { openEventLog } from './event-log.ts';
+import { SignalledProgress } from './progress.ts';
+import { lossLines, printStreamReport, type StreamReport } from './report.ts';
+import { readStreamRequest, type StreamOptions, type StreamRequest } from './request.ts';
 
-/** Puts `twhin evaluate` and its subcommands on the command line. */
+const USERS = 5_000;
+const HOLDOUT = '15%';
+
+/** Puts `twhin evaluate` on the command line. */
 export function addEvaluateCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('evaluate')
-    .description('measure how good the vectors are, in a temporary store; nothing live is touched');
-  addEvaluateKgCommand(command, context);
-  addEvaluateStreamCommand(command, context);
+    .description('how well the vectors foretell the next events of a stream, beside simple rules');
+  withStreamOptions(command)
+    .option('--json', JSON_HELP)
+    .addHelpText('after', WHAT)
+    .addHelpText('after', example(EXAMPLES))
+    .action(async (options: StreamOptions) => {
+      const request = await readStreamRequest(options, context);
+      await onStream(request, context, async (outside) => {
+        const report = await evaluate(request, outside);
+        context.output.statusDone();
+        if (options.json === true) context.output.out(JSON.stringify(report));
+        else printStreamReport(report, context.output);
+      });
+    });
+}
+
+/** Options that say which events are read, and what is ranked. */
+export function withStreamOptions(command: Command): Command {
+  return command
+    .option('--graph <name>', 'the graph whose topics are read')
+    .option('--from <start>', 'start: earliest, offsets, a time, or a time before now', 'earliest')
+    .option('--until <end>', 'end: latest, offsets, a time, or a time before now', 'latest')
+    .option('--file <path>', 'read the events of this file, plain or gzip, instead of the topics')
+    .option('--topic <name>', "topic of the file's events; if not given, the first topic of the graph")
+    .option(
+      '--holdout <share>',
+      'share of the events, the newest, to be foretold by full ranking',
+      share,
+      share(HOLDOUT),
+    )
+    .option('--users <n>', 'rank for at most this many users, drawn at random', positiveInteger, USERS)
+    .option('--set <key=value>', 'a setting that overrides the configuration; may be repeated', collect, []);
+}
+
+const WHAT = `
+Trains in a temporary store, which is removed at the end; nothing live is touched. A graph that is cut into shards is measured
+whole. Two protocols:
+  prequential   each new edge is ranked before it is learned, once the first 20 % of the edges are learned: among
+                ${CANDIDATES} entities of its type drawn uniformly, and among ${CANDIDATES} drawn in proportion to their edges
+  time-split    the newest events are held back; for each user with a new target in them, all entities of the type are
+                ranked, without those that the user had before
+Values of --from and --until are those of twhin replay.`;
+
+const EXAMPLES = `twhin evaluate --graph engagement --from 30d
+twhin evaluate --graph engagement --file events.ndjson.gz --set dim=64 --json`;
+
+/** A share such as 15% or 0.15, above 0 and below 1. */
+function share(text: string): number {
+  const value = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text);
+  if (!(value > 0 && value < 1)) throw new InvalidArgumentError('expected a share such as 15%');
+  return value;
+}
+
+/** Opens the log and a temporary folder for some work on a stream, and closes both after it, also after a signal. */
+export async function onStream(
+  request: StreamRequest,
+  context: CommandContext,
+  work: (outside: EvaluationOutside) => Promise<void>,
+): Promise<void> {
+  const progress = new SignalledProgress(request.graph.name, context);
+  await using folder = temporaryFolder();
+  await using connection = await openEventLog(request, folder.path, context);
+  await using eventLog = connection.log();
+  context.stopping.throwIfAborted();
+  await work({ log: context.log(), eventLog, folder: folder.path, progress });
+}
+
+/** Reads the whole stream once, and splits it. @throws UsageError where the range holds no record, or nothing can be foretold. */
+export async function planWhole(request: StreamRequest, outside: EvaluationOutside): Promise<StreamPlan> {
+  const { topics, from, until, current, options } = request;
+  const { stretches: range } = await resolveRange(outside.eventLog, topics, from, until);
+  const topicIds = await outside.eventLog.topicIds(topics);
+  const plan = await planStream(current, { range, topicIds }, options, outside);
+  refuseEmpty(plan, request);
+  return plan;
+}
+
+/** @throws UsageError where no known user has a new target in the held-back part. */
+export function refuseEmpty({ read, tasks }: StreamPlan, { graph, options }: StreamRequest): void {
+  if (tasks.length > 0) return;
+  const { unusable, stream, records } = read;
+  const lost = lossLines({ unusable, withoutEdges: stream.withoutEdges });
+  throw new UsageError(
+    `nothing can be foretold: of ${count(records)} records of ${graph.name}, ${count(stream.length)} change an edge, and in the ` +
+      `last ${Math.round(100 * options.holdout)} % no known user has a new edge to a known entity. Read a longer range, or hold back more with --holdout${lost.map((line) => `\n  ${line}`).join('')}`,
+  );
+}
+
+/** Reads a stream once, trains on it once, and puts the figures of the vectors beside those of simple rules. */
+async function evaluate(request: StreamRequest, outside: EvaluationOutside): Promise<StreamReport> {
+  const started = performance.now();
+  const { options, graph, current } = request;
+  const plan = await planWhole(request, outside);
+  const { stream, records, unusable } = plan.read;
+  const { lists, ranked } = await measureStream(plan, current, outside);
+  const random = Random.seeded(SEED);
+  const rules = await simpleRules(plan, random, outside.progress);
+  const usersOf = (tasks: StreamPlan['tasks']) => new Set(tasks.map(({ lhs }) => lhs)).size;
+  return {
+    graph: graph.name,
+    records,
+    unusable,
+    withoutEdges: stream.withoutEdges,
+    edges: stream.learned,
+    entities: stream.entities.length,
+    holdout: options.holdout,
+    candidates: CANDIDATES,
+    halfLife: plan.halfLife,
+    users: usersOf(plan.tasks),
+    usersInAll: usersOf(plan.split.tasks),
+    lists: listFigures(plan, { vectors: lists, ...rules }, random),
+    prequential: edgeFigures(current.graph, ranked),
+    seconds: (performance.now() - started) / 1000,
+  };
 }

@@ -6,7 +6,7 @@ import { type BadLine, feed } from '../../adapters/event-file/feeder.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
-import type { StreamRequest } from './stream-request.ts';
+import type { StreamRequest } from './request.ts';
 
 /** Bad lines that a message names. */
 const NAMED_LINES = 5;
@@ -21,8 +21,9 @@ export async function openEventLog(
   folder: string,
   { connect, output, stopping }: Pick<CommandContext, 'connect' | 'output' | 'stopping'>,
 ): Promise<LogConnection> {
-  const { config, topics, fileTopic, options } = request;
-  const { file, format } = options;
+  const { topics, fileTopic, options } = request;
+  const { config } = request.current;
+  const { file } = options;
   if (file === undefined || fileTopic === undefined) return connect(config);
   const settings = { ...config.kafka, brokers: [`file:${join(folder, 'log')}`] };
   await using opened = new AsyncDisposableStack();
@@ -32,7 +33,7 @@ export async function openEventLog(
     await using sink = connection.sink();
     await connection.admin().create(topics.map((name) => ({ name, partitions: 1, configs: {} })));
     const fed = await feed({
-      events: readEvents(file, { format, signal: stopping }),
+      events: readEvents(file, { signal: stopping }),
       keyOf: (value, timestamp) => readEvent(fileTopic, { value, timestamp }, config.limits).key,
       sink,
       topicName: fullName(config.topicPrefix, fileTopic),

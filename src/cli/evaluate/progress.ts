@@ -1,5 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import { type Trained, trainToEnd } from '../../compose/replay.ts';
+import type { EvaluationProgress } from '../../compose/evaluation.ts';
+import { type Replaying, trainToEnd } from '../../compose/replay.ts';
 import type { Stretch } from '../../pipeline/ports.ts';
 import type { CommandContext } from '../context.ts';
 import { count, duration } from '../format.ts';
@@ -8,7 +9,7 @@ import { replayTeller } from '../replay/progress.ts';
 const LOG_MS = 10_000;
 
 /** Says how far an evaluation is: on a terminal all the time, in the log every ten seconds. Ends it after a signal. */
-export class EvaluationProgress {
+export class SignalledProgress implements EvaluationProgress {
   readonly #graph: string;
   readonly #context: Pick<CommandContext, 'output' | 'log' | 'stopping'>;
   #logged = performance.now();
@@ -39,29 +40,15 @@ export class EvaluationProgress {
       this.#context.log().info({ graph: this.#graph }, status);
     }
     await breathe();
-    this.checkStopping();
+    this.#context.stopping.throwIfAborted();
   }
 
   /** Trains to the end of a range. @throws RetryableError `interrupted`; the store then stands at its last commit. */
-  train(replaying: Trained, range: readonly Stretch[], fields: object): Promise<void> {
-    return this.trainTogether([replaying], range, fields);
-  }
-
-  /** Trains the shards of a graph, or a whole one, to the end of a range. If one fails, all end, and are waited for. */
-  async trainTogether(
-    replaying: readonly Trained[],
-    range: readonly Stretch[],
-    fields: object,
-  ): Promise<void> {
+  async train(replaying: Replaying, range: readonly Stretch[], fields: object): Promise<void> {
     const { output, stopping } = this.#context;
-    const log = this.#context.log();
-    await trainToEnd(replaying, range, { stopping, tell: replayTeller(fields, { log, output }) });
+    const tell = replayTeller(fields, { log: this.#context.log(), output });
+    await trainToEnd([replaying], range, { stopping, tell });
     output.statusDone();
-    this.checkStopping();
-  }
-
-  /** @throws RetryableError `interrupted` once a signal has come. */
-  checkStopping(): void {
-    this.#context.stopping.throwIfAborted();
+    stopping.throwIfAborted();
   }
 }

@@ -1,28 +1,20 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
+import { keepOnExit, removeOnExit } from '../../adapters/leftovers.ts';
+import { npy } from '../../adapters/npy.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
-import { FatalError, UsageError } from '../../errors/errors.ts';
-import { npy } from '../../evaluation/graph/npy.ts';
+import { FatalError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { fingerprint, type Head } from '../../graph/head.ts';
-import type { Shard } from '../../graph/shard.ts';
+import { describeModel } from '../../model/described.ts';
 import { openForReading, refuseNoStore } from '../../state/open.ts';
 import type { CommandContext } from '../context.ts';
-import { describeModel, inWholeFolder, refuseFilled } from '../evaluate/export.ts';
 import { count } from '../format.ts';
 import { collect, example, positiveInteger } from '../options.ts';
 import { selectGraphs } from '../select.ts';
-import { codeFormat, describeCodes, quantising, trainQuantiser, writeCodebooks } from './quantised.ts';
-import { type StoredVectors, vectorsOf } from './stored-vectors.ts';
-import {
-  type CodeFormat,
-  FORMATS,
-  type Format,
-  openCodes,
-  openVectors,
-  type VectorWriter,
-} from './writers.ts';
+import { describeCodes, quantising, refuseParts, trainCodebooks, writeCodebooks } from './quantised.ts';
+import { FORMATS, type Format, openWriter, type StoredVectors, vectorsOf } from './vectors.ts';
 
 const PROGRESS_EVERY = 4_096;
 
@@ -41,10 +33,14 @@ export function addExportCommand(program: Command, { config, output, stopping }:
     .action(async ({ graph, out, format, type, pq }) => {
       const loaded = await config();
       const [found, another] = selectGraphs(loaded, [graph]);
-      if (another !== undefined) throw oneShard(graph, found?.shard);
-      if (found !== undefined) refuseNoStore([found], loaded.state);
-      if (found !== undefined)
-        await exportGraph(found, { folder: out, format, types: type, parts: pq }, { output, stopping });
+      if (found === undefined) return;
+      if (another !== undefined)
+        throw new UsageError(
+          `${graph} is cut into ${found.shard?.count} shards, and their stores are exported one by one: --graph ${graph}-0, and so on. ` +
+            'The topic with the embeddings has the vectors of all of them',
+        );
+      refuseNoStore([found], loaded.state);
+      await exportGraph(found, { folder: out, format, types: type, parts: pq }, { output, stopping });
     });
 }
 
@@ -52,9 +48,7 @@ const ABOUT = `
 For each type:
   npy       TYPE.npy, float32 [entities, dim], and TYPE.txt, the entity of each row
   parquet   TYPE.parquet: entity, vector (a list of float32)
-  word2vec  TYPE.bin, as gensim and others read it; in an id, a space is %20 and a percent sign %25
-  csv       TYPE.csv: entity, v0, v1, …
-With --pq 16, npy and parquet hold 16 bytes a vector in place of its numbers, and TYPE.codebooks.npy what they stand for:
+With --pq 16, they hold 16 bytes a vector in place of its numbers, and TYPE.codebooks.npy what they stand for:
   npy       TYPE.codes.npy, uint8 [entities, 16], and TYPE.txt
   parquet   TYPE.parquet: entity, codes (16 bytes)
 Beside them relations.npy, reciprocals.npy, relations.txt and model.json, which says how to score and to decode. The
@@ -62,13 +56,6 @@ folder appears once it is whole. It can be written while an updater runs.`;
 
 const EXAMPLES = `twhin export --graph engagement --out vectors --type user --type tweet
 twhin export --graph engagement --out small --format parquet --pq 16`;
-
-function oneShard(graph: string, shard: Shard | undefined): UsageError {
-  return new UsageError(
-    `${graph} is cut into ${shard?.count} shards, and their stores are exported one by one: --graph ${graph}-0, and so on. The ` +
-      `topic with the embeddings has the vectors of all of them`,
-  );
-}
 
 interface ExportAsked {
   readonly folder: string;
@@ -79,15 +66,9 @@ interface ExportAsked {
   readonly parts: number | undefined;
 }
 
-/** In what a vector is quantised. */
-interface Codes {
-  readonly parts: number;
-  readonly format: CodeFormat;
-}
-
 /**
  * @throws UsageError for an unknown type, parts that don't fit, or a folder that holds something; FatalError `store-missing`
- * where there is no store, `export` where the folder can't be written.
+ * where there is no store, `file` where the folder can't be written.
  */
 async function exportGraph(
   graph: GraphConfig,
@@ -100,32 +81,23 @@ async function exportGraph(
     const seen = JSON.stringify(unknown);
     throw new UsageError(`--type: expected one of ${known.join(', ')}, seen ${seen}`);
   }
-  const codes = parts === undefined ? undefined : { parts, format: codeFormat(parts, format, dim) };
-  await refuseFilled(folder, '--out');
-  await using store = await openForReading(graph);
+  if (parts !== undefined) refuseParts(parts, dim);
+  await refuseFilled(folder);
+  await using store = (await openForReading(graph)) ?? noStore(graph);
+  const status = (text: string) => output.status(`${graph.name}: ${text}`);
   try {
-    const head = await store?.head();
-    if (store === undefined || head === undefined) {
-      throw new FatalError(
-        'store-missing',
-        `the store of ${graph.name} has no commit yet; twhin run --graph ${graph.name} makes one`,
-      );
-    }
-    const status = (text: string) => output.status(`${graph.name}: ${text}`);
+    const head = (await store.head()) ?? noStore(graph);
     let written = 0;
     await inWholeFolder(folder, async (partial) => {
       for (const type of types.length > 0 ? types : known) {
         const entities = (head.shard ?? head).entities[type] ?? 0;
         const stored = { store, type, dim, entities, shard: graph.shard, stopping };
-        const writer =
-          codes === undefined
-            ? await openVectors(format, { folder: partial, type, rows: stored.entities }, dim)
-            : await openQuantised(partial, stored, codes, status);
-        written += await writeAll(stored, writer, (done) =>
-          status(`${count(written + done)} vectors written`),
+        written += await writeType(stored, { folder: partial, format, parts }, (text) =>
+          status(`${count(written)} vectors written; ${text}`),
         );
       }
-      await writeModel(partial, graph, store, head, codes);
+      await writeModel(partial, graph, store);
+      await writeDescription(partial, graph, head, parts === undefined ? {} : describeCodes(parts, format));
     });
     output.statusDone();
     output.out(`${count(written)} vectors of ${graph.name} in ${folder}`);
@@ -134,59 +106,55 @@ async function exportGraph(
   }
 }
 
-/** Finds and writes the codebooks of a type, and opens the file of its codes. */
-async function openQuantised(
-  folder: string,
-  stored: StoredVectors,
-  { parts, format }: Codes,
-  status: (text: string) => void,
-): Promise<VectorWriter> {
-  const { type, entities } = stored;
-  const quantiser = await trainQuantiser(stored, parts, status);
-  await writeCodebooks(folder, type, quantiser);
-  return quantising(await openCodes(format, { folder, type, rows: entities }, parts), quantiser);
+function noStore({ name }: GraphConfig): never {
+  throw new FatalError(
+    'store-missing',
+    `the store of ${name} has no commit yet; twhin run --graph ${name} makes one`,
+  );
 }
 
 /** Gives the number of vectors. */
-async function writeAll(
+async function writeType(
   stored: StoredVectors,
-  writer: VectorWriter,
-  progress: (done: number) => void,
+  { folder, format, parts }: Omit<ExportAsked, 'types'>,
+  status: (text: string) => void,
 ): Promise<number> {
+  const { type } = stored;
+  const codebooks = parts === undefined ? undefined : await trainCodebooks(stored, parts, status);
+  if (codebooks && parts) await writeCodebooks(folder, type, codebooks, parts);
+  const plain = await openWriter(format, folder, stored, parts);
+  await using writer = codebooks && parts ? quantising(plain, codebooks, parts) : plain;
   let done = 0;
-  try {
-    for await (const { key, bytes } of vectorsOf(stored)) {
-      await writer.add(key, bytes);
-      if (++done % PROGRESS_EVERY === 0) progress(done);
-    }
-    await writer.end();
-  } finally {
-    await writer.close();
+  for await (const { key, bytes } of vectorsOf(stored)) {
+    await writer.add(key, bytes);
+    if (++done % PROGRESS_EVERY === 0) status(`${type}: ${count(done)}`);
   }
+  await writer.end();
   return done;
 }
 
-/** Relation vectors, and how to score with them. */
-async function writeModel(
-  folder: string,
-  { model, trainer }: GraphConfig,
-  store: GraphStore,
-  head: Head,
-  codes: Codes | undefined,
-): Promise<void> {
+/** Relation vectors. */
+async function writeModel(folder: string, { model }: GraphConfig, store: GraphStore): Promise<void> {
   const { dim, relations } = model;
-  const matrix = async (inverse: 0 | 1) => {
+  for (const [inverse, name] of ['relations', 'reciprocals'].entries()) {
     const rows = await store.readRows(relations.map((_, relation) => 2 * relation + inverse));
     const values = new Float32Array(rows.length * dim);
     rows.forEach((row, i) => {
       values.set(row?.floats.subarray(0, dim) ?? [], i * dim);
     });
-    return npy(values, rows.length, dim);
-  };
-  await writeFile(join(folder, 'relations.npy'), await matrix(0));
-  await writeFile(join(folder, 'reciprocals.npy'), await matrix(1));
+    await writeFile(join(folder, `${name}.npy`), npy(values, [rows.length, dim]));
+  }
   await writeFile(join(folder, 'relations.txt'), relations.map(({ name }) => `${name}\n`).join(''));
-  const { graph, step, space, watermark } = head;
+}
+
+/** How to score with the vectors. */
+async function writeDescription(
+  folder: string,
+  { model, trainer }: GraphConfig,
+  { graph, step, space, watermark }: Head,
+  codes: object,
+): Promise<void> {
+  const { relations } = model;
   const description = {
     graph,
     space,
@@ -195,7 +163,40 @@ async function writeModel(
     fingerprint: fingerprint(model),
     relations,
     ...describeModel(trainer.model),
-    ...(codes && describeCodes(codes.parts, codes.format)),
+    ...codes,
   };
   await writeFile(join(folder, 'model.json'), `${JSON.stringify(description, null, 2)}\n`);
+}
+
+/** Refuses a folder that holds something. @throws UsageError. */
+async function refuseFilled(folder: string): Promise<void> {
+  const found = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new UsageError(`--out: ${folder} can't be written: ${reasonOf(error)}`);
+  });
+  if (found.length > 0)
+    throw new UsageError(`--out: ${folder} is not empty; name a folder that does not exist yet`);
+}
+
+/** Fills a folder beside, which takes the name once it is whole. @throws FatalError `file` when it can't be written. */
+async function inWholeFolder(folder: string, fill: (partial: string) => Promise<void>): Promise<void> {
+  const partial = `${folder}.partial-${process.pid}`;
+  removeOnExit(partial);
+  try {
+    await mkdir(partial, { recursive: true });
+    await fill(partial);
+    // An empty folder of that name gives way.
+    await rename(partial, folder);
+  } catch (error) {
+    // Where its folder is none, nothing is there to remove; what failed is told below.
+    await rm(partial, { recursive: true, force: true }).catch(() => undefined);
+    if (error instanceof TwhinError) throw error;
+    throw new FatalError(
+      'file',
+      `${folder} can't be written: ${reasonOf(error)}; free space, or name another folder, and give the same command again`,
+      { cause: error },
+    );
+  } finally {
+    keepOnExit(partial);
+  }
 }

@@ -2,55 +2,62 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { decodeVector } from '../../../topics/index.ts';
+import { npy } from '../../adapters/npy.ts';
 import { UsageError } from '../../errors/errors.ts';
-import { npyHeader } from '../../evaluation/graph/npy.ts';
-import { CENTROIDS, ProductQuantiser, partsOf } from '../../model/product-quantiser.ts';
 import { Random } from '../../sampling/random.ts';
-import { type StoredVectors, vectorsOf } from './stored-vectors.ts';
-import { CODE_FORMATS, type CodeFormat, codesFile, type Format, type VectorWriter } from './writers.ts';
+import { KMeans } from '../../serve/interests.ts';
+import { type Format, type StoredVectors, type VectorWriter, vectorsOf } from './vectors.ts';
 
+/** Centroids of each part: a code is one byte. */
+const CENTROIDS = 256;
 /** Vectors of a type that its centroids are found on: 128 for each. */
 const SAMPLE = 128 * CENTROIDS;
 /** The same store gives the same codes. */
-export const SEED = 1;
+const SEED = 1;
+/** Steps of k-means before other work gets its turn. */
+const STEPS = 16;
 
-/** @throws UsageError for parts that don't divide dim, or a format without codes. */
-export function codeFormat(parts: number, format: Format, dim: number): CodeFormat {
-  const possible = partsOf(dim);
-  if (!possible.includes(parts))
-    throw new UsageError(
-      `--pq: vectors of ${dim} numbers are cut into equal parts, ${possible.join(', ')} of them; seen ${parts}`,
-    );
-  const found = CODE_FORMATS.find((each) => each === format);
-  if (found === undefined)
-    throw new UsageError(`--pq: codes are written as ${CODE_FORMATS.join(' or ')}; seen --format ${format}`);
-  return found;
+/** @throws UsageError for parts that don't divide dim. */
+export function refuseParts(parts: number, dim: number): void {
+  const possible = Array.from({ length: dim }, (_, i) => i + 1).filter((each) => dim % each === 0);
+  if (possible.includes(parts)) return;
+  throw new UsageError(
+    `--pq: vectors of ${dim} numbers are cut into equal parts, ${possible.join(', ')} of them; seen ${parts}`,
+  );
 }
 
-/** Finds the centroids of a type on a sample of its vectors. @throws as `vectorsOf`. */
-export async function trainQuantiser(
+/**
+ * Finds the codebooks of a type by k-means on a sample of its vectors: [parts, 256, dim / parts], row-major. At most 256 vectors
+ * are their own centroids; the rest of each codebook is zeros then.
+ * Source: Jégou, Douze and Schmid 2011, "Product quantization for nearest neighbor search".
+ * @throws as `vectorsOf`.
+ */
+export async function trainCodebooks(
   stored: StoredVectors,
   parts: number,
   status: (text: string) => void,
-): Promise<ProductQuantiser> {
+): Promise<Float32Array> {
   const { type, dim, entities, stopping } = stored;
   const random = Random.seeded(SEED);
-  const sample = new Float32Array(Math.min(SAMPLE, entities) * dim);
-  let filled = 0;
+  const sample: Float32Array[] = [];
   for await (const { bytes } of vectorsOf(stored, sampling(entities, random)))
-    sample.set(decodeVector(bytes), dim * filled++);
-  return ProductQuantiser.train(
-    sample,
-    { dim, parts },
-    {
-      below: (n) => random.below(n),
-      turn: async (share) => {
-        status(`centroids of ${type}: ${Math.floor(100 * share)} %`);
-        await breathe();
-        stopping.throwIfAborted();
-      },
-    },
-  );
+    sample.push(decodeVector(bytes));
+  const width = dim / parts;
+  const codebooks = new Float32Array(CENTROIDS * dim);
+  for (let part = 0; part < parts && sample.length > 0; part++) {
+    const points = sample.map((vector) => vector.subarray(part * width, (part + 1) * width));
+    const means = new KMeans(points, (n) => random.below(n), CENTROIDS);
+    for (let step = 0; !means.done; step++) {
+      means.step();
+      if (step % STEPS > 0) continue;
+      status(`centroids of ${type}: part ${part + 1} of ${parts}`);
+      await breathe();
+      stopping.throwIfAborted();
+    }
+    for (const [c, centroid] of means.centroids.entries())
+      codebooks.set(centroid, (part * CENTROIDS + c) * width);
+  }
+  return codebooks;
 }
 
 /** Draws at most {@link SAMPLE} of so many vectors: asked for each in turn, it says whether the vector is drawn. */
@@ -64,40 +71,45 @@ export function sampling(vectors: number, random: Random): () => boolean {
   };
 }
 
-/** Writes the codes of the vectors it is given. */
-export function quantising(writer: VectorWriter, quantiser: ProductQuantiser): VectorWriter {
-  const { parts } = quantiser.cut;
+/** Writes the codes of the vectors it is given: the nearest centroid of each part; of equal ones, the first. */
+export function quantising(writer: VectorWriter, codebooks: Float32Array, parts: number): VectorWriter {
+  const width = codebooks.length / CENTROIDS / parts;
+  const codeOf = (vector: Float32Array, part: number) => {
+    let [best, code] = [Number.POSITIVE_INFINITY, 0];
+    for (let c = 0; c < CENTROIDS; c++) {
+      let distance = 0;
+      for (let k = 0, at = (part * CENTROIDS + c) * width; k < width; k++, at++)
+        distance += (vector[part * width + k]! - codebooks[at]!) ** 2;
+      if (distance < best) [best, code] = [distance, c];
+    }
+    return code;
+  };
   return {
     add: (entity, bytes) => {
-      const codes = new Uint8Array(parts);
-      quantiser.encode(decodeVector(bytes), codes);
-      return writer.add(entity, codes);
+      const vector = decodeVector(bytes);
+      return writer.add(
+        entity,
+        Uint8Array.from({ length: parts }, (_, part) => codeOf(vector, part)),
+      );
     },
     end: () => writer.end(),
-    close: () => writer.close(),
+    [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
   };
 }
 
-/** Writes the codebooks of a type: float32 [parts, 256, dim / parts]. */
-export async function writeCodebooks(
-  folder: string,
-  type: string,
-  quantiser: ProductQuantiser,
-): Promise<void> {
-  const { cut, codebooks } = quantiser;
-  const numbers = Buffer.alloc(codebooks.byteLength);
-  codebooks.forEach((value, i) => void numbers.writeFloatLE(value, 4 * i));
-  const header = npyHeader([cut.parts, CENTROIDS, cut.dim / cut.parts]);
-  await writeFile(join(folder, `${type}.codebooks.npy`), Buffer.concat([header, numbers]));
+export async function writeCodebooks(folder: string, type: string, codebooks: Float32Array, parts: number) {
+  const shape = [parts, CENTROIDS, codebooks.length / CENTROIDS / parts];
+  await writeFile(join(folder, `${type}.codebooks.npy`), npy(codebooks, shape));
 }
 
 /** How the codes are decoded, in words that need nothing of this program. */
-export function describeCodes(parts: number, format: CodeFormat) {
+export function describeCodes(parts: number, format: Format) {
+  const file = format === 'npy' ? 'TYPE.codes.npy' : 'TYPE.parquet';
   return {
     quantised: {
       parts,
       centroids: CENTROIDS,
-      codes: `${codesFile(format, 'TYPE')}: uint8 [entities, ${parts}]`,
+      codes: `${file}: uint8 [entities, ${parts}]`,
       codebooks: `TYPE.codebooks.npy: float32 [${parts}, ${CENTROIDS}, dim / ${parts}]`,
       decode: `entities[i] = concatenate([codebooks[m, codes[i, m]] for m in range(${parts})])`,
     },

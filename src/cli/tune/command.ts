@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
-import { onStream, withStreamOptions } from '../evaluate/stream.ts';
-import { readStreamRequest, type StreamOptions } from '../evaluate/stream-request.ts';
+import { onStream, withStreamOptions } from '../evaluate/command.ts';
+import { readStreamRequest, type StreamOptions } from '../evaluate/request.ts';
 import { example, JSON_HELP, positiveInteger } from '../options.ts';
 import { printTuneReport } from './report.ts';
 import { tune } from './tune.ts';
@@ -12,7 +12,7 @@ const SEED = 1;
 const FIRST_ROUND = 30_000;
 
 /** The options as typed on the command line. */
-interface TuneOptions extends Omit<StreamOptions, 'seeds' | 'paper'> {
+interface TuneOptions extends StreamOptions {
   readonly trials: number;
   readonly seed: number;
   readonly firstRound: number;
@@ -33,7 +33,7 @@ export function addTuneCommand(program: Command, context: CommandContext): void 
     .addHelpText('after', WHAT)
     .addHelpText('after', example(EXAMPLES))
     .action(async ({ trials, seed, firstRound, ...options }: TuneOptions) => {
-      const request = await readStreamRequest({ ...options, seeds: 1, paper: false }, context);
+      const request = await readStreamRequest(options, context);
       await onStream(request, context, async (outside) => {
         const report = await tune(request, { trials, seed, firstRound }, outside);
         context.output.statusDone();
@@ -47,7 +47,7 @@ const WHAT = `
 Trials draw settings at random around the current ones: the steepness of the score, the learning rate, updates for each event,
 and the negatives. A setting given with --set is fixed. The newest events, as many as --holdout says, are kept from all trials.
 On the others, each trial trains on the newest ninth, the best third on the newest third, and the best of these on all of them;
-with fewer than nine trials, or parts of fewer records than --first-round, there are fewer rounds. A trial is judged by the two protocols of twhin evaluate stream: its score is
+with fewer than nine trials, or parts of fewer records than --first-round, there are fewer rounds. A trial is judged by the two protocols of twhin evaluate: its score is
 the geometric mean of MRR among uniform candidates, MRR among candidates by degree, and recall@20. At the end the best trial and
 the current settings are measured on the whole stream, with the events that no trial has seen held back.`;
 

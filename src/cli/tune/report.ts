@@ -1,6 +1,6 @@
 import { withSettings } from '../../config/overrides.ts';
-import type { TrialFigures } from '../../evaluation/tune/score.ts';
-import { spread } from '../evaluate/stream-report.ts';
+import type { TrialFigures } from '../../evaluation/tune.ts';
+import { spread } from '../evaluate/report.ts';
 import { count, duration } from '../format.ts';
 import type { Output } from '../output.ts';
 import { printTable } from '../table.ts';

@@ -1,18 +1,29 @@
 import { join } from 'node:path';
+import {
+  type EvaluationOutside,
+  listFigures,
+  type Measured,
+  measureStream,
+  planStream,
+  SEED,
+  type StreamPlan,
+} from '../../compose/evaluation.ts';
 import { keysOf } from '../../config/overrides.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { Interval } from '../../evaluation/bootstrap.ts';
-import { scopeFigures } from '../../evaluation/stream/list-figures.ts';
-import { scoredBy } from '../../evaluation/stream/ranked-edges.ts';
-import { sliceFigures, slicesOf } from '../../evaluation/stream/slice-figures.ts';
-import { scoreOf, type TrialFigures, trialFigures } from '../../evaluation/tune/score.ts';
-import { DIMENSIONS, drawTrials, roundsFor } from '../../evaluation/tune/search.ts';
-import type { TrainerSettings } from '../../pipeline/training/trainer.ts';
+import { scoredBy, sliceFigures, slicesOf } from '../../evaluation/stream/slices.ts';
+import {
+  dimensionsOf,
+  drawTrials,
+  roundsFor,
+  scoreOf,
+  type TrialFigures,
+  trialFigures,
+} from '../../evaluation/tune.ts';
 import { Random } from '../../sampling/random.ts';
-import { planPart, refuseEmpty, resolveStream, SEED, type StreamPlan } from '../evaluate/stream-plan.ts';
-import type { StreamRequest } from '../evaluate/stream-request.ts';
-import { type Measured, StreamTraining, type TrainingOutside } from '../evaluate/stream-training.ts';
-import { count, duration } from '../format.ts';
+import { planWhole, refuseEmpty } from '../evaluate/command.ts';
+import type { StreamRequest } from '../evaluate/request.ts';
+import { count } from '../format.ts';
 
 /** A trial in one round. */
 export interface TriedRound extends TrialFigures {
@@ -61,29 +72,17 @@ export interface TuneReport {
 export async function tune(
   request: StreamRequest,
   { trials, seed, firstRound }: { trials: number; seed: number; firstRound: number },
-  outside: TrainingOutside,
+  outside: EvaluationOutside,
 ): Promise<TuneReport> {
   const started = performance.now();
   const { graph, options } = request;
-  const drawn = drawTrials(
-    DIMENSIONS,
-    varied(graph.trainer, keysOf(options.set)),
-    trials,
-    Random.seeded(seed),
-  );
+  const drawn = drawTrials(dimensionsOf(graph.trainer, keysOf(options.set)), trials, Random.seeded(seed));
   if (drawn.length === 0)
     throw new UsageError('nothing is left to try: --set fixes every setting that trials vary');
-  const whole = await planPart(
-    request,
-    await resolveStream(request, outside.eventLog, outside.progress),
-    outside.eventLog,
-    outside.progress,
-  );
-  refuseEmpty(whole, request);
+  const whole = await planWhole(request, outside);
   const search = new Search(request, whole, firstRound, outside);
   const tried = await search.run(drawn);
-  const [first] = tried;
-  const best = first?.settings ?? [];
+  const best = tried[0]?.settings ?? [];
   return {
     graph: graph.name,
     records: whole.read.records,
@@ -96,27 +95,6 @@ export async function tune(
   };
 }
 
-/** What confirming takes, in trainings on all records of the trials. */
-const FINAL = 2;
-
-/** The settings that trials vary, with their current values; those that were given are fixed. */
-function varied(trainer: TrainerSettings, fixed: readonly string[]): Map<string, number | boolean> {
-  const { model } = trainer;
-  const softmax = model.loss === 'softmax';
-  const all: readonly (readonly [string, number | boolean])[] = [
-    // The other losses have no such temperature.
-    ...(softmax ? [['model.beta', model.beta] as const] : []),
-    ['model.learningRate', model.learningRate],
-    ['model.negativeWeight', model.negativeWeight],
-    ['training.updatesPerEdge', trainer.updatesPerEdge],
-    ['training.chunkEdges', trainer.chunkEdges],
-    ['training.uniformNegatives', trainer.uniformNegatives],
-    ['training.inBatchNegatives', trainer.inBatchNegatives],
-    ['training.initScale', trainer.initScale],
-  ];
-  return new Map(all.filter(([key]) => !fixed.includes(key)));
-}
-
 /** A trial whose rounds are still being run. */
 interface Tried extends Trial {
   readonly rounds: TriedRound[];
@@ -127,27 +105,6 @@ function bestFirst({ rounds: a }: Trial, { rounds: b }: Trial): number {
   return b.length - a.length || (b.at(-1)?.score ?? 0) - (a.at(-1)?.score ?? 0);
 }
 
-/** How long is left of work that is known in trainings on all records of the trials. */
-class Remaining {
-  readonly #started = performance.now();
-  #work: number;
-  #done = 0;
-
-  constructor(work: number) {
-    this.#work = work;
-  }
-
-  skip(work: number): void {
-    this.#work -= work;
-  }
-
-  /** Milliseconds that are left after so much more work is done. */
-  after(work: number): number {
-    this.#done += work;
-    return ((performance.now() - this.#started) / this.#done) * (this.#work - this.#done);
-  }
-}
-
 /** Trials on the part of a stream that is for them. */
 class Search {
   /** Records that trials may use: the oldest. */
@@ -156,9 +113,9 @@ class Search {
   readonly #whole: StreamPlan;
   /** Fewest records of a round. */
   readonly #firstRound: number;
-  readonly #outside: TrainingOutside;
+  readonly #outside: EvaluationOutside;
 
-  constructor(request: StreamRequest, whole: StreamPlan, firstRound: number, outside: TrainingOutside) {
+  constructor(request: StreamRequest, whole: StreamPlan, firstRound: number, outside: EvaluationOutside) {
     this.#request = request;
     this.#whole = whole;
     this.#firstRound = firstRound;
@@ -171,14 +128,11 @@ class Search {
     const current: Tried = { settings: [], rounds: [] };
     const trials = drawn.map((settings): Tried => ({ settings, rounds: [] }));
     const rounds = roundsFor(drawn.length, this.tuned, this.#firstRound);
-    const costs = rounds.map(({ share }, i) => share * (1 + (rounds[i - 1]?.keeps ?? drawn.length)));
-    const remaining = new Remaining(costs.reduce((sum, cost) => sum + cost, FINAL));
     let left = trials;
     for (const [i, { share, keeps }] of rounds.entries()) {
       const plan = await this.#part(share);
       if (i === rounds.length - 1) refuseEmpty(plan, this.#request);
       else if (plan.tasks.length === 0) {
-        remaining.skip(costs[i] ?? 0);
         this.#say(`the newest ${count(plan.read.records)} records are too few to judge by`);
         continue;
       }
@@ -188,8 +142,7 @@ class Search {
         const result = await this.#try(plan, settings, name);
         tried.push(result);
         this.#say(
-          `${name}: score ${result.score.toFixed(4)} with ${settings.join(' ') || 'the current settings'}; ` +
-            `about ${duration(remaining.after(share))} to go`,
+          `${name}: score ${result.score.toFixed(4)} with ${settings.join(' ') || 'the current settings'}`,
         );
       }
       left = left.toSorted(bestFirst).slice(0, keeps);
@@ -204,42 +157,27 @@ class Search {
     const current = await this.#measure(plan, [], 'current settings, to confirm');
     const random = Random.seeded(SEED);
     const known = slicesOf([]).find(({ name }) => name === 'both known');
-    const ways = {
-      runs: [scoredBy(best.ranked, 'vectors')],
-      others: { current: scoredBy(current.ranked, 'vectors') },
-    };
+    const ways = { best: scoredBy(best.ranked, 'vectors'), current: scoredBy(current.ranked, 'vectors') };
     const slice = known && sliceFigures(best.ranked, known, ways, random);
-    const recalls = plan.split.scopes.flatMap(({ name, pair }) => {
-      const [own, other] = [best.lists.get(name), current.lists.get(name)];
-      if (own === undefined || other === undefined) return [];
-      const { lead } = scopeFigures(
-        { scope: name, candidates: pair.candidates.length },
-        [own],
-        { current: other },
-        random,
-      );
-      const recall = lead['current']?.['recall20'];
-      return recall === undefined ? [] : [[`${RECALL} ${name}`, recall] as const];
-    });
-    const mrr = (['uniform', 'degree'] as const).flatMap((set) => {
-      const lead = slice?.lead[set]['current'];
-      return lead === undefined ? [] : [[`MRR ${set}`, lead] as const];
-    });
+    const scopes = listFigures(plan, { best: best.lists, current: current.lists }, random);
+    const recalls = scopes.map(({ scope, lead }) => [`${RECALL} ${scope}`, lead['current']?.[RECALL]]);
+    const mrr = (['uniform', 'degree'] as const).map((set) => [`MRR ${set}`, slice?.lead[set]['current']]);
     return {
       best: trialFigures(best.lists, best.ranked, plan.split.scopes),
       current: trialFigures(current.lists, current.ranked, plan.split.scopes),
-      lead: Object.fromEntries([...mrr, ...recalls]),
+      lead: Object.fromEntries([...mrr, ...recalls].filter(([, lead]) => lead !== undefined)),
     };
   }
 
   /** The newest part of the records for trials. */
-  async #part(share: number): Promise<StreamPlan> {
+  #part(share: number): Promise<StreamPlan> {
     const { read, topicIds } = this.#whole;
+    const { current, options } = this.#request;
     const starts = read.before(this.tuned - Math.ceil(this.tuned * share)).stretches;
     const range = read
       .before(this.tuned)
       .stretches.map((stretch, i) => ({ ...stretch, from: starts[i]?.until ?? stretch.from }));
-    return planPart(this.#request, { range, topicIds }, this.#outside.eventLog, this.#outside.progress);
+    return planStream(current, { range, topicIds }, options, this.#outside);
   }
 
   async #try(plan: StreamPlan, settings: readonly string[], name: string): Promise<TriedRound> {
@@ -252,14 +190,11 @@ class Search {
   }
 
   #say(text: string): void {
-    this.#outside.context.log().info({ graph: this.#request.graph.name }, text);
+    this.#outside.log.info({ graph: this.#request.graph.name }, text);
   }
 
   async #measure(plan: StreamPlan, settings: readonly string[], name: string): Promise<Measured> {
-    const variant = await this.#request.variant(name, settings);
-    return new StreamTraining(plan, variant, {
-      ...this.#outside,
-      folder: join(this.#outside.folder, 'trial'),
-    }).measure();
+    const folder = join(this.#outside.folder, 'trial');
+    return measureStream(plan, await this.#request.variant(name, settings), { ...this.#outside, folder });
   }
 }

@@ -3,7 +3,6 @@ import { type EntityKey, typeOf } from '../../graph/entity.ts';
 
 /** Numbers below this, times each other, stay exact in a double. */
 const MOST_ENTITIES = 2 ** 26;
-const FIRST_EVENTS = 1024;
 
 /** Events as the trainer sees them: news only, in the order of a replay. Some 40 bytes an event, and the names once. */
 export class EdgeStream {
@@ -12,17 +11,16 @@ export class EdgeStream {
   readonly entities: EntityKey[] = [];
   /** Entities that an event of the stream erases. */
   readonly erased = new Set<EntityKey>();
+  /** By event: both ends by number, the relation by index, the time in epoch ms, and whether the event removes the edge. */
+  readonly lhs: number[] = [];
+  readonly rhs: number[] = [];
+  readonly relation: number[] = [];
+  readonly at: number[] = [];
+  readonly removes: boolean[] = [];
   readonly #numbers = new Map<EntityKey, number>();
   readonly #relationNumbers: ReadonlyMap<string, number>;
   /** By relation: the number of the last event of each edge, by lhs · 2^26 + rhs. */
   readonly #last: readonly Map<number, number>[];
-  #lhs = new Int32Array(FIRST_EVENTS);
-  #rhs = new Int32Array(FIRST_EVENTS);
-  #relation = new Uint8Array(FIRST_EVENTS);
-  #at = new Float64Array(FIRST_EVENTS);
-  /** 1: the event removes the edge. */
-  #removes = new Uint8Array(FIRST_EVENTS);
-  #length = 0;
   #learned = 0;
 
   constructor(relations: readonly Relation[]) {
@@ -33,7 +31,7 @@ export class EdgeStream {
 
   /** The number of events. */
   get length(): number {
-    return this.#length;
+    return this.lhs.length;
   }
 
   /** The number of events that are learned: all but removals. */
@@ -54,27 +52,6 @@ export class EdgeStream {
     }
   }
 
-  lhs(event: number): number {
-    return this.#lhs[event]!;
-  }
-
-  rhs(event: number): number {
-    return this.#rhs[event]!;
-  }
-
-  relation(event: number): number {
-    return this.#relation[event]!;
-  }
-
-  /** Time of the event, epoch ms. */
-  at(event: number): number {
-    return this.#at[event]!;
-  }
-
-  removes(event: number): boolean {
-    return this.#removes[event] === 1;
-  }
-
   /** The number of an entity, or undefined. */
   find(entity: EntityKey): number | undefined {
     return this.#numbers.get(entity);
@@ -87,22 +64,19 @@ export class EdgeStream {
   #addEdge(change: EdgeChange): void {
     const relation = this.#relationNumbers.get(change.relation);
     if (relation === undefined) return;
-    const lhs = this.#number(change.lhs);
-    const rhs = this.#number(change.rhs);
+    const [lhs, rhs] = [this.#number(change.lhs), this.#number(change.rhs)];
     const last = this.#last[relation]!;
     const name = lhs * MOST_ENTITIES + rhs;
     const event = last.get(name);
-    const known = event === undefined ? undefined : { at: this.#at[event]!, removed: this.removes(event) };
+    const known = event === undefined ? undefined : { at: this.at[event]!, removed: this.removes[event]! };
     const verdict = judge(known, change);
     if (verdict === 'duplicate' || verdict === 'late') return;
-    last.set(name, this.#length);
-    if (this.#length === this.#lhs.length) this.#grow();
-    this.#lhs[this.#length] = lhs;
-    this.#rhs[this.#length] = rhs;
-    this.#relation[this.#length] = relation;
-    this.#at[this.#length] = change.at;
-    this.#removes[this.#length] = change.removed ? 1 : 0;
-    this.#length++;
+    last.set(name, this.length);
+    this.lhs.push(lhs);
+    this.rhs.push(rhs);
+    this.relation.push(relation);
+    this.at.push(change.at);
+    this.removes.push(change.removed);
     if (!change.removed) this.#learned++;
   }
 
@@ -114,18 +88,4 @@ export class EdgeStream {
     this.#numbers.set(entity, number);
     return number;
   }
-
-  #grow(): void {
-    const length = 2 * this.#length;
-    this.#lhs = grown(this.#lhs, new Int32Array(length));
-    this.#rhs = grown(this.#rhs, new Int32Array(length));
-    this.#relation = grown(this.#relation, new Uint8Array(length));
-    this.#at = grown(this.#at, new Float64Array(length));
-    this.#removes = grown(this.#removes, new Uint8Array(length));
-  }
-}
-
-function grown<T extends Int32Array | Uint8Array | Float64Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

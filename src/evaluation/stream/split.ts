@@ -8,6 +8,8 @@ export interface Pair {
   readonly relations: readonly number[];
   /** [candidates] every entity of `rhsType` learned before the cut, by number in the stream. */
   readonly candidates: Int32Array;
+  /** [entities] the candidate number of each entity by number in the stream, or -1. */
+  readonly itemOf: Int32Array;
   /** Edges that are live at the cut, the oldest event first. item: candidate number. */
   readonly live: {
     readonly lhs: Int32Array;
@@ -53,9 +55,9 @@ export function splitStream(stream: EdgeStream, cut: number): Split {
   const known = new Uint8Array(stream.entities.length);
   // An entity that only removals name was never learned.
   for (let event = 0; event < cut; event++) {
-    if (stream.removes(event)) continue;
-    known[stream.lhs(event)] = 1;
-    known[stream.rhs(event)] = 1;
+    if (stream.removes[event]) continue;
+    known[stream.lhs[event]!] = 1;
+    known[stream.rhs[event]!] = 1;
   }
   for (const entity of stream.erased) {
     const number = stream.find(entity);
@@ -70,7 +72,7 @@ type PairName = Pick<Pair, 'lhsType' | 'rhsType' | 'relations'>;
 
 function pairsOf(stream: EdgeStream, cut: number): PairName[] {
   const used = new Set<number>();
-  for (let event = 0; event < cut; event++) if (!stream.removes(event)) used.add(stream.relation(event));
+  for (let event = 0; event < cut; event++) if (!stream.removes[event]) used.add(stream.relation[event]!);
   const relations = [...used].sort((a, b) => a - b);
   const byPair = Map.groupBy(relations, (relation) => {
     const { lhs, rhs } = stream.relations[relation]!;
@@ -95,73 +97,60 @@ function scopesOf(stream: EdgeStream): (pair: Pair) => Scope[] {
 }
 
 function pairAt(stream: EdgeStream, cut: number, known: Uint8Array, pair: PairName): Pair {
-  const candidates: number[] = [];
-  for (let entity = 0; entity < known.length; entity++) {
-    if (known[entity] === 1 && stream.typeOf(entity) === pair.rhsType) candidates.push(entity);
-  }
-  const itemOf = itemsByEntity(known.length, Int32Array.from(candidates));
+  const candidates = [...known.keys()].filter(
+    (entity) => known[entity] === 1 && stream.typeOf(entity) === pair.rhsType,
+  );
+  const itemOf = new Int32Array(known.length).fill(-1);
+  candidates.forEach((entity, item) => {
+    itemOf[entity] = item;
+  });
   const last = new Map<string, number>();
   for (let event = 0; event < cut; event++) {
-    if (!pair.relations.includes(stream.relation(event))) continue;
-    const name = `${stream.lhs(event)},${stream.relation(event)},${stream.rhs(event)}`;
+    if (!pair.relations.includes(stream.relation[event]!)) continue;
+    const name = `${stream.lhs[event]},${stream.relation[event]},${stream.rhs[event]}`;
     last.delete(name);
     last.set(name, event);
   }
   const live = [...last.values()].filter((event) => {
-    return !stream.removes(event) && known[stream.lhs(event)] === 1 && known[stream.rhs(event)] === 1;
+    return !stream.removes[event] && known[stream.lhs[event]!] === 1 && known[stream.rhs[event]!] === 1;
   });
   return {
     ...pair,
     candidates: Int32Array.from(candidates),
+    itemOf,
     live: {
-      lhs: Int32Array.from(live, (event) => stream.lhs(event)),
-      relation: Uint8Array.from(live, (event) => stream.relation(event)),
-      item: Int32Array.from(live, (event) => itemOf[stream.rhs(event)]!),
+      lhs: Int32Array.from(live, (event) => stream.lhs[event]!),
+      relation: Uint8Array.from(live, (event) => stream.relation[event]!),
+      item: Int32Array.from(live, (event) => itemOf[stream.rhs[event]!]!),
       event: Int32Array.from(live),
     },
   };
 }
 
-/** [entities] the candidate number of each entity, or -1. */
-function itemsByEntity(entities: number, candidates: Int32Array): Int32Array {
-  const items = new Int32Array(entities).fill(-1);
-  candidates.forEach((entity, item) => {
-    items[entity] = item;
-  });
-  return items;
-}
-
 function tasksOf(stream: EdgeStream, cut: number, known: Uint8Array, scope: Scope): Task[] {
-  const itemOf = itemsByEntity(known.length, scope.pair.candidates);
+  const { itemOf } = scope.pair;
+  const itemIn = (event: number) => {
+    const item = itemOf[stream.rhs[event]!]!;
+    return item >= 0 && scope.relations.includes(stream.relation[event]!) ? item : undefined;
+  };
   const targets = new Map<number, Set<number>>();
   for (let event = cut; event < stream.length; event++) {
-    if (stream.removes(event) || !scope.relations.includes(stream.relation(event))) continue;
-    const lhs = stream.lhs(event);
-    const item = itemOf[stream.rhs(event)]!;
-    if (known[lhs] === 0 || item < 0 || lhs === stream.rhs(event)) continue;
-    const own = targets.get(lhs);
-    if (own === undefined) targets.set(lhs, new Set([item]));
-    else own.add(item);
+    const [lhs, item] = [stream.lhs[event]!, itemIn(event)];
+    if (item === undefined || stream.removes[event] || known[lhs] === 0 || lhs === stream.rhs[event])
+      continue;
+    targets.set(lhs, (targets.get(lhs) ?? new Set()).add(item));
   }
   const seen = new Map([...targets.keys()].map((lhs) => [lhs, new Set<number>()]));
   for (let event = 0; event < cut; event++) {
-    if (!scope.relations.includes(stream.relation(event))) continue;
-    const item = itemOf[stream.rhs(event)]!;
-    if (item >= 0) seen.get(stream.lhs(event))?.add(item);
+    const item = itemIn(event);
+    if (item !== undefined) seen.get(stream.lhs[event]!)?.add(item);
   }
   return [...targets].flatMap(([lhs, wanted]) => {
     const own = seen.get(lhs) ?? new Set();
-    const fresh = [...wanted].filter((item) => !own.has(item));
+    const fresh = [...wanted.difference(own)];
     if (fresh.length === 0) return [];
     const itself = itemOf[lhs]!;
-    return [
-      {
-        lhs,
-        scope,
-        targets: Int32Array.from(fresh),
-        seen: [...(itself < 0 ? own : own.add(itself))],
-      },
-    ];
+    return [{ lhs, scope, targets: Int32Array.from(fresh), seen: [...(itself < 0 ? own : own.add(itself))] }];
   });
 }
 

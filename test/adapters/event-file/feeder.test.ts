@@ -50,13 +50,13 @@ class FakeClock implements FeedClock {
 
 async function* numbered(count: number, bytes = 0): AsyncGenerator<FileEvent> {
   for (let line = 1; line <= count; line++) {
-    yield { line, bytesRead: line * 10, raw: Buffer.from(String(line).padEnd(bytes, ' ')) };
+    yield { line, raw: Buffer.from(String(line).padEnd(bytes, ' ')) };
   }
 }
 
 async function* lines(...values: (string | BadEvent | null)[]): AsyncGenerator<FileEvent> {
   for (const [index, value] of values.entries()) {
-    const at = { line: index + 1, bytesRead: 0 };
+    const at = { line: index + 1 };
     if (value instanceof BadEvent) yield { ...at, raw: Buffer.from('as it was'), problem: value };
     else if (value === null) yield { ...at, raw: null, problem: new BadEvent('too-large', 'long') };
     else yield { ...at, raw: Buffer.from(value) };
@@ -89,7 +89,7 @@ function feeding(options: Partial<FeedOptions> & Pick<FeedOptions, 'events'>) {
 describe('sending', () => {
   test('every event is sent in order under its key, in batches of a thousand', async () => {
     const { sink, result } = feeding({ events: numbered(2500) });
-    expect(await result).toEqual({ sent: 2500, bad: 0, line: 2500, bytesRead: 25_000 });
+    expect(await result).toEqual({ sent: 2500, bad: 0, line: 2500 });
     expect(sink.values).toEqual(Array.from({ length: 2500 }, (_, index) => String(index + 1)));
     expect(sink.batches.map((batch) => batch.length)).toEqual([1000, 1000, 500]);
     expect(sink.batches[0]?.[6]).toEqual({

@@ -1,6 +1,6 @@
-"""Prints what numpy, gensim and pyarrow read of files that `twhin export` and `twhin candidates` wrote, as JSON.
+"""Prints what numpy and pyarrow read of files that `twhin export` and `twhin candidates` wrote, as JSON.
 
-    python read_back.py vectors NPY PARQUET WORD2VEC CODES_NPY CODES_PARQUET TYPE   # folders
+    python read_back.py vectors NPY PARQUET CODES_NPY CODES_PARQUET TYPE   # folders
     python read_back.py lists FILE.parquet
 """
 import json
@@ -36,18 +36,13 @@ if sys.argv[1] == "lists":
     schema = {field.name: str(field.type) for field in table.schema}
     print(json.dumps({"schema": schema, "rows": len(table), "groups": groups, "first": first, "last": last}))
 else:
-    # Loaded here alone: it takes a second.
-    from gensim.models import KeyedVectors
-
-    npy, parquet, word2vec, codes_npy, codes_parquet = map(Path, sys.argv[2:7])
-    kind = sys.argv[7]
+    npy, parquet, codes_npy, codes_parquet = map(Path, sys.argv[2:6])
+    kind = sys.argv[6]
     out = {}
     matrix = np.load(npy / f"{kind}.npy")
     out["npy"] = result(names(npy, kind), matrix, matrix.dtype)
     table = pq.read_table(parquet / f"{kind}.parquet")
     out["parquet"] = result(table["entity"].to_pylist(), np.array(table["vector"].to_pylist(), dtype=np.float32), table.schema.field("vector").type)
-    read = KeyedVectors.load_word2vec_format(str(word2vec / f"{kind}.bin"), binary=True)
-    out["word2vec"] = result(read.index_to_key, read.vectors, read.vectors.dtype)
     codes = np.load(codes_npy / f"{kind}.codes.npy")
     out["codes npy"] = result(names(codes_npy, kind), decoded(codes_npy, codes), codes.dtype)
     table = pq.read_table(codes_parquet / f"{kind}.parquet")

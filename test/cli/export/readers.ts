@@ -5,10 +5,10 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const PYTHON = join(ROOT, '.twhin', 'readers', 'bin', 'python');
 
-/** Tests that read files with numpy, gensim and pyarrow are skipped where these are not installed; with CI=true they fail. */
+/** Tests that read files with numpy and pyarrow are skipped where these are not installed; with CI=true they fail. */
 export const READERS_SKIPPED = !existsSync(PYTHON) && process.env['CI'] !== 'true';
 if (READERS_SKIPPED) {
-  console.warn('skipped: numpy, gensim and pyarrow are not here; test/cli/export/install.sh puts them there');
+  console.warn('skipped: numpy and pyarrow are not here; test/cli/export/install.sh puts them there');
 }
 
 /** What read_back.py prints, parsed. */

@@ -1,11 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { composeParts } from '../../../src/compose/shards.ts';
+import { runParts } from '../../../bench/in-process.ts';
 import { configOf } from '../../../src/config/load.ts';
 import type { Config, GraphConfig } from '../../../src/config/resolve.ts';
 import type { EntityState } from '../../../src/graph/layout.ts';
 import { graphOf, shardOf } from '../../../src/graph/shard.ts';
-import { silentLog } from '../../../src/log.ts';
 import { openForReading } from '../../../src/state/open.ts';
 import { MemoryLog } from '../../pipeline/memory-log.ts';
 import { memoryReader } from '../../pipeline/memory-reader.ts';
@@ -60,9 +59,7 @@ export async function shardedPlace(shards: number): Promise<ShardedPlace> {
     train: async () => {
       const eventLog = memoryReader(log);
       const range = await wholeOf(eventLog, log);
-      const replay = { log: silentLog, eventLog, range, topicIds: {}, space: 'one' };
-      const parts = await composeParts(config, sharded.graphs(), replay);
-      await Promise.all(parts.map(({ updater }) => updater.run({ untilCaughtUp: true })));
+      await runParts(config, sharded.graphs(), { eventLog, range, topicIds: {}, space: 'one' });
     },
   };
   await sharded.configure(shards);

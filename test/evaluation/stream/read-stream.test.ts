@@ -60,7 +60,7 @@ describe('readStream', () => {
       async (records) => void seen.push(records),
     );
     const { stream } = read;
-    const names = Array.from({ length: stream.length }, (_, i) => stream.entities[stream.rhs(i)]);
+    const names = Array.from({ length: stream.length }, (_, i) => stream.entities[stream.rhs[i]!]);
     expect(names).toEqual(['tweet:1', 'tweet:1', 'tweet:2', 'tweet:2', 'tweet:3']);
     expect(read.records).toBe(6);
     const first = { partition: 0, offset: 7, reason: 'nonsense' };

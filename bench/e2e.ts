@@ -1,0 +1,97 @@
+import { join, resolve } from 'node:path';
+import { type Parts, partsOf } from './e2e/parts.ts';
+import { defineBench, type Figures } from './harness.ts';
+import { Stream, type UpdaterRun } from './stream.ts';
+
+const RATE = 'events/s';
+const READ = 'events/s until all is read';
+const CPU = 'µs of CPU an event';
+const MEMORY = 'MiB at the peak';
+const PUBLISHED = 'vectors an event';
+const KNOWN = 'MRR, both known';
+const FRESH = 'MRR, one new';
+
+/** One setting of the default changed at a time; --dial measures what each costs and gives. */
+const DIAL: readonly (readonly string[])[] = [
+  [],
+  ['training.updatesPerEdge=1'],
+  ['training.updatesPerEdge=2'],
+  ['training.updatesPerEdge=8'],
+  ['training.inBatchNegatives=false', 'training.uniformNegatives=256'],
+  ['training.correctNegatives=false'],
+  ['training.uniformNegatives=64'],
+  ['training.uniformNegatives=448'],
+  ['commit.everyEdges=16384', 'commit.everyMs=2000'],
+  ['publish.epsilon=0.2'],
+  ['model.dim=64'],
+  ['preset=twhin', 'training.updatesPerEdge=1'],
+];
+/** More than an updater ranks, so that the figures are less a matter of chance. */
+const RANKED = 'training.evaluatedEdges=64';
+
+/**
+ * The whole way, from a topic to a topic of vectors, against a kafkajs handler that does nothing on the same topic. A run ends with
+ * the publication of every vector that moved at all since it was published. With --replay, a replay takes its turn too; with
+ * --profiles, a last run is profiled there, and its threads are taken apart.
+ */
+export const e2e = defineBench({
+  name: 'e2e',
+  what: 'events a second and their cost, from a topic to published vectors',
+  docs: 'performance.md#end-to-end',
+  measures: [
+    'src/kernels',
+    'src/pipeline',
+    'src/sampling',
+    'src/graph',
+    'src/adapters',
+    'src/compose',
+    'topics',
+  ],
+  sizes: {
+    full: { higgs: '', events: 563_069, embedded: false, replay: false, dial: false, profiles: '' },
+    smoke: { higgs: '', events: 3_000, embedded: true, replay: true, dial: false, profiles: '' },
+  },
+  columns: [RATE, READ, CPU, MEMORY, PUBLISHED, KNOWN, FRESH],
+  async measure(here) {
+    const { embedded, replay, dial, profiles } = here.size;
+    const stream = await Stream.start(here, here.size, { embedded });
+    const { records } = stream;
+    const cost = ({ usage }: Pick<UpdaterRun, 'usage'>) => ({
+      [CPU]: (usage.cpu * 1e6) / records,
+      [MEMORY]: usage.rss / 2 ** 20,
+    });
+    const updater = (settings: readonly string[]) => async (): Promise<Figures> => {
+      const run = await stream.updater([...here.set, ...settings, RANKED]);
+      const { rate, readRate, published, known, fresh } = run;
+      return {
+        ...{ [RATE]: rate, [READ]: readRate, ...cost(run), [PUBLISHED]: published / records },
+        ...{ [KNOWN]: known?.mrr ?? Number.NaN, [FRESH]: fresh?.mrr ?? Number.NaN },
+      };
+    };
+    const dialled = DIAL.map((settings) => [settings.join(', ') || 'twhin run', updater(settings)] as const);
+    await here.turns({
+      ...(!embedded && {
+        'empty kafkajs handler': async () => {
+          const run = await stream.emptyHandler();
+          return { [RATE]: run.rate, ...cost(run) };
+        },
+      }),
+      ...Object.fromEntries(dial ? dialled : dialled.slice(0, 1)),
+      ...(replay && {
+        'twhin replay': async () => {
+          const run = await stream.replay(here.set);
+          return { [RATE]: run.rate, ...cost(run) };
+        },
+      }),
+    });
+    if (profiles === '') return;
+    await stream.updater(here.set, ['--cpu-prof', '--cpu-prof-dir', resolve(profiles)]);
+    const { main, trainer } = await partsOf(join(resolve(profiles)));
+    const recordParts = (thread: string, parts: Parts) => {
+      for (const [part, seconds] of [...parts].toSorted((a, b) => b[1] - a[1]))
+        here.record(`${thread}: ${part}`, { [CPU]: (seconds * 1e6) / records });
+    };
+    recordParts('main thread', main);
+    recordParts('trainer thread', trainer);
+  },
+});

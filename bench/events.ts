@@ -1,0 +1,87 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { createGunzip } from 'node:zlib';
+import { createWorld } from '../demo/world.ts';
+import { connect } from '../src/adapters/connect.ts';
+import { EVENT_TOPICS, readEvent } from '../topics/index.ts';
+
+/** An event of a topic, by the topic's name in the configuration. */
+export interface TopicEvent {
+  readonly topic: string;
+  readonly key: string | null;
+  readonly value: Buffer;
+}
+
+/** Which events a bench reads. */
+export interface Source {
+  /** higgs-activity_time.txt.gz of SNAP; empty: the demo's world instead. */
+  readonly higgs: string;
+  /** At most so many events. */
+  readonly events: number;
+}
+
+const SEND = 2_000;
+const ACTIONS = new Map([
+  ['RT', 'retweet'],
+  ['RE', 'reply'],
+  ['MT', 'mention'],
+]);
+
+/** The events of a source that can be used. */
+export function eventsOf({ higgs, events }: Source): AsyncIterable<TopicEvent> {
+  return higgs === '' ? worldEvents(events) : higgsEvents(higgs, events);
+}
+
+/** The lines `actor target unixSeconds RT|RE|MT` of the SNAP Higgs activity file as engagements. @throws naming another line. */
+export async function* higgsEvents(file: string, events: number): AsyncGenerator<TopicEvent> {
+  const bytes = createReadStream(file);
+  const text = file.endsWith('.gz') ? bytes.pipe(createGunzip()) : bytes;
+  let left = events;
+  for await (const line of createInterface({ input: text })) {
+    if (left-- === 0) return;
+    const [userId = '', tweetId = '', seconds = '', interaction = '', ...rest] = line.trim().split(/\s+/);
+    const action = ACTIONS.get(interaction);
+    if (action === undefined || rest.length > 0 || !/^\d{1,12}$/.test(seconds))
+      throw new Error(`expected "actor target unixSeconds RT|RE|MT", seen ${JSON.stringify(line)}`);
+    const event = { userId, tweetId, action, at: Number(seconds) * 1000 };
+    yield { topic: 'engagement', key: userId, value: Buffer.from(JSON.stringify(event)) };
+  }
+}
+
+/** So many events of the demo's world, without the records that can't be used. */
+async function* worldEvents(events: number): AsyncGenerator<TopicEvent> {
+  for (const { topic, key, value } of createWorld({ seed: 1, events }).events) {
+    const of = EVENT_TOPICS.find(({ name }) => name === topic);
+    if (of === undefined || value === null) continue;
+    try {
+      readEvent(of, { value, timestamp: Date.now() });
+    } catch {
+      continue;
+    }
+    yield { topic, key, value: Buffer.from(value) };
+  }
+}
+
+/** Sends events to the topics of a log at `address`, which are there. Gives how many went to each topic, by its full name. */
+export async function feed(
+  address: string,
+  prefix: string,
+  events: AsyncIterable<TopicEvent>,
+): Promise<Readonly<Record<string, number>>> {
+  const log = await connect({ brokers: [address], clientId: 'bench' });
+  const sink = log.sink();
+  const records: Record<string, number> = {};
+  let batch: Parameters<typeof sink.publish>[0][number][] = [];
+  for await (const { topic, key, value } of events) {
+    const name = `${prefix}${topic}`;
+    records[name] = (records[name] ?? 0) + 1;
+    batch.push({ topic: name, key, value, headers: {} });
+    if (batch.length < SEND) continue;
+    await sink.publish(batch);
+    batch = [];
+  }
+  await sink.publish(batch);
+  await sink.stop();
+  await log.close();
+  return records;
+}

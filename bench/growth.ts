@@ -1,0 +1,137 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from '../src/adapters/connect.ts';
+import { withSettings } from '../src/config/overrides.ts';
+import type { Message } from '../src/pipeline/ports.ts';
+import { Random } from '../src/sampling/random.ts';
+import { defineBench } from './harness.ts';
+import { COMMAND, quantile, Running, type Scrape, scrape, total } from './process.ts';
+
+const GRAPH = 'growing';
+const LOOK_MS = 500;
+const SEND = 2_000;
+const MIB = 2 ** 20;
+const ACTIONS = ['like', 'like', 'like', 'retweet', 'reply'] as const;
+const AT = Date.UTC(2026, 0);
+/** Of each partition. The disk is to hold the store, and not all that was ever published. */
+const KEPT = { 'cleanup.policy': 'delete', 'retention.bytes': `${2 ** 28}`, 'segment.bytes': `${2 ** 26}` };
+
+const COLUMNS = {
+  rate: 'events/s',
+  entities: 'entities',
+  edges: 'edges',
+  memory: 'MiB of memory',
+  store: 'MiB of the store',
+  cores: 'cores',
+  commit: 'commit, mean, ms',
+  p50: 'event taken → vector sent, p50, s',
+  p99: 'p99, s',
+} as const;
+
+/**
+ * One updater while its graph grows, from nothing to millions of entities. Engagements come as fast as the updater takes them, or
+ * `rate` a second; `ahead`: told and not yet taken, at the most. A row is a part of the run.
+ */
+export const growth = defineBench({
+  name: 'growth',
+  what: 'one updater while its graph grows',
+  docs: 'performance.md#while-the-graph-grows',
+  measures: ['src/pipeline', 'src/graph', 'src/adapters', 'src/sampling'],
+  sizes: {
+    full: { events: 20_000_000, entities: 2_000_000, rate: 0, ahead: 60_000, parts: 12 },
+    smoke: { events: 2_000, entities: 200, rate: 0, ahead: 2_000, parts: 1 },
+  },
+  columns: Object.values(COLUMNS),
+  async measure(here) {
+    const { events, entities, rate, ahead, parts } = here.size;
+    const [folder, address] = [await here.folder(), await here.broker()];
+    const prefix = `growth-${process.pid}.`;
+    const config = join(folder, 'growth.config.ts');
+    const relations = ['likes', 'retweets', 'replies', 'quotes', 'mentions'];
+    const whole = withSettings({ graphs: { [GRAPH]: { topics: ['engagement'], relations } } }, here.set);
+    await writeFile(config, `export default () => (${JSON.stringify(whole)});\n`);
+    await using opened = new AsyncDisposableStack();
+    const log = opened.adopt(await connect({ brokers: [address], clientId: 'growth' }), (each) =>
+      each.close(),
+    );
+    const sink = opened.adopt(log.sink(), (each) => each.stop());
+    const topics = [`${prefix}engagement`, `${prefix}embeddings.${GRAPH}`];
+    await log.admin().create(topics.map((name) => ({ name, partitions: 4, configs: KEPT })));
+    const running = opened.use(
+      new Running([COMMAND, 'run', '--graph', GRAPH, '--http', '127.0.0.1:0', '--create-topics'], {
+        ...process.env,
+        ...{ KAFKA_BROKERS: address, TWHIN_TOPIC_PREFIX: prefix, TWHIN_CONFIG: config },
+        TWHIN_STATE: join(folder, 'state'),
+      }),
+    );
+    const url = await running.until('its address', () => /"url":"([^"]+)"/.exec(running.stderr)?.[1]);
+    const next = engagements(events, entities, `${prefix}engagement`);
+    const began = performance.now();
+    let before = { metrics: await scrape(url), at: began };
+    let [told, taken, looked] = [0, 0, began];
+    for (let part = 1; part <= parts; ) {
+      const now = performance.now();
+      if (now - looked >= LOOK_MS) {
+        looked = now;
+        const metrics = await scrape(url);
+        taken = total(metrics, 'twhin_events_consumed_total');
+        // At the end, what was taken last is still being published.
+        const sent = part < parts || total(metrics, 'twhin_arrival_latency_seconds_count') > 0;
+        if (sent && taken >= (part * events) / parts) {
+          here.record(
+            `${((part * events) / parts / 1e6).toFixed(2)} million events`,
+            figures(before, { metrics, at: now }),
+          );
+          [before, part] = [{ metrics, at: now }, part + 1];
+        }
+      }
+      const due = rate === 0 ? events : ((now - began) / 1000) * rate;
+      const count = Math.floor(Math.min(SEND, events - told, due - told, taken + ahead - told));
+      if (count < 1) await running.until('a moment', () => sleep(20, true));
+      else {
+        await sink.publish(next(count));
+        told += count;
+      }
+    }
+    await running.stop();
+  },
+});
+
+function figures(before: { metrics: Scrape; at: number }, { metrics, at }: { metrics: Scrape; at: number }) {
+  const seconds = (at - before.at) / 1000;
+  const counted = (name: string) => total(metrics, name) - total(before.metrics, name);
+  const latency = (share: number) =>
+    quantile(before.metrics, metrics, 'twhin_arrival_latency_seconds', share);
+  return {
+    [COLUMNS.rate]: counted('twhin_events_consumed_total') / seconds,
+    [COLUMNS.entities]: total(metrics, 'twhin_entities'),
+    [COLUMNS.edges]: total(metrics, 'twhin_edges'),
+    [COLUMNS.memory]: total(metrics, 'process_resident_memory_bytes') / MIB,
+    [COLUMNS.store]: total(metrics, 'twhin_store_bytes') / MIB,
+    [COLUMNS.cores]: counted('process_cpu_seconds_total') / seconds,
+    [COLUMNS.commit]:
+      (1000 * counted('twhin_commit_duration_seconds_sum')) / counted('twhin_commit_duration_seconds_count'),
+    [COLUMNS.p50]: latency(0.5),
+    [COLUMNS.p99]: latency(0.99),
+  };
+}
+
+/** Engagements of a world that grows as it goes: as many new entities an event from the first to the last, half of them users. */
+function engagements(events: number, entities: number, topic: string): (count: number) => Message[] {
+  const newPerEvent = entities / events / 2;
+  const random = Random.seeded(1);
+  let told = 0;
+  return (count) =>
+    Array.from({ length: count }, () => {
+      const known = 1 + Math.floor(told * newPerEvent);
+      const isNew = Math.floor((told + 1) * newPerEvent) + 1 > known;
+      // Few users say much; what is engaged with is mostly new.
+      const user = isNew ? known : Math.floor(known * random.uniform() ** 2);
+      const tweet = isNew ? known : known - 1 - Math.floor(known * random.uniform() ** 3);
+      const [userId, tweetId] = [`${1_000_000_000 + user}`, `${1_800_000_000_000_000_000n + BigInt(tweet)}`];
+      const action = ACTIONS[random.below(ACTIONS.length)]!;
+      const value = JSON.stringify({ userId, tweetId, action, at: AT + told++ });
+      return { topic, key: userId, value: Buffer.from(value), headers: {} };
+    });
+}

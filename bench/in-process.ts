@@ -1,0 +1,72 @@
+import { setImmediate as breathe } from 'node:timers/promises';
+import { startSteppers } from '../src/adapters/trainer/hogwild/stepper.ts';
+import type { EvaluationProgress } from '../src/compose/evaluation.ts';
+import { composeReplay, type ReplayOptions, trainToEnd } from '../src/compose/replay.ts';
+import type { Config, GraphConfig } from '../src/config/resolve.ts';
+import type { GraphStore } from '../src/graph/graph-store.ts';
+import { createKernel } from '../src/kernels/select.ts';
+import { workspaceBytes } from '../src/kernels/workspace.ts';
+import { silentLog } from '../src/log.ts';
+import { localTrainer } from '../src/pipeline/training/local-trainer.ts';
+import type { Trainer, TrainerSettings } from '../src/pipeline/training/trainer.ts';
+import { foreignOf } from '../src/shards/foreign-rows.ts';
+import { openForWriting } from '../src/state/open.ts';
+
+const KERNELS = { createKernel, startSteppers, workspaceBytes };
+/** Nothing ends a bench before its end. */
+const WATCH = { stopping: new AbortController().signal, tell: () => undefined };
+
+/** Nobody waits: work is not interrupted, and its status is shown alone. */
+export function progressOn(say: (line: string) => void): EvaluationProgress {
+  let shown = performance.now();
+  const turn = async (status: string) => {
+    if (performance.now() - shown > 5_000) {
+      shown = performance.now();
+      say(status);
+    }
+    await breathe();
+  };
+  return {
+    turn,
+    meter: (what) => (done, of) => turn(`${what}: ${done} of ${of}`),
+    train: async (replaying, range) => void (await trainToEnd([replaying], range, WATCH)),
+  };
+}
+
+/**
+ * Trains a graph, or all its shards together, on the live stores of state folders that are thrown away. Shards train in this thread,
+ * one batch after another, and all live edges are in memory: in threads, what they learn from each other would come the later, and
+ * the figures be the lower, the busier the machine is.
+ */
+export async function runParts(
+  config: Config,
+  graphs: readonly GraphConfig[],
+  read: Pick<ReplayOptions, 'eventLog' | 'range' | 'topicIds' | 'space'>,
+): Promise<void> {
+  await using opened = new AsyncDisposableStack();
+  const stores: GraphStore[] = [];
+  for (const graph of graphs)
+    stores.push(opened.adopt(await openForWriting(graph), (store) => store.close()));
+  const untouched = graphs.map((graph) => ({ ...graph, trainer: { ...graph.trainer, evaluatedEdges: 0 } }));
+  const replaying = composeReplay(config, untouched, {
+    ...{ ...read, log: silentLog, stores },
+    ...(graphs.length > 1 && {
+      trainerOf: (settings: TrainerSettings) => inTurn(localTrainer(settings, KERNELS, foreignOf)),
+    }),
+  });
+  // From here on each updater closes its store.
+  opened.move();
+  await trainToEnd(replaying, read.range, WATCH);
+}
+
+/** A trainer of this thread that lets the other shards have their turn after each batch: none gets far ahead. */
+function inTurn(trainer: Trainer): Trainer {
+  return {
+    ...trainer,
+    train: async (batch) => {
+      const report = await trainer.train(batch);
+      await breathe();
+      return report;
+    },
+  };
+}

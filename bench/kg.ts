@@ -1,0 +1,197 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { npy } from '../src/adapters/npy.ts';
+import type { GraphConfig } from '../src/config/resolve.ts';
+import type { Space } from '../src/evaluation/space.ts';
+import { describeModel } from '../src/model/described.ts';
+import { cpuMs, defineBench, type Figures } from './harness.ts';
+import { progressOn } from './in-process.ts';
+import { type LinkPrediction, predictLinks, type RankFigures } from './kg/link-prediction.ts';
+import { knowledgeGraph, trainGraph } from './kg/training.ts';
+import { keyOf, relationName } from './kg/triple-log.ts';
+import { type KnowledgeGraph, readGraph, readSnapshots } from './kg/triples.ts';
+
+const CPU = 'µs of CPU an update';
+const RATE = 'updates/s';
+
+/**
+ * Filtered link prediction on a knowledge graph, as the literature measures it. Trains in a temporary store through the updater of
+ * `twhin run`, then ranks both ends of each triple among all entities; other known answers are left out, and a tie counts half. No
+ * configuration has a part in it. With several passes nothing is rehearsed, the learning rate falls linearly from 0.1, and beta is
+ * 12; --set overrides all three. --train, --valid, --test: head, relation and tail on a line; --stream: snapshot, split, head,
+ * relation and tail; each may be gzip. --shards: updaters that the graph is cut into, ranked together. --export: a folder for the
+ * vectors as .npy with their names, so that anyone can rank again.
+ */
+export const kg = defineBench({
+  name: 'kg',
+  what: 'filtered link prediction on a knowledge graph',
+  docs: 'quality.md#knowledge-graphs',
+  measures: ['src/kernels', 'src/model', 'src/sampling', 'src/pipeline/training', 'src/evaluation'],
+  sizes: {
+    full: {
+      train: '',
+      valid: '',
+      test: '',
+      stream: '',
+      passes: 20,
+      rank: 'test',
+      seeds: 1,
+      shards: 1,
+      export: '',
+    },
+    smoke: {
+      train: '',
+      valid: '',
+      test: '',
+      stream: '',
+      passes: 2,
+      rank: 'test',
+      seeds: 1,
+      shards: 2,
+      export: '',
+    },
+  },
+  columns: ['questions', 'MRR', 'hits@1', 'hits@3', 'hits@10', 'mean rank', RATE, CPU],
+  async measure(here) {
+    const { stream, rank, seeds, shards } = here.size;
+    const passes = stream === '' ? here.size.passes : 1;
+    if (rank !== 'valid' && rank !== 'test') throw new Error(`--rank: expected valid or test; seen ${rank}`);
+    const files = here.size.train === '' ? await familyIn(await here.folder()) : here.size;
+    const triples = stream === '' ? await readGraph(files) : await readSnapshots(stream);
+    const all: Figures[] = [];
+    for (let seed = 1; seed <= seeds; seed++) {
+      here.say(`seed ${seed}`);
+      const folder = await here.folder();
+      const asked = { passes, rank, seed, shards, set: here.set, folder } as const;
+      const { figures, cost, space, graph } = await measureGraph(triples, asked, here.say);
+      all.push({ ...columnsOf(figures.all), ...cost });
+      if (seeds > 1) here.record(`seed ${seed}`, all.at(-1)!);
+      if (here.size.export !== '') await exportVectors(here.size.export, triples, graph, space);
+      if (seed < seeds) continue;
+      const mean = (column: string) => all.reduce((sum, each) => sum + (each[column] ?? 0), 0) / seeds;
+      here.record(
+        seeds > 1 ? `mean of ${seeds} seeds` : 'all',
+        Object.fromEntries(kg.columns.map((of) => [of, mean(of)])),
+      );
+      recordParts(figures, (name, part) => here.record(name, columnsOf(part)));
+      here.record('triples with an entity that has no training', { questions: figures.unseen.entities });
+      here.record('triples with a relation that has no training', { questions: figures.unseen.relations });
+    }
+  },
+});
+
+/** Trains and ranks once. */
+export async function measureGraph(
+  triples: KnowledgeGraph,
+  asked: {
+    readonly passes: number;
+    readonly rank: 'valid' | 'test';
+    readonly seed: number;
+    readonly shards: number;
+    readonly set: readonly string[];
+    readonly folder: string;
+  },
+  say: (line: string) => void,
+): Promise<{ figures: LinkPrediction; cost: Figures; space: Space; graph: GraphConfig }> {
+  const trained = knowledgeGraph(triples, { ...asked, settings: asked.set });
+  const graph = trained.graphs[0]!;
+  const updates = triples.train.lhs.length * asked.passes * graph.trainer.updatesPerEdge;
+  const began = performance.now();
+  let space: Space | undefined;
+  const cpu = await cpuMs(async () => {
+    space = await trainGraph(triples, trained);
+  });
+  const seconds = (performance.now() - began) / 1000;
+  const meter = progressOn(say).meter('triples ranked');
+  const part = triples[asked.rank];
+  const figures = await predictLinks(triples, part, space!, (done) => meter(done, part.lhs.length));
+  await rm(trained.config.state, { recursive: true });
+  return {
+    figures,
+    cost: { [RATE]: updates / seconds, [CPU]: (1000 * cpu) / updates },
+    space: space!,
+    graph,
+  };
+}
+
+function columnsOf({ questions, mrr, hits1, hits3, hits10, meanRank }: RankFigures): Figures {
+  return { questions, MRR: mrr, 'hits@1': hits1, 'hits@3': hits3, 'hits@10': hits10, 'mean rank': meanRank };
+}
+
+function recordParts(figures: LinkPrediction, record: (name: string, part: RankFigures) => void): void {
+  record('tails', figures.tails);
+  record('heads', figures.heads);
+  for (const [snapshot, part] of Object.entries(figures.bySnapshot ?? {}))
+    record(`snapshot ${snapshot}`, part);
+  for (const [category, { tails, heads }] of Object.entries(figures.byCategory)) {
+    record(`${category}, tails`, tails);
+    record(`${category}, heads`, heads);
+  }
+  const relations = Object.entries(figures.byRelation).sort(([, a], [, b]) => b.questions - a.questions);
+  for (const [relation, part] of relations) record(relation, part);
+}
+
+/**
+ * Writes the vectors of a trained graph for other programs: entities.npy [n, dim], relations.npy and reciprocals.npy, the names of
+ * their rows beside them, and model.json, which says how to score. @throws where the folder exists.
+ */
+async function exportVectors(
+  folder: string,
+  triples: KnowledgeGraph,
+  graph: GraphConfig,
+  space: Space,
+): Promise<void> {
+  const { dim } = space.table;
+  const matrix = (rows: readonly number[]) => {
+    const values = new Float32Array(rows.length * dim);
+    rows.forEach((row, i) => void values.set(space.table.vector(row), i * dim));
+    return npy(values, [rows.length, dim]);
+  };
+  const relations = (reverse: boolean) =>
+    triples.relations.map((_, i) => space.relationRow(relationName(i), reverse));
+  const lines = (names: readonly string[]) => names.map((name) => `${name}\n`).join('');
+  await mkdir(folder);
+  for (const [name, content] of Object.entries({
+    'entities.npy': matrix(triples.entities.map((_, i) => space.rowOf(keyOf(i))!)),
+    'entities.txt': lines(triples.entities),
+    'relations.npy': matrix(relations(false)),
+    'relations.txt': lines(triples.relations),
+    'reciprocals.npy': matrix(relations(true)),
+    'model.json': `${JSON.stringify(describeModel(graph.trainer.model), null, 2)}\n`,
+  }))
+    await writeFile(join(folder, name), content);
+}
+
+/** Forty people in four clans: who is whose child, who is of the same clan, and who lives where. */
+export async function familyIn(folder: string): Promise<{ train: string; valid: string; test: string }> {
+  const triples: string[] = [];
+  for (let i = 0; i < 40; i++) {
+    const [clan, parent] = [i % 4, Math.floor(i / 8) * 4 + (i % 4)];
+    triples.push(`person ${i}\tlives in\ttown ${clan}`);
+    if (parent !== i) triples.push(`person ${i}\tchild of\tperson ${parent}`);
+    for (let other = clan; other < 40; other += 4)
+      if (other !== i) triples.push(`person ${i}\tsame clan\tperson ${other}`);
+  }
+  // Every seventh triple is asked, every eleventh is known and not trained. One asks of a stranger, and one by a new relation.
+  const part = (of: (i: number) => boolean) => triples.filter((_, i) => of(i));
+  const files = {
+    train: join(folder, 'train.txt'),
+    valid: join(folder, 'valid.txt'),
+    test: join(folder, 'test.txt'),
+  };
+  const write = (path: string, all: readonly string[]) => writeFile(path, `${all.join('\n')}\n`);
+  await write(
+    files.train,
+    part((i) => i % 7 !== 0 && i % 11 !== 0),
+  );
+  await write(
+    files.valid,
+    part((i) => i % 7 !== 0 && i % 11 === 0),
+  );
+  await write(files.test, [
+    ...part((i) => i % 7 === 0),
+    'stranger\tlives in\ttown 1',
+    'person 1\tfears\tperson 2',
+  ]);
+  return files;
+}

@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { loadSpace } from '../../src/compose/evaluation.ts';
+import { configOf } from '../../src/config/load.ts';
+import type { Config, GraphConfig } from '../../src/config/resolve.ts';
+import type { Space } from '../../src/evaluation/space.ts';
+import { graphOf } from '../../src/graph/shard.ts';
+import { FIRST_STORE, placeOf } from '../../src/state/places.ts';
+import { idField, instantField } from '../../topics/fields.ts';
+import { fullName } from '../../topics/index.ts';
+import { defineTopic } from '../../topics/topic.ts';
+import { runParts } from '../in-process.ts';
+import { ENTITY_TYPE, keyOf, relationName, TripleLog } from './triple-log.ts';
+import type { KnowledgeGraph } from './triples.ts';
+
+const GRAPH = 'knowledge-graph';
+const TOPIC = 'triple';
+/** One commit for so many edges: a store that is thrown away gains nothing by more. */
+export const COMMIT_EDGES = 1_000_000;
+/** Settings of training in many passes, as measured: each edge in turn instead of rehearsal, a rate that falls, a steeper score. */
+export const MANY_PASSES = ['training.updatesPerEdge=1', 'model.learningRate=0.1', 'model.beta=12'];
+/** Random starts of a knowledge graph are short: its entities have many edges from the first batch on. */
+const START = ['training.initScale=0.05'];
+
+/** How a knowledge graph is trained. */
+export interface KnowledgeGraphTraining {
+  /** Times that every triple is told; 1: as a stream. */
+  readonly passes: number;
+  /** Updaters that the graph is cut into; 1: it is whole. */
+  readonly shards: number;
+  readonly seed: number;
+  /** `key=value` over the settings of the product and of many passes. */
+  readonly settings: readonly string[];
+  /** Folder of the store; everything that is written lies in it. */
+  readonly folder: string;
+}
+
+/** A knowledge graph with its configuration and its log. */
+export interface TrainedGraph {
+  readonly config: Config;
+  /** The whole graph, or each of its shards. */
+  readonly graphs: readonly GraphConfig[];
+  readonly log: TripleLog;
+}
+
+/**
+ * The configuration of a knowledge graph: the product's defaults, the settings of its way of training, then those that
+ * were asked for. No file and no environment has a part in it, so that a result can be repeated.
+ * @throws UsageError with every problem of the settings.
+ */
+export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphTraining): TrainedGraph {
+  const { passes, shards, seed, settings, folder } = options;
+  const relations = triples.relations.map((_, i) => relationName(i));
+  const own = {
+    state: folder,
+    topicPrefix: '',
+    entityTypes: [ENTITY_TYPE],
+    relations: relations.map((name) => ({ name, lhs: ENTITY_TYPE, rhs: ENTITY_TYPE })),
+    topics: [TRIPLES],
+    graphs: { [GRAPH]: { topics: [TOPIC], relations, shards } },
+    limits: { maxEntities: triples.entities.length },
+    commit: { everyEdges: COMMIT_EDGES },
+  };
+  const recipe = [...START, `training.seed=${seed}`, ...(passes > 1 ? MANY_PASSES : [])];
+  const resolve = (more: readonly string[]) => {
+    const config = configOf(own, {}, folder, [...recipe, ...more, ...settings]);
+    return { config, graphs: config.graphs.filter((graph) => graphOf(graph) === GRAPH) };
+  };
+  const topic = fullName('', TRIPLES);
+  const log = new TripleLog(triples, {
+    topic,
+    passes,
+    seed,
+    keys: triples.entities.map((_, entity) => keyOf(entity)),
+    names: relations,
+  });
+  if (passes === 1) return { ...resolve([]), log };
+  const { chunkEdges } = resolve([]).graphs[0]!.trainer;
+  return { ...resolve([`training.decaySteps=${Math.ceil(log.records / chunkEdges)}`]), log };
+}
+
+/** Trains all passes on fresh stores: one, or one for each shard. Gives the vectors; entities of no training triple lie at the origin. */
+export async function trainGraph(
+  triples: KnowledgeGraph,
+  { config, graphs, log }: TrainedGraph,
+): Promise<Space> {
+  await runParts(config, graphs, { eventLog: log, range: [log.range], topicIds: {}, space: GRAPH });
+  const keys = triples.entities.map((_, entity) => keyOf(entity));
+  const [first, ...others] = graphs.map((graph) => ({ graph, place: placeOf(graph, FIRST_STORE) }));
+  return loadSpace([first!, ...others], keys);
+}
+
+/** The events that training triples are. They are handed over as edges: nothing has to be parsed. */
+const TRIPLES = defineTopic({
+  name: TOPIC,
+  partitions: 1,
+  schema: z.object({ head: idField, relation: z.number().int(), tail: idField, at: instantField }),
+  key: ({ head }) => head,
+  changes: ({ head, relation, tail, at }) => [
+    {
+      lhs: keyOf(Number(head)),
+      relation: relationName(relation),
+      rhs: keyOf(Number(tail)),
+      at,
+      removed: false,
+    },
+  ],
+});

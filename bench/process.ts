@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ROOT } from './harness.ts';
+
+export const COMMAND = join(ROOT, 'bin', 'twhin.js');
+/** Longer than anything takes on a busy machine. */
+const HANGS_MS = 900_000;
+const LOOK_MS = 20;
+
+/** What a process took from its start to its end. */
+export interface Usage {
+  /** Processor time of all its threads, in seconds. */
+  readonly cpu: number;
+  /** By name of its threads, seconds of processor, to the last tenth of a second; empty where the system does not say. */
+  readonly threads: Readonly<Record<string, number>>;
+  /** Most memory it held, bytes. */
+  readonly rss: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Writes what the process used where the parent reads it, as it ends. Threads end before, so that they are looked at now and then. */
+const METER = `import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
+const seen = new Map();
+const look = () => {
+  try {
+    for (const id of readdirSync('/proc/self/task')) {
+      const [, name, rest] = /\\((.*)\\) (.*)/s.exec(readFileSync('/proc/self/task/' + id + '/stat', 'utf8')) ?? [];
+      const [user, system] = rest?.split(' ').slice(11, 13).map(Number) ?? [0, 0];
+      seen.set(id, { name, seconds: (user + system) / 100 });
+    }
+  } catch {
+    // A thread has ended meanwhile, or the system has no such folder.
+  }
+};
+if (isMainThread) {
+  setInterval(look, 100).unref();
+  process.on('exit', () => {
+    look();
+    const threads = {};
+    for (const { name, seconds } of seen.values()) threads[name] = (threads[name] ?? 0) + seconds;
+    const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+    const cpu = (userCPUTime + systemCPUTime) / 1e6;
+    writeFileSync(process.env.BENCH_USAGE, JSON.stringify({ cpu, threads, rss: maxRSS * 1024 }));
+  });
+}`;
+
+/** Runs a script of ours to its end. @throws with the end of what it said where that is no good one. */
+export async function ran(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Usage> {
+  const folder = await mkdtemp(join(tmpdir(), 'twhin-usage-'));
+  const file = join(folder, 'usage.json');
+  const meter = `--import=data:text/javascript,${encodeURIComponent(METER)}`;
+  const running = new Running([meter, ...args], { ...env, BENCH_USAGE: file });
+  const code = await running.ended;
+  const { stdout, stderr } = running;
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}:\n${stderr.slice(-4000)}`);
+  const { cpu, threads, rss } = JSON.parse(await readFile(file, 'utf8'));
+  await rm(folder, { recursive: true });
+  return { cpu, threads, rss, stdout, stderr };
+}
+
+/** A process that goes on until it is told to end. */
+export class Running implements AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly ended: Promise<number | NodeJS.Signals | null>;
+  stdout = '';
+  stderr = '';
+  #over = false;
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv, stdin: 'ignore' | 'pipe' = 'ignore') {
+    this.child = spawn(process.execPath, args, { env, stdio: [stdin, 'pipe', 'pipe'] });
+    this.child.stdin?.on('error', () => undefined);
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr = (this.stderr + text).slice(-400_000);
+    });
+    const { promise, resolve } = Promise.withResolvers<number | NodeJS.Signals | null>();
+    this.child.on('close', (code, signal) => {
+      this.#over = true;
+      resolve(code ?? signal);
+    });
+    this.ended = promise;
+  }
+
+  /** Waits for what `look` gives. @throws where the process has ended, or after a quarter of an hour. */
+  async until<T>(what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+    const deadline = Date.now() + HANGS_MS;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) return found;
+      if (this.#over || Date.now() > deadline)
+        throw new Error(`waited in vain for ${what}:\n${this.stderr.slice(-4000)}`);
+      await sleep(LOOK_MS);
+    }
+  }
+
+  /** The line of its log with this message. */
+  line(message: string): Promise<LogLine> {
+    return this.until(message, () => findLine(this.stderr, message));
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    this.child.kill(signal);
+    await this.ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#over ? Promise.resolve() : this.stop('SIGKILL');
+  }
+}
+
+/** A line of the log; every other field as the message has it. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly time: number };
+
+export function findLine(log: string, message: string): LogLine | undefined {
+  const found = log.split('\n').find((text) => text.includes(`"msg":"${message}"`));
+  return found === undefined ? undefined : JSON.parse(found);
+}
+
+/** Metrics by their whole name, labels included. */
+export type Scrape = ReadonlyMap<string, number>;
+
+export async function scrape(url: string): Promise<Scrape> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return new Map(
+    [...text.matchAll(/^([a-z_]+(?:\{[^}]*\})?) (\S+)$/gm)].map(([, name = '', value]) => [
+      name,
+      Number(value),
+    ]),
+  );
+}
+
+/** The sum over all labels, or over those with this label. */
+export function total(metrics: Scrape, name: string, label = ''): number {
+  let sum = 0;
+  for (const [key, value] of metrics)
+    if ((key === name || key.startsWith(`${name}{`)) && key.includes(label)) sum += value;
+  return sum;
+}
+
+/** The bound of the bucket in which a share of what was counted between two looks lies. */
+export function quantile(before: Scrape, after: Scrape, name: string, share: number): number {
+  const bounds = [...after.keys()].filter((key) => key.startsWith(`${name}_bucket{`));
+  const counts = new Map<number, number>();
+  for (const key of bounds) {
+    const le = /le="([^"]+)"/.exec(key)?.[1] ?? '';
+    const bound = le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le);
+    counts.set(bound, (counts.get(bound) ?? 0) + after.get(key)! - (before.get(key) ?? 0));
+  }
+  const sorted = [...counts].sort(([a], [b]) => a - b);
+  const all = sorted.at(-1)?.[1] ?? 0;
+  return sorted.find(([, count]) => all > 0 && count >= share * all)?.[0] ?? Number.NaN;
+}

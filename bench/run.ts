@@ -1,0 +1,174 @@
+/**
+ * `npm run bench -- NAME [--against COMMIT] [--rounds N] [--smoke] [--set KEY=VALUE …] [--keep] [--json]`, and the options of the bench.
+ * Without a name: which benches there are. Prints a table; --keep appends the run to bench/results/NAME.jsonl, from which
+ * `npm run docs` makes docs/measured.md. --against: another commit takes turns with this one, in the programs of today's bench/.
+ * --smoke: as small as it can be; `--all --smoke` runs every bench like this, and fails where one leaves a column empty.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { appendFile, cp, mkdir, rm, symlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { BENCHES } from './benches.ts';
+import { type Bench, Here, load, machine, median, ROOT, Shared, type Size } from './harness.ts';
+import { ran } from './process.ts';
+import { type Cell, git, printed, type Result } from './result.ts';
+
+const ROUNDS = 3;
+const COMMON = {
+  against: { type: 'string' },
+  rounds: { type: 'string' },
+  smoke: { type: 'boolean', default: false },
+  set: { type: 'string', multiple: true, default: [] },
+  keep: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  all: { type: 'boolean', default: false },
+} satisfies ParseArgsOptionsConfig;
+
+const [first] = process.argv.slice(2);
+if (first === undefined) list();
+else if (first === '--all') await runAll();
+else await runOne(BENCHES.find(({ name }) => name === first) ?? unknown(first));
+
+function unknown(name: string): never {
+  throw new Error(`expected one of ${BENCHES.map((bench) => bench.name).join(', ')}; seen ${name}`);
+}
+
+function list(): void {
+  for (const { name, what, sizes } of BENCHES) {
+    const options = Object.entries(sizes.full).map(
+      ([key, value]) => `--${key} ${value === '' ? 'FILE' : value}`,
+    );
+    console.log(`${name}: ${what}\n    ${options.join(' ')}`);
+  }
+}
+
+/** Every bench at its smallest. */
+async function runAll(): Promise<void> {
+  const { values } = parseArgs({ options: COMMON });
+  if (!values.smoke) throw new Error('--all: expected --smoke; each bench takes minutes to hours');
+  await using shared = new Shared();
+  for (const bench of BENCHES) {
+    process.stderr.write(`${bench.name}\n`);
+    const here = new Here(bench.sizes.smoke, { set: values.set, rounds: 1, shared });
+    await bench.measure(here);
+    const { columns, rows } = here.table(bench.columns);
+    const empty = columns
+      .slice(1)
+      .filter((_, i) => !rows.some((row) => [row[i + 1]].flat().some(Number.isFinite)));
+    if (empty.length > 0) throw new Error(`${bench.name} measured no ${empty.join(', no ')}`);
+    console.log(`${bench.name}: ${rows.length} rows of ${bench.columns.join(', ')}`);
+  }
+}
+
+async function runOne(bench: Bench): Promise<void> {
+  const typed: string[] = [];
+  const given = new Map<string, string>();
+  for (let i = 3; i < process.argv.length; i++) {
+    const arg = process.argv[i]!;
+    const value = bench.sizes.full[arg.slice('--'.length)];
+    if (value === undefined) typed.push(arg);
+    else given.set(arg.slice('--'.length), typeof value === 'boolean' ? 'true' : (process.argv[++i] ?? ''));
+  }
+  const { values } = parseArgs({ args: typed, options: COMMON });
+  const rounds = Number(values.rounds ?? (values.smoke ? 1 : ROUNDS));
+  const size = sized(values.smoke ? bench.sizes.smoke : bench.sizes.full, given);
+  const before = load();
+  const tables =
+    values.against === undefined
+      ? [await measured(bench, size, rounds, values.set)]
+      : [await compared(bench, values.against, rounds)];
+  const args = process.argv.slice(2).filter((arg) => arg !== '--keep');
+  const shownArgs = args.map((arg) => (arg.includes('/') && existsSync(arg) ? basename(arg) : arg));
+  const result: Result = {
+    bench: bench.name,
+    command: `npm run bench -- ${shownArgs.join(' ')}`,
+    ...commitOf(ROOT),
+    at: new Date().toISOString().slice(0, 10),
+    machine: machine(),
+    load: [before, load()],
+    tables,
+  };
+  console.log(values.json ? JSON.stringify(result) : printed(result));
+  if (values.keep)
+    await appendFile(join(ROOT, 'bench', 'results', `${bench.name}.jsonl`), `${JSON.stringify(result)}\n`);
+}
+
+async function measured(
+  bench: Bench,
+  size: Size,
+  rounds: number,
+  set: readonly string[],
+): Promise<Result['tables'][number]> {
+  await using shared = new Shared();
+  const here = new Here(size, { set, rounds, shared });
+  await bench.measure(here);
+  return here.table(bench.columns);
+}
+
+/** The options of a size, with what was given. */
+function sized(size: Size, given: ReadonlyMap<string, string>): Size {
+  return Object.fromEntries(
+    Object.entries(size).map(([key, value]) => {
+      const text = given.get(key);
+      if (text === undefined) return [key, value];
+      return [key, typeof value === 'number' ? Number(text) : typeof value === 'boolean' ? true : text];
+    }),
+  );
+}
+
+function commitOf(folder: string): Pick<Result, 'commit' | 'dirty'> {
+  try {
+    const commit = git(folder, 'rev-parse', 'HEAD');
+    return { commit, dirty: git(folder, 'status', '--porcelain', '--', 'src', 'topics') !== '' };
+  } catch {
+    return { commit: 'unknown', dirty: true };
+  }
+}
+
+/** Rounds of this commit and of another in turn, each in a process of its own. */
+async function compared(bench: Bench, commit: string, rounds: number): Promise<Result['tables'][number]> {
+  await using shared = new Shared();
+  const other = await shared.folder();
+  const archive = execFileSync('git', ['archive', commit], { cwd: ROOT, maxBuffer: 2 ** 30 });
+  execFileSync('tar', ['-x', '-C', other], { input: archive });
+  await rm(join(other, 'bench'), { recursive: true, force: true });
+  await mkdir(join(other, 'bench'));
+  await cp(join(ROOT, 'bench'), join(other, 'bench'), { recursive: true });
+  await symlink(join(ROOT, 'node_modules'), join(other, 'node_modules'));
+  const args = process.argv.slice(3).filter((arg, i, all) => {
+    return (
+      !['--against', '--rounds'].some((option) => arg === option || all[i - 1] === option) && arg !== '--keep'
+    );
+  });
+  const rows = new Map<string, { readonly here: number[][]; readonly there: number[][] }>();
+  for (let round = 0; round < rounds; round++) {
+    for (const side of ['here', 'there'] as const) {
+      process.stderr.write(`round ${round + 1} of ${rounds}: ${side === 'here' ? 'this' : commit}\n`);
+      const script = join(side === 'here' ? ROOT : other, 'bench', 'run.ts');
+      const { stdout } = await ran([script, bench.name, ...args, '--rounds', '1', '--json'], process.env);
+      const [table] = Object(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')).tables;
+      for (const [name, ...cells] of table.rows) {
+        const row = rows.get(name) ?? { here: [], there: [] };
+        row[side].push(cells.map((cell: Cell) => (Array.isArray(cell) ? cell[0] : Number(cell))));
+        rows.set(name, row);
+      }
+    }
+  }
+  const of = (values: readonly number[]): Cell => [median(values), Math.min(...values), Math.max(...values)];
+  return {
+    columns: ['', ...bench.columns.flatMap((column) => [column, `at ${commit}`, 'ratio, round by round'])],
+    rows: [...rows].map(([name, { here, there }]) => [
+      name,
+      ...bench.columns.flatMap((_, i): Cell[] => {
+        const [own, others] = [here, there].map((all) => all.map((cells) => cells[i] ?? Number.NaN));
+        if (own === undefined || others === undefined || !own.some(Number.isFinite)) return ['', '', ''];
+        return [
+          of(own),
+          of(others),
+          median(own.map((value, round) => value / (others[round] ?? Number.NaN))),
+        ];
+      }),
+    ]),
+  };
+}

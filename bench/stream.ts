@@ -1,0 +1,154 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { loadConfig } from '../src/config/load.ts';
+import { withSettings } from '../src/config/overrides.ts';
+import type { GraphConfig } from '../src/config/resolve.ts';
+import { eventsOf, feed, type Source } from './events.ts';
+import type { Here } from './harness.ts';
+import { COMMAND, findLine, type LogLine, ran, type Usage } from './process.ts';
+
+const quality = z.object({ mrr: z.number(), popularityMrr: z.number() });
+/** What the log's line says of a graph whose updater has stopped. */
+const stopped = z.object({
+  published: z.number(),
+  /** Of each next edge before it is learned: of ends trained before, and of others. */
+  known: quality.optional(),
+  fresh: quality.optional(),
+});
+
+/** One run through the topics. */
+export interface Run {
+  /** Events a second. */
+  readonly rate: number;
+  readonly usage: Usage;
+}
+
+export interface UpdaterRun extends Run, z.infer<typeof stopped> {
+  /** Events a second until the last was read, before what had moved too little to be published was. */
+  readonly readRate: number;
+}
+
+let made = 0;
+
+/** A stream of events in topics of its own, and what reads it. */
+export class Stream {
+  /** That a graph like `engagement` reads. */
+  readonly records: number;
+  readonly #topics: readonly string[];
+  readonly #engagement: GraphConfig;
+  readonly #folder: string;
+  readonly #env: NodeJS.ProcessEnv;
+
+  private constructor(
+    records: Readonly<Record<string, number>>,
+    engagement: GraphConfig,
+    folder: string,
+    env: NodeJS.ProcessEnv,
+  ) {
+    this.records = Object.values(records).reduce((sum, of) => sum + of, 0);
+    this.#topics = Object.keys(records);
+    this.#engagement = engagement;
+    this.#folder = folder;
+    this.#env = env;
+  }
+
+  /** embedded: in a log of files, which is always there to be read, instead of on a broker. */
+  static async start(
+    here: Pick<Here, 'broker' | 'folder' | 'say'>,
+    source: Source,
+    { embedded = false } = {},
+  ): Promise<Stream> {
+    const folder = await here.folder();
+    const address = embedded ? `file:${join(folder, 'log')}` : await here.broker();
+    const prefix = `bench-${process.pid}-${++made}.`;
+    const env = { ...process.env, KAFKA_BROKERS: address, TWHIN_TOPIC_PREFIX: prefix, TWHIN_HTTP: 'off' };
+    const engagement = (await loadConfig({}, folder)).graphs.find(({ name }) => name === 'engagement');
+    if (engagement === undefined) throw new Error('there is no graph engagement');
+    await ran([COMMAND, 'topics', 'apply'], env);
+    here.say('feeding');
+    const fed = await feed(address, prefix, eventsOf(source));
+    const read = engagement.topics.map(({ name }) => `${prefix}${name}`);
+    const records = Object.fromEntries(Object.entries(fed).filter(([topic]) => read.includes(topic)));
+    return new Stream(records, engagement, folder, env);
+  }
+
+  /** kafkajs, which reads all and does nothing. */
+  async emptyHandler(): Promise<Run> {
+    const script = join(import.meta.dirname, 'e2e', 'empty-handler.ts');
+    const args = [script, this.#env['KAFKA_BROKERS'] ?? '', this.#topics.join(','), `${this.records}`];
+    const usage = await ran(args, this.#env);
+    return { rate: Number(/"rate":([\d.]+)/.exec(usage.stderr)?.[1]), usage };
+  }
+
+  /** An updater of a graph like `engagement`, with a store, a group and an embeddings topic of its own. node: options of Node. */
+  async updater(settings: readonly string[], node: readonly string[] = []): Promise<UpdaterRun> {
+    const [usage] = await this.#onGraph(settings, (graph, env) =>
+      Promise.all([
+        ran([...node, COMMAND, 'run', '--graph', graph, '--until-caught-up', '--create-topics'], env),
+      ]),
+    );
+    const rates = {
+      rate: this.#rate(usage, 'leads the graph', 'stopped'),
+      readRate: this.#rate(usage, 'leads the graph', 'reading has ended'),
+    };
+    return { ...rates, usage, ...stopped.parse(lineOf(usage, 'stopped')) };
+  }
+
+  /** The shards of a graph like `engagement`, in one process or in a process each, from their starts until each has caught up. */
+  shards(settings: readonly string[], count: number, apart: boolean): Promise<readonly Usage[]> {
+    return this.#onGraph([...settings, `graphs.GRAPH.shards=${count}`], async (graph, env) => {
+      await ran([COMMAND, 'topics', 'apply'], env);
+      const names = apart && count > 1 ? Array.from({ length: count }, (_, i) => `${graph}-${i}`) : [graph];
+      return Promise.all(
+        names.map((name) => ran([COMMAND, 'run', '--graph', name, '--until-caught-up'], env)),
+      );
+    });
+  }
+
+  /** A replay of all of it, of a graph like `engagement`, until all is committed. */
+  async replay(settings: readonly string[]): Promise<Run> {
+    const [usage] = await this.#onGraph(settings, (graph, env) =>
+      Promise.all([ran([COMMAND, 'replay', '--graph', graph, '--into', 'shadow'], env)]),
+    );
+    const ended = 'all committed; waiting for the last vectors to be acknowledged';
+    return { rate: this.#rate(usage, 'store is new', ended), usage };
+  }
+
+  /** Does something where there is such a graph, with nothing of it before and nothing left of it. */
+  async #onGraph<T>(
+    settings: readonly string[],
+    work: (graph: string, env: NodeJS.ProcessEnv) => Promise<T>,
+  ): Promise<T> {
+    const name = `bench${++made}`;
+    const { topics, model } = this.#engagement;
+    const graph = {
+      topics: topics.map((topic) => topic.name),
+      relations: model.relations.map((each) => each.name),
+    };
+    const whole = withSettings(
+      { graphs: { [name]: graph } },
+      settings.map((each) => each.replace('GRAPH', name)),
+    );
+    const config = join(this.#folder, `${name}.config.ts`);
+    await writeFile(config, `export default () => (${JSON.stringify(whole)});\n`);
+    const state = join(this.#folder, name);
+    try {
+      return await work(name, { ...this.#env, TWHIN_CONFIG: config, TWHIN_STATE: state });
+    } finally {
+      await rm(state, { recursive: true, force: true });
+    }
+  }
+
+  /** Events a second between two lines of the log. */
+  #rate(usage: Usage, from: string, to: string): number {
+    return (1000 * this.records) / (lineOf(usage, to).time - lineOf(usage, from).time);
+  }
+}
+
+/** @throws naming a line that the log lacks. */
+export function lineOf({ stderr }: Usage, message: string): LogLine {
+  const found = findLine(stderr, message);
+  if (found === undefined) throw new Error(`the log has no line "${message}":\n${stderr.slice(-4000)}`);
+  return found;
+}

@@ -1,0 +1,323 @@
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { connect } from '../src/adapters/connect.ts';
+import {
+  type EvaluationOutside,
+  edgeFigures,
+  type Lists,
+  listFigures,
+  loadSpace,
+  type Measured,
+  measureStream,
+  planStream,
+  SEED,
+  type StreamPlan,
+  simpleRules,
+  type Variant,
+} from '../src/compose/evaluation.ts';
+import { loadConfig } from '../src/config/load.ts';
+import { type GraphConfig, shardsOf } from '../src/config/resolve.ts';
+import { wholeGraphs } from '../src/config/whole-graphs.ts';
+import type { Interval } from '../src/evaluation/bootstrap.ts';
+import { LIST_FIGURES } from '../src/evaluation/ranked-list.ts';
+import type { Space } from '../src/evaluation/space.ts';
+import { rankTasks } from '../src/evaluation/stream/lists.ts';
+import { ByVectors, modelOf } from '../src/evaluation/stream/recommender.ts';
+import { silentLog } from '../src/log.ts';
+import type { Triples } from '../src/pipeline/training/trainer.ts';
+import { Random } from '../src/sampling/random.ts';
+import { FIRST_STORE, placeOf } from '../src/state/places.ts';
+import { fullName, readEvent } from '../topics/index.ts';
+import { eventsOf, feed, type TopicEvent } from './events.ts';
+import { defineBench, type Here } from './harness.ts';
+import { progressOn, runParts } from './in-process.ts';
+import { COMMIT_EDGES, MANY_PASSES } from './kg/training.ts';
+import { TripleLog } from './kg/triple-log.ts';
+import { ByInterests, catalogues } from './streams/by-interests.ts';
+
+const UNIFORM = 'MRR, uniform candidates';
+const DEGREE = 'MRR, candidates by edges';
+const LEAD = 'vectors ahead at recall20';
+
+/**
+ * How well vectors foretell the next events of a stream, beside simple rules and the paper's preset: the two protocols of `twhin
+ * evaluate`, with several seeds. Reads the Higgs file, the demo's world, or with --folder the events.ndjson and the twhin.config.ts
+ * that bench/streams/prepare.py wrote there. An interval, from the least to the most, is that of 95 % of users. --interests: lists by
+ * a mixture of interests too; --passes: one more model, trained with so many passes over the edges before the cut; --shards: the
+ * lists of a graph that is cut; its edges are not ranked before they are learned.
+ */
+export const streams = defineBench({
+  name: 'streams',
+  what: 'how well vectors foretell the next events of a stream, beside simple rules',
+  docs: 'quality.md#event-streams',
+  measures: ['src/kernels', 'src/model', 'src/sampling', 'src/pipeline/training', 'src/evaluation'],
+  sizes: {
+    full: {
+      ...{
+        higgs: '',
+        events: 563_069,
+        folder: '',
+        graph: 'engagement',
+        holdout: 0.15,
+        users: 5_000,
+        seeds: 1,
+      },
+      ...{ paper: false, interests: false, passes: 0, shards: 1 },
+    },
+    smoke: {
+      ...{ higgs: '', events: 1_500, folder: '', graph: 'engagement', holdout: 0.15, users: 100, seeds: 1 },
+      ...{ paper: false, interests: true, passes: 2, shards: 1 },
+    },
+  },
+  columns: [...LIST_FIGURES, 'coverage', LEAD, 'edges', UNIFORM, DEGREE],
+  async measure(here) {
+    const { seeds, shards } = here.size;
+    await using stream = await openStream(here, here.size);
+    const { plan, outside, variant } = stream;
+    const runs: Measured[] = [];
+    const ways: Record<string, Lists> = {};
+    for (let seed = 0; seed < seeds; seed++) {
+      here.say(`seed ${seed + 1} of ${seeds}`);
+      const own = await variant(
+        'vectors',
+        seed === 0 ? [] : [`training.seed=${(await variant('', [])).graph.trainer.seed + seed}`],
+      );
+      if (shards === 1) {
+        const atCut = async (space: Space) => {
+          if (here.size.interests && seed === 0) ways['mixture'] = await mixture(plan, space, outside);
+        };
+        runs.push(await measureStream(plan, own, outside, atCut));
+      } else
+        ways[`vectors, seed ${seed + 1}`] = await listsOf(
+          plan,
+          await trainShards(plan, own, shards, outside),
+          own.name,
+          outside,
+        );
+    }
+    const vectors = shards === 1 ? meanLists(runs.map(({ lists }) => lists)) : Object.values(ways)[0]!;
+    if (here.size.passes > 0)
+      ways[`${here.size.passes} passes`] = await manyPasses(plan, variant, here.size.passes, outside);
+    const paper = here.size.paper
+      ? await measureStream(plan, await variant('preset twhin', ['preset=twhin']), outside)
+      : undefined;
+    const random = Random.seeded(SEED);
+    const rules = await simpleRules(plan, random, outside.progress);
+    const all = { vectors, ...ways, ...rules, ...(paper && { 'preset twhin': paper.lists }) };
+    for (const { scope, ways: of, lead } of listFigures(plan, all, random)) {
+      for (const [way, { figures, coverage }] of Object.entries(of)) {
+        const row = `${scope}: ${way}`;
+        for (const name of LIST_FIGURES) recordInterval(here, row, name, figures[name]);
+        recordInterval(here, row, LEAD, lead[way]?.['recall20']);
+        here.record(row, { coverage });
+      }
+    }
+    const first = runs[0];
+    if (first === undefined) return;
+    for (const { slice, edges, figures } of edgeFigures((await variant('', [])).graph, first.ranked)) {
+      for (const way of Object.keys(figures.uniform)) {
+        const row = `before learning, ${slice}: ${way}`;
+        here.record(row, { edges });
+        recordInterval(here, row, UNIFORM, figures.uniform[way]?.mrr);
+        recordInterval(here, row, DEGREE, figures.degree[way]?.mrr);
+      }
+    }
+  },
+});
+
+/** The median of mean and bounds is the mean. */
+function recordInterval(
+  here: Pick<Here, 'record'>,
+  row: string,
+  column: string,
+  interval: Interval | undefined,
+): void {
+  if (interval !== undefined)
+    for (const value of Object.values(interval)) here.record(row, { [column]: value });
+}
+
+/** A stream that is read and split, and its graph with other settings. */
+export interface OpenStream extends AsyncDisposable {
+  readonly plan: StreamPlan;
+  readonly outside: EvaluationOutside;
+  variant(name: string, settings: readonly string[]): Promise<Variant>;
+}
+
+/** Reads a stream into an embedded log of one partition for each topic, so that its order stays. */
+export async function openStream(
+  here: Pick<Here, 'say' | 'folder' | 'set'>,
+  asked: Pick<
+    (typeof streams)['sizes']['full'],
+    'higgs' | 'events' | 'folder' | 'graph' | 'holdout' | 'users'
+  >,
+): Promise<OpenStream> {
+  const folder = await here.folder();
+  const address = `file:${join(folder, 'log')}`;
+  const load = (settings: readonly string[]) =>
+    loadConfig({ KAFKA_BROKERS: address, TWHIN_STATE: join(folder, 'state') }, asked.folder || folder, [
+      ...here.set,
+      ...settings,
+    ]);
+  const variant = async (name: string, settings: readonly string[]): Promise<Variant> => {
+    const config = await load(settings);
+    const graph = wholeGraphs(config.graphs).find((each) => each.name === asked.graph);
+    if (graph === undefined) throw new Error(`--graph: there is no graph ${asked.graph}`);
+    return { name, config, graph };
+  };
+  const current = await variant('vectors', []);
+  const topics = current.graph.topics.map((topic) => fullName(current.config.topicPrefix, topic));
+  const opened = new AsyncDisposableStack();
+  const connection = opened.adopt(await connect(current.config.kafka), (each) => each.close());
+  await connection.admin().create(topics.map((name) => ({ name, partitions: 1, configs: {} })));
+  const events = asked.folder === '' ? eventsOf(asked) : preparedEvents(asked.folder, current.graph);
+  await feed(address, current.config.topicPrefix, ofTopics(events, current.graph));
+  const eventLog = opened.adopt(connection.log(), (each) => each.close());
+  const range = (await eventLog.ranges(topics)).map(({ low, high, ...partition }) => ({
+    ...partition,
+    from: low,
+    until: high,
+  }));
+  const outside = { log: silentLog, eventLog, folder, progress: progressOn(here.say) };
+  const plan = await planStream(
+    current,
+    { range, topicIds: await eventLog.topicIds(topics) },
+    asked,
+    outside,
+  );
+  here.say(
+    `${plan.read.records} records, ${plan.read.stream.learned} edges, ${plan.read.stream.entities.length} entities, ${plan.tasks.length} tasks`,
+  );
+  return { plan, outside, variant, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+async function* ofTopics(
+  events: AsyncIterable<TopicEvent>,
+  { topics }: GraphConfig,
+): AsyncGenerator<TopicEvent> {
+  for await (const event of events) if (topics.some(({ name }) => name === event.topic)) yield event;
+}
+
+/** The lines of events.ndjson, as events of the graph's first topic. */
+async function* preparedEvents(folder: string, { topics }: GraphConfig): AsyncGenerator<TopicEvent> {
+  const [topic] = topics;
+  if (topic === undefined) return;
+  for await (const line of createInterface({ input: createReadStream(join(folder, 'events.ndjson')) })) {
+    const value = Buffer.from(line);
+    yield { topic: topic.name, key: readEvent(topic, { value, timestamp: Date.now() }).key, value };
+  }
+}
+
+function listsOf(
+  { read, split, tasks }: StreamPlan,
+  space: Space,
+  name: string,
+  { progress }: EvaluationOutside,
+): Promise<Lists> {
+  return rankTasks(
+    tasks,
+    new ByVectors(modelOf(space, read.stream), split),
+    progress.meter(`lists ranked by ${name}`),
+  );
+}
+
+/** The vectors at the cut, of all shards as one space. */
+async function trainShards(
+  plan: StreamPlan,
+  { config, graph }: Variant,
+  shards: number,
+  outside: EvaluationOutside,
+): Promise<Space> {
+  const state = join(outside.folder, 'shards');
+  const graphs = shardsOf(graph, shards, state);
+  const { known: range, topicIds } = plan;
+  await runParts({ ...config, state }, graphs, {
+    eventLog: outside.eventLog,
+    range,
+    topicIds,
+    space: 'evaluation',
+  });
+  const [first, ...others] = graphs.map((each) => ({ graph: each, place: placeOf(each, FIRST_STORE) }));
+  const space = await loadSpace([first!, ...others]);
+  await rm(state, { recursive: true });
+  return space;
+}
+
+/** The lists at the cut when each user is asked by several interests. */
+async function mixture(plan: StreamPlan, space: Space, { progress }: EvaluationOutside): Promise<Lists> {
+  const { read, split, tasks } = plan;
+  const model = modelOf(space, read.stream);
+  const turn = () => progress.turn('targets clustered');
+  const of = await catalogues(split, space, model.rows, Random.seeded(SEED), turn);
+  const by = new ByInterests(of, new ByVectors(model, split));
+  return rankTasks(tasks, by, progress.meter('lists ranked by mixture'));
+}
+
+/**
+ * The lists of a model trained as a batch trainer does it: many passes over the edges that are live at the cut, each pass in an
+ * order of its own, each edge in turn without rehearsal, with a learning rate that falls.
+ */
+async function manyPasses(
+  plan: StreamPlan,
+  variant: OpenStream['variant'],
+  passes: number,
+  outside: EvaluationOutside,
+): Promise<Lists> {
+  const { split } = plan;
+  const { stream } = plan.read;
+  const plain = await variant('passes', MANY_PASSES);
+  const edges = liveEdges(split);
+  const log = new TripleLog(
+    { train: edges, snapshots: [edges.lhs.length] },
+    {
+      topic: fullName(plain.config.topicPrefix, plain.graph.topics[0]!),
+      ...{ passes, seed: plain.graph.trainer.seed, keys: stream.entities },
+      names: stream.relations.map(({ name }) => name),
+    },
+  );
+  const steps = Math.ceil(log.records / plain.graph.trainer.chunkEdges);
+  const { config, graph } = await variant('passes', [...MANY_PASSES, `training.decaySteps=${steps}`]);
+  const state = join(outside.folder, 'passes');
+  const whole = { ...graph, folder: join(state, graph.name) };
+  const tuning = { ...config.tuning, commitEdges: COMMIT_EDGES };
+  const read = { eventLog: log, range: [log.range], topicIds: {}, space: 'evaluation' };
+  await runParts({ ...config, state, tuning }, [whole], read);
+  // An entity without a live edge is a candidate all the same.
+  const trained = { graph: whole, place: placeOf(whole, FIRST_STORE) };
+  const space = await loadSpace([trained], stream.entities);
+  await rm(state, { recursive: true });
+  return listsOf(plan, space, `${passes} passes`, outside);
+}
+
+/** The edges that are live at the cut, each once, by number in the stream. */
+function liveEdges({ scopes }: StreamPlan['split']): Triples {
+  const pairs = [...new Set(scopes.map(({ pair }) => pair))];
+  return {
+    lhs: Int32Array.from(pairs.flatMap(({ live }) => [...live.lhs])),
+    relation: Int32Array.from(pairs.flatMap(({ live }) => [...live.relation])),
+    rhs: Int32Array.from(
+      pairs.flatMap(({ live, candidates }) => Array.from(live.item, (item) => candidates[item]!)),
+    ),
+  };
+}
+
+/** The mean of several seeds, task by task. */
+function meanLists(runs: readonly Lists[]): Lists {
+  const [first] = runs;
+  if (first === undefined || runs.length === 1) return first ?? new Map();
+  return new Map(
+    [...first].map(([scope, { figures }]) => {
+      const all = runs.flatMap((run) => run.get(scope) ?? []);
+      const mean = (of: (run: (typeof all)[number]) => number) =>
+        all.reduce((sum, run) => sum + of(run), 0) / all.length;
+      return [
+        scope,
+        {
+          figures: figures.map((values, i) => values.map((_, task) => mean((run) => run.figures[i]![task]!))),
+          coverage: mean(({ coverage }) => coverage),
+        },
+      ];
+    }),
+  );
+}

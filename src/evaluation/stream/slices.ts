@@ -1,0 +1,201 @@
+import { RANKED_BY } from '../../pipeline/training/prequential.ts';
+import { HIT_RANK, harmonic } from '../../pipeline/training/ranker.ts';
+import type { RankedEdges } from '../../pipeline/training/trainer.ts';
+import type { Random } from '../../sampling/random.ts';
+import { bootstrap, type Interval } from '../bootstrap.ts';
+
+/** The two sets of candidates, in the order of `RankedEdges.ranks`. */
+export const CANDIDATE_SETS = ['uniform', 'degree'] as const;
+export type CandidateSet = (typeof CANDIDATE_SETS)[number];
+
+/** Values in a row of `RankedEdges.ranks`. */
+const WIDTH = (RANKED_BY.length + 1) * CANDIDATE_SETS.length;
+
+/** Reciprocal rank and hit@10 of each edge among the candidates of one set. */
+interface Scored {
+  readonly reciprocal: Float32Array;
+  readonly hit: Float32Array;
+}
+
+/** What one way of ranking gave, by set of candidates. */
+export type ScoredSets = Readonly<Record<CandidateSet, Scored>>;
+
+/** The edges of a stream that were ranked before they were learned. */
+export class RankedLog {
+  readonly #parts: RankedEdges[] = [];
+
+  add(part: RankedEdges): void {
+    this.#parts.push(part);
+  }
+
+  /** All parts as one. */
+  whole(): RankedEdges {
+    return {
+      edge: this.#joined((part) => part.edge, Float64Array),
+      lhs: this.#joined((part) => part.lhs, Int32Array),
+      relation: this.#joined((part) => part.relation, Uint8Array),
+      lhsEvents: this.#joined((part) => part.lhsEvents, Int32Array),
+      rhsEvents: this.#joined((part) => part.rhsEvents, Int32Array),
+      repeated: this.#joined((part) => part.repeated, Uint8Array),
+      ranks: this.#joined((part) => part.ranks, Float32Array),
+    };
+  }
+
+  #joined<T extends Column>(of: (part: RankedEdges) => T, Columns: new (length: number) => T): T {
+    const columns = this.#parts.map(of);
+    const whole = new Columns(columns.reduce((length, column) => length + column.length, 0));
+    let at = 0;
+    for (const column of columns) {
+      whole.set(column, at);
+      at += column.length;
+    }
+    return whole;
+  }
+}
+
+type Column = Float64Array | Float32Array | Int32Array | Uint8Array;
+
+/** What one column of ranks says of each edge. */
+export function scoredBy({ ranks, edge }: RankedEdges, by: (typeof RANKED_BY)[number]): ScoredSets {
+  const column = RANKED_BY.indexOf(by) * CANDIDATE_SETS.length;
+  return bySet((set) => {
+    const rank = (i: number) => ranks[i * WIDTH + column + set]!;
+    return {
+      reciprocal: Float32Array.from(edge, (_, i) => 1 / rank(i)),
+      hit: Float32Array.from(edge, (_, i) => (rank(i) <= HIT_RANK ? 1 : 0)),
+    };
+  });
+}
+
+/** What a random order gives on average. */
+export function scoredByChance({ ranks, edge }: RankedEdges): ScoredSets {
+  const means = new Map<number, number>();
+  return bySet((set) => {
+    const all = (i: number) => ranks[i * WIDTH + WIDTH - CANDIDATE_SETS.length + set]! + 1;
+    const reciprocal = Float32Array.from(edge, (_, i) => {
+      const n = all(i);
+      const mean = means.get(n) ?? harmonic(n) / n;
+      means.set(n, mean);
+      return mean;
+    });
+    return { reciprocal, hit: Float32Array.from(edge, (_, i) => Math.min(1, HIT_RANK / all(i))) };
+  });
+}
+
+function bySet(of: (set: number, name: CandidateSet) => Scored): ScoredSets {
+  return { uniform: of(0, 'uniform'), degree: of(1, 'degree') };
+}
+
+/** A part of the edges that figures are given for. */
+export interface Slice {
+  readonly name: string;
+  readonly has: (edges: RankedEdges, i: number) => boolean;
+}
+
+const isNew = ({ repeated }: RankedEdges, i: number) => repeated[i] === 0;
+const bothKnown = (edges: RankedEdges, i: number) => edges.lhsEvents[i]! > 0 && edges.rhsEvents[i]! > 0;
+
+/** How many events an entity has behind it in the figures of young entities. */
+const EVENTS_BEFORE = [1, 2, 4, 8] as const;
+
+/** The parts of a stream: by group, then by relation among known entities, then young entities. */
+export function slicesOf(relations: readonly string[]): Slice[] {
+  return [
+    { name: 'both known', has: (edges, i) => isNew(edges, i) && bothKnown(edges, i) },
+    { name: 'actor new', has: (edges, i) => edges.lhsEvents[i] === 0 && edges.rhsEvents[i]! > 0 },
+    { name: 'target new', has: (edges, i) => edges.rhsEvents[i] === 0 },
+    { name: 'repeated', has: (edges, i) => !isNew(edges, i) },
+    { name: 'both known or repeated', has: bothKnown },
+    ...relations.map((name, relation) => ({
+      name: `both known, ${name}`,
+      has: (edges: RankedEdges, i: number) =>
+        edges.relation[i] === relation && isNew(edges, i) && bothKnown(edges, i),
+    })),
+    ...(['actor', 'target'] as const).flatMap((end) =>
+      EVENTS_BEFORE.map((events) => ({
+        name: `${end} after ${events}`,
+        has: (edges: RankedEdges, i: number) =>
+          edges[end === 'actor' ? 'lhsEvents' : 'rhsEvents'][i] === events &&
+          isNew(edges, i) &&
+          bothKnown(edges, i),
+      })),
+    ),
+  ];
+}
+
+/** Mean reciprocal rank and hits@10 of one way of ranking. */
+export interface RankFigures {
+  readonly mrr: Interval;
+  readonly hits10: Interval;
+}
+
+/** One slice of the stream, every way of ranking beside the others. */
+export interface SliceFigures {
+  readonly slice: string;
+  readonly edges: number;
+  readonly users: number;
+  /** By set of candidates, then by way of ranking. */
+  readonly figures: Readonly<Record<CandidateSet, Readonly<Record<string, RankFigures>>>>;
+  /** MRR of the first way minus that of each other way, edge by edge. */
+  readonly lead: Readonly<Record<CandidateSet, Readonly<Record<string, Interval>>>>;
+}
+
+/** What ranked the edges, by name; the vectors first. */
+export type Ways = Readonly<Record<string, ScoredSets>>;
+
+/** The figures of a slice, with intervals by user; undefined where the slice has no edge. */
+export function sliceFigures(
+  edges: RankedEdges,
+  slice: Slice,
+  ways: Ways,
+  random: Random,
+): SliceFigures | undefined {
+  const picked = Array.from(edges.edge.keys()).filter((i) => slice.has(edges, i));
+  if (picked.length === 0) return undefined;
+  const users = new Map<number, number>();
+  for (const i of picked) {
+    const lhs = edges.lhs[i]!;
+    if (!users.has(lhs)) users.set(lhs, users.size);
+  }
+  const cases = { picked, userOf: picked.map((i) => users.get(edges.lhs[i]!) ?? 0), users: users.size };
+  const [uniform, degree] = [
+    setFigures(cases, 'uniform', ways, random),
+    setFigures(cases, 'degree', ways, random),
+  ];
+  return {
+    slice: slice.name,
+    edges: picked.length,
+    users: users.size,
+    figures: { uniform: uniform.figures, degree: degree.figures },
+    lead: { uniform: uniform.lead, degree: degree.lead },
+  };
+}
+
+/** Edges of a slice, and the user of each. */
+interface Cases {
+  readonly picked: readonly number[];
+  readonly userOf: readonly number[];
+  readonly users: number;
+}
+
+function setFigures(cases: Cases, set: CandidateSet, ways: Ways, random: Random) {
+  const names = Object.keys(ways);
+  const of = (key: keyof Scored) => Object.values(ways).map((way) => (i: number) => way[set][key][i]!);
+  const reciprocals = of('reciprocal');
+  const leads = reciprocals.slice(1).map((other) => (i: number) => reciprocals[0]!(i) - other(i));
+  const sums = [...reciprocals, ...of('hit'), ...leads].map((value) => sumsOf(cases, value));
+  const intervals = bootstrap({ counts: sumsOf(cases, () => 1), sums }, random);
+  return {
+    figures: Object.fromEntries(
+      names.map((name, n) => [name, { mrr: intervals[n]!, hits10: intervals[names.length + n]! }]),
+    ),
+    lead: Object.fromEntries(names.slice(1).map((name, n) => [name, intervals[2 * names.length + n]!])),
+  };
+}
+
+/** [users] sums of the values of each user's edges. */
+function sumsOf({ picked, userOf, users }: Cases, value: (edge: number) => number): Float64Array {
+  const sums = new Float64Array(users);
+  for (let k = 0; k < picked.length; k++) sums[userOf[k]!]! += value(picked[k]!);
+  return sums;
+}

@@ -1,0 +1,209 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { realWorld } from '../../../src/cli/context.ts';
+import { json, place, type Said } from '../captured.ts';
+import { MeasuringPlace } from '../measuring.ts';
+
+const interval = z.object({ mean: z.number(), low: z.number(), high: z.number() });
+const reportSchema = z.object({
+  graph: z.string(),
+  records: z.number(),
+  edges: z.number(),
+  users: z.number(),
+  usersInAll: z.number(),
+  lists: z.array(
+    z.object({
+      scope: z.string(),
+      users: z.number(),
+      candidates: z.number(),
+      ways: z.record(z.string(), z.object({ figures: z.record(z.string(), interval), coverage: z.number() })),
+    }),
+  ),
+  prequential: z.array(
+    z.object({
+      slice: z.string(),
+      edges: z.number(),
+      figures: z.record(z.string(), z.record(z.string(), z.object({ mrr: interval, hits10: interval }))),
+    }),
+  ),
+});
+
+const SMALL = ['--set', 'dim=8', '--set', 'training.batchEdges=64', '--set', 'limits.maxEntities=1000'];
+const EVALUATE = ['evaluate', '--graph', 'follow', ...SMALL];
+
+/** Two circles of 12 users who follow each other in the circle, one user after the other, in a random-looking order. */
+function circles(): string[] {
+  const pairs: [number, number][] = [];
+  for (let a = 0; a < 24; a++)
+    for (let b = 0; b < 24; b++) if (a !== b && a % 2 === b % 2) pairs.push([a, b]);
+  pairs.sort(([a, b], [c, d]) => ((a * 31 + b * 17) % 97) - ((c * 31 + d * 17) % 97) || a - c || b - d);
+  return pairs.map(([a, b], i) =>
+    JSON.stringify({
+      followerId: `u${a}`,
+      followedId: `u${b}`,
+      action: 'follow',
+      at: 1_700_000_000_000 + i * 1_000,
+    }),
+  );
+}
+
+const measuring = new MeasuringPlace();
+
+/** The command with temporary files in the place's own folder. */
+async function evaluate(...argv: string[]): Promise<Said> {
+  return measuring.run(...EVALUATE, ...argv);
+}
+
+async function fileOf(lines: readonly string[]): Promise<string> {
+  const path = join(measuring.here.folder, 'events.ndjson');
+  await writeFile(path, `${lines.join('\n')}\n`);
+  return path;
+}
+
+describe('twhin evaluate', () => {
+  it('measures both protocols on a file, and leaves nothing behind', async () => {
+    const file = await fileOf(circles());
+    const said = await evaluate('--file', file, '--json');
+    expect(said.err.filter((line) => line.startsWith('twhin:'))).toEqual([]);
+    const report = reportSchema.parse(json(said));
+    expect(report).toMatchObject({ graph: 'follow', records: 264, edges: 264 });
+    const [follows] = report.lists;
+    expect(follows).toMatchObject({ scope: 'follows', candidates: 24 });
+    expect(Object.keys(follows!.ways)).toEqual([
+      'vectors',
+      'popularity',
+      'recent popularity',
+      'common neighbours',
+      'chance',
+    ]);
+    // The other circle is half of the candidates; common neighbours alone tell the circles apart without a mistake.
+    const ndcg = (way: string) => follows!.ways[way]!.figures['ndcg20']!.mean;
+    expect(ndcg('common neighbours')).toBeGreaterThan(2 * ndcg('chance'));
+    expect(ndcg('vectors')).toBeGreaterThan(ndcg('chance'));
+    const known = report.prequential.find(({ slice }) => slice === 'both known')!;
+    expect(known.edges).toBeGreaterThan(150);
+    expect(known.figures['uniform']!['vectors']!.mrr.mean).toBeGreaterThan(0);
+    expect(existsSync(join(measuring.here.folder, 'state'))).toBe(false);
+    expect(existsSync(join(measuring.here.folder, 'log'))).toBe(false);
+  });
+
+  it('reads the topics like a replay, and gives the same figures each time', async () => {
+    await measuring.here.run('topics', 'apply');
+    await measuring.here.run('feed', await fileOf(circles()), '--topic', 'follow');
+    const figures = async () => {
+      const { lists, prequential } = reportSchema.parse(json(await evaluate('--json')));
+      return { lists, prequential };
+    };
+    expect(await figures()).toEqual(await figures());
+    expect(existsSync(join(measuring.here.folder, 'state'))).toBe(false);
+  });
+
+  it('says which records can’t be used, by topic and code, and which relations have no edge', async () => {
+    await measuring.here.run('topics', 'apply');
+    const path = await fileOf([...circles(), 'nonsense', 'more nonsense', '{"followerId":"u1"}']);
+    await measuring.here.run('feed', path, '--topic', 'follow', '--raw');
+    const text = (await evaluate()).out.join('\n');
+    expect(text).toMatch(
+      /^ {2}twhin\.follow: 2 unusable \(not-json\), such as offset \d+ of partition \d: the value is not JSON: ".*nonsense"$/m,
+    );
+    expect(text).toMatch(/^ {2}twhin\.follow: 1 unusable \(wrong-shape\), such as .*: followedId: /m);
+    expect(text).toMatch(/^ {2}no edges of clicks, promotes$/m);
+    expect(json(await evaluate('--json'))).toMatchObject({
+      unusable: expect.arrayContaining([
+        expect.objectContaining({ topic: 'twhin.follow', code: 'not-json', records: 2 }),
+        expect.objectContaining({ topic: 'twhin.follow', code: 'wrong-shape', records: 1 }),
+      ]),
+      withoutEdges: ['clicks', 'promotes'],
+    });
+  });
+
+  it('prints tables for a person', async () => {
+    const said = await evaluate('--file', await fileOf(circles()), '--users', '5');
+    expect(said.code).toBe(0);
+    const text = said.out.join('\n');
+    expect(text).toMatch(
+      /follows: the newest 15 % foretold for 5 users, of users drawn from \d+; all 24 candidates ranked/,
+    );
+    expect(text).toMatch(/^ {2}common neighbours +[.\d]+ \[[.\d]+ [.\d]+\]/m);
+    expect(text).toContain(
+      'MRR of edges before they are learned, among 1,000 candidates drawn in proportion',
+    );
+  });
+
+  it.each([
+    ['an unknown graph', ['--graph', 'nothing'], 2, /^twhin: --graph: expected one of engagement, follow/],
+    [
+      'a file and a start',
+      ['--file', 'x', '--from', '2h'],
+      2,
+      /cannot be done as asked.*\n.*--from, --until: a file is read/,
+    ],
+    ['a topic without a file', ['--topic', 'follow'], 2, /--topic: says what --file holds/],
+    [
+      'a topic of another graph',
+      ['--file', 'x', '--topic', 'search'],
+      2,
+      /--topic: follow reads follow, ad-click/,
+    ],
+    [
+      'another state folder',
+      ['--set', 'state=/x'],
+      2,
+      /--set: an evaluation reads where the live graph does/,
+    ],
+    ['a missing file', ['--file', 'missing.ndjson'], 2, /no such file: .*missing\.ndjson/],
+    ['a share above 1', ['--holdout', '150%'], 2, /expected a share such as 15%/],
+  ])('refuses %s', async (_, argv, code, message) => {
+    const said = await evaluate(...argv);
+    expect(said.code).toBe(code);
+    expect(said.err.join('\n')).toMatch(message);
+    expect(said.out).toEqual([]);
+  });
+
+  it('names the lines that hold no event, and trains nothing', async () => {
+    const file = await fileOf([...circles().slice(0, 5), 'nonsense', '{"followerId":1}']);
+    const said = await evaluate('--file', file);
+    expect(said.code).toBe(2);
+    expect(said.err.join('\n')).toMatch(
+      /2 of the lines hold no follow event; nothing was trained:\n.*ndjson:6: not-json.*\n.*ndjson:7: /,
+    );
+  });
+
+  it('says what is missing where nothing can be foretold', async () => {
+    const empty = await evaluate('--file', await fileOf([]));
+    expect(empty.code).toBe(2);
+    expect(empty.err.join('\n')).toMatch(/events.ndjson holds no event/);
+    const once = await evaluate('--file', await fileOf(circles().slice(0, 3)));
+    expect(once.code).toBe(2);
+    expect(once.err.join('\n')).toMatch(
+      /nothing can be foretold: of 3 records of follow, 3 change an edge, .*\n {2}no edges of clicks, promotes$/,
+    );
+  });
+
+  it('removes the temporary store when interrupted', async () => {
+    const file = await fileOf(circles());
+    const before = realWorld.connect;
+    const interrupting = await place(
+      {},
+      {
+        ...realWorld,
+        connect: async (settings, log) => {
+          const connection = await before(settings, log);
+          setTimeout(() => process.emit('SIGINT'), 50);
+          return connection;
+        },
+      },
+    );
+    try {
+      const said = await interrupting.run(...EVALUATE, '--file', file, '--set', 'training.updatesPerEdge=64');
+      expect(said.code).toBe(1);
+      expect(said.err.join('\n')).toContain('[interrupted]');
+      expect((await measuring.left()).filter((name) => name.startsWith('twhin-work'))).toEqual([]);
+    } finally {
+      await interrupting.remove();
+    }
+  });
+});
