@@ -1,4 +1,3 @@
-import { FatalError, reasonOf } from '../../errors/errors.ts';
 import type {
   EventLog,
   Follower,
@@ -11,13 +10,14 @@ import type {
   StretchReading,
 } from '../../pipeline/ports.ts';
 import { pause } from '../backoff.ts';
-import { notHeld, outsideOfLog, partitionMissing, readerClosed, topicsMissing } from '../log-errors.ts';
+import { type EndlessCursor, type Followable, followBy } from '../follow.ts';
+import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../log-errors.ts';
 import { LogPartition, readTopic } from './partition.ts';
 
-/** Maximum records of a run; a block of the file may hold fewer. */
-const RUN_RECORDS = 500;
 /** More records than a block of the file holds: a cursor gives at most a block. */
 const MAX_RECORDS = 1 << 20;
+/** Most records that a follower gets at a time. */
+const RUN_RECORDS = 500;
 /** Interval of looking for new records, and of looking for added partitions. */
 const POLL_MS = 25;
 const LOOK_MS = 1_000;
@@ -26,7 +26,6 @@ const LOOK_MS = 1_000;
 export class FileLog implements EventLog {
   readonly #dir: string;
   readonly #closing = new AbortController();
-  readonly #followings = new Set<Following>();
 
   constructor(dir: string) {
     this.#dir = dir;
@@ -54,33 +53,37 @@ export class FileLog implements EventLog {
   }
 
   async read(stretches: readonly Stretch[]): Promise<StretchReading> {
-    const closing = new AbortController();
-    const signal = AbortSignal.any([closing.signal, this.#closing.signal]);
-    return {
-      cursors: stretches.map((stretch) => new FileLogCursor(this.#dir, stretch, signal)),
-      close: async () => closing.abort(),
-    };
+    return this.#open(stretches);
   }
 
-  async follow(topics: readonly string[], follower: Follower): Promise<Following> {
-    if (this.#closing.signal.aborted) throw readerClosed();
-    const following = new FileLogFollowing(this.#dir, topics, follower);
-    await following.begin();
-    if (this.#closing.signal.aborted) {
-      await following.close();
-      throw readerClosed();
-    }
-    this.#followings.add(following);
-    return following;
+  follow(topics: readonly string[], follower: Follower): Promise<Following> {
+    const log: Followable = {
+      ranges: () => this.ranges(topics),
+      open: (stretches) => this.#open(stretches),
+      added: async (known) =>
+        (await openPartitions(this.#dir, topics))
+          .filter(({ topic, partition }) => !known.has(`${topic}/${partition}`))
+          .map(({ topic, partition }) => ({ topic, partition, low: 0 })),
+      lookMs: LOOK_MS,
+      closing: this.#closing.signal,
+    };
+    return followBy(log, follower);
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([...this.#followings].map((following) => following.close()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #open(stretches: readonly Stretch[]) {
+    if (this.#closing.signal.aborted) throw readerClosed();
+    const closing = new AbortController();
+    const signal = AbortSignal.any([closing.signal, this.#closing.signal]);
+    const add = (stretch: Stretch) => new FileLogCursor(this.#dir, stretch, signal);
+    return { cursors: stretches.map(add), add, close: async () => closing.abort() };
   }
 }
 
@@ -113,92 +116,7 @@ async function firstAt(log: LogPartition, timeMs: number): Promise<number> {
   }
 }
 
-/** Topics being followed. Each partition has a loop of its own, so that back-pressure holds up that partition only. */
-class FileLogFollowing implements Following {
-  readonly #dir: string;
-  readonly #topics: readonly string[];
-  readonly #follower: Follower;
-  readonly #closing = new AbortController();
-  readonly #closed = Promise.withResolvers<void>();
-  /** Number of partitions read, by topic. */
-  readonly #known = new Map<string, number>();
-  readonly #loops: Promise<void>[] = [];
-
-  constructor(dir: string, topics: readonly string[], follower: Follower) {
-    this.#dir = dir;
-    this.#topics = topics;
-    this.#follower = follower;
-  }
-
-  /** @throws FatalError as `follow` does. */
-  async begin(): Promise<void> {
-    const partitions = await openPartitions(this.#dir, this.#topics);
-    for (const each of partitions) await this.#position(each);
-    for (const each of partitions) this.#start(each);
-    this.#loops.push(this.#guarded(() => this.#lookForPartitions()));
-  }
-
-  async close(): Promise<void> {
-    this.#closing.abort();
-    this.#closed.resolve();
-    await Promise.all(this.#loops);
-  }
-
-  async #position({ topic, partition, log }: OpenPartition): Promise<void> {
-    if (this.#follower.reads?.(topic, partition) === false) return;
-    const position = this.#follower.position(topic, partition);
-    if (position === undefined) return;
-    await log.skipTo(position);
-    if (log.offset < position) {
-      throw outsideOfLog(position, { topic, partition, low: 0, high: log.offset });
-    }
-  }
-
-  #start({ topic, partition, log }: OpenPartition): void {
-    this.#known.set(topic, Math.max(this.#known.get(topic) ?? 0, partition + 1));
-    if (this.#follower.reads?.(topic, partition) === false) return;
-    this.#loops.push(this.#guarded(() => this.#read(topic, partition, log)));
-  }
-
-  async #read(topic: string, partition: number, log: LogPartition): Promise<void> {
-    const { signal } = this.#closing;
-    while (!signal.aborted) {
-      const records = await log.read(RUN_RECORDS);
-      if (signal.aborted) return;
-      if (records.length === 0) await pause(POLL_MS, signal);
-      else {
-        const taken = this.#follower.take({ topic, partition, records, next: log.offset });
-        if (taken) await Promise.race([taken, this.#closed.promise]);
-      }
-    }
-  }
-
-  async #lookForPartitions(): Promise<void> {
-    const { signal } = this.#closing;
-    for (;;) {
-      await pause(LOOK_MS, signal);
-      if (signal.aborted) return;
-      const partitions = await openPartitions(this.#dir, this.#topics);
-      for (const each of partitions) {
-        if (each.partition < (this.#known.get(each.topic) ?? 0)) continue;
-        await this.#position(each);
-        this.#start(each);
-      }
-    }
-  }
-
-  async #guarded(loop: () => Promise<void>): Promise<void> {
-    try {
-      await loop();
-    } catch (error) {
-      if (this.#closing.signal.aborted) return;
-      const failure = error instanceof Error ? error : new FatalError('file', reasonOf(error));
-      this.#follower.failed(failure);
-    }
-  }
-}
-
-class FileLogCursor implements StretchCursor {
+class FileLogCursor implements StretchCursor, EndlessCursor {
   readonly stretch: Stretch;
   readonly #dir: string;
   readonly #closing: AbortSignal;
@@ -210,13 +128,22 @@ class FileLogCursor implements StretchCursor {
     this.#closing = closing;
   }
 
-  async next(): Promise<SourceRecord[] | undefined> {
+  next(): Promise<SourceRecord[] | undefined> {
+    return this.#read(MAX_RECORDS);
+  }
+
+  async nextDecoded() {
+    const records = await this.#read(RUN_RECORDS);
+    return records && { records, next: this.#log?.offset ?? this.stretch.from };
+  }
+
+  async #read(most: number): Promise<SourceRecord[] | undefined> {
     const { from, until } = this.stretch;
     while (!this.#closing.aborted) {
       const left = until - (this.#log?.offset ?? from);
       if (left <= 0) return undefined;
       this.#log ??= await this.#open();
-      const records = await this.#log.read(Math.min(left, MAX_RECORDS));
+      const records = await this.#log.read(Math.min(left, most));
       if (records.length > 0) return records;
       await pause(POLL_MS, this.#closing);
     }

@@ -1,4 +1,4 @@
-import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
+import { RetryableError } from '../../../errors/errors.ts';
 import type {
   EventLog,
   Follower,
@@ -9,15 +9,15 @@ import type {
   StretchReading,
   Trouble,
 } from '../../../pipeline/ports.ts';
-import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
-import { outsideOfLog, readerClosed, topicsMissing } from '../../log-errors.ts';
+import { type Failure, retrying, troubleOf } from '../../backoff.ts';
+import { type Followable, followBy } from '../../follow.ts';
+import { readerClosed, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { Brokers } from '../brokers.ts';
 import { kafkaError } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import { fetchFrom } from './fetch.ts';
 import { type Cluster, FetchLoop, type Leaders } from './fetch-loop.ts';
-import type { PartitionCursor } from './partition-cursor.ts';
 
 export interface LogOptions {
   /** Called at each failure while cursors and followers wait. */
@@ -84,36 +84,25 @@ export class KafkaLog implements EventLog {
   }
 
   async follow(topics: readonly string[], follower: Follower): Promise<Following> {
-    const reads = ({ topic, partition }: PartitionRange) => follower.reads?.(topic, partition) ?? true;
-    const ranges = (await this.#untilAnswered(() => this.ranges(topics))).filter(reads);
-    for (const range of ranges) {
-      const position = follower.position(range.topic, range.partition) ?? range.low;
-      if (position < range.low || position > range.high) throw outsideOfLog(position, range);
-    }
-    const following = new AbortController();
-    const begun = ranges.map(({ topic, partition, low }) => ({
-      topic,
-      partition,
-      from: follower.position(topic, partition) ?? low,
-      until: Number.MAX_SAFE_INTEGER,
-    }));
-    const loop = this.#open(begun);
-    const signal = AbortSignal.any([following.signal, this.#closing.signal]);
-    const fail = (error: unknown) => {
-      if (signal.aborted || isStopped(error)) return;
-      following.abort();
-      follower.failed(error instanceof Error ? error : new FatalError('client-fault', reasonOf(error)));
-    };
-    const start = (cursor: PartitionCursor) => void pump(cursor, follower, signal).catch(fail);
-    for (const cursor of loop.cursors) start(cursor);
-    const counting = this.#count(topics, follower, loop, start, signal).catch(fail);
-    return {
-      close: async () => {
-        following.abort();
-        await this.#end(loop);
-        await counting;
+    const log: Followable = {
+      ranges: () => this.#untilAnswered(() => this.ranges(topics)),
+      open: (stretches) => {
+        const loop = this.#open(stretches);
+        return {
+          cursors: loop.cursors,
+          add: (stretch) => {
+            const { topic, partition } = stretch;
+            this.#log('info', `${topic} has a new partition, ${partition}, which is read from its start`);
+            return loop.add(stretch);
+          },
+          close: () => this.#end(loop),
+        };
       },
+      added: (known) => this.#added(topics, known),
+      lookMs: COUNT_MS,
+      closing: this.#closing.signal,
     };
+    return followBy(log, follower);
   }
 
   async close(): Promise<void> {
@@ -145,35 +134,22 @@ export class KafkaLog implements EventLog {
     this.#loops.delete(loop);
   }
 
-  /** Looks for partitions that were added to the topics, and reads them from their start. */
-  async #count(
-    topics: readonly string[],
-    follower: Follower,
-    loop: FetchLoop,
-    start: (cursor: PartitionCursor) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const known = new Set(loop.cursors.map(({ name }) => name));
-    for (;;) {
-      await pause(COUNT_MS, signal);
-      if (signal.aborted) return;
-      const counts = await this.#admin.partitionCounts(topics).catch(whileOutOfReach<string, number>);
-      for (const [topic, count] of counts) {
-        const added = Array.from({ length: count }, (_, n) => n).filter(
-          (n) => !known.has(`${topic}/${n}`) && (follower.reads?.(topic, n) ?? true),
-        );
-        if (added.length === 0) continue;
-        // Seen late, a new partition may have lost its first records to retention already.
-        const ranges = await this.#admin.ranges(topic).catch(whileOutOfReach<number, { low: number }>);
-        for (const partition of added) {
-          const from = ranges.get(partition)?.low;
-          if (from === undefined) continue;
-          known.add(`${topic}/${partition}`);
-          this.#log('info', `${topic} has a new partition, ${partition}, which is read from its start`);
-          start(loop.add({ topic, partition, from, until: Number.MAX_SAFE_INTEGER }));
-        }
+  /** Partitions that the topics have and `known` does not; none while the brokers are out of reach. */
+  async #added(topics: readonly string[], known: ReadonlySet<string>) {
+    const found: { topic: string; partition: number; low: number }[] = [];
+    const counts = await this.#admin.partitionCounts(topics).catch(whileOutOfReach<string, number>);
+    for (const [topic, count] of counts) {
+      const added = Array.from({ length: count }, (_, n) => n).filter((n) => !known.has(`${topic}/${n}`));
+      if (added.length === 0) continue;
+      // Seen late, a new partition may have lost its first records to retention already.
+      const ranges = await this.#admin.ranges(topic).catch(whileOutOfReach<number, { low: number }>);
+      for (const partition of added) {
+        const low = ranges.get(partition)?.low;
+        if (low === undefined) continue;
+        found.push({ topic, partition, low });
       }
     }
+    return found;
   }
 
   /** Repeats a request until it is answered. @throws FatalError, or RetryableError `stopped`. */
@@ -218,25 +194,6 @@ export class KafkaLog implements EventLog {
       },
     };
   }
-}
-
-/** Hands the cursor's records to the follower, until the signal. */
-async function pump(cursor: PartitionCursor, follower: Follower, signal: AbortSignal): Promise<void> {
-  const { topic, partition, from } = cursor.stretch;
-  if (follower.position(topic, partition) === undefined && from > 0) {
-    // Records that retention removed before the first reading count as read. An emptied partition gives no record that
-    // would tell.
-    await follower.take({ topic, partition, records: [], next: from });
-  }
-  while (!signal.aborted) {
-    const decoded = await cursor.nextDecoded();
-    if (decoded === undefined || signal.aborted) return;
-    await follower.take({ topic, partition, records: decoded.records, next: decoded.next });
-  }
-}
-
-function isStopped(error: unknown): boolean {
-  return error instanceof RetryableError && error.code === 'stopped';
 }
 
 function whileOutOfReach<K, V>(error: unknown): Map<K, V> {
