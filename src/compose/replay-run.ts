@@ -58,8 +58,6 @@ export interface ReplayOutside {
   /** Bounds how long an answer of the brokers may take. */
   answered<T>(work: Promise<T>): Promise<T>;
   readonly watch: TrainingWatch;
-  /** Called while the copies of shards are renewed. */
-  settling(done: number): void;
 }
 
 /** A replay that has come to its end. */
@@ -284,7 +282,7 @@ export class ReplayRun {
     const ends = await this.#outside.answered(this.#exchangeEnds());
     await using opened = new AsyncDisposableStack();
     const stores = await this.#open(opened);
-    await settleShards(stores, meetingTopic(parts), ends, this.#outside.settling);
+    await settleShards(stores, meetingTopic(parts), ends);
   }
 
   /** Where the live shards' exchange topic ends now; undefined where it is not there. */

@@ -1,8 +1,7 @@
 import { FatalError } from '../errors/errors.ts';
 import { commitHead, type GraphStore } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
-import { relationRows, renewCopies } from '../graph/reshard/copies.ts';
-import { MergedGraph } from '../graph/reshard/merged-graph.ts';
+import { relationRows } from '../graph/reshard/copies.ts';
 import { WriteBatch } from '../graph/store.ts';
 import type { PartitionRange } from '../pipeline/ports.ts';
 
@@ -14,9 +13,9 @@ export interface TopicEnds {
 }
 
 /**
- * Makes the stores of shards that were trained in one process what shards on a log can go on from. What they had sent each other as
- * they ended is lost with the process, so copies get their owners' vectors, and relations those of the first shard, as in `twhin reshard`. Runs
- * and received ranges stay: they tell gradients of these stores apart from then on.
+ * Makes the stores of shards that were trained in one process what shards on a log can go on from. Relations get the rows of the first
+ * shard, as in `twhin reshard`. Copies stay as they are: at their first use their owners send them, and an empty one asks. Runs and
+ * received ranges stay as well: they tell gradients of these stores apart from then on.
  *
  * meeting: the topic in which the shards met, which is on no log. exchange: the topic in which they are to meet; each shard reads
  * it from its end. All that is there now was sent in another training, and whatever else such senders still write is passed over for
@@ -26,9 +25,7 @@ export async function settleShards(
   stores: readonly GraphStore[],
   meeting: string,
   exchange: TopicEnds | undefined,
-  onProgress: (done: number) => void,
 ): Promise<void> {
-  await renewCopies(await MergedGraph.read(stores, stores[0]!.layout), onProgress);
   const relations = await relationRows(stores[0]!);
   for (const [shard, store] of stores.entries()) {
     const batch = new WriteBatch();

@@ -55,29 +55,12 @@ const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] ===
 export function encodeParcel(parcel: Parcel, dim: number): Buffer {
   const { gradients, vectors, relations, wanted } = parcel;
   const run = Buffer.from(parcel.run);
-  const numbers = 4 * relations.length + 2 * (gradients.halves.length + vectors.halves.length);
-  const bytes = Buffer.alloc(
-    HEADER_BYTES +
-      numbers +
-      run.length +
-      [gradients, vectors, wanted].reduce((sum, { names }) => sum + names.length, 0),
-  );
-  bytes.writeUInt8(VERSION, 0);
-  bytes.writeUInt16LE(parcel.part, 2);
-  bytes.writeUInt16LE(parcel.from, 4);
-  bytes.writeUInt16LE(dim, 6);
-  bytes.writeDoubleLE(parcel.first, 8);
-  bytes.writeDoubleLE(parcel.last, 16);
-  bytes.writeUInt32LE(relations.length, 24);
-  bytes.writeUInt32LE(gradients.count, 28);
-  bytes.writeUInt32LE(gradients.names.length, 32);
-  bytes.writeUInt32LE(vectors.count, 36);
-  bytes.writeUInt32LE(vectors.names.length, 40);
-  bytes.writeUInt32LE(wanted.count, 44);
-  bytes.writeUInt32LE(wanted.names.length, 48);
-  bytes.writeUInt32LE(run.length, 52);
-  let at = HEADER_BYTES;
-  for (const [part, size] of [
+  const counts = [
+    relations.length,
+    ...[gradients, vectors, wanted].flatMap(({ count, names }) => [count, names.length]),
+    run.length,
+  ];
+  const sections = [
     [relations, 4],
     [gradients.halves, 2],
     [vectors.halves, 2],
@@ -85,11 +68,20 @@ export function encodeParcel(parcel: Parcel, dim: number): Buffer {
     [gradients.names, 1],
     [vectors.names, 1],
     [wanted.names, 1],
-  ] as const) {
-    const end = at + part.byteLength;
+  ] as const;
+  const bytes = Buffer.alloc(sections.reduce((sum, [{ byteLength }]) => sum + byteLength, HEADER_BYTES));
+  bytes.writeUInt8(VERSION, 0);
+  bytes.writeUInt16LE(parcel.part, 2);
+  bytes.writeUInt16LE(parcel.from, 4);
+  bytes.writeUInt16LE(dim, 6);
+  bytes.writeDoubleLE(parcel.first, 8);
+  bytes.writeDoubleLE(parcel.last, 16);
+  for (const [place, count] of counts.entries()) bytes.writeUInt32LE(count, 24 + 4 * place);
+  let at = HEADER_BYTES;
+  for (const [part, size] of sections) {
     bytes.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), at);
-    swap(bytes.subarray(at, end), size);
-    at = end;
+    swap(bytes.subarray(at, at + part.byteLength), size);
+    at += part.byteLength;
   }
   return bytes;
 }

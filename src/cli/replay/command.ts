@@ -70,8 +70,6 @@ async function replay(order: ReplayOrder, context: CommandContext): Promise<Repl
       },
       tooLate: () => output.err(ALL_READ),
     },
-    settling: (done) =>
-      output.status(`${graph.name}: ${count(done)} copies of other shards' vectors renewed`),
   }).run();
   output.statusDone();
   if (finished === undefined) {

@@ -1,8 +1,7 @@
 import type { GraphStore } from '../graph-store.ts';
-import { decodeEntity, type Layout } from '../layout.ts';
+import type { Layout } from '../layout.ts';
 import { COPY_ACCUMULATOR } from '../shard.ts';
-import { type Entry, WriteBatch } from '../store.ts';
-import type { MergedGraph } from './merged-graph.ts';
+import type { Entry } from '../store.ts';
 
 const FLOAT_BYTES = 4;
 
@@ -22,30 +21,4 @@ export async function relationRows({ layout, entries }: GraphStore): Promise<rea
   ]);
   const values = await entries.getMany(keys);
   return keys.flatMap((key, i) => (values[i] === undefined ? [] : [{ key, value: values[i] }]));
-}
-
-/**
- * Gives every copy in the stores of a graph's shards the present vector of its owner, to the bit. A copy whose owner has no
- * vector yet stays as it is. onProgress: gets the entities read.
- */
-export async function renewCopies(
-  graph: MergedGraph,
-  onProgress: (done: number) => void = () => {},
-): Promise<void> {
-  const { layout, stores } = graph;
-  let done = 0;
-  for await (const block of graph.entities()) {
-    const rows = await graph.rowsOf(block);
-    const batches = stores.map(() => new WriteBatch());
-    block.forEach(({ held, owner }, i) => {
-      const vector = rows[i];
-      for (const { store, value } of held) {
-        if (store === owner || vector === undefined) continue;
-        batches[store]!.put(layout.vectorKey(decodeEntity(value).row), copyOf(vector, layout));
-      }
-    });
-    for (const [i, batch] of batches.entries()) await stores[i]!.entries.write(batch);
-    done += block.length;
-    onProgress(done);
-  }
 }

@@ -162,17 +162,9 @@ describe('twhin replay of a graph with shards', () => {
     });
     expect(result.space).not.toBe(now[0]!.space);
 
-    // Each copy is its owner's vector, and relations are the same in all.
+    // Relations are the same in all.
     const graphs = (await shards()).map((graph) => ({ ...graph, folder: placeOf(graph, 'shadow').folder }));
-    const { own, copies, relations } = await contentOf(graphs);
-    let compared = 0;
-    for (const [name, floats] of copies.flatMap((each) => Object.entries(each))) {
-      const owned = own[name]?.floats;
-      if (owned === undefined) continue;
-      expect([name, floats]).toEqual([name, [...owned.slice(0, -2), -1, 0]]);
-      compared++;
-    }
-    expect(compared).toBeGreaterThan(30);
+    const { relations } = await contentOf(graphs);
     for (const each of relations) expect(each).toEqual(relations[0]);
     expect((await ok('check', ...GRAPH)).code).toBe(0);
   });
