@@ -78,7 +78,7 @@ test('shards are replayed beside the running ones, promoted under them, and go o
   const { code, stderr } = await interrupted.ended;
   expect([code, stderr]).toEqual([
     1,
-    expect.stringMatching(/interrupted after \d+ of 600 records; the same command starts from the beginning/),
+    expect.stringContaining('interrupted; the same command starts from the beginning'),
   ]);
   const replayed = REPLAYED.parse(await here.json(REPLAY));
   expect([replayed.events, replayed.edges['likes']]).toEqual([600, 600]);

@@ -110,9 +110,7 @@ test('killed and interrupted in the middle, the same command goes on and ends in
   interrupted.kill('SIGCONT');
   const { code, stdout, stderr } = await interrupted.ended;
   expect([code, stdout]).toEqual([1, '']);
-  expect(stderr).toMatch(
-    new RegExp(`interrupted after \\d+ of ${EVENTS} records; the same command goes on from the last commit`),
-  );
+  expect(stderr).toMatch(/interrupted; the same command goes on from the last commit/);
   expect(stderr).toMatch(/going on with the replay/);
   const more = await consumed('killed');
   expect([more > left, more < EVENTS]).toEqual([true, true]);

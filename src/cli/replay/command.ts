@@ -57,24 +57,19 @@ async function replay(order: ReplayOrder, context: CommandContext): Promise<Repl
   const log = context.log();
   await using connection = await context.connect(order.config);
   await using reader = connection.log();
-  const teller = replayTeller({ graph: graph.name, into }, { log, output });
-  let left = '';
   const finished = await new ReplayRun(order, {
     ...{ connection, reader, log, openStore: world.openStore },
     answered: (question) => context.ask(question, connection.describe),
     watch: {
       stopping,
-      tell: (progress, phase) => {
-        left = `${count(progress.done)} of ${count(progress.of)} records`;
-        teller(progress, phase);
-      },
+      tell: replayTeller({ graph: graph.name, into }, { log, output }),
       tooLate: () => output.err(ALL_READ),
     },
   }).run();
   output.statusDone();
   if (finished === undefined) {
     const next = parts.length > 1 ? 'starts from the beginning' : 'goes on from the last commit';
-    output.err(`interrupted after ${left}; the same command ${next}`);
+    output.err(`interrupted; the same command ${next}`);
     return undefined;
   }
   if (finished.trained === undefined)
