@@ -67,8 +67,8 @@ async function promoteStore(
   await using reader = connection.log();
   const behind = await ask(recordsBehind(promotion, reader), connection.describe);
   const previous = await promote(promotion);
-  const stores = promotion.candidates.map(({ graph }, i) => ({
-    graph: graph.name,
+  const stores = promotion.candidates.map(({ part }, i) => ({
+    graph: part.name,
     previous: previous[i]!,
     behind: behind[i]!,
   }));

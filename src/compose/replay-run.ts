@@ -4,14 +4,13 @@ import { exchangeName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { FatalError, UsageError } from '../errors/errors.ts';
+import { UsageError } from '../errors/errors.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { Log } from '../log.ts';
-import type { EventLog, Offsets, PartitionRange } from '../pipeline/ports.ts';
-import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
+import type { EventLog, PartitionRange } from '../pipeline/ports.ts';
 import type { Bound } from '../replay/bound.ts';
 import { partitionName, recordsIn } from '../replay/partition.ts';
-import { resolveRange } from '../replay/range.ts';
+import { leftOf, resolveRange } from '../replay/range.ts';
 import { settleShards, type TopicEnds } from '../replay/settled-shards.ts';
 import { databaseFolder, openForWriting, readHead } from '../state/open.ts';
 import { type Origin, type ReplayRecord, readOrigin, type StorePlace, writeOrigin } from '../state/places.ts';
@@ -219,11 +218,11 @@ export class ReplayRun {
     const { parts, places, topics, until } = this.#order;
     const { reader, log } = this.#outside;
     if (earlier.finished !== null && (parts.length > 1 || until.bound.kind !== 'latest')) return earlier;
-    const now = { topicIds: await reader.topicIds(topics), ranges: await reader.ranges(topics) };
-    const record = earlier.finished === null ? earlier : extended(earlier, now.ranges);
+    const record = earlier.finished === null ? earlier : extended(earlier, await reader.ranges(topics));
     if (record.finished !== null) return record;
     const head = await readHead(parts[0]!, places[0]);
-    checkStillThere(record, head?.offsets ?? {}, now);
+    const read = { offsets: head?.offsets ?? {}, topicIds: record.topicIds };
+    await leftOf(record.range, read, reader, 'Begin anew with --restart.');
     const done = { events: head?.events.consumed ?? 0, step: head?.step ?? 0 };
     log.info({ ...this.#names, ...done }, 'going on with the replay');
     return record;
@@ -307,26 +306,4 @@ function extended(record: ReplayRecord, ranges: readonly PartitionRange[]): Repl
     return { topic, partition, from: before?.from ?? low, until: Math.max(high, before?.until ?? high) };
   });
   return recordsIn(range) > recordsIn(record.range) ? { ...record, range, finished: null } : record;
-}
-
-/**
- * Makes sure that a replay can go on: that the log holds what is left of it. offsets: up to where its store has read.
- * @throws FatalError saying what is there and what was.
- */
-export function checkStillThere(
-  { range, topicIds }: Pick<ReplayRecord, 'range' | 'topicIds'>,
-  offsets: Offsets,
-  now: { readonly topicIds: Readonly<Record<string, string>>; readonly ranges: readonly PartitionRange[] },
-): void {
-  refuseRecreated(topicIds, now.topicIds, () => 'Begin anew with --restart.');
-  for (const { topic, partition, from, until } of range) {
-    const held = now.ranges.find((each) => each.topic === topic && each.partition === partition);
-    const next = offsets[topic]?.[partition] ?? from;
-    if (held && (next >= until || (held.low <= next && until <= held.high))) continue;
-    const there = held ? `holds offsets ${held.low} to ${held.high}` : 'is gone';
-    throw new FatalError(
-      'replay-gone',
-      `the replay still has to read offsets ${next} to ${until} of ${topic}/${partition}, which ${there}; begin anew with --restart`,
-    );
-  }
 }

@@ -72,7 +72,6 @@ export const CODES = {
   promotion: 'fatal',
   'promotion-mixed': 'fatal',
   'publish-taken': 'fatal',
-  'replay-gone': 'fatal',
   'replay-store': 'fatal',
 
   // Training

@@ -1,5 +1,6 @@
-import { UsageError } from '../errors/errors.ts';
+import { FatalError, UsageError } from '../errors/errors.ts';
 import type { EventLog, Offsets, PartitionRange, SourceRecord, Stretch } from '../pipeline/ports.ts';
+import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
 import type { Bound } from './bound.ts';
 import { partitionName, recordsIn } from './partition.ts';
 
@@ -99,6 +100,35 @@ async function beginnings(
     }
   }
   return { problems, shortened };
+}
+
+/**
+ * How many records a store has still to read of stretches, which the log must hold. remedy: what to do where it does not.
+ * @throws FatalError `topic-remade`, `offset-out-of-range`.
+ */
+export async function leftOf(
+  stretches: readonly Stretch[],
+  { offsets, topicIds }: { readonly offsets: Offsets; readonly topicIds: Readonly<Record<string, string>> },
+  reader: Pick<EventLog, 'ranges' | 'topicIds'>,
+  remedy: string,
+): Promise<number> {
+  const topics = [...new Set(stretches.map(({ topic }) => topic))];
+  refuseRecreated(topicIds, await reader.topicIds(topics), () => remedy);
+  const ranges = await reader.ranges(topics);
+  let left = 0;
+  for (const { topic, partition, from, until } of stretches) {
+    const next = offsets[topic]?.[partition] ?? from;
+    if (next === until) continue;
+    left += until - next;
+    const held = ranges.find((each) => each.topic === topic && each.partition === partition);
+    if (held && held.low <= next && next < until && until <= held.high) continue;
+    throw new FatalError(
+      'offset-out-of-range',
+      `${topic}/${partition} was read up to offset ${next}, and is to be read up to ${until}, but the log holds ` +
+        `${held ? `${held.low} to ${held.high}` : 'nothing'}: retention took records, or the topic was deleted and recreated. ${remedy}`,
+    );
+  }
+  return left;
 }
 
 /** The first record that each partition still holds; undefined where there is none. */

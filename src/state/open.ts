@@ -4,7 +4,6 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
-import { lives } from '../adapters/file-lock.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
@@ -141,13 +140,9 @@ export function imagePath({ folder }: StorePlace): string {
 
 function namingHolder(error: unknown, place: StorePlace): unknown {
   if (!(error instanceof FatalError) || error.code !== 'store-in-use') return error;
-  const by = readHolder(place);
-  const holder = by
-    ? `process ${by.pid} on ${by.host}, since ${by.since}`
-    : 'unknown: it left no holder.json';
   return new FatalError(
     'store-in-use',
-    `the store of ${place.graph} in ${place.folder} is in use by another process (${holder}); ` +
+    `the store of ${place.graph} in ${place.folder} is in use by another process (${holderOf(place)}); ` +
       'stop that process first, or start this one as its standby: with --standby, and a folder of its own in TWHIN_STATE',
     { cause: error },
   );
@@ -160,27 +155,20 @@ const holderSchema = z.object({
   since: z.string(),
 });
 
-/** The process that has a store open for writing, or had it last. */
-export type Holder = z.infer<typeof holderSchema>;
-
-/** Names this process as the holder of the store. */
+/** Names this process as the one that has the store open for writing, or had it last. */
 async function writeHolder(place: StorePlace): Promise<void> {
-  const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
   await writeFile(holderFile(place), `${JSON.stringify(holder)}\n`);
 }
 
-/** Undefined where there is no readable name, as between the opening of a store and `writeHolder`. */
-export function readHolder(place: StorePlace): Holder | undefined {
+/** In words. There is no readable name between the opening of a store and `writeHolder`. */
+function holderOf(place: StorePlace): string {
   try {
-    return holderSchema.parse(JSON.parse(readFileSync(holderFile(place), 'utf8')));
+    const { pid, host, since } = holderSchema.parse(JSON.parse(readFileSync(holderFile(place), 'utf8')));
+    return `process ${pid} on ${host}, since ${since}`;
   } catch {
-    return undefined;
+    return 'unknown: it left no holder.json';
   }
-}
-
-/** Whether the process is known to have ended; false for a process of another machine. */
-export function hasEnded({ pid, host }: Holder): boolean {
-  return host === hostname() && !lives(pid);
 }
 
 function holderFile({ folder }: StorePlace): string {

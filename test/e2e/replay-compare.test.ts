@@ -51,11 +51,3 @@ test('says which of two replays is better on events that both held back', async 
     quality: { difference: { mrr: 0, standardError: 0 } },
   });
 });
-
-test('without held-back events it says how to get some', async () => {
-  await twhin.json(['replay', '--graph', 'engagement', '--into', 'whole']);
-  const said = await twhin.ok(['compare', 'good', 'whole', '--graph', 'engagement']);
-  expect(said).toContain(
-    'not compared, because there is no event that neither store has read. Replay both with the same --until',
-  );
-});

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { UsageError } from '../../src/errors/errors.ts';
+import { type FatalError, UsageError } from '../../src/errors/errors.ts';
 import type { EventLog } from '../../src/pipeline/ports.ts';
 import type { Bound } from '../../src/replay/bound.ts';
-import { type Range, resolveRange } from '../../src/replay/range.ts';
+import { leftOf, type Range, resolveRange } from '../../src/replay/range.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
 import { type MemoryReaderOptions, memoryReader } from '../pipeline/memory-reader.ts';
 
@@ -168,4 +168,55 @@ describe('a range that is refused', () => {
       /twhin\.none/,
     );
   });
+});
+
+describe('what is left to read', () => {
+  const STRETCHES = [
+    { topic: 'follow', partition: 0, from: 10, until: 90 },
+    { topic: 'follow', partition: 1, from: 0, until: 0 },
+  ];
+  /** From a log that holds these offsets of partition 0. */
+  const left = async (next: number | undefined, held: [low: number, high: number] = [0, 100], id = 'A') => {
+    const ranges = [
+      { topic: 'follow', partition: 0, low: held[0], high: held[1] },
+      { topic: 'follow', partition: 1, low: 0, high: 3 },
+    ];
+    const read = {
+      offsets: next === undefined ? {} : { follow: { 0: next } },
+      topicIds: { follow: 'A' },
+    };
+    const reader = { ranges: async () => ranges, topicIds: async () => (id === '' ? {} : { follow: id }) };
+    return await leftOf(STRETCHES, read, reader, 'Begin anew.').catch((error: FatalError) => error);
+  };
+
+  test('is counted where the log still holds it', async () => {
+    expect(await left(undefined)).toBe(80);
+    expect(await left(undefined, [10, 90])).toBe(80);
+    expect(await left(50, [50, 90])).toBe(40);
+    // Read to its end: nobody misses what went since.
+    expect(await left(90, [95, 95])).toBe(0);
+    // A log that gives its topics no ids.
+    expect(await left(undefined, [0, 100], '')).toBe(80);
+  });
+
+  test.each([
+    [
+      49,
+      [50, 100],
+      'A',
+      'offset-out-of-range',
+      /offset 49, .* up to 90, but the log holds 50 to 100: .* Begin anew\./,
+    ],
+    [undefined, [0, 89], 'A', 'offset-out-of-range', /but the log holds 0 to 89/],
+    [91, [0, 90], 'A', 'offset-out-of-range', /offset 91, .* recreated\. Begin anew\./],
+    [undefined, [0, 100], 'B', 'topic-remade', /its id was A and is B.*Begin anew\.$/],
+  ] as const)(
+    'is refused from offset %s of a log of %j with id %s',
+    async (next, held, id, code, message) => {
+      expect(await left(next, [...held], id)).toMatchObject({
+        code,
+        message: expect.stringMatching(message),
+      });
+    },
+  );
 });
