@@ -3,7 +3,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { ScanThreads } from '../../../src/adapters/scan-threads/scan-threads.ts';
 import { FatalError, ShapeError } from '../../../src/errors/errors.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
-import { ReferenceScan } from '../../../src/kernels/scan/reference.ts';
+import { ReferenceScan } from '../../kernels/scan/reference.ts';
 import { rowMarks } from '../../../src/kernels/scan/scan.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
 import type { ScorerName } from '../../../src/model/settings.ts';

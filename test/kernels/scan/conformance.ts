@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../../src/errors/errors.ts';
 import { BLOCK_ROWS } from '../../../src/kernels/scan/layout.ts';
-import { ReferenceScan } from '../../../src/kernels/scan/reference.ts';
 import {
   type Found,
   mergeTop,
@@ -13,6 +12,7 @@ import {
 } from '../../../src/kernels/scan/scan.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import { type Opened, open, PlainVectors, SCORERS, type ScanName, WORLDS } from './fixture.ts';
+import { ReferenceScan } from './reference.ts';
 
 const DIMS = [1, 3, 8, 100, 128, 200, 256];
 /** More than a block, and no multiple of four. */

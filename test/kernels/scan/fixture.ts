@@ -1,10 +1,10 @@
 import { BLOCK_ROWS } from '../../../src/kernels/scan/layout.ts';
-import { ReferenceScan } from '../../../src/kernels/scan/reference.ts';
 import type { RowVectors, Scan } from '../../../src/kernels/scan/scan.ts';
 import { Scanner } from '../../../src/kernels/scan/scanner.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
 import type { ScorerName } from '../../../src/model/settings.ts';
 import type { Random } from '../../../src/sampling/random.ts';
+import { ReferenceScan } from './reference.ts';
 
 export const SCORERS: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
 

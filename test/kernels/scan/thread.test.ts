@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
-import { ReferenceScan } from '../../../src/kernels/scan/reference.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
+import { ReferenceScan } from './reference.ts';
 
 it('another thread scans the same memories, after they grew too', async () => {
   const table = new ScanTable({ dim: 2, maxRows: 4_000, scanners: 2, pieceRows: 2_048 });

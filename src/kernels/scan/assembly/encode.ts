@@ -1,4 +1,4 @@
-/** A vector on its way into the table: `scan/table.ts` puts it where it comes in, and calls these. The plain form is `scan/encode.ts`. */
+/** A vector on its way into the table: `scan/table.ts` puts it where it comes in, and calls these. The plain form is in its test. */
 import { incoming, sums, vectorBytes } from './layout';
 
 /** Adding this to a small number leaves the nearest integer in the low half of the bits; taking it away gives that integer. */

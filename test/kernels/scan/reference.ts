@@ -1,4 +1,3 @@
-import type { ScorerName } from '../../model/settings.ts';
 import {
   checkQueries,
   clip,
@@ -7,7 +6,8 @@ import {
   type RowVectors,
   type Scan,
   type ScanQuery,
-} from './scan.ts';
+} from '../../../src/kernels/scan/scan.ts';
+import type { ScorerName } from '../../../src/model/settings.ts';
 
 /** The scan in plain TypeScript: every row scored in float64, and sorted. Slow and clear, the oracle of the compiled scan. */
 export class ReferenceScan implements Scan {
