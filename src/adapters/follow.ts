@@ -1,82 +1,107 @@
 import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
-import type { Follower, Following, PartitionRange, SourceRecord, Stretch } from '../pipeline/ports.ts';
+import type { Follower, Following, PartitionRange, RecordRun, Stretch } from '../pipeline/ports.ts';
 import { pause } from './backoff.ts';
 import { outsideOfLog } from './log-errors.ts';
 
-/** Records of one stretch that has no end. */
-export interface EndlessCursor {
+/** One stretch of a partition, run by run. */
+export interface RunCursor {
   readonly stretch: Stretch;
-  /** The next records, which may be none, and the offset behind them; undefined where nothing more comes. */
-  nextDecoded(): Promise<{ readonly records: readonly SourceRecord[]; readonly next: number } | undefined>;
+  /** The next records and the offset behind them; no records where the log has none below it. undefined: the stretch ends. */
+  nextRun(): Promise<Pick<RecordRun, 'records' | 'next'> | undefined>;
 }
 
-/** Partitions that are being read. */
-export interface OpenReading {
-  readonly cursors: readonly EndlessCursor[];
-  add(stretch: Stretch): EndlessCursor;
-  close(): Promise<void>;
+/** A log that can be read on without an end. */
+export interface FollowedLog {
+  ranges(topics: readonly string[]): Promise<PartitionRange[]>;
+  /** The number of partitions of each topic that exists. */
+  partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  read(
+    stretches: readonly Stretch[],
+  ): Promise<{ readonly cursors: readonly RunCursor[]; close(): Promise<void> }>;
 }
 
-/** A log, as far as following it is its own matter. */
-export interface Followable {
-  /** What the log holds now, once it answers. */
-  ranges(): Promise<readonly PartitionRange[]>;
-  open(stretches: readonly Stretch[]): OpenReading;
-  /** The partitions that are not `known`, by `topic/partition`; none while the log is out of reach. */
-  added(known: ReadonlySet<string>): Promise<readonly Omit<PartitionRange, 'high'>[]>;
-  /** Interval of looking for added partitions. */
+export interface FollowOptions {
+  readonly ranges: readonly PartitionRange[];
+  /** How often added partitions are looked for. */
   readonly lookMs: number;
-  /** Ends all reading of the log. */
+  /** Ends the following, as its `close` does. */
   readonly closing: AbortSignal;
+  /** Told of a partition that was added. */
+  added(range: PartitionRange): void;
 }
 
-/** Hands every record from the follower's positions on to it, also of partitions added later: see `EventLog.follow`. */
-export async function followBy(log: Followable, follower: Follower): Promise<Following> {
-  const reads = ({ topic, partition }: Omit<PartitionRange, 'high'>) =>
-    follower.reads?.(topic, partition) ?? true;
-  const ranges = await log.ranges();
-  const stretches = ranges.filter(reads).map((range) => {
-    const { topic, partition, low, high } = range;
-    const from = follower.position(topic, partition) ?? low;
-    if (from < low || from > high) throw outsideOfLog(from, range);
-    return { topic, partition, from, until: Number.MAX_SAFE_INTEGER };
-  });
-  const reading = log.open(stretches);
+/**
+ * Follows topics from the follower's positions, each partition at its own pace. Added partitions are read from their start.
+ * ranges: of all partitions, as of now. @throws FatalError where the log does not hold a position.
+ */
+export async function follow(
+  log: FollowedLog,
+  topics: readonly string[],
+  follower: Follower,
+  { ranges, lookMs, closing, added }: FollowOptions,
+): Promise<Following> {
   const following = new AbortController();
-  const signal = AbortSignal.any([following.signal, log.closing]);
+  const signal = AbortSignal.any([following.signal, closing]);
+  const known = new Map<string, number>();
+  const readings: { close(): Promise<void> }[] = [];
   const fail = (error: unknown) => {
     if (signal.aborted || (error instanceof RetryableError && error.code === 'stopped')) return;
     following.abort();
-    follower.failed(error instanceof Error ? error : new FatalError('fault', reasonOf(error)));
+    follower.failed(error instanceof Error ? error : new FatalError('client-fault', reasonOf(error)));
   };
-  const start = (cursor: EndlessCursor) => void pump(cursor, follower, signal).catch(fail);
-  for (const cursor of reading.cursors) start(cursor);
-  const known = new Set(ranges.map(nameOf));
+  const start = async (begun: readonly PartitionRange[]) => {
+    const read = begun.filter(({ topic, partition }) => follower.reads?.(topic, partition) ?? true);
+    const stretches = read.map((range) => ({
+      topic: range.topic,
+      partition: range.partition,
+      from: startOf(range, follower),
+      until: Number.MAX_SAFE_INTEGER,
+    }));
+    for (const { topic, partition } of begun)
+      known.set(topic, Math.max(known.get(topic) ?? 0, partition + 1));
+    if (stretches.length === 0) return;
+    const reading = await log.read(stretches);
+    readings.push(reading);
+    for (const cursor of reading.cursors) void pump(cursor, follower, signal).catch(fail);
+  };
   const look = async () => {
+    const counts = await log.partitionCounts(topics);
+    const isNew = (topic: string, partition: number) => partition >= (known.get(topic) ?? 0);
+    const grown = topics.filter((topic) => isNew(topic, (counts.get(topic) ?? 0) - 1));
+    if (grown.length === 0) return;
+    // Seen late, a new partition may have lost its first records to retention already.
+    const news = (await log.ranges(grown)).filter(({ topic, partition }) => isNew(topic, partition));
+    for (const range of news) added(range);
+    if (!signal.aborted) await start(news);
+  };
+  const looking = async () => {
     for (;;) {
-      await pause(log.lookMs, signal);
+      await pause(lookMs, signal);
       if (signal.aborted) return;
-      for (const range of await log.added(known)) {
-        const { topic, partition, low } = range;
-        known.add(nameOf(range));
-        if (!reads(range)) continue;
-        const from = follower.position(topic, partition) ?? low;
-        start(reading.add({ topic, partition, from, until: Number.MAX_SAFE_INTEGER }));
-      }
+      await look().catch((error) => {
+        if (!(error instanceof RetryableError)) throw error;
+      });
     }
   };
-  const looking = look().catch(fail);
+  await start(ranges);
+  const looked = looking().catch(fail);
   return {
     close: async () => {
       following.abort();
-      await reading.close();
-      await looking;
+      await Promise.all(readings.map((reading) => reading.close()));
+      await looked;
     },
   };
 }
 
+function startOf(range: PartitionRange, follower: Follower): number {
+  const position = follower.position(range.topic, range.partition) ?? range.low;
+  if (position < range.low || position > range.high) throw outsideOfLog(position, range);
+  return position;
+}
+
 /** Hands the cursor's records to the follower, until the signal. */
-async function pump(cursor: EndlessCursor, follower: Follower, signal: AbortSignal): Promise<void> {
+async function pump(cursor: RunCursor, follower: Follower, signal: AbortSignal): Promise<void> {
   const { topic, partition, from } = cursor.stretch;
   if (follower.position(topic, partition) === undefined && from > 0) {
     // Records that retention removed before the first reading count as read. An emptied partition gives no record that
@@ -84,12 +109,8 @@ async function pump(cursor: EndlessCursor, follower: Follower, signal: AbortSign
     await follower.take({ topic, partition, records: [], next: from });
   }
   while (!signal.aborted) {
-    const decoded = await cursor.nextDecoded();
-    if (decoded === undefined || signal.aborted) return;
-    await follower.take({ topic, partition, records: decoded.records, next: decoded.next });
+    const run = await cursor.nextRun();
+    if (run === undefined || signal.aborted) return;
+    await follower.take({ topic, partition, records: run.records, next: run.next });
   }
-}
-
-function nameOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}/${partition}`;
 }

@@ -7,17 +7,16 @@ import type {
   SourceRecord,
   Stretch,
   StretchCursor,
-  StretchReading,
 } from '../../pipeline/ports.ts';
 import { pause } from '../backoff.ts';
-import { type EndlessCursor, type Followable, followBy } from '../follow.ts';
+import { follow, type RunCursor } from '../follow.ts';
 import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../log-errors.ts';
 import { LogPartition, readTopic } from './partition.ts';
 
+/** Maximum records of a run; a block of the file may hold fewer. */
+const RUN_RECORDS = 500;
 /** More records than a block of the file holds: a cursor gives at most a block. */
 const MAX_RECORDS = 1 << 20;
-/** Most records that a follower gets at a time. */
-const RUN_RECORDS = 500;
 /** Interval of looking for new records, and of looking for added partitions. */
 const POLL_MS = 25;
 const LOOK_MS = 1_000;
@@ -52,22 +51,30 @@ export class FileLog implements EventLog {
     return {};
   }
 
-  async read(stretches: readonly Stretch[]): Promise<StretchReading> {
-    return this.#open(stretches);
+  async read(stretches: readonly Stretch[]) {
+    const closing = new AbortController();
+    const signal = AbortSignal.any([closing.signal, this.#closing.signal]);
+    return {
+      cursors: stretches.map((stretch) => new FileLogCursor(this.#dir, stretch, signal)),
+      close: async () => closing.abort(),
+    };
   }
 
-  follow(topics: readonly string[], follower: Follower): Promise<Following> {
-    const log: Followable = {
-      ranges: () => this.ranges(topics),
-      open: (stretches) => this.#open(stretches),
-      added: async (known) =>
-        (await openPartitions(this.#dir, topics))
-          .filter(({ topic, partition }) => !known.has(`${topic}/${partition}`))
-          .map(({ topic, partition }) => ({ topic, partition, low: 0 })),
-      lookMs: LOOK_MS,
-      closing: this.#closing.signal,
-    };
-    return followBy(log, follower);
+  async follow(topics: readonly string[], follower: Follower): Promise<Following> {
+    const ranges = await this.ranges(topics);
+    if (this.#closing.signal.aborted) throw readerClosed();
+    const closing = this.#closing.signal;
+    return follow(this, topics, follower, { ranges, lookMs: LOOK_MS, closing, added: () => undefined });
+  }
+
+  async partitionCounts(topics: readonly string[]): Promise<Map<string, number>> {
+    const all = await openPartitions(this.#dir, topics);
+    return new Map(
+      Array.from(
+        Map.groupBy(all, ({ topic }) => topic),
+        ([topic, of]) => [topic, of.length],
+      ),
+    );
   }
 
   async close(): Promise<void> {
@@ -76,14 +83,6 @@ export class FileLog implements EventLog {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #open(stretches: readonly Stretch[]) {
-    if (this.#closing.signal.aborted) throw readerClosed();
-    const closing = new AbortController();
-    const signal = AbortSignal.any([closing.signal, this.#closing.signal]);
-    const add = (stretch: Stretch) => new FileLogCursor(this.#dir, stretch, signal);
-    return { cursors: stretches.map(add), add, close: async () => closing.abort() };
   }
 }
 
@@ -116,7 +115,7 @@ async function firstAt(log: LogPartition, timeMs: number): Promise<number> {
   }
 }
 
-class FileLogCursor implements StretchCursor, EndlessCursor {
+class FileLogCursor implements StretchCursor, RunCursor {
   readonly stretch: Stretch;
   readonly #dir: string;
   readonly #closing: AbortSignal;
@@ -128,23 +127,18 @@ class FileLogCursor implements StretchCursor, EndlessCursor {
     this.#closing = closing;
   }
 
-  next(): Promise<SourceRecord[] | undefined> {
-    return this.#read(MAX_RECORDS);
+  async next(): Promise<SourceRecord[] | undefined> {
+    return (await this.nextRun())?.records;
   }
 
-  async nextDecoded() {
-    const records = await this.#read(RUN_RECORDS);
-    return records && { records, next: this.#log?.offset ?? this.stretch.from };
-  }
-
-  async #read(most: number): Promise<SourceRecord[] | undefined> {
+  async nextRun(): Promise<{ records: SourceRecord[]; next: number } | undefined> {
     const { from, until } = this.stretch;
     while (!this.#closing.aborted) {
       const left = until - (this.#log?.offset ?? from);
       if (left <= 0) return undefined;
       this.#log ??= await this.#open();
-      const records = await this.#log.read(Math.min(left, most));
-      if (records.length > 0) return records;
+      const records = await this.#log.read(Math.min(left, RUN_RECORDS));
+      if (records.length > 0) return { records, next: this.#log.offset };
       await pause(POLL_MS, this.#closing);
     }
     throw readerClosed();

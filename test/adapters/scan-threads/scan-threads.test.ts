@@ -3,7 +3,6 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { ScanThreads } from '../../../src/adapters/scan-threads/scan-threads.ts';
 import { FatalError, ShapeError } from '../../../src/errors/errors.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
-import { ReferenceScan } from '../../kernels/scan/reference.ts';
 import { rowMarks } from '../../../src/kernels/scan/scan.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
 import type { ScorerName } from '../../../src/model/settings.ts';
@@ -11,6 +10,7 @@ import { Random } from '../../../src/sampling/random.ts';
 import { OwnScans, type Scans } from '../../../src/serve/looks.ts';
 import { Gate, SharedPasses } from '../../../src/serve/shared-passes.ts';
 import type { CandidatesAsked } from '../../../src/serve/surfaces.ts';
+import { ReferenceScan } from '../../kernels/scan/reference.ts';
 import { embedding, graphOf, relationVector, surfacesOf, tweet, user } from '../../serve/serve-fixture.ts';
 
 const ALL: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];

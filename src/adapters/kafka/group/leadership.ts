@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Candidate, GroupCommit, Leadership, Offsets, WriterNote } from '../../../pipeline/ports.ts';
 import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
-import { fenced, groupInUse, instanceTaken, topicsMissing } from '../../log-errors.ts';
+import { fenced, groupInUse, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
-import { kafkaError, memberRights, protocolError } from '../failure.ts';
+import { kafkaError, memberRights } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import { type Claim, ONE_LEADER } from './claim.ts';
 import { Lease, moment } from './lease.ts';
-import { type GroupOptions, Member, PUT_OUT, REBALANCE, SESSION_MS, SILENT_SESSIONS } from './member.ts';
+import { asMember, type GroupOptions, type Member, SESSION_MS, SILENT_SESSIONS } from './member.ts';
 import { encodeGroupNote, latestNote } from './note.ts';
 import { OffsetCommits } from './offset-commits.ts';
 
@@ -137,29 +137,12 @@ export class KafkaLeadership implements Leadership {
   async #membership(candidate: Candidate, onLead: () => void, heard: () => void): Promise<void> {
     const { groupId, topics, instanceId } = this.#options;
     const sessionTimeoutMs = this.#sessionTimeoutMs;
-    const member = new Member(this.#settings, {
-      protocol: ONE_LEADER,
-      groupId,
-      topics,
-      instanceId,
-      sessionTimeoutMs,
-    });
-    const stopJoining = () => void member.stopJoining();
-    this.#stopping.signal.addEventListener('abort', stopJoining, { once: true });
-    let comesBack = false;
-    try {
-      await this.#stay(member, candidate, { onLead, heard });
-    } catch (error) {
-      comesBack = error instanceof RetryableError && instanceId !== undefined;
-      throw error;
-    } finally {
-      this.#loseLead();
-      this.#stopping.signal.removeEventListener('abort', stopJoining);
-      // A static member that is about to join again keeps its place in the group by not leaving.
-      await (comesBack ? member.close() : member.leave()).catch((error: unknown) => {
-        this.#log('debug', `leaving group ${groupId}: ${reasonOf(error)}`);
-      });
-    }
+    const options = { protocol: ONE_LEADER, groupId, topics, instanceId, sessionTimeoutMs };
+    const outside = { stopping: this.#stopping.signal, log: this.#log };
+    const stay = (member: Member) =>
+      this.#stay(member, candidate, { onLead, heard }).finally(() => this.#loseLead());
+    const comesBack = (error: unknown) => error instanceof RetryableError && instanceId !== undefined;
+    await asMember(this.#settings, options, outside, stay, comesBack);
   }
 
   /** Joins, and sends heartbeats until stopped. @throws FatalError; RetryableError where another membership may help. */
@@ -182,14 +165,10 @@ export class KafkaLeadership implements Leadership {
         await this.#refuseWhereLed(waiting);
       } catch (error) {
         if (signal.aborted) return;
-        const refused = protocolError(error) ?? '';
-        if (refused === 'FENCED_INSTANCE_ID') throw instanceTaken(this.#options.groupId);
-        if (refused === REBALANCE || PUT_OUT.has(refused)) {
+        const why = member.joinsAgain(error);
+        if (why !== undefined) {
           settled = false;
-          if (refused !== REBALANCE) {
-            this.#loseLead();
-            member.forgetId();
-          }
+          if (why === 'put out') this.#loseLead();
         } else {
           const failure = kafkaError(doing, this.#settings, error, memberRights(this.#options.groupId));
           const silentMs = performance.now() - heard;

@@ -8,10 +8,12 @@ import {
   offsetCommitV8,
   syncGroupV5,
 } from '@platformatic/kafka';
+import { reasonOf } from '../../../errors/errors.ts';
 import type { Offsets, Trouble } from '../../../pipeline/ports.ts';
+import { instanceTaken } from '../../log-errors.ts';
 import { Brokers, GROUP } from '../brokers.ts';
 import { memberIdIn, protocolError } from '../failure.ts';
-import type { KafkaSettings } from '../settings.ts';
+import type { KafkaSettings, LogLine } from '../settings.ts';
 import { type Moment, moment } from './lease.ts';
 
 /** A member that does not join a rebalance within this time is put out. Any session is shorter, and ends first. */
@@ -23,8 +25,8 @@ export const SESSION_MS = 10_000;
 /** After this many sessions without an answer, a member opens new connections. */
 export const SILENT_SESSIONS = 3;
 /** Refusals after which the member joins again: as the same member after a rebalance, as another after being put out. */
-export const REBALANCE = 'REBALANCE_IN_PROGRESS';
-export const PUT_OUT: ReadonlySet<string> = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
+const REBALANCE = 'REBALANCE_IN_PROGRESS';
+const PUT_OUT: ReadonlySet<string> = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
 
 /** Partitions of one topic. */
 export interface Assigned {
@@ -71,6 +73,34 @@ export interface Joined {
   readonly sent: Moment;
 }
 
+/**
+ * Works as a member of a group, and leaves the group at the end. stopping: cuts off a request to join, which the group may hold
+ * back for long. comesBack: whether the member is about to join again; a static one keeps its place in the group by not leaving.
+ */
+export async function asMember(
+  settings: KafkaSettings,
+  options: MemberOptions,
+  { stopping, log }: { readonly stopping: AbortSignal; readonly log: LogLine },
+  work: (member: Member) => Promise<void>,
+  comesBack: (error: unknown) => boolean = () => false,
+): Promise<void> {
+  const member = new Member(settings, options);
+  const stopJoining = () => void member.stopJoining();
+  stopping.addEventListener('abort', stopJoining, { once: true });
+  let keepsPlace = false;
+  try {
+    await work(member);
+  } catch (error) {
+    keepsPlace = comesBack(error);
+    throw error;
+  } finally {
+    stopping.removeEventListener('abort', stopJoining);
+    await (keepsPlace ? member.close() : member.leave()).catch((error: unknown) => {
+      log('debug', `leaving group ${options.groupId}: ${reasonOf(error)}`);
+    });
+  }
+}
+
 /** One member of a group, in Kafka's classic protocol. */
 export class Member {
   readonly #options: MemberOptions;
@@ -92,9 +122,17 @@ export class Member {
     return this.#id;
   }
 
-  /** To be called when the group has put this member out: it then joins as a new member. */
-  forgetId(): void {
+  /**
+   * Why the group wants this member to join again; undefined for any other failure. A member that was put out joins as a new one.
+   * @throws FatalError where another process has taken this one's place for good.
+   */
+  joinsAgain(error: unknown): 'rebalance' | 'put out' | undefined {
+    const refused = protocolError(error) ?? '';
+    if (refused === 'FENCED_INSTANCE_ID') throw instanceTaken(this.#options.groupId);
+    if (refused === REBALANCE) return 'rebalance';
+    if (!PUT_OUT.has(refused)) return undefined;
     this.#id = '';
+    return 'put out';
   }
 
   /** To be called after a failure: the coordinator may be another broker by then, and is looked up again. */

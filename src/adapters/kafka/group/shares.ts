@@ -2,17 +2,16 @@ import { isDeepStrictEqual } from 'node:util';
 import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Offsets, Share, Shares } from '../../../pipeline/ports.ts';
 import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
-import { instanceTaken, topicsMissing } from '../../log-errors.ts';
+import { topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
-import { kafkaError, memberRights, protocolError } from '../failure.ts';
+import { kafkaError, memberRights } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import {
   type Assigned,
+  asMember,
   type GroupOptions,
-  Member,
+  type Member,
   type Protocol,
-  PUT_OUT,
-  REBALANCE,
   SESSION_MS,
   SILENT_SESSIONS,
 } from './member.ts';
@@ -87,23 +86,12 @@ export class KafkaShares implements Shares {
   /** One membership, from joining until stopped. @throws the error that ended it. */
   async #membership(on: (share: Share) => Promise<void>, heard: () => void): Promise<void> {
     const { groupId, topics, instanceId } = this.#options;
-    const member = new Member(this.#settings, {
-      protocol: EQUAL_SHARES,
-      groupId,
-      topics,
-      instanceId,
-      sessionTimeoutMs: this.#sessionTimeoutMs,
+    const sessionTimeoutMs = this.#sessionTimeoutMs;
+    const options = { protocol: EQUAL_SHARES, groupId, topics, instanceId, sessionTimeoutMs };
+    const stopping = this.#stopping.signal;
+    await asMember(this.#settings, options, { stopping, log: this.#log }, async (member) => {
+      while (!stopping.aborted) await this.#generation(member, on, heard);
     });
-    const stopJoining = () => void member.stopJoining();
-    this.#stopping.signal.addEventListener('abort', stopJoining, { once: true });
-    try {
-      while (!this.#stopping.signal.aborted) await this.#generation(member, on, heard);
-    } finally {
-      this.#stopping.signal.removeEventListener('abort', stopJoining);
-      await member.leave().catch((error: unknown) => {
-        this.#log('debug', `leaving group ${groupId}: ${reasonOf(error)}`);
-      });
-    }
   }
 
   /** Joins, and works on the share until the group divides the partitions anew. */
@@ -143,7 +131,7 @@ export class KafkaShares implements Shares {
       return new GroupShare(new Set(names), committed, counts);
     } catch (error) {
       if (this.#stopping.signal.aborted) return undefined;
-      if (this.#joinsAgain(member, error)) return undefined;
+      if (member.joinsAgain(error) !== undefined) return undefined;
       throw error instanceof FatalError
         ? error
         : kafkaError(`joining group ${groupId}`, this.#settings, error, memberRights(groupId));
@@ -166,7 +154,7 @@ export class KafkaShares implements Shares {
         const counts = [...(await this.#admin.partitionCounts(this.#options.topics))];
         if (!isDeepStrictEqual(counts, share.counts)) return;
       } catch (error) {
-        if (ending.aborted || this.#joinsAgain(member, error)) return;
+        if (ending.aborted || member.joinsAgain(error) !== undefined) return;
         const { groupId } = this.#options;
         const rights = memberRights(groupId);
         const failure = kafkaError(`staying in group ${groupId}`, this.#settings, error, rights);
@@ -176,14 +164,6 @@ export class KafkaShares implements Shares {
         member.forgetCoordinator();
       }
     }
-  }
-
-  /** @throws FatalError where another process has taken this one's place for good. */
-  #joinsAgain(member: Member, error: unknown): boolean {
-    const refused = protocolError(error) ?? '';
-    if (refused === 'FENCED_INSTANCE_ID') throw instanceTaken(this.#options.groupId);
-    if (PUT_OUT.has(refused)) member.forgetId();
-    return refused === REBALANCE || PUT_OUT.has(refused);
   }
 }
 

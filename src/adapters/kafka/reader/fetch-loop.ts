@@ -55,40 +55,27 @@ const NOT_AUTHORIZED = 29;
  * cursor stands, so that nothing is lost or repeated.
  */
 export class FetchLoop implements StretchReading {
-  readonly #cursors: PartitionCursor[] = [];
+  readonly cursors: readonly PartitionCursor[];
   readonly #cluster: Cluster;
   readonly #options: FetchOptions;
   readonly #closing = new AbortController();
-  #session = new AbortController();
   #leaders: Leaders | undefined;
-  #running: Promise<void> | undefined;
+  readonly #running: Promise<void>;
   #taken = Promise.withResolvers<void>();
 
   constructor(cluster: Cluster, stretches: readonly Stretch[], options: FetchOptions) {
     this.#cluster = cluster;
     this.#options = options;
-    for (const stretch of stretches) this.add(stretch);
-  }
-
-  get cursors(): readonly PartitionCursor[] {
-    return this.#cursors;
-  }
-
-  /** Adds a stretch. A new session, which includes the stretch, begins at once. */
-  add(stretch: Stretch): PartitionCursor {
-    const { fetchBytes, handOverBytes = fetchBytes } = this.#options;
-    const cursor = new PartitionCursor(stretch, { handOverBytes, onTaken: () => this.#stir() });
-    if (this.#closing.signal.aborted) cursor.drop(readerClosed());
-    this.#cursors.push(cursor);
-    this.#session.abort();
-    this.#stir();
-    this.#running ??= Promise.resolve().then(() => this.#run());
-    return cursor;
+    const { fetchBytes, handOverBytes = fetchBytes } = options;
+    this.cursors = stretches.map(
+      (stretch) => new PartitionCursor(stretch, { handOverBytes, onTaken: () => this.#stir() }),
+    );
+    this.#running = Promise.resolve().then(() => this.#run());
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
-    for (const cursor of this.#cursors) {
+    for (const cursor of this.cursors) {
       cursor.drop(readerClosed());
     }
     this.#stir();
@@ -104,28 +91,23 @@ export class FetchLoop implements StretchReading {
 
   async #run(): Promise<void> {
     const { signal } = this.#closing;
-    const isOpen = () => !signal.aborted && this.#cursors.some(({ done }) => !done);
+    const isOpen = () => !signal.aborted && this.cursors.some(({ done }) => !done);
     const sessions = async (heard: () => void) => {
-      while (isOpen()) {
-        this.#session = new AbortController();
-        await this.#fetchAll(AbortSignal.any([this.#session.signal, signal]), heard);
-      }
+      while (isOpen()) await this.#fetchAll(signal, heard);
     };
     const onTrouble = (failure: Failure) =>
       this.#options.onTrouble(troubleOf(this.#cluster.address, failure));
-    while (isOpen())
-      await retrying(sessions, { signal, onTrouble }).catch((error) => {
-        if (signal.aborted && error instanceof RetryableError) return;
-        for (const cursor of this.#cursors) cursor.fail(asFatal(error));
-      });
-    this.#running = undefined;
+    await retrying(sessions, { signal, onTrouble }).catch((error) => {
+      if (signal.aborted && error instanceof RetryableError) return;
+      for (const cursor of this.cursors) cursor.fail(asFatal(error));
+    });
   }
 
   /** Runs one session. Returns when nothing is left to fetch, or at the signal. @throws the error that ended the session. */
   async #fetchAll(signal: AbortSignal, heard: () => void): Promise<void> {
-    const topics = new Set(this.#cursors.filter(({ done }) => !done).map(({ stretch }) => stretch.topic));
+    const topics = new Set(this.cursors.filter(({ done }) => !done).map(({ stretch }) => stretch.topic));
     const missing = await this.#cluster.missing([...topics]);
-    const there = this.#cursors.filter((cursor) => {
+    const there = this.cursors.filter((cursor) => {
       const gone = missing.includes(cursor.stretch.topic);
       if (gone) cursor.fail(topicsMissing([cursor.stretch.topic], this.#cluster.address));
       return !gone && !cursor.done;

@@ -6,11 +6,10 @@ import type {
   Offsets,
   PartitionRange,
   Stretch,
-  StretchReading,
   Trouble,
 } from '../../../pipeline/ports.ts';
 import { type Failure, retrying, troubleOf } from '../../backoff.ts';
-import { type Followable, followBy } from '../../follow.ts';
+import { follow } from '../../follow.ts';
 import { readerClosed, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { Brokers } from '../brokers.ts';
@@ -78,31 +77,23 @@ export class KafkaLog implements EventLog {
     return this.#admin.topicIds(topics);
   }
 
-  async read(stretches: readonly Stretch[]): Promise<StretchReading> {
+  async read(stretches: readonly Stretch[]) {
     const loop = this.#open(stretches);
     return { cursors: loop.cursors, close: () => this.#end(loop) };
   }
 
   async follow(topics: readonly string[], follower: Follower): Promise<Following> {
-    const log: Followable = {
-      ranges: () => this.#untilAnswered(() => this.ranges(topics)),
-      open: (stretches) => {
-        const loop = this.#open(stretches);
-        return {
-          cursors: loop.cursors,
-          add: (stretch) => {
-            const { topic, partition } = stretch;
-            this.#log('info', `${topic} has a new partition, ${partition}, which is read from its start`);
-            return loop.add(stretch);
-          },
-          close: () => this.#end(loop),
-        };
-      },
-      added: (known) => this.#added(topics, known),
+    return follow(this, topics, follower, {
+      ranges: await this.#untilAnswered(() => this.ranges(topics)),
       lookMs: COUNT_MS,
       closing: this.#closing.signal,
-    };
-    return followBy(log, follower);
+      added: ({ topic, partition }) =>
+        this.#log('info', `${topic} has a new partition, ${partition}, which is read from its start`),
+    });
+  }
+
+  partitionCounts(topics: readonly string[]): Promise<Map<string, number>> {
+    return this.#admin.partitionCounts(topics);
   }
 
   async close(): Promise<void> {
@@ -132,24 +123,6 @@ export class KafkaLog implements EventLog {
   async #end(loop: FetchLoop): Promise<void> {
     await loop.close();
     this.#loops.delete(loop);
-  }
-
-  /** Partitions that the topics have and `known` does not; none while the brokers are out of reach. */
-  async #added(topics: readonly string[], known: ReadonlySet<string>) {
-    const found: { topic: string; partition: number; low: number }[] = [];
-    const counts = await this.#admin.partitionCounts(topics).catch(whileOutOfReach<string, number>);
-    for (const [topic, count] of counts) {
-      const added = Array.from({ length: count }, (_, n) => n).filter((n) => !known.has(`${topic}/${n}`));
-      if (added.length === 0) continue;
-      // Seen late, a new partition may have lost its first records to retention already.
-      const ranges = await this.#admin.ranges(topic).catch(whileOutOfReach<number, { low: number }>);
-      for (const partition of added) {
-        const low = ranges.get(partition)?.low;
-        if (low === undefined) continue;
-        found.push({ topic, partition, low });
-      }
-    }
-    return found;
   }
 
   /** Repeats a request until it is answered. @throws FatalError, or RetryableError `stopped`. */
@@ -194,11 +167,6 @@ export class KafkaLog implements EventLog {
       },
     };
   }
-}
-
-function whileOutOfReach<K, V>(error: unknown): Map<K, V> {
-  if (error instanceof RetryableError) return new Map();
-  throw error;
 }
 
 async function leadersOf(settings: KafkaSettings, topics: readonly string[]): Promise<Leaders> {

@@ -1,5 +1,6 @@
 import { reasonOf } from '../../../errors/errors.ts';
 import type { SourceRecord, Stretch, StretchCursor } from '../../../pipeline/ports.ts';
+import type { RunCursor } from '../../follow.ts';
 import { BatchDecoder, type Decoded, wholeBatches } from './batches.ts';
 import type { Fetched } from './fetch.ts';
 
@@ -20,7 +21,7 @@ export interface CursorOptions {
  * One stretch of a partition, between the fetch loop and the reader. Batches that are read ahead stay compressed, so that
  * their memory is known; they are decoded when the reader asks for records.
  */
-export class PartitionCursor implements StretchCursor {
+export class PartitionCursor implements StretchCursor, RunCursor {
   readonly stretch: Stretch;
   readonly #options: CursorOptions;
   #ahead: Ahead[] = [];
@@ -95,13 +96,13 @@ export class PartitionCursor implements StretchCursor {
 
   async next(): Promise<SourceRecord[] | undefined> {
     for (;;) {
-      const decoded = await this.nextDecoded();
+      const decoded = await this.nextRun();
       if (decoded === undefined || decoded.records.length > 0) return decoded?.records;
     }
   }
 
   /** As `next`, with the offset that the answer reaches to. An answer without records skips markers and aborted records. */
-  async nextDecoded(): Promise<Decoded | undefined> {
+  async nextRun(): Promise<Decoded | undefined> {
     for (;;) {
       const ahead = this.#ahead[0];
       if (ahead !== undefined) {

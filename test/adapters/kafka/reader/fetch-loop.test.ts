@@ -103,7 +103,7 @@ test('a stretch that ends inside a batch ends there, and stays at its end', asyn
   const [cursor] = cluster.read([15]).cursors;
   expect(numbersOf(await drain(cursor))).toEqual(count(0, 15));
   expect(await cursor?.next()).toBeUndefined();
-  expect(await cursor?.nextDecoded()).toBeUndefined();
+  expect(await cursor?.nextRun()).toBeUndefined();
 });
 
 test('a batch that is too large beside others is fetched alone', async () => {
