@@ -4,43 +4,31 @@ import { rowMarks } from '../kernels/scan/scan.ts';
 import type { Asking } from './looks.ts';
 import type { ServedGraph } from './served-graph.ts';
 import type { VectorTable } from './vector-table.ts';
-import { type ScoredTable, type WeightedQuery, type WeightedRow, weightedTop } from './weighted-top.ts';
 
 /** Lists with a limit for each group are asked for this many times as long each time, until they are full. */
 const LONGER = 4;
 /** Where a list goes on after the rows that it has, so many more are looked at, or as many as it is long. */
 const MOST_MORE = 1_024;
 
-/** What is not in a list. */
-export interface Without {
-  readonly leftOut: readonly number[];
-  readonly marked: Uint8Array;
-}
-
-/** A row of a list, by name. */
-export interface AcceptedRow extends WeightedRow {
-  readonly entity: EntityKey;
-}
-
 /**
- * The best `k` rows, best first, with at most so many of each group. The scan goes on after the rows that it found, without any row
+ * The first `k` rows of a list, with at most so many of each group. The list goes on after the rows that it had, without any row
  * of a group that is full: however few are left, it does not read the whole table row by row.
+ * top: the first rows of the list beside those that are marked; marked: before any is found.
  */
-export function* acceptedTop(
+export function* acceptedTop<Row extends { readonly row: number }>(
   graph: Pick<ServedGraph, 'activity'>,
   table: VectorTable,
-  scored: ScoredTable,
-  queries: readonly WeightedQuery[],
-  { leftOut, marked }: Without,
+  marked: Uint8Array,
   k: number,
   groups: Groups | undefined,
-): Asking<AcceptedRow[]> {
+  top: (length: number, marks: Uint8Array) => Asking<Row[]>,
+): Asking<(Row & { readonly entity: EntityKey })[]> {
   const { accepts, full } = groupLimiter(graph, groups);
-  const taken: AcceptedRow[] = [];
+  const taken: (Row & { readonly entity: EntityKey })[] = [];
   let marks = marked;
   let rowsOf: Map<EntityKey, number[]> | undefined;
   for (let length = k; ; length = Math.max(k, Math.min(MOST_MORE, LONGER * length))) {
-    const found = yield* weightedTop(scored, queries, leftOut, length, marks);
+    const found = yield* top(length, marks);
     for (const each of found) {
       if (taken.length === k) break;
       const entity = table.nameOf(each.row);
@@ -79,26 +67,6 @@ function rowsByGroup(
     else rows.push(row);
   }
   return rowsOf;
-}
-
-/** The first `k` rows of a list that are accepted. top: the list of a length; accepting: gives a judge that has accepted nothing yet. */
-export function* accepted<Row extends { readonly row: number }>(
-  table: VectorTable,
-  k: number,
-  accepting: () => (entity: EntityKey) => boolean,
-  top: (length: number) => Asking<Row[]>,
-): Asking<(Row & { readonly entity: EntityKey })[]> {
-  for (let length = k; ; length *= LONGER) {
-    const taken: (Row & { readonly entity: EntityKey })[] = [];
-    const accepts = accepting();
-    const found = yield* top(length);
-    for (const each of found) {
-      if (taken.length === k) break;
-      const entity = table.nameOf(each.row);
-      if (accepts(entity)) taken.push({ ...each, entity });
-    }
-    if (taken.length === k || found.length < length) return taken;
-  }
 }
 
 /** What accepts items, and the groups that are full. */

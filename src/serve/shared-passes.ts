@@ -68,9 +68,6 @@ const [ROWS_OF_A_LOOK, ROWS_OF_A_FOUND] = [10_000, 64];
 /** How much each further request leaves of the rate that was measured, and how many times that rate one round can be. */
 const [OLDER_SHARE, MOST_CHANGE] = [0.95, 4];
 
-/** How a table is looked at. Each way has its own rate. */
-type Way = 'one query' | 'several queries';
-
 /** Before anything was measured, ms a row of a query that shares a pass with three others. */
 const FIRST_MS = 4e-6;
 
@@ -142,12 +139,17 @@ class Answering<T> implements Request {
 
 const NOTHING: Seen = [];
 
-/** How long a way of looking at a table takes, as measured of late. */
+/** How long it takes to look at a table, as measured of late. */
 class Rate {
   /** ms a row */
-  ms = FIRST_MS;
+  #ms = FIRST_MS;
   /** Rounds that it was measured in; one that did other things too counts by its share. */
   #rounds = 0;
+
+  /** What a look is expected to take, ms. A query of a pass that is full takes a fourth of the pass. */
+  of({ table, queries, depth }: Look): number {
+    return this.#ms * queries.length * (table.rows + ROWS_OF_A_LOOK + ROWS_OF_A_FOUND * depth);
+  }
 
   get measured(): boolean {
     return this.#rounds >= 0.5;
@@ -158,38 +160,16 @@ class Rate {
     // The first rounds count alike: a thread that starts, or code that is compiled, takes long once.
     const weight = share * Math.max(1 / (1 + this.#rounds), 1 - OLDER_SHARE ** requests);
     const bounded = this.measured ? Math.min(MOST_CHANGE, Math.max(1 / MOST_CHANGE, times)) : times;
-    this.ms = Math.max(FIRST_MS / 100, this.ms * (1 + weight * (bounded - 1)));
+    this.#ms = Math.max(FIRST_MS / 100, this.#ms * (1 + weight * (bounded - 1)));
     this.#rounds += share;
   }
 }
 
-/** What a look is expected to take. */
-class Work {
-  readonly rate: Rate;
-  readonly #rows: number;
-  readonly table: ScanTable;
-  /** That share a pass with others. */
-  readonly queries: number;
-
-  constructor(rate: Rate, look: Look) {
-    this.rate = rate;
-    this.table = look.table;
-    this.queries = look.queries.length;
-    this.#rows = this.queries * (look.table.rows + ROWS_OF_A_LOOK + ROWS_OF_A_FOUND * look.depth);
-  }
-
-  /** A query of a pass that is full takes a fourth of the pass. */
-  get ms(): number {
-    return this.rate.ms * this.#rows;
-  }
-}
-
-/** A request that waits for a round, what it looks at first as of so many writes, and what that will take. */
+/** A request that waits for a round, and what it looks at first as of so many writes. */
 interface WaitingRequest {
   readonly request: Request;
   readonly look: Look;
   readonly writes: number;
-  readonly work: Work;
 }
 
 /** What a request looks at. */
@@ -218,7 +198,7 @@ interface AskedQuery {
  */
 export class SharedPasses {
   readonly #options: SharedPassesOptions;
-  readonly #rates = new WeakMap<ScanTable, Map<Way, Rate>>();
+  readonly #rates = new WeakMap<ScanTable, Rate>();
   #waiting: WaitingRequest[] = [];
   #inRound = false;
 
@@ -235,19 +215,21 @@ export class SharedPasses {
     const request = new Answering(make);
     const look = request.begin();
     if (look === undefined) return request.answer;
-    if (!this.#fits(this.#waiting.length, sumOf(this.#waiting))) throw busy(this.#waiting.length);
-    this.#waiting.push({ request, look, writes, work: this.#workOf(look) });
+    const ms = this.#waiting.reduce((sum, each) => sum + this.#msOf(each.look), 0);
+    if (!this.#fits(this.#waiting.length, ms)) throw busy(this.#waiting.length);
+    this.#waiting.push({ request, look, writes });
     if (this.#waiting.length === 1 && !this.#inRound) this.#begin();
     return request.answer;
   }
 
-  #workOf(look: Look): Work {
-    const rates = this.#rates.get(look.table) ?? new Map<Way, Rate>();
-    this.#rates.set(look.table, rates);
-    const way = wayOf(look);
-    const rate = rates.get(way) ?? new Rate();
-    rates.set(way, rate);
-    return new Work(rate, look);
+  #rateOf(table: ScanTable): Rate {
+    const rate = this.#rates.get(table) ?? new Rate();
+    this.#rates.set(table, rate);
+    return rate;
+  }
+
+  #msOf(look: Look): number {
+    return this.#rateOf(look.table).of(look);
   }
 
   /** Whether one more can wait behind so many, which take so long. */
@@ -264,11 +246,12 @@ export class SharedPasses {
     this.#inRound = true;
     const began = clock();
     gate.shut();
-    let { looking, works } = this.#start();
+    let looking = this.#start();
+    const first = looking.map(({ look }) => look);
     while (looking.length > 0) looking = await this.#look(looking);
     const took = clock() - began;
     gate.open();
-    learn(works, took);
+    this.#learn(first, took);
     this.#refuse();
     if (this.#waiting.length > 0) await this.#letWritesIn();
     this.#inRound = false;
@@ -288,34 +271,46 @@ export class SharedPasses {
     } while (gate.writes > before && clock() < until);
   }
 
-  /** Begins with those that fit in a round; of a way that was never measured, with a few. */
-  #start(): { looking: Looking[]; works: Work[] } {
+  /** Begins with those that fit in a round; of a table that was never measured, with a few. */
+  #start(): Looking[] {
     const looking: Looking[] = [];
-    const works: Work[] = [];
     let [ms, untried, next] = [0, 0, 0];
     for (; next < this.#waiting.length; next++) {
-      const { request, look: first, writes, work: expected } = this.#waiting[next]!;
-      const isFull = ms + expected.ms > BUDGET_MS || (untried >= FEWEST && !expected.rate.measured);
+      const { request, look: known, writes } = this.#waiting[next]!;
+      const { measured } = this.#rateOf(known.table);
+      const isFull = ms + this.#msOf(known) > BUDGET_MS || (untried >= FEWEST && !measured);
       if (looking.length > 0 && isFull) break;
-      const isSame = writes === this.#options.gate.writes;
-      const look = isSame ? first : request.begin();
+      const look = writes === this.#options.gate.writes ? known : request.begin();
       if (look === undefined) continue;
-      const work = isSame ? expected : this.#workOf(look);
       looking.push({ request, look });
-      works.push(work);
-      ms += work.ms;
-      if (!work.rate.measured) untried++;
+      ms += this.#msOf(look);
+      if (!measured) untried++;
     }
     this.#waiting.splice(0, next);
-    return { looking, works };
+    return looking;
+  }
+
+  /** Corrects the rates by what a round took, ms. A pass that is not full takes nearly as long as one that is. */
+  #learn(looks: readonly Look[], took: number): void {
+    const expected = Array.from(
+      Map.groupBy(looks, ({ table }) => table),
+      ([table, of]) => {
+        const queries = of.reduce((sum, look) => sum + look.queries.length, 0);
+        const room = Math.ceil(queries / QUERIES_OF_A_PASS) * QUERIES_OF_A_PASS;
+        const ms = of.reduce((sum, look) => sum + this.#msOf(look), 0) * (room / queries);
+        return { rate: this.#rateOf(table), ms, requests: of.length };
+      },
+    );
+    const all = expected.reduce((sum, { ms }) => sum + ms, 0);
+    for (const { rate, ms, requests } of expected) if (all > 0) rate.learn(took / all, requests, ms / all);
   }
 
   /** Refuses those that wait and would do so for too long, as is known now. */
   #refuse(): void {
     let ms = 0;
-    this.#waiting = this.#waiting.filter(({ request, work }, before) => {
+    this.#waiting = this.#waiting.filter(({ request, look }, before) => {
       const isKept = this.#fits(before, ms);
-      ms += work.ms;
+      ms += this.#msOf(look);
       if (!isKept) request.fail(busy(before));
       return isKept;
     });
@@ -347,31 +342,8 @@ export class SharedPasses {
   }
 }
 
-function wayOf(look: Look): Way {
-  return look.queries.length > 1 ? 'several queries' : 'one query';
-}
-
 function busy(waiting: number): FatalError {
   return new FatalError('busy', `${waiting} requests wait for an answer; ask again in a second`);
-}
-
-function sumOf(waiting: readonly WaitingRequest[]): number {
-  return waiting.reduce((sum, { work }) => sum + work.ms, 0);
-}
-
-/** Corrects the rates by what a round took, ms. A pass that is not full takes nearly as long as one that is. */
-function learn(works: readonly Work[], took: number): void {
-  const expected = new Map<Rate, { ms: number; requests: number }>();
-  for (const ofTable of Map.groupBy(works, ({ table }) => table).values()) {
-    const queries = ofTable.reduce((sum, work) => sum + work.queries, 0);
-    const room = Math.ceil(queries / QUERIES_OF_A_PASS) * QUERIES_OF_A_PASS;
-    for (const work of ofTable) {
-      const { ms, requests } = expected.get(work.rate) ?? { ms: 0, requests: 0 };
-      expected.set(work.rate, { ms: ms + (work.ms * room) / queries, requests: requests + 1 });
-    }
-  }
-  const all = [...expected.values()].reduce((sum, { ms }) => sum + ms, 0);
-  for (const [rate, { ms, requests }] of expected) if (all > 0) rate.learn(took / all, requests, ms / all);
 }
 
 function resume(request: Request, seen: Seen): Looking[] {

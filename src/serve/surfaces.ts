@@ -1,6 +1,6 @@
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { Surface } from '../graph/surface.ts';
-import { accepted, acceptedTop, groupLimiter } from './accepted-rows.ts';
+import { acceptedTop, groupLimiter } from './accepted-rows.ts';
 import type { Activity } from './activity.ts';
 import { refuseOthers, refuseUnknown } from './asked-entities.ts';
 import {
@@ -218,8 +218,10 @@ export class Surfaces {
       };
     }
     const scored = scoredTable(table, queries[0]!.of);
-    const without = { leftOut: table.rowsOf(leftOut), marked: idle.marks };
-    const found = yield* acceptedTop(graph, table, scored, queries, without, k, groups);
+    const rows = table.rowsOf(leftOut);
+    const found = yield* acceptedTop(graph, table, idle.marks, k, groups, (length, marks) =>
+      weightedTop(scored, queries, rows, length, marks),
+    );
     const recent = explain ? vectorsOf(table, recentOf(graph, from, queries)) : [];
     const means = explain ? meanScores(found, queries.length) : [];
     const items = found.map(({ entity, row, score, scores }) => ({
@@ -245,9 +247,8 @@ export class Surfaces {
     if (interests.length === 0) return undefined;
     const scored = scoredTable(table, of);
     const rows = table.rowsOf(leftOut);
-    const accepting = () => groupLimiter(graph, groups).accepts;
-    const found = yield* accepted(table, k, accepting, (length) =>
-      interestTop(scored, interests, rows, length, idle.marks),
+    const found = yield* acceptedTop(graph, table, idle.marks, k, groups, (length, marks) =>
+      interestTop(scored, interests, rows, length, marks),
     );
     const recent = explain ? targets.slice(-NEAR) : [];
     const vectors = vectorsOf(

@@ -544,7 +544,9 @@ describe('ads', () => {
       const depths: number[] = [];
       const atMost = ofOne === undefined ? undefined : { count: ofOne, by: 'promotes', blocked: [] };
       const found = answerOf(
-        acceptedTop(graph, table, scored, queries, { leftOut, marked }, k, atMost),
+        acceptedTop(graph, table, marked, k, atMost, (length, marks) =>
+          weightedTop(scored, queries, leftOut, length, marks),
+        ),
         (look) => void depths.push(look.depth),
       );
       return { rows: found.map(({ row, score }) => [row, score]), deepest: Math.max(...depths) };
