@@ -3,8 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { KafkaLog, type LogOptions } from '../../src/adapters/kafka/reader/log.ts';
 import type { Trouble } from '../../src/pipeline/ports.ts';
-import { Collector, disorder, freshTopic, numbersOf, until } from './collector.ts';
-import { growTopic, makeTopic } from './make-topic.ts';
+import { Collector, freshTopic, numbersOf, until } from './collector.ts';
+
+import { makeTopic } from './make-topic.ts';
 
 const quiet = () => undefined;
 const upTo = (end: number) => Array.from({ length: end }, (_, n) => n);
@@ -139,22 +140,6 @@ describe('following Kafka', () => {
     expect(late.records).toEqual([]);
   });
 
-  test('partitions added to a running topic are read from their start', async () => {
-    const topic = await filled(10);
-    const collector = new Collector();
-    await open().follow([topic], collector);
-    await until('the first', () => collector.records.length === 10);
-    await growTopic(topic, 2);
-    // A new client, so that the client knows of the partition.
-    const late = kafka.producer({ idempotent: true });
-    await late.connect();
-    await late.send({ topic, messages: [{ partition: 1, value: '77' }] });
-    await late.disconnect();
-    await until('the new partition', () => collector.records.length >= 11);
-    expect(collector.records[10]).toMatchObject({ partition: 1, offset: 0 });
-    expect(collector.errors).toEqual([]);
-  });
-
   test('an error that the follower throws ends the reading with this error', async () => {
     const topic = await filled(10);
     const collector = new Collector();
@@ -166,24 +151,6 @@ describe('following Kafka', () => {
     await following.close();
     expect(collector.errors.map(String)).toEqual(['Error: the disk is full']);
     expect(collector.records.length).toBe(10);
-  });
-
-  test('a partition that waits long for room holds up no other, and continues where it stopped', async () => {
-    const topic = await filled(3000, 3);
-    const collector = new Collector();
-    collector.room = ({ partition }) => partition !== 1;
-    await open({ aheadBytes: 60_000, fetchBytes: 5_000 }).follow([topic], collector);
-    const of = (partition: number) => collector.records.filter((record) => record.partition === partition);
-    await until('the others', () => of(0).length + of(2).length >= 1500 && of(1).length > 0);
-    const held = of(1).length;
-    await producer.send({ topic, messages: [0, 2].map((partition) => ({ partition, value: '9999' })) });
-    await until('what came later', () => numbersOf(collector.records).filter((n) => n === 9999).length === 2);
-    expect(of(1).length).toBe(held);
-    collector.room = () => true;
-    collector.resume();
-    await until('all', () => collector.records.length >= 3002);
-    expect(disorder(collector.records.filter(({ key }) => key !== null))).toEqual([]);
-    expect(new Set(numbersOf(collector.records)).size).toBe(3001);
   });
 
   test('without a broker, following reports the address and since when, keeps trying, and ends when closed', async () => {

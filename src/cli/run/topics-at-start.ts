@@ -1,5 +1,5 @@
 import { eventDeclaration } from '../../../topics/index.ts';
-import { backoffMs, pause } from '../../adapters/backoff.ts';
+import { type Failure, retrying } from '../../adapters/backoff.ts';
 import type { LogConnection } from '../../adapters/connect.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
@@ -15,20 +15,19 @@ export async function createTopics(
   log: Log,
 ): Promise<void> {
   const admin = connection.admin();
-  const since = new Date().toISOString();
-  for (let attempt = 1; !stopping.aborted; attempt++) {
-    try {
-      await admin.create(createdTopics(declaredTopics(config)));
-      return;
-    } catch (error) {
-      if (!(error instanceof RetryableError)) throw error;
-      log.warn(
-        { brokers: config.kafka.brokers.join(','), since, attempt, reason: error.message },
-        `topics cannot be created at ${connection.describe} since ${since}; trying again`,
-      );
-      await pause(backoffMs(attempt), stopping);
-    }
-  }
+  const create = async () => {
+    if (!stopping.aborted) await admin.create(createdTopics(declaredTopics(config)));
+  };
+  const onTrouble = ({ error, attempt, since: sinceMs }: Failure) => {
+    const since = new Date(sinceMs).toISOString();
+    log.warn(
+      { brokers: config.kafka.brokers.join(','), since, attempt, reason: reasonOf(error) },
+      `topics cannot be created at ${connection.describe} since ${since}; trying again`,
+    );
+  };
+  await retrying(create, { signal: stopping, onTrouble }).catch((error) => {
+    if (!stopping.aborted || !(error instanceof RetryableError)) throw error;
+  });
 }
 
 /** Logs what a replay would lack. A start never fails for it: the right to look at settings may be missing. */
