@@ -66,6 +66,8 @@ describe('Kafka sink', () => {
     const sink = new KafkaSink(settings, { giveUpMs: 2000 }, quiet);
     await sink.publish([...numbered(kept, 5, 1), ...numbered(gone, 5, 1)]);
     await admin.deleteTopics({ topics: [gone] });
+    // The answer does not say that the broker itself knows.
+    await expect.poll(() => admin.listTopics(), { timeout: 30_000 }).not.toContain(gone);
     const results = await Promise.allSettled([
       sink.publish(numbered(gone, 5, 1)),
       sink.publish(numbered(kept, 5, 1)),
