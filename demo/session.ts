@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { LogConnection } from '../src/adapters/connect.ts';
 import { composeLive } from '../src/compose/live.ts';
 import { declaredTopics } from '../src/config/declared-topics.ts';
-import { HTTP_DEFAULT } from '../src/config/http-address.ts';
+import { HTTP_DEFAULT } from '../src/config/environment.ts';
 import type { Config } from '../src/config/resolve.ts';
 import { FatalError } from '../src/errors/errors.ts';
 import { silentLog } from '../src/log.ts';

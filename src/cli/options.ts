@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { type HttpAddress, readHttpAddress } from '../config/http-address.ts';
+import { type HttpAddress, readHttpAddress } from '../config/environment.ts';
 import type { Config } from '../config/resolve.ts';
 import { UsageError } from '../errors/errors.ts';
 import { durationMs } from '../replay/bound.ts';

@@ -18,11 +18,16 @@ import type { Surface } from '../graph/surface.ts';
 import type { LogLevel } from '../log.ts';
 import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Tuning } from '../pipeline/tuning.ts';
-import { checkBrokers, type Environment, TOPIC_PREFIX } from './environment.ts';
-import { type HttpAddress, readHttpAddress } from './http-address.ts';
+import { writtenTopics } from './declared-topics.ts';
+import {
+  checkBrokers,
+  type Environment,
+  type HttpAddress,
+  readHttpAddress,
+  TOPIC_PREFIX,
+} from './environment.ts';
 import type { ConfigFile } from './schema.ts';
 import { surfacesOf } from './surfaces.ts';
-import { writtenTopics } from './written-topics.ts';
 
 /** Candidates against which each evaluated edge is ranked. */
 const EVALUATED_CANDIDATES = 500;

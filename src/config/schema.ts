@@ -19,40 +19,21 @@ const name = z
 
 const relation = z.strictObject({ name, lhs: name, rhs: name });
 
-const MOST_SHARDS = 256;
-
+/** What each key of a graph means stands with `graphs` below, as that of a surface with `surfaces`. */
 const graph = z.strictObject({
-  topics: z.array(z.string()).min(1).optional().meta({
-    description: 'Event topics of the graph, by their names in the configuration.',
-  }),
-  relations: z.array(z.string()).min(1).optional().meta({
-    description: 'Relations that the graph learns, by name.',
-  }),
-  shards: whole.max(MOST_SHARDS).default(1).meta({
-    description:
-      'Shards that the graph is cut into, 1 to 256. Each learns its part of the entities with a store of its own, named `<graph>-<index>`, in a process of its own where wished. `limits.maxEntities` counts for each shard. `twhin reshard` makes the stores for another number.',
-  }),
-  erasure: z.boolean().default(true).meta({
-    description: 'Whether the graph reads the topic `erasure` beside its `topics`.',
-  }),
+  topics: z.array(z.string()).min(1).optional(),
+  relations: z.array(z.string()).min(1).optional(),
+  shards: whole.max(256).default(1),
+  erasure: z.boolean().default(true),
 });
 
 const names = z.array(name).min(1);
 const surface = z.strictObject({
-  from: z.union([name, names], 'expected the name of a type, or names in an array').meta({
-    description: 'Type of the entities that the list is for, or several.',
-  }),
-  to: name.meta({ description: 'Type of what the list shows.' }),
-  relations: names.optional().meta({
-    description:
-      'Relations by which is asked. Unless given: all that lead from the type of the entity to `to`.',
-  }),
-  leaveOut: z.array(name).optional().meta({
-    description: 'Relations whose targets are not shown again. Unless given: those by which is asked.',
-  }),
-  atMost: z.strictObject({ count: whole, by: name }).optional().meta({
-    description: 'Most items of one group: of those that one entity leads to by the relation `by`.',
-  }),
+  from: z.union([name, names], 'expected the name of a type, or names in an array'),
+  to: name,
+  relations: names.optional(),
+  leaveOut: z.array(name).optional(),
+  atMost: z.strictObject({ count: whole, by: name }).optional(),
 });
 
 /** The keys of an object in a list or a record of the file, by the key of that. */

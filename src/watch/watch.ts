@@ -1,7 +1,7 @@
 import type { HttpServer } from '../adapters/http/guarded.ts';
 import { serveHttp } from '../adapters/http/server.ts';
 import type { Readiness, ReadinessReport, Status } from '../adapters/http/status.ts';
-import type { HttpAddress } from '../config/http-address.ts';
+import type { HttpAddress } from '../config/environment.ts';
 import { reasonOf } from '../errors/errors.ts';
 import type { Log } from '../log.ts';
 import { Metrics } from '../metrics/metrics.ts';

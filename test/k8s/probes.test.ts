@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { HttpServer } from '../../src/adapters/http/guarded.ts';
 import { serveHttp } from '../../src/adapters/http/server.ts';
 import { serveVectors } from '../../src/adapters/http/serving.ts';
-import { readHttpAddress } from '../../src/config/http-address.ts';
+import { readHttpAddress } from '../../src/config/environment.ts';
 import { Entities } from '../../src/serve/entities.ts';
 import { Surfaces } from '../../src/serve/surfaces.ts';
 

@@ -3,7 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { type Entry, type Store, WriteBatch } from '../../graph/store.ts';
 import { answerCalls } from '../threads.ts';
 import { openInFolder } from './store.ts';
-import { type Opening, type PackedRun, packList, packRun, type StoreMethods, unpackList } from './wire.ts';
+import { type Opening, type PackedList, packList, packRun, type StoreMethods, unpackList } from './wire.ts';
 
 const NO_KEY = new Uint8Array();
 const { folder, options }: Opening = workerData;
@@ -14,7 +14,7 @@ opening.catch(() => undefined);
 /** Scans that have a further run, by id. */
 const scans = new Map<number, AsyncIterator<readonly Entry[]>>();
 
-async function next(id: number): Promise<PackedRun | undefined> {
+async function next(id: number): Promise<PackedList | undefined> {
   const step = await scans.get(id)?.next();
   if (step?.done === false) return packRun(step.value);
   scans.delete(id);

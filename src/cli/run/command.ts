@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { composeRouters } from '../../compose/router.ts';
-import { HTTP_DEFAULT, type HttpAddress } from '../../config/http-address.ts';
+import { HTTP_DEFAULT, type HttpAddress } from '../../config/environment.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { rememberingFaults } from '../../watch/faults.ts';

@@ -3,7 +3,7 @@ import { aborted } from 'node:util';
 import { type Command, InvalidArgumentError } from 'commander';
 import { REQUESTS } from '../../adapters/http/limits.ts';
 import { EDGES, MOST_THREADS, type Serving } from '../../compose/serving.ts';
-import { type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
+import { type HttpAddress, readHttpAddress } from '../../config/environment.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';

@@ -1,7 +1,7 @@
 import type { HttpServer } from '../../adapters/http/guarded.ts';
 import { type ServingOptions as HttpOptions, serveVectors } from '../../adapters/http/serving.ts';
 import { Serving, type ServingOptions } from '../../compose/serving.ts';
-import type { HttpAddress } from '../../config/http-address.ts';
+import type { HttpAddress } from '../../config/environment.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { ServingMetrics } from '../../metrics/serving.ts';
 import { readServingPage } from '../../pages/page-files.ts';
