@@ -29,6 +29,12 @@ export interface RoutedCounts {
   unreadable: number;
 }
 
+/** Who gets the events, until it is closed. */
+interface Receiver {
+  readonly follower: Follower;
+  readonly ended: AbortSignal;
+}
+
 type ShardedLog = Pick<EventLog, 'ranges' | 'topicIds' | 'follow' | 'read' | 'close'>;
 
 /**
@@ -60,10 +66,8 @@ export class ShardLog implements FollowedLog {
   async follow(names: readonly string[], follower: Follower): Promise<Following> {
     const { edgesTopic, topics } = this.#place;
     const ending = new AbortController();
-    const ended = AbortSignal.any([ending.signal, this.#closing.signal]);
-    const reading = { log: this.#log, place: this.#place, lines: this.#lines, counts: this.counts };
-    const unpacked = new Unpacked({ ...reading, follower, ended });
-    const [routed] = await patiently(() => this.ranges([edgesTopic]), ended);
+    const to: Receiver = { follower, ended: AbortSignal.any([ending.signal, this.#closing.signal]) };
+    const [routed] = await patiently(() => this.ranges([edgesTopic]), to.ended);
     const following = await this.#log.follow(
       names.filter((topic) => !topics.has(topic)),
       {
@@ -76,7 +80,7 @@ export class ShardLog implements FollowedLog {
         },
         reads: (topic, partition) =>
           this.#reads(topic, partition) && (follower.reads?.(topic, partition) ?? true),
-        take: (run) => (run.topic === edgesTopic ? unpacked.take(run) : follower.take(run)),
+        take: (run) => (run.topic === edgesTopic ? this.#unpack(run, to) : follower.take(run)),
         failed: (error) => follower.failed(error),
       },
     );
@@ -97,60 +101,41 @@ export class ShardLog implements FollowedLog {
     const { exchangeTopic, edgesTopic, index } = this.#place;
     return (topic !== exchangeTopic && topic !== edgesTopic) || partition === index;
   }
-}
 
-interface Reading {
-  readonly log: ShardedLog;
-  readonly place: ShardPlace;
-  readonly follower: Follower;
-  readonly lines: Log;
-  readonly counts: RoutedCounts;
-  readonly ended: AbortSignal;
-}
-
-/** Hands over routed stretches as runs of the event topics. */
-class Unpacked {
-  readonly #reading: Reading;
-
-  constructor(reading: Reading) {
-    this.#reading = reading;
-  }
-
-  /** @throws RetryableError `stopped`; FatalError `offset-out-of-range` where the event topic does not hold a gap any more. */
-  async take(run: RecordRun): Promise<void> {
-    const { follower } = this.#reading;
+  /**
+   * Hands over routed stretches as runs of the event topics.
+   * @throws RetryableError `stopped`; FatalError `offset-out-of-range` where the event topic does not hold a gap any more.
+   */
+  async #unpack(run: RecordRun, to: Receiver): Promise<void> {
     for (const record of run.records) {
       const stretch = this.#stretchOf(record);
       if (stretch === undefined) continue;
       const { topic, partition, from, until } = stretch;
-      const position = follower.position(topic, partition);
-      const begin = position ?? Math.min(from, await this.#lowOf(stretch));
-      if (begin < from) await this.#fill(stretch, begin);
+      const position = to.follower.position(topic, partition);
+      const begin = position ?? Math.min(from, await this.#lowOf(stretch, to));
+      if (begin < from) await this.#fill(stretch, begin, to);
       // What is below the position came before, from this router or from the one before it.
       else if (position !== undefined && until <= position) continue;
       const records = stretch.records
         .filter(({ offset }) => offset >= begin)
         .map((routed) => sourceRecord(topic, partition, routed));
-      await this.#hand({ topic, partition, records, next: until });
+      await hand({ topic, partition, records, next: until }, to);
     }
-    await this.#hand({ ...run, records: [] });
+    await hand({ ...run, records: [] }, to);
   }
 
   /** undefined for a record that is no stretch of the graph's events. What it may have held is missed as a gap. */
-  #stretchOf(record: SourceRecord): RoutedStretch | undefined {
-    const { place, lines, counts } = this.#reading;
+  #stretchOf({ topic, partition, offset, value }: SourceRecord): RoutedStretch | undefined {
+    const { graph, topics } = this.#place;
     try {
-      const stretch = decodeStretch(record.value);
-      if (place.topics.has(stretch.topic)) return stretch;
+      const stretch = decodeStretch(value);
+      if (topics.has(stretch.topic)) return stretch;
       throw new ShapeError(`the graph reads no topic ${stretch.topic}`);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
-      const { topic, partition, offset } = record;
-      counts.unreadable++;
-      lines.error(
-        { graph: place.graph, topic, partition, offset, reason: error.message },
-        'a record is passed over',
-      );
+      this.counts.unreadable++;
+      const reason = error.message;
+      this.#lines.error({ graph, topic, partition, offset, reason }, 'a record is passed over');
       return undefined;
     }
   }
@@ -159,36 +144,33 @@ class Unpacked {
    * Reads from the event topic what no stretch brought: from the shard's own offset up to where the stretch begins. Dead letters of it
    * are the routers'.
    */
-  async #fill({ topic, partition, from: until }: RoutedStretch, from: number): Promise<void> {
-    const { log, place, lines } = this.#reading;
-    const { graph, index, topics, limits } = place;
-    lines.warn(
+  async #fill({ topic, partition, from: until }: RoutedStretch, from: number, to: Receiver): Promise<void> {
+    const { graph, index, topics, limits } = this.#place;
+    this.#lines.warn(
       { graph, shard: index, topic, partition, from, until },
       'events that no router sent are read from their topic',
     );
-    await eachRecord(log, [{ topic, partition, from, until }], async (records) => {
-      const own = records.flatMap(({ offset, timestamp, ...record }) => {
-        const { changes } = readContent({ offset, timestamp, ...record }, topics, limits);
-        const concerning = concernedShards(changes, place).get(index);
-        return concerning ? [sourceRecord(topic, partition, { offset, timestamp, changes: concerning })] : [];
+    await eachRecord(this.#log, [{ topic, partition, from, until }], async (records) => {
+      const own = records.flatMap((record) => {
+        const { changes } = readContent(record, topics, limits);
+        const concerning = concernedShards(changes, this.#place).get(index);
+        return concerning ? [sourceRecord(topic, partition, { ...record, changes: concerning })] : [];
       });
-      await this.#hand({ topic, partition, records: own, next: records.at(-1)!.offset + 1 });
+      await hand({ topic, partition, records: own, next: records.at(-1)!.offset + 1 }, to);
     });
   }
 
-  async #lowOf({ topic, partition, from }: RoutedStretch): Promise<number> {
+  async #lowOf({ topic, partition, from }: RoutedStretch, { ended }: Receiver): Promise<number> {
     if (from === 0) return 0;
-    const { log, ended } = this.#reading;
-    const ranges = await patiently(() => log.ranges([topic]), ended);
+    const ranges = await patiently(() => this.#log.ranges([topic]), ended);
     return ranges.find((range) => range.partition === partition)?.low ?? 0;
   }
+}
 
-  /** Nothing is handed over after the end. */
-  async #hand(run: RecordRun): Promise<void> {
-    const { follower, ended } = this.#reading;
-    if (ended.aborted) throw new RetryableError('stopped', 'the shard stopped while it was handed events');
-    await follower.take(run);
-  }
+/** Nothing is handed over after the end. */
+async function hand(run: RecordRun, { follower, ended }: Receiver): Promise<void> {
+  if (ended.aborted) throw new RetryableError('stopped', 'the shard stopped while it was handed events');
+  await follower.take(run);
 }
 
 function sourceRecord(
