@@ -113,19 +113,25 @@ seeded(
     const here = await deployed(dice);
     const { brokers, twhin } = here.faulty;
     const topic = twhin.topic('edges.engagement');
-    const stretch = { version: 1, partition: 0, from: 0, until: 1_000_000, relations: ['likes'] };
-    const one = { offsets: [5], timestamps: [0], kinds: [0], lhs: ['user:x'], rhs: ['tweet:x'], at: [1] };
+    const engagement = twhin.topic('engagement');
+    const stretch = { version: 2, topic: engagement, partition: 0, from: 0, until: 1_000_000 };
+    const like = (offset: number, lhs: string) => ({
+      ...{ ...stretch, relations: ['likes'] },
+      changes: [[offset, 0, 0, lhs, 'tweet:x', 1]],
+    });
     const foreign = [
       '',
       'garbage',
       null,
       Buffer.from([0xff, 0x00, 0xfe]),
       '{}',
-      JSON.stringify({ ...stretch, ...one, topic: twhin.topic('engagement'), version: 2 }),
-      JSON.stringify({ ...stretch, ...one, topic: twhin.topic('engagement'), lhs: ['no entity'] }),
-      JSON.stringify({ ...stretch, ...one, topic: twhin.topic('engagement'), lhs: [] }),
-      JSON.stringify({ ...stretch, ...one, topic: twhin.topic('engagement'), offsets: [1_000_000] }),
-      JSON.stringify({ ...stretch, ...one, topic: twhin.topic('follow') }),
+      ...[
+        { ...like(5, 'user:x'), version: 1 },
+        like(5, 'no entity'),
+        { ...like(5, 'user:x'), relations: [] },
+        like(1_000_000, 'user:x'),
+        { ...like(5, 'user:x'), topic: twhin.topic('follow') },
+      ].map((each) => JSON.stringify(each)),
     ];
     const running = here.all.map((shard) => here.start(shard));
     await here.send(EVENTS);

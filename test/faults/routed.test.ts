@@ -127,11 +127,11 @@ function givenBy({ stderr }: Running): number {
 /** Stretches that end where, or before, one of the same event partition and shard ended before. */
 function repeated(routed: Awaited<ReturnType<Sharded['routed']>>): number {
   const ends = new Map<string, number>();
-  return routed.filter(({ shard, topic, partition, until, offsets }) => {
+  return routed.filter(({ shard, topic, partition, until, changes }) => {
     const place = `${shard} ${topic}/${partition}`;
     const end = ends.get(place) ?? 0;
     ends.set(place, Math.max(end, until));
-    return offsets.length > 0 && until <= end;
+    return changes.length > 0 && until <= end;
   }).length;
 }
 

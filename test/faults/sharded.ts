@@ -205,7 +205,7 @@ export interface RoutedBytes {
   readonly partition: number;
   readonly from: number;
   readonly until: number;
-  readonly offsets: readonly number[];
+  readonly changes: readonly unknown[];
 }
 
 function configOf(shards: number): string {

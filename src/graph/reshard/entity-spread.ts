@@ -25,7 +25,7 @@ export class EntitySpread {
   readonly #layout: Layout;
   readonly #count: number;
   readonly #names = new NameIndex();
-  readonly #homes: number[] = [];
+  readonly #owners: number[] = [];
   /** Ends of live edges. */
   readonly #live: boolean[] = [];
   /** [entities, words] */
@@ -43,8 +43,8 @@ export class EntitySpread {
     this.#add(key, 1, key.length, name);
   }
 
-  homeOf(entity: number): number {
-    return this.#homes[entity]!;
+  ownerOf(entity: number): number {
+    return this.#owners[entity]!;
   }
 
   /** Whether the entity is an end of a live edge. */
@@ -76,9 +76,9 @@ export class EntitySpread {
     const split = this.#layout.firstEnd(key);
     const lhs = this.#endAt(key, 1, split, 'lhs');
     const rhs = this.#endAt(key, split + 1, key.length, 'rhs');
-    const homes: [number, number] = [this.homeOf(lhs), this.homeOf(rhs)];
-    if (!live) return homes;
-    const trainedBy = trainingShard(...homes, this.#count);
+    const owners: [number, number] = [this.ownerOf(lhs), this.ownerOf(rhs)];
+    if (!live) return owners;
+    const trainedBy = trainingShard(...owners, this.#count);
     for (const end of [lhs, rhs]) {
       const unread = this.unread.get(end);
       if (unread !== undefined) {
@@ -87,10 +87,10 @@ export class EntitySpread {
         unread.lastSeen = Math.max(at, unread.lastSeen);
       }
       this.#live[end] = true;
-      if (trainedBy !== this.homeOf(end))
+      if (trainedBy !== this.ownerOf(end))
         this.#holders[end * this.#words + Math.floor(trainedBy / BITS)]! |= 1 << (trainedBy % BITS);
     }
-    return homes;
+    return owners;
   }
 
   /** The number of an end of an edge, whose name lies in the edge's key. */
@@ -110,7 +110,7 @@ export class EntitySpread {
   #add(key: Uint8Array, from: number, until: number, name: EntityKey): number {
     const entity = this.#names.size;
     this.#names.add(key, from, until, entity);
-    this.#homes.push(shardOf(name, this.#count));
+    this.#owners.push(shardOf(name, this.#count));
     this.#live.push(false);
     for (let word = 0; word < this.#words; word++) this.#holders.push(0);
     return entity;

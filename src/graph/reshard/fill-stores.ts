@@ -63,12 +63,12 @@ export async function fillStores(
     const rows = await graph.rowsOf(block);
     block.forEach((merged, i) => {
       const entity = entities + i;
-      const home = filling[spread.homeOf(entity)]!;
-      if (merged.erasedAt !== undefined) home.due.add(merged.name);
+      const owner = filling[spread.ownerOf(entity)]!;
+      if (merged.erasedAt !== undefined) owner.due.add(merged.name);
       if (merged.own === undefined && !spread.isNamed(entity)) return;
       if (merged.own === undefined) added.add(typeOf(merged.name));
       const state = merged.own ?? startOf(merged);
-      home.putOwn(merged.name, state, rows[i]);
+      owner.putOwn(merged.name, state, rows[i]);
       for (const holder of spread.holdersOf(entity)) filling[holder]!.putCopy(merged.name, state, rows[i]);
     });
     for (const store of filling) await store.flushFull();
@@ -80,7 +80,7 @@ export async function fillStores(
     if (!spread.isNamed(entity)) continue;
     added.add(typeOf(name));
     const state = { row: 0, updates: 0, ...seen };
-    filling[spread.homeOf(entity)]!.putOwn(name, state, undefined);
+    filling[spread.ownerOf(entity)]!.putOwn(name, state, undefined);
     for (const holder of spread.holdersOf(entity)) filling[holder]!.putCopy(name, state, undefined);
     for (const store of filling) await store.flushFull();
   }

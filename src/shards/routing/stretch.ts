@@ -23,78 +23,71 @@ export interface RoutedStretch {
   readonly records: readonly RoutedRecord[];
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const ERASED = -1;
 const offset = z.int().min(0);
 
 /**
- * A stretch as columns, with a row for each change. JSON, for its parser is part of the engine, and faster than any that reads
- * bytes in JavaScript.
+ * A change: the offset of its record after `from`; the log’s time of its record; -1 where `lhs` is erased, else twice the index of the
+ * relation, and one more where the edge is removed; lhs; rhs, empty where `lhs` is erased; the event’s own time. Times are epoch ms.
  */
-const columns = z.strictObject({
+const row = z.tuple([offset, z.number(), z.int().min(ERASED), z.string(), z.string(), z.number()]);
+type Row = z.infer<typeof row>;
+
+/** JSON, for its parser is part of the engine, and faster than any that reads bytes in JavaScript. */
+const schema = z.strictObject({
   version: z.literal(VERSION),
   topic: z.string(),
   partition: offset,
   from: offset,
   until: offset,
-  /** Names that `kinds` refer to. */
   relations: z.array(z.string()),
-  /** Of each change the offset of its record, after `from`. */
-  offsets: z.array(offset),
-  /** Of each change the log’s time of its record, epoch ms. */
-  timestamps: z.array(z.number()),
-  /** -1: `lhs` is erased; else twice the index of the relation, and one more where the edge is removed. */
-  kinds: z.array(z.int().min(ERASED)),
-  lhs: z.array(z.string()),
-  /** Empty where `lhs` is erased. */
-  rhs: z.array(z.string()),
-  /** The event’s own time, epoch ms. */
-  at: z.array(z.number()),
+  changes: z.array(row),
 });
-type Columns = z.infer<typeof columns>;
 
 export function encodeStretch({ records, ...place }: RoutedStretch): Buffer {
-  const relations = new Map<string, number>();
-  const into: Columns = {
-    version: VERSION,
-    ...place,
-    relations: [],
-    offsets: [],
-    timestamps: [],
-    kinds: [],
-    lhs: [],
-    rhs: [],
-    at: [],
+  const relations: string[] = [];
+  const kindOf = ({ relation, removed }: EdgeChange) => {
+    const known = relations.indexOf(relation);
+    return 2 * (known < 0 ? relations.push(relation) - 1 : known) + Number(removed);
   };
-  for (const { offset, timestamp, changes } of records) {
-    for (const change of changes) {
-      into.offsets.push(offset - place.from);
-      into.timestamps.push(timestamp);
-      into.at.push(change.at);
-      if ('erased' in change) {
-        into.kinds.push(ERASED);
-        into.lhs.push(change.erased);
-        into.rhs.push('');
-        continue;
-      }
-      const relation = relations.get(change.relation) ?? relations.size;
-      relations.set(change.relation, relation);
-      into.kinds.push(2 * relation + Number(change.removed));
-      into.lhs.push(change.lhs);
-      into.rhs.push(change.rhs);
-    }
-  }
-  into.relations.push(...relations.keys());
-  return Buffer.from(JSON.stringify(into));
+  const changes = records.flatMap(({ offset, timestamp, changes }) =>
+    changes.map(
+      (change): Row =>
+        'erased' in change
+          ? [offset - place.from, timestamp, ERASED, change.erased, '', change.at]
+          : [offset - place.from, timestamp, kindOf(change), change.lhs, change.rhs, change.at],
+    ),
+  );
+  return Buffer.from(JSON.stringify({ version: VERSION, ...place, relations, changes }));
 }
 
 /** @throws ShapeError where the bytes are no stretch. */
 export function decodeStretch(value: Uint8Array | null): RoutedStretch {
   if (value === null) throw badStretch('it has no value');
   try {
-    const rows = columns.parse(JSON.parse(Buffer.from(value).toString()));
-    const { topic, partition, from, until } = rows;
-    return { topic, partition, from, until, records: recordsOf(rows) };
+    const {
+      version: _,
+      relations,
+      changes,
+      ...place
+    } = schema.parse(JSON.parse(Buffer.from(value).toString()));
+    const { from, until } = place;
+    if (from > until) throw badStretch(`it begins at ${from}, and ends before ${until}`);
+    const records: { offset: number; timestamp: number; changes: GraphChange[] }[] = [];
+    for (const row of changes) {
+      const [after, timestamp] = row;
+      const offset = from + after;
+      let open = records.at(-1);
+      if (offset !== open?.offset) {
+        if (offset >= until || (open !== undefined && offset < open.offset))
+          throw badStretch(`it has offset ${offset} after ${open?.offset ?? from}, and ends before ${until}`);
+        open = { offset, timestamp, changes: [] };
+        records.push(open);
+      }
+      open.changes.push(changeOf(row, relations));
+    }
+    return { ...place, records };
   } catch (error) {
     if (error instanceof ShapeError) throw error;
     const reason =
@@ -103,44 +96,11 @@ export function decodeStretch(value: Uint8Array | null): RoutedStretch {
   }
 }
 
-function recordsOf(rows: Columns): RoutedRecord[] {
-  const { from, until } = rows;
-  const { length } = rows.offsets;
-  const uneven = [rows.timestamps, rows.kinds, rows.lhs, rows.rhs, rows.at].some(
-    (each) => each.length !== length,
-  );
-  if (uneven || from > until) throw badStretch('its columns do not fit together');
-  const records: { offset: number; timestamp: number; changes: GraphChange[] }[] = [];
-  let open: (typeof records)[number] | undefined;
-  for (let i = 0; i < length; i++) {
-    const offset = from + rows.offsets[i]!;
-    if (offset !== open?.offset) {
-      if (offset >= until || (open !== undefined && offset < open.offset))
-        throw badStretch(`it has offset ${offset} after ${open?.offset ?? from}, and ends before ${until}`);
-      open = { offset, timestamp: rows.timestamps[i]!, changes: [] };
-      records.push(open);
-    }
-    open.changes.push(changeAt(rows, i));
-  }
-  return records;
-}
-
-function changeAt(
-  { kinds, relations, lhs, rhs, at }: Pick<Columns, 'kinds' | 'relations' | 'lhs' | 'rhs' | 'at'>,
-  i: number,
-): GraphChange {
-  const kind = kinds[i]!;
-  if (kind === ERASED) return { erased: parseEntityKey(lhs[i]!), at: at[i]! };
+function changeOf([, , kind, lhs, rhs, at]: Row, relations: readonly string[]): GraphChange {
+  if (kind === ERASED) return { erased: parseEntityKey(lhs), at };
   const relation = relations[kind >> 1];
   if (relation === undefined) throw badStretch(`it has no relation ${kind >> 1}`);
-  const change: EdgeChange = {
-    lhs: parseEntityKey(lhs[i]!),
-    relation,
-    rhs: parseEntityKey(rhs[i]!),
-    at: at[i]!,
-    removed: kind % 2 === 1,
-  };
-  return change;
+  return { lhs: parseEntityKey(lhs), relation, rhs: parseEntityKey(rhs), at, removed: kind % 2 === 1 };
 }
 
 function badStretch(reason: string): ShapeError {

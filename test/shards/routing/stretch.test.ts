@@ -50,34 +50,27 @@ test('any stretch is read as it was written', () => {
 });
 
 const GOOD = {
-  ...{ version: 1, topic: 't', partition: 0, from: 5, until: 9, relations: ['likes'] },
-  ...{
-    offsets: [0, 2],
-    timestamps: [1, 1],
-    kinds: [0, -1],
-    lhs: ['user:a', 'user:b'],
-    rhs: ['tweet:c', ''],
-    at: [1, 2],
-  },
+  ...{ version: 2, topic: 't', partition: 0, from: 5, until: 9, relations: ['likes'] },
+  changes: [
+    [0, 1, 0, 'user:a', 'tweet:c', 1],
+    [2, 1, -1, 'user:b', '', 2],
+  ],
 };
+const [LIKE, ERASURE] = GOOD.changes;
 
 test.each([
   ['no value', null, 'it has no value'],
   ['other bytes', Buffer.from('\u0000\u0001'), 'JSON'],
-  ['another version', { ...GOOD, version: 2 }, 'version'],
+  ['another version', { ...GOOD, version: 1 }, 'version'],
   ['another field', { ...GOOD, more: 1 }, 'more'],
-  ['columns of different lengths', { ...GOOD, at: [1] }, 'its columns do not fit together'],
-  [
-    'an end before its start',
-    { ...GOOD, until: 4, offsets: [], timestamps: [], kinds: [], lhs: [], rhs: [], at: [] },
-    'its columns do not fit',
-  ],
+  ['a change that lacks a field', { ...GOOD, changes: [[0, 1, 0, 'user:a', 'tweet:c']] }, 'changes[0]'],
+  ['an end before its start', { ...GOOD, until: 4, changes: [] }, 'it begins at 5, and ends before 4'],
   ['a record behind its end', { ...GOOD, until: 7 }, 'it has offset 7 after 5, and ends before 7'],
-  ['records out of order', { ...GOOD, offsets: [2, 0] }, 'it has offset 5 after 7'],
-  ['an unknown relation', { ...GOOD, kinds: [2, -1] }, 'it has no relation 1'],
-  ['no entity', { ...GOOD, lhs: ['user', 'user:b'] }, 'not an entity: "user"'],
-  ['an endless id', { ...GOOD, lhs: [`user:${'x'.repeat(257)}`, 'user:b'] }, 'at most 256'],
-  ['an offset that is no whole number', { ...GOOD, offsets: [0.5, 2] }, 'int'],
+  ['records out of order', { ...GOOD, changes: [ERASURE, LIKE] }, 'it has offset 5 after 7'],
+  ['an unknown relation', { ...GOOD, relations: [] }, 'it has no relation 0'],
+  ['no entity', { ...GOOD, changes: [[0, 1, 0, 'user', 'tweet:c', 1]] }, 'not an entity: "user"'],
+  ['an endless id', { ...GOOD, changes: [[0, 1, -1, `user:${'x'.repeat(257)}`, '', 1]] }, 'at most 256'],
+  ['an offset that is no whole number', { ...GOOD, changes: [[0.5, 1, -1, 'user:b', '', 2]] }, 'int'],
 ])('%s is refused, with the reason', (_, value, reason) => {
   const bytes = value === null || Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value));
   expect(() => decodeStretch(bytes)).toThrow(`routed events can’t be read: `);
