@@ -1,5 +1,4 @@
 import { RetryableError, reasonOf } from '../errors/errors.ts';
-import type { EntityKey } from '../graph/entity.ts';
 import type { SampledEntity } from './entity-sample.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { type LoadedPipeline, loadPipeline } from './loaded-pipeline.ts';
@@ -123,11 +122,6 @@ export class Updater {
   /** A steady sample of its entities; none before its store is loaded. */
   async sample(): Promise<SampledEntity[]> {
     return (await this.#pipeline?.sample.read()) ?? [];
-  }
-
-  /** The entity on a row, as of the last record applied. */
-  keyAt(row: number): EntityKey | undefined {
-    return this.#pipeline?.index.keyAt(row);
   }
 
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */

@@ -19,6 +19,7 @@ const SHARD_RATE = 1.4;
 const RESEND_DISTANCE = 0.2;
 /** Edges that wait for the vector of their far end; further ones are trained by rehearsal alone. */
 const MOST_WAITING = 65_536;
+const NO_EDGES: Triples = { lhs: new Int32Array(0), relation: new Int32Array(0), rhs: new Int32Array(0) };
 /** Home of a row that is no copy. */
 const OWN = 255;
 
@@ -68,9 +69,8 @@ export class ForeignRows implements Foreign {
   readonly #moved = new Set<number>();
   /** Vectors to send to a shard whose lease is new, or whose copy has no vector. */
   #owed: { readonly row: number; readonly shard: number }[] = [];
-  /** By absent row: edges to it that came and were not trained. */
-  readonly #waiting = new Map<number, { lhs: number; relation: number; rhs: number }[]>();
-  #waitingEdges = 0;
+  /** Edges with an absent end that came and were not trained. */
+  #waiting: Triples = NO_EDGES;
   /** By shard: what is to be sent to it after this batch. */
   readonly #gradients: readonly HalfVectors[];
   readonly #vectors: readonly HalfVectors[];
@@ -161,9 +161,8 @@ export class ForeignRows implements Foreign {
   /** An edge waits as long as an end is absent. */
   readonly trainable = (lhs: number, rhs: number): boolean => !this.#absent(lhs) && !this.#absent(rhs);
 
-  rankable({ lhs, relation, rhs }: Triples): Triples {
-    const keep = (_: number, i: number) => this.trainable(lhs[i]!, rhs[i]!);
-    return { lhs: lhs.filter(keep), relation: relation.filter(keep), rhs: rhs.filter(keep) };
+  rankable(edges: Triples): Triples {
+    return kept(edges, (i) => this.trainable(edges.lhs[i]!, edges.rhs[i]!));
   }
 
   receive(learningRate: number): boolean {
@@ -203,32 +202,16 @@ export class ForeignRows implements Foreign {
     }
   }
 
-  /**
-   * The edges of a batch that can be trained now, and before them those that waited for vectors which have come. The others
-   * wait.
-   */
   admit(edges: Triples, known: KnownPositives): Triples {
-    const [lhs, relation, rhs]: [number[], number[], number[]] = [[], [], []];
-    const admit = (l: number, r: number, t: number) => {
-      lhs.push(l);
-      relation.push(r);
-      rhs.push(t);
-    };
-    for (const [row, list] of this.#waiting) {
-      if (this.#absent(row)) continue;
-      this.#waiting.delete(row);
-      this.#waitingEdges -= list.length;
-      // An edge that was removed meanwhile is not to be learned.
-      for (const edge of list)
-        if (known.has(edge.lhs, edge.relation, edge.rhs)) admit(edge.lhs, edge.relation, edge.rhs);
-    }
-    for (let i = 0; i < edges.lhs.length; i++) {
-      const [l, r, t] = [edges.lhs[i]!, edges.relation[i]!, edges.rhs[i]!];
-      if (this.#absent(l)) this.#wait(l, { lhs: l, relation: r, rhs: t });
-      else if (this.#absent(t)) this.#wait(t, { lhs: l, relation: r, rhs: t });
-      else admit(l, r, t);
-    }
-    return { lhs: new Int32Array(lhs), relation: new Int32Array(relation), rhs: new Int32Array(rhs) };
+    // An edge that waited and was removed meanwhile is not to be learned.
+    const { lhs, relation, rhs } = this.#waiting;
+    const waited = kept(this.#waiting, (i) => known.has(lhs[i]!, relation[i]!, rhs[i]!));
+    const all = joined(waited, edges);
+    const isOpen = (i: number) => this.trainable(all.lhs[i]!, all.rhs[i]!);
+    let places = MOST_WAITING;
+    const waits = all.lhs.map((_, i) => (isOpen(i) || places-- <= 0 ? 0 : 1));
+    this.#waiting = kept(all, (i) => waits[i] === 1);
+    return kept(all, isOpen);
   }
 
   touch(row: number): void {
@@ -278,7 +261,7 @@ export class ForeignRows implements Foreign {
     const absent = Int32Array.from(this.#absentLoaded);
     this.#absentLoaded = [];
     const relations = this.#relations;
-    return { to, ...(relations && { relations }), absent, waiting: this.#waitingEdges };
+    return { to, ...(relations && { relations }), absent, waiting: this.#waiting.lhs.length };
   }
 
   /** Puts up the vectors of own rows that moved far, for all who hold copies, and those of rows that are newly held. */
@@ -335,18 +318,29 @@ export class ForeignRows implements Foreign {
     return this.isForeign(row) && this.#rows.trained[row] === 0;
   }
 
-  #wait(absent: number, edge: { lhs: number; relation: number; rhs: number }): void {
-    if (this.#waitingEdges === MOST_WAITING) return;
-    const list = this.#waiting.get(absent);
-    if (list === undefined) this.#waiting.set(absent, [edge]);
-    else list.push(edge);
-    this.#waitingEdges++;
-  }
-
   #forget(row: number): void {
     this.#sent.drop(row);
     this.#moved.delete(row);
-    this.#waitingEdges -= this.#waiting.get(row)?.length ?? 0;
-    this.#waiting.delete(row);
   }
+}
+
+/** Those of the edges whose places are kept. */
+function kept({ lhs, relation, rhs }: Triples, keep: (i: number) => boolean): Triples {
+  const places = lhs.map((_, i) => i).filter(keep);
+  const of = (list: Int32Array) => places.map((i) => list[i]!);
+  return { lhs: of(lhs), relation: of(relation), rhs: of(rhs) };
+}
+
+function joined(first: Triples, second: Triples): Triples {
+  const both = (a: Int32Array, b: Int32Array) => {
+    const all = new Int32Array(a.length + b.length);
+    all.set(a);
+    all.set(b, a.length);
+    return all;
+  };
+  return {
+    lhs: both(first.lhs, second.lhs),
+    relation: both(first.relation, second.relation),
+    rhs: both(first.rhs, second.rhs),
+  };
 }

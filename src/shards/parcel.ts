@@ -104,9 +104,6 @@ function read(bytes: Buffer, dim: number): Parcel {
   if (version !== VERSION) throw badParcel(`its version is ${version}; this process reads ${VERSION}`);
   const seenDim = bytes.readUInt16LE(6);
   if (seenDim !== dim) throw badParcel(`its vectors have ${seenDim} numbers; this graph's have ${dim}`);
-  const count = (place: number) => bytes.readUInt32LE(24 + 4 * place);
-  const [relations, gradients, gradientNames, vectors] = [count(0), count(1), count(2), count(3)];
-  const [vectorNames, wanted, wantedNames, run] = [count(4), count(5), count(6), count(7)];
   let at = HEADER_BYTES;
   const take = (length: number, size: 1 | 2 | 4): Buffer => {
     const part = bytes.subarray(at, at + length * size);
@@ -116,27 +113,23 @@ function read(bytes: Buffer, dim: number): Parcel {
     swap(part, size);
     return part;
   };
-  const relationBytes = take(relations, 4);
-  const gradientBytes = take(gradients * dim, 2);
-  const vectorBytes = take(vectors * (dim + 1), 2);
+  const count = (place: number) => bytes.readUInt32LE(24 + 4 * place);
+  const halves = (length: number) => {
+    const part = take(length, 2);
+    return new Float16Array(part.buffer, part.byteOffset, length);
+  };
+  const relations = take(count(0), 4);
+  const [ofGradients, ofVectors] = [halves(count(1) * dim), halves(count(3) * (dim + 1))];
   const parcel = {
     part: bytes.readUInt16LE(2),
     from: bytes.readUInt16LE(4),
     first: bytes.readDoubleLE(8),
     last: bytes.readDoubleLE(16),
-    run: take(run, 1).toString(),
-    gradients: {
-      count: gradients,
-      names: take(gradientNames, 1),
-      halves: new Float16Array(gradientBytes.buffer, gradientBytes.byteOffset, gradients * dim),
-    },
-    vectors: {
-      count: vectors,
-      names: take(vectorNames, 1),
-      halves: new Float16Array(vectorBytes.buffer, vectorBytes.byteOffset, vectors * (dim + 1)),
-    },
-    relations: new Float32Array(relationBytes.buffer, relationBytes.byteOffset, relations),
-    wanted: { count: wanted, names: take(wantedNames, 1) },
+    run: take(count(7), 1).toString(),
+    gradients: { count: count(1), halves: ofGradients, names: take(count(2), 1) },
+    vectors: { count: count(3), halves: ofVectors, names: take(count(4), 1) },
+    wanted: { count: count(5), names: take(count(6), 1) },
+    relations: new Float32Array(relations.buffer, relations.byteOffset, count(0)),
   };
   const { first, last } = parcel;
   if (!(Number.isSafeInteger(first) && Number.isSafeInteger(last) && first >= 0 && first <= last))

@@ -260,7 +260,7 @@ describe('an edge whose far end has no vector yet', () => {
     expect(waiting.outgoing?.waiting).toBe(3);
     core.train(shardBatch({ removed: edgesOf('6 follows 8') }));
     const gone = core.train(shardBatch({ dropped: [10], removed: edgesOf('6 likes 10') }));
-    expect(gone.outgoing?.waiting).toBe(2);
+    expect(gone.outgoing?.waiting).toBe(1);
     const { edges, outgoing } = core.train(shardBatch({ vectors: [[8, vectorOf(1)]] }));
     expect([edges, outgoing?.waiting]).toEqual([1, 0]);
   });

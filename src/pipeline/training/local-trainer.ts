@@ -9,11 +9,7 @@ export function localTrainer(
   kernels: KernelMaker,
   foreignOf?: (parts: ForeignParts) => Foreign,
 ): Trainer {
-  return trainerIn(new TrainerCore(settings, kernels, foreignOf));
-}
-
-/** The trainer whose calls the core answers, in the calling thread. */
-export function trainerIn(core: TrainerCore): Trainer {
+  const core = new TrainerCore(settings, kernels, foreignOf);
   let stopped = false;
   const running = (): TrainerCore => {
     if (stopped) throw new FatalError('fault', 'the trainer was stopped; make a new one');

@@ -211,21 +211,6 @@ export class TrainerCore {
     return { floats: this.#rows.read(first, count), edges: this.#known.out(first, count) };
   }
 
-  /** Rows in use. */
-  get rows(): number {
-    return this.#table.rows;
-  }
-
-  /** The vector of a row, [dim]; to be looked at before the next call. */
-  vector(row: number): Float32Array {
-    return this.#table.vector(row);
-  }
-
-  /** Whether the row was an end of a trained edge since its start. */
-  isTrained(row: number): boolean {
-    return this.#rows.trained[row] === 1;
-  }
-
   /** Ends the trainer's threads. */
   async stop(): Promise<void> {
     await Promise.all(this.#steppers.map((stepper) => stepper.stop()));
