@@ -14,6 +14,8 @@ const HERE = { shard: { index: 0, count: 3 } };
 /** So small that nothing moves by .2. */
 const SLOW = { model: { ...settings.model, learningRate: 1e-6 } };
 
+/** A vector for each row: the first, the second and so on. */
+const at = (...rows: number[]) => rows.map((row, i) => [row, vectorOf(i + 1)] as const);
 const vectorOf = (number: number) => Array.from({ length: DIM }, (_, k) => (number + k) / 32);
 
 /** Own users 6 and 7, user 8 of shard 1, own tweet 9, tweet 10 of shard 2. */
@@ -45,23 +47,14 @@ describe('a copy', () => {
   it('moves by training until its owner sends it, and is not written or published for it', () => {
     const made = shard({ uniformNegatives: 5, evaluatedEdges: 6, updatesPerEdge: 3 });
     const { core, table } = made;
-    core.train(
-      shardBatch({
-        vectors: [
-          [8, vectorOf(1)],
-          [10, vectorOf(2)],
-        ],
-      }),
-    );
+    core.train(shardBatch({ vectors: at(8, 10) }));
     const first = core.checkpoint({ ...DUE, now: NOW });
     expect([...first.rows]).toEqual(expect.arrayContaining([8, 10]));
     expect([8, 10].map((row) => first.publish[first.rows.indexOf(row)])).toEqual([0, 0]);
     const before = [...table.vector(6)];
     for (let i = 0; i < 5; i++) {
       core.train(
-        shardBatch({
-          edges: edgesOf('6 follows 8, 8 follows 7, 6 likes 10, 7 likes 9, 8 likes 9'),
-        }),
+        shardBatch({ edges: edgesOf('6 follows 8, 8 follows 7, 6 likes 10, 7 likes 9, 8 likes 9') }),
       );
     }
     expect([...table.vector(8)]).not.toEqual(vectorOf(1));
@@ -105,11 +98,7 @@ describe('a copy', () => {
       whole.table.floats[whole.table.at(row) + whole.table.accumulator] = row < 8 ? 0 : 0.25;
       trainer.table.floats[trainer.table.at(row) + trainer.table.accumulator] = row < 8 ? 0 : FOREIGN;
     }
-    const { outgoing } = trainer.core.train(
-      shardBatch({
-        edges: edgesOf('6 likes 8, 7 likes 9'),
-      }),
-    );
+    const { outgoing } = trainer.core.train(shardBatch({ edges: edgesOf('6 likes 8, 7 likes 9') }));
     const { kernel } = whole;
     const { chunk } = kernel;
     chunk.edges = 2;
@@ -153,17 +142,10 @@ describe('a copy', () => {
     const { core, steps } = shard(
       { evaluatedEdges: 6 },
       {
-        vectors: [
-          [8, vectorOf(1)],
-          [10, vectorOf(2)],
-        ],
+        vectors: at(8, 10),
       },
     );
-    const report = core.train(
-      shardBatch({
-        edges: edgesOf('8 follows 6, 6 follows 8, 6 follows 7'),
-      }),
-    );
+    const report = core.train(shardBatch({ edges: edgesOf('8 follows 6, 6 follows 8, 6 follows 7') }));
     expect(evaluated(report)).toBe(3);
     expect(steps).toEqual([{ edges: ['8 0 6', '6 0 8', '6 0 7'], lhs: [8, 6, 6], rhs: [6, 8, 7] }]);
     expect(report.edgesByRelation[FOLLOWS]).toBe(3);
@@ -172,7 +154,7 @@ describe('a copy', () => {
   });
 
   it('takes vectors from its owner alone, and an own row takes gradients alone', () => {
-    const { core, table } = shard({}, { vectors: [[8, vectorOf(1)]] });
+    const { core, table } = shard({}, { vectors: at(8) });
     const before = [...table.vector(6)];
     core.train(shardBatch({ vectors: [[6, vectorOf(9)]], gradients: [[8, vectorOf(9)]] }));
     expect([...table.vector(6)]).toEqual(before);
@@ -194,17 +176,13 @@ describe('a copy', () => {
         ],
       }),
     );
-    const report = core.train(
-      shardBatch({
-        edges: edgesOf('6 likes 10, 6 follows 7'),
-      }),
-    );
+    const report = core.train(shardBatch({ edges: edgesOf('6 likes 10, 6 follows 7') }));
     expect(report.outgoing?.waiting).toBe(1);
     expect(report.known[FOLLOWS]?.count).toBe(1);
   });
 
   it('is no longer a copy once its row is dropped and another entity has it, and the other way round', () => {
-    const made = shard({ uniformNegatives: 5 }, { vectors: [[8, vectorOf(1)]] });
+    const made = shard({ uniformNegatives: 5 }, { vectors: at(8) });
     const { core, table, steps } = made;
     core.train(shardBatch({ dropped: [8, 7] }));
     core.checkpoint({ ...DUE, now: NOW });
@@ -234,14 +212,10 @@ describe('an edge whose far end has no vector yet', () => {
   it('waits, and is trained with the batch in which the vector comes', () => {
     const { core, table } = shard();
     const before = [...table.vector(6)];
-    const first = core.train(
-      shardBatch({
-        edges: edgesOf('6 follows 8'),
-      }),
-    );
+    const first = core.train(shardBatch({ edges: edgesOf('6 follows 8') }));
     expect([first.edges, first.outgoing?.waiting, first.step]).toEqual([0, 1, 0]);
     expect([...table.vector(6)]).toEqual(before);
-    const second = core.train(shardBatch({ vectors: [[8, vectorOf(1)]] }));
+    const second = core.train(shardBatch({ vectors: at(8) }));
     expect([second.edges, second.outgoing?.waiting, second.step]).toEqual([1, 0, 1]);
     expect(sentTo(second, 1).gradients).toEqual([8]);
     const third = core.train(
@@ -252,38 +226,26 @@ describe('an edge whose far end has no vector yet', () => {
 
   it('is not trained where it was removed meanwhile, nor where an end is gone', () => {
     const { core } = shard();
-    const waiting = core.train(
-      shardBatch({
-        edges: edgesOf('6 follows 8, 7 follows 8, 6 likes 10'),
-      }),
-    );
+    const waiting = core.train(shardBatch({ edges: edgesOf('6 follows 8, 7 follows 8, 6 likes 10') }));
     expect(waiting.outgoing?.waiting).toBe(3);
     core.train(shardBatch({ removed: edgesOf('6 follows 8') }));
     const gone = core.train(shardBatch({ dropped: [10], removed: edgesOf('6 likes 10') }));
     expect(gone.outgoing?.waiting).toBe(1);
-    const { edges, outgoing } = core.train(shardBatch({ vectors: [[8, vectorOf(1)]] }));
+    const { edges, outgoing } = core.train(shardBatch({ vectors: at(8) }));
     expect([edges, outgoing?.waiting]).toEqual([1, 0]);
   });
 
   it('is not rehearsed, and not evaluated', () => {
     const { core, steps } = shard({ updatesPerEdge: 8, evaluatedEdges: 6 });
-    const first = core.train(
-      shardBatch({
-        edges: edgesOf('6 follows 8, 6 likes 10, 8 likes 9'),
-      }),
-    );
+    const first = core.train(shardBatch({ edges: edgesOf('6 follows 8, 6 likes 10, 8 likes 9') }));
     expect([first.edges, evaluated(first)]).toEqual([0, 0]);
     // 9 is the one tweet, which has no other to be ranked among.
-    const second = core.train(
-      shardBatch({
-        edges: edgesOf('6 follows 7, 6 likes 9, 8 follows 7'),
-      }),
-    );
+    const second = core.train(shardBatch({ edges: edgesOf('6 follows 7, 6 likes 9, 8 follows 7') }));
     expect([second.edges, evaluated(second)]).toEqual([2, 1]);
     for (let i = 0; i < 20; i++) core.train(shardBatch({ edges: edgesOf('6 follows 7'), added: [] }));
     const trained = new Set(steps.flatMap((step) => step.edges));
     expect(trained).toEqual(new Set(['6 0 7', '6 1 9']));
-    core.train(shardBatch({ vectors: [[8, vectorOf(1)]] }));
+    core.train(shardBatch({ vectors: at(8) }));
     for (let i = 0; i < 20; i++) core.train(shardBatch({ edges: edgesOf('6 follows 7'), added: [] }));
     const later = new Set(steps.flatMap((step) => step.edges));
     expect(later).toEqual(new Set(['6 0 7', '6 1 9', '6 0 8', '8 1 9', '8 0 7']));
@@ -361,7 +323,7 @@ describe('a holder of copies', () => {
   });
 
   it('gets what another holder gets, once it holds a copy too', () => {
-    const { core, table } = shard(SLOW, { ...FIRST, vectors: [[10, vectorOf(1)]] });
+    const { core, table } = shard(SLOW, { ...FIRST, vectors: at(10) });
     core.train(shardBatch({ inUse: [[6, 1]] }));
     const second = core.train(shardBatch({ inUse: [[6, 2]] }));
     expect([sentTo(second, 1).vectors, sentTo(second, 2).vectors]).toEqual([[], [6]]);
@@ -428,12 +390,7 @@ describe('a holder of copies', () => {
   it('is forgotten with the row', () => {
     const { core, table } = shard(SLOW, FIRST);
     core.train(shardBatch({ inUse: [[6, 1]] }));
-    core.train(
-      shardBatch({
-        dropped: [6],
-        removed: edgesOf('6 follows 7'),
-      }),
-    );
+    core.train(shardBatch({ dropped: [6], removed: edgesOf('6 follows 7') }));
     core.checkpoint({ ...DUE, now: NOW });
     core.train(shardBatch({ reused: [[6, USER]], ...FIRST }));
     table.vector(6)[0]! += 0.3;
@@ -444,7 +401,7 @@ describe('a holder of copies', () => {
 
 describe('a copy whose entity starts again', () => {
   it('has no vector until the next comes', () => {
-    const made = shard({}, { vectors: [[8, vectorOf(1)]], edges: edgesOf('6 follows 8') });
+    const made = shard({}, { vectors: at(8), edges: edgesOf('6 follows 8') });
     const { core, table } = made;
     const { edges, outgoing } = core.train(
       shardBatch({ reset: [8], removed: edgesOf('6 follows 8'), edges: edgesOf('7 follows 8') }),
@@ -479,14 +436,14 @@ describe('negatives', () => {
   }
 
   it('are own rows, new ones too', () => {
-    const made = shard({ uniformNegatives: 4 }, { vectors: [[8, vectorOf(1)]] });
+    const made = shard({ uniformNegatives: 4 }, { vectors: at(8) });
     expect(many(made)).toEqual(new Set([6, 7]));
   });
 
   test('of a type without own rows and without in-batch ones: nothing is trained, and nothing breaks', () => {
     const here = watched({ ...HERE, ...BARE, uniformNegatives: 3, inBatchNegatives: false });
     const { core, table } = here;
-    core.train(shardBatch({ newTypes: [USER, TWEET], copies: [[7, 2]], vectors: [[7, vectorOf(1)]] }));
+    core.train(shardBatch({ newTypes: [USER, TWEET], copies: [[7, 2]], vectors: at(7) }));
     const { loss, edges } = core.train(shardBatch({ edges: edgesOf('6 likes 7') }));
     expect([edges, ...loss]).toEqual([1, 0, 0, 0]);
     expect([...table.vector(6)].every(Number.isFinite)).toBe(true);
@@ -537,7 +494,7 @@ describe('loading', () => {
     const before = shard(
       { ...SLOW, updatesPerEdge: 3, uniformNegatives: 5 },
       {
-        vectors: [[8, vectorOf(1)]],
+        vectors: at(8),
         inUse: [
           [6, 1],
           [7, 1],
@@ -582,7 +539,7 @@ describe('loading', () => {
 
   it('leaves a copy where it is until its owner sends it: by how much the owner would move it is not stored', () => {
     const negatives = { uniformNegatives: 5 };
-    const before = shard(negatives, { vectors: [[8, vectorOf(1)]], edges: edgesOf('6 follows 8') });
+    const before = shard(negatives, { vectors: at(8), edges: edgesOf('6 follows 8') });
     const { step, random } = before.core.checkpoint({ ...DUE, now: NOW });
     const rows = stored(before, {
       types: Uint8Array.of(255, 255, 255, 255, 255, 255, USER, USER, USER, TWEET, TWEET),
@@ -595,12 +552,7 @@ describe('loading', () => {
     });
     const copy = [...table.vector(8)];
     const again = (copies: typeof COPIES = []) =>
-      core.train(
-        shardBatch({
-          copies,
-          edges: edgesOf('6 follows 8, 7 follows 8'),
-        }),
-      );
+      core.train(shardBatch({ copies, edges: edgesOf('6 follows 8, 7 follows 8') }));
     expect(sentTo(again(COPIES), 1).gradients).toEqual([8]);
     expect([...table.vector(8)]).toEqual(copy);
     core.train(shardBatch({ vectors: [[8, copy]] }));
