@@ -1,7 +1,6 @@
 import { BadEvent } from '../../errors/errors.ts';
 import type { Message, Sink } from '../../pipeline/ports.ts';
 import { pause } from '../backoff.ts';
-import { TokenBucket } from '../token-bucket.ts';
 import type { FileEvent } from './event-file.ts';
 
 /** The feeder's source of time. */
@@ -57,53 +56,85 @@ const BATCH_BYTES = 512_000;
 
 /** Maximum time that an event of a slow stdin waits for a full batch. */
 const LINGER_MS = 200;
+/** How far sending runs ahead of its rate: the waits between single messages would be shorter than a timer can keep. */
+const AHEAD_MS = 100;
+const ROUNDING_MS = 0.001;
 
 /**
  * Sends the events of a file to a topic, each checked as the updater will check it. The next batch is read while one is
- * in flight. Resolves to the progress once everything is acknowledged.
+ * in flight: order is kept and memory is bounded. Resolves to the progress once everything is acknowledged.
  * @throws the error of the sink or of the events, after sending the events read before.
  */
 export async function feed(options: FeedOptions): Promise<FeedProgress> {
-  const { signal, limit = Number.POSITIVE_INFINITY } = options;
+  const { sink, signal, limit = Number.POSITIVE_INFINITY, ratePerS = Number.POSITIVE_INFINITY } = options;
   const clock = options.clock ?? systemClock;
-  const bucket = options.ratePerS === undefined ? undefined : new TokenBucket(options.ratePerS, clock.now);
-  const position = { bad: 0, line: 0 };
-  let queued = 0;
-  const progress = (): FeedProgress => ({ sent: batches.sent, ...position });
-  const batches = new MessageBatches(options.sink, () => options.onProgress?.(progress()));
+  const progress = { sent: 0, bad: 0, line: 0 };
+  let batch: Message[] = [];
+  let bytes = 0;
+  let sending: Promise<void> | undefined;
+  let failure: { readonly error: unknown } | undefined;
 
-  const messageOf = (event: FileEvent): Message | undefined => {
-    const { key, problem } = checked(event, options.keyOf, clock.now());
-    if (problem !== undefined) {
-      position.bad++;
-      options.onBad?.({ line: event.line, problem });
-    }
-    if (event.raw === null || (problem !== undefined && options.raw !== true)) return undefined;
-    return { topic: options.topicName, key, value: event.raw, headers: {} };
+  /** Sends the collected messages, unless a batch is in flight. */
+  const nudge = (): void => {
+    if (sending !== undefined || failure !== undefined || batch.length === 0) return;
+    const messages = batch;
+    batch = [];
+    bytes = 0;
+    // It never rejects: the next flush throws the failure, because no caller may be waiting now.
+    sending = sink
+      .publish(messages)
+      .then(() => {
+        progress.sent += messages.length;
+        options.onProgress?.({ ...progress });
+      })
+      .catch((error: unknown) => {
+        failure = { error };
+      })
+      .finally(() => {
+        sending = undefined;
+      });
+  };
+  const idle = async (): Promise<void> => {
+    while (sending !== undefined) await sending;
+    if (failure !== undefined) throw failure.error;
+  };
+  const flush = async (): Promise<void> => {
+    await idle();
+    nudge();
   };
 
-  const stopTicking = clock.every(LINGER_MS, () => batches.nudge());
+  const stopTicking = clock.every(LINGER_MS, nudge);
+  const everyMs = 1000 / ratePerS;
+  let due = clock.now();
+  let queued = 0;
   try {
     for await (const event of limit > 0 ? options.events : []) {
       if (signal?.aborted === true) break;
-      position.line = event.line;
-      const message = messageOf(event);
-      if (message === undefined) continue;
-      const waitMs = bucket?.take() ?? 0;
-      if (waitMs > 0) {
-        await batches.flush();
-        await clock.sleep(waitMs, signal);
+      progress.line = event.line;
+      const { key, problem } = checked(event, options.keyOf, clock.now());
+      if (problem !== undefined) {
+        progress.bad++;
+        options.onBad?.({ line: event.line, problem });
       }
+      if (event.raw === null || (problem !== undefined && options.raw !== true)) continue;
+      const aheadMs = due - clock.now();
+      if (aheadMs > Math.max(AHEAD_MS, everyMs) - ROUNDING_MS) {
+        await flush();
+        await clock.sleep(aheadMs, signal);
+      }
+      due = Math.max(due, clock.now()) + everyMs;
+      batch.push({ topic: options.topicName, key, value: event.raw, headers: {} });
+      bytes += event.raw.byteLength;
       // Only a full batch is awaited: an await for each message would take longer than reading the message.
-      if (batches.add(message)) await batches.flush();
-      queued++;
-      if (queued >= limit) break;
+      if (batch.length >= BATCH_MESSAGES || bytes >= BATCH_BYTES) await flush();
+      if (++queued >= limit) break;
     }
   } finally {
     stopTicking();
-    await batches.drain();
+    await flush();
+    await idle();
   }
-  return progress();
+  return progress;
 }
 
 function checked(
@@ -119,76 +150,6 @@ function checked(
   } catch (error) {
     if (error instanceof BadEvent) return { key: null, problem: error };
     throw error;
-  }
-}
-
-/** Collects messages into batches and sends one batch at a time: order is kept and memory is bounded. */
-class MessageBatches {
-  readonly #sink: Sink;
-  readonly #onSent: () => void;
-  #waiting: Message[] = [];
-  #waitingBytes = 0;
-  #inFlight: Promise<void> | undefined;
-  #failure: { readonly error: unknown } | undefined;
-  #sent = 0;
-
-  /** onSent: called after each acknowledged batch. */
-  constructor(sink: Sink, onSent: () => void) {
-    this.#sink = sink;
-    this.#onSent = onSent;
-  }
-
-  /** Messages acknowledged. */
-  get sent(): number {
-    return this.#sent;
-  }
-
-  /** Takes a message. True: the batch is full, and `flush` must come before the next message. @throws the sink's error. */
-  add(message: Message): boolean {
-    this.#check();
-    this.#waiting.push(message);
-    this.#waitingBytes += message.value?.byteLength ?? 0;
-    return this.#waiting.length >= BATCH_MESSAGES || this.#waitingBytes >= BATCH_BYTES;
-  }
-
-  /** Starts to send the collected messages, after the batch in flight. @throws the sink's error. */
-  async flush(): Promise<void> {
-    while (this.#inFlight !== undefined) await this.#inFlight;
-    this.#check();
-    this.nudge();
-  }
-
-  /** Like `flush`, but does nothing while a batch is in flight. */
-  nudge(): void {
-    if (this.#inFlight !== undefined || this.#failure !== undefined || this.#waiting.length === 0) return;
-    const batch = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    this.#inFlight = this.#send(batch);
-  }
-
-  /** Sends everything and waits for the acknowledgements. @throws the sink's error. */
-  async drain(): Promise<void> {
-    await this.flush();
-    while (this.#inFlight !== undefined) await this.#inFlight;
-    this.#check();
-  }
-
-  /** Never rejects: the next call throws the failure, because no caller may be waiting now. */
-  async #send(batch: readonly Message[]): Promise<void> {
-    try {
-      await this.#sink.publish(batch);
-      this.#sent += batch.length;
-      this.#onSent();
-    } catch (error) {
-      this.#failure = { error };
-    } finally {
-      this.#inFlight = undefined;
-    }
-  }
-
-  #check(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
   }
 }
 
