@@ -112,13 +112,23 @@ export class Router {
     try {
       const held = await patiently(() => eventLog.ranges(topics), share.ended);
       const own = held.filter(({ topic, partition }) => share.has(topic, partition));
-      const routing = this.#routingOf(share, held, own, ended.reject);
+      // Once: what is routed as read must be what is read.
+      const positions = new Map(own.map((range) => [nameOf(range), this.#position(share, range)]));
+      const routing = this.#routingOf(share, ended.reject);
       this.#routed = {};
       this.#waitsSince = undefined;
       this.#work = { share, routing, partitions: own.length };
       try {
-        for (const { topic, partition } of own) routing.begin(topic, partition);
-        const following = await eventLog.follow(topics, routing);
+        for (const range of own) {
+          const { topic, partition, low } = range;
+          routing.begin(topic, partition, positions.get(nameOf(range)) ?? low);
+        }
+        const following = await eventLog.follow(topics, {
+          reads: (topic, partition) => share.has(topic, partition),
+          position: (topic, partition) => positions.get(nameOf({ topic, partition })),
+          take: (run) => routing.take(run),
+          failed: (error) => routing.failed(error),
+        });
         await ended.promise.finally(() => following.close());
       } finally {
         await routing.stop();
@@ -130,25 +140,11 @@ export class Router {
     }
   }
 
-  #routingOf(
-    share: Share,
-    held: readonly PartitionRange[],
-    own: readonly PartitionRange[],
-    failed: (error: Error) => void,
-  ): ShareRouter {
-    const lows = new Map(held.map((range) => [nameOf(range), range.low]));
-    // Once: what is routed as read must be what is read.
-    const positions = new Map(own.map((range) => [nameOf(range), this.#position(share, range)]));
+  #routingOf(share: Share, failed: (error: Error) => void): ShareRouter {
     return new ShareRouter({
       ...this.#options,
       counts: this.counts,
       rejections: this.rejections,
-      share,
-      position: (topic, partition) => {
-        const name = nameOf({ topic, partition });
-        return positions.has(name) ? positions.get(name) : share.position(topic, partition);
-      },
-      low: (topic, partition) => lows.get(nameOf({ topic, partition })) ?? 0,
       routed: (offsets) => {
         for (const [topic, partitions] of Object.entries(offsets))
           for (const partition of Object.keys(partitions)) this.#read.add(`${topic}/${partition}`);

@@ -5,15 +5,7 @@ import type { GraphChange } from '../../graph/edge.ts';
 import { partitionKey, shardOf } from '../../graph/shard.ts';
 import type { Log } from '../../log.ts';
 import { Delivery } from '../../pipeline/delivery.ts';
-import type {
-  Follower,
-  Message,
-  Offsets,
-  RecordRun,
-  Share,
-  Sink,
-  SourceRecord,
-} from '../../pipeline/ports.ts';
+import type { Follower, Message, Offsets, RecordRun, Sink, SourceRecord } from '../../pipeline/ports.ts';
 import { readContent } from '../../pipeline/reading/record-content.ts';
 import type { Rejections } from '../../pipeline/rejections.ts';
 import { encodeStretch, type RoutedRecord } from './stretch.ts';
@@ -85,11 +77,6 @@ export interface RoutingOptions extends RoutedGraph {
 export interface ShareRouterOptions extends RoutingOptions {
   readonly counts: RouterCounts;
   readonly rejections: Rejections;
-  readonly share: Pick<Share, 'has'>;
-  /** The offset to read next, or undefined to start at the earliest one the log holds. */
-  position(topic: string, partition: number): number | undefined;
-  /** The earliest offset that the log holds. */
-  low(topic: string, partition: number): number;
   /** Told how far every shard has what concerns it, after each acknowledgement that moves that. */
   routed(offsets: Offsets): void;
   failed(error: Error): void;
@@ -125,7 +112,7 @@ interface Source {
  * events’ own offsets: a router that was killed, or is still running while another has its partitions, can repeat but
  * never lose or double.
  */
-export class ShareRouter implements Follower {
+export class ShareRouter implements Pick<Follower, 'take' | 'failed'> {
   readonly #options: ShareRouterOptions;
   readonly #delivery: Delivery;
   /** A record key for each shard that Kafka’s partitioner puts into its partition. */
@@ -152,21 +139,18 @@ export class ShareRouter implements Follower {
     this.#marking = setInterval(mark, options.markMs).unref();
   }
 
-  /** Says of a partition how far it is routed before anything of it is read. */
-  begin(topic: string, partition: number): void {
-    this.#sourceOf({ topic, partition });
-  }
-
-  reads(topic: string, partition: number): boolean {
-    return this.#options.share.has(topic, partition);
-  }
-
-  position(topic: string, partition: number): number | undefined {
-    return this.#options.position(topic, partition);
+  /** Begins a partition at an offset: shards are told how far it is routed before anything of it is read. */
+  begin(topic: string, partition: number, from: number): Source {
+    const waiting = Array.from({ length: this.#options.shards }, (): Part[] => []);
+    const source = { topic, partition, from, read: from, waiting, handed: waiting.map(() => from) };
+    this.#sources.set(`${topic}/${partition}`, source);
+    return source;
   }
 
   take(run: RecordRun): Promise<void> | undefined {
-    const source = this.#sourceOf(run);
+    const { topic, partition } = run;
+    // A partition that was added meanwhile is read from its start.
+    const source = this.#sources.get(`${topic}/${partition}`) ?? this.begin(topic, partition, 0);
     for (const record of run.records) this.#route(source, record);
     this.#options.rejections.look();
     source.read = run.next;
@@ -202,18 +186,6 @@ export class ShareRouter implements Follower {
     this.#room?.resolve();
     this.#delivery.stop();
     await this.#sending;
-  }
-
-  #sourceOf({ topic, partition }: Pick<RecordRun, 'topic' | 'partition'>): Source {
-    const name = `${topic}/${partition}`;
-    const known = this.#sources.get(name);
-    if (known) return known;
-    const { position, low, shards } = this.#options;
-    const from = position(topic, partition) ?? low(topic, partition);
-    const waiting = Array.from({ length: shards }, (): Part[] => []);
-    const source = { topic, partition, from, read: from, waiting, handed: waiting.map(() => from) };
-    this.#sources.set(name, source);
-    return source;
   }
 
   #route(source: Source, record: SourceRecord): void {

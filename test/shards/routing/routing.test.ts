@@ -107,9 +107,6 @@ class Process {
         takeOver: async () => {},
         stop: async () => {},
       },
-      share: { has: () => true },
-      position: (topic, partition) => this.#begun.get(`${topic}/${partition}`),
-      low: () => 0,
       routed: (offsets) => {
         for (const [topic, partitions] of Object.entries(offsets))
           for (const [partition, offset] of Object.entries(partitions))
@@ -129,7 +126,9 @@ class Process {
   read(partition: number, count: number): void {
     if (this.#dead) return;
     const events = this.#world.events[partition]!;
-    const from = this.#read.get(partition) ?? this.#begun.get(`${EVENTS}/${partition}`) ?? 0;
+    const begun = this.#begun.get(`${EVENTS}/${partition}`) ?? 0;
+    if (!this.#read.has(partition)) this.router.begin(EVENTS, partition, begun);
+    const from = this.#read.get(partition) ?? begun;
     const records = events.filter(({ offset }) => offset >= from).slice(0, count);
     const next = Math.max(from, (records.at(-1)?.offset ?? -1) + 1);
     this.#read.set(partition, next);
@@ -373,7 +372,7 @@ test('a router tells every shard how far its partitions are routed: where nothin
     vi.advanceTimersByTime(ms);
     for (let n = 0; n < 4; n++) await ticked();
   };
-  router.begin(EVENTS, 1);
+  router.begin(EVENTS, 1, 0);
   await pass(500);
   expect(told()).toEqual([[[1, 0, 0]], [[1, 0, 0]], [[1, 0, 0]]]);
   await pass(9_500);

@@ -41,9 +41,6 @@ function setUp({ markMs = 1_000 * SECOND } = {}) {
       takeOver: async () => {},
       stop: async () => {},
     },
-    share: { has: () => true },
-    position: () => 0,
-    low: () => 0,
     routed: (offsets) => void routed.push(offsets),
     deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),
     counts: { records: 0, sent: 0, bytes: 0 },
@@ -140,8 +137,8 @@ test('nothing is sent or said to be routed after a failure for good', async () =
 
 test('the group is told once every shard has what concerns it, and not by marks that say nothing new', async () => {
   const { router, publishing, routed, read } = setUp({ markMs: 5 });
-  router.begin(EVENTS, 0);
-  router.begin(EVENTS, 1);
+  router.begin(EVENTS, 0, 0);
+  router.begin(EVENTS, 1, 0);
   const next = async (count: number) => {
     while (publishing.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
     publishing[count - 1]!.answer.resolve();
@@ -161,7 +158,7 @@ test('the group is told once every shard has what concerns it, and not by marks 
 
 test('marks of all partitions that come due while something is sent go out after it, whatever marks come due meanwhile', async () => {
   const { router, read, publishing } = setUp({ markMs: 5 });
-  router.begin(EVENTS, 1);
+  router.begin(EVENTS, 1, 0);
   void read(0, 1);
   await new Promise((resolve) => setTimeout(resolve, 40));
   expect(publishing).toHaveLength(1);
