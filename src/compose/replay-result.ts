@@ -75,7 +75,14 @@ export async function resultOf(
   const { events } = heads[0]!;
   const { from, until, range, publish, space } = record;
   return {
-    ...{ graph: graph.name, into, set, from, until, range, publish, space },
+    graph: graph.name,
+    into,
+    set,
+    from,
+    until,
+    range,
+    publish,
+    space,
     events: events.consumed,
     rejected: events.rejected,
     ...(await wholeOf(stores, heads, found[0]!, onProgress)),

@@ -254,20 +254,15 @@ export class ReplayRun {
 
   /** changed: whether the record is to be written first, which is done while this process holds the stores. */
   async #train(record: ReplayRecord, changed: boolean): Promise<FinishedReplay['trained']> {
-    const { config, parts, publish } = this.#order;
+    const { config, parts } = this.#order;
     const { reader, log, watch } = this.#outside;
     await using opened = new AsyncDisposableStack();
     const stores = await this.#open(opened);
     if (changed) await this.#write(record);
     const { range, topicIds, space } = record;
-    const topic = this.#topic;
-    const replaying = composeReplay(config, parts, {
-      ...{ log, eventLog: reader, range, topicIds, space, stores },
-      published:
-        topic && publish !== undefined
-          ? { topic: publish, modelTopic: topic.modelTopic, sink: topic.sink(space) }
-          : undefined,
-    });
+    const published = this.#topic?.published(space);
+    const reads = { log, eventLog: reader, range, topicIds, space, stores };
+    const replaying = composeReplay(config, parts, { ...reads, published });
     // From here on each updater closes its store.
     opened.move();
     const started = performance.now();

@@ -9,10 +9,9 @@ import { alone } from '../pipeline/neighbours.ts';
 import type { ReadableLog, Sink, Stretch } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
-import type { Trainer, TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Updater } from '../pipeline/updater.ts';
 import { MergedLog } from '../replay/merged-log.ts';
-import { ProgressMeter, type ReplayProgress } from '../replay/progress.ts';
+import { recordsIn } from '../replay/partition.ts';
 import { ShardMeeting } from '../shards/meeting.ts';
 import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
 import { composeUpdater, topicsOf } from './graph-updater.ts';
@@ -51,8 +50,6 @@ export interface ReplayOptions {
     | undefined;
   /** Where it reports its work; absent: nowhere. */
   readonly measures?: Measures | undefined;
-  /** Makes the trainer of a part, by its number; absent: one in a thread of its own. */
-  readonly trainerOf?: ((settings: TrainerSettings, part: number) => Trainer) | undefined;
 }
 
 /** A replay's updater, and what is seen of it from outside. */
@@ -90,7 +87,7 @@ function composePart(
   graph: GraphConfig,
   index: number,
   meeting: ShardMeeting | undefined,
-  { log, eventLog, range, topicIds, space, stores, published, measures, trainerOf }: ReplayOptions,
+  { log, eventLog, range, topicIds, space, stores, published, measures }: ReplayOptions,
 ): Replaying {
   const topics = topicsOf(config, graph);
   const rejected = new Map<string, number>();
@@ -135,7 +132,6 @@ function composePart(
         return undefined;
       },
       log,
-      trainerOf: trainerOf && ((settings) => trainerOf(settings, index)),
       ...(measures && { measures }),
     },
     // The digest of a replay is the same on every machine.
@@ -150,12 +146,21 @@ export interface Trained {
   readonly merged: Pick<MergedLog, 'reached'>;
 }
 
+/** How far a replay is, in offsets, so that markers of transactions count as records. */
+export interface ReplayProgress {
+  readonly phase: string;
+  readonly done: number;
+  readonly of: number;
+  /** The pace of this process, since its stores are loaded. */
+  readonly perSecond: number;
+}
+
 /** What {@link trainToEnd} reports to. */
 export interface TrainingWatch {
   /** Ends the training at the last commit. */
   readonly stopping: AbortSignal;
   /** Called every second, and at the end. */
-  tell(progress: ReplayProgress, phase: string): void;
+  tell(progress: ReplayProgress): void;
   /** Called when `stopping` comes after the last record: the rest is written, and the training ends well. */
   tooLate?(): void;
 }
@@ -178,11 +183,14 @@ export async function trainToEnd(
   };
   stopping.addEventListener('abort', stop);
   if (stopping.aborted) stop();
-  const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
+  let first: { readonly at: number; readonly done: number } | undefined;
   const look = () => {
     const { phase } = updater.progress();
-    if (phase === 'running') meter.begin();
-    tell(meter.read(), phase);
+    const done = range.reduce((sum, stretch) => sum + merged.reached(stretch) - stretch.from, 0);
+    const at = performance.now();
+    if (phase === 'running') first ??= { at, done };
+    const perSecond = first && at > first.at ? (1_000 * (done - first.done)) / (at - first.at) : 0;
+    tell({ phase, done, of: recordsIn(range), perSecond });
   };
   const telling = setInterval(look, TELL_MS);
   try {

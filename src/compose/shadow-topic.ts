@@ -28,24 +28,21 @@ export interface TopicOwner {
  */
 export class ShadowTopic {
   readonly #name: string;
+  readonly #modelTopic: string;
   readonly #connection: LogConnection;
   readonly #reader: EventLog;
 
   constructor(name: string, connection: LogConnection, reader: EventLog) {
     this.#name = name;
+    this.#modelTopic = shadowModelTopic(name);
     this.#connection = connection;
     this.#reader = reader;
-  }
-
-  /** Where the relation vectors of the replay go. */
-  get modelTopic(): string {
-    return shadowModelTopic(this.#name);
   }
 
   /** @throws UsageError if the topic or that of its relation vectors exists and is not for this replay. */
   async check({ space, goesOn }: TopicOwner): Promise<void> {
     const name = this.#name;
-    const states = await this.#connection.admin().describe([name, this.modelTopic]);
+    const states = await this.#connection.admin().describe([name, this.#modelTopic]);
     if (goesOn && !states.some((state) => state.name === name)) {
       throw new UsageError(
         `--publish: ${name} was deleted since the replay began, with the vectors in it; begin anew with --restart`,
@@ -71,22 +68,22 @@ export class ShadowTopic {
     await this.check(owner);
     await this.#connection.admin().create([
       { ...embeddingsDeclaration(owner.graph), name: this.#name },
-      { ...modelDeclaration(owner.graph), name: this.modelTopic },
+      { ...modelDeclaration(owner.graph), name: this.#modelTopic },
     ]);
   }
 
   /**
-   * Publishes to the topic as its only publisher. The replay that publishes first has the topic; another replay ends
+   * How to publish to the topic as its only publisher. The replay that publishes first has the topic; another replay ends
    * with FatalError `publish-taken`.
    */
-  sink(space: string): Sink {
+  published(space: string): { topic: string; modelTopic: string; sink: Sink } {
+    const [topic, modelTopic] = [this.#name, this.#modelTopic];
     const confirm = async (): Promise<void> => {
-      const stranger = await this.#stranger(this.#name, (of) => of === space);
+      const stranger = await this.#stranger(topic, (of) => of === space);
       if (stranger !== undefined) throw new FatalError('publish-taken', stranger);
     };
-    return this.#connection.sink({
-      fenced: { topics: [this.#name, this.modelTopic], id: `${this.#name}:replay`, confirm },
-    });
+    const fenced = { topics: [topic, modelTopic], id: `${topic}:replay`, confirm };
+    return { topic, modelTopic, sink: this.#connection.sink({ fenced }) };
   }
 
   /** A message if the topic holds vectors of another space. One record a partition is enough: a replay has one space. */

@@ -2,7 +2,7 @@ import { decodeEmbedding, type Embedding } from '../../topics/embeddings.ts';
 import { decodeRelation, type RelationVector } from '../../topics/model.ts';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import { type EntityKey, entityKey, idOf, MAX_ID_BYTES, typeOf } from '../graph/entity.ts';
-import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
+import type { Commit, EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import { fingerprint, type Head, type ModelIdentity, STORE_FORMAT } from '../graph/head.ts';
 import { graphOf, type Shard, shardOf } from '../graph/shard.ts';
 import type { SourceRecord } from '../pipeline/ports.ts';
@@ -31,6 +31,18 @@ interface Folded {
   readonly embedding: Embedding & { readonly vector: Float32Array };
 }
 
+export interface FoldOptions {
+  /** A shard's own name where the store is a shard's; then the entities of other shards are left out. */
+  readonly graph: string;
+  readonly shard?: Shard | undefined;
+  readonly model: ModelIdentity;
+  /** A new name, used where the topic of a whole graph has several spaces, and for a shard's run. */
+  readonly space: string;
+  readonly store: GraphStore;
+  /** Relation rows of a fresh store. */
+  readonly start: Checkpoint;
+}
+
 /**
  * Makes a graph's store from the topics that its vectors are published to: entities and relations with their vectors,
  * byte for byte. Of an entity's records the one of the highest step counts, of two with one step the later one; a
@@ -50,46 +62,54 @@ export class TopicFold {
   /** Trained relation vectors, once the store is finished: those in it, and those of another run of training. */
   restoredRelations = 0;
   strangeRelations = 0;
-  readonly #graph: string;
-  readonly #shard: Shard | undefined;
-  readonly #run: string;
-  readonly #model: ModelIdentity;
-  #space: string;
-  readonly #store: GraphStore;
-  readonly #start: Checkpoint;
+  readonly #of: FoldOptions;
+  /** Of the store as it is written. */
+  readonly #head: Head;
   readonly #fingerprint: string;
   readonly #seen = new Map<EntityKey, Seen>();
   /** By row: the last vector of each trained relation and direction. */
   readonly #relations = new Map<number, RelationVector>();
-  readonly #entities: Record<string, number> = {};
-  #rows: number;
-  #step = 0;
-  #epoch = 0;
   /** The space of the writer with the highest epoch. */
   #newestSpace: string | undefined;
-  #watermark = 0;
 
-  /**
-   * graph: a shard's own name where the store is a shard's; then the entities of other shards are left out.
-   * start: relation rows of a fresh store. space: a new name, used where the topic of a whole graph has several spaces, and for a shard's run.
-   */
-  constructor(options: {
-    graph: string;
-    shard?: Shard | undefined;
-    model: ModelIdentity;
-    space: string;
-    store: GraphStore;
-    start: Checkpoint;
-  }) {
-    this.#graph = options.graph;
-    this.#shard = options.shard;
-    this.#run = options.space;
-    this.#model = options.model;
-    this.#space = options.space;
-    this.#store = options.store;
-    this.#start = options.start;
-    this.#fingerprint = fingerprint(options.model);
-    this.#rows = options.start.rows.length;
+  constructor(options: FoldOptions) {
+    const { graph, shard, model, space, start } = options;
+    this.#of = options;
+    this.#fingerprint = fingerprint(model);
+    const entities: Head['entities'] = {};
+    // In the order of the schema: a head is compared by its bytes.
+    this.#head = {
+      format: STORE_FORMAT,
+      graph,
+      model,
+      step: 0,
+      random: [...start.random],
+      rows: start.rows.length,
+      freed: [],
+      offsets: {},
+      events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
+      edges: {},
+      entities,
+      outbox: 0,
+      outboxParts: 0,
+      watermark: 0,
+      epoch: 0,
+      space,
+      stepBase: 0,
+      topicIds: {},
+      // A new run of the shard: it trains all its edges again.
+      ...(shard && {
+        shard: {
+          index: shard.index,
+          count: shard.count,
+          run: space,
+          trained: 0,
+          received: {},
+          edges: {},
+          entities,
+        },
+      }),
+    };
   }
 
   /**
@@ -113,7 +133,7 @@ export class TopicFold {
       const found = this.#readAs(record, () =>
         decodeRelation(record.key, record.headers ?? {}, record.value),
       );
-      const relation = this.#model.relations.findIndex(({ name }) => name === found.relation);
+      const relation = this.#of.model.relations.findIndex(({ name }) => name === found.relation);
       if (found.fingerprint !== this.#fingerprint || relation < 0) continue;
       const row = 2 * relation + (found.inverse ? 1 : 0);
       if (found.trained) this.#relations.set(row, found);
@@ -136,27 +156,27 @@ export class TopicFold {
    */
   async finish(): Promise<Head> {
     this.#refuseForeign();
-    if (Object.values(this.#entities).every((count) => count === 0)) {
+    if (Object.values(this.#head.entities).every((count) => count === 0)) {
       throw new FatalError(
         'topic-record',
-        `the topic holds no vector of ${this.#graph}; there is nothing to restore; check the name of the topic, or replay the event topics: twhin replay`,
+        `the topic holds no vector of ${this.#of.graph}; there is nothing to restore; check the name of the topic, or replay the event topics: twhin replay`,
       );
     }
     const [space, ...others] = Object.keys(this.spaces());
-    const goesOn = others.length === 0 ? space : this.#shard && this.#newestSpace;
-    if (goesOn !== undefined) this.#space = goesOn;
+    const goesOn = others.length === 0 ? space : this.#of.shard && this.#newestSpace;
+    if (goesOn !== undefined) this.#head.space = goesOn;
     await this.#commit(this.#relationRows());
-    return this.#head();
+    return this.#head;
   }
 
   /** Rows of relations: those of a fresh store, with the published vectors in their places. */
   #relationRows(): { rows: Int32Array; floats: Float32Array; steps: Float64Array } {
-    const { dim } = this.#model;
-    const { rows } = this.#start;
-    const floats = this.#start.floats.slice();
+    const { dim } = this.#of.model;
+    const { rows } = this.#of.start;
+    const floats = this.#of.start.floats.slice();
     const steps = new Float64Array(rows.length);
     for (const [row, { vector, step, space }] of this.#relations) {
-      if (space !== this.#space) {
+      if (space !== this.#head.space) {
         this.strangeRelations++;
         continue;
       }
@@ -164,7 +184,7 @@ export class TopicFold {
       floats.set(vector, place * (dim + 2));
       floats[place * (dim + 2) + dim] = FOLDED_ACCUMULATOR;
       steps[place] = step;
-      this.#step = Math.max(this.#step, step);
+      this.#head.step = Math.max(this.#head.step, step);
       this.restoredRelations++;
     }
     return { rows, floats, steps };
@@ -177,16 +197,17 @@ export class TopicFold {
   ): void {
     const embedding = this.#read(record);
     const key = keyOf(record);
-    if (this.#shard !== undefined && shardOf(key, this.#shard.count) !== this.#shard.index) return;
+    const { shard } = this.#of;
+    if (shard !== undefined && shardOf(key, shard.count) !== shard.index) return;
     const seen = this.#seen.get(key) ?? { step: -1, row: undefined, foreign: undefined, space: '' };
     if (embedding.step < seen.step) return;
     this.#seen.set(key, seen);
     seen.step = embedding.step;
     seen.space = embedding.space;
-    this.#step = Math.max(this.#step, embedding.step);
-    if (embedding.epoch >= this.#epoch) this.#newestSpace = embedding.space;
-    this.#epoch = Math.max(this.#epoch, embedding.epoch);
-    this.#watermark = Math.max(this.#watermark, embedding.at);
+    this.#head.step = Math.max(this.#head.step, embedding.step);
+    if (embedding.epoch >= this.#head.epoch) this.#newestSpace = embedding.space;
+    this.#head.epoch = Math.max(this.#head.epoch, embedding.epoch);
+    this.#head.watermark = Math.max(this.#head.watermark, embedding.at);
     const { vector } = embedding;
     const ours = embedding.fingerprint === this.#fingerprint;
     seen.foreign = vector === null || ours ? undefined : embedding.fingerprint;
@@ -197,9 +218,10 @@ export class TopicFold {
       folded.delete(key);
       return;
     }
-    if (!this.#model.entityTypes.includes(typeOf(key))) throw unusable(record, `no entity is called ${key}`);
+    if (!this.#of.model.entityTypes.includes(typeOf(key)))
+      throw unusable(record, `no entity is called ${key}`);
     if (seen.row === undefined) {
-      seen.row = this.#rows++;
+      seen.row = this.#head.rows++;
       this.#count(key, 1);
     }
     folded.set(key, { row: seen.row, embedding: { ...embedding, vector } });
@@ -213,7 +235,7 @@ export class TopicFold {
     } catch (error) {
       throw unusable(record, reasonOf(error), error);
     }
-    const ours = graphOf({ name: this.#graph, shard: this.#shard });
+    const ours = graphOf({ name: this.#of.graph, shard: this.#of.shard });
     if (found.graph !== ours) throw unusable(record, `it is of the graph ${found.graph}, not ${ours}`);
     return found;
   }
@@ -230,7 +252,7 @@ export class TopicFold {
     erased: readonly { key: EntityKey; row: number }[],
   ): Promise<void> {
     if (folded.length + erased.length === 0) return;
-    const { dim } = this.#model;
+    const { dim } = this.#of.model;
     const floats = new Float32Array(folded.length * (dim + 2));
     const steps = new Float64Array(folded.length);
     const rows = new Int32Array(folded.length);
@@ -244,48 +266,20 @@ export class TopicFold {
     await this.#commit({ rows, floats, steps, entities, erasedEntities: erased });
   }
 
-  async #commit(
-    parts: { rows: Int32Array; floats: Float32Array; steps: Float64Array } & {
-      entities?: readonly EntityRecord[];
-      erasedEntities?: readonly { key: EntityKey; row: number }[];
-    },
-  ): Promise<void> {
+  async #commit(parts: Partial<Commit> & Pick<Commit, 'rows' | 'floats' | 'steps'>): Promise<void> {
     const none = { edges: [], erasedEdges: [], erasures: [], outboxAdded: [], outboxCleared: [] };
-    await this.#store.commit({ head: this.#head(), ...none, entities: [], erasedEntities: [], ...parts });
-  }
-
-  #head(): Head {
-    return {
-      format: STORE_FORMAT,
-      graph: this.#graph,
-      model: this.#model,
-      step: this.#step,
-      random: [...this.#start.random],
-      rows: this.#rows,
-      freed: [],
-      offsets: {},
-      events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
-      edges: {},
-      entities: { ...this.#entities },
-      outbox: 0,
-      outboxParts: 0,
-      watermark: this.#watermark,
-      epoch: this.#epoch,
-      space: this.#space,
-      stepBase: 0,
-      topicIds: {},
-      ...(this.#shard && { shard: this.#shardHead(this.#shard) }),
-    };
-  }
-
-  /** A new run of the shard: it trains all its edges again. */
-  #shardHead({ index, count }: Shard): Head['shard'] {
-    const own = { edges: {}, entities: { ...this.#entities } };
-    return { index, count, run: this.#run, trained: 0, received: {}, ...own };
+    await this.#of.store.commit({
+      head: this.#head,
+      ...none,
+      entities: [],
+      erasedEntities: [],
+      ...parts,
+    });
   }
 
   #count(key: EntityKey, change: number): void {
-    this.#entities[typeOf(key)] = (this.#entities[typeOf(key)] ?? 0) + change;
+    const { entities } = this.#head;
+    entities[typeOf(key)] = (entities[typeOf(key)] ?? 0) + change;
   }
 
   /** Vectors of two models can't stand side by side; vectors that were replaced since do not matter. */
@@ -298,7 +292,7 @@ export class TopicFold {
       foreign.set(print, found);
     }
     if (foreign.size === 0) return;
-    const ours = Object.values(this.#entities).reduce((sum, count) => sum + count, 0);
+    const ours = Object.values(this.#head.entities).reduce((sum, count) => sum + count, 0);
     const others = [...foreign].map(
       ([print, { count, sample }]) => `${count} of ${print}, such as ${sample}`,
     );

@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from '../adapters/atomic-file.ts';
+import { withLock } from '../adapters/file-lock.ts';
 import { keepOnExit, removeOnExit } from '../adapters/leftovers.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
-import type { Layout } from '../graph/layout.ts';
-import { databaseFolder } from './open.ts';
+import type { Head } from '../graph/head.ts';
+import { Layout } from '../graph/layout.ts';
+import { databaseFolder, openForReading, type StoreModel } from './open.ts';
 import {
   FIRST_STORE,
   makeLive,
@@ -19,6 +21,7 @@ import {
   stagingFolder,
   writeOrigin,
 } from './places.ts';
+import { type Verified, verifyStore } from './verify.ts';
 
 type Graph = PlacedGraph;
 
@@ -132,4 +135,45 @@ export class StagedStore {
     await rm(this.place.folder, { recursive: true, force: true });
     keepOnExit(this.place.folder);
   }
+}
+
+/** A store to be made again, from a backup or a topic. */
+export interface Restoring {
+  readonly graph: StoreModel;
+  /** Where the store goes; the place is free. */
+  readonly target: StorePlace;
+  readonly origin: Omit<Origin, 'since'>;
+  /** Writes the whole content, and gives the head that the store should then have. */
+  fill(store: GraphStore): Promise<Head>;
+}
+
+/**
+ * Fills a staged store, reads all of it back from the disk, and puts it in place only if nothing is wrong.
+ * After an interruption the next restore begins anew. @throws FatalError `restore-check`.
+ */
+export async function restoreStore(
+  { graph, target, origin, fill }: Restoring,
+  onChecked: (entries: number) => void,
+): Promise<Verified> {
+  const staged = new StagedStore(graph, target);
+  const wrong = (what: string) =>
+    new FatalError(
+      'restore-check',
+      `the restored store of ${graph.name} is not whole: ${what}. The store was not put in place; use another backup, or twhin replay`,
+    );
+  return withLock(await staged.lockFile(), async () => {
+    try {
+      let wanted: Head | undefined;
+      await staged.make(new Layout(graph.model), async (store) => {
+        wanted = await fill(store);
+      });
+      await using store = await openForReading(graph, staged.place);
+      const verified = await verifyStore(store, wanted, wrong, onChecked);
+      await staged.settle({ ...origin, since: new Date().toISOString() });
+      return verified;
+    } catch (error) {
+      await staged.remove();
+      throw error;
+    }
+  });
 }

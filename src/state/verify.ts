@@ -4,6 +4,11 @@ import { FINDINGS } from '../graph/check/findings.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { encodeHead, type Head } from '../graph/head.ts';
 
+/** What was found in a store that is whole. */
+export interface Verified extends CheckReport {
+  readonly head: Head;
+}
+
 /**
  * Reads a store back that was written just now. wanted: the head that it was given. wrong: the error, by what is wrong.
  * @throws FatalError where the store is not whole, or has another head.
@@ -13,7 +18,7 @@ export async function verifyStore(
   wanted: Head | undefined,
   wrong: (what: string) => FatalError,
   onProgress: (entries: number) => void,
-): Promise<CheckReport & { readonly head: Head }> {
+): Promise<Verified> {
   if (store === undefined) throw wrong('nothing was written');
   const report = await checkStore(store, onProgress);
   const [first] = report.findings;

@@ -17,7 +17,7 @@ class Part {
     },
     progress: () => ({ phase: 'running' }),
   };
-  readonly merged = { reached: () => 0 };
+  readonly merged = { reached: () => 7 };
 
   constructor(done = false) {
     this.done = done;
@@ -48,9 +48,16 @@ test.each([
   const stop = new AbortController();
   const part = new Part(done);
   let tooLate = 0;
-  const training = trainToEnd([part], [], { ...watch, stopping: stop.signal, tooLate: () => tooLate++ });
+  const told: unknown[] = [];
+  const range = [{ topic: 't', partition: 0, from: 3, until: 9 }];
+  const training = trainToEnd([part], range, {
+    stopping: stop.signal,
+    tell: (progress) => told.push(progress),
+    tooLate: () => tooLate++,
+  });
   stop.abort();
   expect([part.abandoned, tooLate]).toEqual([true, late]);
   part.ended.resolve();
   expect(await training).toBe(done);
+  expect(told.at(-1)).toMatchObject({ phase: 'running', done: 4, of: 6 });
 });

@@ -58,7 +58,10 @@ async function replay(order: ReplayOrder, context: CommandContext): Promise<Repl
   await using connection = await context.connect(order.config);
   await using reader = connection.log();
   const finished = await new ReplayRun(order, {
-    ...{ connection, reader, log, openStore: world.openStore },
+    connection,
+    reader,
+    log,
+    openStore: world.openStore,
     answered: (question) => context.ask(question, connection.describe),
     watch: {
       stopping,

@@ -67,7 +67,13 @@ export async function readRequest(
     );
   }
   return {
-    ...{ config, graph, parts, places, from, until, set },
+    config,
+    graph,
+    parts,
+    places,
+    from,
+    until,
+    set,
     into: places[0]!.name,
     topics: ofGraph.map((topic) => fullName(plain.topicPrefix, topic)),
     publish: options.publish,
@@ -134,7 +140,9 @@ function settingsOf({ tuning, limits }: Config, graph: GraphConfig, shards: numb
   const deciding = {
     topics: graph.topics.map(({ name, topic = name }) => topic),
     shards,
-    ...{ model, training, batchEdges: tuning.batchEdges },
+    model,
+    training,
+    batchEdges: tuning.batchEdges,
     commit: [tuning.commitEdges, tuning.commitRows],
     limits: [limits.valueBytes, limits.depth],
   };

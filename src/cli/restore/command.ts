@@ -1,11 +1,15 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../errors/errors.ts';
+import { fingerprint } from '../../graph/head.ts';
 import { readLive } from '../../state/places.ts';
+import { type Restoring, restoreStore } from '../../state/staged-store.ts';
+import type { Verified } from '../../state/verify.ts';
 import type { CommandContext } from '../context.ts';
+import { count, total } from '../format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from '../options.ts';
+import type { Output } from '../output.ts';
 import { planFromBackup } from './from-backup.ts';
 import { planFromTopic } from './from-topic.ts';
-import { print, restoreStore, summary } from './restore-store.ts';
 
 /** Puts `twhin restore` on the command line. */
 export function addRestoreCommand(program: Command, context: CommandContext): void {
@@ -37,10 +41,13 @@ export function addRestoreCommand(program: Command, context: CommandContext): vo
           : await planFromBackup(dir, graph, into, context);
       const done: Record<string, object> = {};
       for (const plan of plans) {
-        const restored = await restoreStore(plan, context);
-        done[plan.graph.name] = summary(plan, restored);
-        const live = readLive(plan.graph).live === plan.target.name;
-        if (json !== true) print(plan, restored, live, output);
+        const { name } = plan.graph;
+        const restored = await restoreStore(plan, (entries) =>
+          context.progress(`${name}: ${count(entries)} entries checked`),
+        );
+        output.statusDone();
+        done[name] = summary(plan, restored);
+        if (json !== true) print(plan, restored, output);
       }
       if (json === true) output.out(JSON.stringify({ graphs: done }));
     });
@@ -53,3 +60,35 @@ store a name with --into, and make it the live store with twhin promote.`;
 const EXAMPLES = `twhin restore /backups/twhin
 twhin restore /backups/twhin --graph engagement --into before
 twhin restore --from-topic --graph engagement --into vectors`;
+
+/** The result for `--json`. */
+function summary({ target, origin }: Restoring, { head, entities, edges, outbox }: Verified) {
+  return {
+    store: target.name,
+    folder: target.folder,
+    from: origin.from,
+    fingerprint: fingerprint(head.model),
+    step: head.step,
+    entities,
+    edges,
+    outbox,
+    offsets: head.offsets,
+  };
+}
+
+/** Prints the result for a person. */
+function print(
+  { graph, target, origin }: Restoring,
+  { head, entities, edges }: Verified,
+  output: Output,
+): void {
+  output.out(`${graph.name}  (${target.name} in ${target.folder}, from a ${origin.from})`);
+  output.out(
+    `  ${count(total(entities))} entities, ${count(total(edges))} live edges, step ${count(head.step)}; all is well`,
+  );
+  const live = readLive(graph).live === target.name;
+  const next = live
+    ? `twhin run --graph ${graph.name} goes on from there`
+    : `twhin promote ${target.name} --graph ${graph.name} puts it in the live one's place`;
+  output.out(`  ${next}`);
+}

@@ -8,11 +8,10 @@ import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { differences, fingerprint, type Head } from '../../graph/head.ts';
 import { WriteBatch } from '../../graph/store.ts';
-import { newPlace } from '../../state/staged-store.ts';
+import { newPlace, type Restoring } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { selectGraphs } from '../select.ts';
-import type { Restoring } from './restore-store.ts';
 
 /** Entries written at a time. */
 const BATCH = 4_096;

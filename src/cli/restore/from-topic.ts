@@ -13,11 +13,10 @@ import type { Checkpoint } from '../../pipeline/training/trainer.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
 import { readLive } from '../../state/places.ts';
-import { newPlace } from '../../state/staged-store.ts';
+import { newPlace, type Restoring } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { selectGraphs } from '../select.ts';
-import type { Restoring } from './restore-store.ts';
 
 const FRESH_RELATIONS =
   'these relations begin anew, and until they are trained, lists that are made with them are worth little';
