@@ -278,7 +278,8 @@ export class Exchange implements Neighbours {
   /** Sends what came out of a batch; returns at once. */
   #send(outgoing: Outgoing, range: TrainedRange): void {
     this.#counts.waiting = outgoing.waiting;
-    for (const row of outgoing.absent) this.#absent.add(row);
+    // An entity may have been erased before its row was reported.
+    for (const row of outgoing.absent) if (this.#index.names.has(row)) this.#absent.add(row);
     if (!this.#writes) return;
     const quiet = this.#quiet();
     const gradientParts = Math.max(...outgoing.to.map(({ gradients }) => this.#packing.parts(gradients)));

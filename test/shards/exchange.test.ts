@@ -361,11 +361,11 @@ describe('a copy without a vector', () => {
     expect(await asked()).toEqual([[idOf(foreign!)]]);
   });
 
-  it('is asked for where the store has it', async () => {
+  it('is asked for where the store has it, unless its entity was erased before the trainer said so', async () => {
     const { exchange, time, copy, asked, received } = wanting();
     const row = copy(foreign);
     received(parcelOf({ vectors: [[foreign!, 1]] }));
-    exchange.hand(0).trained({ ...outgoing([{}, {}, {}]), absent: Int32Array.of(row) });
+    exchange.hand(0).trained({ ...outgoing([{}, {}, {}]), absent: Int32Array.of(row, 77) });
     time.now = 100;
     expect(await asked()).toEqual([[idOf(foreign!)]]);
   });

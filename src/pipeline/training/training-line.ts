@@ -54,12 +54,15 @@ export class TrainingLine {
     const { trainer, summary, measures, clock, failed } = this.#options;
     const began = clock();
     measures.batch?.(began - (batch.arrived ?? began));
-    const training = trainer.train({ ...batch.close(), ...handed.part }).then((report) => {
-      measures.step?.(clock() - began);
-      if (report.ranked !== undefined) measures.ranked?.(report.ranked);
-      summary.add(report);
-      handed.trained(report.outgoing);
-    }, failed);
+    const training = trainer
+      .train({ ...batch.close(), ...handed.part })
+      .then((report) => {
+        measures.step?.(clock() - began);
+        if (report.ranked !== undefined) measures.ranked?.(report.ranked);
+        summary.add(report);
+        handed.trained(report.outgoing);
+      })
+      .catch(failed);
     this.#waiting.push(training);
     if (this.#waiting.length >= MAX_WAITING) await this.#waiting.shift();
   }
