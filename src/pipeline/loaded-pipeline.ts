@@ -13,7 +13,7 @@ import type { RecordRun } from './ports.ts';
 import { type Fetched, Ingest, type ReadRecord } from './reading/ingest.ts';
 import { Lag } from './reading/lag.ts';
 import { OffsetLedger } from './reading/offset-ledger.ts';
-import type { PendingCommit } from './reading/unwritten.ts';
+import { type PendingCommit, Unwritten } from './reading/unwritten.ts';
 import { areMass, Rejections } from './rejections.ts';
 import type { TrainingSummary } from './training/summary.ts';
 import type { TrainingLine } from './training/training-line.ts';
@@ -80,6 +80,7 @@ export class LoadedPipeline {
   readonly committer: Committer;
   readonly #options: UpdaterOptions;
   readonly #workings: Workings;
+  readonly #unwritten = new Unwritten();
   readonly #ingest: Ingest;
   readonly neighbours: Neighbours;
   readonly #image: ImageKeeper;
@@ -91,8 +92,7 @@ export class LoadedPipeline {
 
   constructor(workings: Workings, loaded: Recovered, laterCheck: LaterCheck | undefined, freshSpace: string) {
     const { options, lifecycle, summary, cadence } = workings;
-    const { graph, model, store, sink, clock, log, leadership, eventLog } = options;
-    const { measures = {} } = options;
+    const { model, store, measures = {} } = options;
     const { head, index, outbox, erasedAt } = loaded;
     const topics = followedTopics(options);
     const failed = (error: Error) => lifecycle.fail(error);
@@ -101,100 +101,54 @@ export class LoadedPipeline {
     this.#laterCheck = laterCheck;
     this.index = index;
     this.counters = new Counters(head);
-    this.rejections = new Rejections({ graph, topics: options.topics.keys(), log, clock });
+    this.rejections = new Rejections({ ...options, topics: options.topics.keys() });
     this.ledger = new OffsetLedger(head?.offsets);
-    this.lag = new Lag({ graph, eventLog, topics, ledger: this.ledger, log, clock });
+    this.lag = new Lag({ ...options, topics, ledger: this.ledger });
     this.sample = new EntitySample(store, index);
     const { together } = options.neighbourhood;
     this.writer = new Writer(head, { role: options.role, together }, freshSpace);
-    this.#topicWatch = new TopicWatch({ eventLog, topics, writer: this.writer, clock, failed });
-    this.#image = new ImageKeeper({
-      graph,
-      image: options.image,
-      store,
-      trainer: options.trainer,
-      index,
-      log,
-      clock,
-    });
+    this.#topicWatch = new TopicWatch({ ...options, topics, writer: this.writer, failed });
+    this.#image = new ImageKeeper({ ...options, index });
     this.neighbours = options.neighbourhood.open({
+      ...options,
       head,
-      model,
       index,
       space: this.writer.space,
       erased: (key) => erasedAt.has(store.erasedName(key)),
-      sink,
-      log,
-      clock,
       failed,
     });
     workings.training.join(this.neighbours);
-    this.#ingest = new Ingest({
-      store,
+    const parts = {
+      ...options,
       index,
       counters: this.counters,
-      erasedAt,
-      topics: options.topics,
-      limits: options.limits,
       neighbours: this.neighbours,
-    });
-    const { modelTopic, tuning } = options;
+      writer: this.writer,
+      measures,
+      unwritten: this.#unwritten,
+    };
+    this.#ingest = new Ingest({ ...parts, erasedAt });
+    const { modelTopic } = options;
     // Published vectors are the whole graph's, whichever shard trained them.
     const identity = {
-      graph: graphOf({ name: graph, shard: options.shard }),
+      graph: graphOf({ name: options.graph, shard: options.shard }),
       fingerprint: fingerprint(model),
     };
     const watermark = () => this.committer.watermark;
     const relations =
-      modelTopic &&
-      new RelationVectors({
-        ...identity,
-        topic: modelTopic,
-        model,
-        store,
-        writer: this.writer,
-        tuning,
-        watermark,
-        clock,
-      });
+      modelTopic && new RelationVectors({ ...parts, ...identity, topic: modelTopic, watermark });
     this.publisher = new Publisher({
-      store,
-      sink,
+      ...parts,
       topic: options.embeddingsTopic,
       header: { ...identity, dim: model.dim, dtype: 'float32' },
-      writer: this.writer,
       relations,
       outbox,
       step: () => this.committer.step,
       watermark,
-      clock,
-      log,
-      measures,
       failed,
     });
-    this.committer = new Committer(
-      {
-        graph,
-        model,
-        store,
-        trainer: options.trainer,
-        index,
-        counters: this.counters,
-        unwritten: this.#ingest.unwritten,
-        ledger: this.ledger,
-        publisher: this.publisher,
-        leadership,
-        image: this.#image,
-        sink,
-        writer: this.writer,
-        tuning: options.tuning,
-        clock,
-        log,
-        measures,
-        neighbours: this.neighbours,
-      },
-      head,
-    );
+    const { ledger, publisher } = this;
+    this.committer = new Committer({ ...parts, ledger, publisher, image: this.#image }, head);
     summary.step = this.committer.step;
     cadence.begin(index.nextRow);
   }
@@ -297,7 +251,7 @@ export class LoadedPipeline {
   }
 
   get #pending(): PendingCommit {
-    return this.#ingest.unwritten.open;
+    return this.#unwritten.open;
   }
 
   get #batchIsFull(): boolean {
@@ -353,7 +307,7 @@ export class LoadedPipeline {
   /** Writes everything since the last commit. Gives how many vectors it put up for publishing; never rejects. */
   async #write(everything: boolean): Promise<number> {
     const { cadence, lifecycle } = this.#workings;
-    const pending = this.#ingest.unwritten.close();
+    const pending = this.#unwritten.close();
     cadence.asked(this.index.nextRow);
     try {
       return await this.committer.commit(pending, { everything, holdMs: cadence.holdMs });

@@ -29,44 +29,34 @@ export interface ForeignCandidates {
 /** A whole graph: every row is its own, and it trains all edges. */
 export const WHOLE: ForeignCandidates = { shards: 1, isForeign: () => false, share: () => 1 };
 
+export interface NegativesOptions {
+  readonly rows: TypeRows;
+  readonly known: KnownPositives;
+  readonly relations: readonly TrainedRelation[];
+  /** Candidates per side that are drawn uniformly. */
+  readonly uniform: number;
+  /**
+   * Whether the entities of the chunk are candidates too, each as often as it is in an edge. Popular entities are then
+   * negatives in proportion to their popularity, and scores express preference beyond popularity, unless corrected.
+   */
+  readonly inBatch: boolean;
+  /** Whether a candidate's score is corrected for how often it is drawn. */
+  readonly corrected: boolean;
+  /**
+   * Whether each edge has its own anchor as a negative, where both ends are of one type. A translation can be so short that
+   * the anchor itself is nearest to where it leads.
+   */
+  readonly anchors: boolean;
+  /** What is known of other shards' rows. */
+  readonly foreign: ForeignCandidates;
+}
+
 /** Fills the chunks of a kernel: edges, candidates for both sides, and masks. */
 export class Negatives {
-  readonly #known: KnownPositives;
-  readonly #relations: readonly TrainedRelation[];
-  readonly #uniform: number;
-  readonly #inBatch: boolean;
-  readonly #corrected: boolean;
-  readonly #anchors: boolean;
-  readonly #types: TypeRows;
-  readonly #foreign: ForeignCandidates;
+  readonly #options: NegativesOptions;
 
-  /**
-   * uniform: candidates per side that are drawn uniformly.
-   * inBatch: whether the entities of the chunk are candidates too, each as often as it is in an edge. Popular entities are
-   * then negatives in proportion to their popularity, and scores express preference beyond popularity, unless corrected.
-   * corrected: whether a candidate's score is corrected for how often it is drawn.
-   * foreign: what is known of other shards' rows.
-   * anchors: whether each edge has its own anchor as a negative, where both ends are of one type. A translation can be so
-   * short that the anchor itself is nearest to where it leads.
-   */
-  constructor(options: {
-    rows: TypeRows;
-    known: KnownPositives;
-    relations: readonly TrainedRelation[];
-    uniform: number;
-    inBatch: boolean;
-    corrected: boolean;
-    anchors: boolean;
-    foreign: ForeignCandidates;
-  }) {
-    this.#known = options.known;
-    this.#relations = options.relations;
-    this.#uniform = options.uniform;
-    this.#inBatch = options.inBatch;
-    this.#corrected = options.corrected;
-    this.#anchors = options.anchors;
-    this.#types = options.rows;
-    this.#foreign = options.foreign;
+  constructor(options: NegativesOptions) {
+    this.#options = options;
   }
 
   /**
@@ -75,43 +65,46 @@ export class Negatives {
    * replacement. rhs is drawn before lhs.
    */
   fill(chunk: Chunk, edges: EdgeRows, picked: Int32Array, random: Random): void {
+    const { relations, corrected, anchors } = this.#options;
     const count = picked.length;
     for (let i = 0; i < count; i++) {
       const edge = picked[i]!;
       chunk.lhs[i] = edges.lhs[edge]!;
       chunk.relation[i] = edges.relation[edge]!;
       chunk.rhs[i] = edges.rhs[edge]!;
-      chunk.edgeWeights[i] = this.#relations[edges.relation[edge]!]!.weight ?? 1;
+      chunk.edgeWeights[i] = relations[edges.relation[edge]!]!.weight ?? 1;
     }
-    const { lhsType, rhsType } = this.#relations[chunk.relation[0]!]!;
+    const { lhsType, rhsType } = relations[chunk.relation[0]!]!;
     chunk.edges = count;
-    const inBatch = this.#inBatch ? count : 0;
+    const inBatch = this.#options.inBatch ? count : 0;
     chunk.rhsCandidates.set(chunk.rhs.subarray(0, inBatch));
     chunk.rhsCount = this.#draw(chunk.rhsCandidates, inBatch, rhsType, random);
     chunk.lhsCandidates.set(chunk.lhs.subarray(0, inBatch));
     chunk.lhsCount = this.#draw(chunk.lhsCandidates, inBatch, lhsType, random);
-    if (this.#corrected) {
+    if (corrected) {
       this.#correct(chunk.rhsCorrections, chunk.rhsCandidates, chunk.rhsCount, inBatch, 'rhs', rhsType);
       this.#correct(chunk.lhsCorrections, chunk.lhsCandidates, chunk.lhsCount, inBatch, 'lhs', lhsType);
     }
     this.#mask(chunk);
-    if (this.#anchors && lhsType === rhsType) addAnchors(chunk);
+    if (anchors && lhsType === rhsType) addAnchors(chunk);
   }
 
   /** Draws candidates after the in-batch ones, and returns the number of all. A type without a row here has in-batch ones alone. */
   #draw(out: Int32Array, inBatch: number, type: number, random: Random): number {
-    if (this.#types.count(type) === 0) return inBatch;
-    const end = inBatch + this.#uniform;
-    for (let k = inBatch; k < end; k++) out[k] = this.#types.draw(type, random);
+    const { rows, uniform } = this.#options;
+    if (rows.count(type) === 0) return inBatch;
+    const end = inBatch + uniform;
+    for (let k = inBatch; k < end; k++) out[k] = rows.draw(type, random);
     return end;
   }
 
   /** Live edges, of all relations, that have an entity of the type on the side. */
   #edges(side: Side, type: number): number {
+    const { relations, known } = this.#options;
     let edges = 0;
-    for (let r = 0; r < this.#relations.length; r++) {
-      const { lhsType, rhsType } = this.#relations[r]!;
-      if ((side === 'lhs' ? lhsType : rhsType) === type) edges += this.#known.edgesOf(r);
+    for (let r = 0; r < relations.length; r++) {
+      const { lhsType, rhsType } = relations[r]!;
+      if ((side === 'lhs' ? lhsType : rhsType) === type) edges += known.edgesOf(r);
     }
     return edges;
   }
@@ -133,24 +126,25 @@ export class Negatives {
     side: Side,
     type: number,
   ): void {
-    const rows = this.#types.count(type);
+    const { known, uniform, foreign, rows: types } = this.#options;
+    const rows = types.count(type);
     const edges = this.#edges(side, type);
     if (edges === 0 || rows === 0) {
       out.fill(0, 0, total);
       return;
     }
-    const all = rows * this.#foreign.shards;
+    const all = rows * foreign.shards;
     for (let k = 0; k < total; k++) {
       // An edge beyond the limit of remembered edges is in no degree.
-      const ofEdge = Math.max(this.#known.degree(side, candidates[k]!), 1) / edges;
-      out[k] = Math.log((this.#uniform + all * inBatch * ofEdge) / total);
+      const ofEdge = Math.max(known.degree(side, candidates[k]!), 1) / edges;
+      out[k] = Math.log((uniform + all * inBatch * ofEdge) / total);
     }
   }
 
   #mask(chunk: Chunk): void {
     const { edges, relation, lhs, rhs, maxCandidates: stride } = chunk;
     const shared = { edges, relation, stride };
-    const foreign = this.#foreign;
+    const { foreign, known } = this.#options;
     const sides = [
       {
         side: 'rhs',
@@ -173,7 +167,7 @@ export class Negatives {
       const anchorSide = side.side === 'rhs' ? 'lhs' : 'rhs';
       const hub = (anchor: number) => HUB * foreign.share(anchor, anchorSide);
       const task = { ...shared, ...side, hub };
-      this.#known.mask(task);
+      known.mask(task);
       if (foreign.shards > 1) maskForeign(foreign, task);
     }
   }

@@ -2,6 +2,7 @@ import { type EntityKey, idOf } from '../../src/graph/entity.ts';
 import { shardOf } from '../../src/graph/shard.ts';
 import { Counters } from '../../src/pipeline/counters.ts';
 import { Ingest } from '../../src/pipeline/reading/ingest.ts';
+import { Unwritten } from '../../src/pipeline/reading/unwritten.ts';
 import { OpenBatch } from '../../src/pipeline/training/open-batch.ts';
 import type { Triples } from '../../src/pipeline/training/trainer.ts';
 import { Exchange } from '../../src/shards/exchange.ts';
@@ -40,8 +41,10 @@ export function shardIngest() {
     new Uint8Array(0),
   );
   const topics = new Map(EVENT_TOPICS.map((topic) => [topic.name, topic]));
+  const unwritten = new Unwritten();
   const ingest = new Ingest({
     store,
+    unwritten,
     index,
     counters,
     erasedAt,
@@ -72,7 +75,7 @@ export function shardIngest() {
   /** Writes all as a commit does. */
   const commit = async () => {
     index.cut();
-    const pending = ingest.unwritten.close();
+    const pending = unwritten.close();
     await store.commit(
       commitOf({
         edges: pending.changedEdges(),
@@ -81,7 +84,7 @@ export function shardIngest() {
         entities: [...pending.touched].flatMap((row) => index.record(row) ?? []),
       }),
     );
-    ingest.unwritten.written(pending.number);
+    unwritten.written(pending.number);
     return pending;
   };
   const stored = async () => (await Array.fromAsync(store.entities())).map(({ key }) => key);

@@ -88,7 +88,7 @@ export async function loadImage(
 
 export interface ImageKeeperOptions {
   readonly graph: string;
-  readonly image: Image | undefined;
+  readonly image?: Image | undefined;
   readonly store: GraphStore;
   readonly trainer: Trainer;
   readonly index: EntityIndex;

@@ -2,15 +2,12 @@ import type { RecordLimits } from '../../../topics/record.ts';
 import type { EventTopic } from '../../../topics/topic.ts';
 import { type EdgeChange, type EdgeName, type EdgeState, judge, type Verdict } from '../../graph/edge.ts';
 import { type EntityKey, typeOf } from '../../graph/entity.ts';
-import type { EntityIndex } from '../../graph/entity-index.ts';
-import type { GraphStore } from '../../graph/graph-store.ts';
-import type { Counters } from '../counters.ts';
-import type { EdgePlace, Neighbours } from '../neighbours.ts';
+import type { EdgePlace } from '../neighbours.ts';
 import type { RecordContent, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
 import { erase, type KnownGraph } from './erase.ts';
 import { readContent } from './record-content.ts';
-import { edgeId, Unwritten } from './unwritten.ts';
+import { edgeId } from './unwritten.ts';
 
 /** What the store holds of the edges and entities that a run of records names. */
 export interface Fetched {
@@ -29,37 +26,21 @@ export interface ReadRecord extends RecordContent {
   readonly places: readonly EdgePlace[];
 }
 
+export interface IngestOptions extends KnownGraph {
+  /** By the topic's full name on the log. */
+  readonly topics: ReadonlyMap<string, EventTopic>;
+  readonly limits: RecordLimits;
+}
+
 /**
  * Turns records into edges: reads and checks each record, compares it with what is known of its edges, and notes what the
  * record does in the open batch (for the trainer) and in the open commit (for the store).
  */
-export class Ingest implements KnownGraph {
-  readonly unwritten = new Unwritten();
-  readonly store: GraphStore;
-  readonly index: EntityIndex;
-  readonly counters: Counters;
-  readonly erasedAt: Map<string, number>;
-  readonly neighbours: Neighbours;
-  readonly #topics: ReadonlyMap<string, EventTopic>;
-  readonly #limits: RecordLimits;
+export class Ingest {
+  readonly #graph: IngestOptions;
 
-  constructor(options: {
-    store: GraphStore;
-    index: EntityIndex;
-    counters: Counters;
-    erasedAt: Map<string, number>;
-    /** By the topic's full name on the log. */
-    topics: ReadonlyMap<string, EventTopic>;
-    limits: RecordLimits;
-    neighbours: Neighbours;
-  }) {
-    this.store = options.store;
-    this.index = options.index;
-    this.counters = options.counters;
-    this.erasedAt = options.erasedAt;
-    this.#topics = options.topics;
-    this.#limits = options.limits;
-    this.neighbours = options.neighbours;
+  constructor(graph: IngestOptions) {
+    this.#graph = graph;
   }
 
   /** Reads records and fetches what the store knows of the edges they name. */
@@ -67,74 +48,74 @@ export class Ingest implements KnownGraph {
     const reads = records.map((record) => this.#read(record));
     const names = new Map<string, EdgeName>();
     const erased = new Set<EntityKey>();
-    this.unwritten.prune();
+    this.#graph.unwritten.prune();
     for (const { changes, ids, places } of reads) {
       changes.forEach((change, i) => {
         if ('erased' in change) erased.add(change.erased);
-        else if (this.#concerns(change, places[i]!) && this.unwritten.get(ids[i]!) === undefined)
+        else if (this.#concerns(change, places[i]!) && this.#graph.unwritten.get(ids[i]!) === undefined)
           names.set(ids[i]!, change);
       });
     }
-    const states = await this.store.readEdges([...names.values()]);
+    const states = await this.#graph.store.readEdges([...names.values()]);
     const edges = new Map([...names.keys()].map((id, i) => [id, states[i]]));
     const edgesOf = new Map<EntityKey, EdgeChange[]>();
     for (const entity of erased) {
-      if (this.store.layout.typeIndex(typeOf(entity)) === undefined) continue;
-      edgesOf.set(entity, await Array.fromAsync(this.store.edgesOf(entity)));
+      if (this.#graph.store.layout.typeIndex(typeOf(entity)) === undefined) continue;
+      edgesOf.set(entity, await Array.fromAsync(this.#graph.store.edgesOf(entity)));
     }
     return { reads, fetched: { edges, edgesOf } };
   }
 
   /** Applies one record. Must be called in the order read, before the next `read`. */
   apply(read: ReadRecord, fetched: Fetched, batch: OpenBatch): void {
-    if (read.record.topic === this.neighbours.topic) {
-      this.neighbours.receive(read.record, (key, at, home) => this.#name(key, at, home, batch));
+    if (read.record.topic === this.#graph.neighbours.topic) {
+      this.#graph.neighbours.receive(read.record, (key, at, home) => this.#name(key, at, home, batch));
       return;
     }
-    this.counters.events.consumed++;
+    this.#graph.counters.events.consumed++;
     if (read.problem) {
-      this.counters.events.rejected++;
-      this.counters.reject(read.problem, read.record);
+      this.#graph.counters.events.rejected++;
+      this.#graph.counters.reject(read.problem, read.record);
       return;
     }
     const verdicts: Verdict[] = [];
     for (const [i, change] of read.changes.entries()) {
       const place = read.places[i]!;
       if ('erased' in change)
-        verdicts.push(erase(this, change, fetched.edgesOf.get(change.erased) ?? [], batch));
+        verdicts.push(erase(this.#graph, change, fetched.edgesOf.get(change.erased) ?? [], batch));
       else if (this.#concerns(change, place))
         verdicts.push(this.#applyEdge(change, read.ids[i]!, place, fetched, batch));
     }
     if (verdicts.length === 0 || verdicts.some((verdict) => verdict === 'new' || verdict === 'newer')) return;
-    if (verdicts.includes('duplicate')) this.counters.events.duplicate++;
-    else this.counters.events.late++;
+    if (verdicts.includes('duplicate')) this.#graph.counters.events.duplicate++;
+    else this.#graph.counters.events.late++;
   }
 
   #read(record: SourceRecord): ReadRecord {
-    if (record.topic === this.neighbours.topic) return { record, ids: [], places: [], changes: [] };
-    const content = record.content ?? readContent(record, this.#topics, this.#limits);
+    if (record.topic === this.#graph.neighbours.topic) return { record, ids: [], places: [], changes: [] };
+    const content = record.content ?? readContent(record, this.#graph.topics, this.#graph.limits);
     // Made once: a string remembers its hash, and several maps look it up.
     const ids = content.changes.map((change) => ('erased' in change ? '' : edgeId(change)));
-    return { record, ids, places: this.neighbours.placesOf(content.changes), ...content };
+    return { record, ids, places: this.#graph.neighbours.placesOf(content.changes), ...content };
   }
 
   #concerns(change: EdgeChange, place: EdgePlace): boolean {
-    return place.here && this.store.layout.relationIndex(change.relation) !== undefined;
+    return place.here && this.#graph.store.layout.relationIndex(change.relation) !== undefined;
   }
 
   #applyEdge(change: EdgeChange, id: string, place: EdgePlace, fetched: Fetched, batch: OpenBatch): Verdict {
     if (this.#erasedSince(change.lhs, change.at) || this.#erasedSince(change.rhs, change.at)) return 'late';
-    const unwritten = this.unwritten.get(id);
+    const unwritten = this.#graph.unwritten.get(id);
     const known = unwritten === undefined ? fetched.edges.get(id) : (unwritten ?? undefined);
     const verdict = judge(known, change);
     if (verdict === 'duplicate' || verdict === 'late') return verdict;
 
-    this.unwritten.open.putEdge(id, change);
+    this.#graph.unwritten.open.putEdge(id, change);
     const before = known !== undefined && !known.removed;
     const now = !change.removed;
-    this.counters.watermark = Math.max(this.counters.watermark, change.at);
-    this.counters.edgeChanged(change.relation, before, now);
-    this.neighbours.edgeChanged(change, place, before, now);
+    this.#graph.counters.watermark = Math.max(this.#graph.counters.watermark, change.at);
+    this.#graph.counters.edgeChanged(change.relation, before, now);
+    this.#graph.neighbours.edgeChanged(change, place, before, now);
     if (place.trainedBy === undefined) this.#noteRows(change, place, before, now, batch);
     else this.#noteOwnRow(change, place, place.trainedBy, now, batch);
     return verdict;
@@ -145,51 +126,51 @@ export class Ingest implements KnownGraph {
     const [key, home] = place.ownsLhs ? [change.lhs, place.lhsHome] : [change.rhs, place.rhsHome];
     const row = this.#row(key, home, change.at, now, batch);
     if (row === undefined) return;
-    this.index.saw(row, change.at);
-    this.unwritten.open.touched.add(row);
+    this.#graph.index.saw(row, change.at);
+    this.#graph.unwritten.open.touched.add(row);
     if (!now) return;
-    this.neighbours.holds(trainer, row);
-    this.index.trained(row);
-    this.unwritten.open.trained++;
+    this.#graph.neighbours.holds(trainer, row);
+    this.#graph.index.trained(row);
+    this.#graph.unwritten.open.trained++;
   }
 
   #noteRows(change: EdgeChange, place: EdgePlace, before: boolean, now: boolean, batch: OpenBatch): void {
-    const commit = this.unwritten.open;
-    const relation = this.store.layout.relationIndex(change.relation) ?? 0;
+    const commit = this.#graph.unwritten.open;
+    const relation = this.#graph.store.layout.relationIndex(change.relation) ?? 0;
     const lhs = this.#row(change.lhs, place.lhsHome, change.at, now, batch);
     const rhs = this.#row(change.rhs, place.rhsHome, change.at, now, batch);
     if (lhs === undefined || rhs === undefined) return;
     for (const row of [lhs, rhs]) {
-      this.index.saw(row, change.at);
+      this.#graph.index.saw(row, change.at);
       commit.touched.add(row);
     }
     if (before !== now) batch.changed(lhs, relation, rhs, before, now);
     if (!now) return;
     batch.train(lhs, relation, rhs);
-    this.index.trained(lhs);
-    this.index.trained(rhs);
+    this.#graph.index.trained(lhs);
+    this.#graph.index.trained(rhs);
     commit.trained++;
   }
 
   /** The entity's row. An unknown entity gets one, unless the event is a removal. */
   #row(key: EntityKey, home: number, at: number, make: boolean, batch: OpenBatch): number | undefined {
-    const known = this.index.find(key);
+    const known = this.#graph.index.find(key);
     return known === undefined && make ? this.#name(key, at, home, batch) : known;
   }
 
   #name(key: EntityKey, at: number, home: number, batch: OpenBatch): number {
-    const type = this.store.layout.typeIndex(typeOf(key)) ?? 0;
-    const next = this.index.nextRow;
-    const row = this.index.add(key, at);
+    const type = this.#graph.store.layout.typeIndex(typeOf(key)) ?? 0;
+    const next = this.#graph.index.nextRow;
+    const row = this.#graph.index.add(key, at);
     if (row === next) batch.newEntity(type);
     else batch.newEntityOn(row, type);
-    this.unwritten.open.touched.add(row);
-    this.neighbours.named(row, key, home);
+    this.#graph.unwritten.open.touched.add(row);
+    this.#graph.neighbours.named(row, key, home);
     return row;
   }
 
   #erasedSince(key: EntityKey, at: number): boolean {
-    if (this.erasedAt.size === 0) return false;
-    return at <= (this.erasedAt.get(this.store.erasedName(key)) ?? Number.NEGATIVE_INFINITY);
+    if (this.#graph.erasedAt.size === 0) return false;
+    return at <= (this.#graph.erasedAt.get(this.#graph.store.erasedName(key)) ?? Number.NEGATIVE_INFINITY);
   }
 }

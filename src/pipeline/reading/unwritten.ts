@@ -81,8 +81,8 @@ export class PendingCommit {
  */
 export class Unwritten {
   open = new PendingCommit(1);
-  /** The open commit's edges first, then those of commits on their way, newest first. */
-  readonly #layers: { readonly commit: number; readonly edges: EdgesById }[] = [layerOf(this.open)];
+  /** The open commit first, then those on their way, newest first. */
+  readonly #layers = [this.open];
   #written = 0;
 
   /** Edges in all; an edge of several commits counts for each. */
@@ -115,7 +115,7 @@ export class Unwritten {
   close(): PendingCommit {
     const closed = this.open;
     this.open = new PendingCommit(closed.number + 1);
-    this.#layers.unshift(layerOf(this.open));
+    this.#layers.unshift(this.open);
     return closed;
   }
 
@@ -126,12 +126,8 @@ export class Unwritten {
 
   /** Lets go of what is written. To be called right before the store is read. */
   prune(): void {
-    while (this.#layers.at(-1)!.commit <= this.#written) this.#layers.pop();
+    while (this.#layers.at(-1)!.number <= this.#written) this.#layers.pop();
   }
-}
-
-function layerOf({ number, edges }: PendingCommit): { commit: number; edges: EdgesById } {
-  return { commit: number, edges };
 }
 
 function isErased(edge: EdgeChange | ErasedEdge): edge is ErasedEdge {

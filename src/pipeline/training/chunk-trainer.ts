@@ -10,6 +10,16 @@ import type { TrainerRows } from './trainer-rows.ts';
 
 type Losses = Pick<TrainReport, 'loss' | 'edgesByRelation'>;
 
+interface ChunkTrainerParts {
+  readonly settings: TrainerSettings;
+  readonly kernel: Kernel;
+  readonly steppers: readonly Stepper[];
+  readonly negatives: Negatives;
+  readonly rows: TrainerRows;
+  /** A graph that is cut is trained without steppers. */
+  readonly foreign: Foreign;
+}
+
 /**
  * Trains a batch's edges chunk by chunk. The calling thread fills every chunk, and so draws all random numbers; it
  * also steps on the chunks for which no stepper is free. Without steppers it steps on all of them, in order.
@@ -18,35 +28,18 @@ type Losses = Pick<TrainReport, 'loss' | 'edgesByRelation'>;
  * share few rows, and a step that is lost now and then is small. After `train`, no thread touches the table.
  */
 export class ChunkTrainer {
-  readonly #settings: TrainerSettings;
-  readonly #kernel: Kernel;
-  readonly #steppers: readonly Stepper[];
-  readonly #negatives: Negatives;
-  readonly #rows: TrainerRows;
-  readonly #foreign: Foreign;
+  readonly #parts: ChunkTrainerParts;
   /** Lanes at work, with the indices of their edges. */
   readonly #begun = new Map<Lane, Int32Array>();
 
-  constructor(options: {
-    settings: TrainerSettings;
-    kernel: Kernel;
-    steppers: readonly Stepper[];
-    negatives: Negatives;
-    rows: TrainerRows;
-    /** A graph that is cut is trained without steppers. */
-    foreign: Foreign;
-  }) {
-    this.#settings = options.settings;
-    this.#kernel = options.kernel;
-    this.#steppers = options.steppers;
-    this.#negatives = options.negatives;
-    this.#rows = options.rows;
-    this.#foreign = options.foreign;
+  constructor(parts: ChunkTrainerParts) {
+    this.#parts = parts;
   }
 
   /** Loss and number of the new edges by relation, and the number of steps. step: the number of steps before. */
   train(batch: Rehearsed, random: Random, step: number): Losses & { readonly steps: number } {
-    const { model, decaySteps, relations, chunkEdges } = this.#settings;
+    const { settings, kernel, negatives, foreign } = this.#parts;
+    const { model, decaySteps, relations, chunkEdges } = settings;
     const { order, ends } = cutChunks(batch.edges.relation, relations, chunkEdges);
     const losses = {
       loss: new Float64Array(relations.length),
@@ -56,14 +49,14 @@ export class ChunkTrainer {
     for (const [i, to] of ends.entries()) {
       const picked = order.subarray(from, to);
       const lane = this.#take(batch, losses);
-      const { chunk } = lane ?? this.#kernel;
+      const { chunk } = lane ?? kernel;
       chunk.learningRate = decayed(model.learningRate, step + i, decaySteps);
-      this.#negatives.fill(chunk, batch.edges, picked, random);
+      negatives.fill(chunk, batch.edges, picked, random);
       this.#touch(chunk);
       if (lane === undefined) {
-        this.#kernel.step();
-        this.#foreign.stepped(this.#kernel, chunk.learningRate);
-        addLosses(losses, batch, picked, this.#kernel.losses);
+        kernel.step();
+        foreign.stepped(kernel, chunk.learningRate);
+        addLosses(losses, batch, picked, kernel.losses);
       } else {
         lane.begin();
         this.#begun.set(lane, picked);
@@ -76,7 +69,7 @@ export class ChunkTrainer {
 
   /** A lane that can be filled; the losses of its last chunk are counted. */
   #take(batch: Rehearsed, losses: Losses): Lane | undefined {
-    for (const stepper of this.#steppers) {
+    for (const stepper of this.#parts.steppers) {
       const lane = stepper.take();
       if (lane === undefined) continue;
       this.#finish(lane, batch, losses);
@@ -96,8 +89,7 @@ export class ChunkTrainer {
   /** Every row of the chunk may move. */
   #touch(chunk: Chunk): void {
     const { edges, lhs, relation, rhs, lhsCount, lhsCandidates, rhsCount, rhsCandidates } = chunk;
-    const rows = this.#rows;
-    const foreign = this.#foreign;
+    const { rows, foreign } = this.#parts;
     for (let i = 0; i < edges; i++) {
       foreign.touch(lhs[i]!);
       foreign.touch(rhs[i]!);

@@ -74,7 +74,7 @@ export class TrainerCore {
     kernels: KernelMaker,
     foreignOf: (parts: ForeignParts) => Foreign = (parts) => new NoForeign(parts),
   ) {
-    const { model, relations, maxRows, threads } = settings;
+    const { model, relations, maxRows, threads, prequential } = settings;
     const types = settings.entityTypes.length;
     const limits = chunkLimits(settings);
     if (relations.length > 256)
@@ -87,20 +87,14 @@ export class TrainerCore {
     this.#candidates = new FixedCandidates({ types, size: settings.evaluatedCandidates, rows: this.#types });
     this.#rows = new TrainerRows(this.#table, this.#types);
     this.#foreign = foreignOf({ settings, table: this.#table, rows: this.#rows });
-    this.#evaluator = new Evaluator({
-      settings,
-      kernel,
-      known: this.#known,
-      candidates: this.#candidates,
-      trained: this.#rows.trained,
-    });
-    const { prequential } = settings;
     const parts = { settings, kernel, known: this.#known, types: this.#types, trained: this.#rows.trained };
+    this.#evaluator = new Evaluator({ ...parts, candidates: this.#candidates });
     const vector = (row: number) => this.#table.vector(row);
     this.#prequential = prequential && new Prequential({ ...parts, prequential, vector });
     this.#random = Random.seeded(settings.seed);
     this.#steppers =
       threads === 1 ? [] : kernels.startSteppers(kernel.name, this.#table, model, { ...limits, threads });
+    const foreign = this.#foreign;
     const negatives = new Negatives({
       rows: this.#types,
       known: this.#known,
@@ -109,7 +103,7 @@ export class TrainerCore {
       inBatch: settings.inBatchNegatives,
       corrected: settings.correctNegatives ?? false,
       anchors: settings.anchorNegatives ?? false,
-      foreign: this.#foreign,
+      foreign,
     });
     this.#chunks = new ChunkTrainer({
       settings,
@@ -117,7 +111,7 @@ export class TrainerCore {
       steppers: this.#steppers,
       negatives,
       rows: this.#rows,
-      foreign: this.#foreign,
+      foreign,
     });
   }
 

@@ -1,27 +1,24 @@
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
-import type { EntityRecord, GraphStore } from '../../graph/graph-store.ts';
-import { type Head, type ModelIdentity, STORE_FORMAT } from '../../graph/head.ts';
-import type { Log } from '../../log.ts';
+import type { EntityRecord } from '../../graph/graph-store.ts';
+import { type Head, STORE_FORMAT } from '../../graph/head.ts';
 import type { Counters } from '../counters.ts';
 import { Delivery } from '../delivery.ts';
 import type { ImageKeeper } from '../loading/image.ts';
 import type { Measures } from '../measures.ts';
 import type { Neighbours } from '../neighbours.ts';
-import type { Leadership, Message, Sink } from '../ports.ts';
+import type { Leadership, Message } from '../ports.ts';
 import type { OffsetLedger } from '../reading/offset-ledger.ts';
 import type { PendingCommit, Unwritten } from '../reading/unwritten.ts';
-import type { Checkpoint, CheckpointOptions, Trainer } from '../training/trainer.ts';
+import type { Checkpoint, CheckpointOptions } from '../training/trainer.ts';
 import type { Publishing } from '../tuning.ts';
+import type { UpdaterOptions } from '../updater-options.ts';
 import { Moves } from './moves.ts';
 import type { Publisher } from './publish.ts';
 import type { Writer } from './writer.ts';
 
-export interface CommitterOptions {
-  readonly graph: string;
-  readonly model: ModelIdentity;
-  readonly store: GraphStore;
-  readonly trainer: Trainer;
+export interface CommitterOptions
+  extends Pick<UpdaterOptions, 'graph' | 'model' | 'store' | 'trainer' | 'sink' | 'log' | 'clock'> {
   readonly index: EntityIndex;
   readonly counters: Counters;
   readonly unwritten: Unwritten;
@@ -32,12 +29,8 @@ export interface CommitterOptions {
   readonly leadership: Pick<Leadership, 'confirm' | 'commit'>;
   readonly image: Pick<ImageKeeper, 'outdated'>;
   readonly ledger: OffsetLedger;
-  /** Where dead letters go. */
-  readonly sink: Sink;
-  readonly log: Log;
   readonly measures: Measures;
   readonly neighbours: Neighbours;
-  clock(): number;
 }
 
 /**

@@ -1,12 +1,12 @@
 import { embeddingHeaders } from '../../../topics/embeddings.ts';
 import { reasonOf } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import type { GraphStore, StoredVector } from '../../graph/graph-store.ts';
+import type { StoredVector } from '../../graph/graph-store.ts';
 import type { OutboxPart } from '../../graph/outbox.ts';
-import type { Log } from '../../log.ts';
 import { Delivery, type SendFailure } from '../delivery.ts';
 import type { Measures } from '../measures.ts';
-import type { Message, Sink } from '../ports.ts';
+import type { Message } from '../ports.ts';
+import type { UpdaterOptions } from '../updater-options.ts';
 import { Window } from '../window.ts';
 import type { CommittedRows, RelationVectors } from './relation-vectors.ts';
 import { type Due, type Outbox, type Sent, Waiting } from './waiting.ts';
@@ -203,9 +203,7 @@ export class Publisher {
   }
 }
 
-export interface PublisherOptions {
-  readonly store: GraphStore;
-  readonly sink: Sink;
+export interface PublisherOptions extends Pick<UpdaterOptions, 'store' | 'sink' | 'log' | 'clock'> {
   /** Full name of the embeddings topic. */
   readonly topic: string;
   readonly header: {
@@ -223,8 +221,6 @@ export interface PublisherOptions {
   step(): number;
   /** Newest event time committed, epoch ms. */
   watermark(): number;
-  clock(): number;
-  readonly log: Log;
   readonly measures: Measures;
   /** Told of the failure that ends sending. */
   failed(error: Error): void;

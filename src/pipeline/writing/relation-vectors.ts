@@ -153,8 +153,8 @@ export class RelationVectors {
 
 export interface RelationVectorsOptions {
   readonly graph: string;
-  readonly topic: ModelTopic;
   readonly model: ModelIdentity;
+  readonly topic: ModelTopic;
   readonly fingerprint: string;
   readonly store: Pick<GraphStore, 'readRows'>;
   readonly writer: Pick<Writer, 'epoch' | 'space' | 'stepBase'>;

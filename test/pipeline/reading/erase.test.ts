@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Counters } from '../../../src/pipeline/counters.ts';
 import { Alone } from '../../../src/pipeline/neighbours.ts';
 import { Ingest } from '../../../src/pipeline/reading/ingest.ts';
+import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
 import { OpenBatch } from '../../../src/pipeline/training/open-batch.ts';
 import type { Triples } from '../../../src/pipeline/training/trainer.ts';
 import { EVENT_TOPICS } from '../../../topics/index.ts';
@@ -32,8 +33,10 @@ async function setUp() {
   );
   const counters = new Counters();
   counters.edges['follows'] = 2;
+  const unwritten = new Unwritten();
   const ingest = new Ingest({
     store,
+    unwritten,
     index,
     counters,
     erasedAt: new Map<string, number>(),
@@ -41,7 +44,7 @@ async function setUp() {
     limits: DEFAULT_LIMITS,
     topics: new Map(EVENT_TOPICS.map((topic) => [topic.name, topic])),
   });
-  const open = { batch: new OpenBatch(), commit: ingest.unwritten.open };
+  const open = { batch: new OpenBatch(), commit: unwritten.open };
   let offset = 0;
   const tell = async (...events: (readonly [topic: string, value: object])[]) => {
     const records = events.map(([topic, value]) => ({
@@ -55,7 +58,7 @@ async function setUp() {
     const { reads, fetched } = await ingest.read(records);
     for (const read of reads) ingest.apply(read, fetched, open.batch);
   };
-  return { index, counters, ingest, open, tell };
+  return { index, counters, unwritten, open, tell };
 }
 
 const follow = (followerId: string, followedId: string, at: number) =>
@@ -64,7 +67,7 @@ const erasure = (entityKey: string, at: number) => ['erasure', { entity: entityK
 
 describe('erase', () => {
   test('an entity with no newer edge goes: row, edges and removals, and its name after them', async () => {
-    const { index, counters, open, tell, ingest } = await setUp();
+    const { index, counters, open, tell, unwritten } = await setUp();
     await tell(follow('a', 'c', 2000), erasure('user:a', 3000));
     expect(index.find(A)).toBeUndefined();
     expect([...open.commit.erasedEntities]).toEqual([[4, A]]);
@@ -84,7 +87,7 @@ describe('erase', () => {
       [6, 4],
     ]);
     expect([counters.edges['follows'], counters.watermark]).toEqual([0, 3000]);
-    expect(ingest.unwritten.get('user:a\nfollows\nuser:b')).toBeNull();
+    expect(unwritten.get('user:a\nfollows\nuser:b')).toBeNull();
   });
 
   test('an entity with a newer live edge stays, and starts again', async () => {
