@@ -23,7 +23,7 @@ import type { Updater } from '../pipeline/updater.ts';
 import { followedTopics } from '../pipeline/updater-options.ts';
 import { agree } from '../shards/agreement.ts';
 import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
-import { type RoutedCounts, ShardLog } from '../shards/routing/shard-log.ts';
+import { ShardLog } from '../shards/routing/shard-log.ts';
 import { imagePath, openForReading, openForWriting } from '../state/open.ts';
 import { livePlace, type StorePlace } from '../state/places.ts';
 import { composeUpdater, freshSpace, routedGraphOf, topicsOf } from './graph-updater.ts';
@@ -60,8 +60,6 @@ export interface LiveUpdater {
   readonly updater: Updater;
   /** Memory of the store; undefined once the store is closed. */
   storeMemory(): Promise<StoreMemory | undefined>;
-  /** What a shard met in the edges topic; undefined where the graph is whole. */
-  readonly routed: RoutedCounts | undefined;
   /** How far the store has the event topics, where it was made without routers, as of a whole graph that is cut now. */
   readonly unrouted: Offsets;
 }
@@ -161,7 +159,7 @@ export async function composeLive(
     ...(measuresOf && { measures: measuresOf(graph.name) }),
   });
   opened.move();
-  return { updater, storeMemory: () => store.memory(), routed: shardLog?.counts, unrouted };
+  return { updater, storeMemory: () => store.memory(), unrouted };
 }
 
 export function warnOfTrouble(log: Log, graph: string, trouble: Trouble): void {

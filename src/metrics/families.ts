@@ -273,11 +273,6 @@ const EXCHANGE = [
         ms === undefined ? undefined : ms / 1000,
       ]),
   ),
-  counter(
-    'twhin_routed_unreadable_records_total',
-    'Records of the edges topic that no router wrote, since the process began.',
-    ({ graph }) => graph.routed?.unreadable,
-  ),
 ];
 
 /** The metrics of a graph once its store is loaded. */

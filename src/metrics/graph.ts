@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { StoreMemory } from '../graph/store.ts';
 import type { Progress } from '../pipeline/progress.ts';
 import type { PartitionLag } from '../pipeline/reading/lag.ts';
-import type { RoutedCounts } from '../shards/routing/shard-log.ts';
 
 /** A running graph as its metrics see it. */
 export interface WatchedGraph {
@@ -15,8 +14,6 @@ export interface WatchedGraph {
   readonly maxRows: number;
   /** Every code that a record can be rejected with. */
   readonly rejections: readonly string[];
-  /** Of a shard. */
-  readonly routed?: RoutedCounts | undefined;
   /** Folder of the graph's stores. */
   readonly folder: string;
   progress(): Progress;

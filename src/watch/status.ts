@@ -9,7 +9,6 @@ import { tableBytes } from '../model/table.ts';
 import { REJECTIONS } from '../pipeline/reading/record-content.ts';
 import { tableOptions } from '../pipeline/training/trainer-size.ts';
 import type { Updater } from '../pipeline/updater.ts';
-import type { RoutedCounts } from '../shards/routing/shard-log.ts';
 
 /** A running graph. A promotion replaces the updater and can change the model. */
 export interface RunGraph {
@@ -17,8 +16,6 @@ export interface RunGraph {
   readonly updater: Pick<Updater, 'progress' | 'lag' | 'unready' | 'sample'>;
   /** Memory of the store; undefined once the store is closed. */
   storeMemory(): Promise<StoreMemory | undefined>;
-  /** Of a shard. */
-  readonly routed?: RoutedCounts | undefined;
 }
 
 /** A running graph as its metrics see it. */
@@ -30,7 +27,6 @@ export function watched(run: RunGraph): WatchedGraph {
     fingerprint: fingerprint(graph.model),
     maxRows: graph.trainer.maxRows,
     rejections: REJECTIONS,
-    routed: run.routed,
     folder: graph.folder,
     progress: () => run.updater.progress(),
     lag: () => run.updater.lag(),

@@ -41,16 +41,19 @@ seeded(
       await here.send(200);
       return frozen.stderr.includes('failpoint: freeze');
     });
-    // The session of the frozen one ends while the group is joined again, and the others get what it had.
-    const given = shards.map(givenBy);
-    await until('its share with the others', () => shards.every((each, i) => givenBy(each) > given[i]!));
+    // The session of the frozen one ends, and the others get what it had.
+    await until('its share with the others', () => {
+      const given = shards.map(givenTo);
+      const all = new Set(given.flat(2));
+      return given.flatMap((each) => each.at(-1) ?? []).length === all.size;
+    });
     await here.send(EVENTS);
     await progressed(here);
     const before = repeated(await here.routed());
     frozen.kill('SIGCONT');
     // What it was about to send was sent by the others meanwhile.
     await until('records of the woken one', async () => repeated(await here.routed()) > before);
-    await until('the woken one in the group again', () => givenBy(frozen) > 1);
+    await until('the woken one in the group again', () => givenTo(frozen).length > 1);
     frozen.kill('SIGTERM');
     await wellEnded([frozen]);
 
@@ -119,9 +122,10 @@ async function progressed(here: Sharded): Promise<void> {
   });
 }
 
-/** How often the group gave a process its share. */
-function givenBy({ stderr }: Running): number {
-  return stderr.split('gave this process').length - 1;
+/** The partitions that the group gave a process, each time it did. */
+function givenTo({ stderr }: Running): string[][] {
+  const lines = stderr.matchAll(/gave this process \d+ partitions: ([^"]*)"/g);
+  return [...lines].map(([, names = '']) => names.split(', ').filter((name) => name !== ''));
 }
 
 /** Stretches that end where, or before, one of the same event partition and shard ended before. */

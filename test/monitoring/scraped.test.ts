@@ -31,7 +31,7 @@ const LATER = [
   ...['Vectors asked for'],
   ...['Events not routed yet', 'Partitions of each router', 'Routers that deliver'],
   ...['Events to the shards', 'Events to the shards', 'Bytes to the shards'],
-  ...['Routing that went wrong', 'Routing that went wrong'],
+  'Sends that routers repeated',
 ];
 const IN_TIME = { timeout: 60_000, interval: 250 };
 

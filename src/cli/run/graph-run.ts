@@ -7,7 +7,6 @@ import type { StoreMemory } from '../../graph/store.ts';
 import { kernelHere } from '../../kernels/select.ts';
 import type { Offsets } from '../../pipeline/ports.ts';
 import type { Updater } from '../../pipeline/updater.ts';
-import type { RoutedCounts } from '../../shards/routing/shard-log.ts';
 import { readHead } from '../../state/open.ts';
 import { type Live, placeOf, readLive } from '../../state/places.ts';
 import type { RunGraph } from '../../watch/status.ts';
@@ -61,11 +60,6 @@ export class GraphRun implements RunGraph {
   /** What the store has in memory; undefined once it is closed. */
   storeMemory(): Promise<StoreMemory | undefined> {
     return this.#composed.storeMemory();
-  }
-
-  /** What a shard met in the edges topic; undefined where the graph is whole. */
-  get routed(): RoutedCounts | undefined {
-    return this.#composed.routed;
   }
 
   /** As {@link LiveUpdater.unrouted}. */

@@ -23,12 +23,6 @@ export interface ShardPlace extends RoutedGraph {
   readonly exchangeTopic: string;
 }
 
-/** What a shard met in the edges topic, since the process began. */
-export interface RoutedCounts {
-  /** Records that are no stretch. */
-  unreadable: number;
-}
-
 /** Who gets the events, until it is closed. */
 interface Receiver {
   readonly follower: Follower;
@@ -43,7 +37,6 @@ type ShardedLog = Pick<EventLog, 'ranges' | 'topicIds' | 'follow' | 'read' | 'cl
  * no router sent, or the edges topic no longer holds, is read from the event topic: each event is handed over once, in order.
  */
 export class ShardLog implements FollowedLog {
-  readonly counts: RoutedCounts = { unreadable: 0 };
   readonly #log: ShardedLog;
   readonly #place: ShardPlace;
   readonly #lines: Log;
@@ -133,7 +126,6 @@ export class ShardLog implements FollowedLog {
       throw new ShapeError(`the graph reads no topic ${stretch.topic}`);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
-      this.counts.unreadable++;
       const reason = error.message;
       this.#lines.error({ graph, topic, partition, offset, reason }, 'a record is passed over');
       return undefined;
