@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { readFile, rename, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
+import { FatalError, hasCode, RetryableError, reasonOf } from '../errors/errors.ts';
 import { keepOnExit, removeOnExit } from './leftovers.ts';
 
 const WAIT_MS = 10_000;
@@ -65,7 +65,7 @@ function take(path: string): boolean {
     removeOnExit(path);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+    if (hasCode(error, 'EEXIST')) {
       return false;
     }
     throw new FatalError(
@@ -82,7 +82,7 @@ async function takeOver(path: string, holder: string): Promise<void> {
   try {
     await rename(path, aside);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (hasCode(error, 'ENOENT')) {
       return;
     }
     throw error;
@@ -100,6 +100,6 @@ export function lives(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return hasCode(error, 'EPERM');
   }
 }

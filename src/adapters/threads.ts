@@ -23,17 +23,6 @@ export interface WireError {
   readonly stack: string | undefined;
 }
 
-/** A thread's answer to a call that failed. */
-export interface Failed {
-  readonly kind: 'failed';
-  readonly error: WireError;
-}
-
-/** The answer that carries `error` to the caller. what: names an error that is not a TwhinError. */
-export function failed(error: unknown, what: string): Failed {
-  return { kind: 'failed', error: packError(error, what) };
-}
-
 /** Turns an error into a message. what: names an error that is not a TwhinError. */
 export function packError(error: unknown, what: string): WireError {
   const known = error instanceof TwhinError;

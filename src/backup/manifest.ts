@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../adapters/atomic-file.ts';
-import { FatalError, reasonOf } from '../errors/errors.ts';
+import { FatalError, hasCode, reasonOf } from '../errors/errors.ts';
 import { headSchema } from '../graph/head.ts';
 
 /*
@@ -96,7 +96,7 @@ async function readJson(path: string): Promise<unknown> {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
     if (error instanceof FatalError) throw error;
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (hasCode(error, 'ENOENT')) return undefined;
     throw damaged(path, reasonOf(error), error);
   }
 }

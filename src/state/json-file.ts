@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { z } from 'zod';
 import { writeAtomically } from '../adapters/atomic-file.ts';
-import { FatalError, reasonOf } from '../errors/errors.ts';
+import { FatalError, hasCode, reasonOf } from '../errors/errors.ts';
 
 /** A small JSON file that is read whole and replaced whole: after a crash it holds the value before or the value after. */
 export class JsonFile<T> {
@@ -23,7 +23,7 @@ export class JsonFile<T> {
     try {
       return this.#schema.parse(JSON.parse(readFileSync(this.path, 'utf8')));
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      if (hasCode(error, 'ENOENT')) return undefined;
       throw this.#unreadable(`${this.path} can't be read: ${reasonOf(error)}`, error);
     }
   }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { FatalError, UsageError } from '../errors/errors.ts';
+import { FatalError, hasCode, UsageError } from '../errors/errors.ts';
 import type { Shard } from '../graph/shard.ts';
 import { JsonFile } from './json-file.ts';
 
@@ -124,7 +124,7 @@ export function otherPlaces(graph: Graph): StorePlace[] {
       .sort()
       .map((name) => placeOf(graph, name));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (hasCode(error, 'ENOENT')) return [];
     throw error;
   }
 }

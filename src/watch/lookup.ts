@@ -1,9 +1,8 @@
-import { Worker } from 'node:worker_threads';
-import { threadEntry, unpackError } from '../adapters/threads.ts';
+import { ThreadCalls, threadEntry } from '../adapters/threads.ts';
 import { FatalError } from '../errors/errors.ts';
 import type { EntityDescription } from '../graph/describe-entity.ts';
 import type { StoreModel } from '../state/open.ts';
-import type { LookupReply, LookupRequest } from './lookup-worker.ts';
+import type { LookupMethods } from './lookup-worker.ts';
 
 const LIMIT_MS = 60_000;
 const MOST_WAITING = 4;
@@ -17,7 +16,7 @@ export class Lookup {
   async find(graph: StoreModel, id: string): Promise<EntityDescription | undefined> {
     if (this.#waiting >= MOST_WAITING) throw new FatalError('busy', 'other lookups are waiting; try again');
     this.#waiting++;
-    const found = this.#last.then(() => inThread({ graph, id }));
+    const found = this.#last.then(() => inThread(graph, id));
     this.#last = found.catch(() => undefined);
     return found.finally(() => {
       this.#waiting--;
@@ -25,32 +24,20 @@ export class Lookup {
   }
 }
 
-function inThread(request: LookupRequest): Promise<EntityDescription | undefined> {
-  const { promise, resolve, reject } = Promise.withResolvers<EntityDescription | undefined>();
-  const worker = new Worker(threadEntry(new URL('./lookup-worker.ts', import.meta.url)), {
-    workerData: request,
+async function inThread(graph: StoreModel, id: string): Promise<EntityDescription | undefined> {
+  const failure = (reason: string) => new FatalError('thread', `the lookup did not end: ${reason}`);
+  const calls = new ThreadCalls<LookupMethods>({
+    entry: threadEntry(new URL('./lookup-worker.ts', import.meta.url)),
+    data: undefined,
     name: 'lookup',
+    dead: (reason) => failure(`${reason}; ask again`),
   });
-  const timer = setTimeout(
-    () =>
-      reject(
-        new FatalError(
-          'thread',
-          `the lookup did not end within ${LIMIT_MS / 1000} s; twhin show has no limit`,
-        ),
-      ),
-    LIMIT_MS,
-  );
-  worker.on('message', (reply: LookupReply) => {
-    if (reply.kind === 'found') resolve(reply.found);
-    else reject(unpackError(reply.error));
-  });
-  worker.on('error', reject);
-  worker.on('exit', (code) =>
-    reject(new FatalError('thread', `the lookup's thread ended with ${code}; ask again`)),
-  );
-  return promise.finally(async () => {
+  const late = failure(`it took more than ${LIMIT_MS / 1000} s; twhin show has no limit`);
+  const timer = setTimeout(() => calls.drop(late), LIMIT_MS);
+  try {
+    return await calls.ask('find', { graph, id });
+  } finally {
     clearTimeout(timer);
-    await worker.terminate();
-  });
+    await calls.stop(late);
+  }
 }

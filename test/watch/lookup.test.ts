@@ -37,6 +37,10 @@ test('a lookup finds a query as it was typed, and says of it what twhin show say
       vector: expect.any(Array),
     });
     expect(await new Lookup().find({ name, folder, model }, 'query:jazz')).toBeUndefined();
+    const wrong = new Lookup().find({ name, folder, model }, 'jazz');
+    await expect(wrong).rejects.toThrow(
+      expect.objectContaining({ name: 'UsageError', message: expect.stringContaining('TYPE:ID') }),
+    );
   } finally {
     await here.remove();
   }

@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { FatalError, RetryableError, reasonOf } from '../../errors/errors.ts';
+import { FatalError, hasCode, RetryableError, reasonOf } from '../../errors/errors.ts';
 import type { SourceRecord, TopicState } from '../../pipeline/ports.ts';
 import { withLock } from '../file-lock.ts';
 
@@ -175,7 +175,7 @@ export async function readTopic(dir: string, name: string): Promise<TopicState |
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (hasCode(error, 'ENOENT')) {
       return undefined;
     }
     throw new FatalError(

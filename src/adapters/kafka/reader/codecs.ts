@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { createGunzip, createZstdDecompress, gunzip, zstdDecompress } from 'node:zlib';
 import { decompressFrame, uncompressSync } from 'lz4-napi';
 import { uncompress } from 'snappy';
+import { hasCode } from '../../../errors/errors.ts';
 
 const gunzipWhole = promisify(gunzip);
 const zstdWhole = promisify(zstdDecompress);
@@ -55,7 +56,7 @@ async function* wholeOrStream(
   try {
     all = await whole(packed, { maxOutputLength: partBytes });
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')) throw error;
+    if (!hasCode(error, 'ERR_BUFFER_TOO_LARGE')) throw error;
   }
   if (all !== undefined) {
     yield all;
