@@ -12,7 +12,7 @@ import { placeOf, readLive, readOrigin, type StorePlace } from '../state/places.
 import type { CommandContext } from './context.ts';
 import { count, megabytes, total } from './format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
-import type { Output } from './output.ts';
+import { tell } from './output.ts';
 import { selectGraphs } from './select.ts';
 
 /** Puts `twhin backup` on the command line. */
@@ -47,7 +47,12 @@ export function addBackupCommand(program: Command, { config, output, progress }:
           continue;
         }
         done[each.name] = summary(made);
-        if (json !== true) print(each.name, join(dir, each.name), made, output);
+        const { head, entries, fileBytes } = made;
+        if (json === true) continue;
+        tell(output, `${each.name}  (${made.store}, to ${join(dir, each.name)})`, [
+          `${count(total(head.entities))} entities, ${count(total(head.edges))} live edges, step ${count(head.step)}`,
+          `${count(entries)} entries, ${megabytes(fileBytes)}`,
+        ]);
       }
       if (json === true) output.out(JSON.stringify({ dir, graphs: done }));
     });
@@ -84,19 +89,6 @@ function settingsOf(place: StorePlace, live: ReturnType<typeof readLive>): reado
 
 function summary({ store, at, fingerprint, head, entries, bytes, fileBytes }: Manifest) {
   return { store, at, fingerprint, step: head.step, offsets: head.offsets, entries, bytes, fileBytes };
-}
-
-function print(
-  graph: string,
-  folder: string,
-  { store, head, entries, fileBytes }: Manifest,
-  output: Output,
-): void {
-  output.out(`${graph}  (${store}, to ${folder})`);
-  output.out(
-    `  ${count(total(head.entities))} entities, ${count(total(head.edges))} live edges, step ${count(head.step)}`,
-  );
-  output.out(`  ${count(entries)} entries, ${megabytes(fileBytes)}`);
 }
 
 function noStore({ name, folder }: GraphConfig, store: string): FatalError {

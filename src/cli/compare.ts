@@ -17,8 +17,8 @@ import type { CommandContext } from './context.ts';
 import { count } from './format.ts';
 import { durationOption, example, JSON_HELP, positiveInteger } from './options.ts';
 import type { Output } from './output.ts';
+import { printTable } from './output.ts';
 import { selectGraphs } from './select.ts';
-import { printTable } from './table.ts';
 
 const EVENTS = 5_000;
 /** A fixed seed: the same stores give the same figures each time. */

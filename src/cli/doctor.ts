@@ -17,9 +17,8 @@ import { openForReading } from '../state/open.ts';
 import { livePlace } from '../state/places.ts';
 import type { CommandContext } from './context.ts';
 import { count, total } from './format.ts';
-import { asLive } from './live-graph.ts';
 import { example, JSON_HELP } from './options.ts';
-import { graphsOf, withoutFile } from './select.ts';
+import { asLive, graphsOf, withoutFile } from './select.ts';
 
 interface Finding {
   readonly what: string;

@@ -20,3 +20,15 @@ export function duration(ms: number): string {
 export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
+
+/** Counts by name: 40 user, 1,017 tweet. */
+export function named(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([name, n]) => `${count(n)} ${name}`)
+    .join(', ');
+}
+
+/** Their sum, and counts by name: 1,057: 40 user, 1,017 tweet. */
+export function listed(counts: Readonly<Record<string, number>>): string {
+  return Object.keys(counts).length === 0 ? '0' : `${count(total(counts))}: ${named(counts)}`;
+}

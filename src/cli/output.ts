@@ -1,4 +1,5 @@
 import { TwhinError, UsageError } from '../errors/errors.ts';
+import type { StorePlace } from '../state/places.ts';
 
 /** The exit codes; scripts rely on them. */
 export const DONE = 0;
@@ -53,4 +54,34 @@ export function report(error: unknown, verbose: boolean, output: Output): number
   if (verbose) output.err(failure.stack ?? '');
   else if (!known) output.err('This was not expected; --verbose shows where it happened.');
   return failure instanceof UsageError ? WRONG_USAGE : FAILED;
+}
+
+export const NO_STORE_YET = 'no store yet; twhin run makes it';
+
+/** The title of what is told of a store. */
+export function storeTitle({ graph, name, folder }: StorePlace): string {
+  return `${graph}  (${name} in ${folder})`;
+}
+
+/** Says what a command found, for a person: a title and lines below it, those with a label in two columns. */
+export function tell(
+  output: Output,
+  title: string,
+  lines: readonly (string | readonly [label: string, text: string])[],
+): void {
+  const width = Math.max(...lines.map((line) => (typeof line === 'string' ? 0 : line[0].length)));
+  output.out(title);
+  for (const line of lines)
+    output.out(typeof line === 'string' ? `  ${line}` : `  ${line[0].padEnd(width)}  ${line[1]}`);
+}
+
+/** Prints rows of cells, each column as wide as its widest cell; the first column to the left, the others to the right. */
+export function printTable(rows: readonly (readonly string[])[], output: Output): void {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  for (const row of rows) {
+    const cells = row.map((cell, i) =>
+      i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0),
+    );
+    output.out(`  ${cells.join('  ').trimEnd()}`);
+  }
 }

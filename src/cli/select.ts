@@ -1,9 +1,10 @@
 import { edgesName, exchangeName, fullName, type TopicNames, topicNamed } from '../../topics/index.ts';
-import { CONFIG_FILE } from '../config/load.ts';
+import { CONFIG_FILE, type ConfigSource } from '../config/load.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { wholeGraphs } from '../config/whole-graphs.ts';
-import { UsageError } from '../errors/errors.ts';
+import { FatalError, UsageError } from '../errors/errors.ts';
 import { graphOf, shardName } from '../graph/shard.ts';
+import { type Live, readLive } from '../state/places.ts';
 
 /**
  * The named graphs in the order of the configuration; all graphs if none is named. The name of a graph with shards stands for
@@ -96,4 +97,23 @@ export function graphsOf({ graphs }: Config): string {
 /** A command in the wrong folder works on other graphs than its user thinks, and has to say so. */
 export function withoutFile(config: Config, cwd: string): string {
   return `there is no ${CONFIG_FILE} in ${cwd}: the defaults count, with the graphs ${graphsOf(config)}`;
+}
+
+/**
+ * Configuration and graph with the settings that the live store was trained with.
+ * @throws UsageError when they no longer go with the rest of the configuration.
+ */
+export async function asLive(
+  config: Config,
+  graph: GraphConfig,
+  configWith: ConfigSource,
+  { live, set }: Live = readLive(graph),
+): Promise<{ config: Config; graph: GraphConfig; set: readonly string[] }> {
+  if (set.length === 0) return { config, graph, set };
+  const changed = await configWith(set);
+  const same = changed.graphs.find(({ name }) => name === graph.name);
+  if (same === undefined) {
+    throw new FatalError('live-store', `${live} is live with ${set.join(' ')}: no graph ${graph.name}`);
+  }
+  return { config: changed, graph: same, set };
 }

@@ -9,7 +9,7 @@ import { openForReading, refuseNoStore } from '../state/open.ts';
 import type { CommandContext } from './context.ts';
 import { count } from './format.ts';
 import { collect, example, GRAPHS_HELP } from './options.ts';
-import type { Output } from './output.ts';
+import { type Output, tell } from './output.ts';
 import { selectGraphs } from './select.ts';
 
 /** Puts `twhin show` on the command line. */
@@ -69,23 +69,18 @@ async function show(
 }
 
 function print(graph: string, shown: EntityDescription, output: Output): void {
-  output.out(`${shown.entity} in ${graph}`);
-  for (const [relation, { out, in: incoming, some }] of Object.entries(shown.edges)) {
-    output.out(
-      `  ${relation.padEnd(12)} ${count(out)} out, ${count(incoming)} in: ${listed(some, out + incoming)}`,
-    );
-  }
-  output.out(`  first seen   ${new Date(shown.firstSeen).toISOString()}`);
-  output.out(`  last seen    ${new Date(shown.lastSeen).toISOString()}`);
-  output.out(
-    `  vector       norm ${shown.norm.toFixed(4)}, step ${count(shown.step)}, ${count(shown.updates)} updates`,
-  );
-  for (const [type, neighbours] of Object.entries(shown.nearest)) {
-    output.out(`  nearest ${type}`);
-    for (const { entity, score } of neighbours) output.out(`    ${score.toFixed(4)}  ${entity}`);
-  }
-}
-
-function listed(some: readonly EntityKey[], all: number): string {
-  return some.join(', ') + (all > some.length ? ', …' : '');
+  const edges = Object.entries(shown.edges).map(([relation, { out, in: incoming, some }]) => {
+    const others = some.join(', ') + (out + incoming > some.length ? ', …' : '');
+    return [relation, `${count(out)} out, ${count(incoming)} in: ${others}`] as const;
+  });
+  tell(output, `${shown.entity} in ${graph}`, [
+    ...edges,
+    ['first seen', new Date(shown.firstSeen).toISOString()],
+    ['last seen', new Date(shown.lastSeen).toISOString()],
+    ['vector', `norm ${shown.norm.toFixed(4)}, step ${count(shown.step)}, ${count(shown.updates)} updates`],
+    ...Object.entries(shown.nearest).flatMap(([type, neighbours]) => [
+      `nearest ${type}`,
+      ...neighbours.map(({ entity, score }) => `  ${score.toFixed(4)}  ${entity}`),
+    ]),
+  ]);
 }

@@ -6,23 +6,10 @@ import { graphOf } from '../graph/shard.ts';
 import { openForReading, refuseNoStore } from '../state/open.ts';
 import { livePlace } from '../state/places.ts';
 import type { CommandContext } from './context.ts';
-import { count, total } from './format.ts';
+import { count, listed, named } from './format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
-import type { Output } from './output.ts';
+import { NO_STORE_YET, storeTitle, tell } from './output.ts';
 import { selectGraphs } from './select.ts';
-import { printTable } from './table.ts';
-
-const HEADINGS = [
-  'shard',
-  'entities',
-  'live edges',
-  'consumed',
-  'rejected',
-  'duplicate',
-  'late',
-  'step',
-  'outbox',
-];
 
 interface GraphStats {
   /** Name of the live store, which the figures are of; null: there is no store yet. */
@@ -75,76 +62,32 @@ async function stats(
   const all: Record<string, GraphStats> = {};
   for (const graph of graphs) all[graph.name] = await statsOf(graph, options.digest, progress);
   output.statusDone();
+  const whole = wholeOf(graphs, all);
   if (options.json) {
-    const whole = wholeOf(graphs, all);
     output.out(JSON.stringify({ graphs: all, ...(Object.keys(whole).length > 0 && { whole }) }));
-  } else
-    for (const [graph, shards] of byGraph(graphs)) {
-      const [one, another] = shards;
-      if (another !== undefined) printShards(graph, shards, all, output);
-      else if (one !== undefined) print(one, all[one.name], output);
-    }
-}
-
-/** The graphs and shards by the name of the whole graph. */
-function byGraph(graphs: readonly GraphConfig[]): ReadonlyMap<string, readonly GraphConfig[]> {
-  const found = new Map<string, GraphConfig[]>();
-  for (const graph of graphs) {
-    const name = graphOf(graph);
-    found.set(name, [...(found.get(name) ?? []), graph]);
+    return;
   }
-  return found;
+  for (const graph of graphs) tell(output, storeTitle(livePlace(graph)), linesOf(all[graph.name]!));
+  for (const [graph, { entities, edges }] of Object.entries(whole))
+    tell(output, `${graph}  (all shards, each entity and edge once)`, countsOf(entities, edges));
 }
 
-/** Each graph of which all shards are here, as a whole: every entity and edge once. */
+/** Each graph of which all shards are here, as a whole: an edge between two shards is in the stores of both. */
 function wholeOf(
   graphs: readonly GraphConfig[],
   all: Readonly<Record<string, GraphStats>>,
 ): Record<string, Counted> {
   const whole: Record<string, Counted> = {};
-  for (const [graph, shards] of byGraph(graphs)) {
-    if (shards.length === shards[0]?.shard?.count) whole[graph] = summed(shards, all);
+  for (const [graph, shards] of Map.groupBy(graphs, graphOf)) {
+    if (shards.length !== shards[0]?.shard?.count) continue;
+    const sums: Counted = { entities: {}, edges: {} };
+    for (const kind of ['entities', 'edges'] as const)
+      for (const { name } of shards)
+        for (const [key, n] of Object.entries(all[name]?.own?.[kind] ?? {}))
+          sums[kind][key] = (sums[kind][key] ?? 0) + n;
+    whole[graph] = sums;
   }
   return whole;
-}
-
-function summed(shards: readonly GraphConfig[], all: Readonly<Record<string, GraphStats>>): Counted {
-  const sums: Counted = { entities: {}, edges: {} };
-  for (const { name } of shards) {
-    for (const kind of ['entities', 'edges'] as const) {
-      for (const [key, n] of Object.entries(all[name]?.own?.[kind] ?? {}))
-        sums[kind][key] = (sums[kind][key] ?? 0) + n;
-    }
-  }
-  return sums;
-}
-
-/** A row for each shard, and one for all: an edge between two shards is in the stores of both, and counts once there. */
-function printShards(
-  name: string,
-  shards: readonly GraphConfig[],
-  all: Readonly<Record<string, GraphStats>>,
-  output: Output,
-): void {
-  const rows = shards.map((shard) => {
-    const found = all[shard.name];
-    if (found === undefined || found.store === null) return [shard.name, 'no store here'];
-    const { entities, edges, events, step, outbox, digest } = found;
-    const { consumed, rejected, duplicate, late } = events;
-    const counts = [total(entities), total(edges), consumed, rejected, duplicate, late, step, outbox].map(
-      count,
-    );
-    return [shard.name, ...counts, ...(digest ? [digest.edges, digest.vectors] : [])];
-  });
-  const digests = rows.some(({ length }) => length > HEADINGS.length)
-    ? ['digest of edges', 'digest of vectors']
-    : [];
-  output.out(`${name}  (${shards.length} of ${shards[0]?.shard?.count} shards)`);
-  const complete = shards.length === shards[0]?.shard?.count;
-  const whole = summed(shards, all);
-  const sum = ['all, each once', count(total(whole.entities)), count(total(whole.edges))];
-  printTable([[...HEADINGS, ...digests], ...rows, ...(complete ? [sum] : [])], output);
-  output.out(`  twhin stats --graph ${shards[0]?.name} says more of one shard`);
 }
 
 async function statsOf(
@@ -187,27 +130,30 @@ function zeroed(
   return Object.fromEntries(names.map((name) => [name, counts?.[name] ?? 0]));
 }
 
-function print(graph: GraphConfig, found: GraphStats | undefined, output: Output): void {
-  if (found === undefined) return;
-  const list = (counts: Record<string, number>) =>
-    Object.entries(counts)
-      .map(([name, n]) => `${count(n)} ${name}`)
-      .join(', ');
-  const { name, folder } = livePlace(graph);
-  output.out(`${graph.name}  (${name} in ${folder})`);
-  if (found.store === null) {
-    output.out('  no store yet; twhin run makes it');
-    return;
-  }
-  output.out(`  entities     ${count(total(found.entities))}: ${list(found.entities)}`);
-  output.out(`  live edges   ${count(total(found.edges))}: ${list(found.edges)}`);
-  output.out(`  events       ${list(found.events)}`);
-  output.out(`  step         ${count(found.step)}`);
-  output.out(`  outbox       ${count(found.outbox)} vectors not yet acknowledged`);
-  for (const [topic, partitions] of Object.entries(found.offsets)) {
-    const offsets = Object.entries(partitions).map(([partition, offset]) => `${partition}: ${count(offset)}`);
-    output.out(`  read up to   ${topic} ${offsets.join(', ')}`);
-  }
-  output.out(`  fingerprint  ${found.fingerprint}`);
-  if (found.digest) output.out(`  digest       edges ${found.digest.edges}, vectors ${found.digest.vectors}`);
+type Line = readonly [label: string, text: string];
+
+function countsOf(entities: Record<string, number>, edges: Record<string, number>): Line[] {
+  return [
+    ['entities', listed(entities)],
+    ['live edges', listed(edges)],
+  ];
+}
+
+function linesOf(found: GraphStats): (string | Line)[] {
+  if (found.store === null) return [NO_STORE_YET];
+  const { digest: digested } = found;
+  return [
+    ...countsOf(found.entities, found.edges),
+    ['events', named(found.events)],
+    ['step', count(found.step)],
+    ['outbox', `${count(found.outbox)} vectors not yet acknowledged`],
+    ...Object.entries(found.offsets).map(([topic, partitions]): Line => {
+      const offsets = Object.entries(partitions).map(
+        ([partition, offset]) => `${partition}: ${count(offset)}`,
+      );
+      return ['read up to', `${topic} ${offsets.join(', ')}`];
+    }),
+    ['fingerprint', found.fingerprint],
+    ...(digested ? [['digest', `edges ${digested.edges}, vectors ${digested.vectors}`] as const] : []),
+  ];
 }

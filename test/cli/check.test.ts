@@ -41,17 +41,6 @@ async function lose(kind: string): Promise<void> {
 }
 
 describe('twhin check', () => {
-  test('--offsets finds offsets beyond the end of the log', async () => {
-    const there = await place({ TWHIN_STATE: join(here.folder, 'state') });
-    expect((await there.run('topics', 'apply')).code).toBe(0);
-    const { code, out } = await there.run('check', '--graph', 'engagement', '--offsets');
-    expect([code, out[2]]).toEqual([
-      1,
-      expect.stringMatching(/^ {2}WRONG {4}offset-beyond \d: offsets are beyond/),
-    ]);
-    await there.remove();
-  });
-
   test('finds nothing wrong after a run, also for a graph without a store', async () => {
     const { code, out, err } = await here.run('check');
     expect([code, err]).toEqual([0, []]);
@@ -65,9 +54,6 @@ describe('twhin check', () => {
     expect(json(await here.run('check', '--json'))).toEqual({
       ok: true,
       graphs: { engagement: WELL, follow: NONE },
-    });
-    expect(json(await here.run('check', '--graph', 'engagement', '--offsets', '--json'))).toMatchObject({
-      ok: true,
     });
     const shadow = await here.run('check', '--graph', 'engagement', '--store', 'shadow');
     expect([shadow.code, shadow.err[0]]).toEqual([

@@ -130,7 +130,6 @@ const COMMANDS: readonly (readonly [file: string, ...argv: string[]])[] = [
   [WHOLE, 'run', ...GRAPH, '--until-caught-up', '--create-topics'],
   [CUT, 'run', ...GRAPH, '--until-caught-up'],
   [WHOLE, 'candidates', '--surface', 'home', '--out', 'lists.ndjson'],
-  [WHOLE, 'check', '--offsets'],
   [WHOLE, 'restore', '--from-topic', ...GRAPH, '--into', 'back'],
   [WHOLE, 'replay', ...GRAPH, '--into', 'again'],
   [CUT, 'replay', ...GRAPH, '--into', 'again'],

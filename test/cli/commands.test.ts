@@ -179,9 +179,9 @@ describe('twhin show', () => {
     expect(out.join('\n')).toMatch(/likes +0 out, 2 in: user:u0, user:u2$/m);
     expect(underHeading(out, '  nearest user').sort()).toEqual(['user:u0', 'user:u1', 'user:u2']);
     expect(underHeading(out, '  nearest tweet')).toEqual(['tweet:s']);
-    expect(out.join('\n')).toContain(`first seen   ${ISO(0)}`);
+    expect(out.join('\n')).toContain(`first seen  ${ISO(0)}`);
     // The event that took an edge away is an event too.
-    expect(out.join('\n')).toContain(`last seen    ${ISO(50)}`);
+    expect(out.join('\n')).toContain(`last seen   ${ISO(50)}`);
   });
 
   test('finds a query as it was typed', async () => {

@@ -16,7 +16,6 @@ const LOOKS: readonly (readonly string[])[] = [
   ['stats', '--digest'],
   ['stats', '--graph', 'follow'],
   ['check'],
-  ['check', '--offsets'],
   ['check', '--graph', 'follow'],
   ['show', 'user:1'],
   ['export', '--graph', 'follow', '--out', 'vectors'],

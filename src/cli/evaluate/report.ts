@@ -5,7 +5,7 @@ import type { Unusable } from '../../evaluation/stream/read-stream.ts';
 import { CANDIDATE_SETS, type SliceFigures } from '../../evaluation/stream/slices.ts';
 import { count, duration } from '../format.ts';
 import type { Output } from '../output.ts';
-import { printTable } from '../table.ts';
+import { printTable } from '../output.ts';
 
 /** The object that `--json` prints. */
 export interface StreamReport {

@@ -5,7 +5,7 @@ import type { CommandContext } from '../context.ts';
 import { count, duration, total } from '../format.ts';
 import { collect, example, JSON_HELP } from '../options.ts';
 import type { Output } from '../output.ts';
-import { printTable } from '../table.ts';
+import { printTable } from '../output.ts';
 import { replayTeller } from './progress.ts';
 import { type ReplayOptions, readRequest } from './request.ts';
 

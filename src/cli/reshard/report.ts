@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Head } from '../../graph/head.ts';
 import { databaseFolder, imagePath } from '../../state/open.ts';
 import { FIRST_STORE, type StorePlace } from '../../state/places.ts';
-import { count, total } from '../format.ts';
+import { count, listed, total } from '../format.ts';
 import type { Output } from '../output.ts';
 import type { PresentStores, ReshardPlan } from './plan.ts';
 import type { Resharded } from './reshard.ts';
@@ -95,11 +95,6 @@ function counted({ graph, step, offsets, shard, entities, edges }: Head, { folde
 
 function digestsOf({ edges, vectors }: Resharded['before']) {
   return { edges, vectors };
-}
-
-function listed(counts: Readonly<Record<string, number>>): string {
-  const names = Object.entries(counts).map(([name, n]) => `${count(n)} ${name}`);
-  return `${count(total(counts))}${names.length > 0 ? `: ${names.join(', ')}` : ''}`;
 }
 
 function parts(shards: number): string {

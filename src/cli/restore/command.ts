@@ -7,7 +7,7 @@ import type { Verified } from '../../state/verify.ts';
 import type { CommandContext } from '../context.ts';
 import { count, total } from '../format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from '../options.ts';
-import type { Output } from '../output.ts';
+import { type Output, tell } from '../output.ts';
 import { planFromBackup } from './from-backup.ts';
 import { planFromTopic } from './from-topic.ts';
 
@@ -82,13 +82,12 @@ function print(
   { head, entities, edges }: Verified,
   output: Output,
 ): void {
-  output.out(`${graph.name}  (${target.name} in ${target.folder}, from a ${origin.from})`);
-  output.out(
-    `  ${count(total(entities))} entities, ${count(total(edges))} live edges, step ${count(head.step)}; all is well`,
-  );
   const live = readLive(graph).live === target.name;
   const next = live
     ? `twhin run --graph ${graph.name} goes on from there`
     : `twhin promote ${target.name} --graph ${graph.name} puts it in the live one's place`;
-  output.out(`  ${next}`);
+  tell(output, `${graph.name}  (${target.name} in ${target.folder}, from a ${origin.from})`, [
+    `${count(total(entities))} entities, ${count(total(edges))} live edges, step ${count(head.step)}; all is well`,
+    next,
+  ]);
 }

@@ -10,7 +10,7 @@ import type { Updater } from '../../pipeline/updater.ts';
 import { readHead } from '../../state/open.ts';
 import { type Live, placeOf, readLive } from '../../state/places.ts';
 import type { RunGraph } from '../../watch/status.ts';
-import { asLive } from '../live-graph.ts';
+import { asLive } from '../select.ts';
 
 /** How long a promotion may go unseen. */
 const LOOK_MS = 1_000;

@@ -3,7 +3,7 @@ import type { TrialFigures } from '../../evaluation/tune.ts';
 import { spread } from '../evaluate/report.ts';
 import { count, duration } from '../format.ts';
 import type { Output } from '../output.ts';
-import { printTable } from '../table.ts';
+import { printTable } from '../output.ts';
 import { type Confirmed, RECALL, type TuneReport } from './tune.ts';
 
 /** Prints the trials, the best first, and what to put into the configuration. */

@@ -134,26 +134,3 @@ function checkOffsets({ offsets }: Head, findings: Findings): void {
     }
   }
 }
-
-/** The offsets that a log holds of one partition: from `low` to before `high`. */
-export interface HeldRange {
-  readonly topic: string;
-  readonly partition: number;
-  readonly low: number;
-  readonly high: number;
-}
-
-/** Checks that the log can be read on from the store's offsets. held: every partition of the topics the store has read. */
-export function checkLog({ offsets }: Head, held: readonly HeldRange[]): Finding[] {
-  const findings = new Findings();
-  for (const [topic, partitions] of Object.entries(offsets)) {
-    for (const [partition, offset] of Object.entries(partitions)) {
-      const range = held.find((each) => each.topic === topic && each.partition === Number(partition));
-      const place = `${topic}/${partition}: read up to ${offset}`;
-      if (range === undefined) findings.add('offset-beyond', `${place}, there is no such partition`);
-      else if (offset > range.high) findings.add('offset-beyond', `${place}, the log ends at ${range.high}`);
-      else if (offset < range.low) findings.add('offset-gone', `${place}, the log begins at ${range.low}`);
-    }
-  }
-  return findings.list();
-}

@@ -20,8 +20,6 @@ export const FINDINGS = {
   'reverse-extra': 'reverse entries have no edge',
   'outbox-fewer': 'fewer vectors wait to be published than the head counts: some would never be published',
   'offset-damaged': 'offsets name partitions that a log cannot have',
-  'offset-beyond': 'offsets are beyond the end of the log: a topic was truncated, or deleted and recreated',
-  'offset-gone': 'records that were not read yet are no longer in the log',
 } as const;
 
 export type FindingKind = keyof typeof FINDINGS;

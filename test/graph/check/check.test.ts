@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { checkLog, checkStore } from '../../../src/graph/check/check.ts';
+import { checkStore } from '../../../src/graph/check/check.ts';
 import { FINDINGS } from '../../../src/graph/check/findings.ts';
 import type { GraphStore } from '../../../src/graph/graph-store.ts';
 import { encodeHead, type Head } from '../../../src/graph/head.ts';
 import { shardOf, trainingShard } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
-import { graph, HEAD, user } from '../graph-fixture.ts';
+import { graph, user } from '../graph-fixture.ts';
 import { filled, HEAD_OF_FILLED, kinds, put } from './check-fixture.ts';
 
 const hex = (text: string) => Buffer.from(text, 'hex');
@@ -206,9 +206,7 @@ describe('a check', () => {
         expect([what, kind, found[kind]]).toEqual([what, kind, expect.stringMatching(place)]);
       }
     }
-    // Findings about the log come from checkLog: see below.
-    const ofStore = Object.keys(FINDINGS).filter((kind) => !['offset-beyond', 'offset-gone'].includes(kind));
-    expect([...seen].sort()).toEqual(ofStore.sort());
+    expect([...seen].sort()).toEqual(Object.keys(FINDINGS).sort());
   });
 
   test('accepts a removed edge with unknown ends, and erased entities in the outbox', async () => {
@@ -254,27 +252,3 @@ function entityBytes(row: number): Buffer {
   value.writeUInt32LE(row);
   return value;
 }
-
-test('reports offsets outside of the log', () => {
-  const head = { ...HEAD, offsets: { a: { '0': 5, '1': 9, '2': 3 }, b: { '0': 7 } } };
-  const range = (topic: string, partition: number, low: number, high: number) => ({
-    topic,
-    partition,
-    low,
-    high,
-  });
-  const whole = [range('a', 0, 5, 5), range('a', 1, 0, 10), range('a', 2, 3, 9), range('b', 0, 7, 7)];
-  expect(checkLog(head, [...whole, range('a', 3, 0, 4)])).toEqual([]);
-  expect(checkLog(head, [range('a', 0, 6, 8), range('a', 1, 0, 8), range('b', 0, 8, 9)])).toEqual([
-    {
-      kind: 'offset-beyond',
-      count: 2,
-      samples: ['a/1: read up to 9, the log ends at 8', 'a/2: read up to 3, there is no such partition'],
-    },
-    {
-      kind: 'offset-gone',
-      count: 2,
-      samples: ['a/0: read up to 5, the log begins at 6', 'b/0: read up to 7, the log begins at 8'],
-    },
-  ]);
-});
