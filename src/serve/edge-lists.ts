@@ -1,5 +1,4 @@
-import type { EntityIds } from './entity-ids.ts';
-import { IdMap } from './id-map.ts';
+import { type EntityIds, IdMap } from './entity-ids.ts';
 
 /** Records of a page, unless a block of records is larger. */
 const PAGE_RECORDS = 2_048;

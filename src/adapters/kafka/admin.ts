@@ -16,10 +16,9 @@ import { RetryableError } from '../../errors/errors.ts';
 import type { LogAdmin, LogInfo, NewTopic, TopicState } from '../../pipeline/ports.ts';
 import { type Failure, retrying } from '../backoff.ts';
 import type { GroupLeader } from '../log-errors.ts';
-import { Brokers, GROUP, type Metadata, type PartitionMetadata } from './brokers.ts';
-import { answered, denied, kafkaError, mayPass, protocolError, type Rights } from './failure.ts';
+import { Brokers, GROUP, type Metadata } from './brokers.ts';
+import { answered, denied, kafkaError, mayPass, protocolError, type Rights, safeOffset } from './failure.ts';
 import { claimantOf, holdsOn } from './group/claim.ts';
-import { safeOffset } from './offset.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
 
 /** First offset kept and offset after the last committed one, of each partition by number. */
@@ -127,20 +126,6 @@ export class KafkaAdmin implements LogAdmin {
       offsets[partition] = at >= 0 ? at : end;
     }
     return offsets;
-  }
-
-  /** The partitions of a topic, with their leaders. @throws RetryableError `topic-missing`. */
-  async partitions(topic: string): Promise<PartitionMetadata[]> {
-    const { topics } = await this.#metadata(`asking for the partitions of ${topic}`, [topic]);
-    const [state] = topics;
-    if (state === undefined || state.errorCode === NOT_THERE) {
-      const at = addressOf(this.#settings);
-      throw new RetryableError(
-        'topic-missing',
-        `no topic ${topic} at ${at}; create it with: twhin topics apply`,
-      );
-    }
-    return state.partitions;
   }
 
   /** The number of partitions of each topic that exists. */

@@ -1,6 +1,5 @@
 import { FatalError, ShapeError } from '../../errors/errors.ts';
 import { CompiledInstance, type Exported } from '../compiled.ts';
-import { ceil32 } from './float32.ts';
 import {
   BLOCK_ROWS,
   blockAt,
@@ -14,6 +13,7 @@ import {
   scanPages,
   vectorPages,
 } from './layout.ts';
+import { ceil32 } from './query.ts';
 import { ScanRows } from './rows.ts';
 
 const MAX_CODE = 127;

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type EntityList, openLists } from '../../../src/cli/serve/list-file.ts';
+import { type EntityList, openLists } from '../../../src/cli/serve/candidates.ts';
 import { entityKey } from '../../../src/graph/entity.ts';
 import { READERS_SKIPPED, readBack } from '../export/readers.ts';
 

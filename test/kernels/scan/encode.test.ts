@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { ceil32 } from '../../../src/kernels/scan/float32.ts';
 import { blockAt, measuresAt } from '../../../src/kernels/scan/layout.ts';
+import { ceil32 } from '../../../src/kernels/scan/query.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
 
 /** Adding this and taking it away rounds a small number to an integer, several times faster than Math.round with limits. */

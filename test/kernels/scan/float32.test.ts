@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { ceil32, floor32 } from '../../../src/kernels/scan/float32.ts';
+import { ceil32, floor32 } from '../../../src/kernels/scan/query.ts';
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
 const anywhere = fc.oneof(finite, fc.float({ noNaN: true, noDefaultInfinity: true }), fc.constantFrom(0, -0));

@@ -6,10 +6,9 @@ import { fenced, groupInUse, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { kafkaError, memberRights } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
-import { type Claim, ONE_LEADER } from './claim.ts';
+import { type Claim, encodeGroupNote, latestNote, ONE_LEADER } from './claim.ts';
 import { Lease, moment } from './lease.ts';
 import { asMember, type GroupOptions, type Member, SESSION_MS, SILENT_SESSIONS } from './member.ts';
-import { encodeGroupNote, latestNote } from './note.ts';
 import { OffsetCommits } from './offset-commits.ts';
 
 export interface LeadershipOptions extends GroupOptions {

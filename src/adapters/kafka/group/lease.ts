@@ -8,13 +8,6 @@ export function moment(): Moment {
   return { monotonicMs: performance.now(), wallMs: Date.now() };
 }
 
-interface Waiter {
-  /** Only a renewal sent at this monotonic time or later counts; absent: any renewal within the lease counts. */
-  readonly sinceMs?: number;
-  resolve(): void;
-  reject(error: Error): void;
-}
-
 /**
  * How long a leader may write without asking again: until the broker could have given the group to another process.
  * The lease counts from when a renewal was sent, not from when its answer was seen, because a process may be frozen in
@@ -22,7 +15,8 @@ interface Waiter {
  */
 export class Lease {
   readonly #leaseMs: number;
-  readonly #waiters = new Set<Waiter>();
+  /** Resolves at the next change. */
+  #change = Promise.withResolvers<void>();
   /** When the last good renewal was sent. */
   #sent: Moment | undefined;
   #open = false;
@@ -43,13 +37,13 @@ export class Lease {
   /** Notes that the broker confirmed a renewal that was sent at `sent`. */
   renewed(sent: Moment): void {
     this.#sent = sent;
-    this.#settle();
+    this.#changed();
   }
 
   /** Notes that this process leads from now on. */
   open(): void {
     this.#open = true;
-    this.#settle();
+    this.#changed();
   }
 
   /** Notes that it is not known whether this process leads. Callers of `confirm` keep waiting. */
@@ -61,8 +55,7 @@ export class Lease {
   end(error: Error): void {
     this.close();
     this.#end = error;
-    for (const waiter of this.#waiters) waiter.reject(error);
-    this.#waiters.clear();
+    this.#changed();
   }
 
   /**
@@ -70,22 +63,21 @@ export class Lease {
    * counts.
    * @throws the error that `end` was given.
    */
-  confirm(fresh: boolean): Promise<void> {
-    if (this.#end !== undefined) return Promise.reject(this.#end);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiters.add(fresh ? { sinceMs: performance.now(), resolve, reject } : { resolve, reject });
-    this.#settle();
-    return promise;
+  async confirm(fresh: boolean): Promise<void> {
+    const sinceMs = fresh ? performance.now() : Number.NEGATIVE_INFINITY;
+    while (!this.#lasts(sinceMs)) await this.#change.promise;
   }
 
-  #settle(): void {
+  /** Whether the last good renewal counts, and was sent at this monotonic time or later. @throws the error of `end`. */
+  #lasts(sinceMs: number): boolean {
+    if (this.#end !== undefined) throw this.#end;
     const { ageMs } = this;
-    if (!this.#open || this.#sent === undefined || ageMs === undefined || ageMs >= this.#leaseMs) return;
-    for (const waiter of this.#waiters) {
-      if (waiter.sinceMs === undefined || this.#sent.monotonicMs >= waiter.sinceMs) {
-        this.#waiters.delete(waiter);
-        waiter.resolve();
-      }
-    }
+    if (!this.#open || this.#sent === undefined || ageMs === undefined) return false;
+    return ageMs < this.#leaseMs && this.#sent.monotonicMs >= sinceMs;
+  }
+
+  #changed(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
   }
 }

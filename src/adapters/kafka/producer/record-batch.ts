@@ -1,4 +1,4 @@
-import { checksum } from '../checksum.ts';
+import { checksum } from '../reader/batches.ts';
 import { ByteWriter, type Part, sizedBytes, varintBytes } from './byte-writer.ts';
 
 /** A record to be encoded. */

@@ -1,7 +1,7 @@
+import { crc32c, Writer } from '@platformatic/kafka';
 import { FatalError, reasonOf } from '../../../errors/errors.ts';
 import type { SourceRecord } from '../../../pipeline/ports.ts';
-import { checksum } from '../checksum.ts';
-import { safeOffset } from '../offset.ts';
+import { safeOffset } from '../failure.ts';
 import { decompressed } from './codecs.ts';
 import { BatchRecords, type RecordPlace } from './records.ts';
 
@@ -242,4 +242,9 @@ function isAbort(records: Buffer): boolean {
   reading.add(records);
   reading.take(markers, Number.POSITIVE_INFINITY);
   return markers[0]?.key?.readInt16BE(2) === 0;
+}
+
+/** The CRC-32C of bytes. The client's own function copies them first, unless they are in one of its buffers, as here. */
+export function checksum(bytes: Buffer): number {
+  return crc32c(Writer.create().append(bytes).dynamicBuffer);
 }

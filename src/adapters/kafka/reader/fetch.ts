@@ -1,5 +1,5 @@
 import { type Connection, createAPI, fetchV12, ProtocolError, type Reader } from '@platformatic/kafka';
-import { safeOffset } from '../offset.ts';
+import { safeOffset } from '../failure.ts';
 import type { AbortedTransaction } from './batches.ts';
 
 /** Most bytes of one answer. The broker sends at least one whole batch, however large, of the first partition that has any. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { encodeGroupNote, latestNote } from '../../../../src/adapters/kafka/group/note.ts';
+import { encodeGroupNote, latestNote } from '../../../../src/adapters/kafka/group/claim.ts';
 
 const note = { space: 'a-space', epoch: 3, step: 70 };
 

@@ -1,14 +1,13 @@
 import { createRecordsBatch } from '@platformatic/kafka';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checksum } from '../../../../src/adapters/kafka/checksum.ts';
 import { ByteWriter } from '../../../../src/adapters/kafka/producer/byte-writer.ts';
 import {
   type PlainBatch,
   type PlainRecord,
   writeBatch,
 } from '../../../../src/adapters/kafka/producer/record-batch.ts';
-import { BatchDecoder } from '../../../../src/adapters/kafka/reader/batches.ts';
+import { BatchDecoder, checksum } from '../../../../src/adapters/kafka/reader/batches.ts';
 import { crcOf, recordBytes } from '../batch-bytes.ts';
 
 const NOW = 1_767_225_600_123;
