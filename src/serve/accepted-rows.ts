@@ -1,9 +1,10 @@
 import type { EntityKey } from '../graph/entity.ts';
 import type { AtMost } from '../graph/surface.ts';
 import { rowMarks } from '../kernels/scan/scan.ts';
+import type { Activity } from './activity.ts';
 import type { Asking } from './looks.ts';
 import type { ServedGraph } from './served-graph.ts';
-import type { VectorTable } from './vector-table.ts';
+import type { MarkedRows, VectorTable } from './vector-table.ts';
 
 /** Lists with a limit for each group are asked for this many times as long each time, until they are full. */
 const LONGER = 4;
@@ -98,4 +99,23 @@ export function groupLimiter(
     return true;
   };
   return { accepts, full };
+}
+
+/** Popular entities of a type that are not idle; where there is a table, those with a vector alone. Far more are popular than a list has. */
+export function popularItems(
+  activity: Pick<Activity, 'popular'>,
+  type: string,
+  table: VectorTable | undefined,
+  idle: MarkedRows,
+  k: number,
+  isKept: (entity: EntityKey) => boolean = () => true,
+): { readonly entity: EntityKey; readonly score: null }[] {
+  const items: { readonly entity: EntityKey; readonly score: null }[] = [];
+  for (const { entity } of activity.popular(type)) {
+    if (items.length === k) break;
+    const row = table?.rowOf(entity);
+    const isKnown = table === undefined || (row !== undefined && idle.marks[row] !== 1);
+    if (isKnown && isKept(entity)) items.push({ entity, score: null });
+  }
+  return items;
 }

@@ -1,6 +1,7 @@
 import type { RelationVector } from '../../topics/model.ts';
 import type { UsageError } from '../errors/errors.ts';
 import { type EntityKey, idOf } from '../graph/entity.ts';
+import { popularItems } from './accepted-rows.ts';
 import type { Asking } from './looks.ts';
 import {
   type AnswerHead,
@@ -90,13 +91,7 @@ export function* search(
   const point = space && known && (yield* pointOf(place, { space, known }, query));
   const queries = space && point ? movedBy(space, point, shows, (each) => activity.liveOfAll(each)) : [];
   if (table === undefined || queries.length === 0) {
-    const items: { entity: EntityKey; score: null }[] = [];
-    for (const { entity } of activity.popular(type)) {
-      if (items.length === k) break;
-      const row = table?.rowOf(entity);
-      if (table === undefined || (row !== undefined && idle.marks[row] !== 1))
-        items.push({ entity, score: null });
-    }
+    const items = popularItems(activity, type, table, idle, k);
     return { items, ...said, fallback: 'popular' };
   }
   const found = yield* weightedTop(scoredTable(table, queries[0]!.of), queries, [], k, idle.marks);

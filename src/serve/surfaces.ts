@@ -1,6 +1,6 @@
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { Surface } from '../graph/surface.ts';
-import { acceptedTop, groupLimiter } from './accepted-rows.ts';
+import { acceptedTop, groupLimiter, popularItems } from './accepted-rows.ts';
 import type { Activity } from './activity.ts';
 import { refuseOthers, refuseUnknown } from './asked-entities.ts';
 import {
@@ -200,14 +200,8 @@ export class Surfaces {
     const { graph } = plan;
     if (table === undefined || queries.length === 0) {
       const { accepts } = groupLimiter(graph, groups);
-      const items: Item[] = [];
-      // Far more are popular than a list has: nothing is copied.
-      for (const { entity } of graph.activity.popular(plan.to)) {
-        if (items.length === k) break;
-        const row = table?.rowOf(entity);
-        const known = table === undefined || (row !== undefined && idle.marks[row] !== 1);
-        if (known && !leftOut.has(entity) && accepts(entity)) items.push({ entity, score: null });
-      }
+      const isKept = (entity: EntityKey) => !leftOut.has(entity) && accepts(entity);
+      const items = popularItems(graph.activity, plan.to, table, idle, k, isKept);
       return {
         ...about(graph, space),
         items,

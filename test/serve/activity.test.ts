@@ -158,41 +158,6 @@ describe('Activity', () => {
     );
   });
 
-  it('forgets the edges of one entity that were heard of first', () => {
-    const activity = activityOf({ edgesOfOne: 3 });
-    for (const i of [1, 2, 3]) activity.take(edge(user(1), 'likes', tweet(i), T0 + i));
-    // The first edge is heard of again, and so the second one is the first to be forgotten.
-    activity.take(edge(user(1), 'likes', tweet(1), T0 + 4, true));
-    activity.take(edge(user(1), 'follows', user(2), T0 + 5));
-    expect(held(activity).sort()).toEqual([
-      'user:1 follows user:2',
-      'user:1 likes tweet:1',
-      'user:1 likes tweet:3',
-    ]);
-    activity.take(edge(user(1), 'follows', user(3), T0 + 6));
-    expect(held(activity).sort()).toEqual([
-      'user:1 follows user:2',
-      'user:1 follows user:3',
-      'user:1 likes tweet:1',
-    ]);
-    expect([activity.edges, activity.forgotten]).toEqual([3, 2]);
-  });
-
-  it('forgets all edges of the entity that was quiet the longest', () => {
-    const activity = activityOf({ edges: 4 });
-    for (const i of [1, 2]) activity.take(edge(user(1), 'likes', tweet(i), T0 + 50 + i));
-    for (const i of [1, 2]) activity.take(edge(user(2), 'likes', tweet(i), T0 + i));
-    // Heard of again: even a duplicate says that the user is active.
-    activity.take(edge(user(1), 'likes', tweet(1), T0 + 51));
-    activity.take(edge(user(3), 'likes', tweet(1), T0));
-    expect(held(activity).sort()).toEqual([
-      'user:1 likes tweet:1',
-      'user:1 likes tweet:2',
-      'user:3 likes tweet:1',
-    ]);
-    expect([activity.edges, activity.forgotten]).toEqual([3, 2]);
-  });
-
   it('tells a block from an unfollow until the user is followed again', () => {
     const activity = activityOf();
     const of = () => [activity.live(user(1), 'follows'), activity.blocked(user(1), 'user')];
@@ -209,25 +174,6 @@ describe('Activity', () => {
     expect(of()).toEqual([[], [user(2)]]);
     activity.take(edge(user(1), 'follows', user(2), T0 + 4));
     expect(of()).toEqual([[user(2)], []]);
-  });
-
-  it('forgets blocks when no other edge is left to forget', () => {
-    const activity = activityOf({ edgesOfOne: 2, edges: 5 });
-    const blocks = (by: number, whom: number, at: number) => activity.take(block(user(by), user(whom), at));
-    blocks(1, 2, T0);
-    for (const i of [1, 2, 3]) activity.take(edge(user(1), 'likes', tweet(i), T0 + i));
-    for (const i of [1, 2]) activity.take(edge(user(3), 'likes', tweet(i), T0 + i));
-    for (const i of [1, 2]) activity.take(edge(user(2), 'likes', tweet(i), T0 + i));
-    // User 1 was quiet the longest: the likes are forgotten, and the block is not.
-    expect([activity.live(user(1), 'likes'), activity.blocked(user(1), 'user')]).toEqual([[], [user(2)]]);
-    for (const i of [4, 5, 6]) blocks(1, i, T0 + i);
-    expect(activity.blocked(user(1), 'user')).toEqual([user(5), user(6)]);
-    for (const i of [7, 8]) blocks(3, i, T0 + i);
-    expect([1, 3].map((i) => activity.blocked(user(i), 'user').length)).toEqual([2, 2]);
-    for (const i of [5, 6]) blocks(4, i, T0 + i);
-    expect([activity.blocked(user(1), 'user'), activity.blocked(user(4), 'user')]).toEqual([
-      ...[[], [user(5), user(6)]],
-    ]);
   });
 
   it('decides between events of one second by their milliseconds, in any order, up to the year 2527', () => {
@@ -301,15 +247,6 @@ describe('Activity', () => {
     for (let i = 0; i < 1_000; i++) activity.take(edge(user(i), 'likes', tweet(i), T0 + i));
     // Six edges lead from six users to six tweets, and six tweets are popular, which may be others.
     expect(activity.entities).toBeLessThanOrEqual(18);
-  });
-
-  it('lists live edges with the newest heard of last', () => {
-    const activity = activityOf();
-    for (const [i, target] of [1, 2, 3, 1].entries())
-      activity.take(edge(user(1), 'likes', tweet(target), T0 + i));
-    expect(activity.live(user(1), 'likes')).toEqual([tweet(2), tweet(3), tweet(1)]);
-    expect(activity.live(user(1), 'follows')).toEqual([]);
-    expect(activity.live(user(9), 'likes')).toEqual([]);
   });
 
   it('does not bring back what an erasure took, by an event from before it', () => {
