@@ -11,7 +11,7 @@ const CORE = /^(topics|src\/(graph|model|sampling|kernels|pipeline|shards))\//;
 const CASTS: Readonly<Record<string, string>> = {
   'src/adapters/kafka/failure.ts': 'the client keeps the answer to a request in its error, without its type',
   'src/graph/entity.ts': 'the one place that brands a checked string as an entity key',
-  'src/kernels/compiled.ts': 'what a WebAssembly instance exports has no type of its own',
+  'src/kernels/instance.ts': 'what a WebAssembly instance exports has no type of its own',
 };
 
 const files = globSync('{src,topics,demo,broker}/**/*.ts', { cwd: ROOT }).map((path) =>

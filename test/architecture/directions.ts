@@ -46,7 +46,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/graph/': { all: ['src/errors/'], packages: PURE },
   'src/model/': { all: ['src/errors/'], packages: PURE },
   'src/sampling/': { all: ['src/graph/', 'src/model/', 'src/errors/'], packages: PURE },
-  // node:fs: compiled.ts reads the compiled kernels that lie beside the sources, once.
+  // node:fs: instance.ts reads the compiled kernels that lie beside the sources, once.
   'src/kernels/': {
     all: ['src/model/', 'src/kernels/tfjs/', 'src/errors/'],
     packages: [...PURE, 'node:fs'],

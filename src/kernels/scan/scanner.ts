@@ -1,10 +1,8 @@
 import { ShapeError } from '../../errors/errors.ts';
 import type { ScorerName } from '../../model/settings.ts';
-import type { Exported } from '../compiled.ts';
-import type { WasmBuild } from '../instance.ts';
+import type { Exported, WasmBuild } from '../instance.ts';
 import { Best } from './best.ts';
-import { compiledScan } from './compiled-scan.ts';
-import { ExactScores } from './exact.ts';
+import { compiledScan, ExactScores } from './exact.ts';
 import { BLOCK_ROWS, blockAt, MAX_QUERIES } from './layout.ts';
 import { LoadedQuery } from './query.ts';
 import type { ScanRows } from './rows.ts';

@@ -1,5 +1,5 @@
 import { FatalError, ShapeError } from '../../errors/errors.ts';
-import { CompiledInstance, type Exported } from '../compiled.ts';
+import { CompiledInstance, type Exported } from '../instance.ts';
 import {
   BLOCK_ROWS,
   blockAt,
