@@ -37,7 +37,7 @@ export async function growTopic(name: string, partitions: number): Promise<void>
 async function answered(admin: KafkaAdmin, name: string, partitions: number): Promise<void> {
   const led = async () => {
     try {
-      return (await admin.ranges(name)).size;
+      return (await admin.ranges(name)).length;
     } catch (error) {
       if (!(error instanceof RetryableError)) throw error;
       return 0;

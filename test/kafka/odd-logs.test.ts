@@ -92,7 +92,7 @@ describe('logs that other clients and brokers leave', () => {
     await roller.connect();
     const look = async (): Promise<Keeper> => {
       const keeper = new Keeper();
-      const end = (await admin.ranges(topic)).get(0)?.high ?? 0;
+      const end = (await admin.ranges(topic))[0]?.high ?? 0;
       const following = await follow(topic, keeper);
       await until('the end of the topic', () => keeper.next >= end || keeper.errors.length > 0);
       await following.close();

@@ -13,16 +13,13 @@ import {
   ProtocolError,
 } from '@platformatic/kafka';
 import { RetryableError } from '../../errors/errors.ts';
-import type { LogAdmin, LogInfo, NewTopic, TopicState } from '../../pipeline/ports.ts';
+import type { LogAdmin, LogInfo, NewTopic, PartitionRange, TopicState } from '../../pipeline/ports.ts';
 import { type Failure, retrying } from '../backoff.ts';
 import type { GroupLeader } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata } from './brokers.ts';
 import { answered, denied, kafkaError, mayPass, protocolError, type Rights, safeOffset } from './failure.ts';
 import { claimantOf, holdsOn } from './group/claim.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
-
-/** First offset kept and offset after the last committed one, of each partition by number. */
-export type Ranges = Map<number, { low: number; high: number }>;
 
 /** What a group has committed for one partition; offset -1 where it has nothing. */
 export interface GroupOffset {
@@ -109,12 +106,12 @@ export class KafkaAdmin implements LogAdmin {
     }));
   }
 
-  /** Where each partition of an existing topic begins and ends now. */
-  async ranges(topic: string): Promise<Ranges> {
+  /** Where each partition of an existing topic begins and ends now, in their order. */
+  async ranges(topic: string): Promise<PartitionRange[]> {
     const [lows, highs] = [await this.#offsets(topic, EARLIEST), await this.#offsets(topic, LATEST)];
-    return new Map(
-      [...highs].map(([partition, high]) => [partition, { low: lows.get(partition) ?? 0, high }]),
-    );
+    return [...highs]
+      .sort(([a], [b]) => a - b)
+      .map(([partition, high]) => ({ topic, partition, low: lows.get(partition) ?? 0, high }));
   }
 
   /** For each partition of an existing topic: the first offset with a time of `timeMs` or later, or the partition's end. */

@@ -57,10 +57,7 @@ export class KafkaLog implements EventLog {
   async ranges(topics: readonly string[]): Promise<PartitionRange[]> {
     await this.#refuseMissing(topics);
     const ranges: PartitionRange[] = [];
-    for (const topic of topics) {
-      const held = [...(await this.#admin.ranges(topic))].sort(([a], [b]) => a - b);
-      for (const [partition, { low, high }] of held) ranges.push({ topic, partition, low, high });
-    }
+    for (const topic of topics) ranges.push(...(await this.#admin.ranges(topic)));
     return ranges;
   }
 
@@ -155,7 +152,7 @@ export class KafkaLog implements EventLog {
       missing: (topics) => this.#admin.missing(topics),
       leaders: (topics) => leadersOf(settings, topics),
       range: async (topic, partition) => {
-        const range = (await this.#admin.ranges(topic)).get(partition);
+        const range = (await this.#admin.ranges(topic)).find((each) => each.partition === partition);
         if (range === undefined) {
           throw new RetryableError('broker-answered', `${topic}/${partition} is not there at the moment`);
         }
