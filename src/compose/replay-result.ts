@@ -99,7 +99,7 @@ async function wholeOf(
   onProgress: (done: number) => void,
 ): Promise<Pick<ReplayResult, 'entities' | 'edges' | 'digest'>> {
   if (stores.length === 1) return { entities: first.entities, edges: first.edges, digest: first.digest };
-  const merged = await MergedGraph.read(stores, stores[0]!.layout);
+  const merged = await MergedGraph.read(stores);
   const { entities, live, edges, vectors } = await digestGraph(merged, heads, onProgress);
   return { entities, edges: live, digest: { edges, vectors } };
 }

@@ -1,7 +1,7 @@
 import { FatalError } from '../errors/errors.ts';
 import { commitHead, type GraphStore } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
-import { relationRows } from '../graph/reshard/copies.ts';
+import { relationRows } from '../graph/reshard/merged-graph.ts';
 import { WriteBatch } from '../graph/store.ts';
 import type { PartitionRange } from '../pipeline/ports.ts';
 

@@ -90,7 +90,7 @@ export async function withPresentStores<T>(
   const heads = found.filter((head) => head !== undefined);
   for (const [i, each] of present.entries()) refuseOther(each, heads[i]!);
   // Refuses stores that are not of one training before anything is written.
-  nextHead(heads, { graph, count: next.length, internalTopics, runs: [] }, 0);
+  nextHead(heads, { graphs: next, internalTopics, runs: [] }, 0);
   return await work({ places, stores, heads });
 }
 

@@ -3,7 +3,6 @@ import { freshSpace } from '../../compose/graph-updater.ts';
 import { FatalError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
-import { Layout } from '../../graph/layout.ts';
 import { type Filled, fillStores } from '../../graph/reshard/fill-stores.ts';
 import { digestGraph, type GraphDigest } from '../../graph/reshard/graph-digest.ts';
 import { MergedGraph } from '../../graph/reshard/merged-graph.ts';
@@ -30,7 +29,7 @@ export async function reshard(
   { output, progress }: CommandContext,
 ): Promise<Resharded> {
   const { graph, next, targets, set } = plan;
-  const merged = await MergedGraph.read(stores, new Layout(heads[0]!.model));
+  const merged = await MergedGraph.read(stores);
   const staged = next.map((each, i) => new StagedStore(each, targets[i]!));
   let settled = false;
   try {
@@ -68,7 +67,7 @@ async function fill(
     merged,
     heads,
     stores,
-    { graph, count: next.length, internalTopics, runs: next.map(() => freshSpace()) },
+    { graphs: next, internalTopics, runs: next.map(() => freshSpace()) },
     (what, done) => progress(`${graph}: ${count(done)} ${what} written`),
   );
 }
@@ -94,7 +93,7 @@ async function verified(
       (done) => progress(`${name}: ${count(done)} entries checked`),
     );
   }
-  const merged = await MergedGraph.read(stores, stores[0]!.layout);
+  const merged = await MergedGraph.read(stores);
   const after = await digestGraph(merged, heads, (done) =>
     progress(`${graph}: ${count(done)} entries of the new stores digested`),
   );

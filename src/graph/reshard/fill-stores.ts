@@ -2,17 +2,17 @@ import { Tally } from '../census.ts';
 import { type EntityKey, typeOf } from '../entity.ts';
 import type { GraphStore } from '../graph-store.ts';
 import { decodeHead, encodeHead, type Head } from '../head.ts';
-import { decodeEntity, type EntityState, encodeEntity } from '../layout.ts';
+import { decodeEntity, type EntityState, encodeEntity, type Layout } from '../layout.ts';
 import { inParts, namesIn, putPart } from '../outbox.ts';
-import { shardOf } from '../shard.ts';
+import { COPY_ACCUMULATOR, shardOf } from '../shard.ts';
 import { type Entry, WriteBatch } from '../store.ts';
-import { copyOf, relationRows } from './copies.ts';
 import { EntitySpread } from './entity-spread.ts';
-import type { MergedEntity, MergedGraph } from './merged-graph.ts';
-import { type NextShards, nextHead, nextShard } from './next-head.ts';
+import { type MergedEntity, type MergedGraph, relationRows } from './merged-graph.ts';
+import { type NextShards, nextHead } from './next-head.ts';
 
 /** Puts in one batch. */
 const BATCH = 4_096;
+const FLOAT_BYTES = 4;
 
 /** What was written. */
 export interface Filled {
@@ -97,6 +97,14 @@ export async function fillStores(
   };
 }
 
+/** The stored row of a copy of an entity. stored: the entity's row at its owner. */
+function copyOf(stored: Uint8Array, { dim }: Layout): Buffer {
+  const value = Buffer.from(stored);
+  value.writeFloatLE(COPY_ACCUMULATOR, dim * FLOAT_BYTES);
+  value.writeFloatLE(0, (dim + 1) * FLOAT_BYTES);
+  return value;
+}
+
 /** How an entity begins that its owner has not read yet, or has to erase. */
 function startOf({ held, erasedAt }: MergedEntity): EntityState {
   if (erasedAt !== undefined) return { row: 0, updates: 0, firstSeen: erasedAt, lastSeen: erasedAt };
@@ -166,7 +174,7 @@ class FilledStore {
     const parts = [...inParts([...this.due])].map((names, i) => ({ number: i + 1, names }));
     for (const part of parts) putPart(this.#batch, layout, part);
     await this.#flush();
-    const shard = nextShard(next, index);
+    const { shard } = next.graphs[index]!;
     const head: Head = {
       ...this.#head,
       rows: this.#rows,

@@ -3,6 +3,7 @@ import type { EntityKey } from '../entity.ts';
 import type { GraphStore } from '../graph-store.ts';
 import { asBuffer, decodeEntity, type EntityState, type Layout } from '../layout.ts';
 import { shardOf } from '../shard.ts';
+import type { Entry } from '../store.ts';
 import { type MergedEntry, mergedEntries } from './merged-entries.ts';
 
 /** An entity as all stores together know of it. */
@@ -41,18 +42,15 @@ export class MergedGraph {
   /** By the stores' name of the erased entity. */
   readonly #uneven: ReadonlyMap<string, UnevenErasure>;
 
-  private constructor(
-    stores: readonly GraphStore[],
-    layout: Layout,
-    uneven: ReadonlyMap<string, UnevenErasure>,
-  ) {
+  private constructor(stores: readonly GraphStore[], uneven: ReadonlyMap<string, UnevenErasure>) {
     this.stores = stores;
-    this.layout = layout;
+    this.layout = stores[0]!.layout;
     this.#uneven = uneven;
   }
 
   /** stores: in the order of the shards. */
-  static async read(stores: readonly GraphStore[], layout: Layout): Promise<MergedGraph> {
+  static async read(stores: readonly GraphStore[]): Promise<MergedGraph> {
+    const { layout } = stores[0]!;
     const uneven = new Map<string, UnevenErasure>();
     for await (const block of mergedEntries(entriesOf(stores), layout.prefixes.erased)) {
       for (const { key, held } of block) {
@@ -65,7 +63,7 @@ export class MergedGraph {
         });
       }
     }
-    return new MergedGraph(stores, layout, uneven);
+    return new MergedGraph(stores, uneven);
   }
 
   /** Every entity that any store has, by type and then as `compareKeys` has it. */
@@ -157,4 +155,14 @@ function entriesOf(stores: readonly GraphStore[]): GraphStore['entries'][] {
 
 function newestErasure(held: MergedEntry['held']): number {
   return Math.max(...held.map(({ value }) => asBuffer(value).readDoubleLE(0)));
+}
+
+/** The rows of the relations as a store has them. Shards merge theirs every few seconds, so those of one count for all. */
+export async function relationRows({ layout, entries }: GraphStore): Promise<readonly Entry[]> {
+  const keys = layout.relations.flatMap((_, relation) => [
+    layout.vectorKey(2 * relation),
+    layout.vectorKey(2 * relation + 1),
+  ]);
+  const values = await entries.getMany(keys);
+  return keys.flatMap((key, i) => (values[i] === undefined ? [] : [{ key, value: values[i] }]));
 }

@@ -1,12 +1,11 @@
 import { FatalError } from '../../errors/errors.ts';
 import type { Head } from '../head.ts';
-import { type Shard, shardName } from '../shard.ts';
+import type { Shard } from '../shard.ts';
 
 /** What the new stores are to be. */
 export interface NextShards {
-  /** Name of the whole graph. */
-  readonly graph: string;
-  readonly count: number;
+  /** The graph's new shards, in their order, or the whole graph. */
+  readonly graphs: readonly { readonly name: string; readonly shard?: Shard }[];
   /** Full names of the topics with a partition for each shard. A new number of shards has new ones. */
   readonly internalTopics: readonly string[];
   /** Name for the run of each new shard; random, so that each is unique. */
@@ -15,11 +14,6 @@ export interface NextShards {
 
 /** The parts of a new store's head that do not count what is in it. */
 export type NextHead = Omit<Head, 'rows' | 'edges' | 'entities' | 'outbox' | 'outboxParts' | 'shard'>;
-
-/** The part of the whole that new store `index` is; undefined where it is all of it. */
-export function nextShard({ graph, count }: NextShards, index: number): Shard | undefined {
-  return count === 1 ? undefined : { graph, index, count };
-}
 
 /**
  * The head of new store `index`. Event topics are read on from the least offset of the present stores: what some of them have read
@@ -34,12 +28,11 @@ export function nextShard({ graph, count }: NextShards, index: number): Shard | 
 export function nextHead(heads: readonly Head[], next: NextShards, index: number): NextHead {
   const [first] = heads;
   if (first === undefined) throw new FatalError('store-missing', 'there is no store to make others from');
-  const shard = nextShard(next, index);
   const step = Math.max(...heads.map((head) => head.step));
   const published = Math.max(...heads.map((head) => head.stepBase + head.step));
   return {
     format: first.format,
-    graph: shard ? shardName(shard) : next.graph,
+    graph: next.graphs[index]!.name,
     model: first.model,
     step,
     random: [...heads[index % heads.length]!.random],

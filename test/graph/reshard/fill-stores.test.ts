@@ -13,7 +13,11 @@ import { WriteBatch } from '../../../src/graph/store.ts';
 import { commitOf, entity, graph, HEAD, part } from '../graph-fixture.ts';
 
 const EXCHANGE = 'twhin.exchange.test';
-const NEXT = { graph: 'test', count: 3, internalTopics: [EXCHANGE], runs: ['x', 'y', 'z'] };
+const NEXT = {
+  graphs: [0, 1, 2].map((index) => ({ name: `test-${index}`, shard: { graph: 'test', index, count: 3 } })),
+  internalTopics: [EXCHANGE],
+  runs: ['x', 'y', 'z'],
+};
 
 /** The first name of the type that belongs to shard `index` of two and begins like this. */
 function named(type: string, index: number, start: string): EntityKey {
@@ -128,11 +132,11 @@ let stores: GraphStore[];
 let filled: Filled;
 beforeEach(async () => {
   const old = await present();
-  const merged = await MergedGraph.read(old, old[0]!.layout);
+  const merged = await MergedGraph.read(old);
   before = await digestGraph(merged, HEADS);
   stores = NEXT.runs.map(() => graph());
   filled = await fillStores(merged, HEADS, stores, NEXT);
-  const made = await MergedGraph.read(stores, old[0]!.layout);
+  const made = await MergedGraph.read(stores);
   after = await digestGraph(made, filled.heads);
 });
 
@@ -250,7 +254,7 @@ describe('stores of shards that stopped at different offsets', () => {
   });
 });
 
-describe('present stores that let go of copies', () => {
+describe('present stores that lack copies', () => {
   /** The stores without this entity on its row, and their heads. */
   async function without(...gone: readonly (readonly [store: number, key: EntityKey, row: number])[]) {
     const old = await present();
@@ -265,7 +269,7 @@ describe('present stores that let go of copies', () => {
       const { entities } = heads[index]!;
       heads[index] = { ...heads[index]!, entities: { ...entities, [type]: entities[type]! - 1 } };
     }
-    return { heads, merged: await MergedGraph.read(old, old[0]!.layout) };
+    return { heads, merged: await MergedGraph.read(old) };
   }
 
   test('give the same stores', async () => {
@@ -274,7 +278,7 @@ describe('present stores that let go of copies', () => {
     const again = NEXT.runs.map(() => graph());
     const { heads: made, added } = await fillStores(merged, heads, again, NEXT);
     expect([made, added]).toEqual([filled.heads, filled.added]);
-    expect(await digestGraph(await MergedGraph.read(again, again[0]!.layout), made)).toEqual(after);
+    expect(await digestGraph(await MergedGraph.read(again), made)).toEqual(after);
   });
 
   test('are refused where the owner has the edge and has lost the entity', async () => {
@@ -292,14 +296,14 @@ describe('present stores that let go of copies', () => {
     expect(added).toEqual(filled.added);
     const record = await again[home(fresh)]!.entity(fresh);
     expect([record?.updates, record?.firstSeen, record?.lastSeen]).toEqual([0, 30, 30]);
-    expect(await digestGraph(await MergedGraph.read(again, again[0]!.layout), made)).toEqual(after);
+    expect(await digestGraph(await MergedGraph.read(again), made)).toEqual(after);
     for (const store of again) expect((await checkStore(store)).findings).toEqual([]);
   });
 });
 
 describe('the head of a new store', () => {
   test('is that of a whole graph where there is one', () => {
-    const head = nextHead([HEADS[0]!], { ...NEXT, count: 1 }, 0);
+    const head = nextHead([HEADS[0]!], { ...NEXT, graphs: [{ name: 'test' }] }, 0);
     expect(head).toMatchObject({
       graph: 'test',
       step: 40,
