@@ -1,13 +1,6 @@
-import { describe, expect, it, test } from 'vitest';
-import { shardOf } from '../../src/graph/shard.ts';
+import { describe, expect, it } from 'vitest';
 import type { FollowedLog, Follower, Message, RecordRun } from '../../src/pipeline/ports.ts';
-import { soleLeadership } from '../../src/pipeline/sole-leadership.ts';
 import { ShardMeeting } from '../../src/shards/meeting.ts';
-import { ShardNeighbourhood } from '../../src/shards/neighbourhood.ts';
-import { MemoryStore } from '../graph/memory-store.ts';
-import { MemoryLog } from '../pipeline/memory-log.ts';
-import { memoryReader } from '../pipeline/memory-reader.ts';
-import { DIM, graphStore, liveEdges, updater } from '../pipeline/updater-fixture.ts';
 
 const TOPIC = 'twhin.exchange.test';
 const COUNT = 3;
@@ -154,48 +147,4 @@ describe('shards that meet', () => {
       [],
     ]);
   });
-});
-
-const NEVER = Number.POSITIVE_INFINITY;
-
-test('whole updaters that meet share the edges of the log, and have each other’s vectors', async () => {
-  const log = new MemoryLog();
-  const edges = Array.from({ length: 300 }, (_, i) => [i % 23, (i * 7) % 29] as const);
-  for (const [i, [follower, followed]] of edges.entries()) {
-    const value = { followerId: `u${follower}`, followedId: `u${followed}`, action: 'follow', at: 1_000 + i };
-    log.append('twhin.follow', value);
-  }
-  const meeting = new ShardMeeting(TOPIC, COUNT);
-  const stores = Array.from({ length: COUNT }, () => new MemoryStore());
-  const running = stores.map((store, index) =>
-    updater(log, store, {
-      ...{ role: 'shadow', leadership: soleLeadership, deadLetters: false },
-      shard: { graph: 'test', index, count: COUNT },
-      neighbourhood: new ShardNeighbourhood({
-        ...{ shard: { graph: 'test', index, count: COUNT }, topic: TOPIC, freshRun: 'run' },
-        pace: { mergeEdges: 50, mergeMs: NEVER, quietMs: NEVER, wantMs: 50 },
-      }),
-      eventLog: meeting.log(index, memoryReader(log, { anyTopic: true })),
-      sink: meeting.sink((key) => shardOf(key, COUNT)),
-      pace: { batchEdges: 8, queueBytes: 1 },
-    }).run({ untilCaughtUp: true }),
-  );
-  await Promise.all(running);
-  const names = [...new Set(edges.map(([lhs, rhs]) => `user:u${lhs} follows user:u${rhs}`))].sort();
-  let copies = 0;
-  let empty = 0;
-  for (const [index, store] of stores.entries()) {
-    const here = names.filter((name) =>
-      [name.split(' ')[0]!, name.split(' ')[2]!].some((key) => shardOf(key, COUNT) === index),
-    );
-    expect(await liveEdges(store)).toEqual(here);
-    for await (const { key, row } of graphStore(store).entities()) {
-      if (shardOf(key, COUNT) === index) continue;
-      copies++;
-      const [stored] = await graphStore(store).readRows([row]);
-      if (stored === undefined || stored.floats.subarray(0, DIM).every((number) => number === 0)) empty++;
-    }
-  }
-  expect(copies).toBeGreaterThan(20);
-  expect(empty).toBe(0);
 });
