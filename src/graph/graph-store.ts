@@ -27,19 +27,19 @@ export interface StoredVector {
 /** Everything that one commit writes. */
 export interface Commit {
   readonly head: Head;
-  readonly edges: Iterable<EdgeChange>;
+  readonly edges?: Iterable<EdgeChange>;
   /** Edges that an erasure deletes: not even their removal is remembered. */
-  readonly erasedEdges: Iterable<EdgeName>;
-  readonly entities: Iterable<EntityRecord>;
-  readonly erasedEntities: Iterable<{ key: EntityKey; row: number }>;
-  readonly erasures: Iterable<{ key: EntityKey; at: number }>;
+  readonly erasedEdges?: Iterable<EdgeName>;
+  readonly entities?: Iterable<EntityRecord>;
+  readonly erasedEntities?: Iterable<{ key: EntityKey; row: number }>;
+  readonly erasures?: Iterable<{ key: EntityKey; at: number }>;
   /** [n] rows and their floats, [n, dim + 2]. */
-  readonly rows: Int32Array;
-  readonly floats: Float32Array;
+  readonly rows?: Int32Array;
+  readonly floats?: Float32Array;
   /** [n] the step of each row; the head's step unless given. */
   readonly steps?: Float64Array;
-  readonly outboxAdded: Iterable<OutboxPart>;
-  readonly outboxCleared: Iterable<OutboxPart>;
+  readonly outboxAdded?: Iterable<OutboxPart>;
+  readonly outboxCleared?: Iterable<OutboxPart>;
 }
 
 const READ_ROWS = 1024;
@@ -174,30 +174,31 @@ export class GraphStore {
    */
   async commit(commit: Commit): Promise<void> {
     const { layout } = this;
-    await this.#checkEpoch(commit.head);
+    const { head, edges = [], erasedEdges = [], entities = [], erasedEntities = [], erasures = [] } = commit;
+    const { rows = new Int32Array(0), floats = new Float32Array(0), steps = head.step } = commit;
+    await this.#checkEpoch(head);
     const batch = new WriteBatch();
-    await inSlices(commit.erasedEdges, (edge) => {
+    await inSlices(erasedEdges, (edge) => {
       batch.delete(layout.edgeKey(edge));
       batch.delete(layout.reverseKey(edge));
     });
-    await inSlices(commit.edges, (edge) => {
+    await inSlices(edges, (edge) => {
       const value = layout.encodeEdge(edge);
       batch.put(layout.edgeKey(edge), value);
       batch.put(layout.reverseKey(edge), value);
     });
     // An entity erased and named again in one commit has a new row: the old entry is deleted before the new one is put.
-    for (const { key } of commit.erasedEntities) batch.delete(layout.entityKey(key));
-    await inSlices(commit.entities, (entity) => {
+    for (const { key } of erasedEntities) batch.delete(layout.entityKey(key));
+    await inSlices(entities, (entity) => {
       batch.put(layout.entityKey(entity.key), encodeEntity(entity));
     });
-    const erased = new Set(Array.from(commit.erasedEntities, ({ row }) => row));
-    const { rows, floats, steps = commit.head.step } = commit;
+    const erased = new Set(Array.from(erasedEntities, ({ row }) => row));
     batch.rows = { dim: layout.dim, rows, floats, steps, erased };
     for (const row of erased) batch.delete(layout.vectorKey(row));
-    for (const { key, at } of commit.erasures) batch.put(layout.erasedKey(key), float64(at));
-    await inSlices(commit.outboxCleared, (part) => dropPart(batch, layout, part), SLICE_PARTS);
-    await inSlices(commit.outboxAdded, (part) => putPart(batch, layout, part), SLICE_PARTS);
-    batch.put(layout.headKey(), encodeHead(commit.head));
+    for (const { key, at } of erasures) batch.put(layout.erasedKey(key), float64(at));
+    await inSlices(commit.outboxCleared ?? [], (part) => dropPart(batch, layout, part), SLICE_PARTS);
+    await inSlices(commit.outboxAdded ?? [], (part) => putPart(batch, layout, part), SLICE_PARTS);
+    batch.put(layout.headKey(), encodeHead(head));
     await this.#store.write(batch);
   }
 
@@ -270,22 +271,5 @@ export async function forgetTopic(store: GraphStore, topic: string): Promise<voi
   if (head === undefined) return;
   const { [topic]: _offsets, ...offsets } = head.offsets;
   const { [topic]: _id, ...topicIds } = head.topicIds;
-  await commitHead(store, { ...head, offsets, topicIds });
-}
-
-/** Writes another head, and nothing else. */
-export async function commitHead(store: GraphStore, head: Head): Promise<void> {
-  const nothing: never[] = [];
-  await store.commit({
-    head,
-    edges: nothing,
-    erasedEdges: nothing,
-    entities: nothing,
-    erasedEntities: nothing,
-    erasures: nothing,
-    rows: new Int32Array(0),
-    floats: new Float32Array(0),
-    outboxAdded: nothing,
-    outboxCleared: nothing,
-  });
+  await store.commit({ head: { ...head, offsets, topicIds } });
 }

@@ -1,5 +1,5 @@
 import { FatalError } from '../errors/errors.ts';
-import { commitHead, type GraphStore } from '../graph/graph-store.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
 import { relationRows } from '../graph/reshard/merged-graph.ts';
 import { WriteBatch } from '../graph/store.ts';
@@ -34,7 +34,7 @@ export async function settleShards(
     const head = await store.head();
     if (head === undefined)
       throw new FatalError('replay-store', `shard ${shard} holds no commit; replay again with --restart`);
-    await commitHead(store, settledHead(head, shard, meeting, exchange));
+    await store.commit({ head: settledHead(head, shard, meeting, exchange) });
   }
 }
 

@@ -2,7 +2,7 @@ import { decodeEmbedding, type Embedding } from '../../topics/embeddings.ts';
 import { decodeRelation, type RelationVector } from '../../topics/model.ts';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import { type EntityKey, entityKey, idOf, MAX_ID_BYTES, typeOf } from '../graph/entity.ts';
-import type { Commit, EntityRecord, GraphStore } from '../graph/graph-store.ts';
+import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import { fingerprint, type Head, type ModelIdentity, STORE_FORMAT } from '../graph/head.ts';
 import { graphOf, type Shard, shardOf } from '../graph/shard.ts';
 import type { SourceRecord } from '../pipeline/ports.ts';
@@ -165,7 +165,7 @@ export class TopicFold {
     const [space, ...others] = Object.keys(this.spaces());
     const goesOn = others.length === 0 ? space : this.#of.shard && this.#newestSpace;
     if (goesOn !== undefined) this.#head.space = goesOn;
-    await this.#commit(this.#relationRows());
+    await this.#of.store.commit({ head: this.#head, ...this.#relationRows() });
     return this.#head;
   }
 
@@ -263,18 +263,7 @@ export class TopicFold {
       rows[i] = row;
       return { key, row, updates: 1, firstSeen: embedding.at, lastSeen: embedding.at };
     });
-    await this.#commit({ rows, floats, steps, entities, erasedEntities: erased });
-  }
-
-  async #commit(parts: Partial<Commit> & Pick<Commit, 'rows' | 'floats' | 'steps'>): Promise<void> {
-    const none = { edges: [], erasedEdges: [], erasures: [], outboxAdded: [], outboxCleared: [] };
-    await this.#of.store.commit({
-      head: this.#head,
-      ...none,
-      entities: [],
-      erasedEntities: [],
-      ...parts,
-    });
+    await this.#of.store.commit({ head: this.#head, rows, floats, steps, entities, erasedEntities: erased });
   }
 
   #count(key: EntityKey, change: number): void {

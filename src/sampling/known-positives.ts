@@ -146,11 +146,6 @@ export class KnownPositives {
     return { lhs: row, relation: this.#byLhs.relations[slot]!, rhs: this.#byLhs.neighbours[slot]! };
   }
 
-  /** The number of edges, of any relation, with the row as rhs. */
-  inDegree(row: number): number {
-    return this.#byRhs.count(row);
-  }
-
   /** The number of edges, of any relation, with the row on the side. */
   degree(side: Side, row: number): number {
     return side === 'lhs' ? this.#byLhs.count(row) : this.#byRhs.count(row);

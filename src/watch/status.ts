@@ -7,7 +7,7 @@ import type { Disk, WatchedGraph } from '../metrics/graph.ts';
 import type { WatchedRouter } from '../metrics/router.ts';
 import { tableBytes } from '../model/table.ts';
 import { REJECTIONS } from '../pipeline/reading/record-content.ts';
-import { tableOptions } from '../pipeline/training/trainer-size.ts';
+import { tableOptions } from '../pipeline/training/trainer.ts';
 import type { Updater } from '../pipeline/updater.ts';
 
 /** A running graph. A promotion replaces the updater and can change the model. */

@@ -63,7 +63,7 @@ describe('KnownPositives', () => {
           expect(known.edgesOf(0) + known.edgesOf(1)).toBe(set.edges);
           for (const [lhs, name, rhs] of asked) {
             expect(known.has(lhs, name, rhs)).toBe(set.has(lhs, name, rhs));
-            expect(known.inDegree(rhs)).toBe(set.inDegree(rhs));
+            expect(known.degree('rhs', rhs)).toBe(set.inDegree(rhs));
           }
           // Twice, since the first call must not affect the second.
           for (let time = 0; time < 2; time++) {
@@ -93,7 +93,7 @@ describe('KnownPositives', () => {
     for (let user = 1; user <= 50_000; user += 2) known.remove(user, 0, 0);
     known.mask(anchor);
     expect(partsOf(anchor).counted).toEqual([[1, 1, 1, 0, 1]]);
-    expect(known.inDegree(0)).toBe(25_000);
+    expect(known.degree('rhs', 0)).toBe(25_000);
   });
 
   it('draws all live edges equally often, independent of the order of arrival', () => {

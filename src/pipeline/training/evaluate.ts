@@ -59,7 +59,7 @@ export class Evaluator {
   #rank(block: Block, edges: Triples, { known, fresh }: { known: RankSums[]; fresh: RankSums[] }): void {
     const { relation, members } = block;
     const candidates = this.#candidates.of(this.#settings.relations[relation]!.rhsType);
-    const inDegrees = candidates.map((row) => this.#known.inDegree(row));
+    const inDegrees = candidates.map((row) => this.#known.degree('rhs', row));
     const scored = this.#ranker.score(block, edges, candidates);
     members.forEach((i, k) => {
       const { wanted, scores, mask } = scored[k]!;
@@ -72,7 +72,7 @@ export class Evaluator {
       sums.count++;
       sums.reciprocal += 1 / rank;
       if (rank <= HIT_RANK) sums.hits10++;
-      sums.popularityReciprocal += 1 / rankAmong(this.#known.inDegree(rhs), inDegrees, mask);
+      sums.popularityReciprocal += 1 / rankAmong(this.#known.degree('rhs', rhs), inDegrees, mask);
       sums.randomReciprocal += harmonic(negatives + 1) / (negatives + 1);
     });
   }

@@ -14,19 +14,20 @@ import { Evaluator } from './evaluate.ts';
 import { type Foreign, type ForeignParts, NoForeign } from './foreign.ts';
 import { Prequential } from './prequential.ts';
 import type { Stepper } from './stepper.ts';
-import type {
-  Checkpoint,
-  CheckpointOptions,
-  HeldRows,
-  LoadedRows,
-  TrainBatch,
-  TrainerSettings,
-  TrainReport,
-  Triples,
+import {
+  type Checkpoint,
+  type CheckpointOptions,
+  chunkLimits,
+  type HeldRows,
+  type LoadedRows,
+  type TrainBatch,
+  type TrainerSettings,
+  type TrainReport,
+  type Triples,
+  tableOptions,
+  type Workspace,
 } from './trainer.ts';
-import { scatter, startRows } from './trainer-init.ts';
-import { TrainerRows } from './trainer-rows.ts';
-import { chunkLimits, tableOptions, type Workspace } from './trainer-size.ts';
+import { scatter, startRows, TrainerRows } from './trainer-rows.ts';
 
 /** Makes kernels: see `kernels/select`. */
 export interface KernelMaker extends Workspace {

@@ -1,7 +1,8 @@
 import { ShapeError } from '../../errors/errors.ts';
 import type { Table } from '../../model/table.ts';
+import type { Random } from '../../sampling/random.ts';
 import { NO_TYPE, type TypeRows } from '../../sampling/type-rows.ts';
-import type { Checkpoint, CheckpointOptions, LoadedRows } from './trainer.ts';
+import type { Checkpoint, CheckpointOptions, LoadedRows, TrainerSettings } from './trainer.ts';
 
 /** Minimum interval between two scans for rows that are due by age. */
 const SCAN_EVERY_MS = 1_000;
@@ -209,4 +210,31 @@ function sharedFloats(rows: number, width: number, spare: SharedArrayBuffer | un
   const room = Math.max(bytes, ROOM_ROWS * width * 4);
   const memory = spare !== undefined && spare.byteLength >= bytes ? spare : new SharedArrayBuffer(room);
   return new Float32Array(memory, 0, rows * width);
+}
+
+/** Adds a number uniform in ±scale to each number of a vector. */
+export function scatter(vector: Float32Array, scale: number, random: Random): void {
+  for (let k = 0; k < vector.length; k++) vector[k]! += (2 * random.uniform() - 1) * scale;
+}
+
+/**
+ * Starts rows at random, within the unit ball where the model has one. rows: [n] ascending, each once, all zero.
+ * The mean of an entity's neighbours was tried in its place, and ranked worse: docs/adr/010-recipe.md.
+ */
+export function startRows(
+  rows: Int32Array,
+  table: Table,
+  { initScale, model }: Pick<TrainerSettings, 'initScale' | 'model'>,
+  random: Random,
+): void {
+  for (const row of rows) scatter(table.vector(row), initScale, random);
+  if (model.unitBall) for (const row of rows) shrink(table.vector(row));
+}
+
+function shrink(vector: Float32Array): void {
+  let square = 0;
+  for (let k = 0; k < vector.length; k++) square += vector[k]! * vector[k]!;
+  if (square <= 1) return;
+  const factor = 1 / Math.sqrt(square);
+  for (let k = 0; k < vector.length; k++) vector[k]! *= factor;
 }

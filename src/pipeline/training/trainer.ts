@@ -1,5 +1,6 @@
 import type { KernelChoice } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
+import type { TableOptions } from '../../model/table.ts';
 import type { Publishing } from '../tuning.ts';
 import type { Outgoing, ShardBatch } from './shard-batch.ts';
 
@@ -207,4 +208,25 @@ export interface Trainer {
   /** Rows from `first` on, and the edges out of them, as `loadRows` and `loadEdges` take them. */
   readRows(first: number, count: number): Promise<HeldRows>;
   stop(): Promise<void>;
+}
+
+/** What kernels need of a table's memory. */
+export interface Workspace {
+  /** Bytes that stay free before the table's rows. */
+  workspaceBytes(model: ModelSettings, maxEdges: number, maxCandidates: number, threads: number): number;
+}
+
+/** Upper bounds of a chunk's edges, and of its candidates on each side. */
+export function chunkLimits(settings: TrainerSettings) {
+  const { chunkEdges, uniformNegatives, inBatchNegatives, anchorNegatives } = settings;
+  const own = (inBatchNegatives ? chunkEdges : 0) + (anchorNegatives ? chunkEdges : 0);
+  return { maxEdges: chunkEdges, maxCandidates: own + uniformNegatives };
+}
+
+/** The size of a trainer's table. */
+export function tableOptions(settings: TrainerSettings, kernels: Workspace): TableOptions {
+  const { model, maxRows, threads } = settings;
+  const { maxEdges, maxCandidates } = chunkLimits(settings);
+  const workspaceBytes = kernels.workspaceBytes(model, maxEdges, maxCandidates, threads);
+  return { dim: model.dim, maxRows, workspaceBytes };
 }

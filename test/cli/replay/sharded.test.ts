@@ -5,7 +5,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { z } from 'zod';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { GraphConfig } from '../../../src/config/resolve.ts';
-import { commitHead } from '../../../src/graph/graph-store.ts';
 import type { Head } from '../../../src/graph/head.ts';
 import { graphOf } from '../../../src/graph/shard.ts';
 import { openForReading, openForWriting } from '../../../src/state/open.ts';
@@ -110,7 +109,7 @@ function changeRecord(shard: number, change: object): void {
 async function rename(shard: number, space: string): Promise<void> {
   const graph = (await shards())[shard]!;
   const store = await openForWriting(graph, { place: placeOf(graph, 'shadow') });
-  await commitHead(store, { ...(await store.head())!, space });
+  await store.commit({ head: { ...(await store.head())!, space } });
   await store.close();
 }
 
