@@ -5,7 +5,7 @@ import { entityId, userId } from '../src/adapters/http/serving-schema.ts';
 import { RetryableError, reasonOf } from '../src/errors/errors.ts';
 import { type EntityKey, typeOf } from '../src/graph/entity.ts';
 import type { Sink } from '../src/pipeline/ports.ts';
-import { keyOf, userKey } from '../src/serve/asked-entities.ts';
+import { keyOf, userKey } from '../src/serve/entities.ts';
 import { wrongQuestion } from '../src/serve/served-graph.ts';
 import { fullName } from '../topics/index.ts';
 

@@ -5,8 +5,7 @@ import { type ConfigureTwhin, configOf, loadConfig } from './config/load.ts';
 import type { ConfigInput } from './config/schema.ts';
 import { RetryableError, UsageError } from './errors/errors.ts';
 import { type Log, silentLog } from './log.ts';
-import { keyOf, keysOf, oneOf, queryKey } from './serve/asked-entities.ts';
-import type { RecentAnswer } from './serve/entities.ts';
+import { keyOf, keysOf, oneOf, queryKey, type RecentAnswer } from './serve/entities.ts';
 import type { SearchAnswer, SearchAsked } from './serve/search.ts';
 import type { Answer, CandidatesAsked, RankAnswer, SimilarAnswer } from './serve/surfaces.ts';
 

@@ -10,13 +10,11 @@ import type { ServedSnapshot } from '../metrics/serving.ts';
 import type { EventLog, RecordRun } from '../pipeline/ports.ts';
 import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
 import { Activity } from '../serve/activity.ts';
-import { ActivityFeed } from '../serve/activity-feed.ts';
 import { surfacesOf } from '../serve/plan.ts';
-import { Reading } from '../serve/reading.ts';
+import { ActivityFeed, Reading, VectorFeed } from '../serve/reading.ts';
 import type { GraphStatus, ServedGraph } from '../serve/served-graph.ts';
 import type { Gate } from '../serve/shared-passes.ts';
 import { QUERY, Spaces } from '../serve/spaces.ts';
-import { VectorFeed } from '../serve/vector-feed.ts';
 import { topicsOf } from './graph-updater.ts';
 
 /** How often the ends of the topics and their identities are looked at. */

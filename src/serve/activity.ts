@@ -1,10 +1,8 @@
-import type { EdgeChange, Erasure, GraphChange, Relation } from '../graph/edge.ts';
-import { judge } from '../graph/edge.ts';
+import { type EdgeChange, type Erasure, type GraphChange, judge, type Relation } from '../graph/edge.ts';
 import { type EntityKey, isOfType, typeOf } from '../graph/entity.ts';
 import { EdgeLists, MOST_AT, type Records } from './edge-lists.ts';
-import { EntityIds } from './entity-ids.ts';
+import { EntityIds, Forgotten } from './entity-ids.ts';
 import { Erasures } from './erasures.ts';
-import { Forgotten } from './forgotten.ts';
 import { type PopularEntity, Popularity } from './popularity.ts';
 import { RecentSources } from './recent-sources.ts';
 

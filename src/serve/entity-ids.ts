@@ -194,3 +194,117 @@ function placeOf(id: number): number {
   const hash = Math.imul(id, 0x9e3779b1);
   return (hash ^ (hash >>> 15)) << 1;
 }
+
+const [FEWEST_BITS, MOST_BITS] = [10, 26];
+/** Bits that are set for an entity. */
+const HASHES = 4;
+
+/**
+ * A Bloom filter of the entities that were forgotten altogether. Each of them is found. In the largest filter with seven million
+ * entities, one other in a hundred is found as well. Rejected: a set of their names, which nothing would bound.
+ */
+export class Forgotten {
+  readonly #bits: number;
+  /** Made when the first entity is added. */
+  #set = new Uint32Array(0);
+
+  /** edges: how many are remembered at most; the filter has about a bit for each. */
+  constructor(edges: number) {
+    this.#bits = Math.min(MOST_BITS, Math.max(FEWEST_BITS, Math.ceil(Math.log2(edges))));
+  }
+
+  get bytes(): number {
+    return this.#set.byteLength;
+  }
+
+  add(entity: EntityKey): void {
+    if (this.#set.length === 0) this.#set = new Uint32Array(2 ** (this.#bits - 5));
+    for (const bit of this.#bitsOf(entity)) this.#set[bit >>> 5]! |= 1 << (bit & 31);
+  }
+
+  has(entity: EntityKey): boolean {
+    if (this.#set.length === 0) return false;
+    return this.#bitsOf(entity).every((bit) => (this.#set[bit >>> 5]! & (1 << (bit & 31))) !== 0);
+  }
+
+  #bitsOf(entity: EntityKey): number[] {
+    let hash = 0x811c9dc5;
+    for (let i = 0; i < entity.length; i++) hash = Math.imul(hash ^ entity.charCodeAt(i), 0x01000193);
+    let step = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+    step = Math.imul(step ^ (step >>> 13), 0xc2b2ae35) | 1;
+    return Array.from(
+      { length: HASHES },
+      (_, i) => Math.imul(hash + i * step, 0x9e3779b1) >>> (32 - this.#bits),
+    );
+  }
+}
+
+const FIRST_TIMES = 512;
+
+/**
+ * When entities were active that events name and that have no vector yet. Some never get one: all are forgotten in time, half of
+ * them at once, the older half. Names and times are in flat arrays outside V8's heap.
+ */
+export class AwaitedEntities {
+  readonly #most: () => number;
+  #young = new Times();
+  #old = new Times();
+  /**
+   * Newest activity of an entity that was forgotten, epoch ms; 0 while none was. An entity that is not found here may have been
+   * active then: it is rather taken for active than for idle.
+   */
+  forgottenAt = 0;
+
+  constructor(most: () => number) {
+    this.#most = most;
+  }
+
+  active(entity: EntityKey, at: number): void {
+    const known = this.take(entity) ?? 0;
+    if (this.#young.size >= Math.ceil(this.#most() / 2)) {
+      this.forgottenAt = Math.max(this.forgottenAt, this.#old.newest);
+      this.#old = this.#young;
+      this.#young = new Times();
+    }
+    this.#young.add(entity, Math.max(known, at));
+  }
+
+  /** When the entity was active; undefined where that is not known. It is awaited no more. */
+  take(entity: EntityKey): number | undefined {
+    return this.#young.take(entity) ?? this.#old.take(entity);
+  }
+}
+
+/** Times by entity. */
+class Times {
+  readonly #ids = new EntityIds();
+  /** By id. */
+  #at = new Float64Array(FIRST_TIMES);
+  /** Newest of all that are held; 0 without any. */
+  newest = 0;
+
+  get size(): number {
+    return this.#ids.size;
+  }
+
+  /** Adds an entity that it does not have. */
+  add(entity: EntityKey, at: number): void {
+    const id = this.#ids.hold(entity);
+    if (id >= this.#at.length) {
+      const longer = new Float64Array(2 * this.#at.length);
+      longer.set(this.#at);
+      this.#at = longer;
+    }
+    this.#at[id] = at;
+    this.newest = Math.max(this.newest, at);
+  }
+
+  take(entity: EntityKey): number | undefined {
+    const id = this.#ids.find(entity);
+    if (id < 0) return undefined;
+    this.#ids.release(id);
+    // Nobody is left whose time could be forgotten.
+    if (this.#ids.size === 0) this.newest = 0;
+    return this.#at[id];
+  }
+}

@@ -1,4 +1,13 @@
-import type { EventLog, PartitionRange, RecordRun } from '../pipeline/ports.ts';
+import { EmbeddingReader, textOf } from '../../topics/embeddings.ts';
+import { decodeRelation } from '../../topics/model.ts';
+import { type RecordLimits, readRecord } from '../../topics/record.ts';
+import type { EventTopic } from '../../topics/topic.ts';
+import { BadEvent, reasonOf, ShapeError, UsageError } from '../errors/errors.ts';
+import { type EntityKey, isOfType, parseEntityKey } from '../graph/entity.ts';
+import type { EventLog, PartitionRange, RecordRun, SourceRecord } from '../pipeline/ports.ts';
+import type { Activity } from './activity.ts';
+import type { Gate } from './shared-passes.ts';
+import type { Spaces } from './spaces.ts';
 
 export interface ReadingOptions {
   readonly log: EventLog;
@@ -76,4 +85,176 @@ function placeOf({ topic, partition }: Pick<RecordRun, 'topic' | 'partition'>): 
 
 function leftOf({ low, high }: PartitionRange, next: number | undefined): number {
   return Math.max(0, high - Math.max(low, next ?? low));
+}
+
+const NO_HEADERS: NonNullable<SourceRecord['headers']> = {};
+
+/** A record that could not be used. */
+export interface SkippedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly reason: string;
+}
+
+export interface VectorFeedOptions {
+  readonly graph: string;
+  /** Entity types of the graph. */
+  readonly types: readonly string[];
+  readonly embeddingsTopic: string;
+  readonly modelTopic: string;
+  readonly spaces: Spaces;
+  /** What is read is written through it. */
+  readonly gate: Gate;
+  /** Told of each record that is skipped. */
+  skipped(record: SkippedRecord): void;
+  /** Told of each vector that is visible from now on. timestamp: when the record was written, epoch ms. */
+  visible(timestamp: number): void;
+}
+
+/** Turns records of a graph's two topics with vectors into its spaces. A record that is none is skipped and counted. */
+export class VectorFeed {
+  /** Records taken, those skipped included. */
+  records = 0;
+  skippedRecords = 0;
+  readonly #options: VectorFeedOptions;
+  readonly #embeddings = new EmbeddingReader();
+
+  constructor(options: VectorFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves once the records are in the spaces, or skipped; undefined where they are at once. */
+  take({ records }: RecordRun): Promise<void> | undefined {
+    return this.#options.gate.write(() => {
+      for (const record of records) this.#take(record);
+    });
+  }
+
+  #take(record: SourceRecord): void {
+    this.records++;
+    try {
+      this.#write(record);
+    } catch (error) {
+      if (!isOfRecord(error)) throw error;
+      this.skippedRecords++;
+      const { topic, partition, offset } = record;
+      this.#options.skipped({ topic, partition, offset, reason: reasonOf(error) });
+      return;
+    }
+    this.#options.visible(record.timestamp);
+  }
+
+  /** Does to the spaces what the record says. */
+  #write({ topic, key, value, headers = NO_HEADERS }: SourceRecord): void {
+    const { modelTopic, spaces } = this.#options;
+    if (topic === modelTopic) {
+      const relation = decodeRelation(key, headers, value);
+      this.#checkGraph(relation);
+      spaces.relate(relation);
+      return;
+    }
+    const entity = parseEntityKey(key?.toString('utf8') ?? '');
+    this.#checkType(entity);
+    if (value === null) {
+      // Whoever deletes by hand sends a key alone. No header makes it less of a deletion, except that of another graph.
+      if (headers['graph'] !== undefined) this.#checkGraph({ graph: textOf(headers, 'graph') });
+      spaces.erase(entity);
+      return;
+    }
+    const embedding = this.#embeddings.read(headers, value);
+    this.#checkGraph(embedding);
+    if (embedding.vector === null || !hasFiniteNumbers(embedding.vector))
+      throw new ShapeError('the vector holds a number that is not finite');
+    spaces.embed(entity, embedding);
+  }
+
+  /** A table takes gigabytes of addresses: none is made for a type that nobody can ask for. */
+  #checkType(entity: EntityKey): void {
+    const { types } = this.#options;
+    if (!types.some((type) => isOfType(entity, type)))
+      throw new ShapeError(`${entity} is of none of the types of the graph: ${types.join(', ')}`);
+  }
+
+  #checkGraph({ graph }: { readonly graph: string }): void {
+    if (graph !== this.#options.graph)
+      throw new ShapeError(`the record is of the graph ${graph}, not ${this.#options.graph}`);
+  }
+}
+
+/** Whether the record is to blame. */
+function isOfRecord(error: unknown): boolean {
+  return error instanceof ShapeError || error instanceof UsageError || error instanceof BadEvent;
+}
+
+/**
+ * As `vector.every(Number.isFinite)`, which takes ten times as long: it calls a function for each number. What is not finite is no
+ * number any more once it is taken from itself. Four sums do not wait for one another.
+ */
+function hasFiniteNumbers(vector: Float32Array): boolean {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const fours = vector.length & ~3;
+  for (let k = 0; k < fours; k += 4) {
+    a += vector[k]! - vector[k]!;
+    b += vector[k + 1]! - vector[k + 1]!;
+    c += vector[k + 2]! - vector[k + 2]!;
+    d += vector[k + 3]! - vector[k + 3]!;
+  }
+  for (let k = fours; k < vector.length; k++) a += vector[k]! - vector[k]!;
+  return a + b + c + d === 0;
+}
+
+/** Turns records of event topics into what users did. Records that an updater writes to the dead letters are left out. */
+export class ActivityFeed {
+  /** Records that can't be used. */
+  rejected = 0;
+  /** From which time of the log on all events are known, epoch ms; 0 where the log still has the first ones. */
+  since = 0;
+  readonly #begun = new Set<string>();
+  readonly #activity: Activity;
+  readonly #topics: ReadonlyMap<string, EventTopic>;
+  readonly #limits: RecordLimits;
+
+  readonly #active: (entity: EntityKey, at: number) => void;
+
+  /** topics: by full name on the log; active: told of each entity that an event names, and of the event's time. */
+  constructor(
+    activity: Activity,
+    topics: ReadonlyMap<string, EventTopic>,
+    limits: RecordLimits,
+    active: (entity: EntityKey, at: number) => void = () => undefined,
+  ) {
+    this.#active = active;
+    this.#activity = activity;
+    this.#topics = topics;
+    this.#limits = limits;
+  }
+
+  take({ topic: name, partition, records }: RecordRun): void {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) return;
+    this.#begin(`${name}/${partition}`, records[0]);
+    for (const record of records) {
+      try {
+        for (const change of readRecord(topic, record, this.#limits)) {
+          if ('lhs' in change) {
+            this.#active(change.lhs, change.at);
+            this.#active(change.rhs, change.at);
+          }
+          // A log without timestamps has -1.
+          this.#activity.take(change, record.timestamp < 0 ? change.at : record.timestamp);
+        }
+      } catch (error) {
+        if (!(error instanceof BadEvent)) throw error;
+        this.rejected++;
+      }
+    }
+  }
+
+  /** Where the first records of a partition are gone, what they said is not known. */
+  #begin(partition: string, first: SourceRecord | undefined): void {
+    if (first === undefined || this.#begun.has(partition)) return;
+    this.#begun.add(partition);
+    if (first.offset > 0) this.since = Math.max(this.since, first.timestamp);
+  }
 }

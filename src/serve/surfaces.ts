@@ -2,7 +2,7 @@ import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { Surface } from '../graph/surface.ts';
 import { acceptedTop, groupLimiter, popularItems } from './accepted-rows.ts';
 import type { Activity } from './activity.ts';
-import { refuseOthers, refuseUnknown } from './asked-entities.ts';
+import { refuseOthers, refuseUnknown } from './entities.ts';
 import {
   type Clusters,
   type Interest,

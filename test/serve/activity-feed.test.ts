@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
-import { ActivityFeed } from '../../src/serve/activity-feed.ts';
+import { ActivityFeed } from '../../src/serve/reading.ts';
 import { adClick } from '../../topics/ad-click.ts';
 import { engagement } from '../../topics/engagement.ts';
 import { erasure } from '../../topics/erasure.ts';

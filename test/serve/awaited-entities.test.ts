@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { AwaitedEntities } from '../../src/serve/awaited-entities.ts';
+import { AwaitedEntities } from '../../src/serve/entity-ids.ts';
 import { tweet } from './serve-fixture.ts';
 
 it('awaits an entity until it is taken, with the newest time', () => {

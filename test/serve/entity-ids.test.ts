@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
-import { EntityIds, IdMap } from '../../src/serve/entity-ids.ts';
-import { Forgotten } from '../../src/serve/forgotten.ts';
+import { EntityIds, Forgotten, IdMap } from '../../src/serve/entity-ids.ts';
 import { tweet, user } from './serve-fixture.ts';
 
 it('gives an entity one number for as long as somebody holds it, and the number again after that', () => {

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FatalError } from '../../src/errors/errors.ts';
 import type { RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
+import { type SkippedRecord, VectorFeed } from '../../src/serve/reading.ts';
 import { Gate } from '../../src/serve/shared-passes.ts';
 import { Spaces } from '../../src/serve/spaces.ts';
-import { type SkippedRecord, VectorFeed } from '../../src/serve/vector-feed.ts';
 import { embeddingHeaders, encodeVector } from '../../topics/embeddings.ts';
 import { relationHeaders } from '../../topics/model.ts';
 import { embedding, relationVector, tweet } from './serve-fixture.ts';

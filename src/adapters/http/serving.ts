@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
-import { keyOf, keysOf, oneOf, queryKey } from '../../serve/asked-entities.ts';
-import type { Entities } from '../../serve/entities.ts';
+import { type Entities, keyOf, keysOf, oneOf, queryKey } from '../../serve/entities.ts';
 import { type GraphStatus, wrongQuestion } from '../../serve/served-graph.ts';
 import type { Surfaces } from '../../serve/surfaces.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
-import { BODY_BYTES, REQUESTS } from './limits.ts';
 import { addPage, type PageFiles } from './page.ts';
 import {
+  BODY_BYTES,
   candidatesBody,
   candidatesQuery,
   openApi,
+  REQUESTS,
   randomQuery,
   rankBody,
   recentQuery,

@@ -79,7 +79,7 @@ export interface Rights {
   readonly cluster?: string;
 }
 
-/** Brokers' refusals of requests that ask, read or join; producers have their own in `refusal.ts`. */
+/** Brokers' refusals of requests that ask, read or join; producers have their own in `producer.ts`. */
 const DENIED: Readonly<Record<string, keyof Rights>> = {
   TOPIC_AUTHORIZATION_FAILED: 'topic',
   GROUP_AUTHORIZATION_FAILED: 'group',

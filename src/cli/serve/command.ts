@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { aborted } from 'node:util';
 import { type Command, InvalidArgumentError } from 'commander';
-import { REQUESTS } from '../../adapters/http/limits.ts';
+import { REQUESTS } from '../../adapters/http/serving-schema.ts';
 import { EDGES, MOST_THREADS, type Serving } from '../../compose/serving.ts';
 import { type HttpAddress, readHttpAddress } from '../../config/environment.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';

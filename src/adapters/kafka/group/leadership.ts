@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Candidate, GroupCommit, Leadership, Offsets, WriterNote } from '../../../pipeline/ports.ts';
 import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
@@ -9,7 +10,6 @@ import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import { type Claim, encodeGroupNote, latestNote, ONE_LEADER } from './claim.ts';
 import { Lease, moment } from './lease.ts';
 import { asMember, type GroupOptions, type Member, SESSION_MS, SILENT_SESSIONS } from './member.ts';
-import { OffsetCommits } from './offset-commits.ts';
 
 export interface LeadershipOptions extends GroupOptions {
   /** Where another process leads the group, wait for a turn instead of failing. */
@@ -323,4 +323,55 @@ function groupCommit(left: Awaited<ReturnType<KafkaAdmin['groupOffsets']>>): Gro
   }
   const note = latestNote(left.map(({ metadata }) => metadata))?.note;
   return { offsets, ...(note && { note }) };
+}
+
+/** Interval between attempts, and the longest that the last attempt may take. */
+const AGAIN_MS = 2_000;
+
+/**
+ * Commits a leader's offsets to its group. The store's offsets count, so a group that can't be reached holds up nothing.
+ * The latest offsets are retried until the group has them, because there may be no later commit to carry them.
+ */
+export class OffsetCommits {
+  /** Gives false where this process does not lead, so that nothing can be committed. */
+  readonly #send: (offsets: Offsets, note: WriterNote | undefined) => Promise<boolean>;
+  readonly #log: LogLine;
+  readonly #again: NodeJS.Timeout;
+  #pending: { offsets: Offsets; note: WriterNote | undefined } | undefined;
+  #tail: Promise<void> = Promise.resolve();
+
+  constructor(send: (offsets: Offsets, note: WriterNote | undefined) => Promise<boolean>, log: LogLine) {
+    this.#send = send;
+    this.#log = log;
+    this.#again = setInterval(() => void this.#attempt(), AGAIN_MS).unref();
+  }
+
+  /** Makes one attempt now, and further attempts later where it fails. */
+  put(offsets: Offsets, note: WriterNote | undefined): Promise<void> {
+    this.#pending = { offsets, note };
+    return this.#attempt();
+  }
+
+  /** Makes a last attempt. Nothing is committed afterwards. */
+  async end(): Promise<void> {
+    clearInterval(this.#again);
+    if (this.#pending !== undefined) await Promise.race([this.#attempt(), sleep(AGAIN_MS)]);
+    this.#pending = undefined;
+  }
+
+  /** Attempts run one after the other, so that older offsets never replace newer ones. */
+  #attempt(): Promise<void> {
+    this.#tail = this.#tail.then(async () => {
+      const pending = this.#pending;
+      if (pending === undefined) return;
+      try {
+        if ((await this.#send(pending.offsets, pending.note)) && this.#pending === pending) {
+          this.#pending = undefined;
+        }
+      } catch (error) {
+        this.#log('debug', `offsets could not be committed to the group: ${reasonOf(error)}`);
+      }
+    });
+    return this.#tail;
+  }
 }

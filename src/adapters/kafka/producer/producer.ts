@@ -4,11 +4,9 @@ import { type Failure, pause, retrying } from '../../backoff.ts';
 import type { Brokers } from '../brokers.ts';
 import { kafkaError, protocolError, reasonsOf } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine, userOf } from '../settings.ts';
-import { largestBytes, type ProduceRequest } from './produce-requests.ts';
 import { ProducerSession } from './producer-session.ts';
 import type { PlainRecord } from './record-batch.ts';
-import { type Refusal, refusalOf } from './refusal.ts';
-import { TopicPartitions } from './topic-partitions.ts';
+import { largestBytes, type ProduceRequest, TopicPartitions } from './topic-partitions.ts';
 
 export interface ProducerOptions {
   readonly settings: KafkaSettings;
@@ -305,4 +303,70 @@ function isFinal(error: unknown): boolean {
 export async function allOf(work: Iterable<Promise<void>>): Promise<void> {
   const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
+}
+
+/** What was sent, and by which user. */
+export interface Sent {
+  readonly topic: string;
+  /** Bytes of the largest message. */
+  readonly largestBytes: number;
+  readonly user: string | undefined;
+  readonly transactionalId?: string;
+}
+
+/** What to do about a refusal. waits: the refusal may pass by itself, so that it is worth trying again. */
+interface Remedy {
+  readonly what: (sent: Sent) => string;
+  readonly waits?: boolean;
+}
+
+const TOO_LARGE: Remedy = {
+  what: ({ topic, largestBytes }) =>
+    `its largest message has ${largestBytes} bytes: raise max.message.bytes of topic ${topic}`,
+};
+const TOO_FEW_REPLICAS: Remedy = {
+  what: ({ topic }) =>
+    `bring the brokers that hold replicas of topic ${topic} back, or lower its min.insync.replicas`,
+  waits: true,
+};
+
+const MAY_NOT_WRITE: Remedy = {
+  what: ({ topic, user }) => `grant WRITE on topic ${topic} to ${user ?? 'the user of this client'}`,
+};
+
+const REMEDIES: Readonly<Record<string, Remedy>> = {
+  MESSAGE_TOO_LARGE: TOO_LARGE,
+  RECORD_LIST_TOO_LARGE: TOO_LARGE,
+  NOT_ENOUGH_REPLICAS: TOO_FEW_REPLICAS,
+  NOT_ENOUGH_REPLICAS_AFTER_APPEND: TOO_FEW_REPLICAS,
+  // The previous transaction is committed, but its markers are not yet on every partition.
+  CONCURRENT_TRANSACTIONS: {
+    what: (sent) => `the previous transaction can't end: ${TOO_FEW_REPLICAS.what(sent)}`,
+    waits: true,
+  },
+  TOPIC_AUTHORIZATION_FAILED: MAY_NOT_WRITE,
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: {
+    what: ({ transactionalId, user }) =>
+      `grant WRITE on transactional id ${transactionalId} to ${user ?? 'the user of this client'}`,
+  },
+  // A producer gets its id where it may write to any topic (KIP-679).
+  CLUSTER_AUTHORIZATION_FAILED: MAY_NOT_WRITE,
+};
+
+export interface Refusal {
+  /** Code `refused`, with what to do. */
+  readonly error: RetryableError;
+  /** Whether the refusal may pass by itself, so that the send is retried as after any other failure. */
+  readonly waits: boolean;
+}
+
+/** The refusal in an error of a send; undefined where the brokers refused nothing, for example because they were out of reach. */
+export function refusalOf(error: unknown, sent: Sent): Refusal | undefined {
+  const remedy = REMEDIES[protocolError(error) ?? ''];
+  if (remedy === undefined) return undefined;
+  const message = `the brokers refused what was sent to ${sent.topic}: ${reasonsOf(error)}; ${remedy.what(sent)}`;
+  return {
+    error: new RetryableError('refused', message, { cause: error }),
+    waits: remedy.waits ?? false,
+  };
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { OffsetCommits } from '../../../../src/adapters/kafka/group/offset-commits.ts';
+import { OffsetCommits } from '../../../../src/adapters/kafka/group/leadership.ts';
 import type { Offsets } from '../../../../src/pipeline/ports.ts';
 
 /** A group that accepts offsets, is absent, or fails. */

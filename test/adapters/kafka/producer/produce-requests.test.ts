@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteWriter } from '../../../../src/adapters/kafka/producer/byte-writer.ts';
 import { keyPartitioner } from '../../../../src/adapters/kafka/producer/partitioner.ts';
-import { largestBytes, requestsOf } from '../../../../src/adapters/kafka/producer/produce-requests.ts';
 import { type PlainRecord, writeRecords } from '../../../../src/adapters/kafka/producer/record-batch.ts';
+import { largestBytes, requestsOf } from '../../../../src/adapters/kafka/producer/topic-partitions.ts';
 import type { Message } from '../../../../src/pipeline/ports.ts';
 
 const topic = 'vectors';

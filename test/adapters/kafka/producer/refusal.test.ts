@@ -6,7 +6,7 @@ import {
   ResponseError,
 } from '@platformatic/kafka';
 import { expect, test } from 'vitest';
-import { refusalOf } from '../../../../src/adapters/kafka/producer/refusal.ts';
+import { refusalOf } from '../../../../src/adapters/kafka/producer/producer.ts';
 import { RetryableError } from '../../../../src/errors/errors.ts';
 
 const sent = { topic: 'vectors', largestBytes: 12_345, user: 'twhin', transactionalId: 'twhin-follow' };
