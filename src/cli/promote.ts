@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { checkPromotion, exists, previousOf, promote, recordsBehind } from '../compose/promotion.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
@@ -102,26 +101,15 @@ function choose(
   return one;
 }
 
-function inWords({ graph, store, stores }: Promoted, elsewhere: readonly GraphConfig[]): string[] {
-  const lines = stores.map(
-    ({ graph: part, previous, behind }) =>
-      `${store} is the live store of ${part}, and is ${count(behind)} records behind` +
-      (previous === null ? '' : `; ${previous} stays to go back to`),
-  );
-  const next =
-    'A running updater swaps within a second and publishes what differs; without one, the next twhin run does.';
-  const back = `To go back: twhin promote --rollback --graph ${graph}`;
-  if (elsewhere.length === 0) return [...lines, next, back];
-  return [
-    ...lines,
-    next,
-    `${elsewhere.map(({ name }) => name).join(', ')} has no live store here. Shards pass over what a shard on a store of another training ` +
-      'sends, so promote each now where it runs:',
-    ...elsewhere.map((part) => {
-      const { folder } = placeOf(part, store);
-      const from = existsSync(folder) ? `move ${folder} to` : `bring the store ${store} to`;
-      return `  ${part.name}: ${from} ${part.name}/stores/${store} in the state folder there, and give twhin promote ${store} --graph ${graph}`;
-    }),
-    back,
-  ];
+function* inWords({ graph, store, stores }: Promoted, elsewhere: readonly GraphConfig[]): Iterable<string> {
+  for (const { graph: part, previous, behind } of stores) {
+    const back = previous === null ? '' : `; ${previous} stays to go back to`;
+    yield `${store} is the live store of ${part}, and is ${count(behind)} records behind${back}`;
+  }
+  yield 'A running updater swaps within a second and publishes what differs; without one, the next twhin run does.';
+  for (const part of elsewhere) {
+    yield `${part.name} has no live store here, and shards skip what is sent in another training. Move ${placeOf(part, store).folder} to ` +
+      `${part.name}/stores/${store} in the state folder where it runs, and promote it there now`;
+  }
+  yield `To go back: twhin promote --rollback --graph ${graph}`;
 }

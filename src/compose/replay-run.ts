@@ -125,12 +125,10 @@ export class ReplayRun {
     const finished = records.find((record) => record !== undefined && record.finished !== null);
     if (finished === undefined) return undefined;
     const strange = records.findIndex((record) => record?.space !== finished.space);
-    if (strange >= 0) {
-      throw new UsageError(
-        `--into: ${into} is a finished replay of other shards, and ${parts[strange]!.name} has another one or none in ` +
-          `${places[strange]!.folder}; give another name, or begin anew with --restart`,
+    if (strange >= 0)
+      throw refused(
+        `${into} is a finished replay of other shards, and ${parts[strange]!.name} has another one or none`,
       );
-    }
     // All were trained to the end before the first was marked.
     await this.#write(finished);
     return finished;
@@ -141,17 +139,14 @@ export class ReplayRun {
     const head = await readHead(part, place);
     if (origin?.replay === undefined) {
       if (head === undefined && origin === undefined) return undefined;
-      const from = origin === undefined ? '' : ` but came from a ${origin.from}`;
-      throw new UsageError(
-        `--into: ${place.folder} holds a store that is no replay's${from}; give another name`,
-      );
+      throw noReplay(place);
     }
     this.#refuseOther(origin, origin.replay, place);
     for (const stretch of origin.replay.range) {
       const read = head?.offsets[stretch.topic]?.[stretch.partition] ?? 0;
       if (read <= stretch.until) continue;
-      throw new UsageError(
-        `--into: ${place.name} was run on after its replay: ${partitionName(stretch)} is read up to offset ${read}, the replay's range ends at ${stretch.until}; give another name, or begin anew with --restart`,
+      throw refused(
+        `${place.name} was run on after its replay: ${partitionName(stretch)} is read up to offset ${read}, the replay's range ends at ${stretch.until}`,
       );
     }
     return origin.replay;
@@ -171,9 +166,8 @@ export class ReplayRun {
     if (differing.length === 0 && record.settings === settings) return;
     if (differing.length === 0)
       differing.push('  the configuration of topics, model or training is another one');
-    throw new UsageError(
-      `--into: ${name} is a replay that was asked something else:\n${differing.join('\n')}\n` +
-        'Ask the same again to go on with it, give another name in --into, or begin anew with --restart.',
+    throw refused(
+      `${name} is a replay that was asked something else:\n${differing.join('\n')}\nAsk the same again to go on with it`,
     );
   }
 
@@ -183,11 +177,8 @@ export class ReplayRun {
     for (const [i, place] of places.entries()) {
       if (!existsSync(place.folder)) continue;
       const part = parts[i]!;
-      if (readOrigin(place)?.replay === undefined && (await readHead(part, place)) !== undefined) {
-        throw new UsageError(
-          `--restart: ${place.folder} holds a store that is no replay's; give another name in --into`,
-        );
-      }
+      if (readOrigin(place)?.replay === undefined && (await readHead(part, place)) !== undefined)
+        throw noReplay(place);
       if (existsSync(databaseFolder(place))) await (await openForWriting(part, { place })).close();
       await rm(place.folder, { recursive: true });
     }
@@ -289,6 +280,14 @@ export class ReplayRun {
     const ends = await reader.ranges([topic]);
     return { topic, id: (await reader.topicIds([topic]))[topic], ends };
   }
+}
+
+function refused(what: string): UsageError {
+  return new UsageError(`--into: ${what}; give another name, or begin anew with --restart`);
+}
+
+function noReplay({ folder }: StorePlace): UsageError {
+  return new UsageError(`--into: ${folder} holds a store that is no replay's; give another name`);
 }
 
 const nothing = Promise.resolve();

@@ -5,7 +5,6 @@ import type { CommandContext } from '../context.ts';
 import { count, duration, total } from '../format.ts';
 import { collect, example, JSON_HELP } from '../options.ts';
 import type { Output } from '../output.ts';
-import { printTable } from '../output.ts';
 import { replayTeller } from './progress.ts';
 import { type ReplayOptions, readRequest } from './request.ts';
 
@@ -100,12 +99,4 @@ function print(result: ReplayResult, output: Output): void {
   output.out(`  entities     ${count(total(entities))}`);
   output.out(`  live edges   ${count(total(edges))}`);
   output.out(`  digest       edges ${digest.edges}, vectors ${digest.vectors}`);
-  if (stores.length === 1) return;
-  const rows = stores.map((store) => [
-    store.graph,
-    ...[total(store.entities), total(store.edges), store.step].map(count),
-    ...[store.digest.edges, store.digest.vectors, store.folder],
-  ]);
-  const heads = ['shard', 'entities', 'live edges', 'step', 'digest of edges', 'of vectors', 'store'];
-  printTable([heads, ...rows], output);
 }

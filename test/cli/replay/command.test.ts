@@ -93,7 +93,7 @@ describe('twhin replay', () => {
       '  --from: it has earliest, seen 2h',
       '  --publish: it has nothing, seen shadow',
       '  settings over the configuration: it has none, seen seed=5',
-      'Ask the same again to go on with it, give another name in --into, or begin anew with --restart.',
+      'Ask the same again to go on with it; give another name, or begin anew with --restart',
     ]);
     const anew = await replay('--into', 'changed', '--set', 'seed=5', '--restart', '--json');
     expect(anew.code).toBe(0);
