@@ -1,7 +1,7 @@
 import { exchangeName, fullName, topicName } from '../../topics/index.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError, UsageError } from '../errors/errors.ts';
-import { differences, type Head } from '../graph/head.ts';
+import { differences, type Head, refuseOther } from '../graph/head.ts';
 import { graphOf } from '../graph/shard.ts';
 import type { EventLog } from '../pipeline/ports.ts';
 import { leftOf } from '../replay/range.ts';
@@ -88,21 +88,8 @@ async function headOf(graph: GraphConfig, store: string, unfinished: boolean): P
   const head = await readHead(graph, place);
   if (head === undefined)
     throw new FatalError('store-missing', `there is no store ${store} in ${place.folder}`);
-  const { name, shard } = graph;
-  if (head.graph !== name || head.shard?.count !== shard?.count) {
-    throw new FatalError(
-      'store-graph',
-      `the store in ${place.folder} is that of ${head.graph}, of ${head.shard?.count ?? 1} shards, and the configuration asks for ${name} of ` +
-        `${shard?.count ?? 1}. Replay the graph again, or set the number of shards to that of the store`,
-    );
-  }
-  const differing = differences(head.model, graph.model);
-  if (differing.length === 0) return head;
-  throw new FatalError(
-    'store-model',
-    `${store} is of another model than is configured: ${differing.join('; ')}. It could not be run; put the ` +
-      'configuration back that it was made with, or make it again',
-  );
+  refuseOther(head, graph);
+  return head;
 }
 
 /**

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { FatalError, MAKE_AGAIN, reasonOf } from '../errors/errors.ts';
 import type { Relation } from './edge.ts';
+import { graphOf, type Shard } from './shard.ts';
 
 /** Rises with each change of a store's layout or head. A store of another format is refused. */
 export const STORE_FORMAT = 2;
@@ -127,4 +128,44 @@ export function differences(
   compare('relations', shown(stored.relations), shown(configured.relations));
   compare('entity types', stored.entityTypes.join(', '), configured.entityTypes.join(', '));
   return found;
+}
+
+/** @throws FatalError `store-graph`, `store-model` where the store is not the one of this graph or shard, with this model. */
+export function refuseOther(
+  head: Head,
+  {
+    name,
+    model,
+    shard,
+  }: { readonly name: string; readonly model: ModelIdentity; readonly shard?: Shard | undefined },
+): void {
+  const [stored, configured] = [partOf(head.shard), partOf(shard)];
+  if (head.graph !== name) {
+    throw new FatalError(
+      'store-graph',
+      `the store holds the graph ${head.graph}, not ${name}; give its folder the name of its graph back, or point TWHIN_STATE to the ` +
+        `folder that holds the store of ${name}`,
+    );
+  }
+  if (stored !== configured) {
+    throw new FatalError(
+      'store-graph',
+      `the store of ${name} holds ${stored}, and the configuration asks for ${configured}; ` +
+        'put the number of shards back, and change it with twhin reshard',
+    );
+  }
+  const differing = differences(head.model, model);
+  if (differing.length === 0) return;
+  const whole = graphOf({ name, shard });
+  throw new FatalError(
+    'store-model',
+    `the store of ${name} is another model's (fingerprint ${fingerprint(head.model)}, configured ${fingerprint(model)}).\n` +
+      `${differing.map((line) => `  ${line}`).join('\n')}\n` +
+      'Put the configuration back, or replay with the new configuration and promote:\n' +
+      `  twhin replay --graph ${whole} --into NAME\n  twhin promote NAME --graph ${whole}`,
+  );
+}
+
+function partOf(shard: Pick<Shard, 'index' | 'count'> | undefined): string {
+  return shard === undefined ? 'a whole graph' : `shard ${shard.index} of ${shard.count}`;
 }

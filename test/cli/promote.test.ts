@@ -60,7 +60,7 @@ describe('twhin promote', () => {
     const { code, err } = await here.run('promote', 'shadow');
     expect([code, err.join('\n')]).toEqual([
       1,
-      expect.stringMatching(/shadow is of another model .*dim: the store has 4, the configuration 8/),
+      expect.stringMatching(/another model's .*dim: the store has 4, the configuration 8/s),
     ]);
     expect(existsSync(at('live.json'))).toBe(false);
   });

@@ -3,7 +3,7 @@ import { edgesName, exchangeName, topicName } from '../../../topics/index.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import { differences, fingerprint, type Head } from '../../graph/head.ts';
+import { type Head, refuseOther } from '../../graph/head.ts';
 import { nextHead } from '../../graph/reshard/next-head.ts';
 import { isStore, openForWriting } from '../../state/open.ts';
 import { livePlace, liveSettings, placeOf, reshardedName, type StorePlace } from '../../state/places.ts';
@@ -88,7 +88,7 @@ export async function withPresentStores<T>(
     places.filter((_, i) => found[i] === undefined),
   );
   const heads = found.filter((head) => head !== undefined);
-  for (const [i, each] of present.entries()) refuseOther(each, heads[i]!);
+  for (const [i, each] of present.entries()) refuseOther(heads[i]!, each);
   // Refuses stores that are not of one training before anything is written.
   nextHead(heads, { graphs: next, internalTopics, runs: [] }, 0);
   return await work({ places, stores, heads });
@@ -106,24 +106,4 @@ function refuseMissing(graph: string, places: readonly StorePlace[]): void {
     `there is no store in ${foldersOf(places)}, and all stores of ${graph} are needed here. Bring them to this state folder, or make ` +
       `them again with twhin restore DIR --graph ${first.graph}`,
   );
-}
-
-function refuseOther({ name, model, shard }: GraphConfig, head: Head): void {
-  const differing = differences(head.model, model);
-  if (differing.length > 0) {
-    throw new FatalError(
-      'store-model',
-      `the store of ${name} is another model's (fingerprint ${fingerprint(head.model)}, configured ${fingerprint(model)}).\n` +
-        `${differing.map((line) => `  ${line}`).join('\n')}\n` +
-        'Put the configuration back that all stores were made with; a store that differs from the others is to be restored.',
-    );
-  }
-  if (head.graph !== name || head.shard?.index !== shard?.index || head.shard?.count !== shard?.count) {
-    const { index = 0, count = 1 } = head.shard ?? {};
-    throw new FatalError(
-      'store-graph',
-      `the store of ${name} is that of ${head.graph}, shard ${index} of ${count}, and the configuration asks for shard ` +
-        `${shard?.index ?? 0} of ${shard?.count ?? 1}. Set the number of shards to that of the stores`,
-    );
-  }
 }

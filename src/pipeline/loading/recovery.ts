@@ -1,9 +1,8 @@
-import { FatalError } from '../../errors/errors.ts';
 import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import { decodeHead, differences, fingerprint, type Head, type ModelIdentity } from '../../graph/head.ts';
+import { decodeHead, type Head, type ModelIdentity, refuseOther } from '../../graph/head.ts';
 import { namesIn, type OutboxPart } from '../../graph/outbox.ts';
-import { graphOf, type Shard } from '../../graph/shard.ts';
+import type { Shard } from '../../graph/shard.ts';
 import { alone, type Neighbourhood } from '../neighbours.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { checkWhole, countGraph, lost } from './completeness.ts';
@@ -48,7 +47,7 @@ export async function recover(
 ): Promise<Recovered> {
   const bytes = await store.headBytes();
   const head = bytes && decodeHead(bytes);
-  if (head) checkIdentity(head, graph, model, shard);
+  if (head) refuseOther(head, { name: graph, model, shard });
   const relationRows = 2 * model.relations.length;
   const began = clock();
   if (bytes === undefined || head === undefined) {
@@ -97,36 +96,4 @@ async function fromStore(
   const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows, trains), rows]);
   checkWhole(head, { entities: loaded.index.counts(), edges });
   return { index: loaded.index, entitiesMs };
-}
-
-function checkIdentity(head: Head, graph: string, model: ModelIdentity, shard: Shard | undefined): void {
-  if (head.graph !== graph) {
-    throw new FatalError(
-      'store-graph',
-      `the store holds the graph ${head.graph}, not ${graph}; give its folder the name of its graph back, or point TWHIN_STATE to the ` +
-        `folder that holds the store of ${graph}`,
-    );
-  }
-  const [stored, configured] = [partOf(head.shard), partOf(shard)];
-  if (stored !== configured) {
-    throw new FatalError(
-      'store-graph',
-      `the store of ${graph} holds ${stored}, and the configuration asks for ${configured}; ` +
-        'put the number of shards back, and change it with twhin reshard',
-    );
-  }
-  const differing = differences(head.model, model);
-  if (differing.length === 0) return;
-  const whole = graphOf({ name: graph, shard });
-  throw new FatalError(
-    'store-model',
-    `the store of ${graph} is another model's (fingerprint ${fingerprint(head.model)}, configured ${fingerprint(model)}).\n` +
-      `${differing.map((line) => `  ${line}`).join('\n')}\n` +
-      'Put the configuration back, or replay with the new configuration and promote:\n' +
-      `  twhin replay --graph ${whole} --into NAME\n  twhin promote NAME --graph ${whole}`,
-  );
-}
-
-function partOf(shard: { readonly index: number; readonly count: number } | undefined): string {
-  return shard === undefined ? 'a whole graph' : `shard ${shard.index} of ${shard.count}`;
 }

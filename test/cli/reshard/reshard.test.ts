@@ -139,7 +139,7 @@ describe('a reshard is refused', () => {
     await rename(one!.folder, away);
     await refused(4, 1, /\[store-missing\] .*engagement-1, .* twhin restore DIR --graph engagement-1/);
     await cp(zero!.folder, one!.folder, { recursive: true });
-    await refused(4, 1, /\[store-graph\] the store of engagement-1 is that of engagement-0, shard 0 of 2/);
+    await refused(4, 1, /\[store-graph\] the store holds the graph engagement-0, not engagement-1/);
     await rm(one!.folder, { recursive: true });
     await rename(away, one!.folder);
 
