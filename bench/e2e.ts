@@ -1,5 +1,3 @@
-import { join, resolve } from 'node:path';
-import { type Parts, partsOf } from './e2e/parts.ts';
 import { defineBench, type Figures } from './harness.ts';
 import { Stream, type UpdaterRun } from './stream.ts';
 
@@ -31,8 +29,7 @@ const RANKED = 'training.evaluatedEdges=64';
 
 /**
  * The whole way, from a topic to a topic of vectors, against a kafkajs handler that does nothing on the same topic. A run ends with
- * the publication of every vector that moved at all since it was published. With --replay, a replay takes its turn too; with
- * --profiles, a last run is profiled there, and its threads are taken apart.
+ * the publication of every vector that moved at all since it was published. With --replay, a replay takes its turn too.
  */
 export const e2e = defineBench({
   name: 'e2e',
@@ -48,12 +45,12 @@ export const e2e = defineBench({
     'topics',
   ],
   sizes: {
-    full: { higgs: '', events: 563_069, embedded: false, replay: false, dial: false, profiles: '' },
-    smoke: { higgs: '', events: 3_000, embedded: true, replay: true, dial: false, profiles: '' },
+    full: { higgs: '', events: 563_069, embedded: false, replay: false, dial: false },
+    smoke: { higgs: '', events: 3_000, embedded: true, replay: true, dial: false },
   },
   columns: [RATE, READ, CPU, MEMORY, PUBLISHED, KNOWN, FRESH],
   async measure(here) {
-    const { embedded, replay, dial, profiles } = here.size;
+    const { embedded, replay, dial } = here.size;
     const stream = await Stream.start(here, here.size, { embedded });
     const { records } = stream;
     const cost = ({ usage }: Pick<UpdaterRun, 'usage'>) => ({
@@ -84,14 +81,5 @@ export const e2e = defineBench({
         },
       }),
     });
-    if (profiles === '') return;
-    await stream.updater(here.set, ['--cpu-prof', '--cpu-prof-dir', resolve(profiles)]);
-    const { main, trainer } = await partsOf(join(resolve(profiles)));
-    const recordParts = (thread: string, parts: Parts) => {
-      for (const [part, seconds] of [...parts].toSorted((a, b) => b[1] - a[1]))
-        here.record(`${thread}: ${part}`, { [CPU]: (seconds * 1e6) / records });
-    };
-    recordParts('main thread', main);
-    recordParts('trainer thread', trainer);
   },
 });

@@ -52,12 +52,12 @@ export class Here<S extends Size = Size> {
     process.stderr.write(`${line}\n`);
   }
 
-  /** Takes the figures of one turn of a row. */
+  /** Takes the figures of one turn of a row; NaN is none. */
   record(row: string, figures: Figures): void {
     const columns = this.#rows.get(row) ?? new Map<string, number[]>();
     this.#rows.set(row, columns);
     for (const [column, value] of Object.entries(figures))
-      columns.set(column, [...(columns.get(column) ?? []), value]);
+      if (!Number.isNaN(value)) columns.set(column, [...(columns.get(column) ?? []), value]);
   }
 
   /** Lets all ways take turns, so that a busy machine slows all alike. warmUp: rounds that do not count. */
@@ -70,12 +70,11 @@ export class Here<S extends Size = Size> {
     }
   }
 
-  /** Median over the rounds of a row's figure over another row's in the same round. */
-  ratio(column: string, [row, of]: readonly [string, string]): number {
-    const others = this.#rows.get(of)?.get(column) ?? [];
-    return median(
-      (this.#rows.get(row)?.get(column) ?? []).map((value, i) => value / (others[i] ?? Number.NaN)),
-    );
+  /** Median over the rounds of one column's figure of a row over another column's in the same round. */
+  ratio(row: string, column: string, of: string): number {
+    const others = this.#rows.get(row)?.get(of) ?? [];
+    const own = this.#rows.get(row)?.get(column) ?? [];
+    return median(own.map((value, i) => value / (others[i] ?? Number.NaN)));
   }
 
   /** host:port of a broker, which all benches of this process share. */

@@ -1,8 +1,11 @@
+import { rm } from 'node:fs/promises';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { startSteppers } from '../src/adapters/trainer/hogwild/stepper.ts';
-import type { EvaluationProgress } from '../src/compose/evaluation.ts';
+import { type EvaluationProgress, loadSpace } from '../src/compose/evaluation.ts';
 import { composeReplay, type ReplayOptions, trainToEnd } from '../src/compose/replay.ts';
 import type { Config, GraphConfig } from '../src/config/resolve.ts';
+import type { Space } from '../src/evaluation/space.ts';
+import type { EntityKey } from '../src/graph/entity.ts';
 import type { GraphStore } from '../src/graph/graph-store.ts';
 import { createKernel } from '../src/kernels/select.ts';
 import { workspaceBytes } from '../src/kernels/workspace.ts';
@@ -11,6 +14,7 @@ import { localTrainer } from '../src/pipeline/training/local-trainer.ts';
 import type { Trainer, TrainerSettings } from '../src/pipeline/training/trainer.ts';
 import { foreignOf } from '../src/shards/foreign-rows.ts';
 import { openForWriting } from '../src/state/open.ts';
+import { FIRST_STORE, placeOf } from '../src/state/places.ts';
 
 const KERNELS = { createKernel, startSteppers, workspaceBytes };
 /** Nothing ends a bench before its end. */
@@ -57,6 +61,20 @@ export async function runParts(
   // From here on each updater closes its store.
   opened.move();
   await trainToEnd(replaying, read.range, WATCH);
+}
+
+/** The vectors that {@link runParts} trains, of all shards as one space. unseen: entities that take part although none was trained. */
+export async function trainedSpace(
+  config: Config,
+  graphs: readonly GraphConfig[],
+  read: Parameters<typeof runParts>[2],
+  unseen: Iterable<EntityKey>,
+): Promise<Space> {
+  await runParts(config, graphs, read);
+  const [first, ...others] = graphs.map((graph) => ({ graph, place: placeOf(graph, FIRST_STORE) }));
+  const space = await loadSpace([first!, ...others], unseen);
+  await rm(config.state, { recursive: true });
+  return space;
 }
 
 /** A trainer of this thread that lets the other shards have their turn after each batch: none gets far ahead. */

@@ -1,8 +1,8 @@
+import { existsSync } from 'node:fs';
 import { simdLevel } from '../src/kernels/select.ts';
 import type { KernelName } from '../src/model/kernel.ts';
-import { defineBench } from './harness.ts';
+import { defineBench, ROOT } from './harness.ts';
 import { peak } from './kernel/peak.ts';
-import { missingTfjs, missingTorch, tfjsOn, torchOn } from './kernel/peers.ts';
 import { type Contender, kernelOn, type Workload } from './kernel/workload.ts';
 
 /** Two builds where there is relaxed SIMD, else one. */
@@ -49,12 +49,13 @@ export const kernel = defineBench({
     const [fastest = 'wasm-plain'] = BUILDS;
     const both = (name: string, workload: Workload) =>
       BUILDS.map((build) => kernelOn(build, workload, `${name}, ${build}`));
-    const groups: (() => Contender[] | Promise<Contender[]>)[] = [
-      async () => [
+    const groups: (() => Contender[])[] = [
+      () => [
         ...both('shape 1', shape1),
         kernelOn(fastest, { ...shape1, rows: 8 * rows }, 'shape 1, eight times the rows'),
         ...both('shape 2', shape2),
-        ...(await peers(shape1, shape2, here.say)),
+        ...tfjs('shape 1', shape1),
+        ...tfjs('shape 2', shape2),
       ],
     ];
     if (variations) {
@@ -63,10 +64,8 @@ export const kernel = defineBench({
       one('shape 1, d = 256', shaped(256, 128));
       one('shape 1, 32 negatives', shaped(128, 32));
       one('shape 1, 512 negatives', shaped(128, 512));
-      one('shape 1, loss margin', { ...shape1, loss: 'margin' });
       one('shape 2, transe-l1', { ...shape2, scorer: 'transe-l1' });
       one('shape 2, transe-l2-squared', { ...shape2, scorer: 'transe-l2-squared' });
-      one('shape 2, twhin', { ...shape2, scorer: 'twhin' });
       // The oracle, on few rows: it is slow wherever they lie.
       groups.push(() => [
         kernelOn('reference', { ...shape1, rows: rows / 10 }, 'shape 1, reference'),
@@ -74,10 +73,10 @@ export const kernel = defineBench({
       ]);
     }
     for (const group of groups) {
-      const contenders = [peak(), ...(await group())];
+      const contenders = [peak(), ...group()];
       let top = Number.NaN;
-      const turn = async (each: Contender) => {
-        const rate = await each.measure(ms);
+      const turn = (each: Contender) => {
+        const rate = each.measure(ms);
         const gflops = (rate * each.operations) / 1e6;
         if (each.name === 'peak') top = gflops;
         return {
@@ -86,21 +85,17 @@ export const kernel = defineBench({
           [SHARE]: (100 * gflops) / top,
         };
       };
-      for (const each of contenders) await each.measure(WARM_UP * ms);
+      for (const each of contenders) each.measure(WARM_UP * ms);
       await here.turns(Object.fromEntries(contenders.map((each) => [each.name, () => turn(each)])));
-      for (const each of contenders) each.close();
     }
   },
 });
 
-/** Other libraries, as far as they are installed. */
-async function peers(shape1: Workload, shape2: Workload, say: (line: string) => void): Promise<Contender[]> {
-  const missing = [missingTorch(), missingTfjs()];
-  for (const each of missing) if (each !== undefined) say(each);
-  return [
-    ...(missing[1] === undefined ? [tfjsOn(shape1, 'shape 1, tfjs'), tfjsOn(shape2, 'shape 2, tfjs')] : []),
-    ...(missing[0] === undefined
-      ? [await torchOn(shape1, 'shape 1, PyTorch'), await torchOn(shape2, 'shape 2, PyTorch')]
-      : []),
-  ];
+/** The kernel on TensorFlow.js, on one thread, where test/kernels/tfjs/install.sh has installed it. */
+function tfjs(name: string, workload: Workload): Contender[] {
+  const folder = `${ROOT}/.twhin/tfjs`;
+  if (!existsSync(`${folder}/built-from`)) return [];
+  // Read when it is loaded. The second has it keep quiet about the machine's instructions.
+  Object.assign(process.env, { TF_NUM_INTRAOP_THREADS: '1', TF_CPP_MIN_LOG_LEVEL: '2' });
+  return [kernelOn('tfjs', workload, `${name}, tfjs`, [folder])];
 }

@@ -14,38 +14,20 @@ const LOOK_MS = 20;
 export interface Usage {
   /** Processor time of all its threads, in seconds. */
   readonly cpu: number;
-  /** By name of its threads, seconds of processor, to the last tenth of a second; empty where the system does not say. */
-  readonly threads: Readonly<Record<string, number>>;
   /** Most memory it held, bytes. */
   readonly rss: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Writes what the process used where the parent reads it, as it ends. Threads end before, so that they are looked at now and then. */
-const METER = `import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+/** Writes what the process used where the parent reads it, as it ends. */
+const METER = `import { writeFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
-const seen = new Map();
-const look = () => {
-  try {
-    for (const id of readdirSync('/proc/self/task')) {
-      const [, name, rest] = /\\((.*)\\) (.*)/s.exec(readFileSync('/proc/self/task/' + id + '/stat', 'utf8')) ?? [];
-      const [user, system] = rest?.split(' ').slice(11, 13).map(Number) ?? [0, 0];
-      seen.set(id, { name, seconds: (user + system) / 100 });
-    }
-  } catch {
-    // A thread has ended meanwhile, or the system has no such folder.
-  }
-};
 if (isMainThread) {
-  setInterval(look, 100).unref();
   process.on('exit', () => {
-    look();
-    const threads = {};
-    for (const { name, seconds } of seen.values()) threads[name] = (threads[name] ?? 0) + seconds;
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
     const cpu = (userCPUTime + systemCPUTime) / 1e6;
-    writeFileSync(process.env.BENCH_USAGE, JSON.stringify({ cpu, threads, rss: maxRSS * 1024 }));
+    writeFileSync(process.env.BENCH_USAGE, JSON.stringify({ cpu, rss: maxRSS * 1024 }));
   });
 }`;
 
@@ -58,9 +40,9 @@ export async function ran(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const code = await running.ended;
   const { stdout, stderr } = running;
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}:\n${stderr.slice(-4000)}`);
-  const { cpu, threads, rss } = JSON.parse(await readFile(file, 'utf8'));
+  const { cpu, rss } = JSON.parse(await readFile(file, 'utf8'));
   await rm(folder, { recursive: true });
-  return { cpu, threads, rss, stdout, stderr };
+  return { cpu, rss, stdout, stderr };
 }
 
 /** A process that goes on until it is told to end. */

@@ -9,10 +9,10 @@ import { existsSync } from 'node:fs';
 import { appendFile, cp, mkdir, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { BENCHES } from './benches.ts';
-import { type Bench, Here, load, machine, median, ROOT, Shared, type Size } from './harness.ts';
+import { allBenches, benchNamed } from './benches.ts';
+import { type Bench, Here, load, machine, ROOT, Shared, type Size } from './harness.ts';
 import { ran } from './process.ts';
-import { type Cell, git, printed, type Result } from './result.ts';
+import { git, printed, type Result } from './result.ts';
 
 const ROUNDS = 3;
 const COMMON = {
@@ -26,16 +26,12 @@ const COMMON = {
 } satisfies ParseArgsOptionsConfig;
 
 const [first] = process.argv.slice(2);
-if (first === undefined) list();
+if (first === undefined) await list();
 else if (first === '--all') await runAll();
-else await runOne(BENCHES.find(({ name }) => name === first) ?? unknown(first));
+else await runOne(await benchNamed(first));
 
-function unknown(name: string): never {
-  throw new Error(`expected one of ${BENCHES.map((bench) => bench.name).join(', ')}; seen ${name}`);
-}
-
-function list(): void {
-  for (const { name, what, sizes } of BENCHES) {
+async function list(): Promise<void> {
+  for (const { name, what, sizes } of await allBenches()) {
     const options = Object.entries(sizes.full).map(
       ([key, value]) => `--${key} ${value === '' ? 'FILE' : value}`,
     );
@@ -48,7 +44,7 @@ async function runAll(): Promise<void> {
   const { values } = parseArgs({ options: COMMON });
   if (!values.smoke) throw new Error('--all: expected --smoke; each bench takes minutes to hours');
   await using shared = new Shared();
-  for (const bench of BENCHES) {
+  for (const bench of await allBenches()) {
     process.stderr.write(`${bench.name}\n`);
     const here = new Here(bench.sizes.smoke, { set: values.set, rounds: 1, shared });
     await bench.measure(here);
@@ -141,34 +137,34 @@ async function compared(bench: Bench, commit: string, rounds: number): Promise<R
       !['--against', '--rounds'].some((option) => arg === option || all[i - 1] === option) && arg !== '--keep'
     );
   });
-  const rows = new Map<string, { readonly here: number[][]; readonly there: number[][] }>();
+  const here = new Here({}, { set: [], rounds, shared });
+  const there = (column: string) => `${column}, at ${commit}`;
   for (let round = 0; round < rounds; round++) {
-    for (const side of ['here', 'there'] as const) {
-      process.stderr.write(`round ${round + 1} of ${rounds}: ${side === 'here' ? 'this' : commit}\n`);
-      const script = join(side === 'here' ? ROOT : other, 'bench', 'run.ts');
+    for (const folder of [ROOT, other]) {
+      process.stderr.write(`round ${round + 1} of ${rounds}: ${folder === ROOT ? 'this' : commit}\n`);
+      const script = join(folder, 'bench', 'run.ts');
       const { stdout } = await ran([script, bench.name, ...args, '--rounds', '1', '--json'], process.env);
-      const [table] = Object(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')).tables;
-      for (const [name, ...cells] of table.rows) {
-        const row = rows.get(name) ?? { here: [], there: [] };
-        row[side].push(cells.map((cell: Cell) => (Array.isArray(cell) ? cell[0] : Number(cell))));
-        rows.set(name, row);
+      const result: Result = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+      for (const [name, ...cells] of result.tables[0]?.rows ?? []) {
+        const figures = cells.map((cell) =>
+          typeof cell === 'object' ? cell[0] : Number(cell || Number.NaN),
+        );
+        const named = bench.columns.map((column, i) => [
+          folder === ROOT ? column : there(column),
+          figures[i]!,
+        ]);
+        here.record(String(name), Object.fromEntries(named));
       }
     }
   }
-  const of = (values: readonly number[]): Cell => [median(values), Math.min(...values), Math.max(...values)];
+  const columns = bench.columns.flatMap((column) => [column, there(column)]);
+  const { rows } = here.table(columns);
   return {
-    columns: ['', ...bench.columns.flatMap((column) => [column, `at ${commit}`, 'ratio, round by round'])],
-    rows: [...rows].map(([name, { here, there }]) => [
+    columns: ['', ...columns, ...bench.columns.map((column) => `${column}, ratio`)],
+    rows: rows.map(([name = '', ...cells]) => [
       name,
-      ...bench.columns.flatMap((_, i): Cell[] => {
-        const [own, others] = [here, there].map((all) => all.map((cells) => cells[i] ?? Number.NaN));
-        if (own === undefined || others === undefined || !own.some(Number.isFinite)) return ['', '', ''];
-        return [
-          of(own),
-          of(others),
-          median(own.map((value, round) => value / (others[round] ?? Number.NaN))),
-        ];
-      }),
+      ...cells,
+      ...bench.columns.map((column) => here.ratio(String(name), column, there(column))),
     ]),
   };
 }

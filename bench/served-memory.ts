@@ -1,6 +1,5 @@
 import { type EntityKey, entityKey } from '../src/graph/entity.ts';
 import { Activity } from '../src/serve/activity.ts';
-import { Spaces } from '../src/serve/spaces.ts';
 import { VectorTable } from '../src/serve/vector-table.ts';
 import { defineBench } from './harness.ts';
 
@@ -45,14 +44,8 @@ export const servedMemory = defineBench({
       }
       return made;
     });
-    const awaited = bytesOf(() => {
-      const made = new Spaces(rows, () => false);
-      for (let row = 0; row < rows; row++) made.active(entity('tweet', row), FIRST_AT + row);
-      return made;
-    });
     here.record(`a vector of ${dim} numbers`, { [BYTES]: table.bytes / table.size });
     here.record('its name', { [BYTES]: names.bytes / table.size });
-    here.record('an entity that events name before its vector is read', { [BYTES]: awaited.bytes / rows });
     here.record(`an edge, ${ofOne} of a user, with all that leads to it`, {
       [BYTES]: activity.bytes / activity.made.edges,
     });

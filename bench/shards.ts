@@ -1,20 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { defineBench, type Figures } from './harness.ts';
-import type { Usage } from './process.ts';
 import { Stream } from './stream.ts';
 
 /** Clock ticks a second of /proc. */
 const TICKS = 100;
-
-/** Parts of an updater's work, by the threads that do it. */
-const PARTS: Readonly<Record<string, RegExp>> = {
-  'reading, deciding, sending': /^(MainThread|node)$/,
-  training: /^trainer$/,
-  'writing to the store': /^(store|rocksdb:.*)$/,
-  'compiling, collecting garbage': /^V8Worker$/,
-  'files and network': /^libuv-worker$/,
-};
 
 const CPU = 'µs of CPU an event';
 const BROKER = 'of the broker';
@@ -53,7 +43,7 @@ export const shards = defineBench({
     full: { higgs: '', events: 100_000, shards: '1,2,4,4p' },
     smoke: { higgs: '', events: 400, shards: '1,2' },
   },
-  columns: [CPU, BROKER, PUBLISHED, GRADIENTS, VECTORS, BYTES, COPIES, AGE, ...Object.keys(PARTS)],
+  columns: [CPU, BROKER, PUBLISHED, GRADIENTS, VECTORS, BYTES, COPIES, AGE],
   async measure(here) {
     const stream = await Stream.start(here, here.size);
     const { records } = stream;
@@ -79,20 +69,11 @@ export const shards = defineBench({
         [BYTES]: sum(({ exchange }) => exchange?.sentBytes ?? 0) / 1000 / records,
         [COPIES]: sum(({ exchange }) => exchange?.copies ?? 0),
         [AGE]: Math.max(...ended.map(({ exchange }) => exchange?.vectorAgeMs.p99 ?? 0)),
-        ...Object.fromEntries(
-          Object.entries(PARTS).map(([part, names]) => [part, micros(secondsOf(usages, names))]),
-        ),
       };
     };
     await here.turns(Object.fromEntries(here.size.shards.split(',').map((name) => [name, turn(name)])));
   },
 });
-
-/** Seconds of processor of the threads with such names. */
-function secondsOf(usages: readonly Usage[], names: RegExp): number {
-  const all = usages.flatMap(({ threads }) => Object.entries(threads));
-  return all.filter(([name]) => names.test(name)).reduce((sum, [, seconds]) => sum + seconds, 0);
-}
 
 /** Seconds of processor that brokers have taken; 0 where the system does not say. */
 function brokerSeconds(): number {

@@ -75,18 +75,16 @@ export class Stream {
 
   /** kafkajs, which reads all and does nothing. */
   async emptyHandler(): Promise<Run> {
-    const script = join(import.meta.dirname, 'e2e', 'empty-handler.ts');
+    const script = join(import.meta.dirname, 'empty-handler.ts');
     const args = [script, this.#env['KAFKA_BROKERS'] ?? '', this.#topics.join(','), `${this.records}`];
     const usage = await ran(args, this.#env);
     return { rate: Number(/"rate":([\d.]+)/.exec(usage.stderr)?.[1]), usage };
   }
 
-  /** An updater of a graph like `engagement`, with a store, a group and an embeddings topic of its own. node: options of Node. */
-  async updater(settings: readonly string[], node: readonly string[] = []): Promise<UpdaterRun> {
+  /** An updater of a graph like `engagement`, with a store, a group and an embeddings topic of its own. */
+  async updater(settings: readonly string[]): Promise<UpdaterRun> {
     const [usage] = await this.#onGraph(settings, (graph, env) =>
-      Promise.all([
-        ran([...node, COMMAND, 'run', '--graph', graph, '--until-caught-up', '--create-topics'], env),
-      ]),
+      Promise.all([ran([COMMAND, 'run', '--graph', graph, '--until-caught-up', '--create-topics'], env)]),
     );
     const rates = {
       rate: this.#rate(usage, 'leads the graph', 'stopped'),

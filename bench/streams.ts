@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { connect } from '../src/adapters/connect.ts';
@@ -8,8 +7,6 @@ import {
   edgeFigures,
   type Lists,
   listFigures,
-  loadSpace,
-  type Measured,
   measureStream,
   planStream,
   SEED,
@@ -17,25 +14,23 @@ import {
   simpleRules,
   type Variant,
 } from '../src/compose/evaluation.ts';
+import type { ReplayOptions } from '../src/compose/replay.ts';
 import { loadConfig } from '../src/config/load.ts';
-import { type GraphConfig, shardsOf } from '../src/config/resolve.ts';
+import { type Config, type GraphConfig, shardsOf } from '../src/config/resolve.ts';
 import { wholeGraphs } from '../src/config/whole-graphs.ts';
 import type { Interval } from '../src/evaluation/bootstrap.ts';
 import { LIST_FIGURES } from '../src/evaluation/ranked-list.ts';
-import type { Space } from '../src/evaluation/space.ts';
 import { rankTasks } from '../src/evaluation/stream/lists.ts';
 import { ByVectors, modelOf } from '../src/evaluation/stream/recommender.ts';
 import { silentLog } from '../src/log.ts';
-import type { Triples } from '../src/pipeline/training/trainer.ts';
+import type { RankedEdges, Triples } from '../src/pipeline/training/trainer.ts';
 import { Random } from '../src/sampling/random.ts';
-import { FIRST_STORE, placeOf } from '../src/state/places.ts';
 import { fullName, readEvent } from '../topics/index.ts';
 import { eventsOf, feed, type TopicEvent } from './events.ts';
 import { defineBench, type Here } from './harness.ts';
-import { progressOn, runParts } from './in-process.ts';
+import { progressOn, trainedSpace } from './in-process.ts';
 import { COMMIT_EDGES, MANY_PASSES } from './kg/training.ts';
 import { TripleLog } from './kg/triple-log.ts';
-import { ByInterests, catalogues } from './streams/by-interests.ts';
 
 const UNIFORM = 'MRR, uniform candidates';
 const DEGREE = 'MRR, candidates by edges';
@@ -44,8 +39,7 @@ const LEAD = 'vectors ahead at recall20';
 /**
  * How well vectors foretell the next events of a stream, beside simple rules and the paper's preset: the two protocols of `twhin
  * evaluate`, with several seeds. Reads the Higgs file, the demo's world, or with --folder the events.ndjson and the twhin.config.ts
- * that bench/streams/prepare.py wrote there. An interval, from the least to the most, is that of 95 % of users. --interests: lists by
- * a mixture of interests too; --passes: one more model, trained with so many passes over the edges before the cut; --shards: the
+ * that bench/streams/prepare.py wrote there. An interval, from the least to the most, is that of 95 % of users. --passes: one more model, trained with so many passes over the edges before the cut; --shards: the
  * lists of a graph that is cut; its edges are not ranked before they are learned.
  */
 export const streams = defineBench({
@@ -64,48 +58,44 @@ export const streams = defineBench({
         users: 5_000,
         seeds: 1,
       },
-      ...{ paper: false, interests: false, passes: 0, shards: 1 },
+      ...{ paper: false, passes: 0, shards: 1 },
     },
     smoke: {
       ...{ higgs: '', events: 1_500, folder: '', graph: 'engagement', holdout: 0.15, users: 100, seeds: 1 },
-      ...{ paper: false, interests: true, passes: 2, shards: 1 },
+      ...{ paper: false, passes: 2, shards: 1 },
     },
   },
   columns: [...LIST_FIGURES, 'coverage', LEAD, 'edges', UNIFORM, DEGREE],
   async measure(here) {
-    const { seeds, shards } = here.size;
+    const { seeds, shards, passes } = here.size;
     await using stream = await openStream(here, here.size);
     const { plan, outside, variant } = stream;
-    const runs: Measured[] = [];
+    const runs: Lists[] = [];
     const ways: Record<string, Lists> = {};
+    const plain = await variant('vectors', []);
+    let ranked: RankedEdges | undefined;
     for (let seed = 0; seed < seeds; seed++) {
       here.say(`seed ${seed + 1} of ${seeds}`);
-      const own = await variant(
-        'vectors',
-        seed === 0 ? [] : [`training.seed=${(await variant('', [])).graph.trainer.seed + seed}`],
-      );
+      const own = await variant('vectors', [`training.seed=${plain.graph.trainer.seed + seed}`]);
       if (shards === 1) {
-        const atCut = async (space: Space) => {
-          if (here.size.interests && seed === 0) ways['mixture'] = await mixture(plan, space, outside);
-        };
-        runs.push(await measureStream(plan, own, outside, atCut));
-      } else
-        ways[`vectors, seed ${seed + 1}`] = await listsOf(
-          plan,
-          await trainShards(plan, own, shards, outside),
-          own.name,
-          outside,
+        const measured = await measureStream(plan, own, outside);
+        ranked ??= measured.ranked;
+        runs.push(measured.lists);
+      } else {
+        const state = join(outside.folder, 'shards');
+        const read = { ...plan, eventLog: outside.eventLog, range: plan.known };
+        runs.push(
+          await trainedLists(plan, { ...own.config, state }, shardsOf(own.graph, shards, state), read),
         );
+      }
     }
-    const vectors = shards === 1 ? meanLists(runs.map(({ lists }) => lists)) : Object.values(ways)[0]!;
-    if (here.size.passes > 0)
-      ways[`${here.size.passes} passes`] = await manyPasses(plan, variant, here.size.passes, outside);
-    const paper = here.size.paper
-      ? await measureStream(plan, await variant('preset twhin', ['preset=twhin']), outside)
-      : undefined;
+    const vectors = meanLists(runs);
+    if (passes > 0) ways[`${passes} passes`] = await manyPasses(plan, variant, passes, outside.folder);
+    const paper = here.size.paper ? await variant('preset twhin', ['preset=twhin']) : undefined;
+    if (paper) ways[paper.name] = (await measureStream(plan, paper, outside)).lists;
     const random = Random.seeded(SEED);
     const rules = await simpleRules(plan, random, outside.progress);
-    const all = { vectors, ...ways, ...rules, ...(paper && { 'preset twhin': paper.lists }) };
+    const all = { vectors, ...ways, ...rules };
     for (const { scope, ways: of, lead } of listFigures(plan, all, random)) {
       for (const [way, { figures, coverage }] of Object.entries(of)) {
         const row = `${scope}: ${way}`;
@@ -114,9 +104,7 @@ export const streams = defineBench({
         here.record(row, { coverage });
       }
     }
-    const first = runs[0];
-    if (first === undefined) return;
-    for (const { slice, edges, figures } of edgeFigures((await variant('', [])).graph, first.ranked)) {
+    for (const { slice, edges, figures } of ranked ? edgeFigures(plain.graph, ranked) : []) {
       for (const way of Object.keys(figures.uniform)) {
         const row = `before learning, ${slice}: ${way}`;
         here.record(row, { edges });
@@ -209,49 +197,16 @@ async function* preparedEvents(folder: string, { topics }: GraphConfig): AsyncGe
   }
 }
 
-function listsOf(
-  { read, split, tasks }: StreamPlan,
-  space: Space,
-  name: string,
-  { progress }: EvaluationOutside,
+/** The lists of vectors that are trained on fresh stores, of a graph or of its shards. */
+async function trainedLists(
+  { read: { stream }, split, tasks }: StreamPlan,
+  config: Config,
+  graphs: readonly GraphConfig[],
+  read: Pick<ReplayOptions, 'eventLog' | 'range' | 'topicIds'>,
 ): Promise<Lists> {
-  return rankTasks(
-    tasks,
-    new ByVectors(modelOf(space, read.stream), split),
-    progress.meter(`lists ranked by ${name}`),
-  );
-}
-
-/** The vectors at the cut, of all shards as one space. */
-async function trainShards(
-  plan: StreamPlan,
-  { config, graph }: Variant,
-  shards: number,
-  outside: EvaluationOutside,
-): Promise<Space> {
-  const state = join(outside.folder, 'shards');
-  const graphs = shardsOf(graph, shards, state);
-  const { known: range, topicIds } = plan;
-  await runParts({ ...config, state }, graphs, {
-    eventLog: outside.eventLog,
-    range,
-    topicIds,
-    space: 'evaluation',
-  });
-  const [first, ...others] = graphs.map((each) => ({ graph: each, place: placeOf(each, FIRST_STORE) }));
-  const space = await loadSpace([first!, ...others]);
-  await rm(state, { recursive: true });
-  return space;
-}
-
-/** The lists at the cut when each user is asked by several interests. */
-async function mixture(plan: StreamPlan, space: Space, { progress }: EvaluationOutside): Promise<Lists> {
-  const { read, split, tasks } = plan;
-  const model = modelOf(space, read.stream);
-  const turn = () => progress.turn('targets clustered');
-  const of = await catalogues(split, space, model.rows, Random.seeded(SEED), turn);
-  const by = new ByInterests(of, new ByVectors(model, split));
-  return rankTasks(tasks, by, progress.meter('lists ranked by mixture'));
+  // An entity without a trained edge is a candidate all the same.
+  const space = await trainedSpace(config, graphs, { ...read, space: 'evaluation' }, stream.entities);
+  return rankTasks(tasks, new ByVectors(modelOf(space, stream), split), async () => undefined);
 }
 
 /**
@@ -262,32 +217,22 @@ async function manyPasses(
   plan: StreamPlan,
   variant: OpenStream['variant'],
   passes: number,
-  outside: EvaluationOutside,
+  folder: string,
 ): Promise<Lists> {
-  const { split } = plan;
   const { stream } = plan.read;
   const plain = await variant('passes', MANY_PASSES);
-  const edges = liveEdges(split);
-  const log = new TripleLog(
-    { train: edges, snapshots: [edges.lhs.length] },
-    {
-      topic: fullName(plain.config.topicPrefix, plain.graph.topics[0]!),
-      ...{ passes, seed: plain.graph.trainer.seed, keys: stream.entities },
-      names: stream.relations.map(({ name }) => name),
-    },
-  );
-  const steps = Math.ceil(log.records / plain.graph.trainer.chunkEdges);
+  const train = liveEdges(plan.split);
+  const names = stream.relations.map(({ name }) => name);
+  const told = { train, snapshots: [train.lhs.length], keys: stream.entities, names };
+  const topic = fullName(plain.config.topicPrefix, plain.graph.topics[0]!);
+  const log = new TripleLog(told, { topic, passes, seed: plain.graph.trainer.seed });
+  const steps = Math.ceil(log.range.until / plain.graph.trainer.chunkEdges);
   const { config, graph } = await variant('passes', [...MANY_PASSES, `training.decaySteps=${steps}`]);
-  const state = join(outside.folder, 'passes');
-  const whole = { ...graph, folder: join(state, graph.name) };
+  const state = join(folder, 'passes');
   const tuning = { ...config.tuning, commitEdges: COMMIT_EDGES };
-  const read = { eventLog: log, range: [log.range], topicIds: {}, space: 'evaluation' };
-  await runParts({ ...config, state, tuning }, [whole], read);
-  // An entity without a live edge is a candidate all the same.
-  const trained = { graph: whole, place: placeOf(whole, FIRST_STORE) };
-  const space = await loadSpace([trained], stream.entities);
-  await rm(state, { recursive: true });
-  return listsOf(plan, space, `${passes} passes`, outside);
+  const whole = { ...graph, folder: join(state, graph.name) };
+  const read = { eventLog: log, range: [log.range], topicIds: {} };
+  return trainedLists(plan, { ...config, state, tuning }, [whole], read);
 }
 
 /** The edges that are live at the cut, each once, by number in the stream. */

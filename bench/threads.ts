@@ -38,66 +38,40 @@ export const threads = defineBench({
   },
   columns: [WALL, CPU, CORES],
   async measure(here) {
+    const { rows, edges, batch } = here.size;
     const settings = await recipe(await here.folder(), here.size);
-    const crews = [1, 2].map((count) => new Crew(settings, count, here.size));
-    try {
-      await here.turns(
-        Object.fromEntries(crews.map((crew) => [`${crew.threads} threads`, () => crew.turn()])),
-        1,
+    const draw = zipf(rows, 2 * settings.relations.length);
+    const crew = (count: number) => {
+      const made = new TrainerCore(
+        { ...settings, threads: count },
+        { createKernel, startSteppers, workspaceBytes },
       );
-    } finally {
-      await Promise.all(crews.map((crew) => crew.core.stop()));
-    }
+      made.start(undefined);
+      made.train({ ...NOTHING, newTypes: new Uint8Array(rows), added: draw(edges) });
+      return made;
+    };
+    const cores = [crew(1), crew(2)];
+    const turn = (core: TrainerCore) => async (): Promise<Figures> => {
+      // None is added: all rounds find the same graph.
+      const batches = Array.from({ length: BATCHES }, () => ({ ...NOTHING, edges: draw(batch) }));
+      const began = performance.now();
+      const ms = await cpuMs(() => {
+        for (const each of batches) core.train(each);
+      });
+      const wallMs = performance.now() - began;
+      const updates = BATCHES * batch * settings.updatesPerEdge;
+      return { [WALL]: updates / wallMs, [CPU]: updates / ms, [CORES]: ms / wallMs };
+    };
+    await here.turns(Object.fromEntries(cores.map((core, i) => [`${i + 1} threads`, turn(core)])), 1);
+    await Promise.all(cores.map((core) => core.stop()));
   },
 });
 
-/** A trainer of its own. */
-class Crew {
-  readonly core: TrainerCore;
-  readonly threads: number;
-  readonly #settings: TrainerSettings;
-  readonly #size: { readonly rows: number; readonly batch: number };
-  readonly #random = Random.seeded(1);
-
-  constructor(
-    settings: TrainerSettings,
-    count: number,
-    size: { rows: number; edges: number; batch: number },
-  ) {
-    this.threads = count;
-    this.#settings = settings;
-    this.#size = size;
-    this.core = new TrainerCore(
-      { ...settings, threads: count },
-      { createKernel, startSteppers, workspaceBytes },
-    );
-    this.core.start(undefined);
-    this.core.train({ ...NOTHING, newTypes: new Uint8Array(size.rows), added: this.#edges(size.edges) });
-  }
-
-  async turn(): Promise<Figures> {
-    // None is added: all rounds find the same graph.
-    const batches = Array.from({ length: BATCHES }, () => ({
-      ...NOTHING,
-      edges: this.#edges(this.#size.batch),
-    }));
-    const began = performance.now();
-    const ms = await cpuMs(() => {
-      for (const batch of batches) this.core.train(batch);
-    });
-    const wallMs = performance.now() - began;
-    const updates = BATCHES * this.#size.batch * this.#settings.updatesPerEdge;
-    return { [WALL]: updates / wallMs, [CPU]: updates / ms, [CORES]: ms / wallMs };
-  }
-
-  /** Edges whose ends are by Zipf's law, each once. */
-  #edges(count: number): TrainBatch['edges'] {
-    const { rows } = this.#size;
-    const first = 2 * this.#settings.relations.length;
-    const end = () => {
-      const rank = Math.floor(rows ** this.#random.uniform()) - 1;
-      return first + ((rank * SCATTER) % rows);
-    };
+/** Draws edges whose ends are by Zipf's law, each once. */
+function zipf(rows: number, first: number): (count: number) => TrainBatch['edges'] {
+  const random = Random.seeded(1);
+  const end = () => first + (((Math.floor(rows ** random.uniform()) - 1) * SCATTER) % rows);
+  return (count) => {
     const found = new Map<number, readonly [lhs: number, rhs: number]>();
     while (found.size < count) {
       const [lhs, rhs] = [end(), end()];
@@ -109,7 +83,7 @@ class Crew {
       relation: new Int32Array(count),
       rhs: Int32Array.from(pairs, ([, rhs]) => rhs),
     };
-  }
+  };
 }
 
 async function recipe(

@@ -18,7 +18,7 @@ export function peak(): Contender {
   return {
     name: 'peak',
     operations: OPERATIONS,
-    async measure(ms) {
+    measure(ms) {
       const began = threadMs();
       let rounds = 0;
       // Many short calls: V8 exchanges slow code for fast only between two of them.
@@ -28,7 +28,6 @@ export function peak(): Contender {
       }
       return rounds / (threadMs() - began);
     },
-    close: () => undefined,
   };
 }
 

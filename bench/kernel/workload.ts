@@ -11,8 +11,7 @@ export interface Contender {
   /** Floating-point operations of one edge, or of one unit of `measure`. */
   readonly operations: number;
   /** Works for about so many ms of CPU; gives thousands of edges for each second of CPU. */
-  measure(ms: number): Promise<number>;
-  close(): void;
+  measure(ms: number): number;
 }
 
 /** CPU time of the calling thread in ms: on a shared machine, time on the wall is mostly that of others. */
@@ -79,7 +78,7 @@ export function kernelOn(
   return {
     name,
     operations: operationsOf(workload),
-    async measure(ms) {
+    measure(ms) {
       const began = threadMs();
       let trained = 0;
       while (threadMs() - began < ms) {
@@ -89,7 +88,6 @@ export function kernelOn(
       }
       return trained / (threadMs() - began);
     },
-    close: () => undefined,
   };
 }
 

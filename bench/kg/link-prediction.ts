@@ -13,28 +13,19 @@ export interface RankFigures {
   readonly meanRank: number;
 }
 
-/** Kinds of relations: how many lhs a rhs has, and how many rhs a lhs has. */
-export const CATEGORIES = ['1-1', '1-N', 'N-1', 'N-N'] as const;
-export type Category = (typeof CATEGORIES)[number];
-
 /** The figures of a set of triples, each asked for both ends. */
 export interface LinkPrediction {
   readonly all: RankFigures;
   /** The question `head, relation, ?`, and the question `?, relation, tail`. */
   readonly tails: RankFigures;
   readonly heads: RankFigures;
-  readonly byCategory: Readonly<Partial<Record<Category, { tails: RankFigures; heads: RankFigures }>>>;
   readonly byRelation: Readonly<Record<string, RankFigures>>;
-  /** By number of the snapshot; of a graph that came in several. All are asked after the last. */
-  readonly bySnapshot?: Readonly<Record<string, RankFigures>>;
   /** Triples that ask of an entity, or by a relation, that no training triple has. */
   readonly unseen: { readonly entities: number; readonly relations: number };
 }
 
 /** Triples asked between two reports of the progress. */
 const SLICE = 256;
-/** More answers than this on average make an end "N". Source: Bordes et al. 2013, section 4.3. */
-const MANY = 1.5;
 
 /**
  * Filtered link prediction: for each triple, rhs is ranked among all entities from lhs with the forward vector of the
@@ -51,7 +42,7 @@ export async function predictLinks(
 ): Promise<LinkPrediction> {
   const rows = Int32Array.from(graph.entities, (_, entity) => space.rowOf(keyOf(entity))!);
   const ranking = new Ranking(space, space.members(ENTITY_TYPE).rows);
-  const known = new KnownAnswers(graph, rows);
+  const known = knownAnswers(graph, rows);
   const { lhs, relation, rhs } = asked;
   const tails = new Float64Array(lhs.length);
   const heads = new Float64Array(lhs.length);
@@ -61,7 +52,7 @@ export async function predictLinks(
       anchor: rows[end === 'rhs' ? lhs[i]! : rhs[i]!]!,
       relationRow: space.relationRow(relationName(relation[i]!), end === 'lhs'),
       answer: rows[end === 'rhs' ? rhs[i]! : lhs[i]!]!,
-      leftOut: known.of(end, end === 'rhs' ? lhs[i]! : rhs[i]!, relation[i]!),
+      leftOut: known(end, end === 'rhs' ? lhs[i]! : rhs[i]!, relation[i]!),
     });
     tails.set(ranking.ranks(slice.map((i) => question(i, 'rhs'))), first);
     heads.set(ranking.ranks(slice.map((i) => question(i, 'lhs'))), first);
@@ -71,30 +62,21 @@ export async function predictLinks(
 }
 
 /** The known answers of a question, as rows, from all three parts of a graph. */
-class KnownAnswers {
-  readonly #relations: number;
-  readonly #answers = { rhs: new Map<number, number[]>(), lhs: new Map<number, number[]>() };
-
-  constructor({ relations, train, valid, test }: KnowledgeGraph, rows: Int32Array) {
-    this.#relations = relations.length;
-    for (const { lhs, relation, rhs } of [train, valid, test]) {
-      for (let i = 0; i < lhs.length; i++) {
-        this.#put('rhs', lhs[i]!, relation[i]!, rows[rhs[i]!]!);
-        this.#put('lhs', rhs[i]!, relation[i]!, rows[lhs[i]!]!);
-      }
+function knownAnswers({ relations, train, valid, test }: KnowledgeGraph, rows: Int32Array) {
+  const answers = { rhs: new Map<number, number[]>(), lhs: new Map<number, number[]>() };
+  const of = (end: 'lhs' | 'rhs', anchor: number, relation: number): number[] => {
+    const question = anchor * relations.length + relation;
+    const known = answers[end].get(question) ?? [];
+    if (known.length === 0) answers[end].set(question, known);
+    return known;
+  };
+  for (const { lhs, relation, rhs } of [train, valid, test]) {
+    for (let i = 0; i < lhs.length; i++) {
+      of('rhs', lhs[i]!, relation[i]!).push(rows[rhs[i]!]!);
+      of('lhs', rhs[i]!, relation[i]!).push(rows[lhs[i]!]!);
     }
   }
-
-  of(end: 'lhs' | 'rhs', anchor: number, relation: number): readonly number[] {
-    return this.#answers[end].get(anchor * this.#relations + relation) ?? [];
-  }
-
-  #put(end: 'lhs' | 'rhs', anchor: number, relation: number, row: number): void {
-    const question = anchor * this.#relations + relation;
-    const known = this.#answers[end].get(question);
-    if (known === undefined) this.#answers[end].set(question, [row]);
-    else known.push(row);
-  }
+  return of;
 }
 
 function figuresOf(
@@ -103,69 +85,34 @@ function figuresOf(
   tails: Float64Array,
   heads: Float64Array,
 ): LinkPrediction {
-  const categories = categoriesOf(graph);
-  const indices = Array.from(asked.relation, (_, i) => i);
-  const figures = (some: readonly number[]) => ({
-    tails: rankFigures(some.map((i) => tails[i]!)),
-    heads: rankFigures(some.map((i) => heads[i]!)),
-  });
-  const byCategory = Map.groupBy(indices, (i) => categories[asked.relation[i]!]!);
-  const byRelation = Map.groupBy(indices, (i) => asked.relation[i]!);
-  const bySnapshot = Map.groupBy(indices, (i) => asked.snapshot[i]!);
-  const bothEnds = (some: readonly number[]) => rankFigures(some.flatMap((i) => [tails[i]!, heads[i]!]));
+  const byRelation = Map.groupBy(asked.relation.keys(), (i) => asked.relation[i]!);
   return {
     all: rankFigures([...tails, ...heads]),
-    ...figures(indices),
-    byCategory: Object.fromEntries([...byCategory].map(([category, some]) => [category, figures(some)])),
+    tails: rankFigures([...tails]),
+    heads: rankFigures([...heads]),
     byRelation: Object.fromEntries(
-      [...byRelation].map(([relation, some]) => [graph.relations[relation]!, bothEnds(some)]),
+      [...byRelation].map(([relation, some]) => [
+        graph.relations[relation]!,
+        rankFigures(some.flatMap((i) => [tails[i]!, heads[i]!])),
+      ]),
     ),
-    ...(graph.snapshots.length > 1 && {
-      bySnapshot: Object.fromEntries(
-        [...bySnapshot].sort(([a], [b]) => a - b).map(([snapshot, some]) => [snapshot, bothEnds(some)]),
-      ),
-    }),
     unseen: unseenIn(graph, asked),
   };
 }
 
 /** The figures of some ranks. */
 export function rankFigures(ranks: readonly number[]): RankFigures {
-  let [reciprocal, sum, first, third, tenth] = [0, 0, 0, 0, 0];
-  for (const rank of ranks) {
-    reciprocal += 1 / rank;
-    sum += rank;
-    if (rank <= 1) first++;
-    if (rank <= 3) third++;
-    if (rank <= 10) tenth++;
-  }
-  const n = ranks.length;
-  const share = (value: number) => (n === 0 ? 0 : value / n);
+  const mean = (of: (rank: number) => number) =>
+    ranks.length === 0 ? 0 : ranks.reduce((sum, rank) => sum + of(rank), 0) / ranks.length;
+  const within = (most: number) => mean((rank) => (rank <= most ? 1 : 0));
   return {
-    questions: n,
-    mrr: share(reciprocal),
-    hits1: share(first),
-    hits3: share(third),
-    hits10: share(tenth),
-    meanRank: share(sum),
+    questions: ranks.length,
+    mrr: mean((rank) => 1 / rank),
+    hits1: within(1),
+    hits3: within(3),
+    hits10: within(10),
+    meanRank: mean((rank) => rank),
   };
-}
-
-/** The category of each relation by its training triples; a relation without any is 1-1. */
-function categoriesOf({ relations, train }: KnowledgeGraph): Category[] {
-  const ends = relations.map(() => ({ triples: 0, lhs: new Set<number>(), rhs: new Set<number>() }));
-  train.relation.forEach((relation, i) => {
-    const end = ends[relation]!;
-    end.triples++;
-    end.lhs.add(train.lhs[i]!);
-    end.rhs.add(train.rhs[i]!);
-  });
-  return ends.map(({ triples, lhs, rhs }) => {
-    const manyRhs = triples / Math.max(1, lhs.size) >= MANY;
-    const manyLhs = triples / Math.max(1, rhs.size) >= MANY;
-    if (manyLhs) return manyRhs ? 'N-N' : 'N-1';
-    return manyRhs ? '1-N' : '1-1';
-  });
 }
 
 function unseenIn({ train }: KnowledgeGraph, asked: IndexedTriples): LinkPrediction['unseen'] {

@@ -1,19 +1,16 @@
 import { z } from 'zod';
-import { loadSpace } from '../../src/compose/evaluation.ts';
 import { configOf } from '../../src/config/load.ts';
 import type { Config, GraphConfig } from '../../src/config/resolve.ts';
 import type { Space } from '../../src/evaluation/space.ts';
 import { graphOf } from '../../src/graph/shard.ts';
-import { FIRST_STORE, placeOf } from '../../src/state/places.ts';
-import { idField, instantField } from '../../topics/fields.ts';
+import { idField } from '../../topics/fields.ts';
 import { fullName } from '../../topics/index.ts';
 import { defineTopic } from '../../topics/topic.ts';
-import { runParts } from '../in-process.ts';
+import { trainedSpace } from '../in-process.ts';
 import { ENTITY_TYPE, keyOf, relationName, TripleLog } from './triple-log.ts';
 import type { KnowledgeGraph } from './triples.ts';
 
 const GRAPH = 'knowledge-graph';
-const TOPIC = 'triple';
 /** One commit for so many edges: a store that is thrown away gains nothing by more. */
 export const COMMIT_EDGES = 1_000_000;
 /** Settings of training in many passes, as measured: each edge in turn instead of rehearsal, a rate that falls, a steeper score. */
@@ -56,7 +53,7 @@ export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphT
     entityTypes: [ENTITY_TYPE],
     relations: relations.map((name) => ({ name, lhs: ENTITY_TYPE, rhs: ENTITY_TYPE })),
     topics: [TRIPLES],
-    graphs: { [GRAPH]: { topics: [TOPIC], relations, shards } },
+    graphs: { [GRAPH]: { topics: [TRIPLES.name], relations, shards } },
     limits: { maxEntities: triples.entities.length },
     commit: { everyEdges: COMMIT_EDGES },
   };
@@ -65,43 +62,25 @@ export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphT
     const config = configOf(own, {}, folder, [...recipe, ...more, ...settings]);
     return { config, graphs: config.graphs.filter((graph) => graphOf(graph) === GRAPH) };
   };
-  const topic = fullName('', TRIPLES);
-  const log = new TripleLog(triples, {
-    topic,
-    passes,
-    seed,
-    keys: triples.entities.map((_, entity) => keyOf(entity)),
-    names: relations,
-  });
+  const told = { ...triples, keys: triples.entities.map((_, entity) => keyOf(entity)), names: relations };
+  const log = new TripleLog(told, { topic: fullName('', TRIPLES), passes, seed });
   if (passes === 1) return { ...resolve([]), log };
-  const { chunkEdges } = resolve([]).graphs[0]!.trainer;
-  return { ...resolve([`training.decaySteps=${Math.ceil(log.records / chunkEdges)}`]), log };
+  const steps = Math.ceil(log.range.until / resolve([]).graphs[0]!.trainer.chunkEdges);
+  return { ...resolve([`training.decaySteps=${steps}`]), log };
 }
 
 /** Trains all passes on fresh stores: one, or one for each shard. Gives the vectors; entities of no training triple lie at the origin. */
-export async function trainGraph(
-  triples: KnowledgeGraph,
-  { config, graphs, log }: TrainedGraph,
-): Promise<Space> {
-  await runParts(config, graphs, { eventLog: log, range: [log.range], topicIds: {}, space: GRAPH });
+export function trainGraph(triples: KnowledgeGraph, { config, graphs, log }: TrainedGraph): Promise<Space> {
+  const read = { eventLog: log, range: [log.range], topicIds: {}, space: GRAPH };
   const keys = triples.entities.map((_, entity) => keyOf(entity));
-  const [first, ...others] = graphs.map((graph) => ({ graph, place: placeOf(graph, FIRST_STORE) }));
-  return loadSpace([first!, ...others], keys);
+  return trainedSpace(config, graphs, read, keys);
 }
 
-/** The events that training triples are. They are handed over as edges: nothing has to be parsed. */
+/** A topic that nobody writes: triples are handed over as edges, and nothing has to be parsed. */
 const TRIPLES = defineTopic({
-  name: TOPIC,
+  name: 'triple',
   partitions: 1,
-  schema: z.object({ head: idField, relation: z.number().int(), tail: idField, at: instantField }),
+  schema: z.object({ head: idField }),
   key: ({ head }) => head,
-  changes: ({ head, relation, tail, at }) => [
-    {
-      lhs: keyOf(Number(head)),
-      relation: relationName(relation),
-      rhs: keyOf(Number(tail)),
-      at,
-      removed: false,
-    },
-  ],
+  changes: () => [],
 });

@@ -4,7 +4,6 @@ import type {
   ReadableLog,
   SourceRecord,
   Stretch,
-  StretchCursor,
   StretchReading,
 } from '../../src/pipeline/ports.ts';
 import { Random } from '../../src/sampling/random.ts';
@@ -26,10 +25,12 @@ export function relationName(relation: number): string {
   return `r${relation}`;
 }
 
-/** Triples to be told, by index, and the end of each snapshot in them. */
+/** Triples by index, the end of each snapshot in them, and the names of entities and relations by index. */
 interface Told {
   readonly train: Pick<IndexedTriples, 'lhs' | 'relation' | 'rhs'>;
   readonly snapshots: readonly number[];
+  readonly keys: readonly EntityKey[];
+  readonly names: readonly string[];
 }
 
 /**
@@ -37,84 +38,63 @@ interface Told {
  * in an order drawn from the seed. Snapshots stay in their order; within a snapshot the order is random.
  */
 export class TripleLog implements ReadableLog {
-  readonly topic: string;
-  readonly records: number;
-  readonly #graph: Told;
+  readonly range: Stretch;
+  readonly #told: Told;
   readonly #seed: number;
-  readonly #keys: readonly EntityKey[];
-  readonly #names: readonly string[];
   /** The order of one pass: that of the last record read. */
   #order: { readonly pass: number; readonly triples: Int32Array } | undefined;
 
-  /** keys and names: those of entities and relations, by index. */
-  constructor(
-    graph: Told,
-    options: {
-      topic: string;
-      passes: number;
-      seed: number;
-      keys: readonly EntityKey[];
-      names: readonly string[];
-    },
-  ) {
-    this.topic = options.topic;
-    this.records = options.passes * graph.train.lhs.length;
-    this.#graph = graph;
-    this.#seed = options.seed;
-    this.#keys = options.keys;
-    this.#names = options.names;
-  }
-
-  get range(): Stretch {
-    return { topic: this.topic, partition: 0, from: 0, until: this.records };
+  constructor(told: Told, { topic, passes, seed }: { topic: string; passes: number; seed: number }) {
+    this.range = { topic, partition: 0, from: 0, until: passes * told.train.lhs.length };
+    this.#told = told;
+    this.#seed = seed;
   }
 
   async ranges(): Promise<PartitionRange[]> {
-    return [{ topic: this.topic, partition: 0, low: 0, high: this.records }];
+    const { topic, partition, from: low, until: high } = this.range;
+    return [{ topic, partition, low, high }];
   }
 
   async read(stretches: readonly Stretch[]): Promise<StretchReading> {
-    return { cursors: stretches.map((stretch) => this.#cursor(stretch)), close: async () => {} };
-  }
-
-  #cursor(stretch: Stretch): StretchCursor {
-    let next = stretch.from;
-    return {
-      stretch,
-      next: async () => {
+    const cursors = stretches.map((stretch) => {
+      let next = stretch.from;
+      const read = async () => {
         if (next >= stretch.until) return undefined;
         const from = next;
         next = Math.min(from + HAND_OVER, stretch.until);
         return Array.from({ length: next - from }, (_, i) => this.#record(from + i));
-      },
-    };
+      };
+      return { stretch, next: read };
+    });
+    return { cursors, close: async () => {} };
   }
 
   #record(offset: number): SourceRecord {
-    const { train } = this.#graph;
+    const { train, keys, names } = this.#told;
     const { length } = train.lhs;
     const triple = this.#orderOf(Math.floor(offset / length))[offset % length]!;
-    const at = FIRST_AT + offset;
+    const timestamp = FIRST_AT + offset;
     const edge = {
-      lhs: this.#keys[train.lhs[triple]!]!,
-      relation: this.#names[train.relation[triple]!]!,
-      rhs: this.#keys[train.rhs[triple]!]!,
+      lhs: keys[train.lhs[triple]!]!,
+      relation: names[train.relation[triple]!]!,
+      rhs: keys[train.rhs[triple]!]!,
     };
-    const content = { changes: [{ ...edge, at, removed: false }] };
-    return { topic: this.topic, partition: 0, offset, timestamp: at, key: null, value: null, content };
+    const content = { changes: [{ ...edge, at: timestamp, removed: false }] };
+    return { topic: this.range.topic, partition: 0, offset, timestamp, key: null, value: null, content };
   }
 
   #orderOf(pass: number): Int32Array {
     if (this.#order?.pass === pass) return this.#order.triples;
-    const triples = Int32Array.from(this.#graph.train.lhs, (_, i) => i);
+    const { train, snapshots } = this.#told;
+    const triples = Int32Array.from(train.lhs, (_, i) => i);
     const random = Random.seeded(this.#seed + pass * 2 ** 32);
-    let from = 0;
-    for (const to of this.#graph.snapshots) {
-      for (let i = to - 1; i > from; i--) {
-        const j = from + random.below(i - from + 1);
-        [triples[i], triples[j]] = [triples[j]!, triples[i]!];
+    let first = 0;
+    for (const end of snapshots) {
+      for (let i = end - 1; i > first; i--) {
+        const other = first + random.below(i - first + 1);
+        [triples[i], triples[other]] = [triples[other]!, triples[i]!];
       }
-      from = to;
+      first = end;
     }
     this.#order = { pass, triples };
     return triples;

@@ -8,8 +8,6 @@ export interface IndexedTriples {
   readonly lhs: Int32Array;
   readonly relation: Int32Array;
   readonly rhs: Int32Array;
-  /** The number of the snapshot that each came with; 0 in a graph without snapshots. */
-  readonly snapshot: Int32Array;
 }
 
 /** A knowledge graph, cut into what is learned and what is asked. */
@@ -107,7 +105,7 @@ class TripleReader {
 
 function indexed(triples: readonly (readonly number[])[]): IndexedTriples {
   const column = (field: number) => Int32Array.from(triples, (triple) => triple[field]!);
-  return { lhs: column(0), relation: column(1), rhs: column(2), snapshot: column(3) };
+  return { lhs: column(0), relation: column(1), rhs: column(2) };
 }
 
 function indexOf(known: Map<string, number>, name: string): number {

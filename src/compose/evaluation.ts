@@ -21,7 +21,7 @@ import {
   recentPopularity,
 } from '../evaluation/stream/recommender.ts';
 import {
-  RankedLog,
+  joinedEdges,
   type SliceFigures,
   scoredBy,
   scoredByChance,
@@ -136,35 +136,29 @@ export async function planStream(
   };
 }
 
-/**
- * Trains a graph on a stream in a store of its own: up to the cut, where lists are ranked, and on to the end.
- * atCut: gets the vectors at the cut as well.
- */
+/** Trains a graph on a stream in a store of its own: up to the cut, where lists are ranked, and on to the end. */
 export async function measureStream(
   plan: StreamPlan,
   variant: Variant,
   outside: EvaluationOutside,
-  atCut?: (space: Space) => Promise<void>,
 ): Promise<Measured> {
   const { known, range, topicIds, read, split, tasks } = plan;
   const { config, graph, name } = variant;
   const { log, eventLog, folder, progress } = outside;
   const place = { graph: graph.name, name: 'evaluation', folder: join(folder, 'store') };
-  const ranked = new RankedLog();
+  const ranked: RankedEdges[] = [];
   /** Trains the store from where it stands to the end of a range. before: what it has learned, as rows. */
   const train = async (stretches: readonly Stretch[], before: Triples) => {
     const from = Math.floor(WARM_UP * read.stream.learned);
     const prequential = { seed: SEED, from, candidates: CANDIDATES, halfLife: plan.halfLife, before };
-    const onRanked = (edges: RankedEdges) => ranked.add(edges);
+    const onRanked = (edges: RankedEdges) => void ranked.push(edges);
     const replaying = await composeEvaluation(config, graph, {
       ...{ log, place, eventLog, topicIds, range: stretches, prequential, onRanked },
     });
     await progress.train(replaying, stretches, { graph: graph.name, model: name });
   };
   await train(known, NOTHING);
-  const space = await loadSpace([{ graph, place }]);
-  await atCut?.(space);
-  const model = modelOf(space, read.stream);
+  const model = modelOf(await loadSpace([{ graph, place }]), read.stream);
   const lists = await rankTasks(
     tasks,
     new ByVectors(model, split),
@@ -172,7 +166,7 @@ export async function measureStream(
   );
   await train(range, learnedAs(model.rows, read.stream, split.cut));
   await rm(place.folder, { recursive: true });
-  return { lists, ranked: ranked.whole() };
+  return { lists, ranked: joinedEdges(ranked) };
 }
 
 const NOTHING: Triples = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };

@@ -77,7 +77,7 @@ describe('the bench of knowledge graphs', () => {
     expect(await run({ stream })).toEqual(one);
   });
 
-  it('says what was never trained, by relation and by category, and the mean of several seeds', async () => {
+  it('says what was never trained, by relation, and the mean of several seeds', async () => {
     const found = await measure(['dim=8'], { passes: 2, seeds: 2 });
     const [one, two, mean] = ['seed 1', 'seed 2', 'mean of 2 seeds'].map((row) =>
       Number(found[row]?.['MRR']),
@@ -85,7 +85,7 @@ describe('the bench of knowledge graphs', () => {
     expect(mean).toBeCloseTo((one! + two!) / 2, 12);
     expect(found['triples with an entity that has no training']?.['questions']).toBe(1);
     expect(found['triples with a relation that has no training']?.['questions']).toBe(1);
-    expect(Object.keys(found)).toEqual(expect.arrayContaining(['tails', 'heads', 'N-1, tails', 'same clan']));
+    expect(Object.keys(found)).toEqual(expect.arrayContaining(['tails', 'heads', 'same clan']));
   });
 
   it('names the line of a bad triple', async () => {

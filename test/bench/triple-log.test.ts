@@ -7,7 +7,6 @@ const none = {
   lhs: new Int32Array(),
   relation: new Int32Array(),
   rhs: new Int32Array(),
-  snapshot: new Int32Array(),
 };
 
 /** Triples i → i + 1 of one relation. */
@@ -20,7 +19,6 @@ function chain(triples: number, snapshots: readonly number[]): KnowledgeGraph {
       lhs,
       relation: new Int32Array(triples),
       rhs: lhs.map((i) => i + 1),
-      snapshot: new Int32Array(triples),
     },
     valid: none,
     test: none,
@@ -30,11 +28,11 @@ function chain(triples: number, snapshots: readonly number[]): KnowledgeGraph {
 
 function logOf(graph: KnowledgeGraph, options: { topic: string; passes: number; seed: number }): TripleLog {
   const keys = graph.entities.map((_, entity) => keyOf(entity));
-  return new TripleLog(graph, { ...options, keys, names: ['r0'] });
+  return new TripleLog({ ...graph, keys, names: ['r0'] }, options);
 }
 
-async function all(log: TripleLog, from = 0, until = log.records): Promise<SourceRecord[]> {
-  const { cursors } = await log.read([{ topic: log.topic, partition: 0, from, until }]);
+async function all(log: TripleLog, from = 0, until = log.range.until): Promise<SourceRecord[]> {
+  const { cursors } = await log.read([{ topic: log.range.topic, partition: 0, from, until }]);
   const [cursor] = cursors;
   const records: SourceRecord[] = [];
   for (let next = await cursor!.next(); next !== undefined; next = await cursor!.next())

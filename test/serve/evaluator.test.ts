@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { ByInterests, catalogues } from '../../bench/streams/by-interests.ts';
 import { Ranking } from '../../src/evaluation/ranking.ts';
 import { Space } from '../../src/evaluation/space.ts';
 import { ByVectors, modelOf } from '../../src/evaluation/stream/recommender.ts';
@@ -9,7 +8,6 @@ import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
 import { Random } from '../../src/sampling/random.ts';
-import { Clusters } from '../../src/serve/interests.ts';
 import { changeOf, relations, streamOf } from '../evaluation/stream/stream-fixture.ts';
 import { HEAD } from '../graph/graph-fixture.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
@@ -119,41 +117,6 @@ describe('the home list', () => {
       expect(items.map(({ entity }) => entity)).toEqual(order.map(({ entity }) => entity));
       // The recommender's scores are of float32.
       for (const [i, { score }] of items.entries()) expect(score).toBeCloseTo(order[i]!.score, 4);
-    }
-  });
-
-  it.each(ALL)('by several interests is the order of the evaluator, with %s', async (scorer) => {
-    const { space, graph } = await bothOf(scorer);
-    const events = [
-      ...Array.from({ length: TWEETS }, (_, i) => `c likes ${i}`),
-      ...['a likes 1', 'a retweets 2', 'a likes 40', 'a likes 2', 'b retweets 9', 'b likes 11', 'a likes 77'],
-    ];
-    const stream = streamOf(...events);
-    events.forEach((text, at) => void graph.activity.take(changeOf(text, at + 1)));
-    const split = splitStream(stream, events.length);
-    const scope = split.scopes.find(({ relations: { length } }) => length === 2)!;
-    const model = modelOf(space, stream);
-    const of = await catalogues(split, space, model.rows, Random.seeded(2), async () => {});
-    // The same draws from the same rows: the tweets are in the same order here and there.
-    const random = Random.seeded(2);
-    const clusters = new Clusters(
-      (task) => task(),
-      () => 0,
-      (n) => random.below(n),
-    );
-    const surfaces = surfacesOf(graph, { clusters });
-    const scores = new Float64Array(scope.pair.candidates.length);
-    for (const name of ['a', 'b']) {
-      new ByInterests(of, new ByVectors(model, split)).score([stream.find(user(name))!], scope, scores);
-      const seen = new Set(events.filter((text) => text.startsWith(name)).map((text) => text.split(' ')[2]!));
-      const order = [...scope.pair.candidates]
-        .map((number, k) => ({ entity: stream.entities[number]!, score: scores[k]! }))
-        .filter(({ entity }) => !seen.has(entity.slice('tweet:'.length)))
-        .sort((x, y) => y.score - x.score);
-      const asked = { surface: 'home', from: user(name), k: 200, interests: 'mixture' } as const;
-      const { items, interests } = await surfaces.candidates(asked);
-      expect(interests).toBe('mixture');
-      expect(items.map(({ entity }) => entity)).toEqual(order.map(({ entity }) => entity));
     }
   });
 });

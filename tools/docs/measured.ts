@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BENCHES } from '../../bench/benches.ts';
+import { allBenches } from '../../bench/benches.ts';
 import { git, printed, type Result } from '../../bench/result.ts';
+
+const BENCHES = await allBenches();
 
 const OPENING = `# Measured
 

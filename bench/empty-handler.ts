@@ -1,4 +1,4 @@
-/** Reads topics to their end with kafkajs and does nothing with it: `node bench/e2e/empty-handler.ts BROKERS TOPIC,… RECORDS`. */
+/** Reads topics to their end with kafkajs and does nothing with it: `node bench/empty-handler.ts BROKERS TOPIC,… RECORDS`. */
 import { Kafka, logLevel } from 'kafkajs';
 
 const [brokers = '', topics = '', records = '0'] = process.argv.slice(2);
