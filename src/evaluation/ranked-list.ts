@@ -27,39 +27,16 @@ export function rankAll(scores: Float64Array, targets: Int32Array, leftOut: Iter
     scores[k] = Number.NEGATIVE_INFINITY;
     candidates--;
   }
-  const levels = Float64Array.from(new Set(Array.from(targets, (k) => scores[k]!))).sort();
-  const { above, equal } = countAgainst(scores, levels);
-  const ranks = Float64Array.from(targets, (k) => {
-    const level = levels.indexOf(scores[k]!);
-    return 1 + above[level]! + (equal[level]! - 1) / 2;
+  const ranks = Float64Array.from(targets, (target) => {
+    const wanted = scores[target]!;
+    let [above, equal] = [0, 0];
+    for (let k = 0; k < scores.length; k++) {
+      if (scores[k]! > wanted) above++;
+      else if (scores[k] === wanted) equal++;
+    }
+    return 1 + above + (equal - 1) / 2;
   });
   return { ranks, top: topOf(scores), candidates };
-}
-
-/** For each level, ascending: how many scores are above it, and how many are equal to it. */
-function countAgainst(scores: Float64Array, levels: Float64Array): { above: number[]; equal: number[] } {
-  // [levels + 1] scores above exactly the first i levels; those of -Infinity are above none and equal to none.
-  const between = new Float64Array(levels.length + 1);
-  const equal: number[] = Array.from(levels, () => 0);
-  for (let k = 0; k < scores.length; k++) {
-    const score = scores[k]!;
-    let low = 0;
-    let high = levels.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (levels[middle]! < score) low = middle + 1;
-      else high = middle;
-    }
-    if (levels[low] === score) equal[low]!++;
-    else between[low]!++;
-  }
-  const above: number[] = Array.from(levels, () => 0);
-  for (let level = levels.length - 1, sum = 0; level >= 0; level--) {
-    sum += between[level + 1]!;
-    above[level] = sum;
-    sum += equal[level]!;
-  }
-  return { above, equal };
 }
 
 function topOf(scores: Float64Array): number[] {

@@ -40,8 +40,10 @@ export async function trainCodebooks(
   const { type, dim, entities, stopping } = stored;
   const random = Random.seeded(SEED);
   const sample: Float32Array[] = [];
-  for await (const { bytes } of vectorsOf(stored, sampling(entities, random)))
-    sample.push(decodeVector(bytes));
+  // Names are in no order that the vectors know of.
+  const every = Math.ceil(entities / SAMPLE);
+  let n = 0;
+  for await (const { bytes } of vectorsOf(stored, () => n++ % every === 0)) sample.push(decodeVector(bytes));
   const width = dim / parts;
   const codebooks = new Float32Array(CENTROIDS * dim);
   for (let part = 0; part < parts && sample.length > 0; part++) {
@@ -58,17 +60,6 @@ export async function trainCodebooks(
       codebooks.set(centroid, (part * CENTROIDS + c) * width);
   }
   return codebooks;
-}
-
-/** Draws at most {@link SAMPLE} of so many vectors: asked for each in turn, it says whether the vector is drawn. */
-export function sampling(vectors: number, random: Random): () => boolean {
-  let [left, needed] = [vectors, Math.min(SAMPLE, vectors)];
-  // Each has the chance with which the draw, whose size is known, still needs it.
-  return () => {
-    const drawn = random.below(left--) < needed;
-    if (drawn) needed--;
-    return drawn;
-  };
 }
 
 /** Writes the codes of the vectors it is given: the nearest centroid of each part; of equal ones, the first. */

@@ -4,7 +4,7 @@ import { spread } from '../evaluate/report.ts';
 import { count, duration } from '../format.ts';
 import type { Output } from '../output.ts';
 import { printTable } from '../output.ts';
-import { type Confirmed, RECALL, type TuneReport } from './tune.ts';
+import type { Confirmed, TuneReport } from './tune.ts';
 
 /** Prints the trials, the best first, and what to put into the configuration. */
 export function printTuneReport(report: TuneReport, output: Output): void {
@@ -56,14 +56,10 @@ function printConfirmed({ best, current, lead }: Confirmed, output: Output): voi
     ],
     output,
   );
-  output.out('  The best trial minus the current settings, with 95 % intervals:');
-  for (const [name, interval] of Object.entries(lead)) output.out(`  ${name}: ${spread(interval)}`);
-  // MRR is taken all along the stream, mostly on records that trials have seen: it confirms nothing.
-  const unseen = Object.entries(lead).filter(([name]) => name.startsWith(RECALL));
-  if (!unseen.some(([, { low }]) => low > 0))
-    output.out(
-      '  At full ranking of what no trial has seen, the best trial is not ahead: keep the current settings.',
-    );
+  output.out('  recall20 of the best trial minus that of the current settings, with 95 % intervals:');
+  for (const [scope, interval] of Object.entries(lead)) output.out(`  ${scope}: ${spread(interval)}`);
+  if (!Object.values(lead).some(({ low }) => low > 0))
+    output.out('  On what no trial has seen, the best trial is not ahead: keep the current settings.');
 }
 
 function figures({ mrrUniform, mrrDegree, recall20 }: TrialFigures): string[] {

@@ -11,7 +11,6 @@ import {
 import { keysOf } from '../../config/overrides.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { Interval } from '../../evaluation/bootstrap.ts';
-import { scoredBy, sliceFigures, slicesOf } from '../../evaluation/stream/slices.ts';
 import {
   dimensionsOf,
   drawTrials,
@@ -26,7 +25,7 @@ import type { StreamRequest } from '../evaluate/request.ts';
 import { count } from '../format.ts';
 
 /** A trial in one round. */
-export interface TriedRound extends TrialFigures {
+interface TriedRound extends TrialFigures {
   /** Records of the part that it was trained on. */
   readonly records: number;
   readonly score: number;
@@ -35,20 +34,17 @@ export interface TriedRound extends TrialFigures {
 }
 
 /** Settings, and what they gave in each round that they came to. */
-export interface Trial {
+interface Trial {
   /** `key=value` over the current settings; none: the current ones. */
   readonly settings: readonly string[];
-  readonly rounds: readonly TriedRound[];
+  readonly rounds: TriedRound[];
 }
-
-/** How the leads at full ranking begin; they alone are of records that no trial has seen. */
-export const RECALL = 'recall20';
 
 /** The best trial beside the current settings, on the whole stream. Only the held-back part is unseen by trials. */
 export interface Confirmed {
   readonly best: TrialFigures;
   readonly current: TrialFigures;
-  /** The best minus the current: recall@20 by scope, and MRR of both known; 95 % intervals by user. */
+  /** The best minus the current, recall@20 by scope; 95 % intervals by user. */
   readonly lead: Readonly<Record<string, Interval>>;
 }
 
@@ -95,11 +91,6 @@ export async function tune(
   };
 }
 
-/** A trial whose rounds are still being run. */
-interface Tried extends Trial {
-  readonly rounds: TriedRound[];
-}
-
 /** Those that came furthest first, and of these the ones of the highest score in their last round. */
 function bestFirst({ rounds: a }: Trial, { rounds: b }: Trial): number {
   return b.length - a.length || (b.at(-1)?.score ?? 0) - (a.at(-1)?.score ?? 0);
@@ -125,8 +116,8 @@ class Search {
 
   /** Runs all rounds. The current settings take part in each, beside those that go on. Gives the best first. */
   async run(drawn: readonly (readonly string[])[]): Promise<Trial[]> {
-    const current: Tried = { settings: [], rounds: [] };
-    const trials = drawn.map((settings): Tried => ({ settings, rounds: [] }));
+    const current: Trial = { settings: [], rounds: [] };
+    const trials = drawn.map((settings): Trial => ({ settings, rounds: [] }));
     const rounds = roundsFor(drawn.length, this.tuned, this.#firstRound);
     let left = trials;
     for (const [i, { share, keeps }] of rounds.entries()) {
@@ -155,17 +146,12 @@ class Search {
     const plan = this.#whole;
     const best = await this.#measure(plan, settings, 'best trial, to confirm');
     const current = await this.#measure(plan, [], 'current settings, to confirm');
-    const random = Random.seeded(SEED);
-    const known = slicesOf([]).find(({ name }) => name === 'both known');
-    const ways = { best: scoredBy(best.ranked, 'vectors'), current: scoredBy(current.ranked, 'vectors') };
-    const slice = known && sliceFigures(best.ranked, known, ways, random);
-    const scopes = listFigures(plan, { best: best.lists, current: current.lists }, random);
-    const recalls = scopes.map(({ scope, lead }) => [`${RECALL} ${scope}`, lead['current']?.[RECALL]]);
-    const mrr = (['uniform', 'degree'] as const).map((set) => [`MRR ${set}`, slice?.lead[set]['current']]);
+    const ways = { best: best.lists, current: current.lists };
+    const scopes = listFigures(plan, ways, Random.seeded(SEED));
     return {
       best: trialFigures(best.lists, best.ranked, plan.split.scopes),
       current: trialFigures(current.lists, current.ranked, plan.split.scopes),
-      lead: Object.fromEntries([...mrr, ...recalls].filter(([, lead]) => lead !== undefined)),
+      lead: Object.fromEntries(scopes.map(({ scope, lead }) => [scope, lead['current']!['recall20']!])),
     };
   }
 

@@ -13,25 +13,28 @@ const MOST_NEIGHBOURS = 500;
  * Source: Deshpande and Karypis 2004, "Item-based top-N recommendation algorithms".
  */
 export class CommonNeighbours implements Recommender {
+  /** By scope: the items of each user, and the users of each item. */
   readonly #lists = new Map<Scope, { readonly items: Lists; readonly users: Lists }>();
 
   constructor(split: Split, random: Random, most = MOST_NEIGHBOURS) {
     for (const scope of split.scopes) {
       const { relations, pair } = scope;
-      const pairs = new Map<string, readonly [number, number]>();
       const { lhs, item, relation } = pair.live;
-      for (let i = 0; i < lhs.length; i++) {
-        if (relations.includes(relation[i]!)) pairs.set(`${lhs[i]},${item[i]}`, [lhs[i]!, item[i]!]);
-      }
-      const edges = [...pairs.values()];
-      this.#lists.set(scope, {
-        items: new Lists(edges, random, most),
-        users: new Lists(
-          edges.map(([user, of]) => [of, user]),
-          random,
-          most,
-        ),
-      });
+      const of = [...lhs.keys()].filter((i) => relations.includes(relation[i]!));
+      // A pair of two relations is one edge, at the place of its first.
+      const edges = [...new Map(of.map((i) => [`${lhs[i]},${item[i]}`, i])).values()];
+      const lists = (from: ArrayLike<number>, to: ArrayLike<number>) =>
+        new Map(
+          [...Map.groupBy(edges, (i) => from[i]!)].map(([end, own]) => [
+            end,
+            sampled(
+              own.map((i) => to[i]!),
+              random,
+              most,
+            ),
+          ]),
+        );
+      this.#lists.set(scope, { items: lists(lhs, item), users: lists(item, lhs) });
     }
   }
 
@@ -44,19 +47,17 @@ export class CommonNeighbours implements Recommender {
   }
 
   #score(user: number, scope: Scope, out: Float64Array): void {
-    const lists = this.#lists.get(scope);
-    if (lists === undefined) return;
-    const { items, users } = lists;
-    const own = items.of(user);
+    const { items, users } = this.#lists.get(scope)!;
+    const own = items.get(user) ?? NONE;
     for (const item of own.sample) {
-      const others = users.of(item);
+      const others = users.get(item) ?? NONE;
       const weight = (own.scale * others.scale) / Math.sqrt(others.count);
       for (const other of others.sample) {
-        const theirs = items.of(other);
+        const theirs = items.get(other) ?? NONE;
         for (const candidate of theirs.sample) out[candidate]! += weight * theirs.scale;
       }
     }
-    for (let k = 0; k < out.length; k++) if (out[k]! > 0) out[k]! /= Math.sqrt(users.of(k).count);
+    for (let k = 0; k < out.length; k++) if (out[k]! > 0) out[k]! /= Math.sqrt(users.get(k)!.count);
   }
 }
 
@@ -68,26 +69,9 @@ interface List {
   readonly scale: number;
 }
 
+type Lists = ReadonlyMap<number, List>;
+
 const NONE: List = { sample: new Int32Array(), count: 0, scale: 1 };
-
-/** The second ends of edges by their first end. */
-class Lists {
-  readonly #lists: ReadonlyMap<number, List>;
-
-  constructor(edges: readonly (readonly [number, number])[], random: Random, most: number) {
-    const whole = new Map<number, number[]>();
-    for (const [from, to] of edges) {
-      const list = whole.get(from);
-      if (list === undefined) whole.set(from, [to]);
-      else list.push(to);
-    }
-    this.#lists = new Map([...whole].map(([from, list]) => [from, sampled(list, random, most)]));
-  }
-
-  of(from: number): List {
-    return this.#lists.get(from) ?? NONE;
-  }
-}
 
 function sampled(list: number[], random: Random, most: number): List {
   const count = list.length;

@@ -20,40 +20,19 @@ interface Scored {
 /** What one way of ranking gave, by set of candidates. */
 export type ScoredSets = Readonly<Record<CandidateSet, Scored>>;
 
-/** The edges of a stream that were ranked before they were learned. */
-export class RankedLog {
-  readonly #parts: RankedEdges[] = [];
-
-  add(part: RankedEdges): void {
-    this.#parts.push(part);
-  }
-
-  /** All parts as one. */
-  whole(): RankedEdges {
-    return {
-      edge: this.#joined((part) => part.edge, Float64Array),
-      lhs: this.#joined((part) => part.lhs, Int32Array),
-      relation: this.#joined((part) => part.relation, Uint8Array),
-      lhsEvents: this.#joined((part) => part.lhsEvents, Int32Array),
-      rhsEvents: this.#joined((part) => part.rhsEvents, Int32Array),
-      repeated: this.#joined((part) => part.repeated, Uint8Array),
-      ranks: this.#joined((part) => part.ranks, Float32Array),
-    };
-  }
-
-  #joined<T extends Column>(of: (part: RankedEdges) => T, Columns: new (length: number) => T): T {
-    const columns = this.#parts.map(of);
-    const whole = new Columns(columns.reduce((length, column) => length + column.length, 0));
-    let at = 0;
-    for (const column of columns) {
-      whole.set(column, at);
-      at += column.length;
-    }
-    return whole;
-  }
+/** The edges of a stream that were ranked before they were learned, part after part, as one. */
+export function joinedEdges(parts: readonly RankedEdges[]): RankedEdges {
+  const all = (key: keyof RankedEdges) => parts.flatMap((part) => Array.from(part[key]));
+  return {
+    edge: Float64Array.from(all('edge')),
+    lhs: Int32Array.from(all('lhs')),
+    relation: Uint8Array.from(all('relation')),
+    lhsEvents: Int32Array.from(all('lhsEvents')),
+    rhsEvents: Int32Array.from(all('rhsEvents')),
+    repeated: Uint8Array.from(all('repeated')),
+    ranks: Float32Array.from(all('ranks')),
+  };
 }
-
-type Column = Float64Array | Float32Array | Int32Array | Uint8Array;
 
 /** What one column of ranks says of each edge. */
 export function scoredBy({ ranks, edge }: RankedEdges, by: (typeof RANKED_BY)[number]): ScoredSets {

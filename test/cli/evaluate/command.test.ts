@@ -163,13 +163,19 @@ describe('twhin evaluate', () => {
     expect(said.out).toEqual([]);
   });
 
-  it('names the lines that hold no event, and trains nothing', async () => {
-    const file = await fileOf([...circles().slice(0, 5), 'nonsense', '{"followerId":1}']);
-    const said = await evaluate('--file', file);
-    expect(said.code).toBe(2);
-    expect(said.err.join('\n')).toMatch(
-      /2 of the lines hold no follow event; nothing was trained:\n.*ndjson:6: not-json.*\n.*ndjson:7: /,
+  it('counts lines that hold no event as records that can’t be used', async () => {
+    const said = await evaluate(
+      '--file',
+      await fileOf([...circles(), 'nonsense', '{"followerId":1}']),
+      '--json',
     );
+    expect(json(said)).toMatchObject({
+      records: 266,
+      unusable: [
+        { code: 'not-json', records: 1, first: { offset: 264 } },
+        { code: 'wrong-shape', records: 1, first: { offset: 265 } },
+      ],
+    });
   });
 
   it('says what is missing where nothing can be foretold', async () => {

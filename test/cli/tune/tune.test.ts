@@ -114,12 +114,9 @@ it('settings become sections of a configuration', () => {
 it.each([
   [-0.003, 'keep the current settings'],
   [0.003, undefined],
-])('a lead at MRR confirms nothing; at recall it does: low end %d', (low, said) => {
+])('a lead at recall confirms the best trial where its interval is above 0: low end %d', (low, said) => {
   const of = { mrrUniform: 0.2, mrrDegree: 0.1, recall20: 0.3 };
-  const lead = {
-    'MRR uniform': { mean: 0.1, low: 0.05, high: 0.2 },
-    'recall20 follows': { mean: 0.01, low, high: 0.02 },
-  };
+  const lead = { follows: { mean: 0.01, low, high: 0.02 } };
   const lines: string[] = [];
   const say = (line: string) => void lines.push(line);
   printTuneReport(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  RankedLog,
+  joinedEdges,
   scoredBy,
   scoredByChance,
   sliceFigures,
@@ -11,7 +11,6 @@ import { Random } from '../../../src/sampling/random.ts';
 
 /** Four edges of three users. By vectors the ranks among uniform candidates are 1, 2, 4 and 20. */
 function edges(): RankedEdges {
-  const log = new RankedLog();
   const row = (vectors: number, popularity: number) => [
     vectors,
     2 * vectors,
@@ -24,7 +23,7 @@ function edges(): RankedEdges {
     19,
     1,
   ];
-  log.add({
+  const first: RankedEdges = {
     edge: Float64Array.of(10, 11),
     lhs: Int32Array.of(7, 7),
     relation: Uint8Array.of(0, 1),
@@ -32,8 +31,8 @@ function edges(): RankedEdges {
     rhsEvents: Int32Array.of(4, 8),
     repeated: Uint8Array.of(0, 0),
     ranks: Float32Array.from([...row(1, 2), ...row(2, 4)]),
-  });
-  log.add({
+  };
+  const second: RankedEdges = {
     edge: Float64Array.of(12, 13),
     lhs: Int32Array.of(8, 9),
     relation: Uint8Array.of(0, 0),
@@ -41,8 +40,8 @@ function edges(): RankedEdges {
     rhsEvents: Int32Array.of(9, 9),
     repeated: Uint8Array.of(1, 0),
     ranks: Float32Array.from([...row(4, 4), ...row(20, 1)]),
-  });
-  return log.whole();
+  };
+  return joinedEdges([first, second]);
 }
 
 const named = (name: string) => slicesOf(['likes', 'retweets']).find((slice) => slice.name === name)!;
