@@ -36,7 +36,8 @@ beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'bootstrap-'));
   cpSync(join(CHECKOUT, 'bin'), join(root, 'bin'), { recursive: true });
   mkdirSync(join(root, 'tools'));
-  cpSync(join(CHECKOUT, 'tools', 'bootstrap.js'), join(root, 'tools', 'bootstrap.js'));
+  for (const file of ['bootstrap.js', 'node24.js', 'relay.js'])
+    cpSync(join(CHECKOUT, 'tools', file), join(root, 'tools', file));
   writeFileSync(join(root, 'package.json'), '{"type":"module"}');
   writeFileSync(join(root, 'package-lock.json'), JSON.stringify({ packages: LOCK }));
   mkdirSync(join(root, 'fake'));
