@@ -32,6 +32,7 @@ describe('a command that shows stores fails in the wrong folder', () => {
     const absent = await here.run(...asked);
     expect(absent).toEqual({
       code: 1,
+      log: [],
       out: [],
       err: [
         `twhin: [store-missing] there is no store of ${graphs} in the state folder ${state}, which does not exist; set TWHIN_STATE to ` +

@@ -262,7 +262,7 @@ test('answers searches in a process of the user', () => {
     query: { text: 'jazz', known: true },
     ...{ graph: 'engagement', fallback: null },
   });
-  expect(blank).toMatch(/^not an entity: "query:"/);
+  expect(blank).toMatch(/^q: not an entity: "query:"/);
 });
 
 test('types a configuration, and what is served', () => {
