@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LogConnection } from '../src/adapters/connect.ts';
-import { VectorServer } from '../src/cli/serve/vector-server.ts';
+import { VectorServer } from '../src/cli/serve/command.ts';
 import { EDGES_OF_ONE } from '../src/compose/serve.ts';
 import { EDGES } from '../src/compose/serving.ts';
 import type { Config } from '../src/config/resolve.ts';

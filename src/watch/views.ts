@@ -1,7 +1,6 @@
 import type { MapView, RejectedView, Views } from '../adapters/http/views.ts';
 import type { Recorder } from './curves.ts';
 import { Lookup } from './lookup.ts';
-import { type Projection, project } from './projection.ts';
 import type { RunGraph } from './status.ts';
 
 /** Minimum time between two drawings of a map, however many readers ask. */
@@ -85,4 +84,85 @@ class GraphMap {
       })),
     };
   }
+}
+
+/** Rounds of the power iteration. A few are enough, because the iteration starts from the previous axes. */
+const ROUNDS = 12;
+
+/** Points in two dimensions, and the axes of the projection. */
+export interface Projection {
+  /** [n, 2], row-major. */
+  readonly points: Float64Array;
+  /** Two orthogonal unit vectors of [dim]. */
+  readonly axes: readonly [Float64Array, Float64Array];
+}
+
+/**
+ * Projects the vectors on their first two principal components, found by power iteration. vectors: n of [dim].
+ * before: axes of the previous picture. The iteration starts there, so that the picture follows the vectors and does
+ * not flip.
+ */
+export function project(vectors: readonly Float32Array[], before?: Projection['axes']): Projection {
+  const dim = vectors[0]?.length ?? 0;
+  const mean = meanOf(vectors, dim);
+  const first = component(vectors, mean, before?.[0] ?? slanted(dim, 0), undefined);
+  const second = component(vectors, mean, before?.[1] ?? slanted(dim, 1), first);
+  const points = new Float64Array(2 * vectors.length);
+  vectors.forEach((vector, i) => {
+    points[2 * i] = along(vector, mean, first);
+    points[2 * i + 1] = along(vector, mean, second);
+  });
+  return { points, axes: [first, second] };
+}
+
+/** across: a direction that the component must be orthogonal to. */
+function component(
+  vectors: readonly Float32Array[],
+  mean: Float64Array,
+  start: Float64Array,
+  across: Float64Array | undefined,
+): Float64Array {
+  let axis = orthogonal(Float64Array.from(start), across);
+  for (let round = 0; round < ROUNDS; round++) {
+    const next = new Float64Array(axis.length);
+    for (const vector of vectors) {
+      const length = along(vector, mean, axis);
+      for (let k = 0; k < next.length; k++) next[k]! += length * (vector[k]! - mean[k]!);
+    }
+    if (norm(next) < 1e-12) break;
+    axis = orthogonal(next, across);
+  }
+  return axis;
+}
+
+/** The part of `axis` that is orthogonal to `across`, scaled to length 1. */
+function orthogonal(axis: Float64Array, across: Float64Array | undefined): Float64Array {
+  if (across !== undefined) {
+    let shared = 0;
+    for (let k = 0; k < axis.length; k++) shared += axis[k]! * across[k]!;
+    for (let k = 0; k < axis.length; k++) axis[k]! -= shared * across[k]!;
+  }
+  const length = norm(axis);
+  return length === 0 ? axis : axis.map((value) => value / length);
+}
+
+/** A start direction that is unlikely to be orthogonal to a component. */
+function slanted(dim: number, which: number): Float64Array {
+  return Float64Array.from({ length: dim }, (_, k) => Math.cos(1 + which + k * (1 + which)));
+}
+
+function along(vector: Float32Array, mean: Float64Array, axis: Float64Array): number {
+  let sum = 0;
+  for (let k = 0; k < axis.length; k++) sum += (vector[k]! - mean[k]!) * axis[k]!;
+  return sum;
+}
+
+function meanOf(vectors: readonly Float32Array[], dim: number): Float64Array {
+  const mean = new Float64Array(dim);
+  for (const vector of vectors) for (let k = 0; k < dim; k++) mean[k]! += vector[k]! / vectors.length;
+  return mean;
+}
+
+function norm(axis: Float64Array): number {
+  return Math.sqrt(axis.reduce((sum, value) => sum + value * value, 0));
 }

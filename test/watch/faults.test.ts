@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { rememberingFaults } from '../../src/watch/faults.ts';
+import { rememberingFaults } from '../../src/watch/watch.ts';
 import { keptLog } from '../pipeline/faulty-sink.ts';
 
 test('warnings and errors still reach the log, and are kept with graph and reason', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { project } from '../../src/watch/projection.ts';
+import { project } from '../../src/watch/views.ts';
 
 /** Vectors of 4 numbers that differ by 3 in the first number, by 1 in the third, and in no other number. */
 const CROSS = [

@@ -5,7 +5,6 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance } from 'fastify';
 import { BadEvent, FatalError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
-import { brokenField } from './query-encoding.ts';
 
 const REQUEST_MS = 10_000;
 const IDLE_MS = 30_000;
@@ -235,4 +234,55 @@ function isLoopback(host: string): boolean {
 function hostOf(header: string): string {
   const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(header) ?? [];
   return bracketed ?? plain ?? '';
+}
+
+/** The files of a page, by path. */
+export type PageFiles = ReadonlyMap<string, { readonly type: string; readonly body: Buffer }>;
+
+/** The page may load files of this server only, and no other page may embed the page. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** Serves the files of a page as they are. */
+export function addPage(server: FastifyInstance, page: PageFiles): void {
+  for (const [path, { type, body }] of page) {
+    server.get(path, async (_, reply) => {
+      return reply
+        .headers({ 'content-security-policy': POLICY, 'referrer-policy': 'no-referrer' })
+        .type(type)
+        .send(body);
+    });
+  }
+}
+
+/**
+ * The first field of a query whose name or value is no percent-encoded UTF-8, such as `%FF`; undefined where all are. A parser
+ * that takes such text as it is would read an id that nobody meant. url: path and query.
+ */
+export function brokenField(url: string): string | undefined {
+  const start = url.indexOf('?');
+  if (start < 0 || !url.includes('%', start)) return undefined;
+  for (const pair of url.slice(start + 1).split('&')) {
+    const [name = ''] = pair.split('=', 1);
+    if (!isEncoded(pair)) return isEncoded(name) ? decodeURIComponent(name) : name;
+  }
+  return undefined;
+}
+
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    // The only error of decodeURIComponent: the text is malformed.
+    return false;
+  }
 }

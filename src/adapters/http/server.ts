@@ -1,7 +1,10 @@
-import { reasonOf } from '../../errors/errors.ts';
-import { guardedServer, type HttpServer, listen } from './guarded.ts';
-import { type Answers, addRoutes, ROUTES } from './routes.ts';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { z } from 'zod';
+import { reasonOf, UsageError } from '../../errors/errors.ts';
+import { addPage, guardedServer, type HttpServer, listen, type PageFiles } from './guarded.ts';
+import type { ReadinessReport, Status } from './status.ts';
 import { StatusStream } from './stream.ts';
+import { ofEntity, ofGraph, ofHistory, ofRejected, type Views } from './views.ts';
 
 const LIMITS = {
   bodyBytes: 1024,
@@ -27,4 +30,84 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   );
   addRoutes(server, options, stream);
   return listen(server, guard, () => stream.stop());
+}
+
+/** Where the server's answers come from. */
+export interface Answers {
+  readonly metrics: { readonly contentType: string; render(): Promise<string> };
+  /** The dashboard's files, by path. */
+  readonly page: PageFiles;
+  readiness(): Promise<ReadinessReport>;
+  status(): Promise<Status>;
+  readonly views: Views;
+}
+
+/** All paths except the files of the page, with their meaning: part of the answer at an unknown path. */
+export const ROUTES = {
+  '/': 'the dashboard',
+  '/healthz': 'the process lives',
+  '/readyz': 'whether each graph is ready, and why not',
+  '/metrics': 'Prometheus text',
+  '/api/status': 'the state of each graph, JSON',
+  '/api/stream': 'the state every second, server-sent events',
+  '/api/history': 'curves of ?graph= over the last ?range=hour or day',
+  '/api/rejected': 'newest rejected records of ?graph=; with ?values=yes their content',
+  '/api/entity': 'one entity, by ?graph= and ?id=TYPE:ID',
+  '/api/map': 'a sample of the entities of ?graph= in two dimensions',
+} as const;
+
+export function addRoutes(server: FastifyInstance, answers: Answers, stream: StatusStream): void {
+  const { metrics, page, readiness, status } = answers;
+  server.get('/healthz', () => ({ status: 'ok' }));
+  server.get('/readyz', async (_, reply) => {
+    const report = await readiness();
+    return reply.code(report.ready ? 200 : 503).send(report);
+  });
+  server.get('/metrics', async (_, reply) => {
+    const text = await metrics.render();
+    return reply.type(metrics.contentType).send(text);
+  });
+  server.get('/api/status', () => status());
+  server.get('/api/stream', { exposeHeadRoute: false }, async (_, reply) => {
+    if (stream.full) return reply.code(503).send({ error: 'too many pages are open; close some' });
+    stream.add(reply);
+    return reply;
+  });
+  addViews(server, answers);
+  addPage(server, page);
+}
+
+function addViews(server: FastifyInstance, { views }: Answers): void {
+  view(server, '/api/history', ofHistory, ({ graph, range }) => views.history(graph, range));
+  view(server, '/api/rejected', ofRejected, ({ graph, values }) => views.rejected(graph, values === 'yes'));
+  view(server, '/api/entity', ofEntity, ({ graph, id }) => entityOf(views, graph, id));
+  view(server, '/api/map', ofGraph, ({ graph }) => views.map(graph));
+}
+
+/** An `id` that passes the schema and fails in the lookup is the wrong field. */
+async function entityOf(views: Views, graph: string, id: string) {
+  try {
+    return await views.entity(graph, id);
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(error.message, { field: 'id' }) : error;
+  }
+}
+
+/** Answers a question asked by query: 400 with the wrong field, 404 when there is no such graph or entity. */
+function view<Asked extends z.ZodType>(
+  server: FastifyInstance,
+  path: keyof typeof ROUTES,
+  asked: Asked,
+  answer: (query: z.infer<Asked>) => unknown,
+): void {
+  server.get(path, async (request, reply: FastifyReply) => {
+    const query = asked.safeParse(request.query);
+    if (!query.success) {
+      const [issue] = query.error.issues;
+      const field = issue?.path.join('.') || 'the query';
+      return reply.code(400).send({ error: `${field}: ${issue?.message ?? 'not understood'}`, field });
+    }
+    const found = await answer(query.data);
+    return found === undefined ? reply.code(404).send({ error: 'there is no such graph or entity' }) : found;
+  });
 }

@@ -3,8 +3,7 @@ import type { z } from 'zod';
 import { type Entities, keyOf, keysOf, oneOf, queryKey } from '../../serve/entities.ts';
 import { type GraphStatus, wrongQuestion } from '../../serve/served-graph.ts';
 import type { Surfaces } from '../../serve/surfaces.ts';
-import { guardedServer, type HttpServer, listen } from './guarded.ts';
-import { addPage, type PageFiles } from './page.ts';
+import { addPage, guardedServer, type HttpServer, listen, type PageFiles } from './guarded.ts';
 import {
   BODY_BYTES,
   candidatesBody,

@@ -1,9 +1,14 @@
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { Head } from '../../graph/head.ts';
+import { databaseFolder, imagePath } from '../../state/open.ts';
+import { FIRST_STORE, type StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
+import { count, listed, total } from '../format.ts';
 import { example, JSON_HELP, positiveInteger } from '../options.ts';
-import { planReshard, withPresentStores } from './plan.ts';
-import { print, resultOf } from './report.ts';
-import { reshard } from './reshard.ts';
+import type { Output } from '../output.ts';
+import { type PresentStores, planReshard, type ReshardPlan, withPresentStores } from './plan.ts';
+import { type Resharded, reshard } from './reshard.ts';
 
 /**
  * Puts `twhin reshard` on the command line.
@@ -35,3 +40,97 @@ export function addReshardCommand(program: Command, context: CommandContext): vo
 const WHAT = `
 The configuration says how many shards there are now. Everything that the graph learned goes on. The present stores stay as
 they are, to go back to; the command says what to do next, and how to go back.`;
+
+/** What was made, what to do next, and how to go back: the result for `--json`. */
+export function resultOf(plan: ReshardPlan, { heads, places }: PresentStores, done: Resharded) {
+  const { graph, present, next, targets } = plan;
+  const { before, after, added } = done;
+  return {
+    graph,
+    from: present.length,
+    to: next.length,
+    present: heads.map((head, i) => counted(head, places[i]!)),
+    new: done.heads.map((head, i) => counted(head, targets[i]!)),
+    digests: { before: digestsOf(before), after: digestsOf(after) },
+    entities: after.entities,
+    edges: after.live,
+    removed: after.removed,
+    added,
+    ...stepsOf(plan),
+    old: leftovers(places),
+  };
+}
+
+/** Prints the result for a person. */
+export function print(result: ReturnType<typeof resultOf>, output: Output): void {
+  const { graph, from, to, digests, entities, edges, removed, added, next, back, old } = result;
+  const { before, after } = digests;
+  const begun = `${listed(added)} of these only other shards had read; they begin anew`;
+  const lines = [
+    `${graph}  (${parts(from)} to ${parts(to)})`,
+    `  entities    ${listed(entities)}`,
+    ...(total(added) > 0 ? [`              ${begun}`] : []),
+    `  live edges  ${listed(edges)}; ${count(removed)} removed`,
+    `  digests     edges ${before.edges}, and ${after.edges} in the new stores`,
+    `              vectors ${before.vectors}, and ${after.vectors} in the new stores`,
+    ...result.new.map(
+      (each) => `  ${each.graph}  ${each.folder}: ${count(each.entities)} entities of its own`,
+    ),
+    'Next, in this order:',
+    ...next.map((step, i) => `  ${i + 1}. ${step}`),
+    'To go back, with all updaters of the graph stopped:',
+    ...back.map((step, i) => `  ${i + 1}. ${step}`),
+    'Once the new stores run well, remove the old ones:',
+    ...old.map((folder) => `  ${folder}`),
+  ];
+  for (const line of lines) output.out(line);
+}
+
+/** What to do next, and how to go back, as steps. A whole graph has no topics between shards. */
+function stepsOf({ graph, present, next, internalTopics }: ReshardPlan): { next: string[]; back: string[] } {
+  const topics = internalTopics.join(' and ');
+  const made = ({ length }: readonly unknown[]) =>
+    length > 1 ? [`twhin topics apply, which makes ${topics} with ${length} partitions`] : [];
+  const rereads = internalTopics.map((topic) => ` --reread ${topic}`).join('');
+  const reread =
+    present.length > 1 ? `${rereads}, the first time, since the old stores know the old topics` : '';
+  return {
+    next: [
+      ...(present.length > 1
+        ? [`delete the topics ${topics}, which have a partition for each old shard`]
+        : []),
+      `set graphs.${graph}.shards to ${next.length} in twhin.config.ts, wherever the graph runs`,
+      ...made(next),
+      `twhin run --graph ${graph}, or a process for each shard, and check with twhin stats --graph ${graph}`,
+    ],
+    back: [
+      ...(next.length > 1 ? [`delete the topics ${topics}, if made again`] : []),
+      `set graphs.${graph}.shards back to ${present.length}`,
+      ...made(present),
+      `twhin run --graph ${graph}${reread}; what came since is read and learned again`,
+    ],
+  };
+}
+
+/** What belongs to the old stores alone: their folders can hold new stores, too. */
+function leftovers(places: readonly StorePlace[]): string[] {
+  return places.flatMap((place) =>
+    place.name === FIRST_STORE
+      ? [databaseFolder(place), imagePath(place)].filter((path) => existsSync(path))
+      : [place.folder],
+  );
+}
+
+/** A store in numbers, with the entities and edges that are its own. */
+function counted({ graph, step, offsets, shard, entities, edges }: Head, { folder }: StorePlace) {
+  const own = { entities: total(shard?.entities ?? entities), edges: total(shard?.edges ?? edges) };
+  return { graph, ...own, step, offsets, folder };
+}
+
+function digestsOf({ edges, vectors }: Resharded['before']) {
+  return { edges, vectors };
+}
+
+function parts(shards: number): string {
+  return shards === 1 ? 'whole' : `${shards} shards`;
+}

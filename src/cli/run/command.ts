@@ -1,17 +1,21 @@
 import type { Command } from 'commander';
+import { eventDeclaration } from '../../../topics/index.ts';
+import { type Failure, retrying } from '../../adapters/backoff.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
 import { composeRouters } from '../../compose/router.ts';
+import { declaredTopics } from '../../config/declared-topics.ts';
 import { HTTP_DEFAULT, type HttpAddress } from '../../config/environment.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { UsageError } from '../../errors/errors.ts';
-import { rememberingFaults } from '../../watch/faults.ts';
-import { Watch } from '../../watch/watch.ts';
+import { RetryableError, reasonOf, UsageError } from '../../errors/errors.ts';
+import type { Log } from '../../log.ts';
+import { createdTopics, replayGaps } from '../../pipeline/topic-plan.ts';
+import { rememberingFaults, Watch } from '../../watch/watch.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, GRAPHS_HELP, httpAddress } from '../options.ts';
 import { selectGraphs, selectTopics } from '../select.ts';
 import { stopWithin } from '../signals.ts';
 import { GraphRun } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
-import { createTopics, tellReplayGaps } from './topics-at-start.ts';
 
 /** Puts `twhin run` on the command line. */
 export function addRunCommand(program: Command, context: CommandContext): void {
@@ -115,4 +119,45 @@ async function run(config: Config, options: RunOptions, context: CommandContext)
   const failed = [...ends, ...(await routing)].find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
   for (const { updater } of runs) log.info(progressFields(updater.progress()), 'stopped');
+}
+
+/** Creates the topics that are missing, and waits as long as no broker answers; returns early when stopped. */
+export async function createTopics(
+  config: Config,
+  connection: LogConnection,
+  stopping: AbortSignal,
+  log: Log,
+): Promise<void> {
+  const admin = connection.admin();
+  const create = async () => {
+    if (!stopping.aborted) await admin.create(createdTopics(declaredTopics(config)));
+  };
+  const onTrouble = ({ error, attempt, since: sinceMs }: Failure) => {
+    const since = new Date(sinceMs).toISOString();
+    log.warn(
+      { brokers: config.kafka.brokers.join(','), since, attempt, reason: reasonOf(error) },
+      `topics cannot be created at ${connection.describe} since ${since}; trying again`,
+    );
+  };
+  await retrying(create, { signal: stopping, onTrouble }).catch((error) => {
+    if (!stopping.aborted || !(error instanceof RetryableError)) throw error;
+  });
+}
+
+/** Logs what a replay would lack. A start never fails for it: the right to look at settings may be missing. */
+export async function tellReplayGaps(
+  config: Config,
+  graphs: readonly GraphConfig[],
+  connection: LogConnection,
+  log: Log,
+): Promise<void> {
+  if (connection.keepsAll) return;
+  const topics = [...new Set(graphs.flatMap((graph) => graph.topics))];
+  const declared = topics.map((topic) => eventDeclaration(topic, config.topicPrefix, config.eventRetention));
+  try {
+    const actual = await connection.admin().describe(declared.map(({ name }) => name));
+    for (const gap of replayGaps(declared, actual)) log.info({}, gap);
+  } catch (error) {
+    log.debug({ reason: reasonOf(error) }, 'how long the event topics keep their events is not known');
+  }
 }
