@@ -5,7 +5,7 @@ import type { TrainerSettings } from '../../../src/pipeline/training/trainer.ts'
 import { FixedCandidates } from '../../../src/sampling/fixed-candidates.ts';
 import { KnownPositives } from '../../../src/sampling/known-positives.ts';
 import { TypeRows } from '../../../src/sampling/type-rows.ts';
-import { settings, triples } from './trainer-fixture.ts';
+import { edgesOf, settings, triples } from './trainer-fixture.ts';
 
 /** Users are rows 6 … 8, tweets 10 … 14; the kernel scores a tweet as told, whoever asks. */
 function setUp(overrides: Partial<TrainerSettings> = {}) {
@@ -43,7 +43,7 @@ describe('Evaluator', () => {
     known.add(7, 1, 11);
     known.add(7, 2, 13);
     known.add(8, 2, 13);
-    const report = evaluator.evaluate(triples([[6, 1, 12]]));
+    const report = evaluator.evaluate(triples(edgesOf('6 likes 12')));
     // 10 is masked. Left are 11 (a tie), 13 (below) and 14 (above): rank 2.5 of 4.
     // In-degrees: 12 has 0 like 14, below 11's 1 and 13's 2: rank 3.5. Chance: (1 + 1/2 + 1/3 + 1/4) / 4.
     expect(report.known[1]).toEqual({
@@ -60,7 +60,7 @@ describe('Evaluator', () => {
 
   it('counts an edge with an untrained end as fresh', () => {
     const { evaluator } = setUp();
-    const report = evaluator.evaluate(triples([[6, 2, 14]]));
+    const report = evaluator.evaluate(triples(edgesOf('6 replies 14')));
     expect(report.fresh[2]).toMatchObject({ count: 1, reciprocal: 1 / 2 });
     expect(report.known[2]?.count).toBe(0);
   });
@@ -68,7 +68,7 @@ describe('Evaluator', () => {
   it('counts a rank over 10 as no hit', () => {
     const { evaluator, known } = setUp();
     for (const tweet of [10, 11, 14]) known.add(6, 1, tweet);
-    expect(evaluator.evaluate(triples([[6, 1, 13]])).known[1]).toMatchObject({
+    expect(evaluator.evaluate(triples(edgesOf('6 likes 13'))).known[1]).toMatchObject({
       hits10: 1,
       reciprocal: 1 / 2,
     });
@@ -89,8 +89,14 @@ describe('Evaluator', () => {
       trained: new Uint8Array(40).fill(1),
     });
     // Higher rows score higher: 12 stands behind nine others, 11 behind ten.
-    expect(many.evaluate(triples([[6, 1, 12]])).known[1]).toMatchObject({ hits10: 1, reciprocal: 1 / 10 });
-    expect(many.evaluate(triples([[6, 1, 11]])).known[1]).toMatchObject({ hits10: 0, reciprocal: 1 / 11 });
+    expect(many.evaluate(triples(edgesOf('6 likes 12'))).known[1]).toMatchObject({
+      hits10: 1,
+      reciprocal: 1 / 10,
+    });
+    expect(many.evaluate(triples(edgesOf('6 likes 11'))).known[1]).toMatchObject({
+      hits10: 0,
+      reciprocal: 1 / 11,
+    });
   });
 
   it('picks evenly spaced edges and passes over those already live', () => {
@@ -104,14 +110,14 @@ describe('Evaluator', () => {
     evaluator.evaluate(edges);
     expect(asked).toEqual([Array.from({ length: 3 }, () => [7, 2])]);
     asked.length = 0;
-    evaluator.evaluate(triples([[8, 1, 10]]));
+    evaluator.evaluate(triples(edgesOf('8 likes 10')));
     expect(asked).toEqual([[[8, 2]]]);
   });
 
   it('reports nothing where there is no other candidate, or nothing to evaluate', () => {
     const { evaluator, known } = setUp();
     for (const tweet of [10, 11, 13, 14]) known.add(6, 1, tweet);
-    expect(evaluator.evaluate(triples([[6, 1, 12]])).known[1]).toEqual(noRanks());
+    expect(evaluator.evaluate(triples(edgesOf('6 likes 12'))).known[1]).toEqual(noRanks());
     expect(evaluator.evaluate(triples([])).known).toEqual([noRanks(), noRanks(), noRanks()]);
   });
 });

@@ -5,7 +5,7 @@ import { Prequential } from '../../../src/pipeline/training/prequential.ts';
 import type { PrequentialSettings, Trainer } from '../../../src/pipeline/training/trainer.ts';
 import { KnownPositives } from '../../../src/sampling/known-positives.ts';
 import { TypeRows } from '../../../src/sampling/type-rows.ts';
-import { batchOf, DUE, kernels, settings, triples, World } from './trainer-fixture.ts';
+import { batchOf, DUE, type Edge, edgesOf, kernels, settings, triples, World } from './trainer-fixture.ts';
 
 const prequential: PrequentialSettings = {
   seed: 7,
@@ -40,7 +40,7 @@ function setUp(overrides: Partial<PrequentialSettings> = {}) {
     // A tweet lies at a tenth of its row, a user at none.
     vector: (row) => new Float32Array(settings.model.dim).fill(row < 10 ? 0 : row / 10),
   });
-  const learn = (edges: [number, number, number][]) => {
+  const learn = (edges: Edge[]) => {
     for (const edge of edges) known.add(...edge);
     ranking.learn(batchOf({ edges }));
   };
@@ -51,13 +51,10 @@ describe('Prequential', () => {
   it('ranks an edge among candidates of both kinds, beside both popularities', () => {
     const { ranking, learn } = setUp();
     // Likes (relation 1): tweet 10 once and long ago, tweet 11 twice.
-    learn([[7, 1, 10]]);
-    learn([
-      [7, 1, 11],
-      [6, 2, 12],
-    ]);
-    learn([[6, 1, 11]]);
-    const { ranks, ...rest } = ranking.rank(triples([[6, 1, 12]]));
+    learn(edgesOf('7 likes 10'));
+    learn(edgesOf('7 likes 11, 6 replies 12'));
+    learn(edgesOf('6 likes 11'));
+    const { ranks, ...rest } = ranking.rank(triples(edgesOf('6 likes 12')));
     expect(rest).toEqual({
       edge: Float64Array.of(4),
       lhs: Int32Array.of(6),
@@ -80,8 +77,8 @@ describe('Prequential', () => {
 
   it('counts a tie half, and leaves popularity without an event to chance', () => {
     const { ranking, learn } = setUp();
-    learn([[7, 1, 11]]);
-    const { ranks } = ranking.rank(triples([[6, 1, 12]]));
+    learn(edgesOf('7 likes 11'));
+    const { ranks } = ranking.rank(triples(edgesOf('6 likes 12')));
     const [uniform = 0, degree = 0] = [ranks[8], ranks[9]];
     // All candidates by degree are tweet 11, which scores as 12 does and is the only one liked.
     expect(degree).toBe(20);
@@ -94,19 +91,9 @@ describe('Prequential', () => {
 
   it('asks with a random start for the younger end, on draws of its own', () => {
     const { ranking, learn } = setUp();
-    learn([
-      [7, 1, 10],
-      [7, 1, 11],
-      [7, 2, 12],
-      [7, 2, 10],
-    ]);
+    learn(edgesOf('7 likes 10, 7 likes 11, 7 replies 12, 7 replies 10'));
     // User 6 is new, tweets 10 and 12 are not: from wherever the user starts, 10 is the nearest tweet, and 12 the furthest.
-    const { ranks } = ranking.rank(
-      triples([
-        [6, 1, 10],
-        [6, 1, 12],
-      ]),
-    );
+    const { ranks } = ranking.rank(triples(edgesOf('6 likes 10, 6 likes 12')));
     const [nearest, furthest] = [ranks.subarray(0, 10), ranks.subarray(10)];
     expect([nearest[6], nearest[7]]).toEqual([1, 1]);
     expect([furthest[6], furthest[7]]).toEqual([1 + furthest[8]!, 1 + furthest[9]!]);
@@ -115,18 +102,9 @@ describe('Prequential', () => {
   });
 
   it('marks repeated edges, and begins at the edge it is told', () => {
-    const { ranking, learn } = setUp({ from: 4, before: triples([[7, 1, 10]]) });
-    learn([
-      [7, 1, 11],
-      [6, 1, 10],
-    ]);
-    const ranked = ranking.rank(
-      triples([
-        [6, 1, 11],
-        [7, 1, 11],
-        [7, 1, 12],
-      ]),
-    );
+    const { ranking, learn } = setUp({ from: 4, before: triples(edgesOf('7 likes 10')) });
+    learn(edgesOf('7 likes 11, 6 likes 10'));
+    const ranked = ranking.rank(triples(edgesOf('6 likes 11, 7 likes 11, 7 likes 12')));
     expect([...ranked.edge]).toEqual([4, 5]);
     expect([...ranked.repeated]).toEqual([1, 0]);
     expect([...ranked.lhsEvents]).toEqual([2, 2]);
@@ -135,19 +113,16 @@ describe('Prequential', () => {
 
   it('ranks no edge of a relation that has no live edge to draw from', () => {
     const { ranking, learn } = setUp();
-    learn([[7, 2, 11]]);
-    expect(ranking.rank(triples([[6, 1, 12]])).edge).toHaveLength(0);
+    learn(edgesOf('7 replies 11'));
+    expect(ranking.rank(triples(edgesOf('6 likes 12'))).edge).toHaveLength(0);
   });
 
   it('draws by the live edges, without those removed', () => {
     const { ranking, known, learn } = setUp();
-    learn([
-      [7, 1, 11],
-      [7, 1, 10],
-    ]);
+    learn(edgesOf('7 likes 11, 7 likes 10'));
     known.remove(7, 1, 11);
-    ranking.learn(batchOf({ removed: [[7, 1, 11]] }));
-    const { ranks } = ranking.rank(triples([[6, 1, 12]]));
+    ranking.learn(batchOf({ removed: edgesOf('7 likes 11') }));
+    const { ranks } = ranking.rank(triples(edgesOf('6 likes 12')));
     // All candidates by degree are tweet 10.
     expect(ranks[9]).toBe(20);
     expect(ranks[1]).toBe(21);
@@ -184,10 +159,7 @@ describe('training with prequential ranking', () => {
     await resumed.loadEdges(before);
     await resumed.start({ step, random });
     const next = batchOf({
-      edges: [
-        [6, 1, 9],
-        [7, 2, 8],
-      ],
+      edges: edgesOf('6 likes 9, 7 replies 8'),
     });
     const ranksOf = async (trainer: Trainer) => (await trainer.train(next)).ranked;
     const [goesOn, again] = [await ranksOf(whole), await ranksOf(resumed)];

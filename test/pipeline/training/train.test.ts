@@ -4,7 +4,7 @@ import type { Table } from '../../../src/model/table.ts';
 import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
 import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/train.ts';
 import type { Checkpoint, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
-import { batchOf, DUE, FIRST_ENTITY, kernels, settings, World } from './trainer-fixture.ts';
+import { batchOf, DUE, edgesOf, FIRST_ENTITY, kernels, settings, World } from './trainer-fixture.ts';
 
 const NOW = 1_700_000_000_000;
 const USER = 0;
@@ -44,13 +44,7 @@ function rowOf({ rows, floats }: Checkpoint, row: number): number[] {
 /** Users 6 … 9 and tweets 10 … 12. */
 const firstBatch = batchOf({
   newTypes: [USER, USER, USER, USER, TWEET, TWEET, TWEET],
-  edges: [
-    [6, 1, 10],
-    [7, 1, 11],
-    [6, 0, 7],
-    [8, 2, 12],
-    [9, 1, 10],
-  ],
+  edges: edgesOf('6 likes 10, 7 likes 11, 6 follows 7, 8 replies 12, 9 likes 10'),
 });
 
 describe('TrainerCore', () => {
@@ -115,15 +109,8 @@ describe('TrainerCore', () => {
     const second = core.train(
       batchOf({
         newTypes: [TWEET],
-        edges: [
-          [6, 1, 12],
-          [7, 1, 13],
-          [6, 1, 10],
-        ],
-        added: [
-          [6, 1, 12],
-          [7, 1, 13],
-        ],
+        edges: edgesOf('6 likes 12, 7 likes 13, 6 likes 10'),
+        added: edgesOf('6 likes 12, 7 likes 13'),
       }),
     );
     // The third is live already and no test.
@@ -148,10 +135,7 @@ describe('TrainerCore', () => {
     const report = core.train(
       batchOf({
         dropped: [10],
-        removed: [
-          [6, 1, 10],
-          [9, 1, 10],
-        ],
+        removed: edgesOf('6 likes 10, 9 likes 10'),
       }),
     );
     expect(report.step).toBe(3);
@@ -160,12 +144,12 @@ describe('TrainerCore', () => {
     expect(checkpoint.publish[checkpoint.rows.indexOf(10)]).toBe(0);
     const asked = new Set<number>();
     for (let i = 0; i < 20; i++) {
-      core.train(batchOf({ edges: [[7, 1, 12]], added: [] }));
+      core.train(batchOf({ edges: edgesOf('7 likes 12'), added: [] }));
       for (const row of kernel.chunk.rhsCandidates.subarray(0, kernel.chunk.rhsCount)) asked.add(row);
     }
     expect([...asked].sort()).toEqual([11, 12]);
     // Tested against 11 alone, with the positive: chance is (1 + 1/2) / 2.
-    const last = core.train(batchOf({ edges: [[6, 1, 12]] }));
+    const last = core.train(batchOf({ edges: edgesOf('6 likes 12') }));
     expect(last.known[1]?.randomReciprocal).toBeCloseTo(0.75, 12);
   });
 
@@ -178,11 +162,8 @@ describe('TrainerCore', () => {
     const report = core.train(
       batchOf({
         reset: [7],
-        edges: [[7, 1, 12]],
-        removed: [
-          [7, 1, 11],
-          [6, 0, 7],
-        ],
+        edges: edgesOf('7 likes 12'),
+        removed: edgesOf('7 likes 11, 6 follows 7'),
       }),
     );
     // One chunk and one reset.
@@ -210,12 +191,9 @@ describe('TrainerCore', () => {
     core.train(firstBatch);
     core.train(
       batchOf({
-        edges: [[6, 1, 11]],
-        added: [
-          [6, 1, 11],
-          [6, 1, 12],
-        ],
-        removed: [[6, 1, 10]],
+        edges: edgesOf('6 likes 11'),
+        added: edgesOf('6 likes 11, 6 likes 12'),
+        removed: edgesOf('6 likes 10'),
       }),
     );
     expect([10, 11, 12].map(maskedFor)).toEqual([false, true, true]);
@@ -235,15 +213,9 @@ describe('TrainerCore', () => {
       };
       const report = core.train(
         batchOf({
-          edges: [
-            [6, 1, 11],
-            [6, 1, 12],
-          ],
-          added: [
-            [6, 1, 11],
-            [6, 1, 12],
-          ],
-          removed: [[6, 1, 10]],
+          edges: edgesOf('6 likes 11, 6 likes 12'),
+          added: edgesOf('6 likes 11, 6 likes 12'),
+          removed: edgesOf('6 likes 10'),
         }),
       );
       const trained = chunks.flat().map((edge) => edge.join());
