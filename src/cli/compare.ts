@@ -10,7 +10,7 @@ import { type ComparedStore, heldStretches, readHeldRecords } from '../evaluatio
 import { better, type QualityFigures, verdict } from '../evaluation/compare/quality.ts';
 import type { SourceRecord, Stretch } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
-import { recordsIn } from '../replay/partition.ts';
+import { recordsIn } from '../replay/range.ts';
 import { databaseFolder, openForReading } from '../state/open.ts';
 import { FIRST_STORE, LIVE, livePlace, otherPlaces, placeOf, type StorePlace } from '../state/places.ts';
 import type { CommandContext } from './context.ts';

@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   deadLetter,
   edgesName,
@@ -11,6 +14,7 @@ import { imageFile } from '../adapters/image-file.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
+import { hasCode } from '../errors/errors.ts';
 import { forgetTopic } from '../graph/graph-store.ts';
 import { graphOf, type Shard } from '../graph/shard.ts';
 import type { StoreMemory } from '../graph/store.ts';
@@ -24,10 +28,10 @@ import { followedTopics } from '../pipeline/updater-options.ts';
 import { agree } from '../shards/agreement.ts';
 import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
 import { ShardLog } from '../shards/routing/shard-log.ts';
+import { writeAside } from '../state/json-file.ts';
 import { imagePath, openForReading, openForWriting } from '../state/open.ts';
 import { livePlace, type StorePlace } from '../state/places.ts';
 import { composeUpdater, freshSpace, routedGraphOf, topicsOf } from './graph-updater.ts';
-import { instanceIdOf } from './instance-id.ts';
 
 /** A store with fewer rows is loaded before a thread for it has started. */
 const READER_ROWS = 50_000;
@@ -184,4 +188,30 @@ function shardsAround(prefix: string, shard: Shard, log: EventLog): ShardNeighbo
     pace: PACE,
     freshRun: freshSpace(),
   });
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * The name under which processes on this graph's state folder join its group, one after the other: with it a process that
+ * comes back after a kill is given its predecessor's place at once. It is made once, and kept in `instance-id` beside the
+ * graph's stores; no backup holds it, because a restored copy elsewhere is another member.
+ * @throws FatalError `store-write` when the file can't be written.
+ */
+export async function instanceIdOf({ folder }: Pick<GraphConfig, 'folder'>): Promise<string> {
+  const path = join(folder, 'instance-id');
+  const known = (await read(path)).trim();
+  if (UUID.test(known)) return known;
+  const id = randomUUID();
+  await writeAside(path, `${id}\n`);
+  return id;
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return '';
+    throw error;
+  }
 }

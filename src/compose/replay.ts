@@ -11,7 +11,7 @@ import { readContent } from '../pipeline/reading/record-content.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import type { Updater } from '../pipeline/updater.ts';
 import { MergedLog } from '../replay/merged-log.ts';
-import { recordsIn } from '../replay/partition.ts';
+import { recordsIn } from '../replay/range.ts';
 import { ShardMeeting } from '../shards/meeting.ts';
 import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
 import { composeUpdater, topicsOf } from './graph-updater.ts';

@@ -7,8 +7,7 @@ import type { Offsets, Trouble } from '../pipeline/ports.ts';
 import { soleShares } from '../pipeline/sole-leadership.ts';
 import { Router } from '../shards/routing/router.ts';
 import { routedGraphOf } from './graph-updater.ts';
-import { instanceIdOf } from './instance-id.ts';
-import { warnOfTrouble } from './live.ts';
+import { instanceIdOf, warnOfTrouble } from './live.ts';
 
 /** A shard that nothing concerns is told this often how far its events are read: what `--until-caught-up` and lag wait for. */
 const MARK_MS = 500;

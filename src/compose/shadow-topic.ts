@@ -3,8 +3,7 @@ import { retrying } from '../adapters/backoff.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import { FatalError, UsageError } from '../errors/errors.ts';
 import type { EventLog, Sink } from '../pipeline/ports.ts';
-import { partitionName } from '../replay/partition.ts';
-import { firstRecords } from '../replay/range.ts';
+import { firstRecords, partitionName } from '../replay/range.ts';
 
 const PATIENCE_MS = 3_000;
 

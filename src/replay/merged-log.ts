@@ -10,7 +10,7 @@ import type {
   StretchReading,
 } from '../pipeline/ports.ts';
 import { Merge, type Merged } from './merge.ts';
-import { partitionName } from './partition.ts';
+import { partitionName } from './range.ts';
 
 /** Records handed over at once: between two hand-overs the process may do other things. */
 const HAND_OVER = 256;

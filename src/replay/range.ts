@@ -2,7 +2,6 @@ import { FatalError, UsageError } from '../errors/errors.ts';
 import type { EventLog, Offsets, PartitionRange, SourceRecord, Stretch } from '../pipeline/ports.ts';
 import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
 import type { Bound } from './bound.ts';
-import { partitionName, recordsIn } from './partition.ts';
 
 /** A range of the log, as offsets. */
 export interface Range {
@@ -150,4 +149,13 @@ export async function firstRecords(
 
 function iso(timeMs: number): string {
   return new Date(timeMs).toISOString();
+}
+
+/** Offsets of the stretches, markers of transactions included. */
+export function recordsIn(stretches: readonly Stretch[]): number {
+  return stretches.reduce((sum, { from, until }) => sum + until - from, 0);
+}
+
+export function partitionName({ topic, partition }: { topic: string; partition: number }): string {
+  return `${topic}/${partition}`;
 }

@@ -6,8 +6,10 @@ import { withLock } from '../adapters/file-lock.ts';
 import { keepOnExit, removeOnExit } from '../adapters/leftovers.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
+import { type CheckReport, checkStore } from '../graph/check/check.ts';
+import { FINDINGS } from '../graph/check/findings.ts';
 import { GraphStore } from '../graph/graph-store.ts';
-import type { Head } from '../graph/head.ts';
+import { encodeHead, type Head } from '../graph/head.ts';
 import { Layout } from '../graph/layout.ts';
 import { databaseFolder, openForReading, type StoreModel } from './open.ts';
 import {
@@ -21,7 +23,6 @@ import {
   stagingFolder,
   writeOrigin,
 } from './places.ts';
-import { type Verified, verifyStore } from './verify.ts';
 
 type Graph = PlacedGraph;
 
@@ -176,4 +177,30 @@ export async function restoreStore(
       throw error;
     }
   });
+}
+
+/** What was found in a store that is whole. */
+export interface Verified extends CheckReport {
+  readonly head: Head;
+}
+
+/**
+ * Reads a store back that was written just now. wanted: the head that it was given. wrong: the error, by what is wrong.
+ * @throws FatalError where the store is not whole, or has another head.
+ */
+export async function verifyStore(
+  store: GraphStore | undefined,
+  wanted: Head | undefined,
+  wrong: (what: string) => FatalError,
+  onProgress: (entries: number) => void,
+): Promise<Verified> {
+  if (store === undefined) throw wrong('nothing was written');
+  const report = await checkStore(store, onProgress);
+  const [first] = report.findings;
+  if (first !== undefined)
+    throw wrong(`${FINDINGS[first.kind]}, ${first.count} times, such as ${first.samples[0]}`);
+  const { head } = report;
+  if (head === undefined || wanted === undefined || !encodeHead(head).equals(encodeHead(wanted)))
+    throw wrong('it has another head than was written');
+  return { ...report, head };
 }

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { instanceIdOf } from '../../src/compose/instance-id.ts';
+import { instanceIdOf } from '../../src/compose/live.ts';
 
 let parent: string;
 beforeEach(async () => {

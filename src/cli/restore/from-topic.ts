@@ -10,7 +10,7 @@ import { graphOf } from '../../graph/shard.ts';
 import type { EventLog } from '../../pipeline/ports.ts';
 import { eachRecord, wholeTopics } from '../../pipeline/reading/bounded.ts';
 import type { Checkpoint } from '../../pipeline/training/trainer.ts';
-import { recordsIn } from '../../replay/partition.ts';
+import { recordsIn } from '../../replay/range.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
 import { readLive } from '../../state/places.ts';
 import { newPlace, type Restoring } from '../../state/staged-store.ts';

@@ -10,8 +10,7 @@ import {
   type OnProgress,
   readHeldEdges,
 } from './held-edges.ts';
-import { KnownEdges } from './known-edges.ts';
-import { compareQuality, type Quality } from './quality.ts';
+import { compareQuality, KnownEdges, type Quality } from './quality.ts';
 
 /** Per type: candidates that the ends of held-back edges are ranked against. */
 const CANDIDATES = 500;

@@ -2,7 +2,7 @@ import type { BadEvent } from '../../errors/errors.ts';
 import type { Relation } from '../../graph/edge.ts';
 import type { EventLog, SourceRecord, Stretch } from '../../pipeline/ports.ts';
 import { Merge } from '../../replay/merge.ts';
-import { partitionName } from '../../replay/partition.ts';
+import { partitionName } from '../../replay/range.ts';
 import { EdgeStream } from './edge-stream.ts';
 
 /** Records read before other work gets its turn. */

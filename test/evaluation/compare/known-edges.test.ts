@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { KnownEdges } from '../../../src/evaluation/compare/known-edges.ts';
+import { KnownEdges } from '../../../src/evaluation/compare/quality.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
 import { edge } from './fixture.ts';
 

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { CommonEntity, ComparedStore, HeldEdge } from '../../../src/evaluation/compare/held-edges.ts';
-import { KnownEdges } from '../../../src/evaluation/compare/known-edges.ts';
-import { better, compareQuality, type Quality, verdict } from '../../../src/evaluation/compare/quality.ts';
+import {
+  better,
+  compareQuality,
+  KnownEdges,
+  type Quality,
+  verdict,
+} from '../../../src/evaluation/compare/quality.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
 import { MODEL } from '../../graph/graph-fixture.ts';
 import { edge, storeOf } from './fixture.ts';
