@@ -5,8 +5,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { init } from '../../src/cli/init.ts';
 import { topicsOf as topicsRead } from '../../src/compose/graph-updater.ts';
 import { declaredTopics } from '../../src/config/declared-topics.ts';
-import { configSource, loadConfig } from '../../src/config/load.ts';
+import { configOf, configSource, loadConfig } from '../../src/config/load.ts';
+import type { ConfigInput } from '../../src/config/schema.ts';
 import { UsageError } from '../../src/errors/errors.ts';
+import { problemsOf as problemsIn } from './problems-of.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -76,50 +78,19 @@ describe('loadConfig', () => {
     ]);
   });
 
-  test('takes the recipe from the preset, and single settings over it', async () => {
-    const [measured, twhin, own] = await Promise.all([
-      load('export default {}'),
-      load(`export default { preset: 'twhin' }`),
-      load(
-        `export default { preset: 'twhin', model: { dim: 12, unitBall: true }, training: { chunkEdges: 3 } }`,
-      ),
-    ]);
-    const recipe = (config: typeof own) => {
-      const { model, chunkEdges, initScale } = config.graphs[0]!.trainer;
-      const { uniformNegatives, inBatchNegatives, correctNegatives } = config.graphs[0]!.trainer;
-      return {
-        scorer: model.scorer,
-        loss: model.loss,
-        ball: model.unitBall,
-        chunkEdges,
-        uniformNegatives,
-        inBatchNegatives,
-        correctNegatives,
-        initScale,
-      };
-    };
-    expect(recipe(measured)).toMatchObject({
-      scorer: 'transe-l2',
-      loss: 'softmax',
-      ball: true,
-      chunkEdges: 64,
-      uniformNegatives: 192,
-      inBatchNegatives: true,
-      correctNegatives: true,
+  test('takes the recipe from the preset, and single settings over it', () => {
+    const recipe = (input: ConfigInput) => configOf(input, {}, folder).graphs[0]!.trainer;
+    expect(recipe({})).toMatchObject({
+      model: { scorer: 'transe-l2', loss: 'softmax', unitBall: true },
+      ...{ chunkEdges: 64, uniformNegatives: 192, inBatchNegatives: true, correctNegatives: true },
     });
-    expect(recipe(twhin)).toMatchObject({ scorer: 'twhin', loss: 'logistic', ball: false, chunkEdges: 128 });
-    expect(recipe(own)).toEqual({
-      scorer: 'twhin',
-      loss: 'logistic',
-      ball: true,
-      chunkEdges: 3,
-      uniformNegatives: 128,
-      inBatchNegatives: true,
-      correctNegatives: false,
+    const own = { model: { dim: 12, unitBall: true }, training: { chunkEdges: 3 } };
+    expect(recipe({ preset: 'twhin', ...own })).toMatchObject({
+      model: { dim: 12, scorer: 'twhin', loss: 'logistic', unitBall: true },
+      ...{ chunkEdges: 3, uniformNegatives: 128, inBatchNegatives: true, correctNegatives: false },
       // √(3 / 12)
       initScale: 0.5,
     });
-    expect(own.graphs[0]!.model.dim).toBe(12);
   });
 
   test('takes a key without a value as one that is not there, whatever the preset', async () => {
@@ -137,71 +108,40 @@ describe('loadConfig', () => {
     ]);
   });
 
-  test('refuses more own updates of an edge than it has updates', async () => {
-    const settings = 'updatesPerEdge: 2, ownUpdates: 3';
-    expect((await problemsOf(load(`export default { training: { ${settings} } }`))).slice(1)).toEqual([
-      'training.ownUpdates: expected at most training.updatesPerEdge, which is 2, seen 3',
-    ]);
+  test.each<[training: ConfigInput['training'], model: ConfigInput['model'], problem: RegExp]>([
+    [
+      { updatesPerEdge: 2, ownUpdates: 3 },
+      {},
+      /^training.ownUpdates: .* training.updatesPerEdge, which is 2, seen 3$/,
+    ],
+    [{ kernel: 'reference', threads: 2 }, {}, /^training.threads: expected 1 with kernel reference, seen 2$/],
+    [{ kernel: 'tfjs', threads: 3 }, {}, /^training.threads: expected 1 with kernel tfjs, seen 3$/],
+    [{ threads: 17 }, {}, /^training.threads: .*expected .*16.*, seen 17$/],
+    [
+      { uniformNegatives: 0, inBatchNegatives: false },
+      {},
+      /^training.uniformNegatives: expected at least 1 .*, seen 0$/,
+    ],
+    [{}, { loss: 'margin', margin: 0 }, /^model.margin: expected a number above 0 with loss margin, seen 0$/],
+    [
+      {},
+      { relationWeights: { loves: 2 } },
+      /^model.relationWeights: expected names of .*likes.*, seen "loves"$/,
+    ],
+  ])('refuses training %j of model %j', (training, model, problem) => {
+    const problems = problemsIn(() => configOf({ training, model }, {}, folder));
+    expect(problems).toEqual([expect.stringMatching(problem)]);
   });
 
-  test('gives a relation weight 1, and the margin loss margin 1, by default', async () => {
-    const config = await load(
-      `export default { model: { loss: 'margin', relationWeights: { retweets: 2, likes: 1 } } }`,
-    );
-    const { trainer, model } = config.graphs[0]!;
-    const weights = trainer.relations.filter(({ weight }) => weight !== 1);
+  test('gives a relation weight 1, and the margin loss margin 1, by default; threads where kernels take them', () => {
+    const model = { loss: 'margin', relationWeights: { retweets: 2, likes: 1 } } as const;
+    const training = { threads: 4, uniformNegatives: 0, inBatchNegatives: true };
+    const [graph] = configOf({ model, training }, {}, folder).graphs;
+    const weights = graph!.trainer.relations.filter(({ weight }) => weight !== 1);
     expect(weights).toEqual([{ name: 'retweets', lhsType: 0, rhsType: 1, weight: 2 }]);
-    expect(trainer.model.margin).toBe(1);
+    expect(graph!.trainer).toMatchObject({ model: { margin: 1 }, threads: 4, uniformNegatives: 0 });
     // A weight is no part of the model's identity.
-    expect(model.relations.find(({ name }) => name === 'retweets')).toEqual({
-      name: 'retweets',
-      lhs: 'user',
-      rhs: 'tweet',
-    });
-    const wrong = load(
-      `export default { model: { loss: 'margin', margin: 0, relationWeights: { loves: 2 } } }`,
-    );
-    const problems = await problemsOf(wrong);
-    expect(problems).toContain('model.margin: expected a number above 0 with loss margin, seen 0');
-    expect(problems.join()).toMatch(
-      /model.relationWeights: expected names of relations, .*likes.*, seen "loves"/,
-    );
-  });
-
-  test('trains with one thread by default, and allows more for the compiled kernels only', async () => {
-    const [plain, four] = await Promise.all([
-      load('export default {}'),
-      load('export default { training: { threads: 4 } }'),
-    ]);
-    expect([plain, four].map((config) => config.graphs.map(({ trainer }) => trainer.threads))).toEqual([
-      [1, 1],
-      [4, 4],
-    ]);
-    const [reference, tfjs, many] = await Promise.all([
-      problemsOf(
-        load(
-          `export default { topicPrefix: 't.', entityTypes: ['song', 'song'], training: { kernel: 'reference', threads: 2 } }`,
-        ),
-      ),
-      problemsOf(load(`export default { training: { kernel: 'tfjs', threads: 3 } }`)),
-      problemsOf(load('export default { training: { threads: 17 } }')),
-    ]);
-    // Together with all other problems.
-    expect(reference).toHaveLength(3);
-    expect(reference).toContain('training.threads: expected 1 with kernel reference, seen 2');
-    expect(tfjs).toContain('training.threads: expected 1 with kernel tfjs, seen 3');
-    expect(many.join()).toMatch(/training.threads: .*expected .*16.*, seen 17/);
-  });
-
-  test('refuses a recipe without negatives', async () => {
-    const none = await problemsOf(
-      load('export default { training: { uniformNegatives: 0, inBatchNegatives: false } }'),
-    );
-    expect(none).toContain(
-      'training.uniformNegatives: expected at least 1 without in-batch negatives, seen 0',
-    );
-    const own = await load(`export default { training: { uniformNegatives: 0, inBatchNegatives: true } }`);
-    expect(own.graphs[0]!.trainer.inBatchNegatives).toBe(true);
+    expect(graph!.model.relations).toContainEqual({ name: 'retweets', lhs: 'user', rhs: 'tweet' });
   });
 
   test('takes a plain object and a function of the kit', async () => {
@@ -256,24 +196,24 @@ describe('loadConfig', () => {
         },
       ),
     );
-    const found = (start: string) => problems.filter((line) => line.startsWith(start)).join('\n');
-    expect(found('preset:')).toMatch(/expected .*measured.*, seen "best"/);
-    expect(found('model.dim:')).toMatch(/expected .*, seen 0/);
-    expect(found('model.scorer:')).toMatch(/expected .*transe-l1.*, seen 7/);
-    expect(found('training.batchEdges:')).toMatch(/expected number.*, seen 128n/);
-    expect(found('training.lingerMs:')).toMatch(/expected number.*, seen Infinity/);
-    expect(found('graphs.Bad Name:')).toMatch(
-      /expected a lower-case letter, then lower-case letters, digits and dashes, seen "Bad Name"/,
-    );
-    expect(found('graphs.empty.topics:')).toMatch(/expected .*, seen an array of 0/);
-    expect(found('topics.0:')).toMatch(/expected what defineTopic returns, seen an object with name/);
-    expect(found('colour:')).toMatch(/expected no such key, seen a string/);
-    expect(found('KAFKA_BROKERS:')).toMatch(/expected host:port, seen "two"/);
-    expect(found('KAFKA_SSL:')).toMatch(/expected true or false, seen "yes"/);
-    expect(found('KAFKA_SASL_MECHANISM:')).toMatch(/expected plain, scram.*, seen "gssapi"/);
-    expect(found('KAFKA_SASL_USERNAME:')).toMatch(/expected a user name, seen nothing/);
-    expect(found('KAFKA_SASL_PASSWORD:')).toMatch(/expected a password, seen nothing/);
-    expect(found('TWHIN_TOPIC_PREFIX:')).toMatch(/expected .*letters.*, seen "a b\/"/);
+    for (const expected of [
+      /^preset: .*expected .*measured.*, seen "best"$/,
+      /^model.dim: .*expected .*, seen 0$/,
+      /^model.scorer: .*expected .*transe-l1.*, seen 7$/,
+      /^training.batchEdges: .*expected number.*, seen 128n$/,
+      /^training.lingerMs: .*expected number.*, seen Infinity$/,
+      /^graphs.Bad Name: expected a lower-case letter, then lower-case letters, digits and dashes, seen "Bad Name"$/,
+      /^graphs.empty.topics: .*expected .*, seen an array of 0$/,
+      /^topics.0: expected what defineTopic returns, seen an object with name$/,
+      /^colour: expected no such key, seen a string$/,
+      /^KAFKA_BROKERS: expected host:port, seen "two"$/,
+      /^KAFKA_SSL: expected true or false, seen "yes"$/,
+      /^KAFKA_SASL_MECHANISM: expected plain, scram.*, seen "gssapi"$/,
+      /^KAFKA_SASL_USERNAME: expected a user name, seen nothing$/,
+      /^KAFKA_SASL_PASSWORD: expected a password, seen nothing$/,
+      /^TWHIN_TOPIC_PREFIX: expected .*letters.*, seen "a b\/"$/,
+    ])
+      expect(problems).toContainEqual(expect.stringMatching(expected));
     expect(problems[0]).toMatch(/^the configuration has 15 problems; nothing was started:$/);
     expect(problems).toHaveLength(16);
   });
