@@ -16,8 +16,7 @@ import {
 } from '../src/compose/evaluation.ts';
 import type { ReplayOptions } from '../src/compose/replay.ts';
 import { loadConfig } from '../src/config/load.ts';
-import { type Config, type GraphConfig, shardsOf } from '../src/config/resolve.ts';
-import { wholeGraphs } from '../src/config/whole-graphs.ts';
+import { type Config, type GraphConfig, shardsOf, wholeGraphs } from '../src/config/resolve.ts';
 import type { Interval } from '../src/evaluation/bootstrap.ts';
 import { LIST_FIGURES } from '../src/evaluation/ranked-list.ts';
 import { rankTasks } from '../src/evaluation/stream/lists.ts';

@@ -1,8 +1,6 @@
 import { resolve } from 'node:path';
 import type { EventLog, Leadership, LogAdmin, Shares, Sink } from '../pipeline/ports.ts';
-import { FileLogAdmin } from './file-log/admin.ts';
-import { FileLog } from './file-log/file-log.ts';
-import { FileLogSink } from './file-log/sink.ts';
+import { FileLog, FileLogAdmin, FileLogSink } from './file-log/file-log.ts';
 import type { LeadershipOptions } from './kafka/group/leadership.ts';
 import type { GroupOptions } from './kafka/group/member.ts';
 import type { SinkOptions } from './kafka/producer/sink.ts';

@@ -1,7 +1,7 @@
 import { edgesName, exchangeName, fullName, type TopicNames, topicNamed } from '../../topics/index.ts';
 import { CONFIG_FILE, type ConfigSource } from '../config/load.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { wholeGraphs } from '../config/whole-graphs.ts';
+import { wholeGraphs } from '../config/resolve.ts';
 import { FatalError, UsageError } from '../errors/errors.ts';
 import { graphOf, shardName } from '../graph/shard.ts';
 import { type Live, readLive } from '../state/places.ts';

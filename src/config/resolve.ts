@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   EVENT_TOPICS,
   type EventTopic,
@@ -13,7 +13,7 @@ import type { KafkaSettings } from '../adapters/kafka/settings.ts';
 import { RELATIONS, type Relation } from '../graph/edge.ts';
 import { ENTITY_TYPES } from '../graph/entity.ts';
 import type { ModelIdentity } from '../graph/head.ts';
-import { type Shard, shardName } from '../graph/shard.ts';
+import { graphOf, type Shard, shardName } from '../graph/shard.ts';
 import type { Surface } from '../graph/surface.ts';
 import type { LogLevel } from '../log.ts';
 import type { TrainerSettings } from '../pipeline/training/trainer.ts';
@@ -376,4 +376,23 @@ function frozen<T>(value: T): T {
     for (const part of Object.values(value)) frozen(part);
   }
   return value;
+}
+
+/**
+ * Each graph once and whole, with the name that its topics have: for whoever reads the topics alone. A graph with shards has
+ * room for the entities of all of them. Nothing is ever stored in its folder.
+ */
+export function wholeGraphs(graphs: readonly GraphConfig[]): GraphConfig[] {
+  const firsts = graphs.filter(
+    (graph, i) => graphs.findIndex((other) => graphOf(other) === graphOf(graph)) === i,
+  );
+  return firsts.map(({ shard, ...graph }) => {
+    if (shard === undefined) return graph;
+    return {
+      ...graph,
+      name: shard.graph,
+      folder: join(graph.folder, '..', shard.graph),
+      trainer: { ...graph.trainer, maxRows: graph.trainer.maxRows * shard.count },
+    };
+  });
 }

@@ -1,6 +1,7 @@
 import type { PartitionLag } from '../pipeline/reading/lag.ts';
 import type { RejectedBy } from '../pipeline/rejections.ts';
 import type { Quality } from '../pipeline/training/summary.ts';
+import type { Router } from '../shards/routing/router.ts';
 import type { GraphSnapshot } from './graph.ts';
 import { by, type Family, familiesOf, type Labels, type Sample } from './scraped.ts';
 
@@ -297,3 +298,57 @@ export const OPENED = [
 function since(now: number, at: number | undefined): number | undefined {
   return at === undefined ? undefined : Math.max(0, now - at) / 1000;
 }
+
+/** What is watched of a router. */
+export type WatchedRouter = Pick<
+  Router,
+  'graph' | 'counts' | 'rejections' | 'codes' | 'partitions' | 'retries' | 'lag' | 'unready'
+>;
+
+const router = familiesOf<WatchedRouter>();
+
+/** The metrics of routers; none of them has a sample where every graph is whole. */
+export const ROUTER = [
+  router.gauge(
+    'twhin_router_ready',
+    '1 while the process routes what it has to, or has nothing to route.',
+    (each) => Number(each.unready().length === 0),
+  ),
+  router.gauge(
+    'twhin_router_partitions',
+    'Partitions of event topics that this process routes.',
+    ({ partitions }) => partitions ?? 0,
+  ),
+  router.counter(
+    'twhin_router_events_total',
+    'Events read, since the process began.',
+    ({ counts }) => counts.records,
+  ),
+  router.counters(
+    'twhin_router_rejected_total',
+    'Events rejected, by topic and reason, since the process began.',
+    ['topic', 'reason'],
+    ({ rejections, codes }) => rejectionSamples(rejections.byTopic(), codes),
+  ),
+  router.counter(
+    'twhin_router_sent_total',
+    'Events sent to shards, since the process began; an event that concerns two shards counts twice.',
+    ({ counts }) => counts.sent,
+  ),
+  router.counter(
+    'twhin_router_sent_bytes_total',
+    'Bytes of the records that were sent to shards, since the process began.',
+    ({ counts }) => counts.bytes,
+  ),
+  router.counter(
+    'twhin_router_retries_total',
+    'Sends that failed and were retried, since the process began.',
+    ({ retries }) => retries,
+  ),
+  router.gauges(
+    'twhin_router_lag_records',
+    'Offsets of a partition that this process routes and that not every shard has been sent.',
+    ['topic', 'partition'],
+    (each) => lagSamples(each.lag(), ({ records }) => records),
+  ),
+];

@@ -4,8 +4,8 @@ import type { Readiness, ReadinessReport, Status } from '../adapters/http/status
 import type { HttpAddress } from '../config/environment.ts';
 import { reasonOf } from '../errors/errors.ts';
 import type { Log } from '../log.ts';
+import type { WatchedRouter } from '../metrics/families.ts';
 import { Metrics } from '../metrics/metrics.ts';
-import type { WatchedRouter } from '../metrics/router.ts';
 import { readDashboard } from '../pages/page-files.ts';
 import type { Measures } from '../pipeline/measures.ts';
 import { VERSION } from '../version.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { declaredTopics } from '../../src/config/declared-topics.ts';
 import { configOf } from '../../src/config/load.ts';
+import { wholeGraphs } from '../../src/config/resolve.ts';
 import type { ConfigInput } from '../../src/config/schema.ts';
-import { wholeGraphs } from '../../src/config/whole-graphs.ts';
 import { problemsOf } from './problems-of.ts';
 
 const resolved = (input: ConfigInput) => configOf(input, {}, '/srv');

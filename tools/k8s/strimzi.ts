@@ -1,6 +1,6 @@
 import { declaredTopics } from '../../src/config/declared-topics.ts';
 import type { Config } from '../../src/config/resolve.ts';
-import { wholeGraphs } from '../../src/config/whole-graphs.ts';
+import { wholeGraphs } from '../../src/config/resolve.ts';
 import { graphOf } from '../../src/graph/shard.ts';
 import { createdTopics } from '../../src/pipeline/topic-plan.ts';
 import {

@@ -4,7 +4,6 @@ import RocksDB from 'rocksdb-native';
 import { FatalError, MAKE_AGAIN, reasonOf } from '../../errors/errors.ts';
 import { RowWrites } from '../../graph/row-writes.ts';
 import { type Entry, eachOf, type Store, type StoreMemory, type WriteBatch } from '../../graph/store.ts';
-import { runsOf } from './scan.ts';
 import type { OpenOptions } from './wire.ts';
 
 const SCAN_CAPACITY = 512;
@@ -214,4 +213,52 @@ function openFailure(folder: string, error: unknown): FatalError {
     `the store in ${folder} can't be opened: ${reason}. If its files are damaged, ${MAKE_AGAIN}`,
     { cause: error },
   );
+}
+
+/** The part of the binding's stream that `runsOf` uses. The stream ends with `close`, after `error` if it failed. */
+export interface EntryStream {
+  on(event: 'readable' | 'close', listener: () => void): void;
+  on(event: 'error', listener: (error: Error) => void): void;
+  /** null: no entry has arrived yet, or the stream has ended. */
+  read(): Entry | null;
+  destroy(): void;
+}
+
+/**
+ * The entries of a stream, each time as many as have arrived: RocksDB's own thread reads the next ones while the caller
+ * handles these. The stream's own iterator would wait for every single entry.
+ * Destroys the stream when the caller leaves the loop early.
+ */
+export async function* runsOf(stream: EntryStream): AsyncIterable<readonly Entry[]> {
+  let closed = false;
+  let failure: Error | undefined;
+  let wake = Promise.withResolvers<void>();
+  stream.on('readable', () => wake.resolve());
+  stream.on('error', (error) => {
+    failure = error;
+  });
+  stream.on('close', () => {
+    closed = true;
+    wake.resolve();
+  });
+  try {
+    for (;;) {
+      wake = Promise.withResolvers();
+      const run: Entry[] = [];
+      for (let entry = stream.read(); entry !== null; entry = stream.read()) run.push(entry);
+      if (run.length > 0) {
+        yield run;
+        continue;
+      }
+      if (failure !== undefined) throw failure;
+      if (closed) return;
+      await wake.promise;
+    }
+  } finally {
+    while (!closed) {
+      wake = Promise.withResolvers();
+      stream.destroy();
+      await wake.promise;
+    }
+  }
 }

@@ -2,7 +2,7 @@ import { type EventTopic, fullName, topicNamed } from '../../../topics/index.ts'
 import type { Variant } from '../../compose/evaluation.ts';
 import { PLACES } from '../../config/overrides.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
-import { wholeGraphs } from '../../config/whole-graphs.ts';
+import { wholeGraphs } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { type Bound, readBound } from '../../replay/bound.ts';
 import { liveSettings } from '../../state/places.ts';

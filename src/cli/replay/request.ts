@@ -4,7 +4,7 @@ import type { AskedBound, ReplayOrder } from '../../compose/replay-run.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import { PLACES } from '../../config/overrides.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { wholeGraphs } from '../../config/whole-graphs.ts';
+import { wholeGraphs } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { graphOf } from '../../graph/shard.ts';
 import { readBound } from '../../replay/bound.ts';

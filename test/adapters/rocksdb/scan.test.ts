@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type EntryStream, runsOf } from '../../../src/adapters/rocksdb/scan.ts';
+import { type EntryStream, runsOf } from '../../../src/adapters/rocksdb/store.ts';
 import type { Entry } from '../../../src/graph/store.ts';
 
 const entry = (n: number): Entry => ({ key: Buffer.of(n), value: Buffer.of(n) });
