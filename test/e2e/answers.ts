@@ -1,6 +1,5 @@
 import type { Status } from '../../src/adapters/http/status.ts';
 import type { HistoryView } from '../../src/adapters/http/views.ts';
-import type { EntityDescription } from '../../src/graph/describe-entity.ts';
 
 /** What a running process answers, as its types say. */
 async function answer<T>(url: string, path: string): Promise<T> {
@@ -10,5 +9,3 @@ async function answer<T>(url: string, path: string): Promise<T> {
 export const statusAt = (url: string) => answer<Status>(url, '/api/status');
 export const historyAt = (url: string, graph: string) =>
   answer<HistoryView>(url, `/api/history?graph=${graph}`);
-export const entityAt = (url: string, graph: string, id: string) =>
-  answer<EntityDescription>(url, `/api/entity?${new URLSearchParams({ graph, id })}`);
