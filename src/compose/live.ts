@@ -21,7 +21,7 @@ import type { StoreMemory } from '../graph/store.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
 import { alone } from '../pipeline/neighbours.ts';
-import type { EventLog, Offsets, Trouble } from '../pipeline/ports.ts';
+import type { EventLog, Trouble } from '../pipeline/ports.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import type { Updater } from '../pipeline/updater.ts';
 import { followedTopics } from '../pipeline/updater-options.ts';
@@ -64,8 +64,6 @@ export interface LiveUpdater {
   readonly updater: Updater;
   /** Memory of the store; undefined once the store is closed. */
   storeMemory(): Promise<StoreMemory | undefined>;
-  /** How far the store has the event topics, where it was made without routers, as of a whole graph that is cut now. */
-  readonly unrouted: Offsets;
 }
 
 /** A graph's updater on its live store: the leader of the graph's group, or a standby. */
@@ -112,9 +110,6 @@ export async function composeLive(
     );
   const followed = followedTopics({ topics, neighbourhood });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
-  const { offsets = {} } = (await store.head()) ?? {};
-  const routed = shard && offsets[topicName(prefix, edgesName(shard.graph))] !== undefined;
-  const unrouted = routed ? {} : offsets;
   const leadership =
     connection.leadership({
       groupId,
@@ -163,7 +158,7 @@ export async function composeLive(
     ...(measuresOf && { measures: measuresOf(graph.name) }),
   });
   opened.move();
-  return { updater, storeMemory: () => store.memory(), unrouted };
+  return { updater, storeMemory: () => store.memory() };
 }
 
 export function warnOfTrouble(log: Log, graph: string, trouble: Trouble): void {

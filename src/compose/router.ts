@@ -3,9 +3,10 @@ import type { LogConnection } from '../adapters/connect.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import type { Shard } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
-import type { Offsets, Trouble } from '../pipeline/ports.ts';
+import type { Trouble } from '../pipeline/ports.ts';
 import { soleShares } from '../pipeline/sole-leadership.ts';
 import { Router } from '../shards/routing/router.ts';
+import { readHead } from '../state/open.ts';
 import { routedGraphOf } from './graph-updater.ts';
 import { instanceIdOf, warnOfTrouble } from './live.ts';
 
@@ -19,22 +20,15 @@ export interface RouterSurroundings {
   readonly reread?: readonly string[];
 }
 
-/** A graph or a shard that a process runs. */
-export interface RoutedPart {
-  readonly graph: GraphConfig;
-  /** Where routers begin of which the group knows nothing; absent partitions: at the first record that is kept. */
-  readonly unrouted: Offsets;
-}
-
 /** The routers of a process that runs these graphs: one for each graph that is cut, whichever of its shards the process has. */
 export function composeRouters(
   config: Config,
-  parts: readonly RoutedPart[],
+  graphs: readonly GraphConfig[],
   surroundings: RouterSurroundings,
 ): Promise<Router[]> {
   const routers = new Map<string, Promise<Router>>();
-  for (const own of parts) {
-    const { shard } = own.graph;
+  for (const own of graphs) {
+    const { shard } = own;
     if (shard === undefined || routers.has(shard.graph)) continue;
     routers.set(shard.graph, composeRouter(config, shard, own, surroundings));
   }
@@ -45,11 +39,12 @@ export function composeRouters(
 async function composeRouter(
   config: Config,
   shard: Shard,
-  { graph: own, unrouted }: RoutedPart,
+  own: GraphConfig,
   { connection, log, reread = [] }: RouterSurroundings,
 ): Promise<Router> {
   const routed = routedGraphOf(config, own, shard);
   const { graph, topics } = routed;
+  const { offsets = {} } = (await readHead(own)) ?? {};
   const prefix = config.topicPrefix;
   const onTrouble = (trouble: Trouble) => warnOfTrouble(log, graph, trouble);
   const shares =
@@ -66,7 +61,8 @@ async function composeRouter(
     eventLog: connection.log({ onTrouble, aheadBytes: config.tuning.queueBytes }),
     sink: connection.sink(),
     reread,
-    begin: unrouted,
+    // A store without routed events was made of a whole graph: its offsets are where routing begins.
+    begin: offsets[routed.edgesTopic] === undefined ? offsets : {},
     markMs: MARK_MS,
     deadLetter: (record, { code, message }) => deadLetter(record, { code, message, graph }, prefix),
     log,

@@ -102,7 +102,7 @@ async function run(config: Config, options: RunOptions, context: CommandContext)
     const run = await GraphRun.open({ graph, config, configWith: context.config, outside, untilCaughtUp });
     runs.push(opened.adopt(run, (each) => each.close()));
   }
-  const routers = await composeRouters(config, runs, { connection, log, reread });
+  const routers = await composeRouters(config, options.graphs, { connection, log, reread });
   for (const router of routers) opened.adopt(router, (each) => each.stop());
   // The signal may have come before there was a run to stop.
   if (stopping.aborted) stop();

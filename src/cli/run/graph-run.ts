@@ -5,7 +5,6 @@ import { reasonOf } from '../../errors/errors.ts';
 import { differences } from '../../graph/head.ts';
 import type { StoreMemory } from '../../graph/store.ts';
 import { kernelHere } from '../../kernels/select.ts';
-import type { Offsets } from '../../pipeline/ports.ts';
 import type { Updater } from '../../pipeline/updater.ts';
 import { readHead } from '../../state/open.ts';
 import { type Live, placeOf, readLive } from '../../state/places.ts';
@@ -60,11 +59,6 @@ export class GraphRun implements RunGraph {
   /** What the store has in memory; undefined once it is closed. */
   storeMemory(): Promise<StoreMemory | undefined> {
     return this.#composed.storeMemory();
-  }
-
-  /** As {@link LiveUpdater.unrouted}. */
-  get unrouted(): Offsets {
-    return this.#composed.unrouted;
   }
 
   /** Resolves when stopped or, where asked for, caught up. @throws what ended it. */
@@ -149,7 +143,6 @@ async function misfitOf(
 
 interface Composed extends RunGraph {
   readonly updater: Updater;
-  readonly unrouted: Offsets;
   /** Name of its store. */
   readonly store: string;
 }
