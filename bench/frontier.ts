@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { measureStream } from '../src/compose/evaluation.ts';
-import { LIST_FIGURES } from '../src/evaluation/ranked-list.ts';
+import { LIST_FIGURES } from '../src/evaluation/stream/lists.ts';
 import { defineBench } from './harness.ts';
 import { readGraph } from './kg/triples.ts';
 import { familyIn, measureGraph } from './kg.ts';

@@ -1,7 +1,6 @@
 import type { RankedEdges, TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Random } from '../sampling/random.ts';
-import { LIST_FIGURES } from './ranked-list.ts';
-import type { ListQuality } from './stream/lists.ts';
+import { LIST_FIGURES, type ListQuality } from './stream/lists.ts';
 import { CANDIDATE_SETS, scoredBy, slicesOf } from './stream/slices.ts';
 import type { Scope } from './stream/split.ts';
 

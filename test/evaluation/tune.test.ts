@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { LIST_FIGURES } from '../../src/evaluation/ranked-list.ts';
+import { LIST_FIGURES } from '../../src/evaluation/stream/lists.ts';
 import { splitStream } from '../../src/evaluation/stream/split.ts';
 import {
   type Dimension,

@@ -1,8 +1,15 @@
+import { join } from 'node:path';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
+import { fullName, readEvent } from '../../../topics/index.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
+import { readEvents } from '../../adapters/event-file/event-file.ts';
+import { feed } from '../../adapters/event-file/feeder.ts';
 import { temporaryFolder } from '../../adapters/leftovers.ts';
 import {
   CANDIDATES,
   type EvaluationOutside,
+  type EvaluationProgress,
   edgeFigures,
   listFigures,
   measureStream,
@@ -11,19 +18,21 @@ import {
   type StreamPlan,
   simpleRules,
 } from '../../compose/evaluation.ts';
+import { type Replaying, trainToEnd } from '../../compose/replay.ts';
 import { UsageError } from '../../errors/errors.ts';
+import type { Stretch } from '../../pipeline/ports.ts';
 import { resolveRange } from '../../replay/range.ts';
 import { Random } from '../../sampling/random.ts';
 import type { CommandContext } from '../context.ts';
-import { count } from '../format.ts';
+import { count, duration } from '../format.ts';
 import { collect, example, JSON_HELP, positiveInteger } from '../options.ts';
-import { openEventLog } from './event-log.ts';
-import { SignalledProgress } from './progress.ts';
+import { replayTeller } from '../replay/progress.ts';
 import { lossLines, printStreamReport, type StreamReport } from './report.ts';
 import { readStreamRequest, type StreamOptions, type StreamRequest } from './request.ts';
 
 const USERS = 5_000;
 const HOLDOUT = '15%';
+const LOG_MS = 10_000;
 
 /** Puts `twhin evaluate` on the command line. */
 export function addEvaluateCommand(program: Command, context: CommandContext): void {
@@ -143,4 +152,83 @@ async function evaluate(request: StreamRequest, outside: EvaluationOutside): Pro
     prequential: edgeFigures(current.graph, ranked),
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+/**
+ * The log that is evaluated: the configured one or, with a file, an embedded one in `folder` that holds the lines of
+ * the file in one partition, so that their order stays. Closed by the caller.
+ * @throws UsageError where the file holds no line.
+ */
+async function openEventLog(
+  { topics, fileTopic, options: { file }, current: { config } }: StreamRequest,
+  folder: string,
+  { connect, output, stopping }: Pick<CommandContext, 'connect' | 'output' | 'stopping'>,
+): Promise<LogConnection> {
+  if (file === undefined || fileTopic === undefined) return connect(config);
+  const kafka = { ...config.kafka, brokers: [`file:${join(folder, 'log')}`] };
+  await using opened = new AsyncDisposableStack();
+  const connection = opened.use(await connect({ kafka }));
+  await using sink = connection.sink();
+  await connection.admin().create(topics.map((name) => ({ name, partitions: 1, configs: {} })));
+  const { sent } = await feed({
+    events: readEvents(file, { signal: stopping }),
+    keyOf: (value, timestamp) => readEvent(fileTopic, { value, timestamp }, config.limits).key,
+    sink,
+    topicName: fullName(config.topicPrefix, fileTopic),
+    // A line that is no event is reported as a record that can't be used, as where topics are read.
+    raw: true,
+    onProgress: ({ sent }) => output.status(`${file}: ${count(sent)} events read`),
+    onBad: ({ line, problem }) => {
+      if (problem.code === 'too-large') output.err(`${file}:${line}: ${problem.message}`);
+    },
+    signal: stopping,
+  });
+  if (sent === 0 && !stopping.aborted) throw new UsageError(`${file} holds no event; nothing was trained`);
+  opened.move();
+  return connection;
+}
+
+/** Says how far an evaluation is: on a terminal all the time, in the log every ten seconds. Ends it after a signal. */
+class SignalledProgress implements EvaluationProgress {
+  readonly #graph: string;
+  readonly #context: Pick<CommandContext, 'output' | 'log' | 'stopping'>;
+  #logged = performance.now();
+
+  constructor(graph: string, context: Pick<CommandContext, 'output' | 'log' | 'stopping'>) {
+    this.#graph = graph;
+    this.#context = context;
+  }
+
+  /**
+   * Reports on work of which the whole is known, such as lists ranked; other work of the process gets its turn.
+   * Awaiting the report throws once a signal has come.
+   */
+  meter(what: string): (done: number, of: number) => Promise<void> {
+    const started = performance.now();
+    return (done, of) => {
+      const leftMs = ((performance.now() - started) / done) * (of - done);
+      return this.turn(`${what}: ${count(done)} of ${count(of)}, ${duration(leftMs)} to go`);
+    };
+  }
+
+  /** Reports, and gives other work of the process its turn. */
+  async turn(status: string): Promise<void> {
+    this.#context.output.status(`${this.#graph}: ${status}`);
+    const now = performance.now();
+    if (now - this.#logged >= LOG_MS) {
+      this.#logged = now;
+      this.#context.log().info({ graph: this.#graph }, status);
+    }
+    await breathe();
+    this.#context.stopping.throwIfAborted();
+  }
+
+  /** Trains to the end of a range. @throws RetryableError `interrupted`; the store then stands at its last commit. */
+  async train(replaying: Replaying, range: readonly Stretch[], fields: object): Promise<void> {
+    const { output, stopping } = this.#context;
+    const tell = replayTeller(fields, { log: this.#context.log(), output });
+    await trainToEnd([replaying], range, { stopping, tell });
+    output.statusDone();
+    stopping.throwIfAborted();
+  }
 }

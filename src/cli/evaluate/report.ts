@@ -1,6 +1,5 @@
 import type { Interval } from '../../evaluation/bootstrap.ts';
-import { LIST_FIGURES } from '../../evaluation/ranked-list.ts';
-import type { ScopeFigures } from '../../evaluation/stream/lists.ts';
+import { LIST_FIGURES, type ScopeFigures } from '../../evaluation/stream/lists.ts';
 import type { Unusable } from '../../evaluation/stream/read-stream.ts';
 import { CANDIDATE_SETS, type SliceFigures } from '../../evaluation/stream/slices.ts';
 import { count, duration } from '../format.ts';

@@ -1,7 +1,7 @@
 import { DecayedCounts } from '../../sampling/decayed-counts.ts';
 import type { Space } from '../space.ts';
 import type { EdgeStream } from './edge-stream.ts';
-import type { Scope, Split } from './split.ts';
+import type { Pair, Scope, Split } from './split.ts';
 
 /** Scores every candidate of a scope for some users. */
 export interface Recommender {
@@ -10,22 +10,19 @@ export interface Recommender {
 }
 
 /** Scores that are the same for every user. */
-export class SameForAll implements Recommender {
-  readonly #scores: ReadonlyMap<Scope, Float64Array>;
-
-  constructor(split: Split, scoresOf: (scope: Scope) => Float64Array) {
-    this.#scores = new Map(split.scopes.map((scope) => [scope, scoresOf(scope)]));
-  }
-
-  score(users: readonly number[], scope: Scope, out: Float64Array): void {
-    const scores = this.#scores.get(scope);
-    if (scores !== undefined) users.forEach((_, i) => void out.set(scores, i * scores.length));
-  }
+function sameForAll(split: Split, scoresOf: (scope: Scope) => Float64Array): Recommender {
+  const scores = new Map(split.scopes.map((scope) => [scope, scoresOf(scope)]));
+  return {
+    score: (users, scope, out) => {
+      const own = scores.get(scope)!;
+      users.forEach((_, i) => void out.set(own, i * own.length));
+    },
+  };
 }
 
 /** By the number of edges of the scope's relations that are live at the cut. */
 export function popularity(split: Split): Recommender {
-  return new SameForAll(split, ({ pair, relations }) => {
+  return sameForAll(split, ({ pair, relations }) => {
     const counts = new Float64Array(pair.candidates.length);
     const { item, relation } = pair.live;
     for (let i = 0; i < item.length; i++) if (relations.includes(relation[i]!)) counts[item[i]!]!++;
@@ -35,7 +32,7 @@ export function popularity(split: Split): Recommender {
 
 /** As popularity, where an edge's weight halves with every `halfLife` events of the stream after it. */
 export function recentPopularity(split: Split, halfLife: number): Recommender {
-  return new SameForAll(split, ({ pair, relations }) => {
+  return sameForAll(split, ({ pair, relations }) => {
     const counts = new DecayedCounts(pair.candidates.length, halfLife);
     const { item, relation, event } = pair.live;
     for (let i = 0, now = 0; i < item.length; i++) {
@@ -79,24 +76,36 @@ export function modelOf(space: Space, stream: EdgeStream): Model {
  */
 export class ByVectors implements Recommender {
   readonly #model: Model;
-  /** By pair and user: live edges by relation. */
-  readonly #counts = new Map<Scope['pair'], ReadonlyMap<number, Float64Array>>();
-  readonly #totals = new Map<Scope['pair'], Float64Array>();
-  readonly #candidates = new Map<Scope['pair'], Int32Array>();
+  /** By pair: rows of its candidates, and by user the live edges of each relation. */
+  readonly #pairs = new Map<
+    Pair,
+    { readonly candidates: Int32Array; readonly counts: Map<number, number[]> }
+  >();
 
   constructor(model: Model, split: Split) {
     this.#model = model;
-    for (const { pair } of split.scopes) this.#prepare(pair);
+    for (const pair of new Set(split.scopes.map((scope) => scope.pair))) {
+      const counts = new Map<number, number[]>();
+      const { lhs, relation } = pair.live;
+      for (let i = 0; i < lhs.length; i++) {
+        for (const user of [lhs[i]!, ALL]) {
+          const own = counts.get(user) ?? [];
+          own[relation[i]!] = (own[relation[i]!] ?? 0) + 1;
+          counts.set(user, own);
+        }
+      }
+      const candidates = Int32Array.from(pair.candidates, (entity) => model.rows[entity]!);
+      this.#pairs.set(pair, { candidates, counts });
+    }
   }
 
   score(users: readonly number[], scope: Scope, out: Float64Array): void {
-    const { pair, relations } = scope;
-    const candidates = this.#candidates.get(pair) ?? new Int32Array();
+    const { candidates } = this.#pairs.get(scope.pair)!;
     const rows = Int32Array.from(users, (user) => this.#model.rows[user]!);
     const weights = users.map((user) => this.#weights(user, scope));
     const scores = new Float32Array(rows.length * candidates.length);
     out.fill(0);
-    for (const [i, relation] of relations.entries()) {
+    for (const [i, relation] of scope.relations.entries()) {
       this.#model.scores(rows, relation, candidates, scores);
       for (let user = 0, k = 0; user < rows.length; user++) {
         const weight = weights[user]![i]!;
@@ -107,32 +116,16 @@ export class ByVectors implements Recommender {
 
   /** The weight of each relation of the scope, in its order; they sum to 1. */
   #weights(user: number, { pair, relations }: Scope): number[] {
-    const of = (counts: Float64Array | undefined) => relations.map((relation) => counts?.[relation] ?? 0);
-    const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
-    const own = of(this.#counts.get(pair)?.get(user));
-    const counts = sum(own) > 0 ? own : of(this.#totals.get(pair));
-    const total = sum(counts);
-    // Nothing may be live any more of the relations that were seen.
-    return counts.map((count) => (total > 0 ? count / total : 1 / relations.length));
-  }
-
-  #prepare(pair: Scope['pair']): void {
-    if (this.#counts.has(pair)) return;
-    const relations = Math.max(...pair.relations) + 1;
-    const counts = new Map<number, Float64Array>();
-    const totals = new Float64Array(relations);
-    const { lhs, relation } = pair.live;
-    for (let i = 0; i < lhs.length; i++) {
-      const own = counts.get(lhs[i]!) ?? new Float64Array(relations);
-      counts.set(lhs[i]!, own);
-      own[relation[i]!]!++;
-      totals[relation[i]!]!++;
+    for (const who of [user, ALL]) {
+      const own = this.#pairs.get(pair)!.counts.get(who);
+      const counts = relations.map((relation) => own?.[relation] ?? 0);
+      const total = counts.reduce((sum, count) => sum + count, 0);
+      if (total > 0) return counts.map((count) => count / total);
     }
-    this.#counts.set(pair, counts);
-    this.#totals.set(pair, totals);
-    this.#candidates.set(
-      pair,
-      Int32Array.from(pair.candidates, (entity) => this.#model.rows[entity]!),
-    );
+    // Nothing may be live any more of the relations that were seen.
+    return relations.map(() => 1 / relations.length);
   }
 }
+
+/** In place of a user: all of them. */
+const ALL = -1;

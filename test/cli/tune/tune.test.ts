@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { printTuneReport, snippet } from '../../../src/cli/tune/report.ts';
+import { printTuneReport, snippet } from '../../../src/cli/tune/command.ts';
 import { json, type Said } from '../captured.ts';
 import { MeasuringPlace } from '../measuring.ts';
 
