@@ -29,10 +29,10 @@ async function resolved(from: Bound, until: Bound, options: MemoryReaderOptions 
   return resolveRange(memoryReader(filled(), options), [TOPIC], from, until);
 }
 
-/** [from, until] of partitions 0 and 1. */
-async function stretches(from: Bound, until: Bound, options: MemoryReaderOptions = {}): Promise<number[][]> {
+/** Offsets of partitions 0 and 1, such as `0-10 0-5`. */
+async function stretches(from: Bound, until: Bound, options: MemoryReaderOptions = {}): Promise<string> {
   const range = await resolved(from, until, options);
-  return range.stretches.map((stretch) => [stretch.from, stretch.until]);
+  return range.stretches.map((stretch) => `${stretch.from}-${stretch.until}`).join(' ');
 }
 
 async function problems(from: Bound, until: Bound, options: MemoryReaderOptions = {}): Promise<string[]> {
@@ -47,36 +47,18 @@ async function problems(from: Bound, until: Bound, options: MemoryReaderOptions 
 
 describe('a range as offsets', () => {
   test('all there is', async () => {
-    expect(await stretches(EARLIEST, LATEST)).toEqual([
-      [0, 10],
-      [0, 5],
-    ]);
+    expect(await stretches(EARLIEST, LATEST)).toBe('0-10 0-5');
   });
 
   test('by the time the log has: from the first record then or later, up to and without the first of the end', async () => {
-    expect(await stretches(at(16), at(18))).toEqual([
-      [6, 8],
-      [1, 3],
-    ]);
-    expect(await stretches(at(1), at(16))).toEqual([
-      [0, 6],
-      [0, 1],
-    ]);
-    expect(await stretches(at(12), at(99))).toEqual([
-      [2, 10],
-      [0, 5],
-    ]);
+    expect(await stretches(at(16), at(18))).toBe('6-8 1-3');
+    expect(await stretches(at(1), at(16))).toBe('0-6 0-1');
+    expect(await stretches(at(12), at(99))).toBe('2-10 0-5');
   });
 
   test('by offset; partitions not named are whole', async () => {
-    expect(await stretches(offsets({ 0: 3 }), offsets({ 1: 2 }))).toEqual([
-      [3, 10],
-      [0, 2],
-    ]);
-    expect(await stretches(offsets({ 0: 10 }), LATEST)).toEqual([
-      [10, 10],
-      [0, 5],
-    ]);
+    expect(await stretches(offsets({ 0: 3 }), offsets({ 1: 2 }))).toBe('3-10 0-2');
+    expect(await stretches(offsets({ 0: 10 }), LATEST)).toBe('10-10 0-5');
   });
 
   test('what retention took is said where all there is was asked for', async () => {
@@ -122,32 +104,20 @@ describe('a range that is refused', () => {
     expect(await problems(offsets({ 0: 3 }), LATEST, { lows })).toEqual([
       '  --from: twhin.follow/0 starts at offset 4, of 1970-01-01T00:00:14.000Z: older records are gone; seen offset 3',
     ]);
-    expect(await stretches(offsets({ 0: 4 }), LATEST, { lows })).toEqual([
-      [4, 10],
-      [0, 5],
-    ]);
+    expect(await stretches(offsets({ 0: 4 }), LATEST, { lows })).toBe('4-10 0-5');
   });
 
   test('a time before the first record that retention left, but not one before a log that lost none', async () => {
     expect(await problems(at(13), LATEST, { lows })).toEqual([
       '  --from: twhin.follow/0 starts at offset 4, of 1970-01-01T00:00:14.000Z: older records are gone; seen 1970-01-01T00:00:13.000Z',
     ]);
-    expect(await stretches(at(14), LATEST, { lows })).toEqual([
-      [4, 10],
-      [0, 5],
-    ]);
-    expect(await stretches(at(13), LATEST)).toEqual([
-      [3, 10],
-      [0, 5],
-    ]);
+    expect(await stretches(at(14), LATEST, { lows })).toBe('4-10 0-5');
+    expect(await stretches(at(13), LATEST)).toBe('3-10 0-5');
   });
 
   test('a partition of which nothing is left is no reason: nobody knows when its records were', async () => {
     const gone = { [`${TOPIC}/1`]: 5 };
-    expect(await stretches(at(13), LATEST, { lows: gone })).toEqual([
-      [3, 10],
-      [5, 5],
-    ]);
+    expect(await stretches(at(13), LATEST, { lows: gone })).toBe('3-10 5-5');
   });
 
   test('all that is wrong at once', async () => {

@@ -2,12 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connect } from '../../../src/adapters/connect.ts';
 import { LogPartition, writeTopic } from '../../../src/adapters/file-log/partition.ts';
-import { configOf } from '../../../src/config/load.ts';
-import { eachRecord, wholeTopics } from '../../../src/pipeline/reading/bounded.ts';
-import { decodeEmbedding } from '../../../topics/embeddings.ts';
-import { decodeRelation, type RelationVector, relationKey } from '../../../topics/model.ts';
 import { json, type Place, place, type Said } from '../captured.ts';
 
 const AT = 1_704_067_200_000;
@@ -110,13 +105,6 @@ describe('twhin replay', () => {
     expect(JSON.parse(said.out[0] ?? '').digest).toEqual(digest);
   });
 
-  test('leaves its origin beside the store', async () => {
-    await replay('--into', 'origin', '--set', 'learningRate=0.05');
-    const folder = join(here.folder, 'state/engagement/stores/origin');
-    const origin = JSON.parse(await readFile(join(folder, 'origin.json'), 'utf8'));
-    expect(origin).toMatchObject({ from: 'replay', set: ['learningRate=0.05'] });
-  });
-
   test('publishes only to the topic of --publish', async () => {
     const before = JSON.parse((await here.run('topics', 'plan', '--json')).out[0] ?? '');
     const said = await replay('--into', 'published', '--publish', 'shadow.vectors', '--json');
@@ -125,37 +113,6 @@ describe('twhin replay', () => {
     expect(JSON.parse((await here.run('topics', 'plan', '--json')).out[0] ?? '')).toEqual(before);
     const plain = JSON.parse((await replay('--into', 'one', '--json')).out[0] ?? '');
     expect(JSON.parse(said.out[0] ?? '').digest).toEqual(plain.digest);
-  });
-
-  test('publishes the relation vectors to a topic beside that of --publish', async () => {
-    expect((await replay('--into', 'related', '--publish', 'shadow.related', '--json')).code).toBe(0);
-    const { kafka } = configOf({}, { KAFKA_BROKERS: `file:${join(here.folder, 'log')}` }, here.folder);
-    const connection = await connect(kafka);
-    const log = connection.log();
-    try {
-      const published = new Map<string, RelationVector>();
-      const spaces = new Set<string>();
-      await eachRecord(log, await wholeTopics(log, ['shadow.related.model']), (records) => {
-        for (const { key, headers = {}, value } of records) {
-          const relation = decodeRelation(key, headers, value);
-          published.set(relationKey(relation), relation);
-        }
-      });
-      await eachRecord(log, await wholeTopics(log, ['shadow.related']), (records) => {
-        for (const { headers = {}, value } of records) spaces.add(decodeEmbedding(headers, value).space);
-      });
-      const names = ['likes', 'retweets', 'replies', 'quotes', 'mentions', 'clicks', 'promotes', 'searches'];
-      expect([...published.keys()].sort()).toEqual(
-        names.flatMap((name) => [`relation:${name}`, `relation:${name}/inverse`]).sort(),
-      );
-      const trained = [...published.values()].filter((relation) => relation.trained);
-      expect([...new Set(trained.map(({ relation }) => relation))]).toEqual(['likes']);
-      expect(spaces.size).toBe(1);
-      expect(new Set([...published.values()].map(({ space }) => space))).toEqual(spaces);
-    } finally {
-      await log.close();
-      await connection.close();
-    }
   });
 
   test('refuses a topic beside which the one for relation vectors has records of somebody else', async () => {

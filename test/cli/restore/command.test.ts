@@ -1,6 +1,6 @@
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import { forge } from '../../backup/backup-fixture.ts';
@@ -17,35 +17,33 @@ beforeAll(async () => {
 });
 afterAll(() => here.remove());
 
+async function emptied(config?: string): Promise<Place> {
+  const there = await emptyPlace(here, config);
+  onTestFinished(() => there.remove());
+  return there;
+}
+
 const digestOf = async (at: Place) =>
   json(await at.run('stats', '--graph', 'engagement', '--digest', '--json'));
 const said = ({ out, err }: Said) => [...out, ...err].join('\n');
 
 describe('twhin restore', () => {
   test('makes the first store from a backup, byte for byte, and an updater continues on it', async () => {
-    const there = await emptyPlace(here);
-    try {
-      const restored = await there.run('restore', dir);
-      expect([restored.code, said(restored)]).toEqual([
-        0,
-        expect.stringContaining('twhin run --graph engagement'),
-      ]);
-      expect(await digestOf(there)).toEqual(await digestOf(here));
-      expect(await readdir(join(there.folder, 'state/engagement'))).toEqual([
-        'db',
-        'origin.json',
-        'restoring',
-      ]);
-      expect(await readdir(join(there.folder, 'state/engagement/restoring'))).toEqual([]);
-      expect(json(await there.run('check', '--json'))).toMatchObject({ ok: true });
-      const ran = await there.run('run', '--graph', 'engagement', '--until-caught-up');
-      expect([ran.code, ran.err]).toEqual([0, []]);
-      expect(json(await there.run('stats', '--graph', 'engagement', '--json'))).toMatchObject({
-        graphs: { engagement: { events: { consumed: 301 } } },
-      });
-    } finally {
-      await there.remove();
-    }
+    const there = await emptied();
+    const restored = await there.run('restore', dir);
+    expect([restored.code, said(restored)]).toEqual([
+      0,
+      expect.stringContaining('twhin run --graph engagement'),
+    ]);
+    expect(await digestOf(there)).toEqual(await digestOf(here));
+    expect(await readdir(join(there.folder, 'state/engagement'))).toEqual(['db', 'origin.json', 'restoring']);
+    expect(await readdir(join(there.folder, 'state/engagement/restoring'))).toEqual([]);
+    expect(json(await there.run('check', '--json'))).toMatchObject({ ok: true });
+    const ran = await there.run('run', '--graph', 'engagement', '--until-caught-up');
+    expect([ran.code, ran.err]).toEqual([0, []]);
+    expect(json(await there.run('stats', '--graph', 'engagement', '--json'))).toMatchObject({
+      graphs: { engagement: { events: { consumed: 301 } } },
+    });
   });
 
   test('never replaces a store: the refusal names the commands, and the commands work', async () => {
@@ -82,24 +80,20 @@ describe('twhin restore', () => {
   });
 
   test('begins anew after an interrupted restore', async () => {
-    const there = await emptyPlace(here);
-    try {
-      const left = join(there.folder, 'state/engagement/restoring/main');
-      const half = await openRocksdb(join(left, 'db'));
-      const batch = new WriteBatch();
-      batch.put(Buffer.from('q'), Buffer.from('left'));
-      await half.write(batch);
-      await half.close();
-      await writeFile(`${left}.lock`, '999999999');
-      expect((await there.run('restore', dir)).code).toBe(0);
-      expect(json(await there.run('check', '--graph', 'engagement', '--json'))).toMatchObject({ ok: true });
-    } finally {
-      await there.remove();
-    }
+    const there = await emptied();
+    const left = join(there.folder, 'state/engagement/restoring/main');
+    const half = await openRocksdb(join(left, 'db'));
+    const batch = new WriteBatch();
+    batch.put(Buffer.from('q'), Buffer.from('left'));
+    await half.write(batch);
+    await half.close();
+    await writeFile(`${left}.lock`, '999999999');
+    expect((await there.run('restore', dir)).code).toBe(0);
+    expect(json(await there.run('check', '--graph', 'engagement', '--json'))).toMatchObject({ ok: true });
   });
 
   test('puts no store in place from a backup that is damaged, missing or of another model', async () => {
-    const there = await emptyPlace(here);
+    const there = await emptied();
     const copy = join(there.folder, 'copy');
     const manifest = join(copy, 'engagement/manifest.json');
     const fresh = async () => {
@@ -185,28 +179,24 @@ describe('twhin restore', () => {
   });
 
   test('refuses the backup of a damaged store', async () => {
-    const there = await emptyPlace(here);
-    try {
-      expect((await there.run('restore', dir)).code).toBe(0);
-      const db = await openRocksdb(join(there.folder, 'state/engagement/db'));
-      let key: Uint8Array | undefined;
-      for await (const entry of db.scan(Buffer.from('i'))) key ??= entry.key;
-      const batch = new WriteBatch();
-      batch.delete(key ?? new Uint8Array());
-      await db.write(batch);
-      await db.close();
-      const copy = join(there.folder, 'copy');
-      expect((await there.run('backup', copy)).code).toBe(0);
-      const { code, err } = await there.run('restore', copy, '--into', 'again');
-      expect([code, err.join('\n')]).toEqual([
-        1,
-        expect.stringMatching(/not whole: edges lack their reverse entry, 1 times, such as user:/),
-      ]);
-      await mkdir(join(there.folder, 'state/engagement/stores'), { recursive: true });
-      expect(await readdir(join(there.folder, 'state/engagement/stores'))).toEqual([]);
-    } finally {
-      await there.remove();
-    }
+    const there = await emptied();
+    expect((await there.run('restore', dir)).code).toBe(0);
+    const db = await openRocksdb(join(there.folder, 'state/engagement/db'));
+    let key: Uint8Array | undefined;
+    for await (const entry of db.scan(Buffer.from('i'))) key ??= entry.key;
+    const batch = new WriteBatch();
+    batch.delete(key ?? new Uint8Array());
+    await db.write(batch);
+    await db.close();
+    const copy = join(there.folder, 'copy');
+    expect((await there.run('backup', copy)).code).toBe(0);
+    const { code, err } = await there.run('restore', copy, '--into', 'again');
+    expect([code, err.join('\n')]).toEqual([
+      1,
+      expect.stringMatching(/not whole: edges lack their reverse entry, 1 times, such as user:/),
+    ]);
+    await mkdir(join(there.folder, 'state/engagement/stores'), { recursive: true });
+    expect(await readdir(join(there.folder, 'state/engagement/stores'))).toEqual([]);
   });
 
   test('needs a folder or a topic', async () => {
@@ -219,67 +209,59 @@ describe('twhin restore', () => {
 
 describe('twhin restore --from-topic', () => {
   test('restores the vectors alone; a run reads the edges from the event topics again', async () => {
-    const there = await emptyPlace(here);
-    try {
-      const restored = await there.run('restore', '--from-topic', '--graph', 'engagement', '--json');
-      expect([restored.code, restored.err]).toEqual([0, []]);
-      expect(json(restored)).toMatchObject({
-        graphs: {
-          engagement: {
-            store: 'main',
-            from: 'topic',
-            entities: { user: 40, tweet: 17 },
-            edges: {},
-            offsets: {},
-          },
+    const there = await emptied();
+    const restored = await there.run('restore', '--from-topic', '--graph', 'engagement', '--json');
+    expect([restored.code, restored.err]).toEqual([0, []]);
+    expect(json(restored)).toMatchObject({
+      graphs: {
+        engagement: {
+          store: 'main',
+          from: 'topic',
+          entities: { user: 40, tweet: 17 },
+          edges: {},
+          offsets: {},
         },
-      });
-      for (const entity of ['user:u1', 'tweet:t3']) {
-        const [before, after] = [
-          await here.run('show', entity, '--json'),
-          await there.run('show', entity, '--json'),
-        ];
-        const shown = (one: Said) => json(one) as { vector: number[]; step: number };
-        expect(shown(after).vector).toEqual(shown(before).vector);
-      }
-      const ran = await there.run('run', '--graph', 'engagement', '--until-caught-up');
-      expect([ran.code, ran.err]).toEqual([0, []]);
-      const edges = async (at: Place) =>
-        (
-          json(await at.run('stats', '--graph', 'engagement', '--digest', '--json')) as {
-            graphs: { engagement: { edges: object; digest: { edges: string } } };
-          }
-        ).graphs.engagement;
-      expect((await edges(there)).edges).toEqual((await edges(here)).edges);
-      expect((await edges(there)).digest.edges).toBe((await edges(here)).digest.edges);
-      expect(json(await there.run('check', '--graph', 'engagement', '--json'))).toMatchObject({ ok: true });
-    } finally {
-      await there.remove();
+      },
+    });
+    for (const entity of ['user:u1', 'tweet:t3']) {
+      const [before, after] = [
+        await here.run('show', entity, '--json'),
+        await there.run('show', entity, '--json'),
+      ];
+      const shown = (one: Said) => json(one) as { vector: number[]; step: number };
+      expect(shown(after).vector).toEqual(shown(before).vector);
     }
+    const ran = await there.run('run', '--graph', 'engagement', '--until-caught-up');
+    expect([ran.code, ran.err]).toEqual([0, []]);
+    const edges = async (at: Place) =>
+      (
+        json(await at.run('stats', '--graph', 'engagement', '--digest', '--json')) as {
+          graphs: { engagement: { edges: object; digest: { edges: string } } };
+        }
+      ).graphs.engagement;
+    expect((await edges(there)).edges).toEqual((await edges(here)).edges);
+    expect((await edges(there)).digest.edges).toBe((await edges(here)).digest.edges);
+    expect(json(await there.run('check', '--graph', 'engagement', '--json'))).toMatchObject({ ok: true });
   });
 
   test('refuses a topic of another model, without vectors, or that does not exist', async () => {
-    const there = await emptyPlace(here, CONFIG.replace('dim: 8', 'dim: 16'));
-    try {
-      for (const [argv, message] of [
-        [
-          ['--graph', 'engagement'],
-          /vectors of other models than the configured one: 57 of [0-9a-f]{16}, such as .*; 0 are of the configured/,
-        ],
-        [['--graph', 'follow'], /holds no vector of follow/],
-        [['--graph', 'follow', '--topic', 'none'], /none/],
-        [
-          ['--graph', 'engagement', '--topic', 'twhin.engagement'],
-          /twhin\.engagement, partition \d, offset 0 is no vector/,
-        ],
-      ] as const) {
-        const { code, err } = await there.run('restore', '--from-topic', ...argv);
-        expect([argv, code, err.join('\n')]).toEqual([argv, 1, expect.stringMatching(message)]);
-      }
-      expect((await there.run('restore', '--from-topic', '--topic', 'x')).code).toBe(2);
-      expect(await readdir(join(there.folder, 'state/engagement/restoring'))).toEqual([]);
-    } finally {
-      await there.remove();
+    const there = await emptied(CONFIG.replace('dim: 8', 'dim: 16'));
+    for (const [argv, message] of [
+      [
+        ['--graph', 'engagement'],
+        /vectors of other models than the configured one: 57 of [0-9a-f]{16}, such as .*; 0 are of the configured/,
+      ],
+      [['--graph', 'follow'], /holds no vector of follow/],
+      [['--graph', 'follow', '--topic', 'none'], /none/],
+      [
+        ['--graph', 'engagement', '--topic', 'twhin.engagement'],
+        /twhin\.engagement, partition \d, offset 0 is no vector/,
+      ],
+    ] as const) {
+      const { code, err } = await there.run('restore', '--from-topic', ...argv);
+      expect([argv, code, err.join('\n')]).toEqual([argv, 1, expect.stringMatching(message)]);
     }
+    expect((await there.run('restore', '--from-topic', '--topic', 'x')).code).toBe(2);
+    expect(await readdir(join(there.folder, 'state/engagement/restoring'))).toEqual([]);
   });
 });
