@@ -197,57 +197,32 @@ const PUBLISHING = [
   ),
 ];
 
+/** What a shard has counted since the process began: key, the middle of the name, and what is counted. */
+const EXCHANGED = [
+  ['sentGradients', 'gradients_sent', 'Gradients sent to the other shards that own their rows'],
+  ['sentVectors', 'vectors_sent', 'Vectors sent to other shards that hold copies'],
+  ['sentBytes', 'sent_bytes', 'Bytes of parcels sent to other shards'],
+  ['receivedGradients', 'gradients_received', 'Gradients received from other shards, repeated ones left out'],
+  ['receivedVectors', 'vectors_received', 'Vectors received from other shards'],
+  ['repeatedGradients', 'gradients_repeated', 'Gradients that had been received before and were not applied'],
+  ['strayGradients', 'gradients_stray', 'Gradients of entities that this shard does not know'],
+  ['unreadable', 'unreadable_records', 'Records of the exchange topic that are no parcel'],
+  ['asked', 'vectors_asked', 'Vectors of copies asked of their owners because they had not come'],
+] as const;
+
 /** Only the shards of a graph have these. */
 const EXCHANGE = [
-  counter(
-    'twhin_exchange_gradients_sent_total',
-    'Gradients sent to the other shards that own their rows, since the process began.',
-    ({ progress }) => progress.exchange?.sentGradients,
-  ),
-  counter(
-    'twhin_exchange_vectors_sent_total',
-    'Vectors sent to other shards that hold copies, since the process began.',
-    ({ progress }) => progress.exchange?.sentVectors,
-  ),
-  counter(
-    'twhin_exchange_sent_bytes_total',
-    'Bytes of parcels sent to other shards, since the process began.',
-    ({ progress }) => progress.exchange?.sentBytes,
-  ),
-  counter(
-    'twhin_exchange_gradients_received_total',
-    'Gradients received from other shards, repeated ones left out, since the process began.',
-    ({ progress }) => progress.exchange?.receivedGradients,
-  ),
-  counter(
-    'twhin_exchange_vectors_received_total',
-    'Vectors received from other shards, since the process began.',
-    ({ progress }) => progress.exchange?.receivedVectors,
-  ),
-  counter(
-    'twhin_exchange_gradients_repeated_total',
-    'Gradients that had been received before and were not applied, since the process began.',
-    ({ progress }) => progress.exchange?.repeatedGradients,
-  ),
-  counter(
-    'twhin_exchange_gradients_stray_total',
-    'Gradients of entities that this shard does not know, since the process began.',
-    ({ progress }) => progress.exchange?.strayGradients,
-  ),
-  counter(
-    'twhin_exchange_unreadable_records_total',
-    'Records of the exchange topic that are no parcel, since the process began.',
-    ({ progress }) => progress.exchange?.unreadable,
+  ...EXCHANGED.map(([key, name, what]) =>
+    counter(
+      `twhin_exchange_${name}_total`,
+      `${what}, since the process began.`,
+      ({ progress }) => progress.exchange?.[key],
+    ),
   ),
   gauge(
     'twhin_exchange_copies',
     "Copies of other shards' entities.",
     ({ progress }) => progress.exchange?.copies,
-  ),
-  counter(
-    'twhin_exchange_vectors_asked_total',
-    'Vectors of copies asked of their owners because they had not come, since the process began.',
-    ({ progress }) => progress.exchange?.asked,
   ),
   gauge(
     'twhin_exchange_waiting_edges',
