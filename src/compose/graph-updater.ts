@@ -11,25 +11,7 @@ import { ofShard } from '../shards/foreign-rows.ts';
 import type { RoutedGraph } from '../shards/routing/share-router.ts';
 
 /** What differs between updaters: the log that is followed, who may write, and where vectors and letters go. */
-type Own = Pick<
-  UpdaterOptions,
-  | 'role'
-  | 'freshSpace'
-  | 'eventLog'
-  | 'leadership'
-  | 'reader'
-  | 'embeddingsTopic'
-  | 'modelTopic'
-  | 'neighbourhood'
-  | 'sink'
-  | 'store'
-  | 'view'
-  | 'image'
-  | 'tuning'
-  | 'deadLetter'
-  | 'log'
-  | 'measures'
-> & {
+type Own = Omit<UpdaterOptions, 'graph' | 'shard' | 'model' | 'limits' | 'topics' | 'trainer' | 'clock'> & {
   /** Makes its trainer; absent: one in a thread of its own. */
   readonly trainerOf?: ((settings: TrainerSettings) => Trainer) | undefined;
 };
