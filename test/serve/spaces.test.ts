@@ -191,25 +191,6 @@ describe('Spaces', () => {
     expect([table.activeAt(tweet(6)), table.activeAt(tweet(4))]).toEqual([T0 + 6, T0 + 4]);
   });
 
-  it('take a tombstone out of every space', () => {
-    const spaces = new Spaces(10);
-    for (const entity of [tweet(1), tweet(2)]) spaces.embed(entity, embedding([1, 0]));
-    spaces.embed(tweet(1), embedding([0, 1], { space: 'b' }));
-    spaces.embed(tweet(1), embedding(null, { space: 'b' }));
-    spaces.embed(tweet(3), embedding(null));
-    expect(spaces.all.map((space) => space.vectorOf(tweet(1)))).toEqual([undefined]);
-    expect(spaces.current?.table('tweet')?.size).toBe(1);
-  });
-
-  it('stay the only one without any vector, and fill up again', () => {
-    const spaces = new Spaces(10);
-    spaces.embed(tweet(1), embedding([1, 0]));
-    spaces.embed(tweet(1), embedding(null));
-    expect([spaces.current?.space, spaces.current?.left]).toEqual(['a', 0]);
-    spaces.embed(tweet(2), embedding([0, 1], { space: 'b' }));
-    expect([spaces.current?.space, spaces.all.length]).toEqual(['b', 1]);
-  });
-
   it('know the highest step and the newest time of their vectors', () => {
     const spaces = new Spaces(10);
     spaces.embed(tweet(1), embedding([1, 0], { step: 7, at: T0 + 5 }));

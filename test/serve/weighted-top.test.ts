@@ -112,16 +112,6 @@ describe('weightedTop', () => {
     ]);
   });
 
-  it('finds a row that is on no list of the first look', () => {
-    // Each query has 100 rows nearer than the one in the middle, which has the best sum.
-    const near = (x: number) => Array.from({ length: 100 }, (_, i) => [x, 0, i / 1_000]);
-    const table = tableOf([...near(0), ...near(10), [5, 0, 0]]);
-    const queries = [0, 10].map((x) => ({ vector: Float64Array.of(x, 0, 0), weight: 0.5 }));
-    expect(top(table, 'transe-l2-squared', 1, queries, [], 1)).toEqual([
-      { row: 200, score: -25, scores: [-25, -25] },
-    ]);
-  });
-
   it('puts the lower name first where distances differ and scores do not', () => {
     // To this scorer, all that is nearer than 1e-4 is as near.
     const table = tableOf([
