@@ -76,40 +76,31 @@ function describeProgress(now: Progress, before: Progress | undefined, intervalM
 
 /** Progress of a graph as fields of a log line. */
 export function progressFields(progress: Progress): object {
+  const { graph, phase, step, published, outbox, latencyMs } = progress;
+  const { peers: _, ...exchange } = progress.exchange ?? { peers: [] };
   return {
-    graph: progress.graph,
-    phase: progress.phase,
+    graph,
+    phase,
     ...progress.events,
     entities: total(progress.entities),
     edges: total(progress.edges),
-    step: progress.step,
+    step,
     loss: rounded(progress.loss),
     known: figures(progress.known),
     fresh: figures(progress.fresh),
-    published: progress.published,
-    outbox: progress.outbox,
-    latencyMs: progress.latencyMs,
+    published,
+    outbox,
+    latencyMs,
     queuedBytes: progress.queue.bytes,
-    exchange: exchanged(progress.exchange),
+    // What a shard and the others sent each other.
+    ...(progress.exchange && { exchange }),
   };
 }
 
-/** What a shard and the others sent each other; undefined where the graph is whole. */
-function exchanged(exchange: Progress['exchange']): object | undefined {
-  if (exchange === undefined) return undefined;
-  const { peers, ...counts } = exchange;
-  return counts;
-}
-
 function figures(quality: Quality | undefined): object | undefined {
-  return (
-    quality && {
-      mrr: rounded(quality.mrr),
-      hits10: rounded(quality.hits10),
-      popularityMrr: rounded(quality.popularityMrr),
-      randomMrr: rounded(quality.randomMrr),
-    }
-  );
+  if (quality === undefined) return undefined;
+  const { count: _, ...means } = quality;
+  return Object.fromEntries(Object.entries(means).map(([name, mean]) => [name, rounded(mean)]));
 }
 
 function rounded(value: number | undefined): number | undefined {
