@@ -274,7 +274,7 @@ export const configFileSchema = z.strictObject({
       maxKnownEdges: whole.max(500_000_000).default(200_000_000).meta({
         unit: 'edges',
         description:
-          'Most live edges of a graph, 10 to 20 bytes of memory each. An updater with more stops and says so; nothing is lost. Live edges are kept out of the negatives, and are rehearsed.',
+          'Most live edges of a graph, about 20 bytes of memory each. An updater with more stops and says so; nothing is lost. Live edges are kept out of the negatives, and are rehearsed.',
       }),
       queueBytes: whole.default(32 * 1024 * 1024).meta({
         unit: 'bytes',
