@@ -7,7 +7,7 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf, TwhinError, UsageError } from '../errors/errors.ts';
 import { type Comparison, compareStores } from '../evaluation/compare/compare.ts';
 import { type ComparedStore, heldStretches, readHeldRecords } from '../evaluation/compare/held-edges.ts';
-import { better, type QualityFigures, verdict } from '../evaluation/compare/quality.ts';
+import { better, type Quality, type QualityFigures, verdict } from '../evaluation/compare/quality.ts';
 import type { SourceRecord, Stretch } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
 import { recordsIn } from '../replay/range.ts';
@@ -85,12 +85,12 @@ async function compare(
     onProgress: (what, done) => context.progress(`${graph.name}: ${count(done)} ${what}`),
   });
   output.statusDone();
-  const report: CompareReport = {
+  const report = {
     graph: graph.name,
     a: reportOf(a),
     b: reportOf(b),
     ...comparison,
-    held: { ...comparison.held, ...(held.problem !== undefined && { problem: held.problem }) },
+    held: { ...comparison.held, problem: held.problem },
     better: better(comparison.quality) ?? null,
   };
   if (options.json) output.out(JSON.stringify(report));
@@ -136,14 +136,7 @@ function storesOf(graph: GraphConfig): string {
   return names.map((name) => (name === live ? `${name} (live)` : name)).join(', ') || 'none yet';
 }
 
-/** Records that neither store has read. */
-interface HeldRecords {
-  readonly records: readonly SourceRecord[];
-  /** Why the log could not be read; then there are no records. */
-  readonly problem?: string;
-}
-
-/** Reads the records after the offsets of both stores, the earliest first. */
+/** Reads the records after the offsets of both stores, the earliest first. problem: why the log could not be read. */
 async function heldRecords(
   config: Config,
   graph: GraphConfig,
@@ -151,7 +144,7 @@ async function heldRecords(
   stores: readonly Opened[],
   { events, wait }: CompareOptions,
   { ask, progress }: CommandContext,
-): Promise<HeldRecords> {
+): Promise<{ readonly records: readonly SourceRecord[]; readonly problem?: string }> {
   const topics = new Map(graph.topics.map((topic) => [fullName(config.topicPrefix, topic), topic]));
   const read = (record: SourceRecord) => ({ ...record, content: readContent(record, topics, config.limits) });
   const offsets = stores.map(({ head }) => head.offsets);
@@ -187,24 +180,20 @@ async function waitFor(
   }
 }
 
-/** The object that `--json` prints. */
-interface CompareReport extends Comparison {
-  readonly graph: string;
-  readonly a: ReturnType<typeof reportOf>;
-  readonly b: ReturnType<typeof reportOf>;
-  readonly held: Comparison['held'] & { readonly problem?: string };
-  /** null: the figures do not decide. */
-  readonly better: 'A' | 'B' | null;
-}
-
 function reportOf({ name, live, head }: Opened) {
   const { step, events, watermark, space, offsets, model } = head;
   const { dim, scorer } = model;
   return { name, live, step, events: events.consumed, watermark, space, dim, scorer, offsets };
 }
 
-function print(report: CompareReport, output: Output): void {
-  const { graph, a, b, models, quality } = report;
+type Report = Comparison & {
+  readonly graph: string;
+  readonly a: ReturnType<typeof reportOf>;
+  readonly b: ReturnType<typeof reportOf>;
+  readonly held: { readonly problem: string | undefined };
+};
+
+function print({ graph, a, b, held, models, quality }: Report, output: Output): void {
   const nameOf = ({ name, live }: typeof a) => (live ? `${name} (live)` : name);
   output.out(`${graph}: A is ${nameOf(a)}, B is ${nameOf(b)}`);
   const newest = ({ watermark }: typeof a) => (watermark > 0 ? new Date(watermark).toISOString() : 'none');
@@ -217,33 +206,31 @@ function print(report: CompareReport, output: Output): void {
   printTable([['', 'A', 'B'], ...rows.map(([label, of]) => [label, of(a), of(b)])], output);
   for (const line of models) output.out(`  the models differ in ${line}; what is common is compared`);
   output.out('');
-  printQuality(report, output);
+  if (quality === undefined) output.out(`quality: ${whyNoQuality(held)}`);
+  else printQuality(quality, held.records, output);
   output.out('');
   output.out(verdict(quality));
 }
 
-function printQuality({ held, quality }: CompareReport, output: Output): void {
-  if (quality === undefined) {
-    output.out(`quality: ${whyNoQuality(held)}`);
-    return;
-  }
+function printQuality({ all, relations }: Quality, records: number, output: Output): void {
   output.out(
-    `quality on ${count(quality.all.edges)} new edges of ${count(held.records)} events that neither has read; each end is ranked among others of its type`,
+    `quality on ${count(all.edges)} new edges of ${count(records)} events that neither has read; each end is ranked among others of its type`,
   );
   const figures = ({ a, b, popularity }: QualityFigures) => [
     ...[a.mrr, b.mrr, popularity.mrr, a.hits10, b.hits10].map((share) => share.toFixed(3)),
     ...[a.meanRank, b.meanRank].map((rank) => rank.toFixed(1)),
   ];
   const heads = ['edges', 'MRR A', 'B', 'by popularity', 'hits@10 A', 'B', 'mean rank A', 'B'];
-  const rows = Object.entries({ ...quality.relations, all: quality.all });
-  printTable(
-    [['relation', ...heads], ...rows.map(([name, each]) => [name, count(each.edges), ...figures(each)])],
-    output,
-  );
+  const rows = Object.entries({ ...relations, all }).map(([name, each]) => [
+    name,
+    count(each.edges),
+    ...figures(each),
+  ]);
+  printTable([['relation', ...heads], ...rows], output);
 }
 
 /** Why no quality was measured, and how to get it. */
-function whyNoQuality({ records, problem }: CompareReport['held']): string {
+function whyNoQuality({ records, problem }: Report['held']): string {
   if (problem !== undefined)
     return `not compared, because the events that neither store has read cannot be read: ${problem}`;
   if (records === 0) {

@@ -44,17 +44,13 @@ export function newPlace(graph: Graph, into: string | undefined, command: string
   const { live } = readLive(graph);
   if (!taken && (into !== undefined || live === FIRST_STORE)) return place;
   const there = taken ? `a store ${place.name} in ${place.folder}` : `a live store ${live}`;
-  if (graph.shard !== undefined) {
-    throw new FatalError(
-      'store-exists',
-      `${graph.name} already has ${there}, and stores are never replaced. To replace it, ${aside}`,
-    );
-  }
+  const remedy = graph.shard
+    ? `To replace it, ${aside}`
+    : `Make the new store beside it, with ${command} --graph ${graph.name} --into NAME for a name that is not in use, then make it live ` +
+      `with twhin promote NAME --graph ${graph.name}`;
   throw new FatalError(
     'store-exists',
-    `${graph.name} already has ${there}, and stores are never replaced. Make the new store beside it, with ` +
-      `${command} --graph ${graph.name} --into NAME for a name that is not in use, then make it live with ` +
-      `twhin promote NAME --graph ${graph.name}`,
+    `${graph.name} already has ${there}, and stores are never replaced. ${remedy}`,
   );
 }
 
