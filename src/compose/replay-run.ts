@@ -32,8 +32,9 @@ export interface ReplayOrder {
   readonly into: string;
   /** Full names of the topics it reads. */
   readonly topics: readonly string[];
-  readonly from: AskedBound;
-  readonly until: AskedBound;
+  /** Both ends as typed. */
+  readonly asked: { readonly from: string; readonly until: string };
+  readonly range: { readonly from: Bound; readonly until: Bound };
   /** Only of a whole graph. */
   readonly publish: string | undefined;
   /** Settings over the configuration file: those of the live store, then those of the replay. */
@@ -41,12 +42,6 @@ export interface ReplayOrder {
   /** Stands for all settings that decide the bytes of the store. */
   readonly settings: string;
   readonly restart: boolean;
-}
-
-export interface AskedBound {
-  /** As typed. */
-  readonly text: string;
-  readonly bound: Bound;
 }
 
 /** What a replay reads from and reports to. */
@@ -154,12 +149,12 @@ export class ReplayRun {
   }
 
   #refuseOther({ set }: Origin, record: ReplayRecord, { name }: StorePlace): void {
-    const { from, until, publish, settings, set: asked } = this.#order;
+    const { asked, publish, settings, set: over } = this.#order;
     const options = [
-      ['--from', record.from, from.text],
-      ['--until', record.until, until.text],
+      ['--from', record.from, asked.from],
+      ['--until', record.until, asked.until],
       ['--publish', record.publish ?? 'nothing', publish ?? 'nothing'],
-      ['settings over the configuration', set.join(' ') || 'none', asked.join(' ') || 'none'],
+      ['settings over the configuration', set.join(' ') || 'none', over.join(' ') || 'none'],
     ] as const;
     const differing = options.flatMap(([what, was, is]) =>
       was === is ? [] : [`  ${what}: it has ${was}, seen ${is}`],
@@ -187,15 +182,14 @@ export class ReplayRun {
 
   /** What a replay that begins now is to read, with a space of its own. @throws UsageError as `resolveRange` does. */
   async #plan(): Promise<ReplayRecord> {
-    const { topics, from, until, publish = null, settings, set } = this.#order;
+    const { topics, asked, range, publish = null, settings, set } = this.#order;
     const { reader, log } = this.#outside;
-    const { stretches, shortened } = await resolveRange(reader, topics, from.bound, until.bound);
+    const { stretches, shortened } = await resolveRange(reader, topics, range.from, range.until);
     for (const partition of shortened)
       log.warn({ ...this.#names, partition: partitionName(partition), low: partition.low }, OLDER_GONE);
     log.info({ ...this.#names, records: recordsIn(stretches), set }, 'a new replay');
     return {
-      from: from.text,
-      until: until.text,
+      ...asked,
       publish,
       settings,
       range: [...stretches],
@@ -207,9 +201,9 @@ export class ReplayRun {
 
   /** The rest of an earlier replay. That of a whole graph up to the latest record goes on to what is the latest now. */
   async #goOn(earlier: ReplayRecord): Promise<ReplayRecord> {
-    const { parts, places, topics, until } = this.#order;
+    const { parts, places, topics, range } = this.#order;
     const { reader, log } = this.#outside;
-    if (earlier.finished !== null && (parts.length > 1 || until.bound.kind !== 'latest')) return earlier;
+    if (earlier.finished !== null && (parts.length > 1 || range.until.kind !== 'latest')) return earlier;
     const record = earlier.finished === null ? earlier : extended(earlier, await reader.ranges(topics));
     if (record.finished !== null) return record;
     const head = await readHead(parts[0]!, places[0]);

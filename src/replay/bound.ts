@@ -20,6 +20,19 @@ export interface BoundReading {
   readonly prefix: string;
 }
 
+/** Both ends of a range. undefined: `problems` says what is wrong, a line each. */
+export function readRange(
+  { from, until }: { readonly from: string; readonly until: string },
+  reading: BoundReading,
+  problems: string[],
+): { readonly from: Bound; readonly until: Bound } | undefined {
+  const first = readBound('--from', from, reading, problems);
+  const end = readBound('--until', until, reading, problems);
+  if (first?.kind === 'time' && end?.kind === 'time' && end.timeMs <= first.timeMs)
+    problems.push(`--until: expected a time after that of --from; seen ${until}, from ${from}`);
+  return first && end && { from: first, until: end };
+}
+
 const EPOCH = /^\d+$/;
 const OFFSET = /^([^/:,]+)\/(\d+):(\d+)$/;
 

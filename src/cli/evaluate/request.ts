@@ -4,7 +4,7 @@ import { PLACES } from '../../config/overrides.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { wholeGraphs } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
-import { type Bound, readBound } from '../../replay/bound.ts';
+import { type Bound, readRange } from '../../replay/bound.ts';
 import { liveSettings } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
 import { selectParts } from '../select.ts';
@@ -54,9 +54,8 @@ export async function readStreamRequest(
   const fileTopic = fileTopicOf(live, plain.topicPrefix, options, problems);
   const topics = live.topics.map((topic) => fullName(plain.topicPrefix, topic));
   const reading = { nowMs: Date.now(), topics: live.topics, prefix: plain.topicPrefix };
-  const from = readBound('--from', options.from, reading, problems);
-  const until = readBound('--until', options.until, reading, problems);
-  if (problems.length > 0 || !from || !until) {
+  const range = readRange(options, reading, problems);
+  if (problems.length > 0 || !range) {
     throw new UsageError(
       `the evaluation cannot be done as asked; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`,
     );
@@ -71,7 +70,7 @@ export async function readStreamRequest(
     };
   };
   const current = await variant('vectors', []);
-  return { options, graph: current.graph, current, variant, topics, fileTopic, from, until };
+  return { options, graph: current.graph, current, variant, topics, fileTopic, ...range };
 }
 
 /** The topic of the file: the graph's first, unless another is named. */

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { fullName } from '../../../topics/index.ts';
-import type { AskedBound, ReplayOrder } from '../../compose/replay-run.ts';
+import type { ReplayOrder } from '../../compose/replay-run.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import { PLACES } from '../../config/overrides.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { wholeGraphs } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { graphOf } from '../../graph/shard.ts';
-import { readBound } from '../../replay/bound.ts';
+import { readRange } from '../../replay/bound.ts';
 import { FIRST_STORE, liveSettings, placeOf, readLive, type StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
 import { selectParts } from '../select.ts';
@@ -45,23 +45,9 @@ export async function readRequest(
   const places = await noting(problems, async () => named.map((part) => freePlace(part, options.into)));
   const ofGraph = named[0]!.topics;
   const reading = { nowMs: Date.now(), topics: ofGraph, prefix: plain.topicPrefix };
-  const bound = (option: '--from' | '--until', text: string): AskedBound | undefined => {
-    const read = readBound(option, text, reading, problems);
-    return read && { text, bound: read };
-  };
-  const from = bound('--from', options.from);
-  const until = bound('--until', options.until);
-  if (
-    from?.bound.kind === 'time' &&
-    until?.bound.kind === 'time' &&
-    until.bound.timeMs <= from.bound.timeMs
-  ) {
-    problems.push(
-      `--until: expected a time after that of --from; seen ${options.until}, from ${options.from}`,
-    );
-  }
+  const range = readRange(options, reading, problems);
   checkPublish(options.publish, plain, named, problems);
-  if (problems.length > 0 || !config || !graph || !places || !from || !until) {
+  if (problems.length > 0 || !config || !graph || !places || !range) {
     throw new UsageError(
       `the replay cannot be done as asked; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`,
     );
@@ -71,8 +57,8 @@ export async function readRequest(
     graph,
     parts,
     places,
-    from,
-    until,
+    asked: { from: options.from, until: options.until },
+    range,
     set,
     into: places[0]!.name,
     topics: ofGraph.map((topic) => fullName(plain.topicPrefix, topic)),
