@@ -101,7 +101,7 @@ function figuresOf(
 }
 
 /** The figures of some ranks. */
-export function rankFigures(ranks: readonly number[]): RankFigures {
+function rankFigures(ranks: readonly number[]): RankFigures {
   const mean = (of: (rank: number) => number) =>
     ranks.length === 0 ? 0 : ranks.reduce((sum, rank) => sum + of(rank), 0) / ranks.length;
   const within = (most: number) => mean((rank) => (rank <= most ? 1 : 0));
