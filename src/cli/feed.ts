@@ -8,7 +8,6 @@ import { FatalError, UsageError } from '../errors/errors.ts';
 import type { CommandContext } from './context.ts';
 import { count, duration } from './format.ts';
 import { example, JSON_HELP, positiveInteger, positiveNumber } from './options.ts';
-import type { Output } from './output.ts';
 
 export interface FeedOptions {
   /** Path, or `-` for stdin. */
@@ -21,7 +20,6 @@ export interface FeedOptions {
   readonly json: boolean;
 }
 
-const SHOW_PROGRESS_MS = 1_000;
 /** This many bad lines are shown; the rest are counted by reason. */
 const SHOWN_BAD_LINES = 20;
 
@@ -59,15 +57,18 @@ export async function feed(
   const name = fullName(config.topicPrefix, topic);
   await using connection = await connect(config);
   await using sink = connection.sink();
-  const bad = new BadLines(options.file, output);
   const start = Date.now();
-  let progress: FeedProgress | undefined;
-  const showing = setInterval(() => {
-    if (progress) output.status(describeFed(progress, name, Date.now() - start));
-  }, SHOW_PROGRESS_MS);
+  const reasons: Record<string, number> = {};
+  let shown = 0;
+  const onBad = ({ line, problem: { code, message } }: BadLine) => {
+    reasons[code] = (reasons[code] ?? 0) + 1;
+    if (++shown > SHOWN_BAD_LINES) return;
+    output.statusDone();
+    output.err(`${options.file === '-' ? 'stdin' : options.file}:${line}: ${code}: ${message}`);
+  };
   try {
     await checkTopic(connection, name, topic, ask);
-    const result = await feedEvents({
+    const { sent, bad, line } = await feedEvents({
       events: readEvents(options.file, { signal: stopping }),
       keyOf: (value, timestamp) => readEvent(topic, { value, timestamp }, config.limits).key,
       sink,
@@ -75,25 +76,19 @@ export async function feed(
       raw: options.raw,
       ratePerS: options.ratePerS,
       limit: options.limit,
-      onProgress: (now) => {
-        progress = now;
-      },
-      onBad: (line) => bad.add(line),
+      onProgress: (now) => output.status(describeFed(now, name, Date.now() - start)),
+      onBad,
       signal: stopping,
     });
     output.statusDone();
-    bad.summarise();
+    const counts = Object.entries(reasons).map(([code, times]) => `${code} ${count(times)}`);
+    if (bad > SHOWN_BAD_LINES) output.err(`${count(bad)} bad lines in all: ${counts.join(', ')}`);
     const stopped = stopping.aborted;
-    if (options.json) {
-      const { sent, line } = result;
-      output.out(JSON.stringify({ topic: name, sent, bad: result.bad, reasons: bad.reasons, line, stopped }));
-    } else {
-      output.out(describeFed(result, name, Date.now() - start));
-      if (stopped) output.err(`stopped after line ${result.line}`);
-    }
-    return !stopped && (result.sent > 0 || result.bad === 0);
+    if (options.json) output.out(JSON.stringify({ topic: name, sent, bad, reasons, line, stopped }));
+    else output.out(describeFed({ sent, bad }, name, Date.now() - start));
+    if (stopped && !options.json) output.err(`stopped after line ${line}`);
+    return !stopped && (sent > 0 || bad === 0);
   } finally {
-    clearInterval(showing);
     output.statusDone();
   }
 }
@@ -123,35 +118,12 @@ async function checkTopic(
   }
 }
 
-/** Shows the first bad lines and counts all of them by reason. */
-class BadLines {
-  readonly #file: string;
-  readonly #output: Output;
-  readonly reasons: Record<string, number> = {};
-  #count = 0;
-
-  constructor(file: string, output: Output) {
-    this.#file = file === '-' ? 'stdin' : file;
-    this.#output = output;
-  }
-
-  add({ line, problem }: BadLine): void {
-    this.reasons[problem.code] = (this.reasons[problem.code] ?? 0) + 1;
-    this.#count++;
-    if (this.#count > SHOWN_BAD_LINES) return;
-    this.#output.statusDone();
-    this.#output.err(`${this.#file}:${line}: ${problem.code}: ${problem.message}`);
-  }
-
-  summarise(): void {
-    if (this.#count <= SHOWN_BAD_LINES) return;
-    const reasons = Object.entries(this.reasons).map(([code, times]) => `${code} ${count(times)}`);
-    this.#output.err(`${count(this.#count)} bad lines in all: ${reasons.join(', ')}`);
-  }
-}
-
 /** How much was sent, and how fast. */
-export function describeFed({ sent, bad }: FeedProgress, topic: string, elapsedMs: number): string {
+function describeFed(
+  { sent, bad }: Pick<FeedProgress, 'sent' | 'bad'>,
+  topic: string,
+  elapsedMs: number,
+): string {
   const perSecond = elapsedMs > 0 ? (sent * 1000) / elapsedMs : 0;
   return (
     `${count(sent)} events sent to ${topic} in ${duration(elapsedMs)} ` +

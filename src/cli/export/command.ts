@@ -96,8 +96,8 @@ async function exportGraph(
           status(`${count(written)} vectors written; ${text}`),
         );
       }
-      await writeModel(partial, graph, store);
-      await writeDescription(partial, graph, head, parts === undefined ? {} : describeCodes(parts, format));
+      const codes = parts === undefined ? {} : describeCodes(parts, format);
+      await writeModel(partial, graph, store, head, codes);
     });
     output.statusDone();
     output.out(`${count(written)} vectors of ${graph.name} in ${folder}`);
@@ -133,8 +133,14 @@ async function writeType(
   return done;
 }
 
-/** Relation vectors. */
-async function writeModel(folder: string, { model }: GraphConfig, store: GraphStore): Promise<void> {
+/** Relation vectors, and how to score with them and those of entities. */
+async function writeModel(
+  folder: string,
+  { model, trainer }: GraphConfig,
+  store: GraphStore,
+  { graph, step, space, watermark: at }: Head,
+  codes: object,
+): Promise<void> {
   const { dim, relations } = model;
   for (const [inverse, name] of ['relations', 'reciprocals'].entries()) {
     const rows = await store.readRows(relations.map((_, relation) => 2 * relation + inverse));
@@ -145,26 +151,8 @@ async function writeModel(folder: string, { model }: GraphConfig, store: GraphSt
     await writeFile(join(folder, `${name}.npy`), npy(values, [rows.length, dim]));
   }
   await writeFile(join(folder, 'relations.txt'), relations.map(({ name }) => `${name}\n`).join(''));
-}
-
-/** How to score with the vectors. */
-async function writeDescription(
-  folder: string,
-  { model, trainer }: GraphConfig,
-  { graph, step, space, watermark }: Head,
-  codes: object,
-): Promise<void> {
-  const { relations } = model;
-  const description = {
-    graph,
-    space,
-    step,
-    at: watermark,
-    fingerprint: fingerprint(model),
-    relations,
-    ...describeModel(trainer.model),
-    ...codes,
-  };
+  const origin = { graph, space, step, at, fingerprint: fingerprint(model), relations };
+  const description = { ...origin, ...describeModel(trainer.model), ...codes };
   await writeFile(join(folder, 'model.json'), `${JSON.stringify(description, null, 2)}\n`);
 }
 
