@@ -13,6 +13,15 @@ import { edge, storeOf } from './fixture.ts';
 
 /** Entities on a line, with transe-l2: the entity nearest to anchor + relation scores highest. */
 const LINE = { 'user:1': 0, 'user:2': 1, 'user:3': 2, 'user:4': 3, 'user:5': 4, 'tweet:1': 1, 'tweet:2': 2 };
+/** Vectors of a relation and of its inverse: one to the right and back, or no move. */
+const ONWARD = [
+  [1, 0],
+  [-1, 0],
+] as const;
+const STILL = [
+  [0, 0],
+  [0, 0],
+] as const;
 const vectorsOf = (positions: Record<string, number>) =>
   Object.fromEntries(Object.entries(positions).map(([key, x]) => [key, [x, 0]]));
 
@@ -51,12 +60,7 @@ describe('compareQuality', () => {
   test('ranks both ends by each model with its own relation vectors', async () => {
     // A: 1 follows by +1, is followed by -1: right both ways. B: forward +2.9, so that 4 and then 3 come before 2; reverse
     // -1.2: 1 is at -0.2 and nearest.
-    const relations = {
-      follows: [
-        [1, 0],
-        [-1, 0],
-      ] as const,
-    };
+    const relations = { follows: ONWARD };
     const a = await storeOf({ vectors: vectorsOf(LINE), relations });
     const b = await storeOf({
       vectors: vectorsOf(LINE),
@@ -83,12 +87,7 @@ describe('compareQuality', () => {
   });
 
   test('leaves out known positives, and also ranks by the number of edges', async () => {
-    const relations = {
-      follows: [
-        [0, 0],
-        [0, 0],
-      ] as const,
-    };
+    const relations = { follows: STILL };
     const store = await storeOf({ vectors: vectorsOf(LINE), relations });
     // From 1 the nearest is 1 itself, then 2, 3, 4; without 2 and 3, the held-back 4 is second.
     const quality = await compared(store, store, [heldEdge('user:1 follows user:4')], {
@@ -110,16 +109,7 @@ describe('compareQuality', () => {
   });
 
   test('computes differences edge by edge', async () => {
-    const relations = {
-      follows: [
-        [1, 0],
-        [-1, 0],
-      ] as const,
-      likes: [
-        [1, 0],
-        [-1, 0],
-      ] as const,
-    };
+    const relations = { follows: ONWARD, likes: ONWARD };
     const a = await storeOf({ vectors: vectorsOf(LINE), relations });
     const b = await storeOf({
       vectors: vectorsOf({ ...LINE, 'user:4': 100, 'tweet:2': 0 }),
@@ -142,12 +132,7 @@ describe('compareQuality', () => {
   test('scores with the model and dim of each store', async () => {
     // By dot product the longest vector wins, though another is nearer.
     const model = { ...MODEL, dim: 3, scorer: 'twhin' };
-    const relations = {
-      follows: [
-        [0, 0],
-        [0, 0],
-      ] as const,
-    };
+    const relations = { follows: STILL };
     const a = await storeOf({ vectors: vectorsOf(LINE), relations });
     const b = await storeOf({
       model,
@@ -172,10 +157,7 @@ describe('compareQuality', () => {
     const parts = {
       vectors: vectorsOf(LINE),
       relations: {
-        follows: [
-          [1, 0],
-          [-1, 0],
-        ] as const,
+        follows: ONWARD,
         likes: [
           [9, 9],
           [9, 9],
@@ -189,12 +171,7 @@ describe('compareQuality', () => {
   });
 
   test("takes an entity's vector from its row in each store", async () => {
-    const relations = {
-      follows: [
-        [1, 0],
-        [-1, 0],
-      ] as const,
-    };
+    const relations = { follows: ONWARD };
     const backwards = Object.fromEntries(Object.entries(vectorsOf(LINE)).reverse());
     const a = await storeOf({ vectors: vectorsOf(LINE), relations });
     const b = await storeOf({ vectors: backwards, relations });
@@ -214,12 +191,7 @@ describe('compareQuality', () => {
   });
 
   test('skips an end without candidates, and gives undefined without edges', async () => {
-    const relations = {
-      likes: [
-        [1, 0],
-        [-1, 0],
-      ] as const,
-    };
+    const relations = { likes: ONWARD };
     const store = await storeOf({ vectors: vectorsOf(LINE), relations });
     const held = [heldEdge('user:2 likes tweet:2')];
     const candidates = new Map([['user', users]]);
