@@ -168,21 +168,25 @@ async function openEventLog(
   const kafka = { ...config.kafka, brokers: [`file:${join(folder, 'log')}`] };
   await using opened = new AsyncDisposableStack();
   const connection = opened.use(await connect({ kafka }));
-  await using sink = connection.sink();
   await connection.admin().create(topics.map((name) => ({ name, partitions: 1, configs: {} })));
-  const { sent } = await feed({
-    events: readEvents(file, { signal: stopping }),
-    keyOf: (value, timestamp) => readEvent(fileTopic, { value, timestamp }, config.limits).key,
-    sink,
-    topicName: fullName(config.topicPrefix, fileTopic),
-    // A line that is no event is reported as a record that can't be used, as where topics are read.
-    raw: true,
-    onProgress: ({ sent }) => output.status(`${file}: ${count(sent)} events read`),
-    onBad: ({ line, problem }) => {
-      if (problem.code === 'too-large') output.err(`${file}:${line}: ${problem.message}`);
-    },
-    signal: stopping,
-  });
+  const filling = async () => {
+    await using sink = connection.sink();
+    return await feed({
+      events: readEvents(file, { signal: stopping }),
+      keyOf: (value, timestamp) => readEvent(fileTopic, { value, timestamp }, config.limits).key,
+      sink,
+      topicName: fullName(config.topicPrefix, fileTopic),
+      // A line that is no event is reported as a record that can't be used, as where topics are read.
+      raw: true,
+      onProgress: ({ sent }) => output.status(`${file}: ${count(sent)} events read`),
+      onBad: ({ line, problem }) => {
+        if (problem.code === 'too-large') output.err(`${file}:${line}: ${problem.message}`);
+      },
+      signal: stopping,
+    });
+  };
+  // The connection is kept only once the sink is closed.
+  const { sent } = await filling();
   if (sent === 0 && !stopping.aborted) throw new UsageError(`${file} holds no event; nothing was trained`);
   opened.move();
   return connection;
