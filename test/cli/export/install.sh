@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what test/cli/export/command.test.ts reads exported files with, under .twhin/readers (about 450 MB); does nothing
+# Installs what test/cli/export/command.test.ts reads exported files with, under .twhin/readers; does nothing
 # where it is there already.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
