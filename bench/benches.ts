@@ -1,3 +1,4 @@
+import { UsageError } from '../src/errors/errors.ts';
 import type { Bench } from './harness.ts';
 
 /** All benches by name. Each is loaded alone: in an earlier commit, what another bench imports may not be there. */
@@ -20,7 +21,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
 /** @throws naming the benches where there is none of this name. */
 export async function benchNamed(name: string): Promise<Bench> {
   const load = BENCHES[name];
-  if (load === undefined) throw new Error(`expected one of ${Object.keys(BENCHES).join(', ')}; seen ${name}`);
+  if (load === undefined)
+    throw new UsageError(`expected one of ${Object.keys(BENCHES).join(', ')}; seen ${name}`);
   return load();
 }
 

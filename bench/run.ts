@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs';
 import { appendFile, cp, mkdir, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { reasonOf, UsageError } from '../src/errors/errors.ts';
 import { allBenches, benchNamed } from './benches.ts';
 import { type Bench, Here, load, machine, ROOT, Shared, type Size } from './harness.ts';
 import { ran } from './process.ts';
@@ -26,9 +27,16 @@ const COMMON = {
 } satisfies ParseArgsOptionsConfig;
 
 const [first] = process.argv.slice(2);
-if (first === undefined) await list();
-else if (first === '--all') await runAll();
-else await runOne(await benchNamed(first));
+try {
+  if (first === undefined || first === '--help') await list();
+  else if (first === '--all') await runAll();
+  else await runOne(await benchNamed(first));
+} catch (error) {
+  const wrongUsage = error instanceof UsageError || /^ERR_PARSE_ARGS/.test(Object(error).code);
+  if (!wrongUsage) throw error;
+  console.error(`${reasonOf(error)}; npm run bench lists the benches and their options`);
+  process.exitCode = 2;
+}
 
 async function list(): Promise<void> {
   for (const { name, what, sizes } of await allBenches()) {
@@ -42,7 +50,7 @@ async function list(): Promise<void> {
 /** Every bench at its smallest. */
 async function runAll(): Promise<void> {
   const { values } = parseArgs({ options: COMMON });
-  if (!values.smoke) throw new Error('--all: expected --smoke; each bench takes minutes to hours');
+  if (!values.smoke) throw new UsageError('--all: expected --smoke; each bench takes minutes to hours');
   await using shared = new Shared();
   for (const bench of await allBenches()) {
     process.stderr.write(`${bench.name}\n`);
