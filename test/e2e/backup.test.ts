@@ -1,7 +1,7 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, inject, test } from 'vitest';
-import { countHiggs, higgsLines } from '../fixtures/higgs.ts';
+import { countHiggs, higgsEvents, higgsLines } from '../fixtures/higgs.ts';
 import { readStore, unlike } from './stored.ts';
 import { fold, readTopic } from './topic-reader.ts';
 import { Twhin, until } from './twhin.ts';
@@ -91,8 +91,8 @@ test('backups beside a writer under load, one killed half-way: each restores to 
   const lines = higgsLines(EVENTS, 29);
   const feed = async (name: string, part: readonly string[]) => {
     const file = join(running.folder, name);
-    await writeFile(file, part.join('\n'));
-    return ['feed', file, '--topic', 'engagement', '--format', 'higgs'];
+    await writeFile(file, higgsEvents(part));
+    return ['feed', file, '--topic', 'engagement'];
   };
   await running.ok(['topics', 'apply']);
   await running.ok(await feed('first.txt', lines.slice(0, EVENTS / 2)));

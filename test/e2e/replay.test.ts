@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { COMMAND } from '../faults/deployment.ts';
 import { withFailpoints } from '../faults/failpoints/plan.ts';
-import { higgsLines } from '../fixtures/higgs.ts';
+import { higgsEvents, higgsLines } from '../fixtures/higgs.ts';
 import { readStore, unlike } from './stored.ts';
 import { client, endsOf, settledEnds } from './topic-ends.ts';
 import { fold, readTopic } from './topic-reader.ts';
@@ -33,9 +33,9 @@ let live: Running;
 beforeAll(async () => {
   twhin = await Twhin.create(inject('brokers'), CONFIG);
   const file = join(twhin.folder, 'events.txt');
-  await writeFile(file, higgsLines(EVENTS, 5).join('\n'));
+  await writeFile(file, higgsEvents(higgsLines(EVENTS, 5)));
   await twhin.ok(['topics', 'apply']);
-  await twhin.ok(['feed', file, '--topic', 'engagement', '--format', 'higgs']);
+  await twhin.ok(['feed', file, '--topic', 'engagement']);
   live = twhin.start(['run', '--graph', GRAPH]);
   await until('all is consumed and published', async () => {
     if (live.over) throw new Error(live.stderr);

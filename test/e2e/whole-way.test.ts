@@ -1,10 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, inject, test } from 'vitest';
-import { countHiggs, type HiggsCounts, higgsLines } from '../fixtures/higgs.ts';
+import { countHiggs, type HiggsCounts, higgsEvents, higgsLines } from '../fixtures/higgs.ts';
 import { readStore, unlike } from './stored.ts';
 import { lagOf } from './topic-ends.ts';
 import { fold, readTopic } from './topic-reader.ts';
@@ -19,13 +18,15 @@ afterEach(async () => {
   twhin = undefined;
 });
 
-/** The whole way of a Higgs file at the default model, and everything that has to hold at its end. */
-async function wholeWay(file: string, expected: HiggsCounts, limitMs = HANGS_MS): Promise<void> {
+/** The whole way of lines of the Higgs file at the default model, and everything that has to hold at its end. */
+async function wholeWay(lines: readonly string[], expected: HiggsCounts, limitMs = HANGS_MS): Promise<void> {
   const brokers = inject('brokers');
   const at = await Twhin.create(brokers, '');
   twhin = at;
+  const file = join(at.folder, 'higgs.ndjson');
+  await writeFile(file, higgsEvents(lines));
   await at.ok(['topics', 'apply']);
-  const fed = await at.json(['feed', file, '--topic', 'engagement', '--format', 'higgs'], { limitMs });
+  const fed = await at.json(['feed', file, '--topic', 'engagement'], { limitMs });
   expect(fed).toMatchObject({ sent: expected.events, bad: 0 });
   await at.ok(['run', '--graph', GRAPH, '--until-caught-up'], { limitMs });
 
@@ -103,14 +104,7 @@ describe('from a file of events to vectors on the topic', () => {
     const expected = countHiggs(lines);
     expect(expected.duplicate).toBeGreaterThan(100);
     expect(expected.late).toBeGreaterThan(100);
-    const folder = await mkdtemp(join(tmpdir(), 'twhin-higgs-'));
-    try {
-      const file = join(folder, 'higgs.txt');
-      await writeFile(file, `${lines.join('\n')}\n`);
-      await wholeWay(file, expected);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    await wholeWay(lines, expected);
   });
 
   const real = process.env['TWHIN_HIGGS'] ?? '';
@@ -119,14 +113,15 @@ describe('from a file of events to vectors on the topic', () => {
     async () => {
       const bytes = readFileSync(real);
       const text = (real.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
-      const expected = countHiggs(text.trim().split('\n'));
+      const lines = text.trim().split('\n');
+      const expected = countHiggs(lines);
       expect(expected).toMatchObject({
         events: 563_069,
         edges: { retweets: 328_132, replies: 32_523, mentions: 150_818 },
         users: 279_379,
         tweets: 59_977,
       });
-      await wholeWay(real, expected, 600_000);
+      await wholeWay(lines, expected, 600_000);
     },
     900_000,
   );
