@@ -168,7 +168,7 @@ export const serve = defineBench({
       const sorted = latencies.toSorted((a, b) => a - b);
       const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
       const cores =
-        (total(after, 'process_cpu_seconds_total') - total(before, 'twhin_cpu_seconds_total')) / wallS;
+        (total(after, 'process_cpu_seconds_total') - total(before, 'process_cpu_seconds_total')) / wallS;
       here.record(`${tweets} tweets, ${qps} queries and ${updates} updates a second`, {
         [COLUMNS.ready]: ready,
         [COLUMNS.table]: total(after, 'twhin_serve_table_bytes') / 2 ** 20,
