@@ -243,7 +243,7 @@ export class FileLogSink implements Sink {
       const log = topic.partitions[topic.choose(message)]!;
       const list = byLog.get(log) ?? [];
       byLog.set(log, list);
-      list.push(recordOf(message, timestamp));
+      list.push({ ...message, timestamp });
     }
     try {
       await Promise.all([...byLog].map(([log, records]) => log.append(records)));
@@ -267,13 +267,4 @@ export class FileLogSink implements Sink {
     this.#topics.set(name, topic);
     return topic;
   }
-}
-
-function recordOf({ key, value, headers }: Message, timestamp: number): LogRecord {
-  return {
-    timestamp,
-    key: typeof key === 'string' ? Buffer.from(key) : key,
-    value: value === null ? null : Buffer.from(value),
-    headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
-  };
 }

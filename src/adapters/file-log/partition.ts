@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { FatalError, hasCode, RetryableError, reasonOf } from '../../errors/errors.ts';
-import type { SourceRecord, TopicState } from '../../pipeline/ports.ts';
+import type { Message, SourceRecord, TopicState } from '../../pipeline/ports.ts';
 import { withLock } from '../file-lock.ts';
 
 /*
@@ -21,17 +21,18 @@ const FIXED_BYTES = 20;
 const READ_BYTES = 1 << 20;
 const MAX_RECORD_BYTES = 1 << 28;
 
-export interface LogRecord {
+/** A message as it is kept: with the time of its writing, epoch ms. */
+export interface LogRecord extends Pick<Message, 'key' | 'value' | 'headers'> {
   readonly timestamp: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, Buffer>>;
 }
 
 /** The bytes of one record in the file. */
-export function encodeRecord({ timestamp, key, value, headers }: LogRecord): Buffer {
+function encodeRecord({ timestamp, key: name, value, headers }: LogRecord): Buffer {
+  const key = typeof name === 'string' ? Buffer.from(name) : name;
   const extra = Buffer.from(
-    JSON.stringify(Object.entries(headers).map(([name, bytes]) => [name, bytes.toString('base64')])),
+    JSON.stringify(
+      Object.entries(headers).map(([header, of]) => [header, Buffer.from(of).toString('base64')]),
+    ),
   );
   const body = Buffer.alloc(FIXED_BYTES);
   body.writeDoubleLE(timestamp, 0);
