@@ -88,14 +88,14 @@ export class ReplayRun {
     const { graph, places, parts, restart } = this.#order;
     const { answered } = this.#outside;
     if (restart) {
-      await answered(this.#topic?.check({ graph: graph.name, space: undefined, goesOn: false }) ?? nothing);
+      await answered(this.#topic?.check(undefined, false) ?? nothing);
       await this.#remove();
     }
     const earlier = await this.#earlier();
     const record = await answered(earlier === undefined ? this.#plan() : this.#goOn(earlier));
     if (record.finished !== null) return { record };
     const goesOn = earlier !== undefined && (await readHead(parts[0]!, places[0])) !== undefined;
-    await answered(this.#topic?.make({ graph: graph.name, space: record.space, goesOn }) ?? nothing);
+    await answered(this.#topic?.make(graph.name, record.space, goesOn) ?? nothing);
     if (earlier === undefined) await this.#remove();
     const trained = await this.#train(record, record !== earlier);
     if (trained === undefined) {
@@ -159,9 +159,9 @@ export class ReplayRun {
     const differing = options.flatMap(([what, was, is]) =>
       was === is ? [] : [`  ${what}: it has ${was}, seen ${is}`],
     );
-    if (differing.length === 0 && record.settings === settings) return;
-    if (differing.length === 0)
+    if (record.settings !== settings && differing.length === 0)
       differing.push('  the configuration of topics, model or training is another one');
+    if (differing.length === 0) return;
     throw refused(
       `${name} is a replay that was asked something else:\n${differing.join('\n')}\nAsk the same again to go on with it`,
     );

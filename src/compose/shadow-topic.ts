@@ -12,15 +12,6 @@ export function shadowModelTopic(topic: string): string {
   return `${topic}.model`;
 }
 
-/** The replay that publishes to a topic. */
-export interface TopicOwner {
-  readonly graph: string;
-  /** Space of its vectors; undefined for a replay that begins anew and has no space yet. */
-  readonly space: string | undefined;
-  /** The replay has committed before, and so may have published. */
-  readonly goesOn: boolean;
-}
-
 /**
  * The topic that one replay publishes to. With two replays in one topic, keys of both would stay side by side and steps
  * would fall.
@@ -38,8 +29,11 @@ export class ShadowTopic {
     this.#reader = reader;
   }
 
-  /** @throws UsageError if the topic or that of its relation vectors exists and is not for this replay. */
-  async check({ space, goesOn }: TopicOwner): Promise<void> {
+  /**
+   * space: of the replay's vectors; undefined where it begins anew. goesOn: it has committed before, and so may have published.
+   * @throws UsageError if the topic or that of its relation vectors exists and is not for this replay.
+   */
+  async check(space: string | undefined, goesOn: boolean): Promise<void> {
     const name = this.#name;
     const states = await this.#connection.admin().describe([name, this.#modelTopic]);
     if (goesOn && !states.some((state) => state.name === name)) {
@@ -63,11 +57,11 @@ export class ShadowTopic {
   }
 
   /** Like `check`, and creates the topic and that of its relation vectors if they are missing. */
-  async make(owner: TopicOwner): Promise<void> {
-    await this.check(owner);
+  async make(graph: string, space: string, goesOn: boolean): Promise<void> {
+    await this.check(space, goesOn);
     await this.#connection.admin().create([
-      { ...embeddingsDeclaration(owner.graph), name: this.#name },
-      { ...modelDeclaration(owner.graph), name: this.#modelTopic },
+      { ...embeddingsDeclaration(graph), name: this.#name },
+      { ...modelDeclaration(graph), name: this.#modelTopic },
     ]);
   }
 

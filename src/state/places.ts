@@ -42,15 +42,13 @@ export interface PlacedGraph {
   readonly shard?: Shard | undefined;
 }
 
-type Graph = PlacedGraph;
-
 /** Name of the store that `twhin reshard` makes for a graph of so many shards. */
 export function reshardedName(count: number): string {
   return `shards-${count}`;
 }
 
 /** Folder of a store while it is made. */
-export function stagingFolder({ folder }: Graph, name: string): string {
+export function stagingFolder({ folder }: PlacedGraph, name: string): string {
   return join(folder, 'restoring', name);
 }
 
@@ -68,7 +66,7 @@ const liveSchema = z.object({
 export type Live = z.infer<typeof liveSchema>;
 
 /** The place of a store by its name. @throws UsageError when no store can have the name. */
-export function placeOf(graph: Graph, name: string): StorePlace {
+export function placeOf(graph: PlacedGraph, name: string): StorePlace {
   if (!isStoreName(name)) {
     throw new UsageError(
       `expected a store's name of lower-case letters, digits, - and _, and not ${LIVE}; seen ${JSON.stringify(name)}`,
@@ -88,7 +86,7 @@ function isStoreName(name: string): boolean {
  * @throws FatalError when a record can't be read, since a guess could train the wrong store, and where `twhin reshard` did
  * not end, since the run would begin anew.
  */
-export function readLive(graph: Graph): Live {
+export function readLive(graph: PlacedGraph): Live {
   const named = readNamed(graph);
   const name = reshardedName(graph.shard?.count ?? 1);
   if (existsSync(stagingFolder(graph, name))) throw unfinished(graph, name);
@@ -97,7 +95,7 @@ export function readLive(graph: Graph): Live {
   return { live: name, previous: named.live, since: origin.since, set: origin.set };
 }
 
-function unfinished(graph: Graph, name: string): FatalError {
+function unfinished(graph: PlacedGraph, name: string): FatalError {
   const count = graph.shard?.count ?? 1;
   return new FatalError(
     'reshard',
@@ -107,17 +105,17 @@ function unfinished(graph: Graph, name: string): FatalError {
 }
 
 /** The record in live.json. */
-function readNamed(graph: Graph): Live {
+function readNamed(graph: PlacedGraph): Live {
   const first = { live: FIRST_STORE, previous: null, since: new Date(0).toISOString(), set: [] };
   return liveFile(graph).read() ?? first;
 }
 
-export function livePlace(graph: Graph): StorePlace {
+export function livePlace(graph: PlacedGraph): StorePlace {
   return placeOf(graph, readLive(graph).live);
 }
 
 /** Every store besides the first, by name. Folders with other than store names are ignored. */
-export function otherPlaces(graph: Graph): StorePlace[] {
+export function otherPlaces(graph: PlacedGraph): StorePlace[] {
   try {
     return readdirSync(join(graph.folder, 'stores'))
       .filter(isStoreName)
@@ -130,7 +128,7 @@ export function otherPlaces(graph: Graph): StorePlace[] {
 }
 
 /** Makes a store the live store. The previous one stays where it is. Safe against a crash at any moment. */
-export async function makeLive(graph: Graph, name: string, set: readonly string[]): Promise<Live> {
+export async function makeLive(graph: PlacedGraph, name: string, set: readonly string[]): Promise<Live> {
   const before = readLive(graph);
   const previous = before.live === name ? before.previous : before.live;
   const live: Live = { live: name, previous, since: new Date().toISOString(), set: [...set] };
@@ -138,7 +136,7 @@ export async function makeLive(graph: Graph, name: string, set: readonly string[
   return live;
 }
 
-function liveFile({ folder }: Graph): JsonFile<Live> {
+function liveFile({ folder }: PlacedGraph): JsonFile<Live> {
   const remedy =
     `the file names the live store: write {"live":"${FIRST_STORE}","previous":null,"since":""} to it, or for a store in stores/ ` +
     '{"live":"NAME","previous":null,"since":"","set":[…]} with the "set" of stores/NAME/origin.json';
@@ -203,7 +201,7 @@ function originFile({ folder }: StorePlace): JsonFile<Origin> {
  * The settings that the live stores of a graph were trained with. parts: the graph, or all of its shards.
  * @throws FatalError `promotion-mixed` where shards were trained with different ones: not all were promoted.
  */
-export function liveSettings(parts: readonly Graph[]): readonly string[] {
+export function liveSettings(parts: readonly PlacedGraph[]): readonly string[] {
   const lives = parts.map((part) => ({ part, live: readLive(part) }));
   const [first] = lives;
   const other = lives.find(({ live }) => live.set.join('\n') !== first?.live.set.join('\n'));

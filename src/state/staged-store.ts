@@ -24,14 +24,12 @@ import {
   writeOrigin,
 } from './places.ts';
 
-type Graph = PlacedGraph;
-
 /**
  * The place for a restored store.
  * into: its name; without it, the store becomes the graph's first store.
  * @throws FatalError when a store is there: stores are never replaced.
  */
-export function newPlace(graph: Graph, into: string | undefined, command: string): StorePlace {
+export function newPlace(graph: PlacedGraph, into: string | undefined, command: string): StorePlace {
   const place = placeOf(graph, into ?? FIRST_STORE);
   const aside = `stop the shard, move ${graph.folder} away, and give ${command} --graph ${graph.name}`;
   if (graph.shard !== undefined && into !== undefined) {
@@ -58,10 +56,10 @@ export function newPlace(graph: Graph, into: string | undefined, command: string
 export class StagedStore {
   /** The staging folder. */
   readonly place: StorePlace;
-  readonly #graph: Graph;
+  readonly #graph: PlacedGraph;
   readonly #target: StorePlace;
 
-  constructor(graph: Graph, target: StorePlace) {
+  constructor(graph: PlacedGraph, target: StorePlace) {
     this.#graph = graph;
     this.#target = target;
     this.place = { ...target, folder: stagingFolder(graph, target.name) };
