@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type ServingOptions, understood } from '../src/adapters/http/serving.ts';
+import { understood } from '../src/adapters/http/guarded.ts';
+import type { ServingOptions } from '../src/adapters/http/serving.ts';
 import { entityId, userId } from '../src/adapters/http/serving-schema.ts';
 import { RetryableError, reasonOf } from '../src/errors/errors.ts';
 import { type EntityKey, typeOf } from '../src/graph/entity.ts';

@@ -1,4 +1,4 @@
-import { connect, type LogConnection } from './adapters/connect.ts';
+import { connect } from './adapters/connect.ts';
 import { selectWholeGraphs } from './cli/select.ts';
 import { EDGES, Serving } from './compose/serving.ts';
 import { type ConfigureTwhin, configOf, loadConfig } from './config/load.ts';
@@ -103,80 +103,47 @@ export async function serveGraphs(
   // The program that asks has threads of its own.
   const serving = new Serving(resolved, selected, { connection, log, edges, threads: 0 });
   void serving.begin();
-  return new ReadGraphs(serving, connection);
-}
-
-class ReadGraphs implements ServedGraphs {
-  readonly #serving: Serving;
-  readonly #connection: LogConnection;
-  #stopped: Promise<void> | undefined;
-
-  constructor(serving: Serving, connection: LogConnection) {
-    this.#serving = serving;
-    this.#connection = connection;
-  }
-
-  async candidates({ from, user, k = DEFAULT_ITEMS, exclude = [], ...asked }: ListAsked): Promise<Answer> {
-    return this.#asked().surfaces.candidates({
-      ...asked,
-      from: oneOf('from', from, user),
-      k: checkedCount(k),
-      exclude: keysOf('exclude', exclude),
-    });
-  }
-
-  async similar({
-    entity,
-    k = DEFAULT_ITEMS,
-    exclude = [],
-    ...asked
-  }: SimilarAsked): Promise<SimilarAnswer | undefined> {
-    return this.#asked().surfaces.similar({
-      ...asked,
-      entity: keyOf('entity', entity),
-      k: checkedCount(k),
-      exclude: keysOf('exclude', exclude),
-    });
-  }
-
-  async rank({ from, user, candidates, ...asked }: RankAsked): Promise<RankAnswer | undefined> {
-    return this.#asked().surfaces.rank({
-      ...asked,
-      from: oneOf('from', from, user),
-      candidates: keysOf('candidates', candidates),
-    });
-  }
-
-  async search({ q, k = DEFAULT_ITEMS, ...asked }: SearchedFor): Promise<SearchAnswer> {
-    return this.#asked().surfaces.search({ ...asked, query: keyOf('q', q, queryKey), k: checkedCount(k) });
-  }
-
-  async recent({ entity, user, k = DEFAULT_ITEMS }: RecentAsked): Promise<RecentAnswer> {
-    return this.#asked().entities.recent(oneOf('entity', entity, user), checkedCount(k));
-  }
-
-  unready(): readonly string[] {
-    return this.#serving.unready();
-  }
-
-  ready(): Promise<void> {
-    return this.#serving.ready(() => void this.#asked());
-  }
-
-  stop(): Promise<void> {
-    this.#stopped ??= this.#serving[Symbol.asyncDispose]().then(() => this.#connection.close());
-    return this.#stopped;
-  }
-
-  /** @throws what ended the reading; RetryableError `not-read` after `stop`. */
-  #asked(): Serving {
-    this.#serving.refuseEnded();
-    if (this.#stopped === undefined) return this.#serving;
+  let stopped: Promise<void> | undefined;
+  const reading = () => {
+    serving.refuseEnded();
+    if (stopped === undefined) return serving;
     throw new RetryableError('not-read', 'the vectors are not read: reading was stopped');
-  }
+  };
+  return {
+    candidates: async ({ from, user, k, exclude = [], ...asked }) =>
+      reading().surfaces.candidates({
+        ...asked,
+        from: oneOf('from', from, user),
+        k: checkedCount(k),
+        exclude: keysOf('exclude', exclude),
+      }),
+    similar: async ({ entity, k, exclude = [], ...asked }) =>
+      reading().surfaces.similar({
+        ...asked,
+        entity: keyOf('entity', entity),
+        k: checkedCount(k),
+        exclude: keysOf('exclude', exclude),
+      }),
+    rank: async ({ from, user, candidates, ...asked }) =>
+      reading().surfaces.rank({
+        ...asked,
+        from: oneOf('from', from, user),
+        candidates: keysOf('candidates', candidates),
+      }),
+    search: async ({ q, k, ...asked }) =>
+      reading().surfaces.search({ ...asked, query: keyOf('q', q, queryKey), k: checkedCount(k) }),
+    recent: async ({ entity, user, k }) =>
+      reading().entities.recent(oneOf('entity', entity, user), checkedCount(k)),
+    unready: () => serving.unready(),
+    ready: () => serving.ready(() => void reading()),
+    stop: () => {
+      stopped ??= serving[Symbol.asyncDispose]().then(() => connection.close());
+      return stopped;
+    },
+  };
 }
 
-function checkedCount(k: number): number {
+function checkedCount(k = DEFAULT_ITEMS): number {
   if (Number.isSafeInteger(k) && k > 0) return k;
   throw new UsageError(`k: expected a whole number from 1, seen ${k}`);
 }

@@ -1,6 +1,7 @@
 import { embeddingsName, modelName, topicName } from '../../topics/index.ts';
 import { retrying } from '../adapters/backoff.ts';
 import type { LogConnection } from '../adapters/connect.ts';
+import type { GraphStatus } from '../adapters/http/serving-schema.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { RetryableError, reasonOf, TwhinError } from '../errors/errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
@@ -12,7 +13,7 @@ import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
 import { Activity } from '../serve/activity.ts';
 import { surfacesOf } from '../serve/plan.ts';
 import { ActivityFeed, Reading, VectorFeed } from '../serve/reading.ts';
-import type { GraphStatus, ServedGraph } from '../serve/served-graph.ts';
+import type { ServedGraph } from '../serve/served-graph.ts';
 import type { Gate } from '../serve/shared-passes.ts';
 import { QUERY, Spaces } from '../serve/spaces.ts';
 import { topicsOf } from './graph-updater.ts';
@@ -230,16 +231,16 @@ export class ServedRun {
     const { vectors, staleSince } = this.snapshot();
     return {
       graph: this.graph.name,
-      reasons: this.unready(),
-      relations: this.graph.relations,
-      surfaces: this.#surfaces.map(({ name, from, to }) => ({ name, from, to })),
+      reasons: [...this.unready()],
+      relations: [...this.graph.relations],
+      surfaces: this.#surfaces.map(({ name, from, to }) => ({ name, from: [...from], to })),
       space: current?.space ?? '',
       step: current?.step ?? 0,
       staleSince: staleSince ?? null,
       vectorsAsOf: current?.at ?? 0,
       eventsAsOf: this.#activity.at,
       eventsSince: this.#feed.since,
-      vectors: { ...vectors },
+      vectors,
       read: { vectors: shareOf(this.#vectors), events: shareOf(this.#events) },
     };
   }

@@ -60,7 +60,11 @@ export function refuseOthers(field: string, type: string, entities: readonly Ent
 }
 
 /** @throws UsageError for an entity of a type that none of the graphs has. */
-export function refuseUnknown(field: string, graphs: readonly ServedGraph[], entity: EntityKey): void {
+export function refuseUnknown(
+  field: string,
+  graphs: readonly Pick<ServedGraph, 'relations'>[],
+  entity: EntityKey,
+): void {
   const types = typesOf(graphs);
   if (types.includes(typeOf(entity))) return;
   throw wrongQuestion(field, `expected TYPE:ID of ${types.join(', ')}, seen ${JSON.stringify(entity)}`);

@@ -181,7 +181,8 @@ function nearest(point: Vector, centroids: readonly Float64Array[]): number {
   return best;
 }
 
-function meanOf(points: readonly Vector[]): Float64Array {
+/** points: at least one. */
+export function meanOf(points: readonly Vector[]): Float64Array {
   const sum = new Float64Array(points[0]?.length ?? 0);
   for (const point of points) add(sum, point);
   return sum.map((value) => value / points.length);
@@ -191,7 +192,7 @@ function add(sum: Float64Array, vector: Vector): void {
   for (let k = 0; k < sum.length; k++) sum[k]! += vector[k]!;
 }
 
-function squaredDistance(a: Vector, b: Vector): number {
+export function squaredDistance(a: Vector, b: Vector): number {
   let sum = 0;
   for (let k = 0; k < a.length; k++) sum += (a[k]! - b[k]!) ** 2;
   return sum;

@@ -2,7 +2,8 @@ import type { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { AtMost, Surface } from '../graph/surface.ts';
-import { namedGraphs, type ServedGraph, typesOf, wrongQuestion } from './served-graph.ts';
+import { refuseUnknown } from './entities.ts';
+import { namedGraphs, type ServedGraph, wrongQuestion } from './served-graph.ts';
 
 /** What decides how a list is made. */
 export interface PlanAsked {
@@ -49,11 +50,7 @@ export function planOf<Graph extends Planned>(
       'from',
       `the surface ${surface.name} is for ${wordsOf(surface.from)}, seen ${JSON.stringify(from)}`,
     );
-  if (!typesOf(graphs).includes(type))
-    throw wrongQuestion(
-      'from',
-      `expected TYPE:ID of ${typesOf(graphs).join(', ')}, seen ${JSON.stringify(from)}`,
-    );
+  refuseUnknown('from', graphs, from);
   const shown = surface?.to ?? to ?? '';
   for (const graph of graphs) {
     const all = namesFrom(graph.relations, type, shown);

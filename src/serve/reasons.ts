@@ -1,6 +1,7 @@
 import type { RelationVector } from '../../topics/model.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { Activity } from './activity.ts';
+import { squaredDistance } from './interests.ts';
 import type { RelationQuery, ServedGraph } from './served-graph.ts';
 import type { VectorTable } from './vector-table.ts';
 
@@ -83,12 +84,6 @@ export function nearestOf(
     if (near === undefined || distance < near.distance) near = { entity, distance };
   }
   return near && { near: near.entity, distance: Math.sqrt(near.distance) };
-}
-
-function squaredDistance(a: Float32Array, b: Float32Array): number {
-  let square = 0;
-  for (let k = 0; k < a.length; k++) square += (a[k]! - b[k]!) ** 2;
-  return square;
 }
 
 /** Neighbours that a reason names. */

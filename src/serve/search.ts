@@ -2,6 +2,7 @@ import type { RelationVector } from '../../topics/model.ts';
 import type { UsageError } from '../errors/errors.ts';
 import { type EntityKey, idOf } from '../graph/entity.ts';
 import { popularItems } from './accepted-rows.ts';
+import { meanOf } from './interests.ts';
 import type { Asking } from './looks.ts';
 import {
   type AnswerHead,
@@ -202,8 +203,5 @@ function* standInsOf(
 /** The mean of the entities' vectors; undefined where none has one. */
 function middleOf(space: Space, entities: Iterable<EntityKey>): Float64Array | undefined {
   const vectors = [...entities].flatMap((each) => space.vectorOf(each) ?? []);
-  if (vectors.length === 0) return undefined;
-  const sum = new Float64Array(space.dim);
-  for (const vector of vectors) for (let k = 0; k < sum.length; k++) sum[k]! += vector[k]!;
-  return sum.map((value) => value / vectors.length);
+  return vectors.length === 0 ? undefined : meanOf(vectors);
 }

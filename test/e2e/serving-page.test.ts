@@ -2,10 +2,10 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { serveVectors } from '../../src/adapters/http/serving.ts';
+import type { GraphStatus } from '../../src/adapters/http/serving-schema.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import { readServingPage } from '../../src/pages/page-files.ts';
 import { Entities } from '../../src/serve/entities.ts';
-import type { GraphStatus } from '../../src/serve/served-graph.ts';
 import { graphOf, surfacesOf, T0, tweet, user } from '../serve/serve-fixture.ts';
 import { barriers, brokenWords, noBrowser, openBrowser, openPage } from './browser.ts';
 
@@ -27,7 +27,7 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
     const status = (): GraphStatus => ({
       graph: 'g',
       reasons: unready,
-      relations: graph.relations,
+      relations: [...graph.relations],
       surfaces: [{ name: 'home', from: ['user'], to: 'tweet' }],
       space: 'a',
       step: 1,

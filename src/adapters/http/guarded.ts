@@ -4,7 +4,9 @@ import { isIPv4, Server } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance } from 'fastify';
+import type { z } from 'zod';
 import { BadEvent, FatalError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
+import { wrongQuestion } from '../../serve/served-graph.ts';
 
 const REQUEST_MS = 10_000;
 const IDLE_MS = 30_000;
@@ -285,4 +287,20 @@ function isEncoded(text: string): boolean {
     // The only error of decodeURIComponent: the text is malformed.
     return false;
   }
+}
+
+/** @throws UsageError for the first field that is not as the schema says. under: the field that holds the value. */
+export function understood<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  under = '',
+): z.infer<Schema> {
+  const parsed = schema.safeParse(value ?? {});
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  // zod's own message has all unknown names, of which a body can be full.
+  if (issue?.code === 'unrecognized_keys')
+    throw wrongQuestion(String(issue.keys[0]).slice(0, MOST_OF_FIELD), 'there is no such field');
+  const field = [under, ...(issue?.path ?? [])].filter((part) => part !== '').join('.');
+  throw wrongQuestion(field || 'the request', issue?.message ?? 'not understood');
 }

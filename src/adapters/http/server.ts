@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { reasonOf, UsageError } from '../../errors/errors.ts';
-import { addPage, guardedServer, type HttpServer, listen, type PageFiles } from './guarded.ts';
+import { addPage, guardedServer, type HttpServer, listen, type PageFiles, understood } from './guarded.ts';
 import type { ReadinessReport, Status } from './status.ts';
 import { StatusStream } from './stream.ts';
 import { ofEntity, ofGraph, ofHistory, ofRejected, type Views } from './views.ts';
@@ -101,13 +101,7 @@ function view<Asked extends z.ZodType>(
   answer: (query: z.infer<Asked>) => unknown,
 ): void {
   server.get(path, async (request, reply: FastifyReply) => {
-    const query = asked.safeParse(request.query);
-    if (!query.success) {
-      const [issue] = query.error.issues;
-      const field = issue?.path.join('.') || 'the query';
-      return reply.code(400).send({ error: `${field}: ${issue?.message ?? 'not understood'}`, field });
-    }
-    const found = await answer(query.data);
+    const found = await answer(understood(asked, request.query));
     return found === undefined ? reply.code(404).send({ error: 'there is no such graph or entity' }) : found;
   });
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { INTEREST_WAYS } from '../../serve/interests.ts';
-import type { GraphStatus } from '../../serve/served-graph.ts';
 
 /** Most entities of a list, candidates of a request to be ranked, and entities that a request leaves out. */
 export const [MOST_ITEMS, MOST_RANKED, MOST_EXCLUDED] = [500, 1_000, 10_000];
@@ -189,7 +188,7 @@ const recentAnswer = z.object({
     .meta({ description: 'The newest first, each edge with its newest event.' }),
 });
 const share = z.number().min(0).max(1);
-const servedGraph: z.ZodType<GraphStatus> = z.object({
+const servedGraph = z.object({
   graph: z.string(),
   reasons: z.array(z.string()).meta({ description: 'Why it can not be asked now; none once it is read.' }),
   relations: z
@@ -226,6 +225,8 @@ export type SearchBody = z.infer<typeof searchAnswer>;
 export type RankBody = z.infer<typeof rankAnswer>;
 export type RecentBody = z.infer<typeof recentAnswer>;
 export type StatusBody = z.infer<typeof statusAnswer>;
+/** How far a graph is that is served. */
+export type GraphStatus = z.infer<typeof servedGraph>;
 
 const failure = z.object({ error: z.string(), field: z.string().optional() });
 const unavailable = z.object({

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { type Entities, keyOf, keysOf, oneOf, queryKey } from '../../serve/entities.ts';
-import { type GraphStatus, wrongQuestion } from '../../serve/served-graph.ts';
 import type { Surfaces } from '../../serve/surfaces.ts';
-import { addPage, guardedServer, type HttpServer, listen, type PageFiles } from './guarded.ts';
+import { addPage, guardedServer, type HttpServer, listen, type PageFiles, understood } from './guarded.ts';
 import {
   BODY_BYTES,
   candidatesBody,
   candidatesQuery,
+  type GraphStatus,
   openApi,
   REQUESTS,
   randomQuery,
@@ -18,9 +18,6 @@ import {
   similarBody,
   similarQuery,
 } from './serving-schema.ts';
-
-/** Characters shown of the name of an unknown field. */
-const SHOWN = 100;
 
 /** Where the answers come from. */
 export interface Serving {
@@ -157,20 +154,4 @@ function addLists(server: FastifyInstance, surfaces: Surfaces): void {
     const error = `${of} or the relation ${relation} has no trained vector`;
     return answer ?? reply.code(404).send({ error, field: from === undefined ? 'user' : 'from' });
   });
-}
-
-/** @throws UsageError for the first field that is not as the schema says. under: the field that holds the value. */
-export function understood<Schema extends z.ZodType>(
-  schema: Schema,
-  value: unknown,
-  under = '',
-): z.infer<Schema> {
-  const parsed = schema.safeParse(value ?? {});
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  // zod's own message has all unknown names, of which a body can be full.
-  if (issue?.code === 'unrecognized_keys')
-    throw wrongQuestion(String(issue.keys[0]).slice(0, SHOWN), 'there is no such field');
-  const field = [under, ...(issue?.path ?? [])].filter((part) => part !== '').join('.');
-  throw wrongQuestion(field || 'the request', issue?.message ?? 'not understood');
 }

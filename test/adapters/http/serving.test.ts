@@ -12,11 +12,11 @@ import {
 } from 'vitest';
 import { guardedServer, type HttpServer, listen } from '../../../src/adapters/http/guarded.ts';
 import { LISTS_GUARD, type ServingOptions, serveVectors } from '../../../src/adapters/http/serving.ts';
+import type { GraphStatus } from '../../../src/adapters/http/serving-schema.ts';
 import { openApi, SERVING_PATHS } from '../../../src/adapters/http/serving-schema.ts';
 import { readServingPage } from '../../../src/pages/page-files.ts';
 import { Entities } from '../../../src/serve/entities.ts';
 import { Clusters } from '../../../src/serve/interests.ts';
-import type { GraphStatus } from '../../../src/serve/served-graph.ts';
 import { graphOf, query, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
 
 const TWEETS = 600;
