@@ -1,10 +1,11 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, inject, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { countHiggs, higgsEvents, higgsLines } from '../fixtures/higgs.ts';
+import { deployed } from './deployed.ts';
 import { readStore, unlike } from './stored.ts';
 import { fold, readTopic } from './topic-reader.ts';
-import { Twhin, until } from './twhin.ts';
+import { type Twhin, until } from './twhin.ts';
 
 const GRAPH = 'engagement';
 const EVENTS = 8_000;
@@ -14,12 +15,6 @@ const WIDE = `
   training: { batchEdges: 256, uniformNegatives: 192 },
   commit: { everyEdges: 512, everyMs: 100 },
   limits: { maxEntities: 20_000, maxKnownEdges: 1_000_000 },`;
-
-let twhin: Twhin | undefined;
-afterEach(async () => {
-  await twhin?.remove();
-  twhin = undefined;
-});
 
 interface BackedUp {
   readonly at: string;
@@ -85,8 +80,7 @@ const eventsBelow = (offsets: BackedUp['offsets']) =>
   );
 
 test('backups beside a writer under load, one killed half-way: each restores to one moment of the stream', async () => {
-  const running = await Twhin.create(inject('brokers'), WIDE);
-  twhin = running;
+  const running = await deployed(WIDE);
   const dir = join(running.folder, 'backups');
   const lines = higgsLines(EVENTS, 29);
   const feed = async (name: string, part: readonly string[]) => {

@@ -1,10 +1,11 @@
-import { afterEach, expect, inject, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { REASONS } from '../../topics/reasons.ts';
 import { badRecords, goodEvent } from '../fixtures/bad-records.ts';
+import { deployed } from './deployed.ts';
 import { produceRaw, type RawRecord } from './raw-producer.ts';
 import { lagOf } from './topic-ends.ts';
 import { readTopic } from './topic-reader.ts';
-import { SMALL, Twhin } from './twhin.ts';
+import { SMALL } from './twhin.ts';
 
 const TOPICS = ['engagement', 'follow', 'ad-click', 'search', 'erasure', 'gift'];
 const READ_BY: Readonly<Record<string, readonly string[]>> = {
@@ -14,12 +15,6 @@ const READ_BY: Readonly<Record<string, readonly string[]>> = {
 };
 const GOOD = 10_000;
 const BAD = 2_000;
-let twhin: Twhin | undefined;
-
-afterEach(async () => {
-  await twhin?.remove();
-  twhin = undefined;
-});
 
 /** A topic whose own code fails on some events: the one reason that TwHIN's own topics never give. */
 const WITH_GIFTS = `${SMALL}
@@ -38,9 +33,8 @@ const WITH_GIFTS = `${SMALL}
 
 test('10,000 good and 2,000 bad records of every kind: each bad one a dead letter of each graph that reads it, with its reason', async () => {
   const brokers = inject('brokers');
-  const deployed = await Twhin.create(brokers, WITH_GIFTS);
-  twhin = deployed;
-  const full = (name: string) => deployed.topic(name);
+  const here = await deployed(WITH_GIFTS);
+  const full = (name: string) => here.topic(name);
   const at = Date.now();
   const bad = badRecords(TOPICS, BAD, at);
   expect(new Set(bad.map(({ code }) => code))).toEqual(new Set(REASONS));
@@ -58,9 +52,9 @@ test('10,000 good and 2,000 bad records of every kind: each bad one a dead lette
     ...{ topic: full(topic), key, value, headers: { trace }, timestamp: at },
   }));
   expect(sent).toHaveLength(GOOD + BAD);
-  await deployed.ok(['topics', 'apply']);
+  await here.ok(['topics', 'apply']);
   await produceRaw(brokers, sent);
-  await deployed.ok(['run', '--until-caught-up']);
+  await here.ok(['run', '--until-caught-up']);
 
   const letters = await readTopic(brokers, full('dead-letter'));
   const expectedLetters = traced.flatMap(({ topic, trace }) =>
@@ -93,7 +87,7 @@ test('10,000 good and 2,000 bad records of every kind: each bad one a dead lette
   const seconds = letters.find(({ headers }) => headers['code'] === 'looks-like-seconds');
   expect(seconds?.headers['reason']).toContain('looks like seconds');
 
-  const stats = Object(await deployed.json(['stats'])).graphs;
+  const stats = Object(await here.json(['stats'])).graphs;
   const count = (of: readonly { topic: string }[], topics: readonly string[]) =>
     of.filter(({ topic }) => topics.includes(topic)).length;
   for (const [graph, topics] of Object.entries(READ_BY)) {
@@ -103,7 +97,7 @@ test('10,000 good and 2,000 bad records of every kind: each bad one a dead lette
       duplicate: 0,
       late: 0,
     });
-    expect(await lagOf(brokers, `${deployed.prefix}${graph}`, topics.map(full))).toBe(0);
+    expect(await lagOf(brokers, `${here.prefix}${graph}`, topics.map(full))).toBe(0);
   }
   const clicks = { clicks: count(good, ['ad-click']), promotes: count(good, ['ad-click']) };
   const searches = count(good, ['search']);
@@ -118,13 +112,12 @@ function sameBytes(a: Buffer | null, b: Buffer | null): boolean {
 
 test('a graph that runs alone writes the dead letters of all of its topics, and another graph its own later', async () => {
   const brokers = inject('brokers');
-  const deployed = await Twhin.create(brokers);
-  twhin = deployed;
-  const full = (name: string) => deployed.topic(name);
+  const here = await deployed();
+  const full = (name: string) => here.topic(name);
   const at = Date.now();
   const topics = ['follow', 'ad-click', 'erasure'];
   const bad = badRecords(topics, 60, at).map((record, n) => ({ ...record, trace: `bad-${n}` }));
-  await deployed.ok(['topics', 'apply']);
+  await here.ok(['topics', 'apply']);
   await produceRaw(
     brokers,
     bad.map(({ topic, key, value, trace }) => ({
@@ -138,9 +131,9 @@ test('a graph that runs alone writes the dead letters of all of its topics, and 
   const ofGraph = (graph: string, read: readonly string[]) =>
     bad.flatMap(({ topic, trace }) => (read.includes(topic) ? [`${graph} ${trace}`] : []));
 
-  await deployed.ok(['run', '--graph', 'follow', '--until-caught-up']);
+  await here.ok(['run', '--graph', 'follow', '--until-caught-up']);
   expect(await letters()).toEqual(ofGraph('follow', topics).toSorted());
-  await deployed.ok(['run', '--graph', 'engagement', '--until-caught-up']);
+  await here.ok(['run', '--graph', 'engagement', '--until-caught-up']);
   expect(await letters()).toEqual(
     [...ofGraph('follow', topics), ...ofGraph('engagement', ['ad-click', 'erasure'])].toSorted(),
   );

@@ -1,8 +1,9 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { historyAt } from './answers.ts';
 import { barriers, lookUp, noBrowser, openBrowser, openPage, shows, tile } from './browser.ts';
-import { Twhin, until } from './twhin.ts';
+import { deployed } from './deployed.ts';
+import { until } from './twhin.ts';
 
 const missing = noBrowser();
 if (missing !== undefined) process.stderr.write(`the dashboard is not tested in a browser: ${missing}\n`);
@@ -19,19 +20,16 @@ const follows = (from: number, count: number) =>
 
 describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
   let browser: Browser;
-  let twhin: Twhin | undefined;
   beforeAll(async () => {
     browser = await openBrowser();
   });
   afterAll(() => browser?.close());
   afterEach(async () => {
     for (const context of browser.contexts()) await context.close();
-    await twhin?.remove();
   });
 
   test('shows the values of the metrics live, with ids that contain markup', async () => {
-    const here = await Twhin.create(inject('brokers'));
-    twhin = here;
+    const here = await deployed();
     await here.ok(['topics', 'apply']);
     const hostile = { followerId: HOSTILE, followedId: 'u1', action: 'follow', at: now };
     await here.feed('follow', [...follows(0, 300), hostile]);
@@ -86,13 +84,11 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
       expect(await other.page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
       expect(other.problems).toEqual([]);
     }
-    running.kill('SIGTERM');
-    expect((await running.ended).code).toBe(0);
+    await running.stop();
   });
 
   test('reports a killed process, and begins new curves after the restart', async () => {
-    const here = await Twhin.create(inject('brokers'));
-    twhin = here;
+    const here = await deployed();
     await here.ok(['topics', 'apply']);
     await here.feed('follow', follows(0, 50));
     const first = here.start(['run', '--graph', 'follow', '--http', '127.0.0.1:0']);
@@ -114,8 +110,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
   });
 
   test('reports a missing broker and shows an empty store', async () => {
-    const here = await Twhin.create('127.0.0.1:1');
-    twhin = here;
+    const here = await deployed(undefined, '127.0.0.1:1');
     const running = here.start(['run', '--http', '127.0.0.1:0']);
     const { page, problems } = await openPage(browser, await running.url());
     await page

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
-import { Twhin } from './twhin.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { deployed } from './deployed.ts';
+import type { Twhin } from './twhin.ts';
 
 let twhin: Twhin;
 
 beforeEach(async () => {
-  twhin = await Twhin.create(inject('brokers'));
+  twhin = await deployed();
 });
-afterEach(() => twhin.remove());
 
 describe('twhin evaluate', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)(

@@ -2,11 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import kafkajs from 'kafkajs';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Broker, startBroker } from '../../broker/start.ts';
 import { registerCodecs } from '../kafka/kafkajs-codecs.ts';
+import { deployed } from './deployed.ts';
 import { readTopic } from './topic-reader.ts';
-import { Twhin, until } from './twhin.ts';
+import { until } from './twhin.ts';
 
 const { CompressionTypes, ConfigResourceTypes, Kafka, logLevel } = kafkajs;
 const DAY = 86_400_000;
@@ -18,7 +19,6 @@ let kafka: InstanceType<typeof Kafka>;
 let admin: ReturnType<typeof kafka.admin>;
 let broker: Broker;
 let dir: string;
-let twhin: Twhin | undefined;
 beforeAll(async () => {
   registerCodecs();
   dir = await mkdtemp(join(tmpdir(), 'twhin-existing-'));
@@ -28,10 +28,6 @@ beforeAll(async () => {
   kafka = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING });
   admin = kafka.admin();
   await admin.connect();
-});
-afterEach(async () => {
-  await twhin?.remove();
-  twhin = undefined;
 });
 afterAll(async () => {
   await admin?.disconnect();
@@ -126,8 +122,7 @@ async function seenByOthers(topics: readonly string[]) {
 }
 
 test('topics that exist are the same before and after every command', async () => {
-  const here = await Twhin.create(broker.brokers, SHOP);
-  twhin = here;
+  const here = await deployed(SHOP, broker.brokers);
   const topics = await makeTopics(here.prefix);
   const before = await seenByOthers(topics);
   const unharmedBy = async (command: string, work: () => Promise<unknown>) => {
@@ -155,8 +150,7 @@ test('topics that exist are the same before and after every command', async () =
     const serving = here.start(['serve', '--graph', 'shop', '--http', '127.0.0.1:0']);
     const url = await serving.url();
     await until('the vectors are read', async () => (await fetch(`${url}/readyz`)).status === 200);
-    serving.kill('SIGTERM');
-    expect((await serving.ended).code).toBe(0);
+    await serving.stop();
   });
   await unharmedBy('replay', () => here.ok(['replay', '--graph', 'shop', '--into', 'shadow']));
   await unharmedBy('restore', async () => {
@@ -186,11 +180,10 @@ test('topics that exist are the same before and after every command', async () =
 });
 
 test('a topic of others that is missing is created by its name alone; its dead letters say where they are from', async () => {
-  const here = await Twhin.create(
+  const here = await deployed(
+    SHOP.replaceAll(/(shop.orders|web.views|crm.wishlist)(\.v2)?/g, '$1.v3'),
     broker.brokers,
-    `${SHOP.replaceAll('shop.orders.v2', 'shop.orders.v3').replaceAll('web.views', 'web.views.v3').replaceAll('crm.wishlist', 'crm.wishlist.v3')}`,
   );
-  twhin = here;
   const topics = () => admin.listTopics();
   expect(await here.ok(['topics', 'apply'])).toContain(
     'create it with: twhin topics apply --create shop.orders.v3',

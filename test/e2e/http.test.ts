@@ -1,7 +1,8 @@
 import { createServer } from 'node:net';
-import { afterEach, describe, expect, inject, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { statusAt } from './answers.ts';
-import { Twhin, until } from './twhin.ts';
+import { deployed } from './deployed.ts';
+import { until } from './twhin.ts';
 
 const RUN = ['run', '--graph', 'follow', '--http', '127.0.0.1:0'];
 const now = Date.now();
@@ -20,12 +21,8 @@ function valuesOf(text: string, ...parts: string[]): number[] {
 }
 
 describe('twhin run --http', () => {
-  let twhin: Twhin | undefined;
-  afterEach(() => twhin?.remove());
-
   test('says it is not ready until it reads, and then what its store and the topics say', async () => {
-    const here = await Twhin.create(inject('brokers'));
-    twhin = here;
+    const here = await deployed();
     await here.ok(['topics', 'apply']);
     await here.feed('follow', follows(0, 400));
     await here.ok(['feed', '-', '--topic', 'follow', '--raw'], { stdin: '{"broken\n{}\n' });
@@ -71,14 +68,12 @@ describe('twhin run --http', () => {
     ]);
     expect(told.graphs[0]?.edges).toMatchObject({ follows: 400 });
 
-    running.kill('SIGTERM');
-    expect((await running.ended).code).toBe(0);
+    await running.stop();
     await expect(fetch(`${url}/healthz`)).rejects.toThrow();
   });
 
   test('an address that is taken is said before anything is opened', async () => {
-    const here = await Twhin.create(inject('brokers'));
-    twhin = here;
+    const here = await deployed();
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     const address = other.address();

@@ -1,18 +1,12 @@
 import { readdir } from 'node:fs/promises';
-import { afterEach, expect, inject, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { statusAt } from './answers.ts';
+import { deployed } from './deployed.ts';
 import { produceRaw, type RawRecord } from './raw-producer.ts';
 import { readStore, unlike } from './stored.ts';
 import { client } from './topic-ends.ts';
 import { fold, readTopic } from './topic-reader.ts';
-import { type Running, SMALL, Twhin, until } from './twhin.ts';
-
-let twhin: Twhin | undefined;
-
-afterEach(async () => {
-  await twhin?.remove();
-  twhin = undefined;
-});
+import { type Running, SMALL, until } from './twhin.ts';
 
 const EVENTS = 1_000;
 const AT = Date.UTC(2024, 0, 1);
@@ -93,8 +87,7 @@ test('a shop: its topics by their own names, its graph alone, wrong mappings as 
   const brokers = inject('brokers');
   const unique = `shop-${process.pid}-${Date.now()}`;
   const [orders, views] = [`${unique}.orders.v2`, `${unique}.web.views`];
-  const here = await Twhin.create(brokers, shop(orders, views));
-  twhin = here;
+  const here = await deployed(shop(orders, views));
   const admin = client(brokers).admin();
   await admin.connect();
   try {
@@ -169,8 +162,7 @@ test('a shop: its topics by their own names, its graph alone, wrong mappings as 
     await until('the erasure is committed', async () => {
       return (await readStore(here, 'shop')).edges.length === kept.length;
     });
-    running.kill('SIGTERM');
-    expect((await running.ended).code).toBe(0);
+    await running.stop();
     const stored = await readStore(here, 'shop');
     expect(stored.edges).toEqual(kept);
     expect(stored.vectors.has('customer:c2')).toBe(false);

@@ -1,8 +1,9 @@
-import { afterEach, expect, inject, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { connect } from '../../src/adapters/connect.ts';
+import { deployed } from './deployed.ts';
 import { readStore, unlike } from './stored.ts';
 import { fold, type TopicRecord } from './topic-reader.ts';
-import { Twhin, until } from './twhin.ts';
+import { until } from './twhin.ts';
 
 const follows = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => ({
@@ -47,13 +48,9 @@ function falling(records: readonly TopicRecord[]): string[] {
   return found;
 }
 
-let twhin: Twhin | undefined;
-afterEach(() => twhin?.remove());
-
 test('a promotion under a running updater publishes what differs, loses nothing, and goes back', async () => {
   const brokers = inject('brokers');
-  const here = await Twhin.create(brokers);
-  twhin = here;
+  const here = await deployed();
   const graph = ['--graph', 'follow'];
   await here.ok(['topics', 'apply']);
   await here.feed('follow', follows(0, 300));
@@ -85,8 +82,7 @@ test('a promotion under a running updater publishes what differs, loses nothing,
   expect(back).toMatchObject({ store: 'main', stores: [{ previous: 'shadow' }] });
   await here.feed('follow', follows(450, 50));
   await rests('main', 500);
-  running.kill('SIGTERM');
-  expect((await running.ended).code).toBe(0);
+  await running.stop();
 
   const stored = await readStore(here, 'follow');
   expect(stored.edges).toHaveLength(500);

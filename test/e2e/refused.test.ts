@@ -1,15 +1,15 @@
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { deployed } from './deployed.ts';
 import { readStore } from './stored.ts';
-import { Twhin, until } from './twhin.ts';
+import { type Twhin, until } from './twhin.ts';
 
 const RUN = ['run', '--graph', 'engagement', '--until-caught-up'];
 let twhin: Twhin;
 
 beforeEach(async () => {
-  twhin = await Twhin.create(inject('brokers'));
+  twhin = await deployed();
 });
-afterEach(() => twhin.remove());
 
 const likes = (from: number, count: number) =>
   Array.from({ length: count }, (_, n) => ({
@@ -42,8 +42,7 @@ describe('what a run refuses', () => {
     await twhin.feed('engagement', likes(0, 200));
     const consumed = async () => (await readStore(twhin, 'engagement', true)).head?.events.consumed;
     await until('the first one consumed them', async () => (await consumed()) === 200);
-    first.kill('SIGTERM');
-    expect((await first.ended).code).toBe(0);
+    await first.stop();
     await twhin.ok(RUN);
   });
 });

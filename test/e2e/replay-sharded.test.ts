@@ -1,11 +1,12 @@
-import { afterEach, expect, inject, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import { shardOf } from '../../src/graph/shard.ts';
 import { COMMAND } from '../faults/deployment.ts';
 import { type FailpointInput, withFailpoints } from '../faults/failpoints/plan.ts';
+import { deployed } from './deployed.ts';
 import { readStore, type Stored, unlike } from './stored.ts';
 import { fold, readTopic } from './topic-reader.ts';
-import { SMALL, Twhin, until } from './twhin.ts';
+import { SMALL, until } from './twhin.ts';
 
 const SHARDS = 3;
 const ALL = Array.from({ length: SHARDS }, (_, shard) => shard);
@@ -35,16 +36,11 @@ const PROMOTED = z.object({
   elsewhere: z.array(z.string()),
 });
 
-let twhin: Twhin | undefined;
-afterEach(() => twhin?.remove());
-
 test('shards are replayed beside the running ones, promoted under them, and go on in one space', async () => {
   const brokers = inject('brokers');
-  const here = await Twhin.create(
-    brokers,
+  const here = await deployed(
     `${SMALL} training: { batchEdges: 64 }, graphs: { engagement: { shards: ${SHARDS} } },`,
   );
-  twhin = here;
   const stored = (shard: number, headOnly = false): Promise<Stored> =>
     readStore(here, `engagement-${shard}`, headOnly);
   const consumed = (events: number) =>

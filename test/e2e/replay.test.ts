@@ -5,7 +5,7 @@ import { COMMAND } from '../faults/deployment.ts';
 import { withFailpoints } from '../faults/failpoints/plan.ts';
 import { higgsEvents, higgsLines } from '../fixtures/higgs.ts';
 import { readStore, unlike } from './stored.ts';
-import { client, endsOf, settledEnds } from './topic-ends.ts';
+import { deleteRecords, endsOf, settledEnds, withAdmin } from './topic-ends.ts';
 import { fold, readTopic } from './topic-reader.ts';
 import { type Running, Twhin, until } from './twhin.ts';
 
@@ -43,9 +43,7 @@ beforeAll(async () => {
     return head?.events.consumed === EVENTS && head.outbox === 0;
   });
 });
-afterAll(async () => {
-  await twhin?.remove();
-});
+afterAll(() => twhin?.remove());
 
 const REPLAY = ['replay', '--graph', GRAPH, '--into'];
 
@@ -82,15 +80,9 @@ test('twice gives the same digest, its edges those of the live store, which runs
 
 test('it joins no group and leaves none', async () => {
   await replayed('grouped');
-  const admin = client(inject('brokers')).admin();
-  await admin.connect();
-  try {
-    const { groups } = await admin.listGroups();
-    const ours = groups.map(({ groupId }) => groupId).filter((id) => id.includes(twhin.prefix));
-    expect(ours).toEqual([`${twhin.prefix}${GRAPH}`]);
-  } finally {
-    await admin.disconnect();
-  }
+  const { groups } = await withAdmin(inject('brokers'), (admin) => admin.listGroups());
+  const ours = groups.map(({ groupId }) => groupId).filter((id) => id.includes(twhin.prefix));
+  expect(ours).toEqual([`${twhin.prefix}${GRAPH}`]);
 });
 
 test('killed and interrupted in the middle, the same command goes on and ends in the same digest', async () => {
@@ -164,11 +156,7 @@ test('a range by offsets has what it names; what the log no longer holds is refu
   const part = await replayed('part', '--from', `engagement/0:${end}`);
   expect(part.events).toBe(EVENTS - end);
 
-  const admin = client(inject('brokers')).admin();
-  await admin.connect();
-  await admin.fetchTopicOffsets(topic);
-  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '100' }] });
-  await admin.disconnect();
+  await deleteRecords(inject('brokers'), topic, 0, '100');
   const firsts = `${topic}/0 starts at offset 100, of 20\\d\\d-\\d\\d-\\d\\dT[\\d:.]+Z: older records are gone; seen`;
   for (const [from, seen] of [
     ['engagement/0:99', 'offset 99'],

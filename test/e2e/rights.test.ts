@@ -2,14 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import kafkajs, { type AclEntry } from 'kafkajs';
-import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
 import { freePorts } from '../../broker/properties.ts';
 import { type Broker, startBroker } from '../../broker/start.ts';
 import { statusAt } from './answers.ts';
-import { Twhin, until } from './twhin.ts';
+import { deployed } from './deployed.ts';
+import { withAdmin } from './topic-ends.ts';
+import { type Twhin, until } from './twhin.ts';
 
-const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } =
-  kafkajs;
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
 const PLAIN = 'org.apache.kafka.common.security.plain.PlainLoginModule';
 const SHARDS = 2;
 const USERS = 40;
@@ -43,7 +44,6 @@ const SHARD: Rights = {
 let broker: Broker;
 let dir: string;
 let door: string;
-const running: Twhin[] = [];
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'twhin-rights-'));
   const { broker: port } = await freePorts();
@@ -61,9 +61,6 @@ beforeAll(async () => {
       'super.users': 'User:ANONYMOUS',
     },
   });
-});
-afterEach(async () => {
-  for (const each of running.splice(0)) await each.remove();
 });
 afterAll(async () => {
   await broker?.stop();
@@ -97,7 +94,7 @@ function as(here: Twhin, username: string, password: string): Twhin {
     KAFKA_SASL_USERNAME: username,
     KAFKA_SASL_PASSWORD: password,
   });
-  running.push(there);
+  onTestFinished(() => there.remove());
   return there;
 }
 
@@ -111,16 +108,13 @@ const likes = Array.from({ length: USERS }, (_, i) => ({
 const it = test.skipIf(!inject('jars'));
 it('shards do all their work with the rights that docs/deploy.md lists, and are told which one they lack', async () => {
   const open = broker.brokers;
-  const here = await Twhin.create(open, CONFIG);
-  running.push(here);
+  const here = await deployed(CONFIG, open);
   await here.ok(['topics', 'apply']);
   await here.feed('engagement', likes);
   await here.ok(['feed', '-', '--topic', 'engagement', '--raw'], { stdin: '{"broken\n' });
-  const admin = new Kafka({ brokers: [open], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
   const groups = SHARD.groups.filter((name) => name !== 'engagement.routers');
   const acl = [...entries(here, 'shard', SHARD), ...entries(here, 'router', { ...SHARD, groups })];
-  await admin.createAcls({ acl });
+  await withAdmin(open, (admin) => admin.createAcls({ acl }));
 
   const http = ['--graph', 'engagement', '--http', '127.0.0.1:0'];
   const run = as(here, 'shard', 's').start(['run', ...http]);
@@ -135,15 +129,14 @@ it('shards do all their work with the rights that docs/deploy.md lists, and are 
     );
   });
   const committed = async () => {
-    const offsets = await admin.fetchOffsets({ groupId: here.topic('engagement.routers') });
+    const groupId = here.topic('engagement.routers');
+    const offsets = await withAdmin(open, (admin) => admin.fetchOffsets({ groupId }));
     return offsets
       .flatMap(({ partitions }) => partitions)
       .reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0);
   };
   await until('tools for lag see how far the routers are', async () => (await committed()) === USERS + 1);
-  await admin.disconnect();
-  run.kill('SIGTERM');
-  expect((await run.ended).code).toBe(0);
+  await run.stop();
   expect(run.stderr).not.toMatch(/authori[sz]/i);
 
   // A user without the right on the group of the routers.
@@ -156,18 +149,13 @@ it('shards do all their work with the rights that docs/deploy.md lists, and are 
 
 test('a right that is missing is told by its name, in every command that needs it, and never as brokers out of reach', async () => {
   const open = broker.brokers;
-  const here = await Twhin.create(open, `model: { dim: 16 }, graphs: { follow: {} },`);
-  running.push(here);
+  const here = await deployed(`model: { dim: 16 }, graphs: { follow: {} },`, open);
   await here.ok(['topics', 'apply']);
   await here.feed('follow', [{ followerId: 'a', followedId: 'b', action: 'follow', at: 1_700_000_000_000 }]);
-  const admin = new Kafka({ brokers: [open], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
   const topics = ['follow', 'ad-click', 'erasure', 'embeddings.follow', 'model.follow', 'dead-letter'];
   const looks = { ...reading(topics), follow: ['DESCRIBE', 'READ'] as const };
-  await admin.createAcls({
-    acl: entries(here, 'looker', { topics: looks, groups: [], transactionalIds: [] }),
-  });
-  await admin.disconnect();
+  const acl = entries(here, 'looker', { topics: looks, groups: [], transactionalIds: [] });
+  await withAdmin(open, (admin) => admin.createAcls({ acl }));
   const [looker, stranger] = [as(here, 'looker', 'l'), as(here, 'stranger', 'n')];
   const event = JSON.stringify({ followerId: 'a', followedId: 'b', action: 'follow', at: 1_700_000_000_000 });
   const said = async (user: Twhin, args: readonly string[]) => {

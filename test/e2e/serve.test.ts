@@ -1,14 +1,15 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { DemoServing } from '../../demo/serving.ts';
 import { connect } from '../../src/adapters/connect.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { READERS_SKIPPED, readBack } from '../cli/export/readers.ts';
 import { barriers, noBrowser, openBrowser, openPage } from './browser.ts';
+import { deployed } from './deployed.ts';
 import { readStore } from './stored.ts';
-import { type Running, Twhin, until } from './twhin.ts';
+import { type Running, type Twhin, until } from './twhin.ts';
 
 const T0 = Date.UTC(2024, 4, 1);
 const answer = z.object({
@@ -37,10 +38,9 @@ const searched = answer.omit({ filtered: true, seenComplete: true }).extend({
 
 let twhin: Twhin;
 beforeEach(async () => {
-  twhin = await Twhin.create(inject('brokers'));
+  twhin = await deployed();
   await twhin.ok(['topics', 'apply']);
 });
-afterEach(() => twhin.remove());
 
 let at = T0;
 const like = (user: string, tweet: string, action = 'like') => ({

@@ -1,15 +1,16 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { beforeEach, expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import { loadConfig } from '../../src/config/load.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { serveGraphs } from '../../src/serve-graphs.ts';
 import { decodeEmbedding } from '../../topics/embeddings.ts';
 import { decodeRelation } from '../../topics/model.ts';
-import { client } from './topic-ends.ts';
+import { deployed } from './deployed.ts';
+import { withAdmin } from './topic-ends.ts';
 import { readTopic } from './topic-reader.ts';
-import { Twhin, until } from './twhin.ts';
+import { type Twhin, until } from './twhin.ts';
 
 const [CUSTOMERS, SESSIONS, PRODUCTS] = [24, 20, 60];
 const BETA = 9;
@@ -23,17 +24,11 @@ let made = 0;
 beforeEach(async () => {
   const shop = `shop-${process.pid}-${++made}-${Date.now()}`;
   [orders, views] = [`${shop}.orders.v2`, `${shop}.web.views`];
-  twhin = await Twhin.create(inject('brokers'), configuration(orders, views));
-  const admin = client(inject('brokers')).admin();
-  await admin.connect();
-  await admin.createTopics({
-    topics: [orders, views].map((topic) => ({ topic, numPartitions: 3 })),
-    waitForLeaders: true,
-  });
-  await admin.disconnect();
+  twhin = await deployed(configuration(orders, views));
+  const topics = [orders, views].map((topic) => ({ topic, numPartitions: 3 }));
+  await withAdmin(inject('brokers'), (admin) => admin.createTopics({ topics, waitForLeaders: true }));
   await twhin.ok(['topics', 'apply']);
 });
-afterEach(() => twhin.remove());
 
 const configuration = (orderTopic: string, viewTopic: string) => `
   model: { dim: 16, beta: ${BETA} }, limits: { maxEntities: 10_000, maxKnownEdges: 10_000 },

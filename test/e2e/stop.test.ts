@@ -1,17 +1,17 @@
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { beforeEach, describe, expect, inject, test } from 'vitest';
+import { deployed } from './deployed.ts';
 import { readStore, unlike } from './stored.ts';
 import { endsOf, lagOf } from './topic-ends.ts';
 import { fold, readTopic } from './topic-reader.ts';
-import { type Running, Twhin, until } from './twhin.ts';
+import { type Running, type Twhin, until } from './twhin.ts';
 
 const RATE = 500;
 let twhin: Twhin;
 
 beforeEach(async () => {
-  twhin = await Twhin.create(inject('brokers'));
+  twhin = await deployed();
   await twhin.ok(['topics', 'apply']);
 });
-afterEach(() => twhin.remove());
 
 /** Feeds for as long as the test lasts, at a rate that an updater keeps up with. */
 function steadyFeed(): Running {

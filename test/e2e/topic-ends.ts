@@ -112,7 +112,22 @@ export async function lagOf(brokers: string, groupId: string, topics: readonly s
   return lagging.reduce((lag, { committed, end }) => lag + end - Math.max(committed, 0), 0);
 }
 
-async function withAdmin<T>(
+/** Partitions added to a topic, as an operator adds them. */
+export async function growTopic(brokers: string, topic: string, count: number): Promise<void> {
+  await withAdmin(brokers, (admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }));
+}
+
+/** Deletes the records of a partition below an offset, as retention does; all of them unless one is given. */
+export async function deleteRecords(brokers: string, topic: string, partition: number, offset = '-1') {
+  await withAdmin(brokers, async (admin) => {
+    // Without a look at the topic first, kafkajs does not know who leads it.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset }] });
+  });
+}
+
+/** What `work` gives with a client for topics and groups that is not ours. */
+export async function withAdmin<T>(
   brokers: string,
   work: (admin: ReturnType<Kafka['admin']>) => Promise<T>,
 ): Promise<T> {

@@ -7,7 +7,6 @@ import { besideTest, type Said } from './companion.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const COMMAND = join(ROOT, 'bin', 'twhin.js');
-/** Compiled code is kept between the many short commands, which halves their start. */
 /** Longer than anything takes on a machine that is several times as busy as usual: what is not over by then hangs. */
 export const HANGS_MS = 180_000;
 /** A check that waits for a state leaves most of the time to what brings the state about, but sees the state soon. */
@@ -184,6 +183,13 @@ export class Running {
     this.child.stderr.on('data', () => {
       if (text.test(this.stderr)) this.kill('SIGKILL');
     });
+  }
+
+  /** Ends it as an operator does. @throws when it does not end well. */
+  async stop(): Promise<void> {
+    this.kill('SIGTERM');
+    const { code, signal, stderr } = await this.ended;
+    if (code !== 0) throw new Error(`ended with ${code ?? signal}, not well:\n${stderr.slice(-4000)}`);
   }
 
   /** Where it serves, once it does. */

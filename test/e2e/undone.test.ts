@@ -1,16 +1,16 @@
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { beforeEach, describe, expect, inject, test } from 'vitest';
+import { deployed } from './deployed.ts';
 import { readStore, unlike } from './stored.ts';
 import { fold, readTopic } from './topic-reader.ts';
-import { Twhin } from './twhin.ts';
+import type { Twhin } from './twhin.ts';
 
 const T0 = Date.UTC(2024, 4, 1);
 let twhin: Twhin;
 
 beforeEach(async () => {
-  twhin = await Twhin.create(inject('brokers'));
+  twhin = await deployed();
   await twhin.ok(['topics', 'apply']);
 });
-afterEach(() => twhin.remove());
 
 const follow = (followerId: string, followedId: string, action: string, after: number) => ({
   ...{ followerId, followedId, action, at: T0 + after },

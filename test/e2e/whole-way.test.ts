@@ -2,27 +2,21 @@ import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { afterEach, describe, expect, inject, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { countHiggs, type HiggsCounts, higgsEvents, higgsLines } from '../fixtures/higgs.ts';
+import { deployed } from './deployed.ts';
 import { readStore, unlike } from './stored.ts';
 import { lagOf } from './topic-ends.ts';
 import { fold, readTopic } from './topic-reader.ts';
-import { HANGS_MS, Twhin } from './twhin.ts';
+import { HANGS_MS } from './twhin.ts';
 
 const GRAPH = 'engagement';
 const FEATURES = ['engagement', 'ad-click', 'search', 'erasure'];
-let twhin: Twhin | undefined;
-
-afterEach(async () => {
-  await twhin?.remove();
-  twhin = undefined;
-});
 
 /** The whole way of lines of the Higgs file at the default model, and everything that has to hold at its end. */
 async function wholeWay(lines: readonly string[], expected: HiggsCounts, limitMs = HANGS_MS): Promise<void> {
   const brokers = inject('brokers');
-  const at = await Twhin.create(brokers, '');
-  twhin = at;
+  const at = await deployed('');
   const file = join(at.folder, 'higgs.ndjson');
   await writeFile(file, higgsEvents(lines));
   await at.ok(['topics', 'apply']);

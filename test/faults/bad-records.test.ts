@@ -1,23 +1,15 @@
 import { gzipSync } from 'node:zlib';
 import { CompressionCodecs, CompressionTypes } from 'kafkajs';
-import { afterEach, describe, expect, inject } from 'vitest';
-import { client } from '../e2e/topic-ends.ts';
+import { describe, expect } from 'vitest';
+import { withAdmin } from '../e2e/topic-ends.ts';
 import { until } from '../e2e/twhin.ts';
 import { registerCodecs } from '../kafka/kafkajs-codecs.ts';
 import { sendBatch, zstdBatch } from '../kafka/raw-batch.ts';
-import { Faulty } from './deployment.ts';
 import { sendAs, withProducer } from './load/direct.ts';
 import { type LoadRecord, MIXED } from './load/load.ts';
 import { form, furtherCase, seeded } from './seeded.ts';
 
 const TOPICS = ['engagement', 'follow', 'ad-click', 'search', 'erasure'];
-let faulty: Faulty | undefined;
-
-afterEach(async () => {
-  await faulty?.remove();
-  faulty = undefined;
-});
-
 const GOOD = { userId: 'u1', tweetId: 't1', action: 'like', at: 1_704_067_200_000 };
 const text = JSON.stringify(GOOD);
 
@@ -41,13 +33,10 @@ const POISON: readonly (readonly [what: string, value: Buffer | string | null, c
 describe('records that can’t be used', () => {
   seeded(
     'of every kind between good ones: dead letters equal what was injected, and the lag drains',
-    async ({ dice }) => {
-      const deployed = await Faulty.deploy({
-        brokers: inject('brokers'),
-        dice,
+    async ({ dice, deploy }) => {
+      const deployed = await deploy({
         load: { ...MIXED, bad: 0.25 },
       });
-      faulty = deployed;
       registerCodecs();
       const running = deployed.run();
       await running.says(/store is new/);
@@ -66,8 +55,7 @@ describe('records that can’t be used', () => {
         await feeder.send(200);
       }
       await deployed.caughtUp();
-      running.kill('SIGTERM');
-      expect(await running.ended).toMatchObject({ code: 0 });
+      await running.stop();
       const verified = await deployed.verify();
       expect(verified.letters).toBeGreaterThan(rounds * (TOPICS.length * POISON.length + 200));
     },
@@ -75,9 +63,8 @@ describe('records that can’t be used', () => {
 
   furtherCase(
     'batches in every codec are read; one whose codec is wrong, or that is cut off, comes no further than the broker',
-    async ({ dice }) => {
-      const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice });
-      faulty = deployed;
+    async ({ dice, deploy }) => {
+      const deployed = await deploy();
       registerCodecs();
       const running = deployed.run();
       await running.says(/store is new/);
@@ -117,17 +104,15 @@ describe('records that can’t be used', () => {
       }
       await feeder.send(500);
       await deployed.caughtUp();
-      running.kill('SIGTERM');
-      expect(await running.ended).toMatchObject({ code: 0 });
+      await running.stop();
       await deployed.verify();
     },
   );
 
   furtherCase(
     'one zstd batch of 200,000 events is learned whole, by a leader that keeps its place in the group meanwhile',
-    async ({ dice }) => {
-      const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['follow'] });
-      faulty = deployed;
+    async ({ deploy }) => {
+      const deployed = await deploy({ graphs: ['follow'] });
       const { twhin, brokers } = deployed;
       const running = deployed.run();
       await running.says(/"msg":"leads the graph"/);
@@ -146,8 +131,7 @@ describe('records that can’t be used', () => {
       await until('every event', async () => (await deployed.consumed('follow')) === 200_000);
       expect(await memberOf(brokers, `${twhin.prefix}follow`)).toEqual(member);
       expect(running.stderr).not.toMatch(/no broker answers|call stack/);
-      running.kill('SIGTERM');
-      expect(await running.ended).toMatchObject({ code: 0 });
+      await running.stop();
       expect((await deployed.stored('follow'))?.edges.size).toBe(500);
     },
   );
@@ -155,12 +139,6 @@ describe('records that can’t be used', () => {
 
 /** The group's one member and its generation's state, as an independent client sees them. */
 async function memberOf(brokers: string, groupId: string): Promise<unknown> {
-  const admin = client(brokers).admin();
-  await admin.connect();
-  try {
-    const { groups } = await admin.describeGroups([groupId]);
-    return groups.map(({ state, members }) => [state, members.map(({ memberId }) => memberId)]);
-  } finally {
-    await admin.disconnect();
-  }
+  const { groups } = await withAdmin(brokers, (admin) => admin.describeGroups([groupId]));
+  return groups.map(({ state, members }) => [state, members.map(({ memberId }) => memberId)]);
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type Running, until } from '../e2e/twhin.ts';
 import { type SuiteBrokers, startSuiteBrokers } from './brokers.ts';
-import { Faulty, MANY_COMMITS } from './deployment.ts';
+import { type Faulty, MANY_COMMITS } from './deployment.ts';
 import { MIXED } from './load/load.ts';
 import { form, longCase, seeded } from './seeded.ts';
 import { Served } from './served.ts';
@@ -12,17 +12,10 @@ const STANDSTILL_MS = 30_000;
 
 /** Brokers of their own: these tests kill them. */
 let brokers: SuiteBrokers;
-let faulty: Faulty | undefined;
-
 beforeAll(async () => {
   brokers = await startSuiteBrokers(form(1, 3));
 });
 afterAll(() => brokers?.stop());
-afterEach(async () => {
-  await faulty?.remove();
-  faulty = undefined;
-});
-
 /** Of a deployment. */
 const GRAPHS = 2;
 const OUTAGE_S = form(10, 120, 4);
@@ -34,8 +27,8 @@ const ONCE = MANY_COMMITS.replace('epsilon: 0.01', 'epsilon: 1e6, maxAgeMs: 1e9'
 describe('brokers killed hard under load', () => {
   longCase(
     'each in turn: no acknowledged event or vector is missing, and all goes on within 30 s',
-    async ({ dice }) => {
-      faulty = await Faulty.deploy({ brokers: brokers.brokers, dice, load: SELDOM, config: ONCE });
+    async ({ dice, deploy }) => {
+      const faulty = await deploy({ brokers: brokers.brokers, load: SELDOM, config: ONCE });
       const running = faulty.run();
       await running.says(/store is new/);
       faulty.feeder.start(400);
@@ -44,10 +37,10 @@ describe('brokers killed hard under load', () => {
       for (const node of brokers.nodes) {
         await node.kill();
         const began = Date.now();
-        const [consumed, published] = [await faulty.consumed(), await publishedBy(faulty)];
+        const [consumed, published] = [await faulty.consumed(), await faulty.published()];
         await until(
           'events in and vectors out again',
-          async () => (await faulty?.consumed()) !== consumed && (await publishedBy(faulty)) > published,
+          async () => (await faulty.consumed()) !== consumed && (await faulty.published()) > published,
           STANDSTILL_MS + 30_000,
         );
         standstills.push(Date.now() - began);
@@ -70,10 +63,9 @@ describe('brokers killed hard under load', () => {
 
   seeded(
     `all of them, for ${OUTAGE_S} s: it waits, serve answers and says since when, both recover, no vector is missing`,
-    async ({ dice }) => {
-      faulty = await Faulty.deploy({
+    async ({ deploy }) => {
+      const faulty = await deploy({
         brokers: brokers.brokers,
-        dice,
         load: { ...SELDOM, tweets: 200 },
         config: ONCE,
       });
@@ -111,8 +103,7 @@ describe('brokers killed hard under load', () => {
       await faulty.feeder.stop();
       await faulty.caughtUp();
       expect([running.over, served.running.over]).toEqual([false, false]);
-      served.running.kill('SIGTERM');
-      expect(await served.running.ended).toMatchObject({ code: 0 });
+      await served.running.stop();
       expect(await missingAfterKill(faulty, running)).toEqual([]);
       await faulty.catchUp();
       await faulty.verify({ repeatedLetters: true });
@@ -126,9 +117,4 @@ async function missingAfterKill(faulty: Faulty, running: Running): Promise<unkno
   running.kill('SIGKILL');
   await running.ended;
   return missing;
-}
-
-/** Vectors that the topics hold. */
-async function publishedBy(faulty: Faulty | undefined): Promise<number> {
-  return (await faulty?.published()) ?? 0;
 }

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Partitioners, type Producer } from 'kafkajs';
-import { afterEach, expect, inject } from 'vitest';
+import { expect } from 'vitest';
 import { readStore } from '../e2e/stored.ts';
 import { client } from '../e2e/topic-ends.ts';
 import { until } from '../e2e/twhin.ts';
-import { Faulty } from './deployment.ts';
 import type { Dice } from './dice.ts';
 import { form, seeded } from './seeded.ts';
 
@@ -15,18 +14,10 @@ const PARTITIONS = 4;
 const PADDING = 'x'.repeat(4_000);
 const LONG_TRANSACTION = 1_200;
 
-let faulty: Faulty | undefined;
-
-afterEach(async () => {
-  await faulty?.remove();
-  faulty = undefined;
-});
-
 seeded(
   'transactions of four producers interleaved, half aborted: exactly the committed events, live, after a take-over and in a replay',
-  async ({ dice }) => {
-    const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['follow'] });
-    faulty = deployed;
+  async ({ dice, deploy }) => {
+    const deployed = await deploy({ graphs: ['follow'] });
     const { twhin, brokers } = deployed;
     const topic = twhin.topic('follow');
     const running = deployed.run();
@@ -101,8 +92,7 @@ seeded(
     const stood = twhin.elsewhere(env);
     const consumed = async () => (await readStore(stood, 'follow', true)).head?.events.consumed ?? 0;
     await until('every committed event', async () => (await consumed()) >= committed.size, 120_000);
-    standby.kill('SIGTERM');
-    expect((await standby.ended).code).toBe(0);
+    await standby.stop();
     const edgesOf = async (of: typeof stood, name?: string) =>
       (await readStore(of, 'follow', false, name)).edges;
     expect(await edgesOf(stood)).toEqual(expected);

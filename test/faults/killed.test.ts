@@ -1,29 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, inject } from 'vitest';
+import { describe, expect } from 'vitest';
 import { committedOf } from '../e2e/topic-ends.ts';
-import { Faulty } from './deployment.ts';
+import type { Faulty } from './deployment.ts';
 import { drawKill, TELL_READS, withFailpoints } from './failpoints/plan.ts';
 import { MIXED } from './load/load.ts';
 import { form, seeded } from './seeded.ts';
 import { GRAPHS } from './verifier/truth.ts';
-
-let faulty: Faulty | undefined;
-
-afterEach(async () => {
-  await faulty?.remove();
-  faulty = undefined;
-});
 
 describe('kill -9', () => {
   const cycles = form(6, 100, 2);
 
   seeded(
     `at random moments, ${cycles} cycles under load: edges, counts and vectors as if nothing had happened`,
-    async ({ dice }) => {
+    async ({ dice, deploy }) => {
       // Most of so many events of a few hundred users, often erased, would repeat an edge whose count no order settles.
       const { users, tweets, erasures } = MIXED;
       const load = form(MIXED, { ...MIXED, users: 20 * users, tweets: 20 * tweets, erasures: erasures / 4 });
-      faulty = await Faulty.deploy({ brokers: inject('brokers'), dice, load });
+      const faulty = await deploy({ load });
       faulty.feeder.start(300);
       let committed = 0;
       const kills: string[] = [];
@@ -50,8 +43,8 @@ describe('kill -9', () => {
 
   seeded(
     'between the store’s write and Kafka’s commit: it resumes at the store’s offset',
-    async ({ dice }) => {
-      faulty = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['engagement'] });
+    async ({ dice, deploy }) => {
+      const faulty = await deploy({ graphs: ['engagement'] });
       for (let round = 0; round < form(2, 10, 1); round++) {
         // The store's write before it is the one that Kafka never hears of; the first two calls may come before any.
         const kill = {
@@ -82,15 +75,15 @@ describe('kill -9', () => {
 
   seeded(
     'between the store’s write and the publish: the topic equals the store for every key',
-    async ({ dice }) => {
-      faulty = await Faulty.deploy({ brokers: inject('brokers'), dice, load: { ...MIXED, bad: 0 } });
+    async ({ dice, deploy }) => {
+      const faulty = await deploy({ load: { ...MIXED, bad: 0 } });
       for (let round = 0; round < form(2, 10, 1); round++) {
         // Nothing bad was sent, so all that is published is vectors, each after the write that holds it. What each graph
         // publishes first are the relation vectors of its first commit, and no entity waits then.
         const when = round % 2 === 0 ? 'before' : 'after';
         const kill = { place: 'sink.publish', when, call: dice.between(3, 10), act: 'kill' } as const;
         await faulty.runUntilKilled(kill);
-        const waiting = await Promise.all(faulty.graphs.map((graph) => faulty?.stored(graph)));
+        const waiting = await Promise.all(faulty.graphs.map((graph) => faulty.stored(graph)));
         expect(waiting.some((stored) => (stored?.outbox.length ?? 0) > 0)).toBe(true);
       }
       // Nothing new comes: what was left in the outbox is published for its own sake.

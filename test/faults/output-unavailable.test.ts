@@ -4,17 +4,15 @@ import {
   AclOperationTypes,
   AclPermissionTypes,
   AclResourceTypes,
-  type Admin,
   ResourcePatternTypes,
 } from 'kafkajs';
-import { afterAll, afterEach, beforeAll, describe, expect, inject } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
-import { client } from '../e2e/topic-ends.ts';
+import { withAdmin } from '../e2e/topic-ends.ts';
 import { readLog } from '../e2e/topic-reader.ts';
 import { type Running, until } from '../e2e/twhin.ts';
 import { type SuiteBrokers, startSuiteBrokers } from './brokers.ts';
-import { Faulty, MANY_COMMITS } from './deployment.ts';
-import type { Dice } from './dice.ts';
+import { type DeployOptions, type Faulty, MANY_COMMITS } from './deployment.ts';
 import { form, furtherCase, LONG, seeded } from './seeded.ts';
 
 const MAX_OUTBOX = 150;
@@ -24,13 +22,6 @@ const BOUNDED = MANY_COMMITS.replace('epsilon: 0.01', `epsilon: 0.01, maxOutbox:
 
 /** Brokers of this file's own, where those of all files can't take its settings. */
 let brokers: SuiteBrokers | undefined;
-let faulty: Faulty | undefined;
-
-afterEach(async () => {
-  await faulty?.remove();
-  faulty = undefined;
-});
-
 afterAll(() => brokers?.stop());
 
 describe('the output topic takes nothing', () => {
@@ -41,39 +32,42 @@ describe('the output topic takes nothing', () => {
 
   seeded(
     'because writing it is denied: training goes on, and all is published once it is allowed again',
-    async ({ dice }) => {
-      await goesOn(await deployed(dice), form(5_000, 5_000, 1_000), denied);
+    async ({ deploy }) => {
+      await goesOn(await deploy(there()), form(5_000, 5_000, 1_000), denied);
     },
   );
 
   furtherCase(
     'because records are too large for it: training goes on, and all is published once they are not',
-    async ({ dice }) => {
-      await goesOn(await deployed(dice), dice.between(4_000, 6_000), tooLarge);
+    async ({ dice, deploy }) => {
+      await goesOn(await deploy(there()), dice.between(4_000, 6_000), tooLarge);
     },
   );
 
-  furtherCase('and the outbox is bounded: reading pauses, and goes on where it stood', async ({ dice }) => {
-    const here = await deployed(dice, BOUNDED);
-    const running = await underWay(here);
-    await denied(here, true);
-    await running.says(/reading pauses/);
-    await sleep(2_000);
-    const [head, fed] = [await here.head(), here.fed()];
-    await sleep(form(4_000, 30_000));
-    const later = await here.head();
-    // Fed more and more, it has read no more.
-    expect(here.fed()).toBeGreaterThan(fed);
-    expect(later?.events.consumed).toBe(head?.events.consumed);
-    expect(later?.outbox).toBeGreaterThanOrEqual(MAX_OUTBOX);
-    expect(later?.outbox).toBeLessThan(MAX_OUTBOX + COMMIT_VECTORS);
-    if (dice.chance(0.5)) {
-      running.kill('SIGKILL');
-      await running.ended;
-    }
-    await denied(here, false);
-    await endsWell(here, running);
-  });
+  furtherCase(
+    'and the outbox is bounded: reading pauses, and goes on where it stood',
+    async ({ dice, deploy }) => {
+      const here = await deploy(there(BOUNDED));
+      const running = await underWay(here);
+      await denied(here, true);
+      await running.says(/reading pauses/);
+      await sleep(2_000);
+      const [head, fed] = [await here.head(), here.fed()];
+      await sleep(form(4_000, 30_000));
+      const later = await here.head();
+      // Fed more and more, it has read no more.
+      expect(here.fed()).toBeGreaterThan(fed);
+      expect(later?.events.consumed).toBe(head?.events.consumed);
+      expect(later?.outbox).toBeGreaterThanOrEqual(MAX_OUTBOX);
+      expect(later?.outbox).toBeLessThan(MAX_OUTBOX + COMMIT_VECTORS);
+      if (dice.chance(0.5)) {
+        running.kill('SIGKILL');
+        await running.ended;
+      }
+      await denied(here, false);
+      await endsWell(here, running);
+    },
+  );
 });
 
 // A topic that one broker holds always has all its replicas in sync.
@@ -84,8 +78,8 @@ if (LONG) {
       brokers = await startSuiteBrokers(3);
     });
 
-    furtherCase('training goes on, and all is published once a broker is back', async ({ dice }) => {
-      const here = await deployed(dice);
+    furtherCase('training goes on, and all is published once a broker is back', async ({ dice, deploy }) => {
+      const here = await deploy(there());
       await configure(here, { 'min.insync.replicas': '3' });
       const node = dice.pick(brokers?.nodes ?? []);
       await goesOn(here, dice.between(8_000, 12_000), (_, on) => (on ? node.kill() : node.restart()));
@@ -93,15 +87,10 @@ if (LONG) {
   });
 }
 
-async function deployed(dice: Dice, config = MANY_COMMITS): Promise<Faulty> {
-  faulty = await Faulty.deploy({
-    brokers: brokers?.brokers ?? inject('brokers'),
-    dice,
-    config,
-    graphs: ['engagement'],
-  });
-  return faulty;
-}
+/** What is deployed on the brokers of this file. */
+const there = (config = MANY_COMMITS): Partial<DeployOptions> => ({
+  ...{ brokers: brokers?.brokers ?? inject('brokers'), config, graphs: ['engagement'] },
+});
 
 /** Under load, with the output refused for a while: events are learned all the same, and nothing is lost. */
 async function goesOn(
@@ -143,8 +132,7 @@ async function endsWell(here: Faulty, running: Running): Promise<void> {
   await here.feeder.stop();
   if (!running.over) {
     await here.caughtUp();
-    running.kill('SIGTERM');
-    expect(await running.ended).toMatchObject({ code: 0 });
+    await running.stop();
   }
   // Its last word to the group may not have been heard; the next one's first is.
   await here.catchUp();
@@ -168,7 +156,7 @@ async function denied(here: Faulty, on: boolean): Promise<void> {
     entry(AclPermissionTypes.ALLOW, AclOperationTypes.ALL),
     entry(AclPermissionTypes.DENY, AclOperationTypes.WRITE),
   ];
-  await asAdmin(here, async (admin) => {
+  await withAdmin(here.brokers, async (admin) => {
     if (on) await admin.createAcls({ acl });
     else await admin.deleteAcls({ filters: acl });
   });
@@ -183,14 +171,4 @@ async function configure(here: Faulty, configs: Readonly<Record<string, string>>
   const admin = new KafkaAdmin({ brokers: here.brokers.split(','), clientId: 'faults' });
   await admin.alterConfigs(here.twhin.topic('embeddings.engagement'), configs);
   await admin.close();
-}
-
-async function asAdmin(here: Faulty, work: (admin: Admin) => Promise<unknown>): Promise<void> {
-  const admin = client(here.brokers).admin();
-  await admin.connect();
-  try {
-    await work(admin);
-  } finally {
-    await admin.disconnect();
-  }
 }

@@ -1,23 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, inject } from 'vitest';
-import { client } from '../e2e/topic-ends.ts';
+import { expect } from 'vitest';
+import { growTopic } from '../e2e/topic-ends.ts';
 import { until } from '../e2e/twhin.ts';
-import { Faulty } from './deployment.ts';
 import { ORDERLESS } from './load/load.ts';
 import { form, seeded } from './seeded.ts';
 
-let faulty: Faulty | undefined;
-
-afterEach(async () => {
-  await faulty?.remove();
-  faulty = undefined;
-});
-
 seeded(
   'partitions added to topics while running are picked up, and nothing in them is missed',
-  async ({ dice }) => {
-    const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, load: ORDERLESS });
-    faulty = deployed;
+  async ({ deploy }) => {
+    const deployed = await deploy({ load: ORDERLESS });
     const running = deployed.run();
     await running.says(/store is new/);
     deployed.feeder.start(200);
@@ -27,7 +18,7 @@ seeded(
       ['ad-click', form(5, 9)],
       ['search', form(5, 12)],
     ] as const) {
-      await addPartitions(deployed, topic, count);
+      await growTopic(deployed.brokers, deployed.twhin.topic(topic), count);
       // Events are in the new ones well before the updater looks for them.
       deployed.feeder.spreadOver(topic, count);
       await sleep(500);
@@ -40,18 +31,7 @@ seeded(
     await deployed.feeder.stop();
     await deployed.caughtUp();
     expect(running.over).toBe(false);
-    running.kill('SIGTERM');
-    expect(await running.ended).toMatchObject({ code: 0 });
+    await running.stop();
     await deployed.verify();
   },
 );
-
-async function addPartitions({ brokers, twhin }: Faulty, topic: string, count: number): Promise<void> {
-  const admin = client(brokers).admin();
-  await admin.connect();
-  try {
-    await admin.createPartitions({ topicPartitions: [{ topic: twhin.topic(topic), count }] });
-  } finally {
-    await admin.disconnect();
-  }
-}

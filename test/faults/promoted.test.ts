@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, inject } from 'vitest';
+import { expect } from 'vitest';
 import { z } from 'zod';
-import { Faulty } from './deployment.ts';
 import { withFailpoints } from './failpoints/plan.ts';
 import { form, seeded } from './seeded.ts';
 
@@ -16,17 +15,10 @@ const FENCES = (['before', 'after'] as const).map((when) =>
   withFailpoints({ place: 'sink.takeOver', when, call: 2, act: 'kill' }),
 );
 
-let faulty: Faulty | undefined;
-afterEach(async () => {
-  await faulty?.remove();
-  faulty = undefined;
-});
-
 seeded(
   'kill -9 at each step of a promotion and of a rollback, under load: nothing lost, nothing twice, no step falls',
-  async ({ dice }) => {
-    const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['engagement'] });
-    faulty = deployed;
+  async ({ dice, deploy }) => {
+    const deployed = await deploy({ graphs: ['engagement'] });
     const { feeder, twhin, state } = deployed;
     const live = async () =>
       LIVE.parse(JSON.parse(await readFile(join(state, 'engagement', 'live.json'), 'utf8'))).live;

@@ -1,21 +1,12 @@
-import { afterEach, expect, inject } from 'vitest';
-import { Faulty } from './deployment.ts';
+import { expect } from 'vitest';
 import { form, seeded } from './seeded.ts';
 
 /** About half of what the small machine of the tests takes beside load and brokers. */
 const HALF_LOAD = 200;
-let faulty: Faulty | undefined;
-
-afterEach(async () => {
-  await faulty?.remove();
-  faulty = undefined;
-});
-
 seeded(
   'a replay beside the live updater at half load: the same digest as a control’s, and the live store is right',
-  async ({ dice }) => {
-    const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['engagement'] });
-    faulty = deployed;
+  async ({ deploy }) => {
+    const deployed = await deploy({ graphs: ['engagement'] });
     const { feeder, twhin } = deployed;
     await feeder.send(form(6_000, 100_000, 2_000));
     const running = deployed.run();
@@ -28,8 +19,7 @@ seeded(
     expect({ code, stderr: stderr.slice(-1_000) }).toMatchObject({ code: 0 });
     await feeder.stop();
     await deployed.caughtUp();
-    running.kill('SIGTERM');
-    expect(await running.ended).toMatchObject({ code: 0 });
+    await running.stop();
     const control = await twhin.ok([...args, '--into', 'control']);
     expect(digestOf(stdout)).toEqual(digestOf(control));
     await deployed.verify();

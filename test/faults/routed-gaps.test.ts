@@ -1,20 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { afterEach, expect, inject } from 'vitest';
-import { client } from '../e2e/topic-ends.ts';
+import { expect } from 'vitest';
+import { deleteRecords, withAdmin } from '../e2e/topic-ends.ts';
 import { until } from '../e2e/twhin.ts';
-import type { Dice } from './dice.ts';
 import { withProducer } from './load/direct.ts';
-import { type LoadOptions, MIXED } from './load/load.ts';
+import { MIXED } from './load/load.ts';
 import { furtherCase, seeded } from './seeded.ts';
-import { endAll, Sharded } from './sharded.ts';
-
-let sharded: Sharded | undefined;
-
-afterEach(async () => {
-  await sharded?.remove();
-  sharded = undefined;
-});
+import { endAll, type Sharded } from './sharded.ts';
 
 const EVENTS = 600;
 const LOAD = { ...MIXED, erasures: 0.004 };
@@ -24,8 +16,8 @@ const FILLED = 'events that no router sent are read from their topic';
 
 seeded(
   'routed events that are gone before a shard read them are read from the event topics, once, through a kill and all',
-  async ({ dice }) => {
-    const here = await deployed(dice);
+  async ({ deployShards }) => {
+    const here = await deployShards(2, LOAD);
     await here.send(EVENTS);
     await here.catchUp(here.all);
     await here.send(EVENTS);
@@ -54,8 +46,8 @@ seeded(
 
 furtherCase(
   'a shard whose store is gone is made again of what was routed, and of the event topics where that is not all there',
-  async ({ dice }) => {
-    const here = await deployed(dice);
+  async ({ deployShards }) => {
+    const here = await deployShards(2, LOAD);
     await here.send(EVENTS);
     await here.catchUp(here.all);
     const folder = dirname(here.folder(1));
@@ -74,14 +66,12 @@ furtherCase(
 
 furtherCase(
   'routers whose group has lost its place, or was set ahead of what is routed: each event counts once',
-  async ({ dice }) => {
+  async ({ deployShards }) => {
     // Nobody writes the dead letters of what routers never read.
-    const here = await deployed(dice, { ...LOAD, bad: 0 });
+    const here = await deployShards(2, { ...LOAD, bad: 0 });
     const { brokers, twhin } = here.faulty;
     const groupId = twhin.topic('engagement.routers');
-    const admin = client(brokers).admin();
-    await admin.connect();
-    try {
+    await withAdmin(brokers, async (admin) => {
       await here.send(EVENTS);
       await here.catchUp(here.all);
       await admin.deleteGroups([groupId]);
@@ -101,16 +91,14 @@ furtherCase(
       await endAll(running);
       expect(running.map(({ stderr }) => stderr.includes(FILLED))).toEqual([true, true]);
       await here.verify();
-    } finally {
-      await admin.disconnect();
-    }
+    });
   },
 );
 
 seeded(
   'records of others in the topic of routed events are passed over with a line each, and nothing is lost',
-  async ({ dice }) => {
-    const here = await deployed(dice);
+  async ({ deployShards }) => {
+    const here = await deployShards(2, LOAD);
     const { brokers, twhin } = here.faulty;
     const topic = twhin.topic('edges.engagement');
     const engagement = twhin.topic('engagement');
@@ -150,21 +138,7 @@ seeded(
   },
 );
 
-async function deployed(dice: Dice, load: LoadOptions = LOAD): Promise<Sharded> {
-  sharded = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 2, load });
-  return sharded;
-}
-
 /** Deletes everything that was routed to a shard so far. */
-async function deleteRouted({ faulty: { brokers, twhin } }: Sharded, shard: number): Promise<void> {
-  const topic = twhin.topic('edges.engagement');
-  const admin = client(brokers).admin();
-  await admin.connect();
-  try {
-    // Without a look at the topic first, kafkajs does not know who leads it.
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: shard, offset: '-1' }] });
-  } finally {
-    await admin.disconnect();
-  }
+function deleteRouted({ faulty: { brokers, twhin } }: Sharded, shard: number): Promise<void> {
+  return deleteRecords(brokers, twhin.topic('edges.engagement'), shard);
 }

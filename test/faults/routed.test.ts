@@ -1,22 +1,17 @@
 import { join } from 'node:path';
-import { afterEach, expect, inject } from 'vitest';
-import { client } from '../e2e/topic-ends.ts';
+import { afterEach, expect } from 'vitest';
+import { growTopic } from '../e2e/topic-ends.ts';
 import { type Running, until } from '../e2e/twhin.ts';
 import type { Dice } from './dice.ts';
 import { withFailpoints } from './failpoints/plan.ts';
 import { MIXED } from './load/load.ts';
 import { transactions } from './load/transactions.ts';
 import { form, seeded } from './seeded.ts';
-import { endAll, Sharded, wellEnded } from './sharded.ts';
+import { endAll, type Sharded, wellEnded } from './sharded.ts';
 
-let sharded: Sharded | undefined;
 let writing: { readonly stopping: AbortController; readonly ended: Promise<void> } | undefined;
 
-afterEach(async () => {
-  await endTransactions();
-  await sharded?.remove();
-  sharded = undefined;
-});
+afterEach(endTransactions);
 
 const EVENTS = 600;
 const SHARDS = 3;
@@ -25,8 +20,10 @@ const LOAD = { ...MIXED, erasures: 0.004 };
 
 seeded(
   'shards killed in turn, a router frozen and woken beside its successor, partitions added: each shard has what concerns it, once',
-  async ({ dice }) => {
-    const here = await begun(dice);
+  async ({ dice, deployShards }) => {
+    const here = await deployShards(SHARDS, LOAD);
+    here.watch();
+    beginTransactions(here, dice.fork());
     const shards = here.all.map((shard) => here.start(shard));
     const freeze = {
       place: 'sink.publish',
@@ -83,16 +80,6 @@ seeded(
   },
 );
 
-/** Shards of which none runs yet, watched, with transactions in their topics. */
-async function begun(dice: Dice): Promise<Sharded> {
-  const brokers = inject('brokers');
-  const here = await Sharded.deploy({ brokers, dice, shards: SHARDS, load: LOAD });
-  sharded = here;
-  here.watch();
-  beginTransactions(here, dice.fork());
-  return here;
-}
-
 function beginTransactions(here: Sharded, dice: Dice): void {
   const { brokers, twhin } = here.faulty;
   const stopping = new AbortController();
@@ -140,11 +127,5 @@ function repeated(routed: Awaited<ReturnType<Sharded['routed']>>): number {
 }
 
 async function addPartitions({ faulty: { brokers, twhin } }: Sharded, topic: string, count: number) {
-  const admin = client(brokers).admin();
-  await admin.connect();
-  try {
-    await admin.createPartitions({ topicPartitions: [{ topic: twhin.topic(topic), count }] });
-  } finally {
-    await admin.disconnect();
-  }
+  await growTopic(brokers, twhin.topic(topic), count);
 }

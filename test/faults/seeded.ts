@@ -1,6 +1,8 @@
 import { inject, test } from 'vitest';
-import { lastWords } from './deployment.ts';
+import { type DeployOptions, Faulty, lastWords } from './deployment.ts';
 import { Dice } from './dice.ts';
+import type { LoadOptions } from './load/load.ts';
+import { Sharded } from './sharded.ts';
 
 /**
  * How much of each fault is made. `npm test` runs the first form: one case of each fault, as short as shows it. With CI=true
@@ -23,6 +25,10 @@ export function form<T>(short: T, long: T, first: T = short): T {
 
 export interface SeededContext {
   readonly dice: Dice;
+  /** A deployment on the suite's brokers, unless others are given. It is removed once the test is over. */
+  deploy(options?: Partial<DeployOptions>): Promise<Faulty>;
+  /** Likewise, in shards. */
+  deployShards(shards: number, load: LoadOptions): Promise<Sharded>;
   /** Ends the test as skipped, saying why. */
   skip(reason: string): void;
 }
@@ -37,21 +43,36 @@ export function seeded(
   limitMs = LIMIT_MS,
 ): void {
   // A proxy, a kill and a short session need brokers that were started here.
-  test.skipIf(inject('fronts').length === 0)(name, { timeout: limitMs }, async ({ skip, onTestFailed }) => {
-    const seed = GIVEN === undefined ? (LONG ? Date.now() % 1_000_000 : 1) : Number(GIVEN);
-    process.stderr.write(`${name}: seed ${seed}\n`);
-    onTestFailed(() => {
-      process.stderr.write(`${lastWords()}\n`);
-    });
-    try {
-      await body({ dice: new Dice(seed), skip: (reason) => skip(reason) });
-    } catch (error) {
-      if (error instanceof Error) {
-        error.message += `\nthe same again: FAULTS_SEED=${seed} ${AGAIN} test/faults -t '${name.replaceAll("'", '.')}'`;
+  test.skipIf(inject('fronts').length === 0)(
+    name,
+    { timeout: limitMs },
+    async ({ skip, onTestFailed, onTestFinished }) => {
+      const seed = GIVEN === undefined ? (LONG ? Date.now() % 1_000_000 : 1) : Number(GIVEN);
+      process.stderr.write(`${name}: seed ${seed}\n`);
+      onTestFailed(() => {
+        process.stderr.write(`${lastWords()}\n`);
+      });
+      const kept = async <T extends { remove(): Promise<void> }>(made: Promise<T>): Promise<T> => {
+        const deployment = await made;
+        onTestFinished(() => deployment.remove());
+        return deployment;
+      };
+      const [dice, brokers] = [new Dice(seed), inject('brokers')];
+      try {
+        await body({
+          dice,
+          deploy: (options) => kept(Faulty.deploy({ brokers, dice, ...options })),
+          deployShards: (shards, load) => kept(Sharded.deploy({ brokers, dice, shards, load })),
+          skip: (reason) => skip(reason),
+        });
+      } catch (error) {
+        if (error instanceof Error) {
+          error.message += `\nthe same again: FAULTS_SEED=${seed} ${AGAIN} test/faults -t '${name.replaceAll("'", '.')}'`;
+        }
+        throw error;
       }
-      throw error;
-    }
-  });
+    },
+  );
 }
 
 /** A seeded test of the short and the long form: another case of a fault of which the first form has one. */

@@ -2,26 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, inject } from 'vitest';
 import { Random } from '../../src/sampling/random.ts';
 import { embeddingHeaders, encodeVector, relationHeaders } from '../../topics/index.ts';
+import { deployed } from '../e2e/deployed.ts';
 import { produceRaw } from '../e2e/raw-producer.ts';
-import { client } from '../e2e/topic-ends.ts';
-import { SMALL, Twhin, until } from '../e2e/twhin.ts';
-import { Faulty } from './deployment.ts';
-import type { Dice } from './dice.ts';
+import { withAdmin } from '../e2e/topic-ends.ts';
+import { SMALL, until } from '../e2e/twhin.ts';
+import type { Faulty } from './deployment.ts';
 import { drawKill, withFailpoints } from './failpoints/plan.ts';
 import { withProducer } from './load/direct.ts';
 import { type LoadRecord, MIXED } from './load/load.ts';
 import { BrokerProxy } from './proxy.ts';
-import { form, furtherCase, seeded } from './seeded.ts';
+import { form, furtherCase, type SeededContext, seeded } from './seeded.ts';
 import { entitiesOf, nearestOf, publishedVectors, Served } from './served.ts';
 
-let twhin: Twhin | undefined;
-let faulty: Faulty | undefined;
 let proxies: BrokerProxy[] = [];
 afterEach(async () => {
-  await twhin?.remove();
-  await faulty?.remove();
   for (const proxy of proxies) await proxy.close();
-  [twhin, faulty, proxies] = [undefined, undefined, []];
+  proxies = [];
 });
 
 const DIM = 16;
@@ -31,8 +27,7 @@ seeded(
   'broken records are skipped, counted and named, aborted ones never seen; a recreated topic ends serve, saying what to do',
   async () => {
     const brokers = inject('brokers');
-    const here = await Twhin.create(brokers, SMALL);
-    twhin = here;
+    const here = await deployed(SMALL);
     await here.ok(['topics', 'apply']);
     const topic = here.topic('embeddings.engagement');
     const random = Random.seeded(1);
@@ -104,14 +99,10 @@ seeded(
 
     // Stopped meanwhile, so that it finds the new topic, and not that there is none.
     served.running.kill('SIGSTOP');
-    const admin = client(brokers).admin();
-    await admin.connect();
-    try {
+    await withAdmin(brokers, async (admin) => {
       await admin.deleteTopics({ topics: [topic] });
       await until('the topic is gone', async () => !(await admin.listTopics()).includes(topic));
-    } finally {
-      await admin.disconnect();
-    }
+    });
     await here.ok(['topics', 'apply']);
     served.running.kill('SIGCONT');
     const { code, stderr } = await served.running.ended;
@@ -134,24 +125,21 @@ function record(topic: string, key: string, event: object): LoadRecord {
 }
 
 /** A deployment with vectors of the known entities, under load, with its updater. */
-async function underLoad(dice: Dice): Promise<Faulty> {
-  const deployed = await Faulty.deploy({
-    brokers: inject('brokers'),
-    dice,
+async function underLoad(deploy: SeededContext['deploy']): Promise<Faulty> {
+  const faulty = await deploy({
     graphs: ['engagement'],
     load: { ...MIXED, bad: 0 },
   });
-  faulty = deployed;
   // So few of each user that of some all are erased: without an edge, a user is asked by what all do.
   const likes = Array.from({ length: KNOWN * LIKES }, (_, i) => {
     const user = i % KNOWN;
     const [userId, tweetId] = [known(user), known((user * 7 + Math.floor(i / KNOWN)) % KNOWN)];
     return record('engagement', userId, { userId, tweetId, action: 'like', at: Date.UTC(2024, 0, 1) + i });
   });
-  await deployed.feeder.sendAll(likes);
-  await deployed.feeder.send(500);
-  await deployed.catchUp();
-  return deployed;
+  await faulty.feeder.sendAll(likes);
+  await faulty.feeder.send(500);
+  await faulty.catchUp();
+  return faulty;
 }
 
 /** Asks all the while, until `stop`; an answer for which `wrong` gives a reason is remembered. */
@@ -198,8 +186,8 @@ class Asker {
 }
 
 /** Waits until lists are those of the topic, seen by a reader apart from ours. */
-async function likeTheTopic(deployed: Faulty, served: Served): Promise<void> {
-  const vectors = await publishedVectors(deployed.brokers, deployed.twhin.topic('embeddings.engagement'));
+async function likeTheTopic(faulty: Faulty, served: Served): Promise<void> {
+  const vectors = await publishedVectors(faulty.brokers, faulty.twhin.topic('embeddings.engagement'));
   for (const entity of [`tweet:${known(KNOWN - 1)}`, `user:${known(0)}`]) {
     const nearest = nearestOf(entity, vectors).slice(0, 500);
     expect(nearest.length).toBeGreaterThan(KNOWN);
@@ -209,31 +197,31 @@ async function likeTheTopic(deployed: Faulty, served: Served): Promise<void> {
 
 furtherCase(
   'serve killed and started again under load: no answer before all is read, nothing erased comes back, unchanged vectors give the same answers',
-  async ({ dice }) => {
-    const deployed = await underLoad(dice);
+  async ({ dice, deploy }) => {
+    const faulty = await underLoad(deploy);
     for (const front of inject('fronts')) proxies.push(await BrokerProxy.before(front));
     const through = {
       KAFKA_BROKERS: inject('fronts')
         .map(({ advertised }) => `127.0.0.1:${advertised}`)
         .join(','),
     };
-    const updater = deployed.run();
-    deployed.feeder.start(200);
-    let served = await Served.start(deployed.twhin, through);
+    const updater = faulty.run();
+    faulty.feeder.start(200);
+    let served = await Served.start(faulty.twhin, through);
     await served.ready();
     const asker = new Asker(served);
     for (let cycle = 0; cycle < form(3, KNOWN / 2); cycle++) {
       const erased = known(cycle);
       expect(entitiesOf(await served.similar(`tweet:${known(KNOWN - 1)}`))).toContain(`tweet:${erased}`);
       const erasure = { entity: `tweet:${erased}`, at: Date.now() };
-      await deployed.feeder.sendAll([record('erasure', erasure.entity, erasure)]);
+      await faulty.feeder.sendAll([record('erasure', erasure.entity, erasure)]);
       await until(`${erased} is gone`, async () => (await served.similar(erasure.entity)).status === 404);
       asker.gone.add(erasure.entity);
       await sleep(dice.between(0, 1_000));
       await served.kill();
       // So slow that it can be asked in the middle of its reading.
       for (const proxy of proxies) proxy.change({ bytesPerS: 30_000 });
-      served = await Served.start(deployed.twhin, through);
+      served = await Served.start(faulty.twhin, through);
       asker.served = served;
       const { answers } = asker;
       await until('it reads', async () => (await served.metric('twhin_serve_lag_records')) > 0);
@@ -247,11 +235,10 @@ furtherCase(
       await served.ready();
       await until('answers again', () => asker.answers > answers + 2);
     }
-    await deployed.feeder.stop();
-    await deployed.caughtUp();
-    updater.kill('SIGTERM');
-    expect(await updater.ended).toMatchObject({ code: 0 });
-    await likeTheTopic(deployed, served);
+    await faulty.feeder.stop();
+    await faulty.caughtUp();
+    await updater.stop();
+    await likeTheTopic(faulty, served);
     await asker.stop();
     expect(asker.wrong).toEqual([]);
 
@@ -263,7 +250,7 @@ furtherCase(
     };
     const before = await lists();
     await served.kill();
-    served = await Served.start(deployed.twhin);
+    served = await Served.start(faulty.twhin);
     await served.ready();
     expect(await lists()).toEqual(before);
     for (const entity of asker.gone) expect((await served.similar(entity)).status).toBe(404);
@@ -273,30 +260,30 @@ furtherCase(
 
 furtherCase(
   'the updater killed while serve follows: lists go on, and then are those of the committed records',
-  async ({ dice }) => {
-    const deployed = await underLoad(dice);
-    const served = await Served.start(deployed.twhin);
+  async ({ dice, deploy }) => {
+    const faulty = await underLoad(deploy);
+    const served = await Served.start(faulty.twhin);
     await served.ready();
     const asker = new Asker(served);
     for (let round = 0; round < form(4, 16); round++) {
       if (round % 2 === 0) {
         // In the middle of a transaction, or right beside one.
-        await deployed.runUntilKilled(drawKill(dice, ['sink.publish']));
+        await faulty.runUntilKilled(drawKill(dice, ['sink.publish']));
         continue;
       }
-      deployed.feeder.start(300);
-      const running = deployed.run([], { env: withFailpoints() });
-      const published = await deployed.published();
-      await until('vectors published', async () => (await deployed.published()) > published);
+      faulty.feeder.start(300);
+      const running = faulty.run([], { env: withFailpoints() });
+      const published = await faulty.published();
+      await until('vectors published', async () => (await faulty.published()) > published);
       await sleep(dice.between(0, 1_000));
       running.kill('SIGKILL');
       await running.ended;
-      await deployed.feeder.stop();
+      await faulty.feeder.stop();
     }
     const { answers } = asker;
     await until('answers without an updater', () => asker.answers > answers + 5);
-    await deployed.catchUp();
-    await likeTheTopic(deployed, served);
+    await faulty.catchUp();
+    await likeTheTopic(faulty, served);
     await asker.stop();
     expect([asker.wrong, asker.refusals, served.running.over]).toEqual([[], 0, false]);
     process.stderr.write(`${JSON.stringify({ answers: asker.answers })}\n`);

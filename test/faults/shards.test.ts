@@ -1,30 +1,22 @@
 import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { afterEach, expect, inject } from 'vitest';
-import { client, endsOnceLed } from '../e2e/topic-ends.ts';
+import { expect } from 'vitest';
+import { deleteRecords, endsOnceLed, withAdmin } from '../e2e/topic-ends.ts';
 import { type Running, until } from '../e2e/twhin.ts';
 import { withFailpoints } from './failpoints/plan.ts';
 import { withProducer } from './load/direct.ts';
 import { MIXED, ORDERLESS } from './load/load.ts';
 import { form, furtherCase, seeded } from './seeded.ts';
-import { endAll, Sharded } from './sharded.ts';
+import { endAll, type Sharded } from './sharded.ts';
 import type { ParcelBytes } from './verifier/shards.ts';
-
-let sharded: Sharded | undefined;
-
-afterEach(async () => {
-  await sharded?.remove();
-  sharded = undefined;
-});
 
 const EVENTS = 1_500;
 
 seeded(
   'shards killed in turn while entities are erased: their edges are those of the whole graph, each entity has one vector, and so has each copy',
-  async ({ dice }) => {
+  async ({ deployShards }) => {
     const load = { ...MIXED, erasures: 0.004 };
-    const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 4, load });
-    sharded = here;
+    const here = await deployShards(4, load);
     here.watch();
     const running = await killedInTurn(here, form(4, 40));
     await here.endWatch();
@@ -52,9 +44,8 @@ seeded(
 
 furtherCase(
   'a shard that was away, and then goes on from an older store: the others train on, and take no gradient twice',
-  async ({ dice }) => {
-    const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 3, load: ORDERLESS });
-    sharded = here;
+  async ({ deployShards }) => {
+    const here = await deployShards(3, ORDERLESS);
     here.watch();
     const running = here.all.map((shard) => here.start(shard));
     await here.send(EVENTS);
@@ -117,9 +108,8 @@ furtherCase(
 
 furtherCase(
   'a shard frozen past its session and woken beside its successor: it ends, and not one more parcel of it goes out',
-  async ({ dice }) => {
-    const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 2, load: MIXED });
-    sharded = here;
+  async ({ dice, deployShards }) => {
+    const here = await deployShards(2, MIXED);
     here.watch();
     const freeze = {
       place: 'sink.publish',
@@ -175,9 +165,8 @@ furtherCase(
 
 furtherCase(
   'a shard whose parcels are gone is refused, and goes on with those that are kept if asked; none reads an exchange made again',
-  async ({ dice }) => {
-    const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 2, load: MIXED });
-    sharded = here;
+  async ({ deployShards }) => {
+    const here = await deployShards(2, MIXED);
     const exchange = here.faulty.twhin.topic('exchange.engagement');
     await here.send(EVENTS);
     // One after the other: the second finds parcels of the first, and has a place in its partition from then on.
@@ -186,11 +175,7 @@ furtherCase(
     expect((await here.head(1))?.offsets[exchange]?.[1]).toBeGreaterThan(0);
     await here.send(EVENTS);
     await here.catchUp([0]);
-    const admin = client(here.faulty.brokers).admin();
-    await admin.connect();
-    // Without a look at the topic first, kafkajs does not know who leads it.
-    await admin.fetchTopicOffsets(exchange);
-    await admin.deleteTopicRecords({ topic: exchange, partitions: [{ partition: 1, offset: '-1' }] });
+    await deleteRecords(here.faulty.brokers, exchange, 1);
     const advice = `--reread ${exchange}`;
     const refused = await here.start(1).ended;
     expect([refused.code, refused.stderr]).toEqual([
@@ -202,12 +187,11 @@ furtherCase(
 
     // Another topic by the same name, which holds more records than a shard has read of the one before.
     const before = await here.head(0);
-    await admin.deleteTopics({ topics: [exchange] });
+    await withAdmin(here.faulty.brokers, (admin) => admin.deleteTopics({ topics: [exchange] }));
     await until('the exchange made again', async () => {
       await here.faulty.twhin.ok(['topics', 'apply']);
       return (await endsOnceLed(here.faulty.brokers, exchange))?.get(0) === 0;
     });
-    await admin.disconnect();
     const foreign = Array.from({ length: (before?.offsets[exchange]?.[0] ?? 0) + 1 }, () => ({
       partition: 0,
       value: '',

@@ -1,17 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, inject } from 'vitest';
-import { Faulty } from './deployment.ts';
+import type { Faulty } from './deployment.ts';
 import { withFailpoints } from './failpoints/plan.ts';
-import { MIXED } from './load/load.ts';
 import { BrokerProxy } from './proxy.ts';
 import { form, seeded } from './seeded.ts';
 
-let faulty: Faulty | undefined;
 let proxies: BrokerProxy[] = [];
 
 afterEach(async () => {
-  await faulty?.remove();
-  faulty = undefined;
   for (const proxy of proxies) await proxy.close();
   proxies = [];
 });
@@ -19,8 +15,8 @@ afterEach(async () => {
 describe('slow', () => {
   seeded(
     'disk: writes and reads that take long are waited for, and nothing else changes',
-    async ({ dice }) => {
-      faulty = await Faulty.deploy({ brokers: inject('brokers'), dice });
+    async ({ deploy }) => {
+      const faulty = await deploy();
       const env = withFailpoints(
         { place: 'store.write', when: 'before', call: 1, repeats: true, act: { delayMs: 700 } },
         { place: 'store.getMany', when: 'after', call: 20, repeats: true, act: { delayMs: 40 } },
@@ -31,20 +27,18 @@ describe('slow', () => {
       await sleep(form(5_000, 60_000, 2_000));
       await faulty.feeder.stop();
       await faulty.caughtUp();
-      running.kill('SIGTERM');
-      expect(await running.ended).toMatchObject({ code: 0 });
+      await running.stop();
       await faulty.verify();
     },
   );
 
   seeded(
     'broker, narrow lines, dropped connections and silence: latency grows, and nothing else',
-    async ({ dice }) => {
+    async ({ dice, deploy }) => {
       const fronts = inject('fronts');
       for (const front of fronts) proxies.push(await BrokerProxy.before(front));
       const through = fronts.map(({ advertised }) => `127.0.0.1:${advertised}`).join(',');
-      const deployed = await Faulty.deploy({ brokers: inject('brokers'), through, dice, load: MIXED });
-      faulty = deployed;
+      const deployed = await deploy({ through });
       const running = deployed.run();
       await running.says(/store is new/);
       deployed.feeder.start(200);
@@ -75,8 +69,7 @@ describe('slow', () => {
       await deployed.feeder.stop();
       await deployed.caughtUp();
       expect({ over: running.over, stderr: running.stderr.slice(-1_000) }).toMatchObject({ over: false });
-      running.kill('SIGTERM');
-      expect(await running.ended).toMatchObject({ code: 0 });
+      await running.stop();
       const verified = await deployed.verify();
       process.stderr.write(`${JSON.stringify({ fair, slow, ...verified })}\n`);
       // One way of the line at the least; how much more is the machine's affair.

@@ -1,20 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { cp, mkdir, open, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, inject } from 'vitest';
-import { Faulty } from './deployment.ts';
+import { afterEach, describe, expect } from 'vitest';
+import type { Faulty } from './deployment.ts';
 import type { Dice } from './dice.ts';
 import { MIXED } from './load/load.ts';
 import { form, furtherCase, seeded } from './seeded.ts';
 
-let faulty: Faulty | undefined;
 let mounted: string | undefined;
 
 afterEach(async () => {
   if (mounted !== undefined) spawnSync('umount', ['-l', mounted]);
   mounted = undefined;
-  await faulty?.remove();
-  faulty = undefined;
 });
 
 /** A message that says where, what is wrong and what to do next. */
@@ -23,11 +20,8 @@ const CLEAR = /restore|replay|rebuilt|twhin check/;
 describe('the store’s own files', () => {
   furtherCase(
     'a flipped byte in an SST file: it refuses with a clear message, or all is right after all',
-    async ({ dice }) => {
-      const deployed = await Faulty.deploy({
-        ...{ brokers: inject('brokers'), dice, graphs: ['engagement'], load: { ...MIXED, bad: 0 } },
-      });
-      faulty = deployed;
+    async ({ dice, deploy }) => {
+      const deployed = await deploy({ graphs: ['engagement'], load: { ...MIXED, bad: 0 } });
       await deployed.feeder.send(form(2_000, 10_000));
       await deployed.catchUp();
       // Opening it again moves what was in the log to files of its own.
@@ -62,9 +56,8 @@ describe('the store’s own files', () => {
 
   seeded(
     'a truncated log of writes: it goes on from an older commit, and ends as if nothing had happened',
-    async ({ dice }) => {
-      const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['engagement'] });
-      faulty = deployed;
+    async ({ dice, deploy }) => {
+      const deployed = await deploy({ graphs: ['engagement'] });
       for (let round = 0; round < form(2, 12, 1); round++) {
         const kill = { place: 'store.write', when: 'after', call: dice.between(6, 20), act: 'kill' } as const;
         await deployed.runUntilKilled(kill);
@@ -80,9 +73,8 @@ describe('the store’s own files', () => {
 
   furtherCase(
     'a full disk: it stops and names it, and goes on with room as if nothing had happened',
-    async ({ dice, skip }) => {
-      const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['engagement'] });
-      faulty = deployed;
+    async ({ deploy, skip }) => {
+      const deployed = await deploy({ graphs: ['engagement'] });
       await mkdir(deployed.state, { recursive: true });
       const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', deployed.state], {
         encoding: 'utf8',

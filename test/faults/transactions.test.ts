@@ -1,23 +1,14 @@
-import { afterEach, describe, expect, inject } from 'vitest';
-import { Faulty } from './deployment.ts';
+import { describe, expect } from 'vitest';
 import { sendAs, withProducer } from './load/direct.ts';
 import { Load, type LoadRecord, MIXED, ORDERLESS } from './load/load.ts';
 import { form, furtherCase, seeded } from './seeded.ts';
-
-let faulty: Faulty | undefined;
-
-afterEach(async () => {
-  await faulty?.remove();
-  faulty = undefined;
-});
 
 describe('what producers do to a topic', () => {
   // In the first form `interleaved` is the case of transactions.
   furtherCase(
     'transactions: aborted events are never seen, committed ones once; one that stays open holds up and no more',
-    async ({ dice }) => {
-      const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice });
-      faulty = deployed;
+    async ({ dice, deploy }) => {
+      const deployed = await deploy();
       const { feeder, twhin, brokers } = deployed;
       const running = deployed.run();
       await running.says(/store is new/);
@@ -47,8 +38,7 @@ describe('what producers do to a topic', () => {
       await feeder.send(300);
       expect(never.length).toBeGreaterThan(0);
       await deployed.caughtUp(60_000);
-      running.kill('SIGTERM');
-      expect(await running.ended).toMatchObject({ code: 0 });
+      await running.stop();
       await deployed.verify({ aborted: ({ headers }) => headers['n'] === '-1' });
       for (const graph of deployed.graphs) {
         const stored = await deployed.stored(graph);
@@ -61,9 +51,8 @@ describe('what producers do to a topic', () => {
 
   seeded(
     'the same batch again and again by a producer that heard no answer: each event counts once',
-    async ({ dice }) => {
-      const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice });
-      faulty = deployed;
+    async ({ dice, deploy }) => {
+      const deployed = await deploy();
       const { feeder, twhin, brokers } = deployed;
       const load = new Load(dice.fork(), MIXED);
       const distinct = load.take(form(1_500, 10_000, 600)).map((record, n) => ({ ...record, n }));
@@ -86,9 +75,8 @@ describe('what producers do to a topic', () => {
 
   seeded(
     'events of an edge over several partitions, in any order, by clocks that disagree: the latest event wins',
-    async ({ dice }) => {
-      const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice });
-      faulty = deployed;
+    async ({ dice, deploy }) => {
+      const deployed = await deploy();
       const { feeder, twhin, brokers } = deployed;
       const load = new Load(dice.fork(), { ...ORDERLESS, users: 40, tweets: 40, undone: 0.3, bad: 0 });
       const skews = [0, 0, 3_600_000, -3_600_000, 86_400_000, -30 * 86_400_000];
@@ -112,8 +100,7 @@ describe('what producers do to a topic', () => {
         }
       });
       await deployed.caughtUp(60_000);
-      running.kill('SIGTERM');
-      expect(await running.ended).toMatchObject({ code: 0 });
+      await running.stop();
       const verified = await deployed.verify();
       // That is what it was about: of most edges it could not be known which event comes first.
       expect(verified.unsure).toBeGreaterThan(records.length / 4);

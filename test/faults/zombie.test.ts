@@ -1,18 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, inject } from 'vitest';
+import { expect } from 'vitest';
 import { readLog, type TopicRecord } from '../e2e/topic-reader.ts';
 import { until } from '../e2e/twhin.ts';
-import { type Elsewhere, Faulty } from './deployment.ts';
+import type { Elsewhere, Faulty } from './deployment.ts';
 import type { Dice } from './dice.ts';
 import { type FailpointInput, withFailpoints } from './failpoints/plan.ts';
 import { form, seeded } from './seeded.ts';
-
-let faulty: Faulty | undefined;
-
-afterEach(async () => {
-  await faulty?.remove();
-  faulty = undefined;
-});
 
 /** Places to freeze at, each with a write that is about to happen or just did; undefined: wherever it is. */
 const PLACES = [
@@ -30,9 +23,8 @@ const WARM_CALLS = 60;
 
 seeded(
   'frozen past its session and woken beside its successor: it publishes nothing, and the topic never goes back',
-  async ({ dice }) => {
-    const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['engagement'] });
-    faulty = deployed;
+  async ({ dice, deploy }) => {
+    const deployed = await deploy({ graphs: ['engagement'] });
     const stores = [deployed.elsewhere('left'), deployed.elsewhere('right')] as const;
     deployed.feeder.start(150);
     const rounds = form(2, 24, 1);
