@@ -11,234 +11,136 @@ interface Direction {
 
 /** zod and node:crypto compute; node:buffer is bytes. Whatever talks to files, networks or threads is an adapter's. */
 const PURE = ['zod', 'node:buffer', 'node:crypto'];
-const ROOMS = [
-  'topics/',
-  'src/errors/',
-  'src/log.ts',
-  'src/version.ts',
-  ...[
-    'graph',
-    'model',
-    'sampling',
-    'kernels',
-    'pipeline',
-    'shards',
-    'replay',
-    'evaluation',
-    'serve',
-    'backup',
-    'adapters',
-    'metrics',
-    'watch',
-    'pages',
-    'config',
-    'state',
-    'compose',
-    'cli',
-  ].map((room) => `src/${room}/`),
-];
+/** The names in a text, between spaces. */
+const named = (text: string): string[] => text.trim().split(/\s+/);
+/** The paths in a text, below src but for topics. */
+const rooms = (text: string): string[] =>
+  named(text).map((path) => (path.startsWith('topics/') ? path : `src/${path}`));
+const ROOMS = rooms(`
+  topics/ errors/ log.ts version.ts graph/ model/ sampling/ kernels/ pipeline/ shards/ replay/ evaluation/ serve/
+  backup/ adapters/ metrics/ watch/ pages/ config/ state/ compose/ cli/`);
 
 /** A room and what it may import besides itself. A folder that is not here has no place in the layout yet. */
 const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/errors/': { packages: [] },
   'src/log.ts': { packages: [] },
-  'topics/': { all: ['src/graph/', 'src/errors/'], packages: PURE },
+  'topics/': { all: rooms('graph/ errors/'), packages: PURE },
   'src/graph/': { all: ['src/errors/'], packages: PURE },
   'src/model/': { all: ['src/errors/'], packages: PURE },
-  'src/sampling/': { all: ['src/graph/', 'src/model/', 'src/errors/'], packages: PURE },
+  'src/sampling/': { all: rooms('graph/ model/ errors/'), packages: PURE },
   // node:fs: instance.ts reads the compiled kernels that lie beside the sources, once.
-  'src/kernels/': {
-    all: ['src/model/', 'src/kernels/tfjs/', 'src/errors/'],
-    packages: [...PURE, 'node:fs'],
-  },
+  'src/kernels/': { all: rooms('model/ kernels/tfjs/ errors/'), packages: [...PURE, 'node:fs'] },
   // It finds a package that may be there or not, and loads it.
   'src/kernels/tfjs/': {
-    all: ['src/model/', 'src/kernels/', 'src/errors/'],
-    packages: ['node:module', 'node:path', 'node:util'],
+    all: rooms('model/ kernels/ errors/'),
+    packages: named('node:module node:path node:util'),
   },
   'src/kernels/assembly/': { packages: [] },
   'src/kernels/scan/assembly/': { all: ['src/kernels/assembly/vector'], packages: [] },
   'src/pipeline/': {
-    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors/errors.ts'],
+    all: rooms('topics/ graph/ model/ sampling/ pipeline/ errors/errors.ts'),
     types: ['src/log.ts'],
     packages: PURE,
   },
   // One way through the pipeline: writing knows what was read and trained, and neither of the two knows of writing.
   'src/pipeline/training/': {
-    all: [
-      'src/graph/',
-      'src/model/',
-      'src/sampling/',
-      'src/pipeline/measures.ts',
-      'src/pipeline/neighbours.ts',
-      'src/pipeline/tuning.ts',
-      'src/pipeline/window.ts',
-      'src/errors/errors.ts',
-    ],
+    all: rooms(`
+      graph/ model/ sampling/ pipeline/measures.ts pipeline/neighbours.ts pipeline/tuning.ts
+      pipeline/window.ts errors/errors.ts`),
     packages: PURE,
   },
   'src/pipeline/reading/': {
-    all: [
-      'topics/',
-      'src/graph/',
-      'src/pipeline/neighbours.ts',
-      'src/pipeline/training/',
-      'src/pipeline/counters.ts',
-      'src/pipeline/ports.ts',
-      'src/pipeline/tuning.ts',
-      'src/errors/errors.ts',
-    ],
+    all: rooms(`
+      topics/ graph/ pipeline/neighbours.ts pipeline/training/ pipeline/counters.ts pipeline/ports.ts
+      pipeline/tuning.ts errors/errors.ts`),
     types: ['src/log.ts'],
     packages: PURE,
   },
   // All that a graph on several processes needs. The pipeline knows it by `neighbours.ts` and `training/foreign.ts` alone.
   'src/shards/': {
-    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors/errors.ts'],
+    all: rooms('topics/ graph/ model/ sampling/ pipeline/ errors/errors.ts'),
     types: ['src/log.ts'],
     packages: PURE,
   },
   // The ports they adapt, and those of the trainer and of the store; how a store's rows lie is said beside its port.
   'src/adapters/': {
-    all: [
-      'src/errors/',
-      'src/graph/store.ts',
-      'src/graph/row-writes.ts',
-      'src/graph/entity.ts',
-      'src/graph/murmur2.ts',
-      'src/serve/entities.ts',
-      'src/serve/surfaces.ts',
-      'src/serve/interests.ts',
-      'src/serve/served-graph.ts',
-      'src/adapters/trainer/worker.ts',
-    ],
-    types: [
-      'src/graph/describe-entity.ts',
-      'src/pipeline/ports.ts',
-      'src/pipeline/progress.ts',
-      'src/pipeline/reading/lag.ts',
-      'src/pipeline/rejections.ts',
-      'src/pipeline/training/trainer.ts',
-      'src/pipeline/loading/image.ts',
-      'src/log.ts',
-    ],
+    all: rooms(`
+      errors/ graph/store.ts graph/row-writes.ts graph/entity.ts graph/murmur2.ts serve/entities.ts
+      serve/surfaces.ts serve/interests.ts serve/served-graph.ts adapters/trainer/worker.ts`),
+    types: rooms(`
+      graph/describe-entity.ts pipeline/ports.ts pipeline/progress.ts pipeline/reading/lag.ts
+      pipeline/rejections.ts pipeline/training/trainer.ts pipeline/loading/image.ts log.ts`),
   },
   // Reads off what the pipeline says of itself; the process's own figures and the disk's it asks for.
-  'src/metrics/': {
-    all: ['src/pipeline/measures.ts'],
-    types: ['src/pipeline/', 'src/shards/', 'src/graph/store.ts'],
-  },
+  'src/metrics/': { all: ['src/pipeline/measures.ts'], types: rooms('pipeline/ shards/ graph/store.ts') },
   // Looks at running graphs, and serves what it sees.
   'src/watch/': {
-    all: [
-      'topics/',
-      'src/graph/',
-      'src/model/',
-      'src/kernels/',
-      'src/pipeline/',
-      'src/shards/',
-      'src/adapters/',
-      'src/metrics/',
-      'src/pages/',
-      'src/state/',
-      'src/errors/',
-      'src/version.ts',
-    ],
-    types: ['src/config/', 'src/log.ts'],
+    all: rooms(`
+      topics/ graph/ model/ kernels/ pipeline/ shards/ adapters/ metrics/ pages/ state/ errors/
+      version.ts`),
+    types: rooms('config/ log.ts'),
   },
   'src/version.ts': { packages: [] },
   // The files that browsers get, read once.
-  'src/pages/': { packages: ['node:fs/promises', 'node:module', 'node:path'] },
+  'src/pages/': { packages: named('node:fs/promises node:module node:path') },
   // A thread's composition root: it builds the trainer and its kernel.
   'src/adapters/trainer/worker.ts': {
-    all: [
-      'src/adapters/',
-      'src/kernels/',
-      'src/pipeline/training/train.ts',
-      'src/shards/foreign-rows.ts',
-      'src/errors/',
-    ],
+    all: rooms('adapters/ kernels/ pipeline/training/train.ts shards/foreign-rows.ts errors/'),
     types: ['src/pipeline/training/trainer.ts'],
   },
   // A thread of the trainer's beside its own: a kernel on its table, and what passes between the two.
   'src/adapters/trainer/hogwild/': {
-    all: ['src/adapters/', 'src/kernels/', 'src/errors/'],
-    types: ['src/model/', 'src/pipeline/training/stepper.ts'],
+    all: rooms('adapters/ kernels/ errors/'),
+    types: rooms('model/ pipeline/training/stepper.ts'),
   },
   // Threads that scan the vectors which lists are made of, and what passes between them and the main thread.
   'src/adapters/scan-threads/': {
-    all: ['src/adapters/', 'src/kernels/', 'src/errors/'],
-    types: ['src/model/', 'src/serve/looks.ts'],
+    all: rooms('adapters/ kernels/ errors/'),
+    types: rooms('model/ serve/looks.ts'),
   },
   // It fills in the settings of all rooms, and so knows their types; it builds none of them.
-  'src/config/': {
-    all: ['topics/', 'src/graph/', 'src/errors/'],
-    types: ['src/model/', 'src/pipeline/', 'src/adapters/', 'src/log.ts'],
-  },
+  'src/config/': { all: rooms('topics/ graph/ errors/'), types: rooms('model/ pipeline/ adapters/ log.ts') },
   // Merging, planning and comparing: no clock, no file; what reads and writes is handed in.
   'src/replay/': {
-    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors/'],
+    all: rooms('topics/ graph/ model/ sampling/ pipeline/ errors/'),
     types: ['src/log.ts'],
     packages: PURE,
   },
   // Ranks what a store holds, as the literature does; no clock, no file. The kernel scores, as it does in training.
   'src/evaluation/': {
-    all: [
-      'topics/',
-      'src/graph/',
-      'src/model/',
-      'src/sampling/',
-      'src/kernels/',
-      'src/pipeline/',
-      'src/replay/',
-      'src/errors/',
-    ],
+    all: rooms('topics/ graph/ model/ sampling/ kernels/ pipeline/ replay/ errors/'),
     types: ['src/log.ts'],
     packages: PURE,
   },
   // Lists made of published vectors. It reads no store and trains nothing; the log is handed in.
   'src/serve/': {
-    all: ['topics/', 'src/graph/', 'src/model/', 'src/kernels/', 'src/errors/'],
+    all: rooms('topics/ graph/ model/ kernels/ errors/'),
     types: ['src/pipeline/ports.ts'],
     packages: PURE,
   },
   // A backup is files in a folder of their own: it writes and reads them itself.
   'src/backup/': {
-    all: ['src/adapters/atomic-file.ts', 'src/adapters/leftovers.ts', 'src/graph/', 'src/errors/errors.ts'],
+    all: rooms('adapters/atomic-file.ts adapters/leftovers.ts graph/ errors/errors.ts'),
     packages: [
       ...PURE,
-      'node:fs',
-      'node:fs/promises',
-      'node:path',
-      'node:stream',
-      'node:stream/promises',
-      'node:zlib',
+      ...named('node:fs node:fs/promises node:path node:stream node:stream/promises node:zlib'),
     ],
   },
   // Which folders hold a graph's stores, which of them is live, who writes it.
   'src/state/': {
-    all: [
-      'src/adapters/atomic-file.ts',
-      'src/adapters/rocksdb/store.ts',
-      'src/adapters/file-lock.ts',
-      'src/adapters/leftovers.ts',
-      'src/graph/',
-      'src/errors/errors.ts',
-    ],
+    all: rooms(`
+      adapters/atomic-file.ts adapters/rocksdb/store.ts adapters/file-lock.ts adapters/leftovers.ts
+      graph/ errors/errors.ts`),
     types: ['src/config/'],
   },
   // Puts an updater together on a log, a store and a trainer. Only commands know how it is asked for.
-  'src/compose/': {
-    all: ROOMS.filter((room) => room !== 'src/cli/'),
-  },
+  'src/compose/': { all: ROOMS.filter((room) => room !== 'src/cli/') },
   'src/cli/': { all: ROOMS },
   // What the package exports; nothing inside needs it.
-  'src/index.ts': {
-    all: ['topics/', 'src/serve-graphs.ts'],
-    types: ['src/config/', 'src/serve/'],
-  },
+  'src/index.ts': { all: rooms('topics/ serve-graphs.ts'), types: rooms('config/ serve/') },
   'src/serve-graphs.ts': { all: [...ROOMS.filter((room) => room !== 'src/cli/'), 'src/cli/select.ts'] },
   // A broker is there when the client that everything uses gets an answer from it.
-  'broker/': { all: ['src/adapters/kafka/admin.ts', 'src/errors/'] },
+  'broker/': { all: rooms('adapters/kafka/admin.ts errors/') },
   'demo/': { all: [...ROOMS, 'broker/'] },
 };
 
