@@ -44,61 +44,42 @@ const userSchema = z.strictObject({
     authorization: z.strictObject({ type: z.literal('simple'), acls: z.array(aclSchema) }),
   }),
 });
+const pairs = z.record(z.string(), z.string());
 const rule = z
-  .strictObject({
-    record: z.string().optional(),
-    alert: z.string().optional(),
-    expr: z.string(),
-    for: z.string().optional(),
-    keep_firing_for: z.string().optional(),
-    labels: z.record(z.string(), z.string()).optional(),
-    annotations: z.record(z.string(), z.string()).optional(),
-  })
+  .strictObject({ record: z.string(), alert: z.string(), for: z.string(), keep_firing_for: z.string() })
+  .extend({ labels: pairs, annotations: pairs })
+  .partial()
+  .extend({ expr: z.string() })
   .refine(
     ({ record, alert }) => (record === undefined) !== (alert === undefined),
     'either records or alerts',
   );
+const group = z.strictObject({
+  ...{ name: z.string(), interval: z.string().optional(), rules: z.array(rule).min(1) },
+});
 const ruleSchema = z.strictObject({
   apiVersion: z.literal('monitoring.coreos.com/v1'),
   kind: z.literal('PrometheusRule'),
   metadata: z.looseObject({ name: z.string() }),
-  spec: z.strictObject({
-    groups: z.array(
-      z.strictObject({ name: z.string(), interval: z.string().optional(), rules: z.array(rule).min(1) }),
-    ),
-  }),
+  spec: z.strictObject({ groups: z.array(group) }),
 });
 
-const READS = ['DescribeConfigs', 'Describe', 'Read'];
+/** Rights on several resources, by name: `on('topic', 'follow search', 'Read')`. */
+const on = (type: string, names: string, operations: string): Record<string, readonly string[]> =>
+  Object.fromEntries(names.split(' ').map((name) => [`${type} twhin.${name}`, operations.split(' ')]));
+const READS = 'DescribeConfigs Describe Read';
+const EVENTS = on('topic', 'engagement follow ad-click search erasure', READS);
+const WRITTEN = 'embeddings.engagement embeddings.follow model.engagement model.follow';
 /** The rights that each kind of process needs, written by hand from its reads, writes and leadership. */
-const RIGHTS: Record<string, readonly string[]> = {
-  'topic twhin.engagement': READS,
-  'topic twhin.follow': READS,
-  'topic twhin.ad-click': READS,
-  'topic twhin.search': READS,
-  'topic twhin.erasure': READS,
-  'topic twhin.embeddings.engagement': [...READS, 'Write'],
-  'topic twhin.embeddings.follow': [...READS, 'Write'],
-  'topic twhin.model.engagement': [...READS, 'Write'],
-  'topic twhin.model.follow': [...READS, 'Write'],
-  'topic twhin.dead-letter': ['DescribeConfigs', 'Describe', 'Write'],
-  'group twhin.engagement': ['Describe', 'Read'],
-  'group twhin.follow': ['Describe', 'Read'],
-  'transactionalId twhin.engagement': ['Describe', 'Write'],
-  'transactionalId twhin.follow': ['Describe', 'Write'],
+const RIGHTS = {
+  ...EVENTS,
+  ...on('topic', WRITTEN, `${READS} Write`),
+  ...on('topic', 'dead-letter', 'DescribeConfigs Describe Write'),
+  ...on('group', 'engagement follow', 'Describe Read'),
+  ...on('transactionalId', 'engagement follow', 'Describe Write'),
 };
 /** `twhin serve` reads what the updaters read and write, and writes nothing. */
-const SERVE_RIGHTS: Record<string, readonly string[]> = {
-  'topic twhin.engagement': READS,
-  'topic twhin.follow': READS,
-  'topic twhin.ad-click': READS,
-  'topic twhin.search': READS,
-  'topic twhin.erasure': READS,
-  'topic twhin.embeddings.engagement': READS,
-  'topic twhin.embeddings.follow': READS,
-  'topic twhin.model.engagement': READS,
-  'topic twhin.model.follow': READS,
-};
+const SERVE_RIGHTS = { ...EVENTS, ...on('topic', WRITTEN, READS) };
 /** Topics that a graph reads or writes. Dead letters are kept for a month in one partition. */
 const TOPICS = Object.keys(RIGHTS).filter((name) => name.startsWith('topic '));
 

@@ -3,16 +3,12 @@ import { z } from 'zod';
 import { ofKind, render, SKIPPED } from './rendered.ts';
 import { graphOf, matches, ofRole, selectorSchema, type Workload, workloads } from './workload.ts';
 
-const named = z.looseObject({
-  name: z.string(),
-  labels: z.record(z.string(), z.string()).default({}),
-});
+const pairs = z.record(z.string(), z.string());
+const named = z.looseObject({ name: z.string(), labels: pairs.default({}) });
+const servicePort = z.strictObject({ name: z.string(), port: z.number(), targetPort: z.string() });
 const serviceSchema = z.looseObject({
   metadata: named,
-  spec: z.looseObject({
-    selector: z.record(z.string(), z.string()),
-    ports: z.array(z.strictObject({ name: z.string(), port: z.number(), targetPort: z.string() })).length(1),
-  }),
+  spec: z.looseObject({ selector: pairs, ports: z.array(servicePort).length(1) }),
 });
 const budgetSchema = z.looseObject({
   metadata: named,
@@ -22,30 +18,26 @@ const budgetSchema = z.looseObject({
     selector: selectorSchema,
   }),
 });
-const peer = z.strictObject({
-  podSelector: selectorSchema.optional(),
-  namespaceSelector: selectorSchema.optional(),
-});
+/** Strict: a peer or a rule without one of these fields would admit everybody. */
+const peers = z.array(
+  z.strictObject({ podSelector: selectorSchema, namespaceSelector: selectorSchema }).partial(),
+);
 const ports = z.array(z.strictObject({ port: z.number(), protocol: z.enum(['TCP', 'UDP']) })).min(1);
 const policySchema = z.looseObject({
   metadata: named,
   spec: z.strictObject({
     podSelector: selectorSchema,
     policyTypes: z.array(z.enum(['Ingress', 'Egress'])).min(1),
-    ingress: z.array(z.strictObject({ from: z.array(peer).min(1), ports })).default([]),
-    egress: z.array(z.strictObject({ to: z.array(peer).min(1), ports })).default([]),
+    ingress: z.array(z.strictObject({ from: peers.min(1), ports })).default([]),
+    egress: z.array(z.strictObject({ to: peers.min(1), ports })).default([]),
   }),
 });
+const endpoint = z.looseObject({ port: z.string(), path: z.string(), relabelings: z.array(z.unknown()) });
 const monitorSchema = z.looseObject({
   metadata: named,
-  spec: z.looseObject({
-    selector: selectorSchema,
-    endpoints: z
-      .array(z.looseObject({ port: z.string(), path: z.string(), relabelings: z.array(z.unknown()) }))
-      .length(1),
-  }),
+  spec: z.looseObject({ selector: selectorSchema, endpoints: z.array(endpoint).length(1) }),
 });
-const configMapSchema = z.looseObject({ metadata: named, data: z.record(z.string(), z.string()) });
+const configMapSchema = z.looseObject({ metadata: named, data: pairs });
 
 describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
   const resources = SKIPPED ? [] : render(`k8s/overlays/${overlay}`);

@@ -1,131 +1,91 @@
 import { z } from 'zod';
 import type { Resource } from './rendered.ts';
 
-const labels = z.record(z.string(), z.string());
-const quantities = z.strictObject({ cpu: z.string(), memory: z.string() });
+/** What tests read of the workloads. Kubernetes' own schemas check all fields, see schemas.test. */
+const text = z.string();
+const texts = z.array(text).default([]);
+const labels = z.record(text, text);
+const named = z.looseObject({ name: text });
+const all = <T extends z.ZodType>(of: T) => z.array(of).default([]);
 
 export const selectorSchema = z.strictObject({
   matchLabels: labels.default({}),
-  matchExpressions: z
-    .array(z.strictObject({ key: z.string(), operator: z.literal('In'), values: z.array(z.string()).min(1) }))
-    .default([]),
+  matchExpressions: all(
+    z.strictObject({ key: text, operator: z.literal('In'), values: z.array(text).min(1) }),
+  ),
 });
 export type Selector = z.infer<typeof selectorSchema>;
 
-const probe = z.strictObject({
-  httpGet: z.strictObject({ path: z.string(), port: z.string() }).optional(),
-  tcpSocket: z.strictObject({ port: z.string() }).optional(),
+const probe = z.looseObject({
+  httpGet: z.looseObject({ path: text, port: text }).optional(),
   periodSeconds: z.number(),
   timeoutSeconds: z.number().default(1),
   failureThreshold: z.number().default(3),
 });
-const affinityTerm = z.strictObject({
-  topologyKey: z.string(),
-  labelSelector: selectorSchema,
-  matchLabelKeys: z.array(z.string()).optional(),
+const term = z.strictObject({
+  ...{ topologyKey: text, labelSelector: selectorSchema, matchLabelKeys: z.array(text).optional() },
 });
-const required = z.strictObject({ requiredDuringSchedulingIgnoredDuringExecution: z.array(affinityTerm) });
-const keyRef = z.strictObject({ name: z.string(), key: z.string() });
+const required = z.strictObject({ requiredDuringSchedulingIgnoredDuringExecution: z.array(term) }).optional();
+const valueFrom = z.union([
+  z.strictObject({ secretKeyRef: named }),
+  z.strictObject({ fieldRef: z.unknown() }),
+]);
+const quantities = z.strictObject({ cpu: text, memory: text });
 
-const container = z.looseObject({
-  name: z.string(),
-  image: z.string(),
-  command: z.array(z.string()).default([]),
-  args: z.array(z.string()).default([]),
-  env: z
-    .array(
-      z.strictObject({
-        name: z.string(),
-        value: z.string().optional(),
-        valueFrom: z
-          .union([
-            z.strictObject({ secretKeyRef: keyRef }),
-            z.strictObject({ fieldRef: z.looseObject({ fieldPath: z.string() }) }),
-          ])
-          .optional(),
-      }),
-    )
-    .default([]),
-  envFrom: z.array(z.strictObject({ configMapRef: z.strictObject({ name: z.string() }) })).default([]),
-  ports: z.array(z.strictObject({ name: z.string(), containerPort: z.number() })).default([]),
+const container = named.extend({
+  ...{ image: text, command: texts, args: texts, securityContext: z.unknown() },
+  env: all(named.extend({ value: text.optional(), valueFrom: valueFrom.optional() })),
+  envFrom: all(z.strictObject({ configMapRef: named })),
+  ports: all(named.extend({ containerPort: z.number() })),
   resources: z.strictObject({ requests: quantities, limits: quantities }),
-  securityContext: z.unknown(),
-  startupProbe: probe.optional(),
-  livenessProbe: probe.optional(),
-  readinessProbe: probe.optional(),
-  lifecycle: z
-    .strictObject({
-      preStop: z.strictObject({ exec: z.strictObject({ command: z.array(z.string()) }) }),
-    })
-    .optional(),
-  volumeMounts: z
-    .array(z.strictObject({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().default(false) }))
-    .default([]),
+  ...{ startupProbe: probe.optional(), livenessProbe: probe.optional(), readinessProbe: probe.optional() },
+  lifecycle: z.strictObject({ preStop: z.strictObject({ exec: z.object({ command: texts }) }) }).optional(),
+  volumeMounts: all(named.extend({ mountPath: text, readOnly: z.boolean().default(false) })),
 });
 export type Container = z.infer<typeof container>;
 
 const podSpec = z.looseObject({
-  serviceAccountName: z.string().optional(),
+  serviceAccountName: text.optional(),
   automountServiceAccountToken: z.boolean().optional(),
   enableServiceLinks: z.boolean().optional(),
   terminationGracePeriodSeconds: z.number(),
   securityContext: z.unknown(),
-  affinity: z
-    .strictObject({ podAffinity: required.optional(), podAntiAffinity: required.optional() })
-    .default({}),
-  initContainers: z.array(container).default([]),
+  affinity: z.strictObject({ podAffinity: required, podAntiAffinity: required }).default({}),
+  initContainers: all(container),
   containers: z.array(container).min(1),
-  volumes: z.array(z.looseObject({ name: z.string() })).default([]),
+  volumes: all(named),
 });
-
 const template = z.looseObject({ metadata: z.looseObject({ labels }), spec: podSpec });
-const claim = z.looseObject({
-  metadata: z.looseObject({ name: z.string() }),
-  spec: z.looseObject({ accessModes: z.array(z.string()) }),
-});
 
-const statefulSet = z.looseObject({
-  spec: z.strictObject({
-    serviceName: z.string(),
+const statefulSet = z.strictObject({
+  ...{
+    serviceName: text,
     replicas: z.number(),
-    updateStrategy: z.unknown(),
-    podManagementPolicy: z.string(),
-    persistentVolumeClaimRetentionPolicy: z.unknown(),
+    podManagementPolicy: text,
     selector: selectorSchema,
     template,
-    volumeClaimTemplates: z.array(claim),
-  }),
+  },
+  ...{ updateStrategy: z.unknown(), persistentVolumeClaimRetentionPolicy: z.unknown() },
+  volumeClaimTemplates: z.array(
+    z.looseObject({ metadata: named, spec: z.looseObject({ accessModes: z.array(text) }) }),
+  ),
 });
+const jobTemplate = z.looseObject({ spec: z.looseObject({ podReplacementPolicy: text, template }) });
 const cronJob = z.looseObject({
-  spec: z.looseObject({
-    schedule: z.string(),
-    suspend: z.boolean().default(false),
-    concurrencyPolicy: z.string(),
-    jobTemplate: z.looseObject({ spec: z.looseObject({ podReplacementPolicy: z.string(), template }) }),
-  }),
+  ...{ suspend: z.boolean().default(false), concurrencyPolicy: text, jobTemplate },
 });
-
-const deployment = z.looseObject({
-  spec: z.strictObject({
-    selector: selectorSchema,
-    strategy: z.unknown(),
-    progressDeadlineSeconds: z.number(),
-    template,
-  }),
+const deployment = z.strictObject({
+  ...{ selector: selectorSchema, strategy: z.unknown(), progressDeadlineSeconds: z.number(), template },
 });
-
-export type StatefulSet = z.infer<typeof statefulSet>['spec'];
-export type CronJob = z.infer<typeof cronJob>['spec'];
-export type Deployment = z.infer<typeof deployment>['spec'];
 
 /** A resource that makes pods. */
 export interface Workload {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly pod: z.infer<typeof podSpec>;
-  readonly statefulSet?: StatefulSet;
-  readonly cronJob?: CronJob;
-  readonly deployment?: Deployment;
+  readonly statefulSet?: z.infer<typeof statefulSet>;
+  readonly cronJob?: z.infer<typeof cronJob>;
+  readonly deployment?: z.infer<typeof deployment>;
 }
 
 /** Kinds that make pods. We use only those with a case below. */
@@ -133,25 +93,23 @@ const MAKES_PODS = ['Pod', 'Deployment', 'ReplicaSet', 'DaemonSet', 'Job', 'Stat
 
 /** Every workload, in the order of its application. @throws for a kind that we do not use. */
 export function workloads(resources: readonly Resource[]): Workload[] {
-  return resources
-    .filter(({ kind }) => MAKES_PODS.includes(kind))
-    .map((each) => {
-      const { name } = each.metadata;
-      if (each.kind === 'StatefulSet') {
-        const { spec } = statefulSet.parse(each);
-        return { name, labels: spec.template.metadata.labels, pod: spec.template.spec, statefulSet: spec };
-      }
-      if (each.kind === 'CronJob') {
-        const { spec } = cronJob.parse(each);
-        const { template } = spec.jobTemplate.spec;
-        return { name, labels: template.metadata.labels, pod: template.spec, cronJob: spec };
-      }
-      if (each.kind === 'Deployment') {
-        const { spec } = deployment.parse(each);
-        return { name, labels: spec.template.metadata.labels, pod: spec.template.spec, deployment: spec };
-      }
-      throw new Error(`${each.kind} ${name}: expected StatefulSets, CronJobs and Deployments alone`);
-    });
+  const made = resources.filter(({ kind }) => MAKES_PODS.includes(kind));
+  return made.map(({ kind, metadata: { name }, spec }) => {
+    const of = ({ metadata: { labels }, spec }: z.infer<typeof template>) => ({ name, labels, pod: spec });
+    if (kind === 'StatefulSet') {
+      const set = statefulSet.parse(spec);
+      return { ...of(set.template), statefulSet: set };
+    }
+    if (kind === 'CronJob') {
+      const job = cronJob.parse(spec);
+      return { ...of(job.jobTemplate.spec.template), cronJob: job };
+    }
+    if (kind === 'Deployment') {
+      const one = deployment.parse(spec);
+      return { ...of(one.template), deployment: one };
+    }
+    throw new Error(`${kind} ${name}: expected StatefulSets, CronJobs and Deployments alone`);
+  });
 }
 
 export function containersOf({ pod }: Workload): Container[] {
