@@ -27,106 +27,38 @@ const MIB = 1024 ** 2;
 const of = (condition: Partial<Condition>) => headline([{ ...WELL, ...condition }]);
 
 describe('headline', () => {
-  test.each<[string, Partial<Condition>, string, string]>([
-    ['all is well', {}, 'ok', 'Healthy: vectors are 0.8 s behind'],
+  const healthy = 'ok: Healthy: vectors are 0.8 s behind';
+  const starting = (phase: Condition['phase'], unreadyMs: number, ...reasons: string[]) => ({
+    ...{ ready: false, phase, unreadyMs, reasons },
+  });
+  const lagging = 'web.views 6 is 1790178 s behind (240652 records), limits.readyLagMs is 60000';
+  const disk = (free: number, size: number) => ({ disk: { free: free * MIB, size: size * MIB } });
+  const worse = { ...WELL.known!, mrr: 0.02 };
+  test.each<[said: string, ...Partial<Condition>[]]>([
+    [healthy, {}, waiting(0, 12_000), { known: { ...worse, count: 49 } }],
+    // Half of a small disk, and two hundredths of a large one.
+    [healthy, disk(512, 1_024), disk(40_960, 2_048_000)],
+    ['bad: follow: the disk has 512 MiB left', disk(512, 20_480)],
+    ['bad: follow: the disk has 10240 MiB left', disk(10_240, 2_048_000)],
+    // As in a new process or after a promotion.
+    ['ok: Healthy: no vector waits to be published', NO_LATENCY],
+    ['ok: Healthy: vectors that wait to be published: 76,878', { ...NO_LATENCY, ...waiting(76_878, 0) }],
+    ['warn: follow: not ready: it is loading', starting('loading', 5_000, 'it is loading')],
+    ['bad: follow: not ready for 1.5 min: it is joining', starting('joining', 90_000, 'it is joining')],
+    ['bad: follow: not ready: no answer', starting('running', 2_000, 'no answer')],
+    // A first reading of 21 days.
     [
-      'no latency is measured, as in a new process or after a promotion',
-      NO_LATENCY,
-      'ok',
-      'Healthy: no vector waits to be published',
+      'warn: follow: catching up: 240,652 records, 497.3 h behind',
+      { ...starting('running', 600_000, lagging), ...behind([240_652, 1_790_178]) },
     ],
-    [
-      'the vectors of a promoted store are being published',
-      { ...NO_LATENCY, ...waiting(76_878, 0) },
-      'ok',
-      'Healthy: vectors that wait to be published: 76,878',
-    ],
-    [
-      'the graph starts',
-      { ready: false, phase: 'loading', reasons: ['it is loading'], unreadyMs: 5_000 },
-      'warn',
-      'follow: not ready: it is loading',
-    ],
-    [
-      'a first reading of 21 days',
-      {
-        ready: false,
-        unreadyMs: 600_000,
-        reasons: ['web.views 6 is 1790178 s behind (240652 records), limits.readyLagMs is 60000'],
-        ...behind([240_652, 1_790_178]),
-      },
-      'warn',
-      'follow: catching up: 240,652 records, 497.3 h behind',
-    ],
-    [
-      'the start takes too long',
-      { ready: false, phase: 'joining', reasons: ['it is joining'], unreadyMs: 90_000 },
-      'bad',
-      'follow: not ready for 1.5 min: it is joining',
-    ],
-    [
-      'a running graph loses the brokers',
-      { ready: false, reasons: ['the brokers do not answer the group'], unreadyMs: 2_000 },
-      'bad',
-      'follow: not ready: the brokers do not answer the group',
-    ],
-    [
-      'the disk fills',
-      { disk: { free: 512 * MIB, size: 20_480 * MIB } },
-      'bad',
-      'follow: the disk has 512 MiB left',
-    ],
-    [
-      'a small disk has half left',
-      { disk: { free: 512 * MIB, size: 1_024 * MIB } },
-      'ok',
-      'Healthy: vectors are 0.8 s behind',
-    ],
-    [
-      'a large disk has two hundredths left',
-      { disk: { free: 40_960 * MIB, size: 2_048_000 * MIB } },
-      'ok',
-      'Healthy: vectors are 0.8 s behind',
-    ],
-    [
-      'a large disk has half a hundredth left',
-      { disk: { free: 10_240 * MIB, size: 2_048_000 * MIB } },
-      'bad',
-      'follow: the disk has 10240 MiB left',
-    ],
-    [
-      'vectors are not acknowledged',
-      waiting(9, 12_000),
-      'warn',
-      'follow: vectors have waited 12.0 s for their acknowledgement',
-    ],
-    ['the outbox is empty', waiting(0, 12_000), 'ok', 'Healthy: vectors are 0.8 s behind'],
-    [
-      'the graph catches up',
-      behind([12_300, 95], [45, 9]),
-      'warn',
-      'follow: catching up: 12,345 records, 1.6 min behind',
-    ],
-    [
-      'many events are rejected',
-      { rejectedShare: 0.25 },
-      'warn',
-      'follow: 25 % of recent events are rejected: see the dead letters',
-    ],
-    [
-      'the quality is below the baseline',
-      { known: { ...WELL.known!, mrr: 0.02 } },
-      'warn',
-      'follow: known entities are ranked no better than by popularity (MRR 0.020)',
-    ],
-    [
-      'too few edges were ranked',
-      { known: { ...WELL.known!, mrr: 0.02, count: 49 } },
-      'ok',
-      'Healthy: vectors are 0.8 s behind',
-    ],
-  ])('%s', (_, condition, level, text) => {
-    expect(of(condition)).toMatchObject({ level, text });
+    ['warn: follow: catching up: 12,345 records, 1.6 min behind', behind([12_300, 95], [45, 9])],
+    ['warn: follow: vectors have waited 12.0 s for their acknowledgement', waiting(9, 12_000)],
+    ['warn: follow: 25 % of recent events are rejected: see the dead letters', { rejectedShare: 0.25 }],
+    ['warn: follow: known entities are ranked no better than by popularity (MRR 0.020)', { known: worse }],
+  ])('%s', (said, ...conditions) => {
+    expect(conditions.map(of).map(({ level, text }) => `${level}: ${text}`)).toEqual(
+      conditions.map(() => said),
+    );
   });
 
   test('the worst graph decides; when all are well, the slowest does', () => {
