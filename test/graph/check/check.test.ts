@@ -68,142 +68,98 @@ describe('a check', () => {
       change(changed);
       await put(store, 'v00000004', changed);
     };
-    const cases: readonly (readonly [string, () => Promise<void>, ...(readonly [string, RegExp])[]])[] = [
-      ['no head', () => put(store, 'm', undefined), ['head-missing', /entries/]],
-      ['a head of nonsense', () => put(store, 'm', hex('7b')), ['head-damaged', /JSON/]],
-      ['a key of no kind', () => put(store, 'q61', hex('')), ['key-unknown', /^7161$/]],
-      ["a key like the head's", () => put(store, 'm61', hex('')), ['key-unknown', /^6d61$/]],
-      ['a key above all', () => put(store, 'ffff', hex('')), ['key-unknown', /^ffff$/]],
-      ['a cut edge key', () => put(store, `e${A}`, Buffer.alloc(9)), ['entry-damaged', /edge 65000061/]],
-      ['a cut reverse key', () => put(store, `i${A}`, Buffer.alloc(9)), ['entry-damaged', /edge 69000061/]],
-      ['a cut entity key', () => put(store, 'n0005', Buffer.alloc(24)), ['entry-damaged', /entity 6e0005/]],
-      ['a short entity', () => put(store, `n000063`, Buffer.alloc(23)), ['entry-damaged', /entity 6e000063/]],
-      ['a cut vector key', () => put(store, 'v0000', Buffer.alloc(24)), ['entry-damaged', /vector 760000/]],
-      ['a cut part of the outbox', () => put(store, PART, hex('00ff61')), ['entry-damaged', /outbox 75/]],
-      ['an empty part of the outbox', () => put(store, PART, hex('')), ['entry-damaged', /outbox 75/]],
-      ['a cut part key', () => put(store, 'u01', hex('000061')), ['entry-damaged', /outbox 7501/]],
+    const zeros = (bytes: number) => Buffer.alloc(bytes);
+    const puts = (key: string, value?: Buffer) => () => put(store, key, value);
+    const heads = (change: Partial<Head>) => () => withHead(change);
+    const ofShard = (index: number, count: number) =>
+      heads({ shard: { ...SHARD, index, count, edges: {}, entities: {} } });
+    const float = (value: number, at: number) => row((bytes) => bytes.writeFloatLE(value, at));
+    const step = (value: number) => row((bytes) => bytes.writeDoubleLE(value, 16));
+    /** A damage, and each finding as `kind: place`, the place as a pattern. */
+    const cases: readonly (readonly [() => Promise<void>, ...string[]])[] = [
+      [puts('m'), 'head-missing: entries'],
+      [puts('m', hex('7b')), 'head-damaged: JSON'],
+      // Of no kind, like the head's, and above all.
+      [puts('q61', hex('')), 'key-unknown: ^7161$'],
+      [puts('m61', hex('')), 'key-unknown: ^6d61$'],
+      [puts('ffff', hex('')), 'key-unknown: ^ffff$'],
+      // Keys and values that are cut.
+      [puts(`e${A}`, zeros(9)), 'entry-damaged: edge 65000061'],
+      [puts(`i${A}`, zeros(9)), 'entry-damaged: edge 69000061'],
+      [puts('n0005', zeros(24)), 'entry-damaged: entity 6e0005'],
+      [puts('n000063', zeros(23)), 'entry-damaged: entity 6e000063'],
+      [puts('v0000', zeros(24)), 'entry-damaged: vector 760000'],
+      [puts(PART, hex('00ff61')), 'entry-damaged: outbox 75'],
+      [puts(PART, hex('')), 'entry-damaged: outbox 75'],
+      [puts('u01', hex('000061')), 'entry-damaged: outbox 7501'],
+      // An erasure of no time, and one of no hash.
+      [puts(`x${'ab'.repeat(32)}`, half), 'entry-damaged: erasure 78abab'],
+      [puts('xab', zeros(8)), 'entry-damaged: erasure 78ab'],
+      // An entity lost, one more, and one on a relation's row.
       [
-        'an erasure of no time',
-        () => put(store, `x${'ab'.repeat(32)}`, half),
-        ['entry-damaged', /erasure 78abab/],
-      ],
-      ['an erasure of no hash', () => put(store, 'xab', Buffer.alloc(8)), ['entry-damaged', /erasure 78ab/]],
-      [
-        'an entity lost',
-        () => put(store, `n${B}`, undefined),
-        ['entities-fewer', /user: 1, counted 2/],
-        ['vector-orphan', /row 5/],
-        ['end-missing', /user:b of user:a follows user:b/],
-      ],
-      [
-        'an entity more',
-        () => put(store, 'n000063', entityBytes(6)),
-        ['entities-more', /user: 3, counted 2/],
-        ['row-shared', /user:c on row 6|tweet:t on row 6/],
-      ],
-      [
-        "an entity on a relation's row",
-        () => put(store, `n${A}`, entityBytes(3)),
-        ['row-shared', /user:a on row 3/],
-        ['vector-orphan', /row 4/],
+        puts(`n${B}`),
+        ...['entities-fewer: user: 1, counted 2', 'vector-orphan: row 5'],
+        'end-missing: user:b of user:a follows user:b',
       ],
       [
-        'entities and edges of other shards alone',
-        () => withHead({ shard: { ...SHARD, index: 1, edges: {}, entities: {} } }),
-        ['edge-strange', /user:a follows user:b/],
-        ['vector-damaged', /row 4: the accumulator is \d/],
+        puts('n000063', entityBytes(6)),
+        ...['entities-more: user: 3, counted 2', 'row-shared: user:c on row 6|tweet:t on row 6'],
+      ],
+      [puts(`n${A}`, entityBytes(3)), 'row-shared: user:a on row 3', 'vector-orphan: row 4'],
+      // Entities and edges of other shards alone, and more of its own than the head counts.
+      [
+        ofShard(1, 256),
+        ...['edge-strange: user:a follows user:b', 'vector-damaged: row 4: the accumulator is \\d'],
       ],
       [
-        'more of its own than the head counts',
-        () => withHead({ shard: { ...SHARD, index: 0, count: 1, edges: {}, entities: {} } }),
-        ['entities-more', /the shard's own user: 2, counted 0/],
-        ['edges-more', /the shard's own follows: 2, counted 0/],
+        ofShard(0, 1),
+        "entities-more: the shard's own user: 2, counted 0",
+        "edges-more: the shard's own follows: 2, counted 0",
       ],
-      ['rows not handed out', () => withHead({ rows: 6 }), ['row-beyond', /tweet:t on row 6 of 6/]],
-      ['a vector lost', () => put(store, 'v00000004', undefined), ['vector-missing', /user:a/]],
+      [heads({ rows: 6 }), 'row-beyond: tweet:t on row 6 of 6'],
+      // Vectors that are lost, of no entity, short, of no numbers, negative, of a step to come.
+      [puts('v00000004'), 'vector-missing: user:a'],
+      [puts('v00000003'), 'vector-missing: relation likes'],
+      [puts('v00000009', zeros(24)), 'vector-orphan: row 9'],
+      [puts('v00000004', zeros(20)), 'vector-damaged: row 4: 20 bytes, expected 24'],
+      [float(Number.NaN, 4), 'vector-damaged: number 1 is NaN'],
+      [float(Number.NEGATIVE_INFINITY, 0), 'vector-damaged: number 0 is -Inf'],
+      [float(-1, 8), 'vector-damaged: accumulator is -1'],
+      [float(-1, 12), 'vector-damaged: drift is -1'],
+      [step(8), 'vector-damaged: step 8, the head is at 7'],
+      [step(0.5), 'vector-damaged: step 0.5'],
+      // A reverse entry lost, and one of another time.
+      [puts(`i${B}00${A}`), 'reverse-missing: user:a follows user:b'],
+      [puts(`i${B}00${A}`, zeros(9)), 'reverse-differs: user:a follows user:b'],
+      // An edge lost, one of no time, one neither live nor removed, and edges not counted.
       [
-        "a relation's vector lost",
-        () => put(store, 'v00000003', undefined),
-        ['vector-missing', /relation likes/],
-      ],
-      ['a vector of none', () => put(store, 'v00000009', Buffer.alloc(24)), ['vector-orphan', /row 9/]],
-      [
-        'a short vector',
-        () => put(store, 'v00000004', Buffer.alloc(20)),
-        ['vector-damaged', /row 4: 20 bytes, expected 24/],
-      ],
-      [
-        'a number that is none',
-        row((value) => value.writeFloatLE(Number.NaN, 4)),
-        ['vector-damaged', /number 1 is NaN/],
-      ],
-      [
-        'an infinite number',
-        row((value) => value.writeFloatLE(Number.NEGATIVE_INFINITY, 0)),
-        ['vector-damaged', /number 0 is -Inf/],
+        puts(`e${A}00${B}`),
+        ...['edges-fewer: follows: 1, counted 2', 'reverse-extra: user:a follows user:b'],
       ],
       [
-        'a negative accumulator',
-        row((value) => value.writeFloatLE(-1, 8)),
-        ['vector-damaged', /accumulator is -1/],
-      ],
-      ['a negative drift', row((value) => value.writeFloatLE(-1, 12)), ['vector-damaged', /drift is -1/]],
-      [
-        'a step to come',
-        row((value) => value.writeDoubleLE(8, 16)),
-        ['vector-damaged', /step 8, the head is at 7/],
-      ],
-      ['half a step', row((value) => value.writeDoubleLE(0.5, 16)), ['vector-damaged', /step 0.5/]],
-      [
-        'a reverse entry lost',
-        () => put(store, `i${B}00${A}`, undefined),
-        ['reverse-missing', /user:a follows user:b/],
+        puts(`e${A}00${B}`, Buffer.concat([half, hex('00')])),
+        ...['entry-damaged: edge 65', 'edges-fewer: follows'],
       ],
       [
-        'a reverse entry of another time',
-        () => put(store, `i${B}00${A}`, Buffer.alloc(9)),
-        ['reverse-differs', /user:a follows user:b/],
+        puts(`e${B}00${A}`, Buffer.concat([zeros(8), hex('02')])),
+        ...['entry-damaged: edge 65', 'edges-fewer: follows'],
       ],
-      [
-        'an edge lost',
-        () => put(store, `e${A}00${B}`, undefined),
-        ['edges-fewer', /follows: 1, counted 2/],
-        ['reverse-extra', /user:a follows user:b/],
-      ],
-      [
-        'an edge of no time',
-        () => put(store, `e${A}00${B}`, Buffer.concat([half, hex('00')])),
-        ['entry-damaged', /edge 65/],
-        ['edges-fewer', /follows/],
-      ],
-      [
-        'an edge neither live nor removed',
-        () => put(store, `e${B}00${A}`, Buffer.concat([Buffer.alloc(8), hex('02')])),
-        ['entry-damaged', /edge 65/],
-        ['edges-fewer', /follows/],
-      ],
-      [
-        'edges not counted',
-        () => withHead({ edges: { follows: 1, likes: 1 } }),
-        ['edges-more', /follows: 2, counted 1/],
-      ],
-      ['an outbox counted higher', () => withHead({ outbox: 3 }), ['outbox-fewer', /1, counted 3/]],
-      [
-        'a part of the outbox lost, whose names another holds',
-        () => withHead({ outboxParts: 2 }),
-        ['outbox-fewer', /parts of the outbox: 1, counted 2/],
-      ],
-      ['a partition of no number', () => withHead({ offsets: { t: { x: 1 } } }), ['offset-damaged', /t x/]],
+      [heads({ edges: { follows: 1, likes: 1 } }), 'edges-more: follows: 2, counted 1'],
+      // An outbox counted higher, by a part lost whose names another holds, and an offset of no number.
+      [heads({ outbox: 3 }), 'outbox-fewer: 1, counted 3'],
+      [heads({ outboxParts: 2 }), 'outbox-fewer: parts of the outbox: 1, counted 2'],
+      [heads({ offsets: { t: { x: 1 } } }), 'offset-damaged: t x'],
     ];
     const seen = new Set<string>();
-    for (const [what, damage, ...expected] of cases) {
+    for (const [damage, ...expected] of cases) {
       store = await filled();
       await damage();
       const { findings } = await checkStore(store);
       const found = Object.fromEntries(findings.map(({ kind, samples }) => [kind, samples.join('; ')]));
-      for (const [kind, place] of expected) {
+      for (const each of expected) {
+        const [, kind = '', place = ''] = /^([\w-]+): (.*)$/.exec(each) ?? [];
         seen.add(kind);
-        expect([what, kind, found[kind]]).toEqual([what, kind, expect.stringMatching(place)]);
+        expect([each, found[kind]]).toEqual([each, expect.stringMatching(place)]);
       }
     }
     expect([...seen].sort()).toEqual(Object.keys(FINDINGS).sort());
