@@ -4,6 +4,50 @@ import { NameIndex } from '../graph/name-index.ts';
 /** UTF-8 has at most so many bytes for a character of a string. */
 const MOST_BYTES = 3;
 const FIRST_IDS = 512;
+const PAGE_SHIFT = 12;
+const PAGE_ROWS = 1 << PAGE_SHIFT;
+
+/** Scratch for the bytes of an id that is looked up. */
+export class IdBytes {
+  bytes = Buffer.alloc(1 + MAX_ID_BYTES);
+
+  /** Writes the id, which begins in the entity's name at `from`, to the place `at`, and gives its end. */
+  write(entity: EntityKey, from: number, at: number): number {
+    const length = entity.length - from;
+    if (at + length * MOST_BYTES > this.bytes.length) this.bytes = Buffer.alloc(at + length * MOST_BYTES);
+    const { bytes } = this;
+    for (let i = 0; i < length; i++) {
+      const code = entity.charCodeAt(from + i);
+      if (code >= 0x80) return at + bytes.write(entity.slice(from), at);
+      bytes[at + i] = code;
+    }
+    return at + length;
+  }
+}
+
+/** A number for each row, 0 at first. In pages outside V8's heap, so that twenty million rows move nothing when they grow. */
+export class PagedNumbers {
+  readonly #pages: (Float64Array | Uint8Array)[] = [];
+  readonly #newPage: (rows: number) => Float64Array | Uint8Array;
+
+  constructor(newPage: (rows: number) => Float64Array | Uint8Array) {
+    this.#newPage = newPage;
+  }
+
+  get bytes(): number {
+    return this.#pages.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  get(row: number): number {
+    return this.#pages[row >> PAGE_SHIFT]?.[row & (PAGE_ROWS - 1)] ?? 0;
+  }
+
+  set(row: number, value: number): void {
+    const page = row >> PAGE_SHIFT;
+    while (this.#pages.length <= page) this.#pages.push(this.#newPage(PAGE_ROWS));
+    this.#pages[page]![row & (PAGE_ROWS - 1)] = value;
+  }
+}
 
 /**
  * Numbers for the entities that something remembers: small, int32, and given again once nobody holds them. A name is the byte of
@@ -19,7 +63,7 @@ export class EntityIds {
   /** The first free id; the others follow from it. */
   #free = -1;
   /** Scratch for the name that is looked up. */
-  #name = Buffer.alloc(1 + MAX_ID_BYTES);
+  readonly #name = new IdBytes();
 
   /** Entities that are held. */
   get size(): number {
@@ -34,13 +78,13 @@ export class EntityIds {
   /** The entity's id, held once more than before: who calls this releases it once. */
   hold(entity: EntityKey): number {
     const end = this.#write(entity, true);
-    const known = this.#names.find(this.#name, 0, end);
+    const known = this.#names.find(this.#name.bytes, 0, end);
     if (known >= 0) {
       this.#held[known]!++;
       return known;
     }
     const id = this.#newId();
-    this.#names.add(this.#name, 0, end, id);
+    this.#names.add(this.#name.bytes, 0, end, id);
     this.#held[id] = 1;
     return id;
   }
@@ -59,7 +103,7 @@ export class EntityIds {
   /** The id of an entity, or -1 where nobody holds it. */
   find(entity: EntityKey): number {
     const end = this.#write(entity, false);
-    return end < 0 ? -1 : this.#names.find(this.#name, 0, end);
+    return end < 0 ? -1 : this.#names.find(this.#name.bytes, 0, end);
   }
 
   /** @throws TypeError for an id that nobody holds. */
@@ -102,17 +146,9 @@ export class EntityIds {
       if (!add) return -1;
       types.push(typeOf(entity));
     }
-    const from = types[type]!.length + 1;
-    const end = entity.length - from;
-    if (end * MOST_BYTES >= this.#name.length) this.#name = Buffer.alloc(1 + end * MOST_BYTES);
-    const name = this.#name;
-    name[0] = type;
-    for (let i = 0; i < end; i++) {
-      const code = entity.charCodeAt(from + i);
-      if (code >= 0x80) return 1 + name.write(entity.slice(from), 1);
-      name[i + 1] = code;
-    }
-    return 1 + end;
+    const end = this.#name.write(entity, types[type]!.length + 1, 1);
+    this.#name.bytes[0] = type;
+    return end;
   }
 }
 
@@ -239,8 +275,6 @@ export class Forgotten {
   }
 }
 
-const FIRST_TIMES = 512;
-
 /**
  * When entities were active that events name and that have no vector yet. Some never get one: all are forgotten in time, half of
  * them at once, the older half. Names and times are in flat arrays outside V8's heap.
@@ -279,7 +313,7 @@ export class AwaitedEntities {
 class Times {
   readonly #ids = new EntityIds();
   /** By id. */
-  #at = new Float64Array(FIRST_TIMES);
+  readonly #at = new PagedNumbers((rows) => new Float64Array(rows));
   /** Newest of all that are held; 0 without any. */
   newest = 0;
 
@@ -290,12 +324,7 @@ class Times {
   /** Adds an entity that it does not have. */
   add(entity: EntityKey, at: number): void {
     const id = this.#ids.hold(entity);
-    if (id >= this.#at.length) {
-      const longer = new Float64Array(2 * this.#at.length);
-      longer.set(this.#at);
-      this.#at = longer;
-    }
-    this.#at[id] = at;
+    this.#at.set(id, at);
     this.newest = Math.max(this.newest, at);
   }
 
@@ -305,6 +334,6 @@ class Times {
     this.#ids.release(id);
     // Nobody is left whose time could be forgotten.
     if (this.#ids.size === 0) this.newest = 0;
-    return this.#at[id];
+    return this.#at.get(id);
   }
 }

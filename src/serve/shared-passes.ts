@@ -88,52 +88,32 @@ export interface SharedPassesOptions {
 }
 
 /** A request, whatever its answer is. */
-interface Request {
-  /** Begins, or begins again as of now. Gives what to look at, if it is not answered. */
-  begin(): Look | undefined;
-  /** Goes on with what was seen. Gives what to look at next, if it is not answered. */
-  resume(seen: Seen): Look | undefined;
-  fail(error: unknown): void;
-}
+class Request {
+  readonly #make: () => Asking<void>;
+  #asking: Asking<void> | undefined;
+  readonly fail: (error: unknown) => void;
 
-/** The making of an answer, and who waits for it. */
-class Answering<T> implements Request {
-  readonly #make: () => Asking<T>;
-  #asking: Asking<T> | undefined;
-  readonly #answer = Promise.withResolvers<T>();
-
-  constructor(make: () => Asking<T>) {
+  /** make: gives the answer to whoever waits for it. */
+  constructor(make: () => Asking<void>, fail: (error: unknown) => void) {
     this.#make = make;
+    this.fail = fail;
   }
 
-  get answer(): Promise<T> {
-    return this.#answer.promise;
-  }
-
-  fail(error: unknown): void {
-    this.#answer.reject(error);
-  }
-
+  /** Begins, or begins again as of now. Gives what to look at, if it is not answered. */
   begin(): Look | undefined {
+    this.#asking = this.#make();
+    return this.resume(NOTHING);
+  }
+
+  /** Goes on with what was seen. Gives what to look at next, if it is not answered. */
+  resume(seen: Seen): Look | undefined {
     try {
-      this.#asking = this.#make();
+      const step = this.#asking?.next(seen);
+      return step?.done === false ? step.value : undefined;
     } catch (error) {
       this.fail(error);
       return undefined;
     }
-    return this.resume(NOTHING);
-  }
-
-  resume(seen: Seen): Look | undefined {
-    try {
-      if (this.#asking === undefined) return undefined;
-      const step = this.#asking.next(seen);
-      if (step.done !== true) return step.value;
-      this.#answer.resolve(step.value);
-    } catch (error) {
-      this.fail(error);
-    }
-    return undefined;
   }
 }
 
@@ -165,17 +145,15 @@ class Rate {
   }
 }
 
-/** A request that waits for a round, and what it looks at first as of so many writes. */
-interface WaitingRequest {
-  readonly request: Request;
-  readonly look: Look;
-  readonly writes: number;
-}
-
 /** What a request looks at. */
 interface Looking {
   readonly request: Request;
   readonly look: Look;
+}
+
+/** A request that waits for a round, and what it looks at first as of so many writes. */
+interface WaitingRequest extends Looking {
+  readonly writes: number;
 }
 
 /** A query of a request's look. */
@@ -212,14 +190,17 @@ export class SharedPasses {
    */
   async ask<T>(make: () => Asking<T>): Promise<T> {
     const { writes } = this.#options.gate;
-    const request = new Answering(make);
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const request = new Request(function* () {
+      resolve(yield* make());
+    }, reject);
     const look = request.begin();
-    if (look === undefined) return request.answer;
+    if (look === undefined) return promise;
     const ms = this.#waiting.reduce((sum, each) => sum + this.#msOf(each.look), 0);
     if (!this.#fits(this.#waiting.length, ms)) throw busy(this.#waiting.length);
     this.#waiting.push({ request, look, writes });
     if (this.#waiting.length === 1 && !this.#inRound) this.#begin();
-    return request.answer;
+    return promise;
   }
 
   #rateOf(table: ScanTable): Rate {

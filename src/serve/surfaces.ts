@@ -196,20 +196,13 @@ export class Surfaces {
 
   *#byRelations(asked: CandidatesAsked): Asking<Answer> {
     const { from, k, explain = false } = asked;
-    const { plan, leftOut, groups, idle, filtered, seenComplete, space, table, queries } = this.#begin(asked);
+    const { plan, leftOut, groups, idle, said, table, queries } = this.#begin(asked);
     const { graph } = plan;
     if (table === undefined || queries.length === 0) {
       const { accepts } = groupLimiter(graph, groups);
       const isKept = (entity: EntityKey) => !leftOut.has(entity) && accepts(entity);
       const items = popularItems(graph.activity, plan.to, table, idle, k, isKept);
-      return {
-        ...about(graph, space),
-        items,
-        fallback: 'popular',
-        interests: 'none',
-        filtered,
-        seenComplete,
-      };
+      return { ...said, items, fallback: 'popular', interests: 'none' };
     }
     const scored = scoredTable(table, queries[0]!.of);
     const rows = table.rowsOf(leftOut);
@@ -223,14 +216,14 @@ export class Surfaces {
       score,
       ...(explain && { reason: itemReason(queries, scores, means, table.scan.vector(row), recent) }),
     }));
-    return { ...about(graph, space), items, fallback: null, interests: 'none', filtered, seenComplete };
+    return { ...said, items, fallback: null, interests: 'none' };
   }
 
   /** undefined where several interests were not asked for, or nothing is known of them. */
   *#byInterests(asked: CandidatesAsked): Asking<Answer | undefined> {
     const { interests: way = 'none', from, k, explain = false } = asked;
     if (way === 'none') return undefined;
-    const { plan, leftOut, groups, idle, filtered, seenComplete, space, table } = this.#begin(asked);
+    const { plan, leftOut, groups, idle, said, space, table } = this.#begin(asked);
     const { graph, relations } = plan;
     const of = space?.relations.values().next().value;
     if (table === undefined || of === undefined) return undefined;
@@ -254,7 +247,7 @@ export class Surfaces {
       const relation = recent.find((target) => target.entity === near?.near)?.relation;
       return { entity, score, ...(near && relation && { reason: { relation, share, score, ...near } }) };
     });
-    return { ...about(graph, space), items, fallback: null, interests: way, filtered, seenComplete };
+    return { ...said, items, fallback: null, interests: way };
   }
 
   /** The interests that the newest targets show. None while clusters are made for the first time. */
@@ -288,13 +281,16 @@ export class Surfaces {
       idle,
       leftOut,
       groups,
-      seenComplete,
-      filtered: {
-        seen: seen.filter((entity) => !blocked.has(entity)).length,
-        blocked: blocked.size,
-        excluded: table?.rowsOf(excluded).length ?? 0,
-        erased: space?.erased(to, leftOut) ?? 0,
-        idle: idle.count,
+      said: {
+        ...about(graph, space),
+        seenComplete,
+        filtered: {
+          seen: seen.filter((entity) => !blocked.has(entity)).length,
+          blocked: blocked.size,
+          excluded: table?.rowsOf(excluded).length ?? 0,
+          erased: space?.erased(to, leftOut) ?? 0,
+          idle: idle.count,
+        },
       },
       space,
       table,

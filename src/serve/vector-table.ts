@@ -1,80 +1,10 @@
-import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES } from '../graph/entity.ts';
+import { type EntityKey, entityKey, isOfType } from '../graph/entity.ts';
 import { NameIndex } from '../graph/name-index.ts';
 import { mostScanRows } from '../kernels/scan/layout.ts';
 import { rowMarks } from '../kernels/scan/scan.ts';
 import { ScanTable } from '../kernels/scan/table.ts';
+import { IdBytes, PagedNumbers } from './entity-ids.ts';
 
-const PAGE_SHIFT = 12;
-const PAGE_ROWS = 1 << PAGE_SHIFT;
-/** Bytes of a row. */
-const ROW_BYTES = 17;
-
-interface Page {
-  readonly activeAt: Float64Array;
-  readonly vectorAt: Float64Array;
-  readonly superseded: Uint8Array;
-}
-
-/**
- * What a table knows of each row beside its vector and its name. In pages outside V8's heap, so that twenty million rows move nothing
- * when they grow. All is 0 at first.
- */
-export class RowFacts {
-  readonly #pages: Page[] = [];
-  #superseded = 0;
-
-  get bytes(): number {
-    return this.#pages.length * PAGE_ROWS * ROW_BYTES;
-  }
-
-  /** Time of the newest event that names the row's entity, epoch ms; 0 where none is known. */
-  activeAt(row: number): number {
-    return this.#pages[row >> PAGE_SHIFT]!.activeAt[row & (PAGE_ROWS - 1)]!;
-  }
-
-  /** Time of the newest event that the row's vector has learned, epoch ms. */
-  vectorAt(row: number): number {
-    return this.#pages[row >> PAGE_SHIFT]!.vectorAt[row & (PAGE_ROWS - 1)]!;
-  }
-
-  /** Whether the newest record of the row's entity is of another space. */
-  isSuperseded(row: number): boolean {
-    return this.#pages[row >> PAGE_SHIFT]!.superseded[row & (PAGE_ROWS - 1)] === 1;
-  }
-
-  /** Rows that are superseded. */
-  get superseded(): number {
-    return this.#superseded;
-  }
-
-  setActiveAt(row: number, at: number): void {
-    this.#pageOf(row).activeAt[row & (PAGE_ROWS - 1)] = at;
-  }
-
-  setVectorAt(row: number, at: number): void {
-    this.#pageOf(row).vectorAt[row & (PAGE_ROWS - 1)] = at;
-  }
-
-  setSuperseded(row: number, isSuperseded: boolean): void {
-    if (this.isSuperseded(row) === isSuperseded) return;
-    this.#superseded += isSuperseded ? 1 : -1;
-    this.#pageOf(row).superseded[row & (PAGE_ROWS - 1)] = isSuperseded ? 1 : 0;
-  }
-
-  #pageOf(row: number): Page {
-    const page = row >> PAGE_SHIFT;
-    while (this.#pages.length <= page)
-      this.#pages.push({
-        activeAt: new Float64Array(PAGE_ROWS),
-        vectorAt: new Float64Array(PAGE_ROWS),
-        superseded: new Uint8Array(PAGE_ROWS),
-      });
-    return this.#pages[page]!;
-  }
-}
-
-/** UTF-8 has at most so many bytes for a character of a string. */
-const MOST_BYTES = 3;
 /** Times that the marks of idle rows are kept for. */
 const KEPT_MARKS = 4;
 
@@ -95,9 +25,15 @@ export class VectorTable {
   /** Rows by id. */
   readonly #ids = new NameIndex();
   /** Scratch for the id that is looked up. */
-  #id = Buffer.alloc(MAX_ID_BYTES);
+  readonly #id = new IdBytes();
   readonly #free: number[] = [];
-  readonly #facts = new RowFacts();
+  /** By row: time of the newest event that names the entity, epoch ms; 0 where none is known. */
+  readonly #activeAt = new PagedNumbers((rows) => new Float64Array(rows));
+  /** By row: time of the newest event that the vector has learned, epoch ms. */
+  readonly #vectorAt = new PagedNumbers((rows) => new Float64Array(rows));
+  /** By row: 1 where the newest record of the entity is of another space. */
+  readonly #isSuperseded = new PagedNumbers((rows) => new Uint8Array(rows));
+  #superseded = 0;
   /** What was answered since a row came, went or was active. */
   readonly #idle = new Map<string, MarkedRows>();
   /** The latest time that marks were asked for. */
@@ -120,12 +56,13 @@ export class VectorTable {
 
   /** Entities whose newest record is of another space. */
   get superseded(): number {
-    return this.#facts.superseded;
+    return this.#superseded;
   }
 
   /** Bytes of the vectors, codes and measures, and of what is known of each row besides. */
   get bytes(): number {
-    return this.scan.memoryBytes + this.#facts.bytes;
+    const facts = [this.#activeAt, this.#vectorAt, this.#isSuperseded];
+    return facts.reduce((sum, { bytes }) => sum + bytes, this.scan.memoryBytes);
   }
 
   /**
@@ -139,28 +76,29 @@ export class VectorTable {
     at = 0,
   ): void {
     const end = this.#write(name);
-    const known = this.#ids.find(this.#id, 0, end);
+    const known = this.#ids.find(this.#id.bytes, 0, end);
     if (end < 0) throw new TypeError(`${name} is no ${this.#type}`);
     const row = known >= 0 ? known : (this.#free.at(-1) ?? this.scan.rows);
     // Written first: a vector that the table refuses leaves nothing behind.
     this.scan.write(row, vector);
-    this.#facts.setVectorAt(row, at);
-    if (this.#facts.superseded > 0) this.#facts.setSuperseded(row, false);
+    this.#vectorAt.set(row, at);
+    this.#setSuperseded(row, 0);
     if (known >= 0) return;
     if (row === this.#free.at(-1)) this.#free.pop();
     this.#forgetMarks();
     // Asked first: the row may still have the time of whom it belonged to. Whoever is asked may look for names here.
-    this.#facts.setActiveAt(row, activeAt(name));
-    this.#ids.add(this.#id, 0, this.#write(name), row);
+    this.#activeAt.set(row, activeAt(name));
+    const again = this.#write(name);
+    this.#ids.add(this.#id.bytes, 0, again, row);
   }
 
   /** An event of that time names the entity. Whether the entity has a vector. */
   active(name: EntityKey, at: number): boolean {
     const row = this.rowOf(name);
     if (row === undefined) return false;
-    const before = this.#facts.activeAt(row);
+    const before = this.#activeAt.get(row);
     if (at > before) {
-      this.#facts.setActiveAt(row, at);
+      this.#activeAt.set(row, at);
       // Of a row that no marks have, they stay true.
       if (before === 0 || before < this.#idleBefore) this.#forgetMarks();
     }
@@ -170,24 +108,31 @@ export class VectorTable {
   /** When the entity was active last, epoch ms; 0 where that is not known. */
   activeAt(name: EntityKey): number {
     const row = this.rowOf(name);
-    return row === undefined ? 0 : this.#facts.activeAt(row);
+    return row === undefined ? 0 : this.#activeAt.get(row);
   }
 
   /** Time of the newest event that the entity's vector has learned, epoch ms; undefined without a vector. */
   vectorAt(name: EntityKey): number | undefined {
     const row = this.rowOf(name);
-    return row === undefined ? undefined : this.#facts.vectorAt(row);
+    return row === undefined ? undefined : this.#vectorAt.get(row);
   }
 
   /** The newest record of the entity is of another space. */
   supersede(name: EntityKey): void {
     const row = this.rowOf(name);
-    if (row !== undefined) this.#facts.setSuperseded(row, true);
+    if (row !== undefined) this.#setSuperseded(row, 1);
+  }
+
+  #setSuperseded(row: number, isSuperseded: 0 | 1): void {
+    const before = this.#isSuperseded.get(row);
+    if (before === isSuperseded) return;
+    this.#superseded += isSuperseded - before;
+    this.#isSuperseded.set(row, isSuperseded);
   }
 
   isSuperseded(name: EntityKey): boolean {
     const row = this.rowOf(name);
-    return row !== undefined && this.#facts.isSuperseded(row);
+    return row !== undefined && this.#isSuperseded.get(row) === 1;
   }
 
   /**
@@ -203,7 +148,7 @@ export class VectorTable {
     let count = 0;
     for (let row = 0; row < rows; row++) {
       if (!this.#ids.has(row)) continue;
-      const at = this.#facts.activeAt(row);
+      const at = this.#activeAt.get(row);
       if (!(at === 0 ? unknown : at < before)) continue;
       marks[row] = 1;
       count++;
@@ -225,7 +170,7 @@ export class VectorTable {
     const row = this.rowOf(name);
     if (row === undefined) return false;
     this.scan.clear(row);
-    this.#facts.setSuperseded(row, false);
+    this.#setSuperseded(row, 0);
     this.#forgetMarks();
     this.#ids.remove(row);
     this.#free.push(row);
@@ -233,7 +178,8 @@ export class VectorTable {
   }
 
   rowOf(name: EntityKey): number | undefined {
-    const row = this.#ids.find(this.#id, 0, this.#write(name));
+    const end = this.#write(name);
+    const row = this.#ids.find(this.#id.bytes, 0, end);
     return row < 0 ? undefined : row;
   }
 
@@ -281,16 +227,7 @@ export class VectorTable {
 
   /** Writes the bytes of the entity's id into the scratch, and gives their end; -1 for an entity of another type. */
   #write(name: EntityKey): number {
-    const from = this.#type.length + 1;
-    if (!isOfType(name, this.#type)) return -1;
-    const end = name.length - from;
-    if (end * MOST_BYTES > this.#id.length) this.#id = Buffer.alloc(end * MOST_BYTES);
-    for (let i = 0; i < end; i++) {
-      const code = name.charCodeAt(from + i);
-      if (code >= 0x80) return this.#id.write(name.slice(from));
-      this.#id[i] = code;
-    }
-    return end;
+    return isOfType(name, this.#type) ? this.#id.write(name, this.#type.length + 1, 0) : -1;
   }
 }
 
