@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { vi } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { realWorld, type World } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
 import { CONFIG_FILE } from '../../src/config/load.ts';
@@ -72,6 +72,13 @@ export async function place(env: Record<string, string> = {}, world: World = rea
     configured: (file) => run({ TWHIN_CONFIG: join(folder, file) }),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** A place for the running test alone, which is removed after it. */
+export async function own(making: Promise<Place>): Promise<Place> {
+  const made = await making;
+  onTestFinished(() => made.remove());
+  return made;
 }
 
 /** The one JSON object a command said. */

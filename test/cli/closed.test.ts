@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LogConnection } from '../../src/adapters/connect.ts';
 import { realWorld, type World } from '../../src/cli/context.ts';
 import { FatalError } from '../../src/errors/errors.ts';
-import { type Place, place } from './captured.ts';
+import { own, type Place, place } from './captured.ts';
 
 const AT = 1_704_067_200_000;
 const GRAPH = ['--graph', 'engagement'];
@@ -154,32 +154,28 @@ async function leaves(
   }: { failing?: string; damaged?: string; elsewhere?: Record<string, string> } = {},
 ) {
   const world = new FailingWorld(failing);
-  const here = await place(elsewhere, world);
+  const here = await own(place(elsewhere, world));
   world.log = join(here.folder, 'log');
   const listeners = process.listenerCount('SIGINT');
-  try {
-    await cp(made.folder, here.folder, { recursive: true });
-    if (damaged !== undefined)
-      await writeFile(join(here.folder, 'state', damaged, 'db', 'CURRENT'), 'nonsense\n');
-    const asked = argv.map((word) => (word.endsWith('.ndjson') ? join(here.folder, word) : word));
-    const { code, err } = await here.configured(file)(...asked);
-    const open = [...world.open].flatMap(([kind, count]) => (count > 0 ? [kind] : []));
-    // A read of the embedded log that was under way when the log was closed opens and closes its file for itself.
-    let files = openFiles(here.folder);
-    for (let looks = 0; files.length > 0 && looks < MOST_LOOKS; looks++) {
-      await sleep(LOOK_MS);
-      files = openFiles(here.folder);
-    }
-    return {
-      code,
-      err,
-      called: world.called,
-      left: [...open, ...files],
-      listeners: process.listenerCount('SIGINT') - listeners,
-    };
-  } finally {
-    await here.remove();
+  await cp(made.folder, here.folder, { recursive: true });
+  if (damaged !== undefined)
+    await writeFile(join(here.folder, 'state', damaged, 'db', 'CURRENT'), 'nonsense\n');
+  const asked = argv.map((word) => (word.endsWith('.ndjson') ? join(here.folder, word) : word));
+  const { code, err } = await here.configured(file)(...asked);
+  const open = [...world.open].flatMap(([kind, count]) => (count > 0 ? [kind] : []));
+  // A read of the embedded log that was under way when the log was closed opens and closes its file for itself.
+  let files = openFiles(here.folder);
+  for (let looks = 0; files.length > 0 && looks < MOST_LOOKS; looks++) {
+    await sleep(LOOK_MS);
+    files = openFiles(here.folder);
   }
+  return {
+    code,
+    err,
+    called: world.called,
+    left: [...open, ...files],
+    listeners: process.listenerCount('SIGINT') - listeners,
+  };
 }
 
 const named = (commands: typeof COMMANDS) =>

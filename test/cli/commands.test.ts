@@ -7,7 +7,7 @@ import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
-import { json, type Place, place } from './captured.ts';
+import { json, own, type Place, place } from './captured.ts';
 
 const AT = 1_704_067_200_000;
 const EVENTS = [
@@ -208,37 +208,29 @@ describe('twhin show', () => {
 
 describe('twhin topics', () => {
   test('plans and applies; a second apply changes nothing', async () => {
-    const there = await place();
-    try {
-      const planned = await there.run('topics', 'plan');
-      expect(planned.code).toBe(0);
-      expect(planned.out.at(-1)).toBe('10 changes; make them with: twhin topics apply');
-      expect(existsSync(join(there.folder, 'log'))).toBe(false);
-      const applied = json(await there.run('topics', 'apply', '--json'));
-      expect(applied).toMatchObject({ applied: true, actions: expect.any(Array) });
-      const again = await there.run('topics', 'apply');
-      expect([again.code, again.out.at(-1)]).toEqual([
-        0,
-        expect.stringMatching(/^nothing to change at the embedded file log in /),
-      ]);
-    } finally {
-      await there.remove();
-    }
+    const there = await own(place());
+    const planned = await there.run('topics', 'plan');
+    expect(planned.code).toBe(0);
+    expect(planned.out.at(-1)).toBe('10 changes; make them with: twhin topics apply');
+    expect(existsSync(join(there.folder, 'log'))).toBe(false);
+    const applied = json(await there.run('topics', 'apply', '--json'));
+    expect(applied).toMatchObject({ applied: true, actions: expect.any(Array) });
+    const again = await there.run('topics', 'apply');
+    expect([again.code, again.out.at(-1)]).toEqual([
+      0,
+      expect.stringMatching(/^nothing to change at the embedded file log in /),
+    ]);
   });
 });
 
 describe('twhin run', () => {
   test('names the missing topics and the command that creates them', async () => {
-    const there = await place();
-    try {
-      const { code, err, out } = await there.run('run', '--graph', 'follow', '--until-caught-up');
-      expect([code, out]).toEqual([1, []]);
-      expect(err.join('\n')).toMatch(/twhin\.follow.*twhin\.erasure.*twhin topics apply/s);
-      const run = await there.run('run', '--until-caught-up', '--create-topics');
-      expect([run.code, run.log.filter((line) => /"msg":"stopped"/.test(line)).length]).toEqual([0, 2]);
-    } finally {
-      await there.remove();
-    }
+    const there = await own(place());
+    const { code, err, out } = await there.run('run', '--graph', 'follow', '--until-caught-up');
+    expect([code, out]).toEqual([1, []]);
+    expect(err.join('\n')).toMatch(/twhin\.follow.*twhin\.erasure.*twhin topics apply/s);
+    const run = await there.run('run', '--until-caught-up', '--create-topics');
+    expect([run.code, run.log.filter((line) => /"msg":"stopped"/.test(line)).length]).toEqual([0, 2]);
   });
 
   test('refuses a store in use, names the process that has it open, and closes the stores opened before', async () => {
@@ -264,63 +256,53 @@ describe('twhin run', () => {
     );
     const { code, err } = await here.run('run', '--graph', 'engagement', '--until-caught-up');
     expect([code, err]).toEqual([0, []]);
-    const other = await place({
-      TWHIN_STATE: join(here.folder, 'state'),
-      TWHIN_CONFIG: join(here.folder, 'other.config.ts'),
-    });
-    try {
-      await other.run('topics', 'apply');
-      const refused = await other.run('run', '--graph', 'engagement', '--until-caught-up');
-      expect(refused.code).toBe(1);
-      expect(refused.err.join('\n')).toMatch(
-        /dim: the store has 128, the configuration 16\n.*scorer: the store has transe-l2, the configuration twhin/,
-      );
-      const looked = await other.run('doctor');
-      expect(looked.out.find((line) => line.includes('store engagement'))).toMatch(
-        /^FAIL .*another model's: dim/,
-      );
-    } finally {
-      await other.remove();
-    }
+    const other = await own(
+      place({
+        TWHIN_STATE: join(here.folder, 'state'),
+        TWHIN_CONFIG: join(here.folder, 'other.config.ts'),
+      }),
+    );
+    await other.run('topics', 'apply');
+    const refused = await other.run('run', '--graph', 'engagement', '--until-caught-up');
+    expect(refused.code).toBe(1);
+    expect(refused.err.join('\n')).toMatch(
+      /dim: the store has 128, the configuration 16\n.*scorer: the store has transe-l2, the configuration twhin/,
+    );
+    const looked = await other.run('doctor');
+    expect(looked.out.find((line) => line.includes('store engagement'))).toMatch(
+      /^FAIL .*another model's: dim/,
+    );
   });
 });
 
 describe('the folder of a store', () => {
   test('that cannot be written is named in the error, and the store is closed', async () => {
-    const there = await place();
-    try {
-      await mkdir(join(there.folder, 'state/follow/holder.json'), { recursive: true });
-      const argv = ['run', '--graph', 'follow', '--until-caught-up', '--create-topics'];
-      const { code, err } = await there.run(...argv);
-      expect([code, err.length]).toEqual([1, 1]);
-      expect(err[0]).toMatch(/^twhin: \[store-open\] .*state\/follow\/holder\.json can't be written: EISDIR/);
-      await (await openRocksdb(join(there.folder, 'state/follow/db'))).close();
-    } finally {
-      await there.remove();
-    }
+    const there = await own(place());
+    await mkdir(join(there.folder, 'state/follow/holder.json'), { recursive: true });
+    const argv = ['run', '--graph', 'follow', '--until-caught-up', '--create-topics'];
+    const { code, err } = await there.run(...argv);
+    expect([code, err.length]).toEqual([1, 1]);
+    expect(err[0]).toMatch(/^twhin: \[store-open\] .*state\/follow\/holder\.json can't be written: EISDIR/);
+    await (await openRocksdb(join(there.folder, 'state/follow/db'))).close();
   });
 
   test('that is damaged is reported by every command that reads it, and by doctor', async () => {
-    const there = await place();
-    try {
-      await there.run('run', '--graph', 'follow', '--until-caught-up', '--create-topics');
-      const db = await openRocksdb(join(there.folder, 'state/follow/db'));
-      const batch = new WriteBatch();
-      batch.put(Buffer.from('m'), Buffer.from('{"format":'));
-      await db.write(batch);
-      await db.close();
-      const looks = ['stats', 'doctor', 'run'].map((command) =>
-        command === 'doctor' ? [command] : [command, '--graph', 'follow'],
+    const there = await own(place());
+    await there.run('run', '--graph', 'follow', '--until-caught-up', '--create-topics');
+    const db = await openRocksdb(join(there.folder, 'state/follow/db'));
+    const batch = new WriteBatch();
+    batch.put(Buffer.from('m'), Buffer.from('{"format":'));
+    await db.write(batch);
+    await db.close();
+    const looks = ['stats', 'doctor', 'run'].map((command) =>
+      command === 'doctor' ? [command] : [command, '--graph', 'follow'],
+    );
+    for (const argv of looks) {
+      const { code, err, out } = await there.run(...argv);
+      expect([argv, code]).toEqual([argv, 1]);
+      expect([...err, ...out].join('\n')).toMatch(
+        /the store's head can't be read: .*; run twhin check, then make the store again beside it: restore a backup/,
       );
-      for (const argv of looks) {
-        const { code, err, out } = await there.run(...argv);
-        expect([argv, code]).toEqual([argv, 1]);
-        expect([...err, ...out].join('\n')).toMatch(
-          /the store's head can't be read: .*; run twhin check, then make the store again beside it: restore a backup/,
-        );
-      }
-    } finally {
-      await there.remove();
     }
   });
 });
@@ -341,43 +323,35 @@ describe('twhin doctor', () => {
     expect(well.out[0]).toMatch(/ \/.*\/twhin\.config\.ts, with the graphs engagement, follow$/);
     expect(well.out[2]).toMatch(/kernel wasm is wasm-(plain|relaxed), in a replay wasm-plain$/);
     expect(well.code).toBe(0);
-    const there = await place();
-    try {
-      const { code, out } = await there.run('doctor', '--json');
-      expect(code).toBe(1);
-      expect(JSON.parse(out.join('\n'))).toMatchObject({
-        ok: false,
-        findings: expect.arrayContaining([
-          {
-            what: 'topics',
-            state: 'FAIL',
-            detail: expect.stringMatching(
-              /^missing: twhin\.engagement, .*; create them with: twhin topics apply$/,
-            ),
-          },
-          { what: 'store follow', state: 'ok', detail: expect.stringContaining('none yet') },
-        ]),
-      });
-    } finally {
-      await there.remove();
-    }
+    const there = await own(place());
+    const { code, out } = await there.run('doctor', '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(out.join('\n'))).toMatchObject({
+      ok: false,
+      findings: expect.arrayContaining([
+        {
+          what: 'topics',
+          state: 'FAIL',
+          detail: expect.stringMatching(
+            /^missing: twhin\.engagement, .*; create them with: twhin topics apply$/,
+          ),
+        },
+        { what: 'store follow', state: 'ok', detail: expect.stringContaining('none yet') },
+      ]),
+    });
   });
 
   test.each([2, 16])('says of %i training threads whether there are cores for them', async (threads) => {
-    const there = await place();
-    try {
-      await writeFile(
-        join(there.folder, 'twhin.config.ts'),
-        `export default { training: { threads: ${threads} } };\n`,
-      );
-      const { out } = await there.run('doctor');
-      expect(out[3]).toMatch(
-        threads <= availableParallelism()
-          ? new RegExp(`^ok {4}threads +${threads} train a graph, 1 in a replay`)
-          : new RegExp(`^FAIL {2}threads +training.threads is ${threads} on `),
-      );
-    } finally {
-      await there.remove();
-    }
+    const there = await own(place());
+    await writeFile(
+      join(there.folder, 'twhin.config.ts'),
+      `export default { training: { threads: ${threads} } };\n`,
+    );
+    const { out } = await there.run('doctor');
+    expect(out[3]).toMatch(
+      threads <= availableParallelism()
+        ? new RegExp(`^ok {4}threads +${threads} train a graph, 1 in a replay`)
+        : new RegExp(`^FAIL {2}threads +training.threads is ${threads} on `),
+    );
   });
 });

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Random } from '../../src/sampling/random.ts';
-import { json, type Place, place } from './captured.ts';
+import { json, own, type Place, place } from './captured.ts';
 
 let at: Place;
 const names = (text: string[]) => text.join('\n');
@@ -77,19 +77,15 @@ test('finds no difference between a store and itself', async () => {
 test('compares without quality if the log is out of reach', async () => {
   const said = await at.run('compare', 'main', 'early', '--json');
   expect(json(said)).not.toMatchObject({ held: { problem: expect.anything() } });
-  const none = await place({ TWHIN_STATE: join(at.folder, 'state') });
-  try {
-    const away = await none.run('compare', 'main', 'early', '--json');
-    expect(json(away)).toMatchObject({
-      held: { records: 0, edges: 0, problem: expect.stringMatching(/engagement/) },
-      better: null,
-    });
-    expect(names((await none.run('compare', 'main', 'early')).out)).toMatch(
-      /quality: not compared, because the events that neither store has read cannot be read: .*engagement/,
-    );
-  } finally {
-    await none.remove();
-  }
+  const none = await own(place({ TWHIN_STATE: join(at.folder, 'state') }));
+  const away = await none.run('compare', 'main', 'early', '--json');
+  expect(json(away)).toMatchObject({
+    held: { records: 0, edges: 0, problem: expect.stringMatching(/engagement/) },
+    better: null,
+  });
+  expect(names((await none.run('compare', 'main', 'early')).out)).toMatch(
+    /quality: not compared, because the events that neither store has read cannot be read: .*engagement/,
+  );
 });
 
 test('refuses a missing store and lists the existing stores', async () => {

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
 import { shardOf } from '../../src/graph/shard.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
-import { json, type Place, type Said } from './captured.ts';
+import { json, own, type Place, type Said } from './captured.ts';
 import { emptyPlace, filledPlace } from './filled-place.ts';
 
 const configOf = (shards: number) =>
@@ -153,15 +153,11 @@ describe('commands on a graph with shards', () => {
 
   test('evaluate measures the whole graph: what it measures of the same graph without shards', async () => {
     const argv = ['evaluate', '--graph', 'engagement', '--json'];
-    const uncut = await emptyPlace(here);
-    try {
-      const { seconds: _, ...whole } = z
-        .looseObject({ records: z.literal(301) })
-        .parse(json(await uncut.run(...argv)));
-      expect(json(await here.run(...argv))).toMatchObject(whole);
-    } finally {
-      await uncut.remove();
-    }
+    const uncut = await own(emptyPlace(here));
+    const { seconds: _, ...whole } = z
+      .looseObject({ records: z.literal(301) })
+      .parse(json(await uncut.run(...argv)));
+    expect(json(await here.run(...argv))).toMatchObject(whole);
   });
 
   test('tune tries settings on the whole graph', async () => {

@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { connect } from '../../src/adapters/connect.ts';
 import { realWorld, type World } from '../../src/cli/context.ts';
 import type { LogAdmin } from '../../src/pipeline/ports.ts';
-import { json, type Place, place, type Said } from './captured.ts';
+import { json, own, type Place, place, type Said } from './captured.ts';
 
 const DAY = 86_400_000;
 const SHOP = `export default ({ z, defineTopic, idField, instantField, entityKey }) => ({
@@ -43,19 +43,14 @@ function worldWith(over: Partial<LogAdmin> = {}): World {
   };
 }
 
-const places: Place[] = [];
 let here: Place;
 async function shop(world: World): Promise<Place> {
-  const made = await place({}, world);
-  places.push(made);
+  const made = await own(place({}, world));
   await writeFile(join(made.folder, 'twhin.config.ts'), SHOP);
   return made;
 }
 beforeEach(async () => {
   here = await shop(worldWith());
-});
-afterEach(async () => {
-  for (const each of places.splice(0)) await each.remove();
 });
 
 const told = ({ out }: Said, what: string) =>
@@ -114,16 +109,8 @@ describe('a topic of others', () => {
     });
     const again = await here.run('run', '--until-caught-up', '--reread', 'clicks');
     expect([again.code, again.err]).toEqual([0, []]);
-    const replayed = await here.run(
-      'replay',
-      '--graph',
-      'shop',
-      '--into',
-      'part',
-      '--from',
-      'clicks/0:0,web.clicks.v3/1:0',
-      '--json',
-    );
+    const from = 'clicks/0:0,web.clicks.v3/1:0';
+    const replayed = await here.run(...'replay --graph shop --into part --json --from'.split(' '), from);
     expect([replayed.code, replayed.err]).toEqual([0, []]);
     expect(json(replayed)).toMatchObject({ events: 3 });
   });

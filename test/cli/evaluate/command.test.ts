@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { realWorld } from '../../../src/cli/context.ts';
-import { json, place, type Said } from '../captured.ts';
+import { json, own, place, type Said } from '../captured.ts';
 import { MeasuringPlace } from '../measuring.ts';
 
 const interval = z.object({ mean: z.number(), low: z.number(), high: z.number() });
@@ -192,24 +192,15 @@ describe('twhin evaluate', () => {
   it('removes the temporary store when interrupted', async () => {
     const file = await fileOf(circles());
     const before = realWorld.connect;
-    const interrupting = await place(
-      {},
-      {
-        ...realWorld,
-        connect: async (settings, log) => {
-          const connection = await before(settings, log);
-          setTimeout(() => process.emit('SIGINT'), 50);
-          return connection;
-        },
-      },
-    );
-    try {
-      const said = await interrupting.run(...EVALUATE, '--file', file, '--set', 'training.updatesPerEdge=64');
-      expect(said.code).toBe(1);
-      expect(said.err.join('\n')).toContain('[interrupted]');
-      expect((await measuring.left()).filter((name) => name.startsWith('twhin-work'))).toEqual([]);
-    } finally {
-      await interrupting.remove();
-    }
+    const connect: typeof before = async (settings, log) => {
+      const connection = await before(settings, log);
+      setTimeout(() => process.emit('SIGINT'), 50);
+      return connection;
+    };
+    const interrupting = await own(place({}, { ...realWorld, connect }));
+    const said = await interrupting.run(...EVALUATE, '--file', file, '--set', 'training.updatesPerEdge=64');
+    expect(said.code).toBe(1);
+    expect(said.err.join('\n')).toContain('[interrupted]');
+    expect((await measuring.left()).filter((name) => name.startsWith('twhin-work'))).toEqual([]);
   });
 });

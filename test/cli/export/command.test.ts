@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Place, Said } from '../captured.ts';
+import { own, type Place, type Said } from '../captured.ts';
 import { emptyPlace, filledPlace } from '../filled-place.ts';
 import { READERS_SKIPPED, readBack } from './readers.ts';
 
@@ -131,15 +131,8 @@ describe('twhin export', () => {
     expect(await readdir(here.folder)).not.toContain('unknown');
     const { result: nowhere } = await exported('filled/mine/vectors');
     expect([nowhere.code, said(nowhere)]).toEqual([2, expect.stringContaining("can't be written")]);
-    const there = await emptyPlace(here);
-    try {
-      const none = await there.run('export', '--graph', 'engagement', '--out', folder);
-      expect([none.code, said(none)]).toEqual([
-        1,
-        expect.stringContaining('there is no store of engagement'),
-      ]);
-    } finally {
-      await there.remove();
-    }
+    const there = await own(emptyPlace(here));
+    const none = await there.run('export', '--graph', 'engagement', '--out', folder);
+    expect([none.code, said(none)]).toEqual([1, expect.stringContaining('there is no store of engagement')]);
   });
 });

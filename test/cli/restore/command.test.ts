@@ -1,10 +1,10 @@
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import { forge } from '../../backup/backup-fixture.ts';
-import { json, type Place, place, type Said } from '../captured.ts';
+import { json, own, type Place, place, type Said } from '../captured.ts';
 import { CONFIG, emptyPlace, filledPlace } from '../filled-place.ts';
 
 /** A place where a stream was fed and read, and a backup of it. */
@@ -17,11 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => here.remove());
 
-async function emptied(config?: string): Promise<Place> {
-  const there = await emptyPlace(here, config);
-  onTestFinished(() => there.remove());
-  return there;
-}
+const emptied = (config?: string) => own(emptyPlace(here, config));
 
 const digestOf = async (at: Place) =>
   json(await at.run('stats', '--graph', 'engagement', '--digest', '--json'));
@@ -152,30 +148,25 @@ describe('twhin restore', () => {
         /is of the graph engagement, not of follow/,
       ],
     ];
-    try {
-      for (const [what, damage, message] of cases) {
-        await fresh();
-        await damage();
-        const { code, out, err } = await there.run('restore', copy);
-        expect([what, code, out, err.join('\n')]).toEqual([what, 1, [], expect.stringMatching(message)]);
-        expect([what, await readdir(join(there.folder, 'state', 'engagement')).catch(() => [])]).toEqual([
-          what,
-          expect.not.arrayContaining(['db']),
-        ]);
-        expect(await readdir(join(there.folder, 'state/engagement/restoring')).catch(() => [])).toEqual([]);
-      }
+    for (const [what, damage, message] of cases) {
       await fresh();
-      await writeFile(join(there.folder, 'other.config.ts'), CONFIG.replace('dim: 8', 'dim: 16'));
-      const other = await place({ TWHIN_CONFIG: join(there.folder, 'other.config.ts') });
-      const { code, err } = await other.run('restore', copy);
-      expect([code, err.join('\n')]).toEqual([
-        1,
-        expect.stringMatching(/another model[\s\S]*dim: the backup has 8, the configuration 16/),
+      await damage();
+      const { code, out, err } = await there.run('restore', copy);
+      expect([what, code, out, err.join('\n')]).toEqual([what, 1, [], expect.stringMatching(message)]);
+      expect([what, await readdir(join(there.folder, 'state', 'engagement')).catch(() => [])]).toEqual([
+        what,
+        expect.not.arrayContaining(['db']),
       ]);
-      await other.remove();
-    } finally {
-      await there.remove();
+      expect(await readdir(join(there.folder, 'state/engagement/restoring')).catch(() => [])).toEqual([]);
     }
+    await fresh();
+    await writeFile(join(there.folder, 'other.config.ts'), CONFIG.replace('dim: 8', 'dim: 16'));
+    const other = await own(place({ TWHIN_CONFIG: join(there.folder, 'other.config.ts') }));
+    const { code, err } = await other.run('restore', copy);
+    expect([code, err.join('\n')]).toEqual([
+      1,
+      expect.stringMatching(/another model[\s\S]*dim: the backup has 8, the configuration 16/),
+    ]);
   });
 
   test('refuses the backup of a damaged store', async () => {
