@@ -65,56 +65,26 @@ describe('the rules see', () => {
   const wrong = (path: string, text: string) => wrongImports(parseSource(path, text), ['zod', 'kafkajs']);
 
   test.each([
-    ['an import', 'src/model/a.ts', `import { b } from '../graph/b.ts';`, 'src/graph/b.ts'],
-    ['one for its effects', 'src/graph/a.ts', `import '../cli/main.ts';`, 'src/cli/main.ts'],
-    ['a re-export', 'topics/a.ts', `export * from '../src/pipeline/ports.ts';`, 'src/pipeline/ports.ts'],
-    ['a dynamic import', 'src/config/a.ts', `await import('../cli/run.ts');`, 'src/cli/run.ts'],
-    ['a worker', 'src/graph/a.ts', `new URL('../cli/w.ts', import.meta.url);`, 'src/cli/w.ts'],
-    [
-      'a worker by template',
-      'src/graph/a.ts',
-      `new URL(\`../cli/w\${x}\`, import.meta.url);`,
-      'src/cli/w.ts',
-    ],
-    ['a client in the core', 'src/pipeline/a.ts', `import { Kafka } from 'kafkajs';`, 'kafkajs'],
-    ['a file in the core', 'src/graph/a.ts', `import { open } from 'node:fs/promises';`, 'node:fs/promises'],
-    ['what does not ship', 'src/cli/a.ts', `import { test } from 'vitest';`, 'vitest'],
-    ['a value where types may be', 'src/config/a.ts', `import { b } from '../model/b.ts';`, 'src/model/b.ts'],
-    [
-      'a value beside a type',
-      'src/config/a.ts',
-      `import { type A, b } from '../model/b.ts';`,
-      'src/model/b.ts',
-    ],
-    ['an unknown import', 'src/cli/a.ts', `await import(name);`, COMPUTED],
-    [
-      'writing in reading',
-      'src/pipeline/reading/a.ts',
-      `import { b } from '../writing/b.ts';`,
-      'src/pipeline/writing/b.ts',
-    ],
-    [
-      'reading in training',
-      'src/pipeline/training/a.ts',
-      `import { b } from '../reading/b.ts';`,
-      'src/pipeline/reading/b.ts',
-    ],
-    ['shards in the pipeline', 'src/pipeline/a.ts', `import { b } from '../shards/b.ts';`, 'src/shards/b.ts'],
-    [
-      'shards in training',
-      'src/pipeline/training/a.ts',
-      `import { b } from '../../shards/b.ts';`,
-      'src/shards/b.ts',
-    ],
-    ['a command below', 'src/compose/a.ts', `import { b } from '../cli/b.ts';`, 'src/cli/b.ts'],
-    [
-      'composition in the core',
-      'src/replay/a.ts',
-      `import { b } from '../compose/b.ts';`,
-      'src/compose/b.ts',
-    ],
-    ['the package from within', 'src/cli/a.ts', `import { a } from '../index.ts';`, 'src/index.ts'],
-  ])('%s', (_, path, text, to) => {
+    ['src/graph/b.ts', 'src/model/a.ts', `import { b } from '../graph/b.ts';`],
+    ['src/cli/main.ts', 'src/graph/a.ts', `import '../cli/main.ts';`],
+    ['src/pipeline/ports.ts', 'topics/a.ts', `export * from '../src/pipeline/ports.ts';`],
+    ['src/cli/run.ts', 'src/config/a.ts', `await import('../cli/run.ts');`],
+    ['src/cli/w.ts', 'src/graph/a.ts', `new URL('../cli/w.ts', import.meta.url);`],
+    ['src/cli/w.ts', 'src/graph/a.ts', `new URL(\`../cli/w\${x}\`, import.meta.url);`],
+    ['kafkajs', 'src/pipeline/a.ts', `import { Kafka } from 'kafkajs';`],
+    ['node:fs/promises', 'src/graph/a.ts', `import { open } from 'node:fs/promises';`],
+    ['vitest', 'src/cli/a.ts', `import { test } from 'vitest';`],
+    ['src/model/b.ts', 'src/config/a.ts', `import { b } from '../model/b.ts';`],
+    ['src/model/b.ts', 'src/config/a.ts', `import { type A, b } from '../model/b.ts';`],
+    [COMPUTED, 'src/cli/a.ts', `await import(name);`],
+    ['src/pipeline/writing/b.ts', 'src/pipeline/reading/a.ts', `import { b } from '../writing/b.ts';`],
+    ['src/pipeline/reading/b.ts', 'src/pipeline/training/a.ts', `import { b } from '../reading/b.ts';`],
+    ['src/shards/b.ts', 'src/pipeline/a.ts', `import { b } from '../shards/b.ts';`],
+    ['src/shards/b.ts', 'src/pipeline/training/a.ts', `import { b } from '../../shards/b.ts';`],
+    ['src/cli/b.ts', 'src/compose/a.ts', `import { b } from '../cli/b.ts';`],
+    ['src/compose/b.ts', 'src/replay/a.ts', `import { b } from '../compose/b.ts';`],
+    ['src/index.ts', 'src/cli/a.ts', `import { a } from '../index.ts';`],
+  ])('%s in %s by %s', (to, path, text) => {
     expect(wrong(path, text)).toEqual([`${path} imports ${to}`]);
   });
 

@@ -9,33 +9,18 @@ const member = (memberId: string, claim: Partial<Claim> = {}) => ({
 
 describe('the one leader of a group', () => {
   const [a, b, c] = [member('a'), member('b'), member('c')];
+  const [standby, later] = [member('b', { sequence: 1, standby: true }), member('b', { sequence: 4 })];
 
   test.each([
-    ['whose id comes first, among equals', [c, a, b], 'a'],
-    ['that is no standby, before standbys', [member('a', { standby: true }), c, b], 'b'],
-    [
-      'that led before, before a member that never did',
-      [a, member('b', { sequence: 3, owned: 'gone' })],
-      'b',
-    ],
-    ['that led later', [member('a', { sequence: 3 }), member('b', { sequence: 4 })], 'b'],
-    [
-      'that led before, though a standby, before a newly started member',
-      [a, member('b', { sequence: 1, standby: true })],
-      'b',
-    ],
-    [
-      'that leads now, whatever the others claim',
-      [member('a', { sequence: 9 }), member('b', { owned: 'b' })],
-      'b',
-    ],
-    [
-      'whose id comes first, where the other led under an id that it no longer has',
-      [a, member('b', { owned: 'b-before' })],
-      'a',
-    ],
-    ['of none, where there are no members', [], undefined],
-  ])('is the one %s', (_what, members, expected) => {
+    ['whose id comes first, among equals', 'a', [c, a, b]],
+    ['that is no standby, before standbys', 'b', [member('a', { standby: true }), c, b]],
+    ['that led before, before one that never did', 'b', [a, member('b', { sequence: 3, owned: 'gone' })]],
+    ['that led later', 'b', [member('a', { sequence: 3 }), later]],
+    ['that led before, though a standby, before a newly started member', 'b', [a, standby]],
+    ['that leads now', 'b', [member('a', { sequence: 9 }), member('b', { owned: 'b' })]],
+    ['whose id comes first, where the other led under a former id', 'a', [a, member('b', { owned: 'b-0' })]],
+    ['of none, where there are no members', undefined, []],
+  ])('is the one %s', (_what, expected, members) => {
     expect(chooseLeader(members)).toBe(expected);
     expect(chooseLeader([...members].reverse())).toBe(expected);
   });
