@@ -165,18 +165,16 @@ export class ServedRun {
     const failed = (error: Error) => void this.#failed(error);
     const log = this.#eventLog;
     if (this.#vectors === undefined) this.#topicIds = await this.#idsOfTopics();
-    this.#vectors ??= await Reading.begin({
-      log,
-      topics: this.#vectorTopics,
-      take: (run) => takeInTurn(this.#vectorFeed, run),
-      failed,
-    });
-    this.#events ??= await Reading.begin({
-      log,
-      topics: this.#eventTopics,
-      take: (run) => takeInTurn({ take: (each) => this.#takeEvents(each) }, run),
-      failed,
-    });
+    const begin = (topics: readonly string[], takeRun: (run: RecordRun) => Promise<void> | undefined) => {
+      // Requests that have arrived are handled before the next run: in a flood of records, nothing else would be.
+      const take = async (run: RecordRun) => {
+        await takeRun(run);
+        await new Promise<void>((done) => setImmediate(done));
+      };
+      return Reading.begin({ log, topics, take, failed });
+    };
+    this.#vectors ??= await begin(this.#vectorTopics, (run) => this.#vectorFeed.take(run));
+    this.#events ??= await begin(this.#eventTopics, (run) => this.#takeEvents(run));
     if (!this.#stopping.signal.aborted) this.#timer ??= setInterval(() => void this.#look(), LOOK_MS);
   }
 
@@ -302,15 +300,6 @@ export class ServedRun {
   #idsOfTopics(): Promise<Record<string, string>> {
     return this.#eventLog.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
   }
-}
-
-/** Requests that have arrived are handled before the next run: in a flood of records, nothing else would be. */
-async function takeInTurn(
-  feed: { take(run: RecordRun): Promise<void> | void },
-  run: RecordRun,
-): Promise<void> {
-  await feed.take(run);
-  await new Promise<void>((done) => setImmediate(done));
 }
 
 /** The share that is read of what there was at the start. */

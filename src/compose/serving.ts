@@ -1,16 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LogConnection } from '../adapters/connect.ts';
 import { ScanThreads } from '../adapters/scan-threads/scan-threads.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { kernelHere } from '../kernels/select.ts';
-import type { Log } from '../log.ts';
 import { Random } from '../sampling/random.ts';
 import { Entities } from '../serve/entities.ts';
 import { Clusters } from '../serve/interests.ts';
 import { OwnScans, type Scans } from '../serve/looks.ts';
 import { Gate, SharedPasses } from '../serve/shared-passes.ts';
 import { Surfaces } from '../serve/surfaces.ts';
-import { ServedRun } from './serve.ts';
+import { ServedRun, type ServeOptions } from './serve.ts';
 
 /** Edges remembered of all entities of a graph, unless said. */
 export const EDGES = 100_000_000;
@@ -18,11 +16,7 @@ export const EDGES = 100_000_000;
 export const MOST_THREADS = 64;
 const LOOK_MS = 100;
 
-export interface ServingOptions {
-  readonly connection: LogConnection;
-  readonly log: Log;
-  /** Most edges remembered of all entities of a graph. */
-  readonly edges: number;
+export interface ServingOptions extends Pick<ServeOptions, 'connection' | 'log' | 'edges'> {
   /** Threads that scan; 0: this thread does. */
   readonly threads: number;
   /** As of `SharedPasses`. */

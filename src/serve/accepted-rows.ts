@@ -70,22 +70,16 @@ function rowsByGroup(
   return rowsOf;
 }
 
-/** What accepts items, and the groups that are full. */
-export interface Limiter {
-  accepts(item: EntityKey): boolean;
-  readonly full: ReadonlySet<EntityKey>;
-}
-
 /** A limit for the items of each group, and groups that have no item in the list, such as what somebody blocked promotes. */
 export interface Groups extends AtMost {
   readonly blocked: readonly EntityKey[];
 }
 
-/** Accepts so many items of each group, and all whose group is not known. groups: undefined accepts everything. */
-export function groupLimiter(
-  { activity }: Pick<ServedGraph, 'activity'>,
-  groups: Groups | undefined,
-): Limiter {
+/**
+ * Accepts so many items of each group, and all whose group is not known; `full` are the groups that have no room left.
+ * groups: undefined accepts everything.
+ */
+export function groupLimiter({ activity }: Pick<ServedGraph, 'activity'>, groups: Groups | undefined) {
   const full = new Set<EntityKey>(groups?.blocked);
   if (groups === undefined) return { accepts: () => true, full };
   const taken = new Map<EntityKey, number>();

@@ -1,6 +1,6 @@
 import type { RelationVector } from '../../topics/model.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
-import type { Activity } from './activity.ts';
+import type { Activity, OwnEdge } from './activity.ts';
 import { squaredDistance } from './interests.ts';
 import type { RelationQuery, ServedGraph } from './served-graph.ts';
 import type { VectorTable } from './vector-table.ts';
@@ -112,7 +112,8 @@ export function sharingWith(
   const type = typeOf(entity);
   const from = relations.filter(({ lhs }) => lhs === type).map(({ name }) => name);
   if (from.length > 0) {
-    const targets = targetsOf(activity, entity);
+    const newest = newestTo(activity, entity).slice(0, MOST_COMPARED);
+    const targets = newest.map(({ target }) => target);
     return (other) => sharedOf(targets, (target) => activity.hasLive(other, from, target));
   }
   const to = relations.filter(({ rhs }) => rhs === type).map(({ name }) => name);
@@ -121,10 +122,13 @@ export function sharingWith(
   return (other) => sharedOf(sources, (source) => activity.hasLive(source, to, other));
 }
 
-/** The targets of an entity's newest live edges, the newest first. */
-function targetsOf(activity: Activity, entity: EntityKey): EntityKey[] {
-  const live = activity.recent(entity, Number.POSITIVE_INFINITY).filter(({ removed }) => !removed);
-  return [...new Set(live.map(({ target }) => target))].slice(0, MOST_COMPARED);
+/** The entity's newest live edge to each target, of some relations where they are given; the newest first. */
+export function newestTo(activity: Activity, entity: EntityKey, relations?: readonly string[]): OwnEdge[] {
+  const newest = new Map<EntityKey, OwnEdge>();
+  for (const edge of activity.recent(entity, Number.POSITIVE_INFINITY))
+    if (!edge.removed && relations?.includes(edge.relation) !== false && !newest.has(edge.target))
+      newest.set(edge.target, edge);
+  return [...newest.values()];
 }
 
 function sharedOf(

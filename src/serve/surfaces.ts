@@ -1,7 +1,7 @@
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { Surface } from '../graph/surface.ts';
 import { acceptedTop, groupLimiter, popularItems } from './accepted-rows.ts';
-import type { Activity } from './activity.ts';
+import type { OwnEdge } from './activity.ts';
 import { refuseOthers, refuseUnknown } from './entities.ts';
 import {
   type Clusters,
@@ -19,6 +19,7 @@ import {
   meanScores,
   NEAR,
   nearestOf,
+  newestTo,
   recentOf,
   type SharedNeighbours,
   sharingWith,
@@ -227,9 +228,10 @@ export class Surfaces {
     const { graph, relations } = plan;
     const of = space?.relations.values().next().value;
     if (table === undefined || of === undefined) return undefined;
-    const targets = targetsOf(graph.activity, from, relations).filter(
-      ({ entity }) => table.rowOf(entity) !== undefined,
-    );
+    // The newest last.
+    const targets = newestTo(graph.activity, from, relations)
+      .reverse()
+      .filter(({ target }) => table.rowOf(target) !== undefined);
     const interests = this.#interests(table, targets);
     if (interests.length === 0) return undefined;
     const scored = scoredTable(table, of);
@@ -240,20 +242,20 @@ export class Surfaces {
     const recent = explain ? targets.slice(-NEAR) : [];
     const vectors = vectorsOf(
       table,
-      recent.map(({ entity }) => entity),
+      recent.map(({ target }) => target),
     );
     const items = found.map(({ entity, row, score, interest: { share } }) => {
       const near = nearestOf(table.scan.vector(row), vectors);
-      const relation = recent.find((target) => target.entity === near?.near)?.relation;
+      const relation = recent.find(({ target }) => target === near?.near)?.relation;
       return { entity, score, ...(near && relation && { reason: { relation, share, score, ...near } }) };
     });
     return { ...said, items, fallback: null, interests: way };
   }
 
   /** The interests that the newest targets show. None while clusters are made for the first time. */
-  #interests(table: VectorTable, targets: readonly OwnTarget[]): Interest[] {
+  #interests(table: VectorTable, targets: readonly OwnEdge[]): Interest[] {
     const { clusters } = this.#options;
-    const vectors = targets.slice(-NEWEST_TARGETS).flatMap(({ entity }) => table.vectorOf(entity) ?? []);
+    const vectors = targets.slice(-NEWEST_TARGETS).flatMap(({ target }) => table.vectorOf(target) ?? []);
     const centroids = vectors.length === 0 ? undefined : clusters?.centroids(table);
     return centroids === undefined ? [] : mixtureOf(vectors, centroids);
   }
@@ -351,21 +353,4 @@ function queriesOf(
   const trained = relations.filter((relation) => trainedRelation(space, relation) !== undefined);
   const hasOwn = trained.some((relation) => edgesOf(relation) > 0);
   return movedBy(space, own, trained, hasOwn ? edgesOf : (relation) => activity.liveOfAll(relation));
-}
-
-/** What an entity engaged with. */
-interface OwnTarget {
-  readonly entity: EntityKey;
-  /** That of the newest edge to it. */
-  readonly relation: string;
-  readonly at: number;
-}
-
-/** The targets of the entity's live edges, the newest last. */
-function targetsOf(activity: Activity, from: EntityKey, relations: readonly string[]): OwnTarget[] {
-  const newest = new Map<EntityKey, OwnTarget>();
-  for (const { target: entity, relation, at, removed } of activity.recent(from, Number.POSITIVE_INFINITY))
-    if (!removed && relations.includes(relation) && !newest.has(entity))
-      newest.set(entity, { entity, relation, at });
-  return [...newest.values()].reverse();
 }

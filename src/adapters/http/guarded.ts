@@ -253,6 +253,26 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** Metrics as Prometheus reads them. */
+export interface MetricsText {
+  readonly contentType: string;
+  render(): Promise<string>;
+}
+
+/** The paths for probes and for Prometheus. */
+export function addProbes(
+  server: FastifyInstance,
+  metrics: MetricsText,
+  readiness: () => { readonly ready: boolean } | Promise<{ readonly ready: boolean }>,
+): void {
+  server.get('/healthz', () => ({ status: 'ok' }));
+  server.get('/readyz', async (_, reply) => {
+    const report = await readiness();
+    return reply.code(report.ready ? 200 : 503).send(report);
+  });
+  server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render()));
+}
+
 /** Serves the files of a page as they are. */
 export function addPage(server: FastifyInstance, page: PageFiles): void {
   for (const [path, { type, body }] of page) {

@@ -1,7 +1,16 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { reasonOf, UsageError } from '../../errors/errors.ts';
-import { addPage, guardedServer, type HttpServer, listen, type PageFiles, understood } from './guarded.ts';
+import {
+  addPage,
+  addProbes,
+  guardedServer,
+  type HttpServer,
+  listen,
+  type MetricsText,
+  type PageFiles,
+  understood,
+} from './guarded.ts';
 import type { ReadinessReport, Status } from './status.ts';
 import { StatusStream } from './stream.ts';
 import { ofEntity, ofGraph, ofHistory, ofRejected, type Views } from './views.ts';
@@ -13,7 +22,14 @@ const LIMITS = {
   elsewhere: '--http HOST:PORT or TWHIN_HTTP, or --http off',
 };
 
-export interface HttpOptions extends Answers {
+/** Where the server's answers come from, and where it listens. */
+export interface HttpOptions {
+  readonly metrics: MetricsText;
+  /** The dashboard's files, by path. */
+  readonly page: PageFiles;
+  readiness(): Promise<ReadinessReport>;
+  status(): Promise<Status>;
+  readonly views: Views;
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
@@ -32,16 +48,6 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   return listen(server, guard, () => stream.stop());
 }
 
-/** Where the server's answers come from. */
-export interface Answers {
-  readonly metrics: { readonly contentType: string; render(): Promise<string> };
-  /** The dashboard's files, by path. */
-  readonly page: PageFiles;
-  readiness(): Promise<ReadinessReport>;
-  status(): Promise<Status>;
-  readonly views: Views;
-}
-
 /** All paths except the files of the page, with their meaning: part of the answer at an unknown path. */
 export const ROUTES = {
   '/': 'the dashboard',
@@ -56,17 +62,9 @@ export const ROUTES = {
   '/api/map': 'a sample of the entities of ?graph= in two dimensions',
 } as const;
 
-export function addRoutes(server: FastifyInstance, answers: Answers, stream: StatusStream): void {
+function addRoutes(server: FastifyInstance, answers: HttpOptions, stream: StatusStream): void {
   const { metrics, page, readiness, status } = answers;
-  server.get('/healthz', () => ({ status: 'ok' }));
-  server.get('/readyz', async (_, reply) => {
-    const report = await readiness();
-    return reply.code(report.ready ? 200 : 503).send(report);
-  });
-  server.get('/metrics', async (_, reply) => {
-    const text = await metrics.render();
-    return reply.type(metrics.contentType).send(text);
-  });
+  addProbes(server, metrics, readiness);
   server.get('/api/status', () => status());
   server.get('/api/stream', { exposeHeadRoute: false }, async (_, reply) => {
     if (stream.full) return reply.code(503).send({ error: 'too many pages are open; close some' });
@@ -77,7 +75,7 @@ export function addRoutes(server: FastifyInstance, answers: Answers, stream: Sta
   addPage(server, page);
 }
 
-function addViews(server: FastifyInstance, { views }: Answers): void {
+function addViews(server: FastifyInstance, { views }: HttpOptions): void {
   view(server, '/api/history', ofHistory, ({ graph, range }) => views.history(graph, range));
   view(server, '/api/rejected', ofRejected, ({ graph, values }) => views.rejected(graph, values === 'yes'));
   view(server, '/api/entity', ofEntity, ({ graph, id }) => entityOf(views, graph, id));

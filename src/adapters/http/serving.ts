@@ -2,7 +2,16 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { type Entities, keyOf, keysOf, oneOf, queryKey } from '../../serve/entities.ts';
 import type { Surfaces } from '../../serve/surfaces.ts';
-import { addPage, guardedServer, type HttpServer, listen, type PageFiles, understood } from './guarded.ts';
+import {
+  addPage,
+  addProbes,
+  guardedServer,
+  type HttpServer,
+  listen,
+  type MetricsText,
+  type PageFiles,
+  understood,
+} from './guarded.ts';
 import {
   BODY_BYTES,
   candidatesBody,
@@ -20,7 +29,7 @@ import {
 } from './serving-schema.ts';
 
 /** Where the answers come from. */
-export interface Serving {
+export interface ServingOptions {
   readonly surfaces: Surfaces;
   readonly entities: Entities;
   /** The files of the page. */
@@ -28,7 +37,7 @@ export interface Serving {
   status(): readonly GraphStatus[];
   /** Whether some graph can be asked, and none is worth waiting for. */
   isReady(): boolean;
-  readonly metrics: { readonly contentType: string; render(): Promise<string> };
+  readonly metrics: MetricsText;
   /** Told of each answered request. */
   answered(path: string, code: number, ms: number): void;
   readonly version: string;
@@ -38,9 +47,6 @@ export interface Serving {
     readonly kinds: readonly { readonly name: string; readonly type: string }[];
     add(server: FastifyInstance): void;
   };
-}
-
-export interface ServingOptions extends Serving {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
@@ -60,52 +66,33 @@ export const LISTS_GUARD = {
 export async function serveVectors(options: ServingOptions): Promise<HttpServer> {
   const guard = { requests: REQUESTS, ...options, ...LISTS_GUARD, paths: SERVING_PATHS };
   const server = await guardedServer(guard);
-  addProbes(server, options);
-  addServing(server, options);
+  addStatus(server, options);
+  addLists(server, options.surfaces);
+  addEntities(server, options.entities);
   addPage(server, options.page);
   options.actions?.add(server);
   return listen(server, guard);
 }
 
 /** The paths for probes, for Prometheus and for clients' authors. */
-function addProbes(server: FastifyInstance, serving: Serving): void {
-  const { metrics } = serving;
-  const api = openApi(serving.version);
+function addStatus(server: FastifyInstance, serving: ServingOptions): void {
+  const { version, actions, metrics } = serving;
+  const readiness = () => ({
+    ready: serving.isReady(),
+    reasons: serving.status().flatMap(({ reasons }) => reasons),
+  });
+  const api = openApi(version);
   // Without its parser, a body that is said to be text is refused as any other that is not JSON.
   server.removeContentTypeParser('text/plain');
   server.addHook('onResponse', async (request, reply) => {
     const path = request.routeOptions.url ?? 'unknown';
     serving.answered(path, reply.statusCode, reply.elapsedTime);
   });
-  server.get('/healthz', () => ({ status: 'ok' }));
-  server.get('/readyz', async (_, reply) => {
-    const ready = serving.isReady();
-    return reply.code(ready ? 200 : 503).send({ ready, reasons: reasonsOf(serving) });
-  });
-  server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render()));
+  addProbes(server, metrics, readiness);
   server.get('/openapi.json', () => api);
-}
-
-function addServing(server: FastifyInstance, serving: Serving): void {
-  const { surfaces, entities } = serving;
   server.get('/v1/status', () => {
-    const { version, actions } = serving;
-    const graphs = serving.status();
-    return {
-      version,
-      ready: serving.isReady(),
-      reasons: reasonsOf(serving),
-      graphs,
-      actions: actions?.kinds ?? [],
-    };
+    return { version, ...readiness(), graphs: serving.status(), actions: actions?.kinds ?? [] };
   });
-  addLists(server, surfaces);
-  addEntities(server, entities);
-}
-
-/** Why graphs can't be asked now. */
-function reasonsOf(serving: Serving): string[] {
-  return serving.status().flatMap(({ reasons }) => reasons);
 }
 
 /** The paths for entities themselves. */

@@ -52,9 +52,7 @@ export function addCandidatesCommand(program: Command, context: CommandContext):
     .option('--graph <name>', WHOLE_GRAPHS_HELP, collect, [])
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ surface, from, to, ids, out, k, graph }) => {
-      await writeLists(context, { surface, from, to, ids, out, k, graphs: graph });
-    });
+    .action((asked) => writeLists(context, asked));
 }
 
 const ABOUT = `
@@ -73,19 +71,19 @@ function listLength(text: string): number {
 }
 
 interface ListsAsked {
-  readonly surface: string | undefined;
-  readonly from: string | undefined;
-  readonly to: string | undefined;
-  readonly ids: string | undefined;
+  readonly surface?: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly ids?: string | undefined;
   readonly out: string;
   readonly k: number;
-  readonly graphs: readonly string[];
+  readonly graph: readonly string[];
 }
 
 /** @throws RetryableError `interrupted` after a signal; FatalError `no-lists`. No file is left half written. */
 async function writeLists(
   { config: load, connect, log: logOf, output, progress: tell, stopping: signalled }: CommandContext,
-  { surface, from, to, ids, out, k, graphs: names }: ListsAsked,
+  { surface, from, to, ids, out, k, graph: names }: ListsAsked,
 ): Promise<void> {
   const config = await load();
   const graphs = selectWholeGraphs(config, names);

@@ -34,16 +34,7 @@ export function addServeCommand(program: Command, context: CommandContext): void
     .option('--threads <n>', 'threads that scan; 0: the main thread does', threadCount, DEFAULT_THREADS)
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ graph, http, edges, requests, threads }) => {
-      const config = await context.config();
-      await serve(config, context, {
-        graphs: selectWholeGraphs(config, graph),
-        address: addressOf(http),
-        edges,
-        requests,
-        threads,
-      });
-    });
+    .action((asked) => serve(context, asked));
 }
 
 const EDGES_HELP = `most edges remembered of all entities of a graph (default: ${EDGES}, or as many as take half of the memory)`;
@@ -70,9 +61,9 @@ curl 'http://127.0.0.1:8079/v1/candidates?from=customer:1&to=product&k=10&explai
 curl 'http://127.0.0.1:8079/v1/candidates?surface=home&user=123'`;
 
 interface ServeAsked {
-  readonly graphs: readonly GraphConfig[];
-  readonly address: HttpAddress;
-  readonly edges: number | undefined;
+  readonly graph: readonly string[];
+  readonly http: string;
+  readonly edges?: number | undefined;
   readonly requests: number;
   readonly threads: number;
 }
@@ -101,10 +92,12 @@ function addressOf(text: string): HttpAddress {
 
 /** Serves until stopped, or until a topic can't be followed any further. */
 async function serve(
-  config: Config,
-  { connect, log: logOf, stopping }: Pick<CommandContext, 'connect' | 'log' | 'stopping'>,
-  { graphs, address, edges: asked, requests, threads }: ServeAsked,
+  { config: load, connect, log: logOf, stopping }: CommandContext,
+  { graph: names, http, edges: asked, requests, threads }: ServeAsked,
 ): Promise<void> {
+  const config = await load();
+  const graphs = selectWholeGraphs(config, names);
+  const address = addressOf(http);
   const memory = memoryHere();
   const edges = edgesWithin(asked, graphs.length, memory);
   const sizes = graphs.map(({ name, model, trainer }) => ({
@@ -148,13 +141,11 @@ export interface VectorServerOptions
 /** Graphs that are served over HTTP. It answers before anything is read. */
 export class VectorServer implements AsyncDisposable {
   readonly serving: Serving;
-  readonly #metrics: ServingMetrics;
-  #server: HttpServer | undefined;
+  readonly #server: HttpServer;
 
-  private constructor(config: Config, graphs: readonly GraphConfig[], options: VectorServerOptions) {
-    this.#metrics = new ServingMetrics(VERSION, () => this.serving.runs.map((run) => run.snapshot()));
-    const visible = (graph: string, ms: number) => this.#metrics.visible(graph, ms);
-    this.serving = new Serving(config, graphs, { ...options, visible });
+  private constructor(serving: Serving, server: HttpServer) {
+    this.serving = serving;
+    this.#server = server;
   }
 
   /** Listens, and begins to read: probes are answered while the topics are read. @throws FatalError `http-listen`. */
@@ -162,46 +153,42 @@ export class VectorServer implements AsyncDisposable {
     config: Config,
     graphs: readonly GraphConfig[],
     address: HttpAddress,
-    options: VectorServerOptions,
+    { actions, requests, ...options }: VectorServerOptions,
   ): Promise<VectorServer> {
-    const server = new VectorServer(config, graphs, options);
+    const metrics = new ServingMetrics(VERSION, () => serving.runs.map((run) => run.snapshot()));
+    const visible = (graph: string, ms: number) => metrics.visible(graph, ms);
+    const serving = new Serving(config, graphs, { ...options, visible });
     try {
-      await server.#listen(address, options);
-      void server.serving.begin();
-      return server;
+      const server = await serveVectors({
+        ...address,
+        surfaces: serving.surfaces,
+        entities: serving.entities,
+        page: await readServingPage(),
+        isReady: () => serving.isReady,
+        status: () => serving.runs.map((run) => run.status()),
+        metrics,
+        answered: (path, code, ms) => metrics.answered(path, code, ms),
+        version: VERSION,
+        failed: (path, reason) => options.log.error({ path, reason }, 'a request could not be answered'),
+        ...(actions && { actions }),
+        ...(requests !== undefined && { requests }),
+      });
+      void serving.begin();
+      return new VectorServer(serving, server);
     } catch (error) {
-      await server[Symbol.asyncDispose]();
+      await serving[Symbol.asyncDispose]();
       throw error;
     }
   }
 
   /** `http://host:port`. */
   get url(): string {
-    return this.#server?.url ?? '';
+    return this.#server.url;
   }
 
   /** Answers the requests in flight, then ends the reading. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server?.stop();
+    await this.#server.stop();
     await this.serving[Symbol.asyncDispose]();
-  }
-
-  async #listen(address: HttpAddress, { log, actions, requests }: VectorServerOptions): Promise<void> {
-    const { serving } = this;
-    const metrics = this.#metrics;
-    this.#server = await serveVectors({
-      ...address,
-      surfaces: serving.surfaces,
-      entities: serving.entities,
-      page: await readServingPage(),
-      isReady: () => serving.isReady,
-      status: () => serving.runs.map((run) => run.status()),
-      metrics: { contentType: metrics.contentType, render: () => metrics.render() },
-      answered: (path, code, ms) => metrics.answered(path, code, ms),
-      version: VERSION,
-      failed: (path, reason) => log.error({ path, reason }, 'a request could not be answered'),
-      ...(actions && { actions }),
-      ...(requests !== undefined && { requests }),
-    });
   }
 }
