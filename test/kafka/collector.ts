@@ -1,5 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Follower, Message, RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
+
+export { until } from '../e2e/twhin.ts';
 
 /** A follower that keeps every record, and the next offset of each partition. */
 export class Collector implements Follower {
@@ -35,22 +36,6 @@ export class Collector implements Follower {
 
   failed(error: Error): void {
     this.errors.push(error);
-  }
-}
-
-/** Waits until `ready`, and calls `meanwhile` between checks. what: the awaited state, for the error. */
-export async function until(
-  what: string,
-  ready: () => boolean,
-  limitMs = 60_000,
-  meanwhile: () => Promise<void> = () => sleep(10),
-): Promise<void> {
-  const deadline = Date.now() + limitMs;
-  while (!ready()) {
-    if (Date.now() > deadline) {
-      throw new Error(`waited ${limitMs} ms in vain for: ${what}`);
-    }
-    await meanwhile();
   }
 }
 

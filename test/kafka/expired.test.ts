@@ -1,26 +1,15 @@
-import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
 import type { FollowedLog } from '../../src/pipeline/ports.ts';
+import { deleteRecords } from '../e2e/topic-ends.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
 import { graphStore, updater } from '../pipeline/updater-fixture.ts';
+import { apart, quiet, settings } from './apart.ts';
 import { Collector, freshTopic, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
 
-const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
-const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
-const admin = kafka.admin();
-// Idempotent, because a repeated request, which a new topic can cause, would otherwise leave twice as many records.
-const producer = kafka.producer({ idempotent: true });
-beforeAll(async () => {
-  await admin.connect();
-  await producer.connect();
-});
-afterAll(async () => {
-  await producer.disconnect();
-  await admin.disconnect();
-});
+const { producer } = apart();
 
 test('an updater catches up with a topic that retention emptied before the first reading', async () => {
   const topic = freshTopic('expired');
@@ -29,12 +18,10 @@ test('an updater catches up with a topic that retention emptied before the first
     const messages = Array.from({ length: 10 }, () => ({ value: '{}', partition }));
     await producer.send({ topic, messages });
   }
-  await admin.fetchTopicOffsets(topic);
-  const partitions = [0, 1].map((partition) => ({ partition, offset: '10' }));
-  await admin.deleteTopicRecords({ topic, partitions });
+  for (const partition of [0, 1]) await deleteRecords(inject('brokers'), topic, partition);
 
   // The other topics of the updater stand for this topic.
-  const kafkaLog = new KafkaLog(settings, {}, () => undefined);
+  const kafkaLog = new KafkaLog(settings, {}, quiet);
   const eventLog: FollowedLog = {
     ranges: () => kafkaLog.ranges([topic]),
     topicIds: () => kafkaLog.topicIds([topic]),
@@ -53,7 +40,7 @@ test('an updater catches up with a topic that retention emptied before the first
   }
 
   // Whoever follows is told at once where each partition begins.
-  const following = new KafkaLog(settings, {}, () => undefined);
+  const following = new KafkaLog(settings, {}, quiet);
   const collector = new Collector();
   await following.follow([topic], collector);
   const positions = () => [0, 1].map((partition) => collector.position(topic, partition));

@@ -1,45 +1,38 @@
-import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
 import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
 import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import { readTopic } from '../e2e/topic-reader.ts';
+import { apart, quiet, settings } from './apart.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
 import { publishAgain } from './publish-again.ts';
 
-const quiet = () => undefined;
-const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
-const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
-const admin = kafka.admin();
-const stops: (() => Promise<void>)[] = [];
-beforeAll(() => admin.connect());
-afterEach(async () => {
-  for (const stop of stops.splice(0)) await stop();
-});
-afterAll(() => admin.disconnect());
+const { kafka, admin } = apart();
 
 const made = async (numPartitions: number, configs: Record<string, string> = {}): Promise<string> => {
   const topic = freshTopic('fenced');
   await makeTopic(topic, numPartitions, configs);
   return topic;
 };
-const sink = (topic: string, confirm: () => Promise<void>, giveUpMs = 20_000): KafkaSink => {
-  const one = new KafkaSink(
-    settings,
-    { giveUpMs, fenced: { topics: [topic], id: `id-${topic}`, confirm } },
-    quiet,
-  );
-  stops.push(() => one.stop());
+const fencedBy = (topic: string, confirm: () => Promise<void>, giveUpMs = 20_000): KafkaSink =>
+  new KafkaSink(settings, { giveUpMs, fenced: { topics: [topic], id: `id-${topic}`, confirm } }, quiet);
+const sink = (...args: Parameters<typeof fencedBy>): KafkaSink => {
+  const one = fencedBy(...args);
+  onTestFinished(() => one.stop());
   return one;
 };
 const yes = async () => undefined;
 // A send is one attempt, and a broker makes its topic of transactions for the first that asks for one.
-beforeAll(async () => sink(await made(1), yes).takeOver());
+beforeAll(async () => {
+  const first = fencedBy(await made(1), yes);
+  await first.takeOver();
+  await first.stop();
+});
 /** An independent client (kafkajs) in the middle of a transaction under the same id. */
 const inTransaction = async (topic: string, from: number) => {
   const writer = kafka.producer({ transactionalId: `id-${topic}`, maxInFlightRequests: 1 });
-  stops.push(() => writer.disconnect());
+  onTestFinished(() => writer.disconnect());
   await writer.connect();
   const transaction = await writer.transaction();
   const send = (at: number) =>
@@ -70,7 +63,7 @@ describe('one publisher for each topic', () => {
     await Promise.all(sends);
     const reader = new Collector();
     const log = new KafkaLog(settings, {}, quiet);
-    stops.push(() => log.close());
+    onTestFinished(() => log.close());
     await log.follow([topic, other], reader);
     await until('all', () => reader.records.length >= 2020);
     const of = (name: string) => reader.records.filter((record) => record.topic === name);
@@ -87,7 +80,7 @@ describe('one publisher for each topic', () => {
     const [first, second] = [await made(2), await made(3)];
     const fenced = { topics: [first, second], id: `id-${first}`, confirm: yes };
     const one = new KafkaSink(settings, { giveUpMs: 20_000, fenced }, quiet);
-    stops.push(() => one.stop());
+    onTestFinished(() => one.stop());
     // Both topics have partitions 0 and 1: each counts its records for itself.
     for (let n = 0; n < 3; n++)
       await one.publish([...numbered(first, 20, 20, n * 20), ...numbered(second, 30, 30, n * 30)]);
@@ -209,15 +202,12 @@ describe.each(['fenced', 'plain'])('a %s topic that refuses messages', (kind) =>
     await one.publish(numbered(topic, 1, 1));
     await raise(topic, { 'max.message.bytes': '2000000' });
     // The broker applies the new limit a moment after it accepted the setting.
-    let refusals: unknown[] = [];
-    const again = async () => {
-      refusals = await one.publish([message]).then(
-        () => [],
-        (error: unknown) => [error],
-      );
-    };
-    await again();
-    await until('the message to go through', () => refusals.length === 0, undefined, again);
+    await until('the message to go through', () =>
+      one.publish([message]).then(
+        () => true,
+        () => false,
+      ),
+    );
     expect((await readTopic(inject('brokers'), topic)).map(({ value }) => value?.length)).toEqual([
       1, 1_500_000,
     ]);

@@ -1,35 +1,18 @@
-import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { KafkaLog, type LogOptions } from '../../src/adapters/kafka/reader/log.ts';
 import type { Trouble } from '../../src/pipeline/ports.ts';
+import { deleteRecords } from '../e2e/topic-ends.ts';
+import { apart, quiet, settings } from './apart.ts';
 import { Collector, freshTopic, numbersOf, until } from './collector.ts';
-
 import { makeTopic } from './make-topic.ts';
 
-const quiet = () => undefined;
 const upTo = (end: number) => Array.from({ length: end }, (_, n) => n);
 
 describe('following Kafka', () => {
-  const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
-  // An independent client (kafkajs) fills the topics.
-  const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
-  const admin = kafka.admin();
-  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
+  const { kafka, admin, producer } = apart();
   const ours = new KafkaAdmin(settings);
-  const opened: KafkaLog[] = [];
-  beforeAll(async () => {
-    await admin.connect();
-    await producer.connect();
-  });
-  afterEach(async () => {
-    for (const log of opened.splice(0)) await log.close();
-  });
-  afterAll(async () => {
-    await producer.disconnect();
-    await admin.disconnect();
-    await ours.close();
-  });
+  afterAll(() => ours.close());
 
   const filled = async (count: number, numPartitions = 1): Promise<string> => {
     const topic = freshTopic('follow');
@@ -40,14 +23,11 @@ describe('following Kafka', () => {
   const messages = (count: number, from = 0) =>
     Array.from({ length: count }, (_, n) => ({ key: `k${(from + n) % 10}`, value: String(from + n) }));
   /** Removes records as retention does. */
-  const forget = async (topic: string, before: number) => {
-    // kafkajs knows a partition's leader only after it was asked about the topic.
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(before) }] });
-  };
+  const forget = (topic: string, before: number) =>
+    deleteRecords(inject('brokers'), topic, 0, String(before));
   const open = (options: LogOptions = {}): KafkaLog => {
     const log = new KafkaLog(settings, options, quiet);
-    opened.push(log);
+    onTestFinished(() => log.close());
     return log;
   };
 
@@ -98,11 +78,7 @@ describe('following Kafka', () => {
     await until('all', () => collector.records.length === 500);
     await admin.deleteTopics({ topics: [topic] });
     // The topic is gone a moment after the broker says so, and creating an existing topic changes nothing.
-    let gone = false;
-    const look = async () => {
-      gone = (await ours.missing([topic])).length > 0;
-    };
-    await until('the end of the topic', () => gone, undefined, look);
+    await until('the end of the topic', async () => (await ours.missing([topic])).length > 0);
     await ours.create([{ name: topic, partitions: 1, configs: {} }]);
     await producer.send({ topic, messages: messages(20) });
     await until('the error', () => collector.errors.length > 0);

@@ -1,24 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AssignerProtocol, Kafka, logLevel, type PartitionAssigner } from 'kafkajs';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { AssignerProtocol, type PartitionAssigner } from 'kafkajs';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { type Claim, chooseLeader, claimantOf, ONE_LEADER } from '../../src/adapters/kafka/group/claim.ts';
 import { KafkaLeadership, type LeadershipOptions } from '../../src/adapters/kafka/group/leadership.ts';
 import type { Candidate, Trouble } from '../../src/pipeline/ports.ts';
+import { apart, quiet, settings } from './apart.ts';
 import { freshTopic, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
 
-const quiet = () => undefined;
-const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
-const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
-const admin = kafka.admin();
-const stops: (() => Promise<void>)[] = [];
-beforeAll(() => admin.connect());
-afterEach(async () => {
-  for (const stop of stops.splice(0)) await stop();
-});
-afterAll(() => admin.disconnect());
+const { kafka, admin } = apart();
 
 const made = async (partitions = 3): Promise<string> => {
   const topic = freshTopic('leadership');
@@ -47,20 +39,17 @@ class Asking implements Candidate {
 const leadership = (topic: string, more: Partial<LeadershipOptions> = {}): KafkaLeadership => {
   const options = { groupId: `g-${topic}`, topics: [topic], sessionTimeoutMs: 6000, ...more };
   const one = new KafkaLeadership(settings, options, quiet);
-  stops.push(() => one.stop());
+  onTestFinished(() => one.stop());
   return one;
 };
 
 const groupOf = async (topic: string) => (await admin.describeGroups([`g-${topic}`])).groups[0];
 /** Waits until the group has so many members and no rebalance under way. */
-const settled = async (topic: string, members: number): Promise<void> => {
-  let seen = -1;
-  const look = async () => {
+const settled = (topic: string, members: number): Promise<void> =>
+  until(`a settled group of ${members}`, async () => {
     const group = await groupOf(topic);
-    seen = group?.state === 'Stable' ? group.members.length : -1;
-  };
-  await until(`a settled group of ${members}`, () => seen === members, 60_000, look);
-};
+    return group?.state === 'Stable' && group.members.length === members;
+  });
 
 /** An assigner with which a kafkajs member can join this protocol. */
 function assigner(claim: Claim): PartitionAssigner {
@@ -100,7 +89,7 @@ const lateStandby = async (topic: string): Promise<void> => {
     sessionTimeout: 20_000,
     partitionAssigners: [assigner({ owned: null, sequence: 0, standby: true })],
   });
-  stops.push(() => consumer.disconnect());
+  onTestFinished(() => consumer.disconnect());
   await consumer.connect();
   await consumer.subscribe({ topics: [topic] });
   await consumer.run({ eachMessage: async () => undefined });
@@ -122,9 +111,7 @@ class Other {
       rest = lines.pop() ?? '';
       this.lines.push(...lines);
     });
-    stops.push(async () => {
-      this.signal('SIGKILL');
-    });
+    onTestFinished(() => this.signal('SIGKILL'));
   }
 
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
@@ -222,11 +209,7 @@ describe('one leader for each group', () => {
     await lateStandby(topic);
     const joining = new Other(topic);
     await joining.says(/joining/);
-    let rebalancing = false;
-    const look = async () => {
-      rebalancing = (await groupOf(topic))?.state === 'PreparingRebalance';
-    };
-    await until('a rebalance', () => rebalancing, 60_000, look);
+    await until('a rebalance', async () => (await groupOf(topic))?.state === 'PreparingRebalance');
     joining.signal('SIGKILL');
     await leadership(topic).join(new Asking());
     expect(joining.lines).not.toContain('leading');
@@ -267,11 +250,7 @@ describe('one leader for each group', () => {
     const frozen = new Other(topic);
     await frozen.says(/confirmed/);
     frozen.signal('SIGSTOP');
-    let empty = false;
-    const look = async () => {
-      empty = (await groupOf(topic))?.members.length === 0;
-    };
-    await until('the end of its session', () => empty, 60_000, look);
+    await until('the end of its session', async () => (await groupOf(topic))?.members.length === 0);
     const before = frozen.lines.length;
     frozen.signal('SIGCONT');
     await frozen.says(/^confirmed/, before + 1);
@@ -285,11 +264,7 @@ describe('one leader for each group', () => {
     frozen.signal('SIGSTOP');
     const waiting = leadership(topic, { standby: true });
     const joining = waiting.join(new Asking()).catch((error: unknown) => error);
-    let rebalancing = false;
-    const look = async () => {
-      rebalancing = (await groupOf(topic))?.state === 'PreparingRebalance';
-    };
-    await until('a rebalance', () => rebalancing, 60_000, look);
+    await until('a rebalance', async () => (await groupOf(topic))?.state === 'PreparingRebalance');
     await waiting.stop();
     // The group still waits for the frozen member.
     expect((await groupOf(topic))?.state).toBe('PreparingRebalance');

@@ -138,14 +138,10 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
       await applyTopics(admin, plan.slice(0, 1));
       // A broker takes a change a moment before it tells of it.
       let after = await state();
-      await until(
-        'the next plan changes nothing',
-        () => planTopics(declared, after).every(({ kind }) => kind === 'keep'),
-        undefined,
-        async () => {
-          after = await state();
-        },
-      );
+      await until('the next plan changes nothing', async () => {
+        after = await state();
+        return planTopics(declared, after).every(({ kind }) => kind === 'keep');
+      });
       expect(after.map(({ partitions }) => partitions)).toEqual([2, 1]);
       expect(after.map(({ configs }) => configs['cleanup.policy'])).toEqual(['compact', 'compact']);
       // A setting that someone else made is kept.

@@ -1,14 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { freePorts } from '../../broker/properties.ts';
 import { type Broker, startBroker } from '../../broker/start.ts';
 import { KafkaAdmin, KafkaLeadership, KafkaLog, KafkaSink } from '../../src/adapters/kafka/kafka.ts';
 import type { SaslSettings } from '../../src/adapters/kafka/settings.ts';
+import { quiet } from './apart.ts';
 import { Collector, freshTopic, numbered, until } from './collector.ts';
 
-const quiet = () => undefined;
 const SECURITY = 'org.apache.kafka.common.security';
 
 /** An unsigned token, which the broker of this test accepts. */
@@ -23,7 +23,6 @@ describe.skipIf(!inject('jars'))('logging in', () => {
   let broker: Broker;
   let dir: string;
   let door: string;
-  const closing: (() => Promise<void>)[] = [];
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'twhin-login-'));
     const { broker: port } = await freePorts();
@@ -40,9 +39,6 @@ describe.skipIf(!inject('jars'))('logging in', () => {
       },
     });
   });
-  afterEach(async () => {
-    for (const close of closing.splice(0)) await close();
-  });
   afterAll(async () => {
     await broker?.stop();
     await rm(dir, { recursive: true, force: true });
@@ -50,19 +46,21 @@ describe.skipIf(!inject('jars'))('logging in', () => {
 
   const settingsOf = (sasl: SaslSettings) => ({ brokers: [door], clientId: 'login', sasl });
   const plain = (password: string) => settingsOf({ mechanism: 'plain', username: 'twhin', password });
+  /** One of each client, for a test. */
+  const clients = (settings: ReturnType<typeof settingsOf>, topic: string) => {
+    const admin = new KafkaAdmin(settings);
+    const sink = new KafkaSink(settings, { giveUpMs: 5_000 }, quiet);
+    const log = new KafkaLog(settings, {}, quiet);
+    const leadership = new KafkaLeadership(settings, { groupId: `g-${topic}`, topics: [topic] }, quiet);
+    onTestFinished(async () => {
+      await Promise.all([admin.close(), sink.stop(), log.close(), leadership.stop()]);
+    });
+    return { admin, sink, log, leadership };
+  };
   /** Writes, reads and leads. */
   const works = async (settings: ReturnType<typeof settingsOf>): Promise<void> => {
     const topic = freshTopic('login');
-    const admin = new KafkaAdmin(settings);
-    const sink = new KafkaSink(settings, {}, quiet);
-    const log = new KafkaLog(settings, {}, quiet);
-    const leadership = new KafkaLeadership(settings, { groupId: `g-${topic}`, topics: [topic] }, quiet);
-    closing.push(
-      () => admin.close(),
-      () => sink.stop(),
-      () => log.close(),
-      () => leadership.stop(),
-    );
+    const { admin, sink, log, leadership } = clients(settings, topic);
     await admin.create([{ name: topic, partitions: 2, configs: {} }]);
     await sink.publish(numbered(topic, 100, 10));
     const collector = new Collector();
@@ -73,16 +71,7 @@ describe.skipIf(!inject('jars'))('logging in', () => {
   };
   /** The error of each way of using Kafka. */
   const refusals = async (settings: ReturnType<typeof settingsOf>): Promise<unknown[]> => {
-    const admin = new KafkaAdmin(settings);
-    const sink = new KafkaSink(settings, { giveUpMs: 5_000 }, quiet);
-    const log = new KafkaLog(settings, {}, quiet);
-    const leadership = new KafkaLeadership(settings, { groupId: 'g', topics: ['t'] }, quiet);
-    closing.push(
-      () => admin.close(),
-      () => sink.stop(),
-      () => log.close(),
-      () => leadership.stop(),
-    );
+    const { admin, sink, log, leadership } = clients(settings, 't');
     const caught = (error: unknown) => error;
     const candidate = { position: () => undefined, failed: quiet };
     return Promise.all([

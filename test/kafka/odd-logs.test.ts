@@ -8,11 +8,9 @@ import { afterAll, afterEach, describe, expect, inject, test } from 'vitest';
 import { startBroker } from '../../broker/start.ts';
 import { KafkaAdmin, KafkaLog } from '../../src/adapters/kafka/kafka.ts';
 import type { Follower, Following, RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
+import { quiet, settings } from './apart.ts';
 import { freshTopic, until } from './collector.ts';
 import { sendBatch, zstdBatch } from './raw-batch.ts';
-
-const quiet = () => undefined;
-const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
 
 /** Follows from the start and keeps everything. */
 class Keeper implements Follower {
@@ -101,15 +99,11 @@ describe('logs that other clients and brokers leave', () => {
     };
     let seen = await look();
     // Compaction skips the newest segment, and only a write begins a new segment.
-    await until(
-      'compaction',
-      () => seen.records.length < 100,
-      90_000,
-      async () => {
-        await roller.send({ topic, messages: [{ key: 'roll', value: '-1' }] });
-        seen = await look();
-      },
-    );
+    await until('compaction', async () => {
+      await roller.send({ topic, messages: [{ key: 'roll', value: '-1' }] });
+      seen = await look();
+      return seen.records.length < 100;
+    });
     await roller.disconnect();
     const offsets = seen.records.map(({ offset }) => offset);
     expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));

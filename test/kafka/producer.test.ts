@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Brokers, type Metadata } from '../../src/adapters/kafka/brokers.ts';
 import { Producer } from '../../src/adapters/kafka/producer/producer.ts';
 import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
+import { quiet, settings } from './apart.ts';
 import { Collector, disorder, freshTopic, numbered, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
-
-const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
-const quiet = () => undefined;
 
 /** Answers the first question about topics last. */
 class Reversing extends Brokers {

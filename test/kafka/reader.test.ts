@@ -1,30 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { KafkaLog, type LogOptions } from '../../src/adapters/kafka/reader/log.ts';
 import type { EventLog, SourceRecord, Stretch } from '../../src/pipeline/ports.ts';
 import { count, drain, readerConformance, take } from '../adapters/reader-conformance.ts';
+import { apart, quiet, settings } from './apart.ts';
 import { Collector, freshTopic, numbersOf, until } from './collector.ts';
 import { registerCodecs } from './kafkajs-codecs.ts';
 import { growTopic } from './make-topic.ts';
 
 registerCodecs();
-const quiet = () => undefined;
-const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
-const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
-const admin = kafka.admin();
-// Idempotent: a request that is repeated, which a new partition can cause, would otherwise leave its records twice.
-const producer = kafka.producer({ idempotent: true });
-beforeAll(async () => {
-  await admin.connect();
-  await producer.connect();
-});
-afterAll(async () => {
-  await producer.disconnect();
-  await admin.disconnect();
-});
-
+const { kafka, admin, producer } = apart();
 const topics = new KafkaAdmin(settings);
 const create = async (topic: string, partitions: number, configs: Record<string, string> = {}) => {
   await topics.create([{ name: topic, partitions, configs }]);
@@ -266,16 +252,11 @@ describe('reading Kafka', () => {
     let left = await read(whole);
     // Compaction skips the newest segment, and only a write begins a new segment.
     let end = 300;
-    await until(
-      'compaction',
-      () => left.length < 100,
-      90_000,
-      async () => {
-        await sleep(500);
-        await producer.send({ topic, messages: [{ key: 'roll', value: String(end++) }] });
-        left = await read(whole);
-      },
-    );
+    await until('compaction', async () => {
+      await producer.send({ topic, messages: [{ key: 'roll', value: String(end++) }] });
+      left = await read(whole);
+      return left.length < 100;
+    });
     const offsets = left.map(({ offset }) => offset);
     expect(numbersOf(left)).toEqual(offsets);
     expect(offsets.slice(-5)).toEqual([295, 296, 297, 298, 299]);

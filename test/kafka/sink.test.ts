@@ -1,24 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { findBroker } from '../../broker/find.ts';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
 import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
 import { RetryableError } from '../../src/errors/errors.ts';
+import { apart, quiet, settings } from './apart.ts';
 import { Collector, freshTopic, numbered, numbersOf, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
 
-const quiet = () => undefined;
-
 describe('Kafka sink', () => {
-  const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
-  const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
-  const admin = kafka.admin();
-  beforeAll(() => admin.connect());
-  afterAll(() => admin.disconnect());
+  const { admin } = apart();
 
   const made = async (numPartitions: number): Promise<string> => {
     const topic = freshTopic('sink');
@@ -100,20 +94,9 @@ describe('Kafka sink', () => {
       const topic = await made(1);
       const tool = ['org.apache.kafka.tools.ConsoleProducer', '--bootstrap-server', inject('brokers')];
       const input = Array.from({ length: 5000 }, (_, n) => `${n}`).join('\n');
-      const written = spawnSync(
-        origin.java,
-        [
-          '-XX:TieredStopAtLevel=1',
-          '-cp',
-          join(origin.libs, '*'),
-          ...tool,
-          '--topic',
-          topic,
-          '--compression-codec',
-          codec,
-        ],
-        { input, encoding: 'utf8' },
-      );
+      const flags = ['-XX:TieredStopAtLevel=1', '-cp', join(origin.libs, '*')];
+      const args = [...flags, ...tool, '--topic', topic, '--compression-codec', codec];
+      const written = spawnSync(origin.java, args, { input, encoding: 'utf8' });
       expect(written.status, written.stderr).toBe(0);
       const reader = new Collector();
       const log = new KafkaLog(settings, {}, quiet);

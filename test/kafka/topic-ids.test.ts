@@ -1,20 +1,16 @@
-import { Kafka, logLevel } from 'kafkajs';
 import { expect, inject, test } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
+import { withAdmin } from '../e2e/topic-ends.ts';
+import { quiet, settings } from './apart.ts';
 import { freshTopic } from './collector.ts';
 
-const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
-const quiet = () => undefined;
-
 test('a topic that is deleted and recreated under the same name has another id', async () => {
-  const admin = new Kafka({ ...settings, logLevel: logLevel.NOTHING }).admin();
   const [one, two] = [freshTopic('ids'), freshTopic('ids')];
   const ours = new KafkaAdmin(settings);
   const make = (name: string) => ours.create([{ name, partitions: 3, configs: {} }]);
   const log = new KafkaLog(settings, {}, quiet);
   const ids = () => log.topicIds([one, two, 'not-there']);
-  await admin.connect();
   try {
     await make(one);
     await make(two);
@@ -22,7 +18,7 @@ test('a topic that is deleted and recreated under the same name has another id',
     expect(Object.keys(before).sort()).toEqual([one, two].sort());
     for (const id of Object.values(before)) expect(Buffer.from(id, 'base64url').length).toBe(16);
     expect(await ids()).toEqual(before);
-    await admin.deleteTopics({ topics: [one] });
+    await withAdmin(inject('brokers'), (admin) => admin.deleteTopics({ topics: [one] }));
     // The topic is gone a moment after the broker says so, and creating an existing topic changes nothing.
     while ((await ours.missing([one])).length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
     await make(one);
@@ -32,7 +28,6 @@ test('a topic that is deleted and recreated under the same name has another id',
   } finally {
     await log.close();
     await ours.close();
-    await admin.disconnect();
   }
 });
 
