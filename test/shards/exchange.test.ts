@@ -104,10 +104,7 @@ describe('sending', () => {
     index.remove(keys[1]!);
     await send(outgoing([{}, { gradients: rows, vectors: rows }, {}]));
     const [{ gradients, vectors } = parcelOf({})] = to(1);
-    expect([idsIn(gradients), idsIn(vectors)]).toEqual([
-      ['a', 'c'],
-      ['a', 'c'],
-    ]);
+    expect([gradients, vectors].map((each) => idsIn(each).join())).toEqual(['a,c', 'a,c']);
     expect([gradients.halves[DIM], vectors.halves[DIM + 1]]).toEqual([rows[2], rows[2]]);
   });
 
@@ -201,19 +198,11 @@ describe('gradients', () => {
     receive(recordOf(encodeParcel(parcelOf({ gradients, from: 2 }), DIM)));
     receive(recordOf(encodeParcel(parcelOf({ wanted: [own!, otherOwn!] }), DIM)));
     const { gradients: got, inUse } = handed(exchange, 0);
-    expect([[...got.rows], [...inUse.rows], [...inUse.shards], [...inUse.wanted]]).toEqual([
-      ...[
-        [row, row],
-        [row, row],
-        [1, 2],
-        [1, 0],
-      ],
-    ]);
-    expect(exchange.progress).toMatchObject({
-      receivedGradients: 4,
-      strayGradients: 2,
-      repeatedGradients: 0,
-    });
+    const { rows, shards, wanted } = inUse;
+    const lists = [got.rows, rows, shards, wanted].map((each) => each.join());
+    expect(lists).toEqual([`${row},${row}`, `${row},${row}`, '1,2', '1,0']);
+    const counts = { receivedGradients: 4, strayGradients: 2, repeatedGradients: 0 };
+    expect(exchange.progress).toMatchObject(counts);
   });
 
   it('that come again are counted and not applied, also after a start from a commit', () => {
@@ -233,9 +222,7 @@ describe('gradients', () => {
   });
 
   it('of batches without new edges are applied, and once too', async () => {
-    const sender = exchangeOf({
-      ...{ shard: { index: 1, count: 3 }, freshRun: 'there', pace: { quietMs: 0 } },
-    });
+    const sender = exchangeOf({ shard: { index: 1, count: 3 }, freshRun: 'there', pace: { quietMs: 0 } });
     const row = sender.index.add(own!, 0);
     sender.exchange.begin();
     // Edges that waited for a vector are trained with whatever batch comes next, new edges or none.
@@ -263,32 +250,16 @@ describe('vectors', () => {
     expect([[...first.copies.rows], [...first.copies.homes]]).toEqual([[2], [1]]);
     expect(index.record(2)?.firstSeen).toBe(1_000);
     const tweet = entityKey('tweet', 'é'.repeat(128));
-    const second = received(
-      parcelOf({
-        vectors: [
-          [tweet, 2],
-          [foreign!, 3],
-        ],
-      }),
-    );
-    expect(second.vectors).toEqual([
-      [3, 2],
-      [2, 3],
-    ]);
+    const second = received(parcelOf({ vectors: [[tweet, 2] as const, [foreign!, 3] as const] }));
+    expect(second.vectors.map(String)).toEqual(['3,2', '2,3']);
     expect([[...second.copies.rows], index.keyAt(3)]).toEqual([[3], tweet]);
     expect(exchange.progress).toMatchObject({ receivedVectors: 3, copies: 2 });
   });
 
   it('make no copy of an erased entity, an own one, or one of a type that the graph has not', () => {
     const { index, received } = exchangeOf({ erased: (key) => key === foreign });
-    const parcel = parcelOf({
-      vectors: [
-        [foreign!, 1],
-        [own!, 2],
-        [later!, 3],
-        [entityKey('user', 'ad'), 4],
-      ],
-    });
+    const keys = [foreign!, own!, later!, entityKey('user', 'ad')];
+    const parcel = parcelOf({ vectors: keys.map((key, i) => [key, i + 1] as const) });
     const names = Buffer.from(parcel.vectors.names);
     names[nameEnd(names, nameEnd(names, nameEnd(names, 0)))] = 9;
     expect(received({ ...parcel, vectors: { ...parcel.vectors, names } }).vectors).toEqual([[2, 3]]);

@@ -5,7 +5,7 @@ import { TrainerRows } from '../../src/pipeline/training/trainer-rows.ts';
 import { TypeRows } from '../../src/sampling/type-rows.ts';
 import { ForeignRows } from '../../src/shards/foreign-rows.ts';
 import { DUE, edgesOf, settings, triples } from '../pipeline/training/trainer-fixture.ts';
-import { BARE, DIM, listed, shardBatch, stored, type Watched, watched } from './shard-fixture.ts';
+import { BARE, DIM, listed, pairs, shardBatch, stored, type Watched, watched } from './shard-fixture.ts';
 
 const NOW = 1_700_000_000_000;
 const [USER, TWEET] = [0, 1];
@@ -19,10 +19,7 @@ const at = (...rows: number[]) => rows.map((row, i) => [row, vectorOf(i + 1)] as
 const vectorOf = (number: number) => Array.from({ length: DIM }, (_, k) => (number + k) / 32);
 
 /** Own users 6 and 7, user 8 of shard 1, own tweet 9, tweet 10 of shard 2. */
-const COPIES: Parameters<typeof shardBatch>[0]['copies'] = [
-  [8, 1],
-  [10, 2],
-];
+const COPIES = pairs('8 1, 10 2');
 const ENTITIES = { newTypes: [USER, USER, USER, TWEET, TWEET], copies: COPIES };
 
 function shard(overrides: Parameters<typeof watched>[0] = {}, parts: Parameters<typeof shardBatch>[0] = {}) {
@@ -76,23 +73,11 @@ describe('a copy', () => {
       each.train(
         shardBatch({
           newTypes: [USER, USER, TWEET, TWEET],
-          copies:
-            each === whole.core
-              ? []
-              : [
-                  [8, 1],
-                  [9, 2],
-                ],
+          copies: each === whole.core ? [] : pairs('8 1, 9 2'),
         }),
       );
-    trainer.core.train(
-      shardBatch({
-        vectors: [
-          [8, [...vectorOf(1), 0.5]],
-          [9, [...vectorOf(3), 0.5]],
-        ],
-      }),
-    );
+    const vectors = pairs('8 1, 9 3').map(([row, number]) => [row, [...vectorOf(number), 0.5]] as const);
+    trainer.core.train(shardBatch({ vectors }));
     for (let row = 0; row < 10; row++) {
       whole.table.vector(row).set(trainer.table.vector(row));
       whole.table.floats[whole.table.at(row) + whole.table.accumulator] = row < 8 ? 0 : 0.25;
@@ -139,12 +124,7 @@ describe('a copy', () => {
   });
 
   it('is ranked, and ranked from, like an own row', () => {
-    const { core, steps } = shard(
-      { evaluatedEdges: 6 },
-      {
-        vectors: at(8, 10),
-      },
-    );
+    const { core, steps } = shard({ evaluatedEdges: 6 }, { vectors: at(8, 10) });
     const report = core.train(shardBatch({ edges: edgesOf('8 follows 6, 6 follows 8, 6 follows 7') }));
     expect(evaluated(report)).toBe(3);
     expect(steps).toEqual([{ edges: ['8 0 6', '6 0 8', '6 0 7'], lhs: [8, 6, 6], rhs: [6, 8, 7] }]);
@@ -167,15 +147,7 @@ describe('a copy', () => {
 
   it('has no vector for a gradient that came to the wrong shard; an own row counts as trained by a gradient', () => {
     const { core } = shard({ evaluatedEdges: 6 });
-    core.train(
-      shardBatch({
-        gradients: [
-          [10, vectorOf(9)],
-          [6, vectorOf(1)],
-          [7, vectorOf(2)],
-        ],
-      }),
-    );
+    core.train(shardBatch({ gradients: at(10, 6, 7) }));
     const report = core.train(shardBatch({ edges: edgesOf('6 likes 10, 6 follows 7') }));
     expect(report.outgoing?.waiting).toBe(1);
     expect(report.known[FOLLOWS]?.count).toBe(1);
@@ -187,16 +159,8 @@ describe('a copy', () => {
     core.train(shardBatch({ dropped: [8, 7] }));
     core.checkpoint({ ...DUE, now: NOW });
     expect([...table.vector(8)]).toEqual(new Array(DIM).fill(0));
-    core.train(
-      shardBatch({
-        reused: [
-          [7, USER],
-          [8, USER],
-        ],
-        copies: [[7, 2]],
-        edges: edgesOf('6 follows 8'),
-      }),
-    );
+    const reused = [7, 8].map((row) => [row, USER] as const);
+    core.train(shardBatch({ reused, copies: [[7, 2]], edges: edgesOf('6 follows 8') }));
     expect(accumulatorOf(made, 8)).toBeGreaterThan(0);
     expect(accumulatorOf(made, 7)).toBe(FOREIGN);
     expect([...table.vector(7)]).toEqual(new Array(DIM).fill(0));
@@ -260,27 +224,16 @@ describe('an edge whose far end has no vector yet', () => {
     expect([gone.edges, gone.outgoing?.waiting]).toEqual([0, 0]);
     expect(core.train(shardBatch({ edges: edgesOf('6 likes 10') })).outgoing?.waiting).toBe(1);
   });
-
-  it('between two entities that are both new comes to be trained, without any other edge', () => {
-    const here = watched({ ...HERE, ...BARE });
-    const there = watched({ shard: { index: 1, count: 3 }, ...BARE });
-    const trained = here.core.train(
-      shardBatch({ newTypes: [USER, TWEET], copies: [[7, 1]], edges: edgesOf('6 likes 7') }),
-    );
-    expect(trained.edges).toBe(0);
-    const other = there.core.train(shardBatch({ newTypes: [TWEET], inUse: [[6, 0]] }));
-    const [tweet] = listed(other.outgoing!.to[0]!.vectors);
-    expect(tweet?.[0]).toBe(6);
-    const report = here.core.train(shardBatch({ vectors: [[7, tweet![1]]] }));
-    expect([report.edges, sentTo(report, 1).gradients]).toEqual([1, [7]]);
-  });
 });
 
 describe('a holder of copies', () => {
   const FIRST = { edges: edgesOf('6 follows 7') };
 
-  it('gets a vector with its first edge, and again after a move of .2, not before', () => {
-    const { core, table } = shard(SLOW, FIRST);
+  it.each([
+    ['.2', {}, 0.2],
+    ['the distance that is set', { resendDistance: 0.05 }, 0.05],
+  ])('gets a vector with its first edge, and again after a move of %s, not before', (_, given, distance) => {
+    const { core, table } = shard({ ...SLOW, ...given }, FIRST);
     const first = core.train(shardBatch({ inUse: [[6, 1]] }));
     expect(listed(first.outgoing!.to[1]!.vectors)).toEqual([
       [6, [...table.vector(6)].map((number) => Math.f16round(number))],
@@ -290,7 +243,7 @@ describe('a holder of copies', () => {
     for (let i = 0; i < 3; i++) expect(sentTo(train(), 1).vectors).toEqual([]);
     // Another edge to the same shard is nothing new to it.
     expect(sentTo(core.train(shardBatch({ inUse: [[6, 1]] })), 1).vectors).toEqual([]);
-    table.vector(6)[0]! += 0.19;
+    table.vector(6)[0]! += distance - 0.01;
     expect(sentTo(train(), 1).vectors).toEqual([]);
     table.vector(6)[0]! += 0.02;
     expect(sentTo(train(), 1).vectors).toEqual([6]);
@@ -312,16 +265,6 @@ describe('a holder of copies', () => {
     expect(stated(again)).toEqual(expected());
   });
 
-  it('gets it again after another distance, where that is set', () => {
-    const { core, table } = shard({ ...SLOW, resendDistance: 0.05 }, FIRST);
-    core.train(shardBatch({ inUse: [[6, 1]] }));
-    const train = () => core.train(shardBatch({ ...FIRST, added: [] }));
-    table.vector(6)[0]! += 0.04;
-    expect(sentTo(train(), 1).vectors).toEqual([]);
-    table.vector(6)[0]! += 0.02;
-    expect(sentTo(train(), 1).vectors).toEqual([6]);
-  });
-
   it('gets what another holder gets, once it holds a copy too', () => {
     const { core, table } = shard(SLOW, { ...FIRST, vectors: at(10) });
     core.train(shardBatch({ inUse: [[6, 1]] }));
@@ -336,25 +279,6 @@ describe('a holder of copies', () => {
     table.vector(6)[0]! -= 0.3;
     const again = core.train(shardBatch({ gradients: [[6, vectorOf(1)]] }));
     expect([sentTo(again, 1).vectors, sentTo(again, 2).vectors]).toEqual([[6], [6]]);
-  });
-
-  it('among many shards is the one that trains an edge', () => {
-    const made = watched({ ...BARE, shard: { index: 0, count: 100 } });
-    const { core } = made;
-    core.train(shardBatch({ newTypes: [USER, USER], edges: edgesOf('6 follows 7') }));
-    const { outgoing } = core.train(
-      shardBatch({
-        inUse: [
-          [6, 31],
-          [6, 32],
-          [6, 99],
-          [7, 33],
-        ],
-      }),
-    );
-    const holders = (row: number) =>
-      outgoing!.to.flatMap(({ vectors }, to) => (vectors.rows.includes(row) ? [to] : []));
-    expect([holders(6), holders(7)]).toEqual([[31, 32, 99], [33]]);
   });
 
   it('gets the new start of a row whose entity started again, and of two erasures the last', () => {
@@ -420,11 +344,8 @@ test('of edges with an own row a shard of three trains two thirds, of edges with
   const rows = new TrainerRows(table, new TypeRows(entityTypes.length, 10));
   const foreign = new ForeignRows(HERE.shard, { settings: { ...settings, maxRows: 10 }, table, rows });
   foreign.begin(shardBatch({ copies: [[8, 1]] }).shard);
-  const shares = (row: number) => (['lhs', 'rhs'] as const).map((side) => foreign.share(row, side));
-  expect([shares(6), shares(8)]).toEqual([
-    [2 / 3, 2 / 3],
-    [1 / 3, 1 / 3],
-  ]);
+  for (const side of ['lhs', 'rhs'] as const)
+    expect([6, 8].map((row) => foreign.share(row, side))).toEqual([2 / 3, 1 / 3]);
 });
 
 describe('negatives', () => {
@@ -495,11 +416,7 @@ describe('loading', () => {
       { ...SLOW, updatesPerEdge: 3, uniformNegatives: 5 },
       {
         vectors: at(8),
-        inUse: [
-          [6, 1],
-          [7, 1],
-          [9, 1],
-        ],
+        inUse: pairs('6 1, 7 1, 9 1'),
         edges: edgesOf('6 follows 7, 6 follows 8, 7 likes 9, 8 likes 9'),
       },
     );

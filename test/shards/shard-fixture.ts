@@ -52,6 +52,14 @@ export function watched(
   return { core, ...made!, steps };
 }
 
+/** Pairs of numbers: `8 1, 10 2`. */
+export function pairs(text: string): [number, number][] {
+  return text.split(', ').map((pair) => {
+    const [first, second] = pair.split(' ');
+    return [Number(first), Number(second)];
+  });
+}
+
 /** Rows with a vector each. */
 export type Vectors = readonly (readonly [row: number, vector: ArrayLike<number>])[];
 

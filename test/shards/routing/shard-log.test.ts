@@ -9,6 +9,7 @@ import { MemoryLog } from '../../pipeline/memory-log.ts';
 import { memoryReader } from '../../pipeline/memory-reader.ts';
 
 const [EVENTS, EDGES, EXCHANGE] = ['twhin.engagement', 'twhin.edges.g', 'twhin.exchange.g'];
+const NAMES: Readonly<Record<string, string>> = { [EVENTS]: 'events', [EDGES]: 'edges' };
 
 /** Shard 1 of two, which has read the event partitions, and the others, as far as said. */
 async function following(positions: Readonly<Record<string, number>> = {}) {
@@ -74,7 +75,7 @@ async function following(positions: Readonly<Record<string, number>> = {}) {
   };
   const take = (...stretches: readonly Omit<RoutedStretch, 'records'>[]) =>
     send(...stretches.map((stretch) => encodeStretch({ ...stretch, records: [] })));
-  const places = () => taken.map(({ topic, partition, next }) => [topic, partition, next]);
+  const places = () => taken.map(({ topic, partition, next }) => `${NAMES[topic]}/${partition} ${next}`);
   /** Offsets of the events that were handed over. */
   const offsets = () => taken.flatMap(({ records }) => records.map(({ offset }) => offset));
   return { log, reading, follower, send, take, taken, places, offsets, topics, lines };
@@ -98,10 +99,7 @@ describe('the log of a shard', () => {
       position === undefined ? {} : { [`${EVENTS}/1`]: position },
     );
     await take(stretch(from, 9));
-    expect(places()).toEqual([
-      [EVENTS, 1, 9],
-      [EDGES, 1, 1],
-    ]);
+    expect(places()).toEqual(['events/1 9', 'edges/1 1']);
     expect(lines.lines).toEqual([]);
   });
 
@@ -119,10 +117,7 @@ describe('the log of a shard', () => {
     expect(
       taken.flatMap(({ records }) => records).every(({ content }) => content?.changes.length === 1),
     ).toBe(true);
-    expect(places().slice(-2)).toEqual([
-      [EVENTS, 1, until],
-      [EDGES, 1, 1],
-    ]);
+    expect(places().slice(-2)).toEqual([`events/1 ${until}`, 'edges/1 1']);
     expect(lines.lines).toEqual([
       {
         fields: { graph: 'g', shard: 1, topic: EVENTS, partition: 1, from: begun, until: from },
@@ -132,7 +127,7 @@ describe('the log of a shard', () => {
     // The same again is no gap.
     const { length } = taken;
     await take(stretch(from, until));
-    expect(places().slice(length)).toEqual([[EDGES, 1, 1]]);
+    expect(places().slice(length)).toEqual(['edges/1 1']);
   });
 
   test('can not close a gap that the event topic does not hold any more, and takes nothing after it', async () => {
@@ -152,11 +147,7 @@ describe('the log of a shard', () => {
   test('raises its own place in the edges topic after all that a run holds', async () => {
     const { take, places } = await following({ [`${EVENTS}/0`]: 0, [`${EVENTS}/1`]: 0 });
     await take(stretch(0, 9), stretch(0, 4, 0));
-    expect(places()).toEqual([
-      [EVENTS, 1, 9],
-      [EVENTS, 0, 4],
-      [EDGES, 1, 2],
-    ]);
+    expect(places()).toEqual(['events/1 9', 'events/0 4', 'edges/1 2']);
   });
 
   test('passes over records that no router wrote, with a line each', async () => {
@@ -168,10 +159,7 @@ describe('the log of a shard', () => {
       encodeStretch({ topic: EVENTS, partition: 1, from: 0, until: 3, records: [] }),
     );
     expect(lines.lines.map(({ message }) => message)).toEqual(Array(3).fill('a record is passed over'));
-    expect(places()).toEqual([
-      [EVENTS, 1, 3],
-      [EDGES, 1, 4],
-    ]);
+    expect(places()).toEqual(['events/1 3', 'edges/1 4']);
   });
 
   test('follows the own partition of the topics between shards, from the first record that is kept, and no event topic', async () => {
@@ -183,11 +171,8 @@ describe('the log of a shard', () => {
     expect(reads).toEqual([false, false, true, true]);
     expect([follower.position(EDGES, 1), follower.position(EXCHANGE, 1)]).toEqual([20, 12]);
     const held = await log.ranges([EDGES, EVENTS]);
-    expect(held.map(({ topic, partition }) => `${topic}/${partition}`)).toEqual([
-      `${EVENTS}/0`,
-      `${EVENTS}/1`,
-      `${EDGES}/1`,
-    ]);
+    const names = held.map(({ topic, partition }) => `${NAMES[topic]}/${partition}`);
+    expect(names).toEqual(['events/0', 'events/1', 'edges/1']);
     const further = await following({ [`${EDGES}/1`]: 33 });
     expect(further.follower.position(EDGES, 1)).toBe(33);
     expect((await following()).follower.position(EDGES, 1)).toBeUndefined();
