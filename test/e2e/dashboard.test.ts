@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { historyAt } from './answers.ts';
 import { barriers, lookUp, noBrowser, openBrowser, openPage, shows, tile } from './browser.ts';
-import { deployed } from './deployed.ts';
+import { deployed, follows } from './deployed.ts';
 import { until } from './twhin.ts';
 
 const missing = noBrowser();
@@ -10,13 +10,6 @@ if (missing !== undefined) process.stderr.write(`the dashboard is not tested in 
 
 const HOSTILE = '<script>document.title="taken"</script>';
 const now = Date.now();
-const follows = (from: number, count: number) =>
-  Array.from({ length: count }, (_, i) => ({
-    followerId: `u${from + i}`,
-    followedId: `u${from + i + 1}`,
-    action: 'follow',
-    at: now + from + i,
-  }));
 
 describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
   let browser: Browser;
@@ -32,7 +25,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     const here = await deployed();
     await here.ok(['topics', 'apply']);
     const hostile = { followerId: HOSTILE, followedId: 'u1', action: 'follow', at: now };
-    await here.feed('follow', [...follows(0, 300), hostile]);
+    await here.feed('follow', [...follows(0, 300, now), hostile]);
     await here.ok(['feed', '-', '--topic', 'follow', '--raw'], { stdin: `${HOSTILE}\n` });
     const running = here.start(['run', '--graph', 'follow', '--http', '127.0.0.1:0']);
     const url = await running.url();
@@ -49,7 +42,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
       String(metric('twhin_edges{graph="follow",relation="follows"}')),
     );
 
-    await here.feed('follow', follows(300, 100));
+    await here.feed('follow', follows(300, 100, now));
     await shows(page, 'events in all', '402');
 
     // Values are shown only on request, and their markup is text.
@@ -90,7 +83,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
   test('reports a killed process, and begins new curves after the restart', async () => {
     const here = await deployed();
     await here.ok(['topics', 'apply']);
-    await here.feed('follow', follows(0, 50));
+    await here.feed('follow', follows(0, 50, now));
     const first = here.start(['run', '--graph', 'follow', '--http', '127.0.0.1:0']);
     const url = await first.url();
     const { page } = await openPage(browser, url);

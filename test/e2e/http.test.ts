@@ -1,17 +1,10 @@
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { statusAt } from './answers.ts';
-import { deployed } from './deployed.ts';
+import { deployed, follows } from './deployed.ts';
 import { until } from './twhin.ts';
 
 const RUN = ['run', '--graph', 'follow', '--http', '127.0.0.1:0'];
-const now = Date.now();
-const follows = (from: number, count: number) =>
-  Array.from({ length: count }, (_, i) => ({
-    ...{ followerId: `u${from + i}`, followedId: `u${from + i + 1}`, action: 'follow' },
-    at: now + from + i,
-  }));
-
 /** The value of each line of metrics text that names all of `parts`. */
 function valuesOf(text: string, ...parts: string[]): number[] {
   return text
@@ -24,7 +17,7 @@ describe('twhin run --http', () => {
   test('says it is not ready until it reads, and then what its store and the topics say', async () => {
     const here = await deployed();
     await here.ok(['topics', 'apply']);
-    await here.feed('follow', follows(0, 400));
+    await here.feed('follow', follows(0, 400, Date.now()));
     await here.ok(['feed', '-', '--topic', 'follow', '--raw'], { stdin: '{"broken\n{}\n' });
     const running = here.start(RUN);
     const url = await running.url();

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { readLog, type TopicRecord } from '../e2e/topic-reader.ts';
+import { readLog } from '../e2e/topic-reader.ts';
 import { until } from '../e2e/twhin.ts';
 import type { Elsewhere, Faulty } from './deployment.ts';
 import type { Dice } from './dice.ts';
 import { type FailpointInput, withFailpoints } from './failpoints/plan.ts';
 import { form, seeded } from './seeded.ts';
+import { compareEpochs } from './verifier/compare.ts';
 
 /** Places to freeze at, each with a write that is about to happen or just did; undefined: wherever it is. */
 const PLACES = [
@@ -54,7 +55,7 @@ seeded(
       const awake = await deployed.head('engagement', one.state);
       expect((awake?.events.consumed ?? 0) - (asleep?.events.consumed ?? 0)).toBeLessThan(ONE_COMMIT);
       const { records } = await readLog(deployed.brokers, [deployed.twhin.topic('embeddings.engagement')]);
-      expect(goneBack(records)).toEqual([]);
+      expect(compareEpochs(records)).toEqual([]);
       standby.kill('SIGKILL');
       await standby.ended;
     }
@@ -81,20 +82,4 @@ async function warm(deployed: Faulty, { state }: Elsewhere): Promise<void> {
 
 async function epochOf(deployed: Faulty, { state }: Elsewhere): Promise<number> {
   return (await deployed.head('engagement', state))?.epoch ?? 0;
-}
-
-/** Records of an epoch that was over in their partition, or of two spaces in one epoch. */
-function goneBack(records: readonly TopicRecord[]): string[] {
-  const epochs = new Map<number, number>();
-  const spaces = new Map<number, string>();
-  return records.flatMap(({ partition, offset, headers }) => {
-    const [epoch, space] = [Number(headers['epoch']), headers['space'] ?? ''];
-    const last = epochs.get(partition) ?? 0;
-    epochs.set(partition, Math.max(last, epoch));
-    if (epoch < last) return [`${partition}/${offset} is of epoch ${epoch}, after ${last}`];
-    if ((spaces.get(epoch) ?? space) !== space)
-      return [`${partition}/${offset}: another space in epoch ${epoch}`];
-    spaces.set(epoch, space);
-    return [];
-  });
 }

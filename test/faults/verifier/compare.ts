@@ -103,6 +103,22 @@ export function compareSteps(records: readonly TopicRecord[]): string[] {
   return some(problems, (problem) => problem);
 }
 
+/** Records of an epoch that was over in their partition, or of two spaces in one epoch. */
+export function compareEpochs(records: readonly TopicRecord[]): string[] {
+  const epochs = new Map<number, number>();
+  const spaces = new Map<number, string>();
+  return records.flatMap(({ partition, offset, headers }) => {
+    const [epoch, space] = [Number(headers['epoch']), headers['space'] ?? ''];
+    const last = epochs.get(partition) ?? 0;
+    epochs.set(partition, Math.max(last, epoch));
+    if (epoch < last) return [`${partition}/${offset} is of epoch ${epoch}, after ${last}`];
+    if ((spaces.get(epoch) ?? space) !== space)
+      return [`${partition}/${offset}: another space in epoch ${epoch}`];
+    spaces.set(epoch, space);
+    return [];
+  });
+}
+
 /** What differs between the dead letters and the bad records, by where they came from and by the graph that read them. */
 export function compareLetters(
   letters: readonly TopicRecord[],
