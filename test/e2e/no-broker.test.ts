@@ -116,7 +116,7 @@ test.skipIf(!inject('jars'))('a stop that can’t publish waits; a second signal
   await until('two more attempts', () => attempts(run.stderr).length >= tried + 2);
   expect(run.over).toBe(false);
   run.kill('SIGTERM');
-  expect(await run.ended).toMatchObject({ code: 1, signal: null });
+  expect(await run.ended).toMatchObject({ code: 143, signal: null });
 
   await broker.restart();
   await twhin.ok(RUN);

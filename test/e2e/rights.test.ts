@@ -203,7 +203,7 @@ test('a right that is missing is told by its name, in every command that needs i
     ['run', '--create-topics', '--until-caught-up'],
     ['feed', '-', '--topic', 'follow'],
     ['replay', '--graph', 'follow', '--into', 'shadow'],
-    ['evaluate', 'stream', '--graph', 'follow'],
+    ['evaluate', '--graph', 'follow'],
   ];
   for (const args of commands) expect(await said(stranger, args)).toMatch(describe);
   for (const args of [
