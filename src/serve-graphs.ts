@@ -34,18 +34,14 @@ export interface ListAsked extends About, Omit<CandidatesAsked, 'from' | 'k' | '
   readonly exclude?: readonly string[] | undefined;
 }
 
-export interface SimilarAsked {
+/** As `/v1/similar` is asked. */
+export interface SimilarAsked extends Pick<ListAsked, 'k' | 'graph' | 'exclude' | 'explain'> {
   readonly entity: string;
-  readonly k?: number | undefined;
-  readonly graph?: string | undefined;
-  readonly exclude?: readonly string[] | undefined;
-  readonly explain?: boolean | undefined;
 }
 
-export interface RankAsked extends About {
+export interface RankAsked extends About, Pick<ListAsked, 'graph'> {
   readonly relation: string;
   readonly candidates: readonly string[];
-  readonly graph?: string | undefined;
 }
 
 /** A search, as `/v1/search` is asked. */
@@ -55,11 +51,9 @@ export interface SearchedFor extends Omit<SearchAsked, 'query' | 'k'> {
   readonly k?: number | undefined;
 }
 
-export interface RecentAsked {
+export interface RecentAsked extends Pick<ListAsked, 'user' | 'k'> {
   /** As `TYPE:ID`; or a user. */
   readonly entity?: string | undefined;
-  readonly user?: string | undefined;
-  readonly k?: number | undefined;
 }
 
 /**

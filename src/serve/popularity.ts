@@ -98,7 +98,8 @@ export class Popularity {
 
   /** The highest score first; of equal scores, the lower name first. No more than the first `MOST_POPULAR`. */
   *inOrder(now: number): Iterable<PopularEntity> {
-    if (this.#order === undefined || !isFresh(this.#order, now))
+    const age = now - (this.#order?.madeAt ?? Number.NEGATIVE_INFINITY);
+    if (this.#order === undefined || age < 0 || age >= POPULAR_MS)
       this.#order = { madeAt: now, found: [], taken: new Set(), whole: false };
     const order = this.#order;
     for (let i = 0; ; i++) {
@@ -177,10 +178,6 @@ function grown<Numbers extends Int32Array | Float64Array>(numbers: Numbers, larg
 
 function bestFirst(a: PopularEntity, b: PopularEntity): number {
   return b.score - a.score || (a.entity < b.entity ? -1 : 1);
-}
-
-function isFresh({ madeAt }: { readonly madeAt: number }, now: number): boolean {
-  return now >= madeAt && now - madeAt < POPULAR_MS;
 }
 
 function decayed(ageMs: number): number {

@@ -9,7 +9,7 @@ import type { Activity } from './activity.ts';
 import type { Gate } from './shared-passes.ts';
 import type { Spaces } from './spaces.ts';
 
-export interface ReadingOptions {
+interface ReadingOptions {
   readonly log: EventLog;
   readonly topics: readonly string[];
   /** Takes each run, in order within a partition. It is read, and the partition read on, once the promise resolves. */
@@ -89,13 +89,10 @@ function leftOf({ low, high }: PartitionRange, next: number | undefined): number
 
 const NO_HEADERS: NonNullable<SourceRecord['headers']> = {};
 
-/** A record that could not be used. */
-export interface SkippedRecord {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
+/** A record that could not be used, and why. */
+export type SkippedRecord = Pick<SourceRecord, 'topic' | 'partition' | 'offset'> & {
   readonly reason: string;
-}
+};
 
 export interface VectorFeedOptions {
   readonly graph: string;

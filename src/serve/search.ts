@@ -1,4 +1,3 @@
-import type { RelationVector } from '../../topics/model.ts';
 import type { UsageError } from '../errors/errors.ts';
 import { type EntityKey, idOf } from '../graph/entity.ts';
 import { popularItems } from './accepted-rows.ts';
@@ -173,11 +172,6 @@ function* pointOf(place: Place, between: Between, query: EntityKey): Asking<Floa
   return middleOf(between.space, searchers) ?? (yield* standInsOf(place, between, vector));
 }
 
-/** The relation that leads from a query back to its searchers, if one is trained. */
-function backOf({ asks }: Place, known: Space): RelationVector | undefined {
-  return asks.map((relation) => trainedRelation(known, relation, true)).find((each) => each !== undefined);
-}
-
 /**
  * The query's vector moved to where its searchers are, by the inverse of a relation that is trained. In another graph that is the mean
  * of the vectors of those who are nearest to it.
@@ -187,7 +181,7 @@ function* standInsOf(
   { space, known }: Between,
   vector: Float32Array,
 ): Asking<Float64Array | undefined> {
-  const of = backOf(place, known);
+  const of = place.asks.flatMap((relation) => trainedRelation(known, relation, true) ?? [])[0];
   if (of === undefined) return undefined;
   const moved = Float64Array.from(vector, (value, k) => value + of.vector[k]!);
   if (space === known) return moved;

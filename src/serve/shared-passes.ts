@@ -302,7 +302,10 @@ export class SharedPasses {
     const again: Looking[] = [];
     const queries: AskedQuery[] = [];
     for (const { request, look } of looking) {
-      const goOn = (seen: Seen) => void again.push(...resume(request, seen));
+      const goOn = (seen: Seen) => {
+        const next = request.resume(seen);
+        if (next !== undefined) again.push({ request, look: next });
+      };
       queries.push(...queriesOf(request, look, goOn));
     }
     await Promise.all(passesOf(queries).map((pass) => this.#top(pass)));
@@ -325,11 +328,6 @@ export class SharedPasses {
 
 function busy(waiting: number): FatalError {
   return new FatalError('busy', `${waiting} requests wait for an answer; ask again in a second`);
-}
-
-function resume(request: Request, seen: Seen): Looking[] {
-  const look = request.resume(seen);
-  return look === undefined ? [] : [{ request, look }];
 }
 
 /** The queries of a look, which can be in several passes: the request goes on once the last of them is answered. */

@@ -15,6 +15,8 @@ const MOST_AWAITED = 100_000;
 /** Whether a vector is from before its entity's erasure. at: time of the newest event that it has learned, epoch ms. */
 export type Hides = (entity: EntityKey, at: number) => boolean;
 
+type NewTable = (type: string, dim: number) => VectorTable;
+
 /** The vector of an erased entity. */
 interface Withheld {
   readonly vector: Float32Array;
@@ -32,8 +34,7 @@ export class Space {
   step = 0;
   at = 0;
   readonly #tables = new Map<string, VectorTable>();
-  readonly #maxRows: number;
-  readonly #scanners: number;
+  readonly #newTable: NewTable;
   /** Vectors of erased entities whose tombstones were not read yet, by type. No table has them. */
   readonly #withheld = new Map<string, Map<EntityKey, Withheld>>();
   /** The table that was written last. */
@@ -42,15 +43,13 @@ export class Space {
   constructor(
     { space, fingerprint, dim }: Pick<Embedding, 'space' | 'fingerprint' | 'dim'>,
     relations: ReadonlyMap<string, RelationVector>,
-    maxRows: number,
-    scanners: number,
+    newTable: NewTable,
   ) {
     this.space = space;
     this.fingerprint = fingerprint;
     this.dim = dim;
     this.relations = relations;
-    this.#maxRows = maxRows;
-    this.#scanners = scanners;
+    this.#newTable = newTable;
   }
 
   /** Entities whose newest record is of this space. */
@@ -128,7 +127,7 @@ export class Space {
   #setting(entity: EntityKey): { readonly type: string; readonly table: VectorTable } {
     if (this.#set !== undefined && isOfType(entity, this.#set.type)) return this.#set;
     const type = typeOf(entity);
-    const table = this.#tables.get(type) ?? new VectorTable(type, this.dim, this.#maxRows, this.#scanners);
+    const table = this.#tables.get(type) ?? this.#newTable(type, this.dim);
     this.#tables.set(type, table);
     this.#set = { type, table };
     return this.#set;
@@ -154,9 +153,8 @@ export class Space {
  * Vectors of two spaces are never in one table. A vector from before its entity's erasure is in none, from when the erasure is known.
  */
 export class Spaces {
-  readonly #maxRows: number;
+  readonly #newTable: NewTable;
   readonly #caughtUp: () => boolean;
-  readonly #scanners: number;
   readonly #hides: Hides;
   readonly #awaited: AwaitedEntities;
   readonly #spaces = new Map<string, Space>();
@@ -178,9 +176,8 @@ export class Spaces {
     hides: Hides = () => false,
   ) {
     this.#hides = hides;
-    this.#maxRows = maxRows;
+    this.#newTable = (type, dim) => new VectorTable(type, dim, maxRows, scanners);
     this.#caughtUp = caughtUp;
-    this.#scanners = scanners;
     // While vectors are read for the first time, events that name any of them may be read before.
     this.#awaited = new AwaitedEntities(() => (caughtUp() ? Math.min(MOST_AWAITED, maxRows) : maxRows));
   }
@@ -262,7 +259,7 @@ export class Spaces {
       const relations = this.#relationsOf(embedding);
       // Until now, nothing said how long they have to be.
       for (const [key, { dim }] of relations) if (dim !== embedding.dim) relations.delete(key);
-      space = new Space(embedding, relations, this.#maxRows, this.#scanners);
+      space = new Space(embedding, relations, this.#newTable);
       this.#spaces.set(id, space);
       this.#current ??= space;
     }
