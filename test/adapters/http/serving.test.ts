@@ -1,15 +1,4 @@
-import { Agent, request, Server } from 'node:http';
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  onTestFinished,
-  test,
-  vi,
-} from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { guardedServer, type HttpServer, listen } from '../../../src/adapters/http/guarded.ts';
 import { LISTS_GUARD, type ServingOptions, serveVectors } from '../../../src/adapters/http/serving.ts';
 import type { GraphStatus } from '../../../src/adapters/http/serving-schema.ts';
@@ -18,6 +7,7 @@ import { readServingPage } from '../../../src/pages/page-files.ts';
 import { Entities } from '../../../src/serve/entities.ts';
 import { Clusters } from '../../../src/serve/interests.ts';
 import { graphOf, query, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
+import { ask, type Replied } from './ask.ts';
 
 const TWEETS = 600;
 const STATUS: Omit<GraphStatus, 'reasons'> = {
@@ -69,40 +59,6 @@ function begin(options: Partial<ServingOptions>): Promise<HttpServer> {
     answered: (path, code) => void answered.push([path, code]),
     failed: (path, reason) => void failures.push(`${path}: ${reason}`),
     ...options,
-  });
-}
-
-interface Asked {
-  readonly method?: string;
-  readonly headers?: Record<string, string>;
-  readonly body?: string | Buffer;
-  readonly agent?: Agent;
-}
-
-interface Replied {
-  readonly status: number | undefined;
-  readonly headers: Record<string, unknown>;
-  readonly text: string;
-  readonly json: unknown;
-}
-
-/** A request with any method, path and Host header, which fetch does not allow. */
-function ask(url: string, path: string, asked: Asked = {}): Promise<Replied> {
-  const { body, agent, method = 'GET', headers = {} } = asked;
-  return new Promise((resolve, reject) => {
-    const sent = request(`${url}/`, { method, headers, path, ...(agent && { agent }) }, (reply) => {
-      let text = '';
-      reply.on('data', (part) => {
-        text += String(part);
-      });
-      reply.on('end', () => {
-        const isJson = String(reply.headers['content-type']).includes('json') && text !== '';
-        const json: unknown = isJson ? JSON.parse(text) : undefined;
-        resolve({ status: reply.statusCode, headers: reply.headers, text, json });
-      });
-    });
-    sent.on('error', reject);
-    sent.end(body);
   });
 }
 
@@ -671,42 +627,6 @@ describe('the limits of the server', () => {
     const { status, json } = await ask(url, home());
     expect([status, json]).toEqual([500, { error: 'the request could not be answered' }]);
     expect(failures).toEqual([`${home()}: secret`]);
-  });
-});
-
-describe('a shutdown', () => {
-  beforeEach(fresh);
-
-  test('answers what is in flight, closes idle connections, and takes no more', async () => {
-    const rendering = Promise.withResolvers<void>();
-    const begun = Promise.withResolvers<void>();
-    const render = async () => {
-      begun.resolve();
-      await rendering.promise;
-      return 'twhin_serve_caught_up 1\n';
-    };
-    const url = await serve({ metrics: { contentType: 'text/plain', render } });
-    const agent = new Agent({ keepAlive: true });
-    await ask(url, home(), { agent });
-    const inFlight = ask(url, '/metrics', { agent });
-    await begun.promise;
-    const [server] = servers;
-    const cutOff = vi.spyOn(Server.prototype, 'closeAllConnections');
-    onTestFinished(() => cutOff.mockRestore());
-    const stopped = server!.stop();
-    expect(server!.stop()).toBe(stopped);
-    const refused = () => ask(url, home()).catch((error: unknown) => Reflect.get(Object(error), 'code'));
-    await expect.poll(refused, { timeout: 30_000 }).toBe('ECONNREFUSED');
-    rendering.resolve();
-    expect(await inFlight).toMatchObject({
-      status: 200,
-      text: 'twhin_serve_caught_up 1\n',
-      // The client is told not to use its connection again, and the stop does not wait until the client closes it.
-      headers: { connection: 'close' },
-    });
-    await stopped;
-    expect(cutOff).not.toHaveBeenCalled();
-    agent.destroy();
   });
 });
 

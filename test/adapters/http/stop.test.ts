@@ -1,6 +1,6 @@
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent, type IncomingMessage, request, Server } from 'node:http';
 import { connect } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { guardedServer, type HttpServer, listen } from '../../../src/adapters/http/guarded.ts';
 import { FatalError } from '../../../src/errors/errors.ts';
 
@@ -72,13 +72,17 @@ describe('a server that stops', () => {
     const agent = agentOf(true);
     const asked = Array.from({ length: 300 }, () => ask(`${http.url}/waits`, agent));
     await expect.poll(() => seen.length, { timeout: 30_000 }).toBe(300);
+    const cutOff = vi.spyOn(Server.prototype, 'closeAllConnections');
+    ends.push(() => cutOff.mockRestore());
     const stopped = http.stop();
+    expect(http.stop()).toBe(stopped);
     await refused(http.url);
     letGo();
     expect(new Set((await Promise.all(asked)).map((each) => JSON.stringify(each)))).toEqual(
       new Set([JSON.stringify(last)]),
     );
     await stopped;
+    expect(cutOff).not.toHaveBeenCalled();
     expect(await ask(`${http.url}/now`, agent)).toBe('ECONNREFUSED');
   });
 
