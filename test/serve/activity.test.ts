@@ -158,24 +158,6 @@ describe('Activity', () => {
     );
   });
 
-  it('tells a block from an unfollow until the user is followed again', () => {
-    const activity = activityOf();
-    const of = () => [activity.live(user(1), 'follows'), activity.blocked(user(1), 'user')];
-    activity.take(edge(user(1), 'follows', user(2), T0));
-    expect(of()).toEqual([[user(2)], []]);
-    activity.take(edge(user(1), 'follows', user(2), T0 + 1, true));
-    expect(of()).toEqual([[], []]);
-    activity.take(block(user(1), user(2), T0 + 2));
-    expect(of()).toEqual([[], [user(2)]]);
-    activity.take(edge(user(1), 'follows', user(2), T0 + 1));
-    expect(of()).toEqual([[], [user(2)]]);
-    // Somebody who unfollows whom they blocked does not take the block back.
-    activity.take(edge(user(1), 'follows', user(2), T0 + 3, true));
-    expect(of()).toEqual([[], [user(2)]]);
-    activity.take(edge(user(1), 'follows', user(2), T0 + 4));
-    expect(of()).toEqual([[user(2)], []]);
-  });
-
   it('decides between events of one second by their milliseconds, in any order, up to the year 2527', () => {
     const last = 2 ** 44 - 1;
     for (const at of [1, T0 + 1, last - 1]) {

@@ -96,23 +96,6 @@ describe('Spaces', () => {
     );
   });
 
-  it('serve the second space with the record that leaves the first one nothing, and not before', () => {
-    const spaces = new Spaces(10);
-    expect(spaces.current).toBeUndefined();
-    for (const entity of [tweet(1), tweet(2), user(1)]) spaces.embed(entity, embedding([1, 0]));
-    const second = { space: 'b' };
-    spaces.embed(tweet(1), embedding([0, 1], second));
-    spaces.embed(tweet(9), embedding([0, 1], second));
-    spaces.embed(tweet(2), embedding([0, 1], second));
-    expect([spaces.current?.space, spaces.current?.left, spaces.all.length]).toEqual(['a', 1, 2]);
-    // Until then the first space answers with all that it had.
-    expect(spaces.current?.vectorOf(tweet(1))).toEqual(Float32Array.of(1, 0));
-    expect(spaces.current?.vectorOf(tweet(9))).toBeUndefined();
-    spaces.embed(user(1), embedding(null));
-    expect([spaces.current?.space, spaces.all.length]).toEqual(['b', 1]);
-    expect(spaces.current?.vectorOf(tweet(9))).toEqual(Float32Array.of(0, 1));
-  });
-
   it.each([
     ['before', ['z', 'a', 'a', 'b', 'b', 'b'], 'b'],
     ['among', ['a', 'z', 'a', 'a'], 'a'],
