@@ -13,20 +13,6 @@ const SOURCE = `$\{DS_PROMETHEUS}`;
 const spoken = (legend: string) => [...legend.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = '']) => label);
 
 describe('dashboard', () => {
-  test('answers eight questions, each in a row', () => {
-    const rows = dashboard().panels.filter(({ type }) => type === 'row');
-    expect(rows.map(({ title }) => title)).toEqual([
-      'Is it fresh?',
-      'Is it right?',
-      'Is it safe?',
-      'How big is it?',
-      'What is the process doing?',
-      'Does it serve?',
-      'Do the shards hear each other?',
-      'Are events routed to the shards?',
-    ]);
-  });
-
   test('asks for the data source at the import, and then for the graph', () => {
     const { __inputs, templating } = dashboard();
     expect(__inputs).toMatchObject([{ name: 'DS_PROMETHEUS', type: 'datasource', pluginId: 'prometheus' }]);
