@@ -88,7 +88,7 @@ export function* search(
       graph: searched.name,
     },
   };
-  const point = space && known && (yield* pointOf(place, { space, known }, query));
+  const point = space && known && (yield* pointOf(place, space, known, query));
   const queries = space && point ? movedBy(space, point, shows, (each) => activity.liveOfAll(each)) : [];
   if (table === undefined || queries.length === 0) {
     const items = popularItems(activity, type, table, idle, k);
@@ -157,19 +157,21 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
-/** The vectors that are shown, and those that queries have; the same where one graph has both. */
-interface Between {
-  readonly space: Space;
-  readonly known: Space;
-}
-
-/** The middle of those who searched a query that has a vector lately, or else of those who stand for them. */
-function* pointOf(place: Place, between: Between, query: EntityKey): Asking<Float64Array | undefined> {
-  const vector = between.known.vectorOf(query);
+/**
+ * The middle of those who searched a query that has a vector lately, or else of those who stand for them.
+ * space: the vectors that are shown; known: those that queries have, the same where one graph has both.
+ */
+function* pointOf(
+  place: Place,
+  space: Space,
+  known: Space,
+  query: EntityKey,
+): Asking<Float64Array | undefined> {
+  const vector = known.vectorOf(query);
   if (vector === undefined) return undefined;
   const { searched, asks } = place;
   const searchers = new Set(asks.flatMap((relation) => searched.activity.recentSourcesOf(query, relation)));
-  return middleOf(between.space, searchers) ?? (yield* standInsOf(place, between, vector));
+  return middleOf(space, searchers) ?? (yield* standInsOf(place, space, known, vector));
 }
 
 /**
@@ -178,7 +180,8 @@ function* pointOf(place: Place, between: Between, query: EntityKey): Asking<Floa
  */
 function* standInsOf(
   place: Place,
-  { space, known }: Between,
+  space: Space,
+  known: Space,
   vector: Float32Array,
 ): Asking<Float64Array | undefined> {
   const of = place.asks.flatMap((relation) => trainedRelation(known, relation, true) ?? [])[0];
