@@ -1,5 +1,5 @@
 import { setImmediate as ticked } from 'node:timers/promises';
-import { afterEach, expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { FatalError } from '../../../src/errors/errors.ts';
 import { shardOf } from '../../../src/graph/shard.ts';
 import { silentLog } from '../../../src/log.ts';
@@ -12,13 +12,6 @@ import { DEFAULT_LIMITS, engagement } from '../../../topics/index.ts';
 const EVENTS = 'twhin.engagement';
 const SHARDS = 2;
 const SECOND = 1_000;
-
-let stops: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  await Promise.all(stops.map((stop) => stop()));
-  stops = [];
-});
 
 /** A router whose messages are acknowledged, or refused, one publish at a time. */
 function setUp({ markMs = 1_000 * SECOND } = {}) {
@@ -49,7 +42,7 @@ function setUp({ markMs = 1_000 * SECOND } = {}) {
     log: silentLog,
     failed: (error) => void failures.push(error),
   });
-  stops.push(() => {
+  onTestFinished(() => {
     const stopped = router.stop();
     for (const { answer } of publishing) answer.resolve();
     return stopped;
@@ -85,14 +78,9 @@ test('what waits while something is sent is cut into stretches that brokers take
   await ticked();
   const tweets = shardOf('tweet:t', SHARDS);
   const stretches = to(tweets, publishing[1]!.messages);
-  expect(stretches.map(({ from, until }) => [from, until])).toEqual([
-    [1, 4],
-    [4, 7],
-    [7, 10],
-  ]);
-  expect(stretches.flatMap(({ records }) => records.map(({ offset }) => offset))).toEqual([
-    1, 2, 3, 4, 5, 6, 7, 8, 9,
-  ]);
+  expect(stretches.map(({ from, until }) => `${from}-${until}`)).toEqual(['1-4', '4-7', '7-10']);
+  const offsets = stretches.flatMap(({ records }) => records.map(({ offset }) => offset));
+  expect(offsets).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
 test('reading waits while much waits to be sent, and goes on once that is being sent', async () => {
@@ -145,10 +133,8 @@ test('the group is told once every shard has what concerns it, and not by marks 
     await ticked();
   };
   await next(1);
-  expect(to(0, publishing[0]!.messages).map(({ partition, until }) => [partition, until])).toEqual([
-    [0, 0],
-    [1, 0],
-  ]);
+  const marks = to(0, publishing[0]!.messages).map(({ partition, until }) => `${partition}: ${until}`);
+  expect(marks).toEqual(['0: 0', '1: 0']);
   expect(routed).toEqual([]);
   void read(0, 3);
   await next(2);
