@@ -3,6 +3,7 @@ import { workspaceBytes } from '../../src/kernels/workspace.ts';
 import type { Chunk, Kernel, KernelChoice } from '../../src/model/kernel.ts';
 import type { LossName, ModelSettings, ScorerName } from '../../src/model/settings.ts';
 import { Table } from '../../src/model/table.ts';
+import { Dice } from '../faults/dice.ts';
 import { TFJS_FOLDER } from './tfjs/installed.ts';
 
 export const SCORER_NAMES: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
@@ -21,15 +22,10 @@ export const DEFAULTS: ModelSettings = {
   unitBall: false,
 };
 
-/** Uniform numbers in [0, 1), the same for the same seed. The generator is mulberry32. */
+/** Uniform numbers in [0, 1), the same for the same seed. */
 export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let z = Math.imul(state ^ (state >>> 15), 1 | state);
-    z = (z + Math.imul(z ^ (z >>> 7), 61 | z)) ^ z;
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const dice = new Dice(seed);
+  return () => dice.next();
 }
 
 /** A kernel on a table of random rows of norm about `norm`, accumulators at `accumulator`. */

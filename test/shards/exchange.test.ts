@@ -20,6 +20,7 @@ import {
 } from './exchange-fixture.ts';
 import { EXCHANGE } from './shards-fixture.ts';
 
+const QUIET = { pace: { quietMs: 10_000 } };
 const [own, otherOwn] = usersOf(0, 2);
 const [foreign, later] = usersOf(1, 2);
 
@@ -43,9 +44,13 @@ describe('sending', () => {
   });
 
   it('sends nothing before it begins, and then nothing of what was trained before', async () => {
-    const { exchange, index, send, to } = exchangeOf();
+    const { exchange, index, time, send, to } = exchangeOf(QUIET);
     const row = index.add(entityKey('user', 'a'), 0);
     await send(outgoing([{}, { gradients: [row] }, {}]), 4);
+    time.now = 1e9;
+    exchange.look();
+    await exchange.sent();
+    expect([...to(1), ...to(2)]).toEqual([]);
     exchange.begin();
     await exchange.sent();
     expect(to(1)).toEqual([]);
@@ -140,8 +145,6 @@ describe('sending', () => {
 });
 
 describe('a shard that has nothing to say', () => {
-  const QUIET = { pace: { quietMs: 10_000 } };
-
   it('sends each other shard an empty parcel after some time, with a batch or without one', async () => {
     const { exchange, index, time, send, to } = exchangeOf(QUIET);
     const row = index.add(own!, 0);
@@ -159,14 +162,6 @@ describe('a shard that has nothing to say', () => {
     time.now = 20_000;
     await send(outgoing([{}, {}, { vectors: [row] }]));
     expect(counts()).toEqual([2, 2]);
-  });
-
-  it('sends nothing before it is the one writer', async () => {
-    const { exchange, time, published } = exchangeOf(QUIET);
-    time.now = 1e9;
-    exchange.look();
-    await exchange.sent();
-    expect(published).toEqual([]);
   });
 
   it('keeps no pile of empty parcels while the brokers are away', async () => {
