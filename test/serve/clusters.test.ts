@@ -3,7 +3,17 @@ import { Random } from '../../src/sampling/random.ts';
 import { Clusters } from '../../src/serve/interests.ts';
 import type { CandidatesAsked } from '../../src/serve/surfaces.ts';
 import { VectorTable } from '../../src/serve/vector-table.ts';
-import { ad, advertiser, graphOf, surfacesOf, T0, type TestGraph, tweet, user } from './serve-fixture.ts';
+import {
+  ad,
+  advertiser,
+  graphOf,
+  many,
+  surfacesOf,
+  T0,
+  type TestGraph,
+  tweet,
+  user,
+} from './serve-fixture.ts';
 
 /** Clusters whose work is done by hand. */
 function clustersByHand() {
@@ -114,20 +124,10 @@ describe('lists by several interests', () => {
 
   it('are made of the newest hundred targets', async () => {
     const graph = twoPlaces();
-    graph.edges(
-      user(1),
-      'likes',
-      Array.from({ length: 18 }, (_, i) => tweet(101 + i)),
-      1_000,
-    );
+    graph.edges(user(1), 'likes', many(tweet, 18, 101), 1_000);
     graph.edges(user(1), 'likes', [tweet(3)], 2_000);
     for (let i = 0; i < 99; i++) graph.put(tweet(1_000 + i), [3, 0]);
-    graph.edges(
-      user(1),
-      'likes',
-      Array.from({ length: 99 }, (_, i) => tweet(1_000 + i)),
-      3_000,
-    );
+    graph.edges(user(1), 'likes', many(tweet, 99, 1_000), 3_000);
     const { tweets } = await home(graph, { interests: 'mixture' });
     expect(tweets.every((tweet) => tweet < 20)).toBe(true);
   });
@@ -186,11 +186,7 @@ describe('lists by several interests', () => {
     graph.relate('clicks', [0, 0]);
     for (let i = 0; i < 12; i++) graph.put(ad(i), [i, 0]);
     graph.edges(user(1), 'clicks', [ad(0)]);
-    graph.edges(
-      advertiser('a'),
-      'promotes',
-      Array.from({ length: 9 }, (_, i) => ad(i)),
-    );
+    graph.edges(advertiser('a'), 'promotes', many(ad, 9));
     const { items } = await asked(graph, { surface: 'ads', interests: 'mixture', k: 5 });
     expect(items.map(({ entity }) => entity)).toEqual([1, 2, 9, 10, 11].map(ad));
   });

@@ -19,6 +19,10 @@ export const ad = (id: string | number): EntityKey => entityKey('ad', `${id}`);
 export const query = (text: string): EntityKey => entityKey('query', text);
 export const advertiser = (id: string | number): EntityKey => entityKey('advertiser', `${id}`);
 
+/** Entities with the numbers from `from` on. */
+export const many = (of: (id: number) => EntityKey, count: number, from = 0): EntityKey[] =>
+  Array.from({ length: count }, (_, i) => of(from + i));
+
 /** A record of an embeddings topic, of the space `a` unless said. null: a tombstone. */
 export function embedding(
   vector: readonly number[] | null,

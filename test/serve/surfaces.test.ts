@@ -20,6 +20,7 @@ import {
   edge,
   embedding,
   graphOf,
+  many,
   passes,
   query,
   RELATIONS,
@@ -108,12 +109,8 @@ describe('home', () => {
     graph.edges(user(1), 'likes', [tweet('x'), tweet('y')]);
     graph.relate('likes', [0, 4], { scorer: 'transe-l1', trained: false });
     expect(await listed(surfacesOf(graph))).toEqual([tweet('right'), tweet('between'), tweet('up')]);
-    expect(
-      await surfacesOf(graph).candidates({ surface: 'home', from: user(1), k: 3, relation: 'likes' }),
-    ).toMatchObject({
-      fallback: 'popular',
-      items: [],
-    });
+    const byLikes = { surface: 'home', from: user(1), k: 3, relation: 'likes' } as const;
+    expect(await surfacesOf(graph).candidates(byLikes)).toMatchObject({ fallback: 'popular', items: [] });
     graph.relate('retweets', [4, 0], { scorer: 'transe-l1', trained: false });
     graph.edges(user(9), 'likes', [tweet('between')]);
     expect(await surfacesOf(graph).candidates({ surface: 'home', from: user(1), k: 3 })).toMatchObject({
@@ -214,12 +211,8 @@ describe('home', () => {
     graph.put(tweet('new'), [4, 1]);
     graph.edges(user(1), 'likes', [tweet('old'), tweet('gone'), tweet('gone too')]);
     graph.edges(user(1), 'retweets', [tweet('new')]);
-    const { items } = await surfacesOf(graph).candidates({
-      surface: 'home',
-      from: user(1),
-      k: 9,
-      explain: true,
-    });
+    const explained = { surface: 'home', from: user(1), k: 9, explain: true } as const;
+    const { items } = await surfacesOf(graph).candidates(explained);
     expect(items.map(({ entity, reason }) => [entity, reason])).toEqual([
       [tweet('up'), { relation: 'likes', share: 0.75, score: -0, near: tweet('old'), distance: 1 }],
       // Both relations are as near: the first one is named.
@@ -233,12 +226,7 @@ describe('home', () => {
     lonely.put(user(1), [0, 0]);
     lonely.put(tweet(1), [3, 4]);
     lonely.relate('likes', [0, 0], { scorer: 'transe-l2', beta: 2 });
-    const { items: alone } = await surfacesOf(lonely).candidates({
-      surface: 'home',
-      from: user(1),
-      k: 1,
-      explain: true,
-    });
+    const { items: alone } = await surfacesOf(lonely).candidates(explained);
     expect(alone).toEqual([
       { entity: tweet(1), score: -10, reason: { relation: 'likes', share: 1, score: -10 } },
     ]);
@@ -254,16 +242,11 @@ describe('home', () => {
       graph.spaces.embed(entity, embedding([-x, 0, 0], { space: 'b', step: 50 }));
     second(user(1), 9);
     for (const i of [1, 2, 3, 4, 6]) second(tweet(i), i);
-    expect(await surfaces.candidates({ surface: 'home', from: user(1), k: 9 })).toMatchObject({
-      space: 'a',
-      step: 1,
-    });
+    const asked = { surface: 'home', from: user(1), k: 9 } as const;
+    expect(await surfaces.candidates(asked)).toMatchObject({ space: 'a', step: 1 });
     expect(await listed(surfaces)).toEqual([1, 2, 3, 4, 5].map(tweet));
     second(tweet(5), 5);
-    expect(await surfaces.candidates({ surface: 'home', from: user(1), k: 9 })).toMatchObject({
-      space: 'b',
-      step: 50,
-    });
+    expect(await surfaces.candidates(asked)).toMatchObject({ space: 'b', step: 50 });
     expect(await listed(surfaces)).toEqual([6, 5, 4, 3, 2, 1].map(tweet));
   });
 });
@@ -375,7 +358,7 @@ describe('a user without a vector', () => {
     const graph = line(2_500);
     for (let i = 1; i <= 2_500; i++) graph.activity.take(edge(user(`fan${i}`), 'likes', tweet(i), T0 + i));
     // All but the four that are popular least.
-    const exclude = Array.from({ length: 2_496 }, (_, i) => tweet(i + 5));
+    const exclude = many(tweet, 2_496, 5);
     expect(await listed(surfacesOf(graph), { from: user('new'), k: 3, exclude })).toEqual(
       [4, 3, 2].map(tweet),
     );
@@ -388,15 +371,11 @@ describe('a user without a vector', () => {
       for (let by = i; by <= 6; by++) graph.edges(user(`fan${by}`), 'clicks', [ad(i)]);
     }
     graph.edges(advertiser('a'), 'promotes', [ad(1), ad(2), ad(3)]);
-    expect(await listed(surfacesOf(graph), { surface: 'ads', from: user('new'), exclude: [ad(1)] })).toEqual([
-      ...[ad(2), ad(3), ad(4), ad(5)],
-    ]);
-    expect(await listed(surfacesOf(graph), { surface: 'ads', from: user('new') })).toEqual([
-      ad(1),
-      ad(2),
-      ad(4),
-      ad(5),
-    ]);
+    const asked = { surface: 'ads', from: user('new'), exclude: [ad(1)] } as const;
+    expect(await listed(surfacesOf(graph), asked)).toEqual([2, 3, 4, 5].map(ad));
+    expect(await listed(surfacesOf(graph), { surface: 'ads', from: user('new') })).toEqual(
+      [1, 2, 4, 5].map(ad),
+    );
   });
 
   it('gets nothing while nothing is known', async () => {
@@ -468,16 +447,8 @@ describe('ads', () => {
   it('have so many of each advertiser at most, and are as many as asked for', async () => {
     const graph = market();
     // The nearest 80 are of one advertiser, the next ten of another, and of ten nobody is known.
-    graph.edges(
-      advertiser('big'),
-      'promotes',
-      Array.from({ length: 80 }, (_, i) => ad(i + 1)),
-    );
-    graph.edges(
-      advertiser('small'),
-      'promotes',
-      Array.from({ length: 10 }, (_, i) => ad(i + 81)),
-    );
+    graph.edges(advertiser('big'), 'promotes', many(ad, 80, 1));
+    graph.edges(advertiser('small'), 'promotes', many(ad, 10, 81));
     const ads = (k: number, count: number) => {
       const surface = { name: 'ads', from: ['user'], to: 'ad', atMost: { count, by: 'promotes' } };
       return listed(surfacesOf(graph, { surfaces: [surface] }), { surface: 'ads', k });
@@ -583,15 +554,8 @@ describe('similar', () => {
         { entity: tweet(1), score: -1 },
         { entity: tweet(3), score: -1 },
       ],
-      ...{
-        graph: 'g',
-        space: 'a',
-        step: 1,
-        asOf: T0,
-        staleSince: null,
-        fallback: null,
-        filtered: { excluded: 0, erased: 0 },
-      },
+      ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
+      filtered: { excluded: 0, erased: 0 },
     });
     expect((await surfacesOf(graph).similar({ entity: user(2), k: 9 }))?.items).toEqual([
       { entity: user(1), score: -5 },
@@ -736,11 +700,7 @@ describe('surfaces', () => {
       name: 'engagement',
       relations: RELATIONS.filter(({ rhs }) => rhs === 'tweet'),
     });
-    const surfaces = new Surfaces({
-      graphs: [follows, engagement],
-      surfaces: SURFACES,
-      passes: passes(),
-    });
+    const surfaces = surfacesOf(follows, { graphs: [follows, engagement] });
     const graphOfSurface = async (surface: CandidatesAsked['surface'], relation?: string) =>
       (await surfaces.candidates({ surface, from: user(1), k: 1, relation })).graph;
     expect([
