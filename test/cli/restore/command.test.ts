@@ -97,66 +97,37 @@ describe('twhin restore', () => {
       await cp(dir, copy, { recursive: true });
     };
     const entries = (await readdir(join(dir, 'engagement'))).find((name) => name.endsWith('.zst')) ?? '';
-    const cases: readonly [string, () => Promise<unknown>, RegExp][] = [
-      ['no folder', () => rm(copy, { recursive: true }), /there is no backup in/],
-      [
-        'a byte flipped',
-        async () => {
-          const path = join(copy, 'engagement', entries);
-          const bytes = await readFile(path);
-          bytes[200] = (bytes[200] ?? 0) ^ 1;
-          await writeFile(path, bytes);
-        },
-        /is damaged: .*\. Nothing was restored/,
-      ],
-      ['the entries missing', () => rm(join(copy, 'engagement', entries)), /it is missing/],
-      [
-        'a manifest edited',
-        async () => {
-          const text = await readFile(manifest, 'utf8');
-          await writeFile(manifest, text.replace('"outbox":0', '"outbox":9'));
-        },
-        /its checksum does not match/,
-      ],
-      [
-        'a manifest of another store',
-        () =>
-          forge(join(copy, 'engagement'), (before) => ({
-            ...before,
-            head: { ...before.head, step: before.head.step + 1 },
-          })),
-        /has another head than was written/,
-      ],
-      [
-        'counts that are not so',
-        () => forge(join(copy, 'engagement'), (before) => ({ ...before, entries: 7 })),
-        /the manifest says 7/,
-      ],
-      [
-        'settings of another place',
-        () => forge(join(copy, 'engagement'), (before) => ({ ...before, set: ['state=/etc'] })),
-        /names a setting that no store is trained with: state=\/etc/,
-      ],
-      [
-        'another format',
-        () => forge(join(copy, 'engagement'), (before) => ({ ...before, format: 9 })),
-        /has format 9, and this version reads format 2/,
-      ],
-      [
-        'another graph',
-        () => rename(join(copy, 'engagement'), join(copy, 'follow')),
-        /is of the graph engagement, not of follow/,
-      ],
+    const [engagement, data] = [join(copy, 'engagement'), join(copy, 'engagement', entries)];
+    const edited = async () => {
+      const text = await readFile(manifest, 'utf8');
+      await writeFile(manifest, text.replace('"outbox":0', '"outbox":9'));
+    };
+    const flipped = async () => {
+      const bytes = await readFile(data);
+      bytes[200] = (bytes[200] ?? 0) ^ 1;
+      await writeFile(data, bytes);
+    };
+    /** A manifest of other content, whose checksum is right. */
+    const forged = (change: Parameters<typeof forge>[1]) => () => forge(engagement, change);
+    const otherHead = forged((from) => ({ ...from, head: { ...from.head, step: from.head.step + 1 } }));
+    const cases: readonly [() => Promise<unknown>, RegExp][] = [
+      [() => rm(copy, { recursive: true }), /there is no backup in/],
+      [flipped, /is damaged: .*\. Nothing was restored/],
+      [() => rm(data), /it is missing/],
+      [edited, /its checksum does not match/],
+      [otherHead, /has another head than was written/],
+      [forged((from) => ({ ...from, entries: 7 })), /the manifest says 7/],
+      [forged((from) => ({ ...from, set: ['state=/etc'] })), /no store is trained with: state=\/etc/],
+      [forged((from) => ({ ...from, format: 9 })), /has format 9, and this version reads format 2/],
+      [() => rename(engagement, join(copy, 'follow')), /is of the graph engagement, not of follow/],
     ];
-    for (const [what, damage, message] of cases) {
+    for (const [damage, message] of cases) {
       await fresh();
       await damage();
       const { code, out, err } = await there.run('restore', copy);
-      expect([what, code, out, err.join('\n')]).toEqual([what, 1, [], expect.stringMatching(message)]);
-      expect([what, await readdir(join(there.folder, 'state', 'engagement')).catch(() => [])]).toEqual([
-        what,
-        expect.not.arrayContaining(['db']),
-      ]);
+      expect([code, out, err.join('\n')]).toEqual([1, [], expect.stringMatching(message)]);
+      const left = await readdir(join(there.folder, 'state/engagement')).catch(() => []);
+      expect([message, left]).toEqual([message, expect.not.arrayContaining(['db'])]);
       expect(await readdir(join(there.folder, 'state/engagement/restoring')).catch(() => [])).toEqual([]);
     }
     await fresh();
