@@ -1,4 +1,4 @@
-import type { HistoryView } from '../adapters/http/views.ts';
+import type { HistoryView } from '../adapters/http/status.ts';
 import { type Disk, diskOf } from '../metrics/graph.ts';
 import type { Progress } from '../pipeline/progress.ts';
 import type { PartitionLag } from '../pipeline/reading/lag.ts';

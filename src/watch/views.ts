@@ -1,4 +1,4 @@
-import type { MapView, RejectedView, Views } from '../adapters/http/views.ts';
+import type { MapView, RejectedView, Views } from '../adapters/http/status.ts';
 import type { Recorder } from './curves.ts';
 import { Lookup } from './lookup.ts';
 import type { RunGraph } from './status.ts';

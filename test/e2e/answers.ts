@@ -1,5 +1,4 @@
-import type { Status } from '../../src/adapters/http/status.ts';
-import type { HistoryView } from '../../src/adapters/http/views.ts';
+import type { HistoryView, Status } from '../../src/adapters/http/status.ts';
 
 /** What a running process answers, as its types say. */
 async function answer<T>(url: string, path: string): Promise<T> {

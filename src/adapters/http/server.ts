@@ -11,9 +11,16 @@ import {
   type PageFiles,
   understood,
 } from './guarded.ts';
-import type { ReadinessReport, Status } from './status.ts';
+import {
+  ofEntity,
+  ofGraph,
+  ofHistory,
+  ofRejected,
+  type ReadinessReport,
+  type Status,
+  type Views,
+} from './status.ts';
 import { StatusStream } from './stream.ts';
-import { ofEntity, ofGraph, ofHistory, ofRejected, type Views } from './views.ts';
 
 const LIMITS = {
   bodyBytes: 1024,

@@ -2,10 +2,10 @@
 
 /** @typedef {import('../../adapters/http/status.ts').Status} Status */
 /** @typedef {import('../../adapters/http/status.ts').GraphStatus} GraphStatus */
-/** @typedef {import('../../adapters/http/views.ts').HistoryView} HistoryView */
-/** @typedef {import('../../adapters/http/views.ts').RejectedView} RejectedView */
+/** @typedef {import('../../adapters/http/status.ts').HistoryView} HistoryView */
+/** @typedef {import('../../adapters/http/status.ts').RejectedView} RejectedView */
 /** @typedef {import('../../graph/describe-entity.ts').EntityDescription} EntityView */
-/** @typedef {import('../../adapters/http/views.ts').MapView} MapView */
+/** @typedef {import('../../adapters/http/status.ts').MapView} MapView */
 
 /**
  * @param {string} path

@@ -5,7 +5,7 @@ const HEIGHT = 150;
 /** A distance of this many usual distances between points is shown as a gap. */
 const GAP = 3;
 
-/** @typedef {import('../../adapters/http/views.ts').HistoryView} HistoryView */
+/** @typedef {import('../../adapters/http/status.ts').HistoryView} HistoryView */
 /** @typedef {{ readonly curve: string, readonly label: string, readonly colour: string }} Line */
 
 /** Curves over time, with names and newest values in a caption. */

@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
 import { type HttpOptions, serveHttp } from '../../../src/adapters/http/server.ts';
-import type { ReadinessReport, Status } from '../../../src/adapters/http/status.ts';
-import type { Views } from '../../../src/adapters/http/views.ts';
+import type { ReadinessReport, Status, Views } from '../../../src/adapters/http/status.ts';
 import { UsageError } from '../../../src/errors/errors.ts';
 import { ask } from './ask.ts';
 
