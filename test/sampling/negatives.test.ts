@@ -2,13 +2,20 @@ import { describe, expect, it } from 'vitest';
 import type { EdgeRows } from '../../src/graph/edge.ts';
 import type { Chunk } from '../../src/model/kernel.ts';
 import { KnownPositives } from '../../src/sampling/known-positives.ts';
-import { type ForeignCandidates, Negatives, WHOLE } from '../../src/sampling/negatives.ts';
+import {
+  type ForeignCandidates,
+  Negatives,
+  type NegativesOptions,
+  WHOLE,
+} from '../../src/sampling/negatives.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { TypeRows } from '../../src/sampling/type-rows.ts';
 
 const MAX_EDGES = 4;
 const UNIFORM = 30;
 const STRIDE = MAX_EDGES + UNIFORM;
+
+type Edge = readonly [lhs: number, relation: number, rhs: number];
 
 function emptyChunk(): Chunk {
   return {
@@ -31,27 +38,32 @@ function emptyChunk(): Chunk {
   };
 }
 
+const LIKES = { lhsType: 0, rhsType: 1 };
+const FOLLOWS = { lhsType: 0, rhsType: 0 };
+
+/** Users are rows from 4 on, and tweets those behind them. edges: live ones. */
+function withRows(
+  { users, tweets = 0, edges = [] }: { users: number; tweets?: number; edges?: readonly Edge[] },
+  options: Partial<NegativesOptions>,
+) {
+  const maxRows = 2_050;
+  const rows = new TypeRows(2, maxRows);
+  for (let row = 4; row < 4 + users + tweets; row++) rows.add(row, row < 4 + users ? 0 : 1);
+  const known = new KnownPositives({ maxRows, maxEdges: 2_000 });
+  for (const edge of edges) known.add(...edge);
+  const negatives = new Negatives({
+    ...{ rows, known, relations: [FOLLOWS, LIKES], uniform: UNIFORM, inBatch: true },
+    ...{ corrected: false, anchors: false, foreign: WHOLE },
+    ...options,
+  });
+  return { chunk: emptyChunk(), known, negatives };
+}
+
 /** Users are rows 4 … 9, tweets 10 … 17; user 4 also likes tweet 12, and user 6 tweet 10. */
-function setUp(inBatch = true): { chunk: Chunk; negatives: Negatives; known: KnownPositives } {
-  const rows = new TypeRows(2, 20);
-  for (let row = 4; row < 18; row++) rows.add(row, row < 10 ? 0 : 1);
-  const known = new KnownPositives({ maxRows: 20, maxEdges: 100 });
-  known.add(4, 0, 12);
-  known.add(6, 0, 10);
-  known.add(5, 1, 11);
-  const chunk = emptyChunk();
-  const relations = [
-    { lhsType: 0, rhsType: 1 },
-    { lhsType: 0, rhsType: 1, weight: 2.5 },
-  ];
-  return {
-    chunk,
-    known,
-    negatives: new Negatives({
-      ...{ rows, known, relations, inBatch },
-      ...{ uniform: UNIFORM, corrected: false, anchors: false, foreign: WHOLE },
-    }),
-  };
+function setUp(inBatch = true) {
+  const edges = [[4, 0, 12] as const, [6, 0, 10] as const, [5, 1, 11] as const];
+  const relations = [LIKES, { ...LIKES, weight: 2.5 }];
+  return withRows({ users: 6, tweets: 8, edges }, { relations, inBatch });
 }
 
 // Edges of the batch: 5 likes 11, 4 likes 10, 5 retweets 13.
@@ -127,28 +139,8 @@ describe('Negatives', () => {
 const foreign: ForeignCandidates = { shards: 3, isForeign: (row) => row >= 30, share: () => 1 };
 
 describe('edges to other shards', () => {
-  const relations = [
-    { lhsType: 0, rhsType: 0 },
-    { lhsType: 0, rhsType: 1 },
-  ];
   /** Users are rows 4 … 15, and all tweets are rows of other shards. */
-  function ofShard(parts: { inBatch?: boolean; anchors?: boolean; foreign?: ForeignCandidates }) {
-    const rows = new TypeRows(2, 40);
-    for (let row = 4; row < 16; row++) rows.add(row, 0);
-    const known = new KnownPositives({ maxRows: 40, maxEdges: 100 });
-    const all = {
-      rows,
-      known,
-      relations,
-      uniform: UNIFORM,
-      inBatch: true,
-      anchors: false,
-      corrected: false,
-      foreign: WHOLE,
-      ...parts,
-    };
-    return new Negatives(all);
-  }
+  const ofShard = (options: Partial<NegativesOptions>) => withRows({ users: 12 }, options).negatives;
 
   const likes = { lhs: Int32Array.of(4, 5), relation: Int32Array.of(1, 1), rhs: Int32Array.of(30, 31) };
 
@@ -177,57 +169,31 @@ describe('edges to other shards', () => {
   });
 
   it('make an anchor a hub by the part of them that is known: only its own positive is masked', () => {
-    const rows = new TypeRows(1, 700);
-    for (let row = 4; row < 700; row++) rows.add(row, 0);
-    const known = new KnownPositives({ maxRows: 700, maxEdges: 2_000 });
     // Row 4 follows 600 others, and as many follow row 5.
-    for (let row = 6; row < 606; row++) {
-      known.add(4, 0, row);
-      known.add(row, 0, 5);
-    }
+    const others = Array.from({ length: 600 }, (_, i) => 6 + i);
+    const edges = others.flatMap((row) => [[4, 0, row] as const, [row, 0, 5] as const]);
     const maskedOf = (share: ForeignCandidates['share']) => {
-      const chunk = emptyChunk();
       const own = { ...foreign, isForeign: () => false, share };
-      const all = { rows, known, relations: [{ lhsType: 0, rhsType: 0 }], uniform: UNIFORM };
-      const edges = { lhs: Int32Array.of(4), relation: Int32Array.of(0), rhs: Int32Array.of(5) };
-      new Negatives({ ...all, inBatch: false, anchors: false, corrected: false, foreign: own }).fill(
-        chunk,
-        edges,
-        Int32Array.of(0),
-        Random.seeded(1),
-      );
+      const { chunk, negatives } = withRows({ users: 696, edges }, { inBatch: false, foreign: own });
+      const asked = { lhs: Int32Array.of(4), relation: Int32Array.of(0), rhs: Int32Array.of(5) };
+      negatives.fill(chunk, asked, Int32Array.of(0), Random.seeded(1));
       const masked = (mask: Uint8Array) => mask.subarray(0, UNIFORM).some((each) => each === 1);
       return { rhs: masked(chunk.rhsMask), lhs: masked(chunk.lhsMask) };
     };
     expect(maskedOf(() => 1)).toEqual({ rhs: true, lhs: true });
     expect(maskedOf(() => 0.5)).toEqual({ rhs: false, lhs: false });
     // The anchor of rhs candidates is the lhs of its edges.
-    expect(maskedOf((row, side) => (row === 4 && side === 'lhs' ? 0.5 : 1))).toEqual({
-      rhs: false,
-      lhs: true,
-    });
-    expect(maskedOf((row, side) => (row === 5 && side === 'rhs' ? 0.5 : 1))).toEqual({
-      rhs: true,
-      lhs: false,
-    });
+    const lhsAlone = maskedOf((row, side) => (row === 4 && side === 'lhs' ? 0.5 : 1));
+    expect(lhsAlone).toEqual({ rhs: false, lhs: true });
+    const rhsAlone = maskedOf((row, side) => (row === 5 && side === 'rhs' ? 0.5 : 1));
+    expect(rhsAlone).toEqual({ rhs: true, lhs: false });
   });
 
   it('are corrected by how often its chunks have them, own rows standing for those of all shards', () => {
-    const rows = new TypeRows(2, 40);
-    for (let row = 4; row < 16; row++) rows.add(row, 0);
-    const known = new KnownPositives({ maxRows: 40, maxEdges: 100 });
     // Users 4 and 5 follow user 35 of another shard, user 4 follows user 6, and user 35 follows user 6 too.
-    for (const [lhs, rhs] of [
-      [4, 35],
-      [5, 35],
-      [4, 6],
-      [35, 6],
-    ] as const)
-      known.add(lhs, 0, rhs);
-    const all = { rows, known, relations, uniform: 4, inBatch: true, anchors: false };
-    const negatives = new Negatives({ ...all, corrected: true, foreign });
+    const edges = [[4, 0, 35] as const, [5, 0, 35] as const, [4, 0, 6] as const, [35, 0, 6] as const];
+    const { chunk, negatives } = withRows({ users: 12, edges }, { uniform: 4, corrected: true, foreign });
     const correctionsOf = (lhs: number, rhs: number) => {
-      const chunk = emptyChunk();
       const edges = { lhs: Int32Array.of(lhs), relation: Int32Array.of(0), rhs: Int32Array.of(rhs) };
       negatives.fill(chunk, edges, Int32Array.of(0), Random.seeded(1));
       expect([chunk.lhsCandidates[0], chunk.rhsCandidates[0]]).toEqual([lhs, rhs]);
@@ -242,18 +208,8 @@ describe('edges to other shards', () => {
 
 describe('anchors as negatives', () => {
   it('makes each anchor a negative of its own edge alone, behind the other candidates', () => {
-    const rows = new TypeRows(2, 20);
-    for (let row = 4; row < 18; row++) rows.add(row, row < 16 ? 0 : 1);
-    const known = new KnownPositives({ maxRows: 20, maxEdges: 100 });
-    const negatives = new Negatives({
-      ...{ rows, known, inBatch: false, uniform: UNIFORM, foreign: WHOLE },
-      relations: [
-        { lhsType: 0, rhsType: 0 },
-        { lhsType: 0, rhsType: 1 },
-      ],
-      ...{ corrected: true, anchors: true },
-    });
-    const chunk = emptyChunk();
+    const options = { inBatch: false, corrected: true, anchors: true };
+    const { chunk, negatives } = withRows({ users: 12, tweets: 2 }, options);
     // 4 follows 5 and 6; 7 follows 7.
     const follows = { lhs: Int32Array.of(4, 4, 7), relation: new Int32Array(3), rhs: Int32Array.of(5, 6, 7) };
     chunk.rhsCorrections.fill(9);
@@ -271,58 +227,48 @@ describe('anchors as negatives', () => {
     }
     expect([...chunk.rhsCorrections.subarray(0, UNIFORM + 3)]).toEqual(new Array(UNIFORM + 3).fill(0));
     // A tweet is no anchor's type.
-    negatives.fill(
-      chunk,
-      { ...follows, relation: new Int32Array(3).fill(1) },
-      Int32Array.of(0),
-      Random.seeded(1),
-    );
+    const likes = { ...follows, relation: new Int32Array(3).fill(1) };
+    negatives.fill(chunk, likes, Int32Array.of(0), Random.seeded(1));
     expect([chunk.lhsCount, chunk.rhsCount]).toEqual([UNIFORM, UNIFORM]);
   });
 });
 
 describe('corrected negatives', () => {
   const USERS = 2_000;
-  const relations = [{ lhsType: 0, rhsType: 1 }];
+  const TWEET = 4 + USERS;
 
-  /** Users are rows 2 … 2,001. Tweets 2,002, 2,003 and 2,004 are liked by 900, 90 and 10 of them, 2,005 … 2,011 by nobody. */
+  /** Users are rows 4 … 2,003. The next three rows are tweets liked by 900, 90 and 10 of them, and seven more by nobody. */
   function liked(parts: { uniform: number; inBatch: boolean }) {
-    const rows = new TypeRows(2, USERS + 12);
-    for (let row = 2; row < USERS + 12; row++) rows.add(row, row < USERS + 2 ? 0 : 1);
-    const known = new KnownPositives({ maxRows: USERS + 12, maxEdges: 2_000 });
     const edges: EdgeRows = {
-      lhs: Int32Array.from({ length: 1_000 }, (_, i) => 2 + i),
+      lhs: Int32Array.from({ length: 1_000 }, (_, i) => 4 + i),
       relation: new Int32Array(1_000),
-      rhs: Int32Array.from({ length: 1_000 }, (_, i) => USERS + 2 + (i < 900 ? 0 : i < 990 ? 1 : 2)),
+      rhs: Int32Array.from({ length: 1_000 }, (_, i) => TWEET + (i < 900 ? 0 : i < 990 ? 1 : 2)),
     };
-    const negatives = new Negatives({
-      ...{ rows, known, relations, anchors: false, corrected: true, foreign: WHOLE, ...parts },
-    });
+    const rows = { users: USERS, tweets: 10 };
+    const all = withRows(rows, { relations: [LIKES], corrected: true, ...parts });
     const likeAll = () => {
-      for (const [i, user] of edges.lhs.entries()) known.add(user, 0, edges.rhs[i]!);
+      for (const [i, user] of edges.lhs.entries()) all.known.add(user, 0, edges.rhs[i]!);
     };
-    return { negatives, edges, likeAll };
+    return { ...all, edges, likeAll };
   }
 
   it('are not corrected while there are no live edges', () => {
-    const { negatives, edges } = liked({ uniform: 20, inBatch: true });
-    const chunk = emptyChunk();
+    const { chunk, negatives, edges } = liked({ uniform: 20, inBatch: true });
     chunk.rhsCorrections.fill(9);
     negatives.fill(chunk, edges, FIRST_TWO, Random.seeded(1));
     expect([...chunk.rhsCorrections.subarray(0, 22)]).toEqual(new Array(22).fill(0));
   });
 
   it('are corrected, wherever they came from, by how often they are expected', () => {
-    const { negatives, edges, likeAll } = liked({ uniform: 10, inBatch: true });
+    const { chunk, negatives, edges, likeAll } = liked({ uniform: 10, inBatch: true });
     likeAll();
-    const chunk = emptyChunk();
     negatives.fill(chunk, edges, FIRST_TWO, Random.seeded(2));
     // In-batch 2 · share of edges, uniform 10 · 1/10; 12 uniform ones would be 12 · 1/10.
     const of = (degree: number) => Math.log((2 * (degree / 1000) + 1) / 1.2);
     const expected = new Map([
-      [USERS + 2, of(900)],
-      [USERS + 3, of(90)],
-      [USERS + 4, of(10)],
+      [TWEET, of(900)],
+      [TWEET + 1, of(90)],
+      [TWEET + 2, of(10)],
     ]);
     const seen = new Set<number>();
     for (let k = 0; k < 12; k++) {
@@ -337,15 +283,14 @@ describe('corrected negatives', () => {
 
   it('make the sum over negatives that of uniform ones on average, however they are drawn', () => {
     // Scores of tweets: the popular ones score high.
-    const factor = (row: number) => Math.exp((USERS + 12 - row) / 4);
-    const exact = Array.from({ length: 10 }, (_, i) => factor(USERS + 2 + i)).reduce((a, b) => a + b) / 10;
+    const factor = (row: number) => Math.exp((TWEET + 10 - row) / 4);
+    const exact = Array.from({ length: 10 }, (_, i) => factor(TWEET + i)).reduce((a, b) => a + b) / 10;
     for (const parts of [
       { uniform: 30, inBatch: false },
       { uniform: 26, inBatch: true },
     ]) {
-      const { negatives, edges, likeAll } = liked(parts);
+      const { chunk, negatives, edges, likeAll } = liked(parts);
       likeAll();
-      const chunk = emptyChunk();
       const random = Random.seeded(3);
       let [sum, count] = [0, 0];
       for (let n = 0; n < 3_000; n++) {

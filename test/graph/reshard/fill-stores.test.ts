@@ -228,27 +228,9 @@ describe('stores of shards that stopped at different offsets', () => {
       shard: { index: 1, count: 3, run: 'y', trained: 0, received: {} },
     });
     expect(filled.heads[2]?.random).toEqual([1, 2, 3, 4]);
-    const sum = (counts: readonly (Record<string, number> | undefined)[], name: string) =>
-      counts.reduce((all, each) => all + (each?.[name] ?? 0), 0);
-    const own = filled.heads.map(({ shard }) => shard);
-    expect(
-      sum(
-        own.map((each) => each?.edges),
-        'follows',
-      ),
-    ).toBe(1);
-    expect(
-      sum(
-        own.map((each) => each?.edges),
-        'likes',
-      ),
-    ).toBe(1);
-    expect(
-      sum(
-        own.map((each) => each?.entities),
-        'user',
-      ),
-    ).toBe(3);
+    const own = (of: 'edges' | 'entities', name: string) =>
+      filled.heads.reduce((sum, { shard }) => sum + (shard?.[of][name] ?? 0), 0);
+    expect([own('edges', 'follows'), own('edges', 'likes'), own('entities', 'user')]).toEqual([1, 1, 3]);
     const offsets = filled.heads.map((head) => head.offsets);
     expect(offsets).toEqual(filled.heads.map(() => ({ follow: { '0': 9 } })));
   });

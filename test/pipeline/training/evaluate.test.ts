@@ -7,25 +7,31 @@ import { KnownPositives } from '../../../src/sampling/known-positives.ts';
 import { TypeRows } from '../../../src/sampling/type-rows.ts';
 import { edgesOf, settings, triples } from './trainer-fixture.ts';
 
-/** Users are rows 6 … 8, tweets 10 … 14; the kernel scores a tweet as told, whoever asks. */
-function setUp(overrides: Partial<TrainerSettings> = {}) {
-  const scoreOf: Record<number, number> = { 10: 0.9, 11: 0.5, 12: 0.5, 13: 0.1, 14: 0.7 };
+const SCORES: Record<number, number> = { 10: 0.9, 11: 0.5, 12: 0.5, 13: 0.1, 14: 0.7 };
+
+/** Users are rows 6 … 8, tweets 10 … 14, of which the last is untrained; the kernel scores a tweet as told, whoever asks. */
+function setUp(
+  overrides: Partial<TrainerSettings> = {},
+  tweets: readonly number[] = [10, 11, 12, 13, 14],
+  scoreOf = (row: number) => SCORES[row]!,
+) {
   const asked: number[][][] = [];
   const kernel: Pick<Kernel, 'scoreMatrix'> = {
     scoreMatrix: (anchors, relationRows, candidates, out) => {
-      // Asked twice: for the candidates, which are five tweets, and for the edges' own ends.
-      if (candidates.length === 5) asked.push([...anchors].map((anchor, i) => [anchor, relationRows[i]!]));
-      for (let i = 0; i < out.length; i++) out[i] = scoreOf[candidates[i % candidates.length]!]!;
+      // Asked twice: for the candidates, which are all tweets, and for the edges' own ends.
+      if (candidates.length === tweets.length)
+        asked.push([...anchors].map((anchor, i) => [anchor, relationRows[i]!]));
+      for (let i = 0; i < out.length; i++) out[i] = scoreOf(candidates[i % candidates.length]!);
     },
   };
-  const rows = new TypeRows(2, 20);
-  const candidates = new FixedCandidates({ types: 2, size: 10, rows });
-  for (const row of [6, 7, 8, 10, 11, 12, 13, 14]) {
+  const rows = new TypeRows(2, 40);
+  const candidates = new FixedCandidates({ types: 2, size: 20, rows });
+  for (const row of [6, 7, 8, ...tweets]) {
     rows.add(row, row < 10 ? 0 : 1);
     candidates.add(row, row < 10 ? 0 : 1);
   }
-  const known = new KnownPositives({ maxRows: 20, maxEdges: 100 });
-  const trained = new Uint8Array(20).fill(1, 6, 14);
+  const known = new KnownPositives({ maxRows: 40, maxEdges: 100 });
+  const trained = new Uint8Array(40).fill(1, 6, tweets.at(-1));
   const evaluator = new Evaluator({
     settings: { ...settings, ...overrides },
     kernel,
@@ -72,22 +78,8 @@ describe('Evaluator', () => {
       hits10: 1,
       reciprocal: 1 / 2,
     });
-    const rows = new TypeRows(2, 40);
-    const candidates = new FixedCandidates({ types: 2, size: 20, rows });
-    for (let row = 10; row < 22; row++) {
-      rows.add(row, 1);
-      candidates.add(row, 1);
-    }
-    const kernel: Pick<Kernel, 'scoreMatrix'> = {
-      scoreMatrix: (_, __, rowsAsked, out) => out.set(rowsAsked),
-    };
-    const many = new Evaluator({
-      settings: { ...settings, evaluatedCandidates: 20 },
-      kernel,
-      known: new KnownPositives({ maxRows: 40, maxEdges: 10 }),
-      candidates,
-      trained: new Uint8Array(40).fill(1),
-    });
+    const rowsOfTweets = Array.from({ length: 12 }, (_, i) => 10 + i);
+    const many = setUp({ evaluatedCandidates: 20 }, rowsOfTweets, (row) => row).evaluator;
     // Higher rows score higher: 12 stands behind nine others, 11 behind ten.
     expect(many.evaluate(triples(edgesOf('6 likes 12'))).known[1]).toMatchObject({
       hits10: 1,

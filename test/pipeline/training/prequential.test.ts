@@ -141,15 +141,10 @@ describe('training with prequential ranking', () => {
 
   it('goes on after a stop with the events and edges that it is given', async () => {
     const width = settings.model.dim + 2;
-    const edges = [
-      [6, 1, 8],
-      [7, 1, 9],
-      [6, 2, 9],
-      [7, 1, 8],
-    ] as const;
+    const edges = edgesOf('6 likes 8, 7 likes 9, 6 replies 9, 7 likes 8');
     const whole = localTrainer({ ...settings, prequential }, kernels);
     await whole.start(undefined);
-    await whole.train(batchOf({ newTypes: [0, 0, 1, 1], edges: [...edges] }));
+    await whole.train(batchOf({ newTypes: [0, 0, 1, 1], edges }));
     const { rows, floats, step, random } = await whole.checkpoint({ ...DUE, everything: true, now: 1 });
     expect(floats).toHaveLength(rows.length * width);
     const before = triples(edges);
@@ -158,9 +153,7 @@ describe('training with prequential ranking', () => {
     await resumed.loadRows({ types, trained: types.map((type) => (type === 255 ? 0 : 1)), floats });
     await resumed.loadEdges(before);
     await resumed.start({ step, random });
-    const next = batchOf({
-      edges: edgesOf('6 likes 9, 7 replies 8'),
-    });
+    const next = batchOf({ edges: edgesOf('6 likes 9, 7 replies 8') });
     const ranksOf = async (trainer: Trainer) => (await trainer.train(next)).ranked;
     const [goesOn, again] = [await ranksOf(whole), await ranksOf(resumed)];
     // Of the first edge, both tweets are known positives: no candidate is left. Draws start anew with the trainer.

@@ -9,12 +9,12 @@ const EPSILON = 0.5;
 const MAX_AGE_MS = 60_000;
 const START = 1_700_000_000_000;
 
-/** Rows 0 and 1 are a relation's, 2 … 9 entities. */
-function setUp() {
-  const table = new Table({ dim: 2, maxRows: 20, workspaceBytes: 0 });
-  table.addRows(10);
-  const types = new TypeRows(1, 20);
-  for (let row = 2; row < 10; row++) types.add(row, 0);
+/** Rows 0 and 1 are a relation's, all others entities. */
+function setUp({ count = 10, maxRows = 20, maxAgeMs = MAX_AGE_MS } = {}) {
+  const table = new Table({ dim: 2, maxRows, workspaceBytes: 0 });
+  table.addRows(count);
+  const types = new TypeRows(1, maxRows);
+  for (let row = 2; row < count; row++) types.add(row, 0);
   const rows = new TrainerRows(table, types);
   const move = (row: number, drift: number) => {
     table.floats[table.at(row) + table.drift]! += drift;
@@ -22,24 +22,10 @@ function setUp() {
   };
   /** What is written and what of it is published. */
   const checkpoint = (now: number, everything = false, holdMs = 0) => {
-    const {
-      rows: written,
-      publish,
-      floats,
-      held,
-    } = rows.checkpoint({
-      now,
-      everything,
-      epsilon: EPSILON,
-      maxAgeMs: MAX_AGE_MS,
-      holdMs,
-    });
-    return {
-      written: [...written],
-      published: [...written].filter((_, i) => publish[i] === 1),
-      floats,
-      held,
-    };
+    const all = rows.checkpoint({ now, everything, epsilon: EPSILON, maxAgeMs, holdMs });
+    const written = [...all.rows];
+    const published = written.filter((_, i) => all.publish[i] === 1);
+    return { written, published, floats: all.floats, held: all.held };
   };
   return { table, types, rows, move, checkpoint };
 }
@@ -142,33 +128,19 @@ describe('TrainerRows', () => {
   });
 
   describe('with more due rows than a slice holds', () => {
-    const count = 80_000;
+    const entities = 80_000;
     const slice = 32_768;
 
+    /** Every entity was published, and moved a little since. */
     function setUpMany(maxAgeMs: number) {
-      const table = new Table({ dim: 2, maxRows: count, workspaceBytes: 0 });
-      table.addRows(count);
-      const types = new TypeRows(1, count);
-      const rows = new TrainerRows(table, types);
-      const move = (row: number) => {
-        table.floats[table.at(row) + table.drift] = 0.1;
-        rows.touch(row);
+      const count = entities + 2;
+      const { move, checkpoint } = setUp({ count, maxRows: count, maxAgeMs });
+      const moveAll = (drift: number) => {
+        for (let row = 2; row < count; row++) move(row, drift);
       };
-      /** Rows written, and those published. */
-      const checkpoint = (now: number, everything = false) => {
-        const { rows: written, publish } = rows.checkpoint({
-          now,
-          everything,
-          epsilon: EPSILON,
-          maxAgeMs,
-          holdMs: 0,
-        });
-        return { written: written.length, published: written.filter((_, i) => publish[i] === 1) };
-      };
-      for (let row = 0; row < count; row++) types.add(row, 0);
-      for (let row = 0; row < count; row++) rows.touch(row);
+      moveAll(0);
       checkpoint(START);
-      for (let row = 0; row < count; row++) move(row);
+      moveAll(0.1);
       expect(checkpoint(START + 1).published.length).toBe(0);
       return { move, checkpoint };
     }
@@ -176,18 +148,18 @@ describe('TrainerRows', () => {
     it('gives a slice at a time, beside what changed', () => {
       const { move, checkpoint } = setUpMany(MAX_AGE_MS);
       const late = START + 2 * MAX_AGE_MS;
-      for (let row = 0; row < 40_000; row++) move(row);
+      for (let row = 2; row < 40_002; row++) move(row, 0);
       const { written, published } = checkpoint(late);
-      expect(written).toBe(40_000 + slice);
-      expect(published.length).toBe(written);
-      expect(checkpoint(late + 1000).published.length).toBe(count - 40_000 - slice);
+      expect(written).toHaveLength(40_000 + slice);
+      expect(published).toHaveLength(written.length);
+      expect(checkpoint(late + 1000).published.length).toBe(entities - 40_000 - slice);
       expect(checkpoint(late + 2000).published.length).toBe(0);
     });
 
     it('gives everything when asked again and again', () => {
       const { checkpoint } = setUpMany(MAX_AGE_MS);
       const sizes = [2, 3, 4, 5].map((ms) => checkpoint(START + ms, true).published.length);
-      expect(sizes).toEqual([slice, slice, count - 2 * slice, 0]);
+      expect(sizes).toEqual([slice, slice, entities - 2 * slice, 0]);
     });
 
     it('lets the last rows have their turn though the first are due again', () => {
@@ -195,11 +167,13 @@ describe('TrainerRows', () => {
       const seen = new Set<number>();
       for (let second = 2; second < 6; second++) {
         const { published } = checkpoint(START + second * 1000);
-        for (const row of published) seen.add(row);
-        published.forEach(move);
+        for (const row of published) {
+          seen.add(row);
+          move(row, 0.1);
+        }
         checkpoint(START + second * 1000 + 10);
       }
-      expect(seen.size).toBe(count);
+      expect(seen.size).toBe(entities);
     });
   });
 
