@@ -39,19 +39,6 @@ const like = (part: number, at: number): Sent => ({
 });
 
 describe('the order of a merge', () => {
-  test('event time, then topic, then partition', async () => {
-    const log = logOf([follow(0, 2), follow(1, 1), follow(2, 2), like(1, 2), like(0, 3), follow(0, 3)]);
-    const { records } = await merged(log);
-    expect(records.map(nameOf)).toEqual([
-      'twhin.follow/1:0',
-      'twhin.engagement/1:0',
-      'twhin.follow/0:0',
-      'twhin.follow/2:0',
-      'twhin.engagement/0:0',
-      'twhin.follow/0:1',
-    ]);
-  });
-
   test("by the event's own time, whenever the log got it", async () => {
     const early = {
       ...follow(0, 9),
