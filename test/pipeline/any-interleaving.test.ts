@@ -16,7 +16,7 @@ import { SharedLog } from './shared-log.ts';
 import { contentOf } from './store-copy.ts';
 import { partition, sent } from './told-events.ts';
 import {
-  EMBEDDINGS,
+  expectRisingSteps,
   expectTopicEqualsStore,
   graphStore,
   liveEdges,
@@ -157,19 +157,6 @@ function modelOf(lives: Lives): SequentialModel {
   return model;
 }
 
-/** Steps and epochs of each name, in the order published. */
-function histories(log: SharedLog): Map<string, { steps: number[]; epochs: number[] }> {
-  const found = new Map<string, { steps: number[]; epochs: number[] }>();
-  for (const { topic, key, headers } of log.published) {
-    if (topic !== EMBEDDINGS) continue;
-    const history = found.get(String(key)) ?? { steps: [], epochs: [] };
-    history.steps.push(Number(headers['step']));
-    history.epochs.push(Number(headers['epoch']));
-    found.set(String(key), history);
-  }
-  return found;
-}
-
 const live = (counts: Record<string, number>) =>
   Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
 
@@ -189,10 +176,7 @@ describe('any interleaving of crash, freeze, duplicate, reordering, removal and 
           expect(head?.events.consumed).toBe(log.records.length);
           expect(await Array.fromAsync(graphStore(store).outbox())).toEqual([]);
           await expectTopicEqualsStore(log, store);
-          for (const [name, { steps, epochs }] of histories(log)) {
-            expect([name, steps]).toEqual([name, steps.toSorted((a, b) => a - b)]);
-            expect([name, epochs]).toEqual([name, epochs.toSorted((a, b) => a - b)]);
-          }
+          expectRisingSteps(log);
         }),
         parameters(RUNS),
       );

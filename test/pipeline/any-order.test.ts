@@ -7,6 +7,7 @@ import { SequentialModel } from './sequential-model.ts';
 import { partition, sent } from './told-events.ts';
 import {
   EMBEDDINGS,
+  expectRisingSteps,
   expectTopicEqualsStore,
   graphStore,
   liveEdges,
@@ -71,6 +72,7 @@ describe('any stream of events, read by updaters that die at any commit', () => 
         expect(positive(progress.edges)).toEqual(model.counts());
         expect([...log.folded(EMBEDDINGS).keys()].sort()).toEqual([...model.entities].sort());
         await expectTopicEqualsStore(log, store);
+        expectRisingSteps(log);
 
         const held = graphStore(store);
         const entities = await Array.fromAsync(held.entities());

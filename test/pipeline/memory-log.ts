@@ -18,6 +18,14 @@ export class MemoryLog {
   readonly committed: Offsets[] = [];
   note: WriterNote | undefined;
   topicIds: Record<string, string> = {};
+  /** Awaited before a port does what it is asked: the test's word, a failure, or a delay. */
+  before: {
+    join?: () => Promise<void>;
+    confirm?: () => Promise<void>;
+    commit?: () => Promise<void>;
+    leave?: () => Promise<void>;
+    publish?: (messages: readonly Message[]) => Promise<void> | void;
+  } = {};
   /** Called after each hand-over; false: the reader had no room left. */
   onHandOver: (room: boolean) => void = () => {};
 
@@ -44,23 +52,27 @@ export class MemoryLog {
   /** Leadership that every process has at once. */
   leadership(): Leadership {
     return {
-      join: async () => {},
+      join: async () => this.before.join?.(),
       commit: async (offsets, note) => {
+        await this.before.commit?.();
         this.committed.push(offsets);
         this.note = note;
       },
-      confirm: async () => {},
+      confirm: async () => this.before.confirm?.(),
       committed: async () => ({
         offsets: this.committed.at(-1) ?? {},
         ...(this.note && { note: this.note }),
       }),
-      stop: async () => {},
+      stop: async () => this.before.leave?.(),
     };
   }
 
   sink(): Sink {
     return {
-      publish: async (messages) => void this.published.push(...messages),
+      publish: async (messages) => {
+        await this.before.publish?.(messages);
+        this.published.push(...messages);
+      },
       takeOver: async () => {},
       stop: async () => {},
     };

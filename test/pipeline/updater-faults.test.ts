@@ -1,40 +1,29 @@
 import { describe, expect, test, vi } from 'vitest';
 import { RetryableError } from '../../src/errors/errors.ts';
-import type { EventLog, Leadership, Sink } from '../../src/pipeline/ports.ts';
+import type { FollowedLog } from '../../src/pipeline/ports.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
-import { graphStore, IN_TIME, liveEdges, updater } from './updater-fixture.ts';
-
-const FOLLOW = 'twhin.follow';
-
-/** count follows of different users, on partition 0. */
-function follows(log: MemoryLog, count: number): void {
-  for (let i = 0; i < count; i++) {
-    log.append(FOLLOW, { followerId: `u${i}`, followedId: 'v', action: 'follow', at: 1000 + i });
-  }
-}
-
-/** A log that does something in a way of its own. */
-function oddLog(change: {
-  eventLog?: (plain: EventLog) => Partial<EventLog>;
-  leadership?: Partial<Leadership>;
-}): MemoryLog {
-  const log = new MemoryLog();
-  const [eventLog, leadership] = [log.eventLog.bind(log), log.leadership.bind(log)];
-  log.eventLog = (handOver) => {
-    const plain = eventLog(handOver);
-    return { ...plain, ...change.eventLog?.(plain) };
-  };
-  log.leadership = () => ({ ...leadership(), ...change.leadership });
-  return log;
-}
+import {
+  caughtUp,
+  DEAD_LETTERS,
+  FOLLOW,
+  follows,
+  graphStore,
+  IN_TIME,
+  liveEdges,
+  updater,
+} from './updater-fixture.ts';
 
 describe('Updater in trouble', () => {
   test('an updater stopped with records in the queue does not count them as read, though markers follow them', async () => {
     let ends = () => {};
-    const log = oddLog({
-      eventLog: (plain) => ({
+    const log = new MemoryLog();
+    follows(log, 'u', 50);
+    const eventLog = (): FollowedLog => {
+      const plain = log.eventLog(50);
+      return {
+        ...plain,
         ranges: async (topics) => {
           ends();
           return (await plain.ranges(topics)).map((range) =>
@@ -48,20 +37,17 @@ describe('Updater in trouble', () => {
             take: (run) => follower.take(run.next === 50 ? { ...run, next: 51 } : run),
             failed: (error) => follower.failed(error),
           }),
-      }),
-    });
-    follows(log, 50);
+      };
+    };
     const store = new MemoryStore();
-    const running = updater(log, store, { handOver: 50 });
+    const running = updater(log, store, { eventLog: eventLog() });
     ends = () => running.stop();
     await running.run({ untilCaughtUp: true });
     ends = () => {};
     const head = await graphStore(store).head();
     expect(head).toBeDefined();
     expect(head?.offsets[FOLLOW]?.['0'] ?? 0).toBe(head?.events.consumed);
-    const again = updater(log, store, { handOver: 50 });
-    await again.run({ untilCaughtUp: true });
-    expect(again.progress().events.consumed).toBe(50);
+    expect((await caughtUp(log, store, { eventLog: eventLog() })).events.consumed).toBe(50);
     expect(await liveEdges(store)).toHaveLength(50);
     expect((await graphStore(store).head())?.offsets).toEqual({ [FOLLOW]: { '0': 51 } });
   });
@@ -69,9 +55,8 @@ describe('Updater in trouble', () => {
   test('an updater that waits for its brokers stops', async () => {
     const joined = Promise.withResolvers<void>();
     const stopped = new RetryableError('stopped', 'stopped while the group was joined');
-    const log = oddLog({
-      leadership: { join: () => joined.promise, stop: async () => joined.reject(stopped) },
-    });
+    const log = new MemoryLog();
+    log.before = { join: () => joined.promise, leave: async () => joined.reject(stopped) };
     const running = updater(log, new MemoryStore());
     const ended = running.run({ untilCaughtUp: true });
     await vi.waitFor(() => expect(running.progress().phase).toBe('joining'), IN_TIME);
@@ -82,7 +67,7 @@ describe('Updater in trouble', () => {
 
   test('an updater stopped before it began ends in order', async () => {
     const log = new MemoryLog();
-    follows(log, 5);
+    follows(log, 'u', 5);
     const running = updater(log, new MemoryStore());
     running.stop();
     await running.run();
@@ -92,23 +77,17 @@ describe('Updater in trouble', () => {
   test('dead letters are retried while the log is out of reach, and the updater goes on', async () => {
     const log = new MemoryLog();
     log.append(FOLLOW, null);
-    follows(log, 3);
+    follows(log, 'u', 3);
     let failures = 2;
-    const sink: Sink = log.sink();
-    log.sink = () => ({
-      ...sink,
-      publish: async (messages) => {
-        if (messages.some(({ topic }) => topic === 'twhin.dead-letter') && failures-- > 0) {
-          throw new RetryableError('not-acknowledged', 'no broker answers');
-        }
-        await sink.publish(messages);
-      },
-    });
+    log.before.publish = (messages) => {
+      if (messages.some(({ topic }) => topic === DEAD_LETTERS) && failures-- > 0) {
+        throw new RetryableError('not-acknowledged', 'no broker answers');
+      }
+    };
     const store = new MemoryStore();
-    const running = updater(log, store);
-    await running.run({ untilCaughtUp: true });
-    expect(running.progress().events).toEqual({ consumed: 4, rejected: 1, duplicate: 0, late: 0 });
-    expect(log.published.filter(({ topic }) => topic === 'twhin.dead-letter')).toHaveLength(1);
+    const { events } = await caughtUp(log, store);
+    expect(events).toEqual({ consumed: 4, rejected: 1, duplicate: 0, late: 0 });
+    expect(log.published.filter(({ topic }) => topic === DEAD_LETTERS)).toHaveLength(1);
     expect(await liveEdges(store)).toHaveLength(3);
   });
 
@@ -119,15 +98,7 @@ describe('Updater in trouble', () => {
       log.records.push({ topic: FOLLOW, partition: 0, offset, timestamp: 1, key: null, value: bad });
     }
     const reachable = Promise.withResolvers<void>();
-    let letters = 0;
-    log.sink = () => ({
-      takeOver: async () => {},
-      stop: async () => {},
-      publish: async (messages) => {
-        await reachable.promise;
-        letters += messages.filter(({ topic }) => topic === 'twhin.dead-letter').length;
-      },
-    });
+    log.before.publish = () => reachable.promise;
     const pace = { commitEdges: 500, queueBytes: 100_000 };
     const running = updater(log, new MemoryStore(), { handOver: 500, pace });
     const ended = running.run({ untilCaughtUp: true });
@@ -137,15 +108,15 @@ describe('Updater in trouble', () => {
     expect(running.progress().events.consumed).toBe(2 * 517);
     reachable.resolve();
     await ended;
-    expect([running.progress().events.rejected, letters]).toEqual([20_000, 20_000]);
+    const letters = log.published.filter(({ topic }) => topic === DEAD_LETTERS);
+    expect([running.progress().events.rejected, letters.length]).toEqual([20_000, 20_000]);
   });
 
   test('the store is closed whatever else fails to close, and the first failure is thrown', async () => {
     for (const dies of [true, false]) {
-      const log = oddLog({
-        leadership: { stop: () => Promise.reject(new Error('the group hangs on')) },
-      });
-      follows(log, 40);
+      const log = new MemoryLog();
+      log.before.leave = () => Promise.reject(new Error('the group hangs on'));
+      follows(log, 'u', 40);
       const store = new DyingStore();
       if (dies) store.dieAfter(0, false);
       const close = vi.spyOn(store, 'close');

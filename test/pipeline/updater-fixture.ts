@@ -11,7 +11,15 @@ import { workspaceBytes } from '../../src/kernels/workspace.ts';
 import { type Log, silentLog } from '../../src/log.ts';
 import type { Image } from '../../src/pipeline/loading/image.ts';
 import { alone, type Neighbourhood } from '../../src/pipeline/neighbours.ts';
-import type { EventLog, FollowedLog, Leadership, ReadableLog, Sink } from '../../src/pipeline/ports.ts';
+import type {
+  EventLog,
+  FollowedLog,
+  Leadership,
+  Message,
+  ReadableLog,
+  Sink,
+} from '../../src/pipeline/ports.ts';
+import type { Progress } from '../../src/pipeline/progress.ts';
 import { localTrainer } from '../../src/pipeline/training/local-trainer.ts';
 import type { TrainerSettings } from '../../src/pipeline/training/trainer.ts';
 import type { Pace, Tuning } from '../../src/pipeline/tuning.ts';
@@ -140,14 +148,66 @@ export function updater(
       foreignOf,
     ),
     deadLetter: ({ value, key }, { code }) =>
-      overrides.deadLetters === false
-        ? undefined
-        : { topic: 'twhin.dead-letter', key, value, headers: { code } },
+      overrides.deadLetters === false ? undefined : { topic: DEAD_LETTERS, key, value, headers: { code } },
     clock: overrides.clock ?? (() => 1_000),
     log: overrides.log ?? silentLog,
     ...(overrides.image && { image: overrides.image }),
     ...(overrides.view && { view: async () => new GraphStore(overrides.view!, new Layout(model)) }),
   });
+}
+
+export const FOLLOW = 'twhin.follow';
+export const DEAD_LETTERS = 'twhin.dead-letter';
+
+export const follow = (followerId: string, followedId: string, at: number, action = 'follow') => ({
+  followerId,
+  followedId,
+  action,
+  at,
+});
+
+/** Follows among users named after `name`, a new pair each. */
+export function follows(log: MemoryLog, name: string, count: number, partition = 0): void {
+  for (let i = 0; i < count; i++) {
+    log.append(FOLLOW, follow(`${name}${i}`, `${name}${i + 1}`, 1_000 + i), { partition });
+  }
+}
+
+/** Runs an updater until it has read all, and gives how far it came. */
+export async function caughtUp(...given: Parameters<typeof updater>): Promise<Progress> {
+  const running = updater(...given);
+  await running.run({ untilCaughtUp: true });
+  return running.progress();
+}
+
+interface PublishedAs {
+  readonly step: number;
+  readonly epoch: number;
+  readonly space: string;
+}
+
+/** What each vector was published as, in the order published. */
+export function histories(log: MemoryLog): Map<string, PublishedAs[]> {
+  const found = Map.groupBy(
+    log.published.filter(({ topic }) => topic === EMBEDDINGS),
+    ({ key }) => String(key),
+  );
+  const publishedAs = ({ headers }: Message) => ({
+    step: Number(headers['step']),
+    epoch: Number(headers['epoch']),
+    space: String(headers['space']),
+  });
+  return new Map([...found].map(([key, messages]) => [key, messages.map(publishedAs)]));
+}
+
+/** Of no name does an older vector follow a newer one. */
+export function expectRisingSteps(log: MemoryLog): void {
+  for (const [key, history] of histories(log)) {
+    for (const of of ['step', 'epoch'] as const) {
+      const told = history.map((each) => each[of]);
+      expect([key, told]).toEqual([key, told.toSorted((a, b) => a - b)]);
+    }
+  }
 }
 
 /** Reads back what was published. */

@@ -2,11 +2,14 @@ import { describe, expect, it, vi } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
-import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
 import {
+  caughtUp,
+  DEAD_LETTERS,
   EMBEDDINGS,
   expectTopicEqualsStore,
+  FOLLOW,
+  follow,
   graphStore,
   liveEdges,
   MODEL_TOPIC,
@@ -14,26 +17,13 @@ import {
   updater,
 } from './updater-fixture.ts';
 
-const FOLLOW = 'twhin.follow';
 const ENGAGEMENT = 'twhin.engagement';
-const follow = (followerId: string, followedId: string, at: number, action = 'follow') => ({
-  followerId,
-  followedId,
-  action,
-  at,
-});
 const engage = (userId: string, tweetId: string, at: number, action = 'like') => ({
   userId,
   tweetId,
   action,
   at,
 });
-
-async function caughtUp(log: MemoryLog, store: MemoryStore, options: Parameters<typeof updater>[2] = {}) {
-  const running = updater(log, store, options);
-  await running.run({ untilCaughtUp: true });
-  return running.progress();
-}
 
 describe('Updater', () => {
   it('turns events into edges, vectors and messages', async () => {
@@ -67,25 +57,6 @@ describe('Updater', () => {
     expect((await graphStore(store).head())?.graph).toBe('test');
   });
 
-  it('removes edges, and no older event restores an edge', async () => {
-    const log = new MemoryLog();
-    log.append(FOLLOW, follow('a', 'b', 1000));
-    log.append(FOLLOW, follow('a', 'b', 3000, 'unfollow'));
-    log.append(FOLLOW, follow('a', 'b', 2000));
-    log.append(FOLLOW, follow('c', 'd', 5000, 'block'));
-    log.append(FOLLOW, follow('c', 'd', 4000));
-    log.append(ENGAGEMENT, engage('a', 't', 1000));
-    log.append(ENGAGEMENT, engage('a', 't', 1000));
-    log.append(ENGAGEMENT, engage('a', 't', 2000));
-    const store = new MemoryStore();
-    const progress = await caughtUp(log, store);
-    expect(await liveEdges(store)).toEqual(['user:a likes tweet:t']);
-    expect(progress.events).toEqual({ consumed: 8, rejected: 0, duplicate: 1, late: 2 });
-    expect(progress.edges).toEqual({ follows: 0, likes: 1 });
-    // c and d were named by a removal and a late event only: nothing to learn, no vector.
-    expect(progress.entities).toEqual({ user: 2, tweet: 1 });
-  });
-
   it('erases an entity: edges, vector, and a tombstone; older events stay out', async () => {
     const log = new MemoryLog();
     log.append(FOLLOW, follow('a', 'b', 1000));
@@ -107,27 +78,6 @@ describe('Updater', () => {
     await expectTopicEqualsStore(log, store);
   });
 
-  it('an erasure keeps edges of newer events, whichever event arrives first', async () => {
-    const events = [
-      [FOLLOW, follow('a', 'b', 1000)],
-      ['twhin.erasure', { entity: 'user:a', at: 2000 }],
-      [FOLLOW, follow('a', 'c', 3000)],
-    ] as const;
-    for (const order of [
-      [0, 1, 2],
-      [2, 1, 0],
-      [1, 0, 2],
-      [0, 2, 1],
-    ]) {
-      const log = new MemoryLog();
-      for (const i of order) log.append(events[i]![0], events[i]![1]);
-      const store = new MemoryStore();
-      await caughtUp(log, store);
-      expect(await liveEdges(store), String(order)).toEqual(['user:a follows user:c']);
-      await expectTopicEqualsStore(log, store);
-    }
-  });
-
   it('sends bad records to the dead-letter topic, each with its reason, and goes on', async () => {
     const log = new MemoryLog();
     log.append(FOLLOW, Buffer.from('{'));
@@ -136,7 +86,7 @@ describe('Updater', () => {
     log.append(FOLLOW, follow('a', 'b', 1_341_100_972));
     log.append(FOLLOW, follow('a', 'b', 1000));
     const progress = await caughtUp(log, new MemoryStore());
-    const letters = log.published.filter(({ topic }) => topic === 'twhin.dead-letter');
+    const letters = log.published.filter(({ topic }) => topic === DEAD_LETTERS);
     expect(letters.map(({ headers }) => headers['code'])).toEqual([
       'not-json',
       'null-value',
@@ -156,25 +106,6 @@ describe('Updater', () => {
     }
     expect(digests[1]).toEqual(digests[0]);
     expect(digests[2]).toEqual(digests[0]);
-  });
-
-  it('ends in the same bytes after a kill at any commit', async () => {
-    const whole = new MemoryStore();
-    const log = manyFollows(300);
-    await caughtUp(log, whole);
-    const expected = await liveEdges(whole);
-    for (let commits = 1; commits <= 8; commits++) {
-      const store = new DyingStore();
-      store.dieAfter(commits, false);
-      const again = manyFollows(300);
-      await expect(caughtUp(again, store)).rejects.toThrow('killed');
-      store.dieAfter(Number.POSITIVE_INFINITY, false);
-      const progress = await caughtUp(again, store);
-      expect(await liveEdges(store)).toEqual(expected);
-      expect(progress.events).toEqual({ consumed: 300, rejected: 0, duplicate: 0, late: 0 });
-      await expectTopicEqualsStore(again, store);
-      expectRisingSteps(again);
-    }
   });
 
   it('a store of another model is refused, saying what differs', async () => {
@@ -240,14 +171,4 @@ function manyFollows(count: number): MemoryLog {
     log.append(FOLLOW, follow(`u${i % 37}`, `v${(i * 7) % 53}`, 1000 + i), { partition: i % 3 });
   }
   return log;
-}
-
-function expectRisingSteps(log: MemoryLog): void {
-  const steps = new Map<string, number>();
-  for (const { topic, key, headers } of log.published) {
-    if (topic !== EMBEDDINGS) continue;
-    const step = Number(headers['step']);
-    expect(step).toBeGreaterThanOrEqual(steps.get(String(key)) ?? 0);
-    steps.set(String(key), step);
-  }
 }

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { WriteBatch } from '../../../src/graph/store.ts';
-import type { Log } from '../../../src/log.ts';
 import { MemoryStore } from '../../graph/memory-store.ts';
+import { scanned } from '../../graph/store-conformance.ts';
+import { keptLog } from '../faulty-sink.ts';
 import { MemoryImage } from '../memory-image.ts';
 import { MemoryLog } from '../memory-log.ts';
 import { copyOf } from '../store-copy.ts';
-import { graphStore, updater } from '../updater-fixture.ts';
+import { caughtUp, graphStore, updater } from '../updater-fixture.ts';
 
 /** Follows among few, some of them undone, likes, and an erasure: rows that are no entity's any more. */
 function tell(log: MemoryLog, from: number, until: number): void {
@@ -18,37 +19,12 @@ function tell(log: MemoryLog, from: number, until: number): void {
   }
 }
 
-async function run(
-  log: MemoryLog,
-  store: MemoryStore,
-  image?: MemoryImage,
-  options: Parameters<typeof updater>[2] = {},
-): Promise<void> {
-  await updater(log, store, { ...(image && { image }), ...options }).run({ untilCaughtUp: true });
-}
-
 /** What an updater leaves that was told so much. */
 async function left(events: number) {
   const [log, store, image] = [new MemoryLog(), new MemoryStore(), new MemoryImage()];
   tell(log, 0, events);
-  await run(log, store, image);
+  await caughtUp(log, store, { image });
   return { log, store, image };
-}
-
-/** Every entry, as text. */
-async function contentOf(store: MemoryStore): Promise<string[]> {
-  const entries = await Array.fromAsync(store.scan(Buffer.alloc(0)));
-  return entries.map(
-    ({ key, value }) => `${Buffer.from(key).toString('hex')} ${Buffer.from(value).toString('hex')}`,
-  );
-}
-
-/** Keeps what is told of an image. */
-function keeping(said: string[]): Log {
-  const keep = (_: object, message: string) => {
-    if (message.includes('image')) said.push(message);
-  };
-  return { debug: keep, info: keep, warn: keep, error: keep };
 }
 
 describe('an image', () => {
@@ -62,10 +38,11 @@ describe('an image', () => {
       [61, 200],
     ] as const) {
       tell(log, from, until);
-      await run(log, store, image);
+      await caughtUp(log, store, { image });
       tell(other, from, until);
-      await run(other, plain);
-      expect(await contentOf(store)).toEqual(await contentOf(plain));
+      await caughtUp(other, plain);
+      const [held, expected] = [store, plain].map((each) => scanned(each.scan(Buffer.alloc(0))));
+      expect(await held).toEqual(await expected);
     }
     expect(image.asked).toEqual([true, true]);
     expect(log.published).toEqual(other.published);
@@ -78,7 +55,7 @@ describe('an image', () => {
     const seen: boolean[] = [];
     log.onHandOver = () => seen.push(image.held === undefined);
     tell(log, 10, 40);
-    await run(log, store, image);
+    await caughtUp(log, store, { image });
     expect(seen.at(-1)).toBe(true);
     expect(image.held).toBeDefined();
     expect(image.held).not.toBe(first);
@@ -88,10 +65,10 @@ describe('an image', () => {
     const { log, store, image } = await left(10);
     const { held } = image;
     tell(log, 10, 20);
-    await run(log, store);
+    await caughtUp(log, store);
     image.held = held;
     tell(log, 20, 30);
-    await run(log, store, image);
+    await caughtUp(log, store, { image });
     expect(image.asked).toEqual([false]);
   });
 
@@ -99,9 +76,10 @@ describe('an image', () => {
     const log = new MemoryLog();
     const image = new MemoryImage();
     image.write = () => Promise.reject(new Error('no space left'));
-    const said: string[] = [];
+    const kept = keptLog();
     tell(log, 0, 10);
-    await run(log, new MemoryStore(), image, { log: keeping(said) });
+    await caughtUp(log, new MemoryStore(), { image, log: kept });
+    const said = kept.lines.map(({ message }) => message).filter((message) => message.includes('image'));
     expect(said).toEqual(['could not leave an image to start from: the next start takes longer']);
   });
 

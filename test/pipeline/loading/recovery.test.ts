@@ -2,11 +2,10 @@ import { describe, expect, test } from 'vitest';
 import type { EntityKey } from '../../../src/graph/entity.ts';
 import { packEntities } from '../../../src/graph/entity-index.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
-import type { ModelIdentity } from '../../../src/graph/head.ts';
 import { shardOf } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import type { ImageBlock } from '../../../src/pipeline/loading/image.ts';
-import { recover } from '../../../src/pipeline/loading/recovery.ts';
+import { type RecoveryOptions, recover } from '../../../src/pipeline/loading/recovery.ts';
 import { ShardNeighbourhood } from '../../../src/shards/neighbourhood.ts';
 import { put } from '../../graph/check/check-fixture.ts';
 import { commitOf, entity, graph, HEAD, MODEL, part, tweet, user } from '../../graph/graph-fixture.ts';
@@ -23,13 +22,20 @@ const follows = (lhs: string, rhs: string, removed = false) => ({
 
 const clock = () => 0;
 const NONE = new Int32Array(0);
-/** The same store, as another that looks at it. */
-const graphOf = ({ entries, layout }: GraphStore) => new GraphStore(entries, layout);
+/** Recovers the graph `test`. */
+const recovered = (store: GraphStore, trainer = new StandInTrainer(), options: RecoveryOptions = {}) =>
+  recover(store, trainer, 'test', MODEL, clock, options);
+
+/** That it is refused, by a code and some of the text. */
+async function expectRefused(refused: Promise<unknown>, code: string, text: string | RegExp): Promise<void> {
+  await expect(refused).rejects.toMatchObject({ name: 'FatalError', code });
+  await expect(refused).rejects.toThrow(text);
+}
 
 describe('recover', () => {
   test('on a fresh store starts after the rows of the relations', async () => {
     const trainer = new StandInTrainer();
-    const { head, index, outbox, erasedAt } = await recover(graph(), trainer, 'test', MODEL, clock);
+    const { head, index, outbox, erasedAt } = await recovered(graph(), trainer);
     expect([head, index.nextRow, index.size, outbox, erasedAt.size]).toEqual([undefined, 4, 0, [], 0]);
     expect([trainer.loadedRows, trainer.loadedEdges, trainer.started]).toEqual([[], [], 'fresh']);
   });
@@ -49,7 +55,7 @@ describe('recover', () => {
     );
     const trainer = new StandInTrainer();
     const progress: number[] = [];
-    const { index, outbox, erasedAt, head } = await recover(store, trainer, 'test', MODEL, clock, {
+    const { index, outbox, erasedAt, head } = await recovered(store, trainer, {
       onProgress: ({ rows }) => progress.push(rows),
     });
     expect(trainer.loadedRows).toHaveLength(1);
@@ -88,7 +94,7 @@ describe('recover', () => {
       }),
     );
     const [plain, quick, other] = [new StandInTrainer(), new StandInTrainer(), new StandInTrainer()];
-    const { index, uncounted } = await recover(store, plain, 'test', MODEL, clock);
+    const { index, uncounted } = await recovered(store, plain);
     const image = new MemoryImage();
     async function* blocks(): AsyncIterable<ImageBlock> {
       for (const [first, count] of [[0, 7] as const, [7, 2] as const]) {
@@ -98,7 +104,7 @@ describe('recover', () => {
       }
     }
     await image.write((await store.headBytes())!, blocks());
-    const loaded = await recover(store, quick, 'test', MODEL, clock, { image });
+    const loaded = await recovered(store, quick, { image });
     const whole = (trainer: StandInTrainer) =>
       trainer.loadedRows.flatMap(({ types, trained, floats }) =>
         [...types].map((type, i) => [type, trained[i], ...floats.subarray(4 * i, 4 * i + 4)]),
@@ -113,10 +119,8 @@ describe('recover', () => {
     ]);
     expect([6, 7].map((row) => loaded.index.record(row))).toEqual([6, 7].map((row) => index.record(row)));
     expect(loaded.took).toEqual({ imageMs: 0 });
-    const viewed = await recover(store, new StandInTrainer(), 'test', MODEL, clock, {
-      image,
-      view: graphOf(store),
-    });
+    const view = new GraphStore(store.entries, store.layout);
+    const viewed = await recovered(store, new StandInTrainer(), { image, view });
     expect([uncounted, loaded.uncounted, viewed.uncounted]).toEqual([false, false, true]);
     await store.commit(
       commitOf({
@@ -124,7 +128,7 @@ describe('recover', () => {
         outboxAdded: [part(8, user('a'))],
       }),
     );
-    await recover(store, other, 'test', MODEL, clock, { image });
+    await recovered(store, other, { image });
     expect([image.asked.at(-1), other.loadedRows.length]).toEqual([false, 1]);
   });
 
@@ -132,10 +136,8 @@ describe('recover', () => {
     const store = graph();
     await store.commit(commitOf({}));
     await put(store, 'm', Buffer.from(JSON.stringify({ ...HEAD, format: 1 })));
-    await expect(recover(store, new StandInTrainer(), 'test', MODEL, clock)).rejects.toMatchObject({
-      code: 'store-format',
-      message: expect.stringMatching(/has format 1, and .* reads format 2 alone: replay the topics/),
-    });
+    const message = /has format 1, and .* reads format 2 alone: replay the topics/;
+    await expectRefused(recovered(store), 'store-format', message);
   });
 
   test('loads rows in portions', async () => {
@@ -149,7 +151,7 @@ describe('recover', () => {
       }),
     );
     const trainer = new StandInTrainer();
-    await recover(store, trainer, 'test', MODEL, clock);
+    await recovered(store, trainer);
     expect(trainer.loadedRows.map(({ types }) => types.length)).toEqual([4096, 4096, 809]);
     const last = trainer.loadedRows[2];
     // 9,000 less twice 4,096
@@ -170,36 +172,21 @@ describe('recover', () => {
       );
       return store;
     };
-    await recover(await holding({}), new StandInTrainer(), 'test', MODEL, clock);
-    await recover(
-      await holding({ entities: {}, edges: {}, outbox: 0, outboxParts: 0 }),
-      new StandInTrainer(),
-      'test',
-      MODEL,
-      clock,
-    );
+    await recovered(await holding({}));
+    await recovered(await holding({ entities: {}, edges: {}, outbox: 0, outboxParts: 0 }));
     for (const [counts, message] of [
       [{ entities: { user: 2, tweet: 2 } }, '1 entities (tweet), and its head counts 2'],
       [{ edges: { follows: 1, likes: 1 } }, '0 live edges (likes), and its head counts 1'],
       [{ outbox: 3 }, '2 vectors to publish, and its head counts 3'],
       [{ outboxParts: 2 }, '1 parts of the outbox, and its head counts 2'],
     ] as const) {
-      await expect(
-        recover(await holding(counts), new StandInTrainer(), 'test', MODEL, clock),
-      ).rejects.toMatchObject({
-        name: 'FatalError',
-        code: 'store-damaged',
-        message: expect.stringContaining(message),
-      });
+      await expectRefused(recovered(await holding(counts)), 'store-damaged', message);
     }
     const headless = await holding({});
     const batch = new WriteBatch();
     batch.delete(headless.layout.headKey());
     await headless.entries.write(batch);
-    await expect(recover(headless, new StandInTrainer(), 'test', MODEL, clock)).rejects.toMatchObject({
-      code: 'store-damaged',
-      message: expect.stringContaining('it holds user:a, but no head'),
-    });
+    await expectRefused(recovered(headless), 'store-damaged', 'it holds user:a, but no head');
   });
 
   test('hands over edges once all rows are taken in, however long that takes', async () => {
@@ -229,24 +216,18 @@ describe('recover', () => {
   test('refuses the store of another graph and of another model, saying what differs', async () => {
     const store = graph();
     await store.commit(commitOf({}));
-    await expect(recover(store, new StandInTrainer(), 'other', MODEL, clock)).rejects.toMatchObject({
-      code: 'store-graph',
-      message: expect.stringContaining('the store holds the graph test, not other; give its folder'),
-    });
-    const model: ModelIdentity = {
-      ...MODEL,
-      dim: 3,
-      scorer: 'twhin',
-      relations: MODEL.relations.slice(0, 1),
-    };
     const trainer = new StandInTrainer();
-    await expect(recover(store, trainer, 'test', model, clock)).rejects.toMatchObject({
-      name: 'FatalError',
-      code: 'store-model',
-      message: expect.stringMatching(
-        /dim: the store has 2, the configuration 3\n.*scorer: .*\n.*relations: the store has follows \(user → user\), likes \(user → tweet\), the configuration follows \(user → user\)\n/,
-      ),
-    });
+    await expectRefused(
+      recover(store, trainer, 'other', MODEL, clock),
+      'store-graph',
+      'the store holds the graph test, not other; give its folder',
+    );
+    const model = { ...MODEL, dim: 3, scorer: 'twhin', relations: MODEL.relations.slice(0, 1) };
+    await expectRefused(
+      recover(store, trainer, 'test', model, clock),
+      'store-model',
+      /dim: the store has 2, the configuration 3\n.*scorer: .*\n.*relations: the store has follows \(user → user\), likes \(user → tweet\), the configuration follows \(user → user\)\n/,
+    );
     expect(trainer.started).toBeUndefined();
   });
 
@@ -264,11 +245,8 @@ describe('recover', () => {
     const store = graph();
     await store.commit(commitOf({ head: { ...HEAD, shard: stored } }));
     const trainer = new StandInTrainer();
-    await expect(recover(store, trainer, 'test', MODEL, clock, { shard })).rejects.toMatchObject({
-      name: 'FatalError',
-      code: 'store-graph',
-      message: expect.stringContaining(`holds ${there}, and the configuration asks for ${wanted}`),
-    });
+    const message = `holds ${there}, and the configuration asks for ${wanted}`;
+    await expectRefused(recovered(store, trainer, { shard }), 'store-graph', message);
     expect(trainer.started).toBeUndefined();
   });
 
@@ -302,7 +280,7 @@ describe('recover', () => {
     const shard = shardOfTest(1, 3);
     const pace = { mergeEdges: 1, mergeMs: 1, quietMs: 1, wantMs: 1 };
     const neighbourhood = new ShardNeighbourhood({ shard, topic: 'exchange', pace, freshRun: 'run' });
-    await recover(store, trainer, 'test', MODEL, clock, { shard, neighbourhood });
+    await recovered(store, trainer, { shard, neighbourhood });
     const row = 5 + names.indexOf(copies[0]!);
     expect(trainer.loadedEdges.flatMap(({ rhs }) => [...rhs])).toEqual([row]);
   });
@@ -310,15 +288,13 @@ describe('recover', () => {
   test('a row past the end, and an edge to an unknown entity, are told as damage', async () => {
     const past = graph();
     await past.commit(commitOf({ head: { ...HEAD, rows: 4 }, vectors: { 4: [1, 1, 1, 0] } }));
-    await expect(recover(past, new StandInTrainer(), 'test', MODEL, clock)).rejects.toMatchObject({
-      code: 'store-damaged',
-      message: expect.stringContaining('the store holds row 4, but its head counts 4 rows'),
-    });
+    await expectRefused(
+      recovered(past),
+      'store-damaged',
+      'the store holds row 4, but its head counts 4 rows',
+    );
     const nobody = graph();
     await nobody.commit(commitOf({ entities: [entity(user('a'), 4)], edges: [follows('a', 'nobody')] }));
-    await expect(recover(nobody, new StandInTrainer(), 'test', MODEL, clock)).rejects.toMatchObject({
-      code: 'store-damaged',
-      message: expect.stringContaining('user:nobody'),
-    });
+    await expectRefused(recovered(nobody), 'store-damaged', 'user:nobody');
   });
 });

@@ -26,13 +26,8 @@ function setUp() {
   const store = new GraphStore(kept, new Layout(MODEL));
   const index = new EntityIndex(4);
   const rows = { a: index.add(A, 10), b: index.add(B, 20) };
-  const [trainer, sink, log, counters, unwritten] = [
-    new StandInTrainer(),
-    new FaultySink(),
-    keptLog(),
-    new Counters(),
-    new Unwritten(),
-  ];
+  const [trainer, sink, log] = [new StandInTrainer(), new FaultySink(), keptLog()];
+  const [counters, unwritten] = [new Counters(), new Unwritten()];
   const now = { ms: 1_000 };
   const ledger = new OffsetLedger(OFFSETS);
   /** What was told of a commit, in order. */
@@ -72,17 +67,18 @@ function setUp() {
       writer,
       tuning,
       ledger,
-      leadership: {
-        ...soleLeadership,
-        commit: async () => void order.push('group'),
-      },
+      leadership: { ...soleLeadership, commit: async () => void order.push('group') },
       image: { outdated: async () => void order.push('image') },
     },
     undefined,
   );
   publisher.open = true;
   const all = { kept, store, index, rows, trainer, sink, log, counters, unwritten, publisher, committer };
-  return { ...all, now, measures, tuning, writer, ledger, order };
+  const commit = (asked = DUE) => committer.commit(unwritten.close(), asked);
+  /** What the trainer gives for the next checkpoint. */
+  const trained = (parts: Parameters<typeof checkpointOf>[0]) =>
+    void trainer.checkpoints.push(Promise.resolve(checkpointOf(parts)));
+  return { ...all, now, measures, tuning, ledger, order, commit, trained };
 }
 
 const edge = { lhs: A, relation: 'follows', rhs: B, at: 30, removed: false };
@@ -91,7 +87,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('Committer', () => {
   test('writes everything at once, as of the moment the commit was asked for', async () => {
-    const { store, index, rows, trainer, counters, unwritten, committer, publisher, sink } = setUp();
+    const { store, index, rows, trainer, sink, counters, unwritten, publisher, committer, commit } = setUp();
     const pending = unwritten.open;
     pending.putEdge('id', edge);
     pending.touched.add(rows.a).add(rows.b);
@@ -101,7 +97,7 @@ describe('Committer', () => {
     counters.watermark = 30;
     const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
     trainer.checkpoints.push(checkpoint.promise);
-    const committed = committer.commit(unwritten.close(), DUE);
+    const committed = commit();
     expect(committer.busy).toBe(true);
     // What comes after it was asked for is not in it.
     counters.events.consumed = 4;
@@ -142,28 +138,23 @@ describe('Committer', () => {
     expect((await Array.fromAsync(store.rows())).map(({ row }) => row)).toEqual([0, rows.a, rows.b]);
     expect(await Array.fromAsync(store.outbox())).toEqual([A]);
     expect((await Array.fromAsync(store.erasures())).map(({ at }) => at)).toEqual([9]);
-    expect([committer.busy, committer.commits, committer.step, committer.watermark]).toEqual([
-      false,
-      1,
-      6,
-      30,
-    ]);
+    expect(committer).toMatchObject({ busy: false, commits: 1, step: 6, watermark: 30 });
     expect(publisher.size).toBe(1);
     // Its entry in the unwritten goes with the next reads.
     unwritten.prune();
     expect(unwritten.size).toBe(0);
     await sink.acknowledge();
     await publisher.drained();
-    await committer.commit(unwritten.close(), DUE);
+    await commit();
     expect([(await store.head())?.outbox, await Array.fromAsync(store.outbox())]).toEqual([0, []]);
   });
 
   test('publishes by the settings of the moment the commit was asked for', async () => {
-    const { trainer, committer, now, tuning, unwritten } = setUp();
-    await committer.commit(unwritten.close(), DUE);
+    const { trainer, now, tuning, commit } = setUp();
+    await commit();
     Object.assign(tuning, { epsilon: 0.01, maxAgeMs: 7_000 });
     now.ms = 2_000;
-    await committer.commit(unwritten.close(), { everything: true, holdMs: 70 });
+    await commit({ everything: true, holdMs: 70 });
     expect(trainer.asked).toEqual([
       { now: 1_000, everything: false, holdMs: 0, epsilon: 0.5, maxAgeMs: 9_000 },
       { now: 2_000, everything: true, holdMs: 70, epsilon: 0.01, maxAgeMs: 7_000 },
@@ -171,10 +162,10 @@ describe('Committer', () => {
   });
 
   test('measures the duration of a commit, and the moves and lengths of its vectors', async () => {
-    const { rows, trainer, committer, now, measures, unwritten } = setUp();
+    const { rows, trainer, committer, now, measures, commit } = setUp();
     const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
     trainer.checkpoints.push(checkpoint.promise);
-    const committed = committer.commit(unwritten.close(), DUE);
+    const committed = commit();
     expect([committer.writingSince, committer.writtenAt]).toEqual([1_000, undefined]);
     now.ms = 1_250;
     const vectors = { [rows.a]: [3, 4, 0, 0], [rows.b]: [0, 1, 0, 0] };
@@ -187,13 +178,13 @@ describe('Committer', () => {
   });
 
   test('puts up a tombstone for an erased entity, and nothing for an entity erased since the commit was asked for', async () => {
-    const { store, index, rows, trainer, committer, unwritten } = setUp();
+    const { store, index, rows, unwritten, commit, trained } = setUp();
     const vectors = { [rows.a]: [1, 0, 0, 0], [rows.b]: [0, 0, 0, 0] };
-    trainer.checkpoints.push(Promise.resolve(checkpointOf({ vectors, publish: [rows.a] })));
+    trained({ vectors, publish: [rows.a] });
     const pending = unwritten.open;
     pending.erasedEntities.set(rows.b, B);
     index.remove(B);
-    const committed = committer.commit(unwritten.close(), DUE);
+    const committed = commit();
     // The next commit will hold this erasure, and its tombstone.
     index.remove(A);
     expect(await committed).toBe(1);
@@ -202,10 +193,9 @@ describe('Committer', () => {
   });
 
   test('a commit is written only after its dead letters are acknowledged', async () => {
-    const { store, committer, sink, log, unwritten } = setUp();
-    const pending = unwritten.open;
-    pending.putDeadLetter(letter);
-    const committed = committer.commit(unwritten.close(), DUE);
+    const { store, sink, log, unwritten, commit } = setUp();
+    unwritten.open.putDeadLetter(letter);
+    const committed = commit();
     await sink.outOfReach();
     expect(await store.head()).toBeUndefined();
     await sink.acknowledge();
@@ -218,13 +208,12 @@ describe('Committer', () => {
   });
 
   test('writes commits in the order asked for, one after the other', async () => {
-    const { ledger, store, committer, sink, unwritten } = setUp();
-    const pending = unwritten.open;
-    pending.putDeadLetter(letter);
+    const { store, sink, unwritten, committer, ledger, commit } = setUp();
+    unwritten.open.putDeadLetter(letter);
     ledger.advance('applied', 't', 0, 1);
-    const first = committer.commit(unwritten.close(), DUE);
+    const first = commit();
     ledger.advance('applied', 't', 0, 2);
-    const second = committer.commit(unwritten.close(), DUE);
+    const second = commit();
     await sink.next();
     await turn();
     expect([committer.commits, await store.head()]).toEqual([0, undefined]);
@@ -239,10 +228,9 @@ describe('Committer', () => {
   });
 
   test('a commit stopped while its dead letters wait fails, and the store stays as it was', async () => {
-    const { store, committer, sink, unwritten } = setUp();
-    const pending = unwritten.open;
-    pending.putDeadLetter(letter);
-    const committed = committer.commit(unwritten.close(), DUE);
+    const { store, sink, unwritten, committer, commit } = setUp();
+    unwritten.open.putDeadLetter(letter);
+    const committed = commit();
     committed.catch(() => undefined);
     await sink.outOfReach();
     await turn();
@@ -253,28 +241,25 @@ describe('Committer', () => {
   });
 
   test('after the write the start image is removed, the group is told, and only then vectors go out', async () => {
-    const { committer, unwritten, trainer, rows, order, sink, store } = setUp();
-    const vectors = { [rows.a]: [1, 0, 0, 0] };
-    trainer.checkpoints.push(Promise.resolve(checkpointOf({ vectors, publish: [rows.a] })));
+    const { store, rows, sink, order, commit, trained } = setUp();
+    trained({ vectors: { [rows.a]: [1, 0, 0, 0] }, publish: [rows.a] });
     const publish = sink.publish.bind(sink);
     sink.publish = async (messages) => {
       order.push('vectors');
       await publish(messages);
     };
     expect(await store.head()).toBeUndefined();
-    await committer.commit(unwritten.close(), DUE);
+    await commit();
     await sink.acknowledge();
     expect(order).toEqual(['image', 'group', 'vectors']);
   });
 
   test('after a failed commit no other is written', async () => {
-    const { store, kept, committer, publisher, trainer, rows, unwritten } = setUp();
+    const { kept, store, rows, publisher, committer, commit, trained } = setUp();
     kept.dieAfter(0, false);
-    trainer.checkpoints.push(
-      Promise.resolve(checkpointOf({ vectors: { [rows.a]: [1, 0, 0, 0] }, publish: [rows.a] })),
-    );
-    const first = committer.commit(unwritten.close(), DUE);
-    const second = committer.commit(unwritten.close(), DUE);
+    trained({ vectors: { [rows.a]: [1, 0, 0, 0] }, publish: [rows.a] });
+    const first = commit();
+    const second = commit();
     await expect(first).rejects.toThrow('killed');
     kept.dieAfter(9, false);
     await expect(second).rejects.toThrow('killed');

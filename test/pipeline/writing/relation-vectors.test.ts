@@ -2,10 +2,6 @@ import { expect, test } from 'vitest';
 import type { StoredRow } from '../../../src/graph/graph-store.ts';
 import { RelationVectors } from '../../../src/pipeline/writing/relation-vectors.ts';
 import { decodeRelation } from '../../../topics/model.ts';
-import type { MemoryStore } from '../../graph/memory-store.ts';
-import { DyingStore } from '../dying-store.ts';
-import { MemoryLog } from '../memory-log.ts';
-import { expectTopicEqualsStore, graphStore, MODEL, MODEL_TOPIC, updater } from '../updater-fixture.ts';
 
 const LIKES = { name: 'likes', lhs: 'user', rhs: 'tweet' };
 const SEES = { name: 'sees', lhs: 'user', rhs: 'ad' };
@@ -116,38 +112,4 @@ test('the rows of a commit may be used again as soon as they are taken', async (
   vectors.take({ rows: Int32Array.of(0), floats }, 1);
   floats.fill(9);
   expect(await send()).toEqual(['relation:likes 1,2 @101']);
-});
-
-test('after a kill at any write, the model topic becomes equal to the store', async () => {
-  for (let writes = 0; writes < 8; writes++) {
-    const log = new MemoryLog();
-    for (let i = 0; i < 120; i++) {
-      log.append('twhin.follow', {
-        followerId: `a${i}`,
-        followedId: `b${i % 7}`,
-        action: 'follow',
-        at: 1_000 + i,
-      });
-    }
-    const dying = new DyingStore();
-    dying.dieAfter(writes, writes % 2 === 0);
-    const store: MemoryStore = dying;
-    await updater(log, dying)
-      .run({ untilCaughtUp: true })
-      .catch(() => undefined);
-    dying.dieAfter(Number.POSITIVE_INFINITY, false);
-    await updater(log, store).run({ untilCaughtUp: true });
-    await expectTopicEqualsStore(log, store);
-    const last = new Map(log.recordsOf(MODEL_TOPIC).map((record) => [String(record.key), record]));
-    expect(last.size).toBe(2 * MODEL.relations.length);
-    const read = [...last.values()].map(({ key, headers = {}, value }) =>
-      decodeRelation(key, headers, value),
-    );
-    // Only follow edges were told.
-    expect(new Set(read.filter(({ trained }) => trained).map(({ relation }) => relation))).toEqual(
-      new Set(['follows']),
-    );
-    expect(read.every(({ space, epoch }) => space === 'first' && epoch >= 1)).toBe(true);
-    expect(await graphStore(store).head()).toMatchObject({ outbox: 0 });
-  }
 });

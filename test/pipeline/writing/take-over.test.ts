@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
 import { forgetTopic } from '../../../src/graph/graph-store.ts';
@@ -7,72 +8,44 @@ import { MemoryStore } from '../../graph/memory-store.ts';
 import { MemoryLog } from '../memory-log.ts';
 import { copyOf } from '../store-copy.ts';
 import {
+  caughtUp,
+  DEAD_LETTERS,
   EMBEDDINGS,
   embeddingsReader,
+  expectRisingSteps,
   expectTopicEqualsStore,
+  FOLLOW,
+  follows,
   graphStore,
+  histories,
   IN_TIME,
   liveEdges,
   updater,
 } from '../updater-fixture.ts';
 
-const FOLLOW = 'twhin.follow';
-const DEAD_LETTERS = 'twhin.dead-letter';
 const NO_STRETCH = { topic: EMBEDDINGS, partition: 0, from: 0, until: 0 };
 
-/** Follows among users named after `name`, a new pair each. */
-function follows(log: MemoryLog, name: string, count: number, at = 1_000, partition = 0): void {
-  for (let i = 0; i < count; i++) {
-    const value = { followerId: `${name}${i}`, followedId: `${name}${i + 1}`, action: 'follow', at: at + i };
-    log.append(FOLLOW, value, { partition });
-  }
+/** A log of so many follows, and a store that holds them all. */
+async function followed(count: number) {
+  const [log, store] = [new MemoryLog(), new MemoryStore()];
+  follows(log, 'a', count);
+  await caughtUp(log, store);
+  return { log, store };
 }
 
-async function caughtUp(log: MemoryLog, store: MemoryStore, options: Parameters<typeof updater>[2] = {}) {
-  await updater(log, store, options).run({ untilCaughtUp: true });
-}
-
-/** Steps and epochs of each key, in the order published. */
-function histories(log: MemoryLog): Map<string, { step: number; epoch: number; space: string }[]> {
-  const found = new Map<string, { step: number; epoch: number; space: string }[]>();
-  for (const { topic, key, headers } of log.published) {
-    if (topic !== EMBEDDINGS) continue;
-    const entry = {
-      step: Number(headers['step']),
-      epoch: Number(headers['epoch']),
-      space: String(headers['space']),
-    };
-    found.set(String(key), [...(found.get(String(key)) ?? []), entry]);
-  }
-  return found;
-}
-
-function expectRisingSteps(log: MemoryLog): void {
-  for (const [key, history] of histories(log)) {
-    const steps = history.map(({ step }) => step);
-    expect([key, steps]).toEqual([key, [...steps].sort((a, b) => a - b)]);
-    const epochs = history.map(({ epoch }) => epoch);
-    expect([key, epochs]).toEqual([key, [...epochs].sort((a, b) => a - b)]);
-  }
-}
+const vectorsIn = (log: MemoryLog) => log.published.filter(({ topic }) => topic === EMBEDDINGS).length;
 
 describe('taking over', () => {
   test('a restarted store goes on under the next epoch, and nothing is republished', async () => {
-    const log = new MemoryLog();
-    follows(log, 'a', 20);
-    const store = new MemoryStore();
-    await caughtUp(log, store);
-    const vectors = () => log.published.filter(({ topic }) => topic === EMBEDDINGS).length;
-    const published = vectors();
+    const { log, store } = await followed(20);
+    const published = vectorsIn(log);
     await caughtUp(log, store, { space: 'another' });
-    expect(vectors()).toBe(published);
+    expect(vectorsIn(log)).toBe(published);
     expect(await graphStore(store).head()).toMatchObject({ epoch: 2, space: 'first', stepBase: 0 });
   });
 
   test('the comparison of the topic waits for brokers that go away, and starts again', async () => {
-    const log = new MemoryLog();
-    follows(log, 'a', 40);
-    await caughtUp(log, new MemoryStore());
+    const { log } = await followed(40);
     const gone = () => Promise.reject(new RetryableError('broker-unreachable', 'no broker answers'));
     let failures = 0;
     const inner = embeddingsReader(log);
@@ -90,9 +63,7 @@ describe('taking over', () => {
   });
 
   test('a fresh store republishes everything, above all steps in the topic', async () => {
-    const log = new MemoryLog();
-    follows(log, 'a', 40);
-    await caughtUp(log, new MemoryStore());
+    const { log } = await followed(40);
     const highest = Math.max(...[...histories(log).values()].flat().map(({ step }) => step));
     const store = new MemoryStore();
     await caughtUp(log, store, { space: 'second', pace: { batchEdges: 5 } });
@@ -107,10 +78,7 @@ describe('taking over', () => {
   });
 
   test('so does an older copy of the store, and entities that it lacks are removed from the topic', async () => {
-    const log = new MemoryLog();
-    follows(log, 'a', 20);
-    const store = new MemoryStore();
-    await caughtUp(log, store);
+    const { log, store } = await followed(20);
     const older = await copyOf(store);
     follows(log, 'b', 20);
     await caughtUp(log, store);
@@ -123,10 +91,7 @@ describe('taking over', () => {
   });
 
   test('without a note, a store that could have written the topic keeps its steps', async () => {
-    const log = new MemoryLog();
-    follows(log, 'a', 20);
-    const store = new MemoryStore();
-    await caughtUp(log, store);
+    const { log, store } = await followed(20);
     log.note = undefined;
     await caughtUp(log, store);
     expect(await graphStore(store).head()).toMatchObject({ epoch: 2, stepBase: 0 });
@@ -135,9 +100,7 @@ describe('taking over', () => {
   });
 
   test('without a note, another store with more steps publishes above all steps in the topic', async () => {
-    const log = new MemoryLog();
-    follows(log, 'a', 40);
-    await caughtUp(log, new MemoryStore());
+    const { log } = await followed(40);
     log.note = undefined;
     const shadow = new MemoryStore();
     const apart = new MemoryLog();
@@ -151,27 +114,16 @@ describe('taking over', () => {
   test('the group has a note that covers each vector before the vector goes out', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 100);
-    const [plainLeadership, plainSink] = [log.leadership.bind(log), log.sink.bind(log)];
-    log.leadership = () => ({
-      ...plainLeadership(),
-      commit: async (offsets, note) => {
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        await plainLeadership().commit(offsets, note);
-      },
-    });
+    log.before.commit = () => sleep(5);
     const ahead: string[] = [];
     let reached = false;
-    log.sink = () => ({
-      ...plainSink(),
-      publish: async (messages) => {
-        for (const { key, headers } of messages) {
-          const [step, epoch] = [Number(headers['step']), Number(headers['epoch'])];
-          if (!log.note || step > log.note.step || epoch > log.note.epoch) ahead.push(String(key));
-        }
-        if (!reached && messages.some(({ topic }) => topic === EMBEDDINGS)) throw new Error('killed');
-        log.published.push(...messages);
-      },
-    });
+    log.before.publish = (messages) => {
+      for (const { key, headers } of messages) {
+        const [step, epoch] = [Number(headers['step']), Number(headers['epoch'])];
+        if (!log.note || step > log.note.step || epoch > log.note.epoch) ahead.push(String(key));
+      }
+      if (!reached && messages.some(({ topic }) => topic === EMBEDDINGS)) throw new Error('killed');
+    };
     const store = new MemoryStore();
     await expect(caughtUp(log, store)).rejects.toThrow('killed');
     expect((await Array.fromAsync(graphStore(store).outbox())).length).toBeGreaterThan(0);
@@ -192,23 +144,17 @@ describe('taking over', () => {
   }
 
   test("nothing is said of a topic that holds just the store's vectors, though a later commit wrote it", async () => {
-    const log = new MemoryLog();
-    follows(log, 'a', 20);
-    const store = new MemoryStore();
-    await caughtUp(log, store);
+    const { log, store } = await followed(20);
     // The commit after a backup moved no vector.
     if (log.note) log.note = { ...log.note, step: log.note.step + 1 };
-    const vectors = () => log.published.filter(({ topic }) => topic === EMBEDDINGS).length;
-    const published = vectors();
+    const published = vectorsIn(log);
     const said = await startedOn(log, store);
-    expect(vectors()).toBe(published);
+    expect(vectorsIn(log)).toBe(published);
     expect(said.filter(([level]) => level === 'warn')).toEqual([]);
   });
 
   test('a warning tells how many vectors of another store are published anew', async () => {
-    const log = new MemoryLog();
-    follows(log, 'a', 20);
-    await caughtUp(log, new MemoryStore());
+    const { log } = await followed(20);
     const highest = Math.max(...[...histories(log).values()].flat().map(({ step }) => step));
     expect(await startedOn(log, new MemoryStore(), 'second')).toContainEqual([
       'warn',
@@ -218,7 +164,7 @@ describe('taking over', () => {
 
   test("a difference of the committed offsets is one line a topic, and the store's offsets count", async () => {
     const log = new MemoryLog();
-    for (const partition of [0, 1, 2]) follows(log, `p${partition}-`, 20, 1_000, partition);
+    for (const partition of [0, 1, 2]) follows(log, `p${partition}-`, 20, partition);
     const store = new MemoryStore();
     await caughtUp(log, store);
     log.committed.push({ [FOLLOW]: { '0': 15, '1': 13, '2': 29 } });
@@ -247,7 +193,7 @@ describe('taking over', () => {
     ],
   ])('%s is no reason for a warning of offsets, but one line says it', async (_, prepare) => {
     const log = new MemoryLog();
-    for (const partition of [0, 1]) follows(log, `p${partition}-`, 20, 1_000, partition);
+    for (const partition of [0, 1]) follows(log, `p${partition}-`, 20, partition);
     const store = new MemoryStore();
     await caughtUp(log, store);
     const said = await startedOn(log, await prepare(store));
@@ -283,7 +229,7 @@ describe('taking over', () => {
     await vi.waitFor(() => expect(running.progress().phase).toBe('running'), IN_TIME);
     log.topicIds = { [FOLLOW]: 'BBBB' };
     now += 9_999;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     expect(running.progress().phase).toBe('running');
     now += 1;
     await failed;
@@ -293,15 +239,11 @@ describe('taking over', () => {
     const log = new MemoryLog();
     follows(log, 'a', 100);
     const store = new MemoryStore();
-    const plain = log.leadership.bind(log);
     let confirmed = 0;
-    log.leadership = () => ({
-      ...plain(),
-      confirm: async () => {
-        // The first is the claim of the epoch.
-        if (++confirmed > 2) throw new FatalError('fenced', 'another process took over');
-      },
-    });
+    log.before.confirm = async () => {
+      // The first is the claim of the epoch.
+      if (++confirmed > 2) throw new FatalError('fenced', 'another process took over');
+    };
     await expect(caughtUp(log, store)).rejects.toMatchObject({ code: 'fenced' });
     const head = await graphStore(store).head();
     expect(head?.events.consumed).toBeLessThan(100);
@@ -310,17 +252,10 @@ describe('taking over', () => {
 });
 
 describe('a standby', () => {
-  /** A log whose group makes a process its leader when told to. */
-  function waitingLog(): MemoryLog & { turn(): void } {
-    const turn = Promise.withResolvers<void>();
-    const log = Object.assign(new MemoryLog(), { turn: turn.resolve });
-    const plain = log.leadership.bind(log);
-    log.leadership = () => ({ ...plain(), join: () => turn.promise });
-    return log;
-  }
-
   test('keeps its store up to date, publishes nothing, and leads when its turn comes', async () => {
-    const log = waitingLog();
+    const log = new MemoryLog();
+    const turn = Promise.withResolvers<void>();
+    log.before.join = () => turn.promise;
     follows(log, 'a', 64);
     log.append(FOLLOW, Buffer.from('{'));
     const leading = new MemoryLog();
@@ -345,7 +280,7 @@ describe('a standby', () => {
     expect((await graphStore(store).head())?.outbox).toBe(0);
     expect(await standby.unready()).toEqual(['it is standby']);
 
-    log.turn();
+    turn.resolve();
     follows(log, 'b', 10);
     await vi.waitFor(() => expect(standby.progress().events.consumed).toBe(75), IN_TIME);
     await vi.waitFor(async () => expect(await standby.unready()).toEqual([]), IN_TIME);
@@ -360,20 +295,17 @@ describe('a standby', () => {
 });
 
 describe('a store that others filled beside the live one', () => {
-  /** Good records with a bad one after each. */
-  function mixed(log: MemoryLog, names: readonly string[]): void {
-    for (const name of names) {
-      follows(log, name, 4);
-      log.append(FOLLOW, Buffer.from(`{${name}`));
-    }
-  }
   const letters = (log: MemoryLog) =>
     log.published.filter(({ topic }) => topic === DEAD_LETTERS).map(({ value }) => String(value));
 
-  /** A log whose live store read a part of it, and wrote one dead letter; and another store with all of it. */
-  async function filled(): Promise<{ log: MemoryLog; shadow: MemoryStore }> {
+  test('sends the dead letters that the live store did not come to, before the group is told', async () => {
     const log = new MemoryLog();
-    mixed(log, ['a', 'b', 'c']);
+    // Good records with a bad one after each few.
+    for (const name of ['a', 'b', 'c']) {
+      follows(log, name, 4);
+      log.append(FOLLOW, Buffer.from(`{${name}`));
+    }
+    // The live store read a part of it, and wrote one dead letter.
     const live = new MemoryLog();
     live.records.push(...log.records.slice(0, 7));
     await caughtUp(live, new MemoryStore());
@@ -381,25 +313,16 @@ describe('a store that others filled beside the live one', () => {
     log.note = live.note;
     log.published.push(...live.published);
     expect(letters(log)).toEqual(['{a']);
+    // The other has read all of it.
     const shadow = new MemoryStore();
     const elsewhere = new MemoryLog();
     elsewhere.records.push(...log.records);
     await caughtUp(elsewhere, shadow, { role: 'shadow', deadLetters: false, space: 'shadow' });
-    return { log, shadow };
-  }
-
-  test('sends the dead letters that the live store did not come to, before the group is told', async () => {
-    const { log, shadow } = await filled();
     const told = log.committed.length;
-    const plain = log.sink.bind(log);
     const toldBy: number[] = [];
-    log.sink = () => ({
-      ...plain(),
-      publish: async (messages) => {
-        if (messages.some(({ topic }) => topic === DEAD_LETTERS)) toldBy.push(log.committed.length - told);
-        log.published.push(...messages);
-      },
-    });
+    log.before.publish = (messages) => {
+      if (messages.some(({ topic }) => topic === DEAD_LETTERS)) toldBy.push(log.committed.length - told);
+    };
     await caughtUp(log, shadow);
     expect(letters(log)).toEqual(['{a', '{b', '{c']);
     expect(new Set(toldBy)).toEqual(new Set([0]));
@@ -414,14 +337,7 @@ describe('the outbox', () => {
     const log = new MemoryLog();
     follows(log, 'a', 900);
     const acknowledged = Promise.withResolvers<void>();
-    const plain = log.sink.bind(log);
-    log.sink = () => ({
-      ...plain(),
-      publish: async (messages) => {
-        await acknowledged.promise;
-        log.published.push(...messages);
-      },
-    });
+    log.before.publish = () => acknowledged.promise;
     const store = new MemoryStore();
     const running = updater(log, store, { pace: { maxOutbox: 100, batchEdges: 5, commitEdges: 10 } });
     const ended = running.run({ untilCaughtUp: true });
@@ -431,10 +347,10 @@ describe('the outbox', () => {
         /^reading pauses: \d+ vectors wait to be acknowledged, publish\.maxOutbox is 100$/,
       ),
     ]);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await sleep(300);
     const { consumed } = running.progress().events;
     expect(consumed).toBeLessThan(800);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await sleep(300);
     expect(running.progress().events.consumed).toBe(consumed);
     acknowledged.resolve();
     await ended;
