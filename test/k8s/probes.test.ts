@@ -2,12 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { HttpServer } from '../../src/adapters/http/guarded.ts';
 import { serveHttp } from '../../src/adapters/http/server.ts';
-import { serveVectors } from '../../src/adapters/http/serving.ts';
 import { readHttpAddress } from '../../src/config/environment.ts';
-import { Entities } from '../../src/serve/entities.ts';
-import { Surfaces } from '../../src/serve/surfaces.ts';
-
-import { passes } from '../serve/serve-fixture.ts';
+import { openLists } from '../adapters/http/lists.ts';
+import { graphOf } from '../serve/serve-fixture.ts';
 import { render, SKIPPED } from './rendered.ts';
 import { type Container, containersOf, ofRole, workloads } from './workload.ts';
 
@@ -25,37 +22,13 @@ const unasked = (): never => {
 };
 
 beforeAll(async () => {
-  const metrics = { contentType: 'text/plain', render: async () => '' };
-  const failed = () => undefined;
   const run = await serveHttp({
-    host: '127.0.0.1',
-    port: 0,
-    metrics,
+    ...{ host: '127.0.0.1', port: 0, page: new Map(), status: unasked, failed: () => undefined },
+    metrics: { contentType: 'text/plain', render: async () => '' },
     readiness: async () => ({ ready: false, graphs: [] }),
-    status: unasked,
-    page: new Map(),
-    views: {
-      history: unasked,
-      rejected: unasked,
-      entity: unasked,
-      map: unasked,
-    },
-    failed,
+    views: { history: unasked, rejected: unasked, entity: unasked, map: unasked },
   });
-  const serve = await serveVectors({
-    host: '127.0.0.1',
-    port: 0,
-    version: '1',
-    surfaces: new Surfaces({ graphs: [], surfaces: [], passes: passes() }),
-    entities: new Entities({ graphs: [], random: unasked }),
-    page: new Map(),
-    status: () => [],
-    isReady: () => false,
-    metrics,
-    answered: () => undefined,
-    failed,
-  });
-  servers = { run, serve };
+  servers = { run, serve: await openLists(graphOf(), { isReady: () => false }) };
 });
 afterAll(() => Promise.all(Object.values(servers).map((server) => server.stop())));
 

@@ -183,41 +183,6 @@ describe('Activity', () => {
     ]);
   });
 
-  it('says whether anything was forgotten, of whom exactly', () => {
-    const activity = activityOf({ edgesOfOne: 2, edges: 6 });
-    const complete = () => [1, 2, 3, 9].map((i) => activity.seen(user(i), ['likes']).complete);
-    for (const i of [1, 2]) activity.take(edge(user(1), 'likes', tweet(i), T0 + i));
-    expect(complete()).toEqual([true, true, true, true]);
-    activity.take(edge(user(1), 'likes', tweet(3), T0 + 3));
-    expect(complete()).toEqual([false, true, true, true]);
-    // An erasure takes what is left, and what was forgotten stays forgotten.
-    activity.take({ erased: user(1), at: T0 + 9 });
-    expect([activity.edges, ...complete()]).toEqual([0, false, true, true, true]);
-    // Six edges, and then one more: user 2 was quiet the longest. That user comes back, and nobody knows the likes of before.
-    for (const by of [2, 3, 4])
-      for (const i of [1, 2]) activity.take(edge(user(by), 'likes', tweet(i), T0 + i));
-    activity.take(edge(user(5), 'likes', tweet(1), T0));
-    expect([activity.edges, ...complete()]).toEqual([5, false, false, true, true]);
-    activity.take(edge(user(2), 'likes', tweet(5), T0 + 5));
-    expect(activity.seen(user(2), ['likes'])).toEqual({ targets: [tweet(5)], complete: false });
-  });
-
-  it('says of both sides of a block that it was forgotten', () => {
-    const activity = activityOf({ edgesOfOne: 1 });
-    const complete = () => [1, 2, 3].map((i) => activity.seen(user(i), ['follows']).complete);
-    activity.take(block(user(1), user(2), T0));
-    expect([activity.blocked(user(2), 'user'), complete()]).toEqual([[user(1)], [true, true, true]]);
-    activity.take(block(user(1), user(3), T0 + 1));
-    expect([2, 3].map((i) => activity.blocked(user(i), 'user'))).toEqual([[], [user(1)]]);
-    expect(complete()).toEqual([false, false, true]);
-    // Of one entity, as many blocks by others are told as edges are remembered.
-    activity.take(block(user(4), user(3), T0 + 2));
-    expect([activity.blocked(user(3), 'user'), activity.blocked(user(1), 'user')]).toEqual([
-      ...[[user(4)], [user(3)]],
-    ]);
-    expect(complete()).toEqual([false, false, false]);
-  });
-
   it('remembers no relation that the graph does not have', () => {
     const activity = activityOf();
     activity.take(edge(user(1), 'buys', tweet(1)));

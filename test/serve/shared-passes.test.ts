@@ -30,7 +30,7 @@ function world() {
     exclude: n % 5 === 4 ? [] : [tweet(n)],
     explain: n % 2 === 0,
   });
-  return { graph, surfaces: surfacesOf(graph), asked };
+  return { graph, alone: surfacesOf(graph), asked };
 }
 
 /** Scans in this thread, with what is asked of each pass noted; a clock; and the first round, which a test holds until `run`. */
@@ -65,11 +65,15 @@ function held(ms = 0) {
   };
 }
 
+/** The surfaces of a world whose requests share passes, beside those that answer each alone. */
+function together(ms?: number) {
+  const [all, passes] = [world(), held(ms)];
+  return { ...all, ...passes, surfaces: surfacesOf(all.graph, { passes: passes.shared }) };
+}
+
 describe('requests that share passes', () => {
   test('are answered as each alone, with one relation or several, with and without a vector', async () => {
-    const { graph, surfaces: alone, asked } = world();
-    const { shared, run } = held();
-    const surfaces = surfacesOf(graph, { passes: shared });
+    const { surfaces, alone, asked, run } = together();
     const answers = Array.from({ length: 45 }, (_, n) => surfaces.candidates(asked(n)));
     const near = surfaces.similar({ entity: tweet(5), k: 9 });
     run();
@@ -82,9 +86,7 @@ describe('requests that share passes', () => {
   });
 
   test('see the vectors of the moment at which they are answered, not at which they came', async () => {
-    const { graph, surfaces: alone, asked } = world();
-    const { shared, run } = held();
-    const surfaces = surfacesOf(graph, { passes: shared });
+    const { surfaces, graph, alone, asked, run } = together();
     const { items: old } = await alone.candidates({ ...asked(0), k: 3 });
     const answer = surfaces.candidates({ ...asked(0), k: 3 });
     // The row of the entity that goes is given to another one.
@@ -97,9 +99,7 @@ describe('requests that share passes', () => {
   });
 
   test('that fail do so alone', async () => {
-    const { graph, surfaces: alone, asked } = world();
-    const { shared, run } = held();
-    const surfaces = surfacesOf(graph, { passes: shared });
+    const { surfaces, alone, asked, run } = together();
     const bad = surfaces.candidates({ ...asked(0), relation: 'hates' });
     const good = surfaces.candidates(asked(1));
     run();
@@ -108,9 +108,7 @@ describe('requests that share passes', () => {
   });
 
   test('fail together where their pass does, and those of another pass are answered', async () => {
-    const { graph, surfaces: alone, asked } = world();
-    const { shared, scans, run } = held();
-    const surfaces = surfacesOf(graph, { passes: shared });
+    const { surfaces, graph, alone, asked, scans, run } = together();
     const { top } = scans;
     scans.top = async (table, ...rest) => {
       if (table === graph.spaces.current?.table('tweet')?.scan) throw new Error('no scan');
@@ -125,9 +123,7 @@ describe('requests that share passes', () => {
   });
 
   test('are refused as busy where all together would take too long, and taken again once those before are answered', async () => {
-    const { graph, asked } = world();
-    const { shared, run } = held(400);
-    const surfaces = surfacesOf(graph, { passes: shared });
+    const { surfaces, asked, run } = together(400);
     /** How many of 300 requests are taken, and not refused. */
     const taken = async () => {
       // All of them have a vector, and so something to look at.
@@ -149,9 +145,7 @@ describe('requests that share passes', () => {
   });
 
   test('that came alone do not make those that come together seem slow: four take about as long as one', async () => {
-    const { graph } = world();
-    const { shared, run } = held(5);
-    const surfaces = surfacesOf(graph, { passes: shared });
+    const { surfaces, run } = together(5);
     // A user with likes alone asks one query.
     const one = () => surfaces.candidates({ surface: 'home', from: user(1), k: 5 });
     for (let i = 0; i < 20; i++) {
@@ -168,9 +162,7 @@ describe('requests that share passes', () => {
   });
 
   test('that take long are answered in rounds of their own, between which vectors are written', async () => {
-    const { graph } = world();
-    const { shared, passes, run } = held(300);
-    const surfaces = surfacesOf(graph, { passes: shared });
+    const { surfaces, passes, run } = together(300);
     const one = () => surfaces.candidates({ surface: 'home', from: user(1), k: 5 });
     run();
     await one();
@@ -181,9 +173,7 @@ describe('requests that share passes', () => {
   });
 
   test('keep no rank waiting: it looks up rows, also where others are refused', async () => {
-    const { graph, surfaces: alone } = world();
-    const { shared, passes, run } = held();
-    const surfaces = surfacesOf(graph, { passes: shared });
+    const { surfaces, alone, passes, run } = together();
     const waiting = Array.from({ length: 300 }, () => surfaces.similar({ entity: tweet(1), k: 1 }));
     const candidates = Array.from({ length: 1_000 }, (_, n) => tweet(n % 300));
     const ranked = surfaces.rank({ from: user(1), relation: 'likes', candidates });
@@ -196,9 +186,7 @@ describe('requests that share passes', () => {
   });
 
   test('scan four queries at a time', async () => {
-    const { graph } = world();
-    const { shared, passes, run } = held();
-    const surfaces = surfacesOf(graph, { passes: shared });
+    const { surfaces, graph, passes, run } = together();
     // Users with likes alone ask one query each.
     const one = (n: number) => ({ surface: 'home' as const, from: user(n), k: 5 });
     const answers = [1, 2, 4, 5, 7, 8].map((n) => surfaces.candidates(one(n)));
@@ -210,9 +198,7 @@ describe('requests that share passes', () => {
   });
 
   test('answer what needs no scan, also where others are refused', async () => {
-    const { graph } = world();
-    const { shared, passes, run } = held();
-    const surfaces = surfacesOf(graph, { passes: shared });
+    const { surfaces, passes, run } = together();
     const asked = Array.from({ length: 300 }, () => surfaces.similar({ entity: tweet(1), k: 1 }));
     const waiting = Promise.allSettled(asked);
     // No vector of that name, and what is popular.

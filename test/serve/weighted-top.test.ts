@@ -94,24 +94,6 @@ describe('weightedTop', () => {
     );
   });
 
-  it('weighs by hand-worked scores', () => {
-    const table = tableOf([
-      [0, 0, 0],
-      [1, 0, 0],
-      [2, 0, 0],
-      [4, 0, 0],
-    ]);
-    const queries = [
-      { vector: Float64Array.of(0, 0, 0), weight: 0.25 },
-      { vector: Float64Array.of(4, 0, 0), weight: 0.75 },
-    ];
-    // Distances to the first query are 0, 1, 2, 4, to the second 4, 3, 2, 0.
-    expect(top(table, 'transe-l1', 2, queries, [3], 2)).toEqual([
-      { row: 2, score: -4, scores: [-4, -4] },
-      { row: 1, score: -5, scores: [-2, -6] },
-    ]);
-  });
-
   it('puts the lower name first where distances differ and scores do not', () => {
     // To this scorer, all that is nearer than 1e-4 is as near.
     const table = tableOf([

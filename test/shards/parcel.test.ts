@@ -108,15 +108,6 @@ describe('a parcel', () => {
     );
   });
 
-  it('keeps numbers as near as half precision does', () => {
-    const numbers = [1 / 3, -0.7, 1e-3, 0.999, 2.5, 61.7];
-    const vectors = { count: 1, names: nameOf(0, 'a'), halves: Float16Array.from(numbers) };
-    const { halves } = decodeParcel(encodeParcel({ ...EMPTY, vectors }, DIM), DIM).vectors;
-    // Eleven significant bits.
-    for (const [k, number] of numbers.entries())
-      expect(Math.abs(halves[k]! - number)).toBeLessThanOrEqual(Math.abs(number) * 2 ** -11);
-  });
-
   it('lies in the bytes that the layout draws', () => {
     const bytes = encodeParcel(FULL, DIM);
     expect(bytes.readUInt8(0)).toBe(5);

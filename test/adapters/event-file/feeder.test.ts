@@ -109,10 +109,8 @@ describe('sending', () => {
 
   test('the next batch is read while one is in flight, and no further batch', async () => {
     const sink = new MemorySink();
-    let release = (): void => {};
-    sink.held = new Promise((resolve) => {
-      release = resolve;
-    });
+    const held = Promise.withResolvers<void>();
+    sink.held = held.promise;
     let read = 0;
     async function* counted(): AsyncGenerator<FileEvent> {
       for await (const event of numbered(10_000)) {
@@ -124,7 +122,7 @@ describe('sending', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(read).toBe(2000);
     expect(sink.batches).toHaveLength(1);
-    release();
+    held.resolve();
     expect((await result).sent).toBe(10_000);
     expect(sink.mostInFlight).toBe(1);
   });
@@ -142,20 +140,17 @@ describe('sending', () => {
   test('the events of a slow source do not wait for a full batch', async () => {
     const sink = new MemorySink();
     const clock = new FakeClock();
-    let end = (): void => {};
-    const open = new Promise<void>((resolve) => {
-      end = resolve;
-    });
+    const open = Promise.withResolvers<void>();
     async function* slow(): AsyncGenerator<FileEvent> {
       yield* numbered(3);
-      await open;
+      await open.promise;
     }
     const result = feed({ events: slow(), keyOf, sink, topicName: 't', clock });
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(sink.values).toEqual([]);
     clock.tick();
     expect(sink.values).toEqual(['1', '2', '3']);
-    end();
+    open.resolve();
     expect((await result).sent).toBe(3);
   });
 

@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { guardedServer, type HttpServer, listen } from '../../../src/adapters/http/guarded.ts';
-import { LISTS_GUARD, type ServingOptions, serveVectors } from '../../../src/adapters/http/serving.ts';
+import { LISTS_GUARD, type ServingOptions } from '../../../src/adapters/http/serving.ts';
 import type { GraphStatus } from '../../../src/adapters/http/serving-schema.ts';
 import { openApi, SERVING_PATHS } from '../../../src/adapters/http/serving-schema.ts';
 import { readServingPage } from '../../../src/pages/page-files.ts';
-import { Entities } from '../../../src/serve/entities.ts';
 import { Clusters } from '../../../src/serve/interests.ts';
 import { graphOf, query, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
 import { ask, type Replied } from './ask.ts';
+import { openLists } from './lists.ts';
 
 const TWEETS = 600;
 const STATUS: Omit<GraphStatus, 'reasons'> = {
@@ -49,13 +49,9 @@ async function serve(options: Partial<ServingOptions> = {}): Promise<string> {
 }
 
 function begin(options: Partial<ServingOptions>): Promise<HttpServer> {
-  return serveVectors({
-    ...{ host: '127.0.0.1', port: 0, version: '1', surfaces: surfacesOf(graph) },
+  return openLists(graph, {
     isReady: () => unready.length === 0,
-    entities: new Entities({ graphs: [graph], random: () => 0 }),
-    page: new Map(),
     status: () => [{ ...STATUS, reasons: unready }],
-    metrics: { contentType: 'text/plain; version=0.0.4', render: async () => 'twhin_serve_caught_up 1\n' },
     answered: (path, code) => void answered.push([path, code]),
     failed: (path, reason) => void failures.push(`${path}: ${reason}`),
     ...options,
@@ -303,6 +299,11 @@ const LONG = 'x'.repeat(601);
 /** Too long for a store, but not for the schema. */
 const LONG_ID = 'x'.repeat(257);
 
+/** Rows of a table: wrong values of a field of a list, and wrong ends of a path. */
+const atHome = (field: string, ...values: string[]) =>
+  values.map((value) => [field, home({ [field]: value })]);
+const behind = (field: string, path: string, ...ends: string[]) => ends.map((end) => [field, path + end]);
+
 describe('a bad request is 400 with the field named', () => {
   // It refuses and answers none of it: all tests share one server, and nobody is put off as one client too many.
   let server: HttpServer;
@@ -313,101 +314,58 @@ describe('a bad request is 400 with the field named', () => {
   afterAll(() => server.stop());
 
   test.each([
-    ...['', ' 5', '5 ', ...'0 -1 501 9999 99999 1e2 0x10 1.5 +5 05 NaN Infinity'.split(' ')].map((k) => [
-      'k',
-      home({ k }),
-    ]),
+    ...atHome('k', '', ' 5', '5 ', ...'0 -1 501 9999 99999 1e2 0x10 1.5 +5 05 NaN Infinity'.split(' ')),
     ['k', `${home()}&k=5&k=6`],
     ['k', `${home()}&k[]=5`, 'k[]'],
     ['k', `${home()}&k=%ZZ`],
-    ['to', '/v1/candidates?user=1'],
+    ...behind('to', '/v1/candidates?', 'user=1', 'from=user:1&to=advertiser', 'from=user:1&to=Tweet'),
     ['to', home({ to: 'tweet' })],
-    ['to', '/v1/candidates?from=user:1&to=advertiser'],
-    ['to', '/v1/candidates?from=user:1&to=Tweet'],
-    ['surface', home({ surface: 'search' })],
-    ['surface', home({ surface: '__proto__' })],
+    ...atHome('surface', 'search', '__proto__'),
     ['surface', `${home()}&surface=ads`],
-    ['interests', home({ interests: 'all' })],
-    ['from', '/v1/candidates?surface=home'],
+    ...atHome('interests', 'all', 'medoids'),
+    ...behind('from', '/v1/candidates?', 'surface=home', 'surface=home&from=tweet:1'),
+    ...behind('from', '/v1/candidates?to=tweet&from=', 'foo:1', '1234'),
     ['from', home({ from: 'user:1' })],
-    ['from', '/v1/candidates?surface=home&from=tweet:1'],
-    ['from', '/v1/candidates?to=tweet&from=foo:1'],
-    ['from', '/v1/candidates?to=tweet&from=1234'],
-    ...['', 'user:', LONG, LONG_ID, 'a\nb', 'a\r\nb', 'a\u0000b', '\u0007', ' ', '\u0085'].map((id) => [
-      'user',
-      home({ user: id }),
-    ]),
+    ...atHome('user', '', 'user:', LONG, LONG_ID, 'a\nb', 'a\r\nb', 'a\u0000b', '\u0007', ' ', '\u0085'),
+    ...atHome('user', 'tweet:1', 'foo:1', 'a:b', 'User:1', 'user :1'),
     ['user', `${home()}&user=2`],
-    ...['tweet:1', 'foo:1', 'a:b', 'User:1', 'user :1'].map((id) => ['user', home({ user: id })]),
-    ...['%FF', '%C3', '%C3%28', '%ED%A0%80', '%', '%4', '%zz', '%E0%80%AF'].map((id) => [
-      'user',
-      `/v1/candidates?surface=home&user=${id}`,
-    ]),
+    ...behind('user', '/v1/candidates?surface=home&user=', '%FF', '%C3', '%C3%28', '%ED%A0%80', '%'),
+    ...behind('user', '/v1/candidates?surface=home&user=', '%4', '%zz', '%E0%80%AF'),
     ['%FF', `${home()}&%FF=1`],
     ['a b', `${home()}&a%20b=%FF`],
-    ['q', '/v1/search?type=tweet&q=jazz%FF'],
-    ['user', '/v1/recent?user=tweet:1'],
-    ['exclude.1', home({ exclude: 'tweet:1,foo:1' })],
-    ['exclude.0', home({ exclude: 'user:1' })],
-    ['entity', '/v1/similar?entity=foo:1'],
-    ['entity', '/v1/similar?entity=__proto__:1'],
-    ['relation', home({ relation: 'loves' })],
-    ['relation', home({ relation: 'follows' })],
-    ['relation', home({ relation: '__proto__' })],
-    ['relation', home({ relation: '' })],
-    ['explain', home({ explain: 'yes' })],
-    ['explain', home({ explain: '1' })],
-    ['exclude.0', home({ exclude: 'nonsense' })],
-    ['exclude.1', home({ exclude: 'tweet:1,tweet:' })],
-    ['exclude.1', home({ exclude: 'tweet:1,:12' })],
-    ['exclude.1', home({ exclude: 'tweet:1,' })],
-    ['exclude.0', home({ exclude: `tweet:${LONG_ID}` })],
-    ['exclude.0', home({ exclude: 'tweet:a\nb' })],
-    ['exclude', home({ exclude: 'tweet:1,'.repeat(1_001) })],
+    ...atHome('relation', 'loves', 'follows', '__proto__', ''),
+    ...atHome('explain', 'yes', '1'),
+    ...['user:1', 'nonsense', `tweet:${LONG_ID}`, 'tweet:a\nb'].map((exclude) => [
+      ...['exclude.0', home({ exclude })],
+    ]),
+    ...['foo:1', 'tweet:', ':12', ''].map((id) => ['exclude.1', home({ exclude: `tweet:1,${id}` })]),
+    ...atHome('exclude', 'tweet:1,'.repeat(1_001)),
     ['exclude', `${home()}&exclude=tweet:1&exclude=tweet:2`],
     ['limit', home({ limit: '5' })],
-    ...['', '5', 'd', '0d', '1.5h', '1e2s', '5 d', '5D', '-1d', '123456s'].map((idle) => [
-      'idle',
-      home({ idle }),
-    ]),
+    ...atHome('idle', '', '5', 'd', '0d', '1.5h', '1e2s', '5 d', '5D', '-1d', '123456s'),
     ['idle', '/v1/search?q=jazz&type=user&idle=30'],
     ['decay', home({ decay: '6h' })],
-    ['interests', home({ interests: 'medoids' })],
     ['__proto__', home({ ['__proto__' + '']: 'x' })],
     ['constructor', `${home()}&constructor=x`],
-    ['graph', home({ graph: 'h' })],
-    ['graph', home({ graph: '' })],
+    ...atHome('graph', 'h', ''),
     ['entity', '/v1/similar'],
-    ['entity', '/v1/similar?entity=tweet'],
-    ['entity', '/v1/similar?entity=tweet:'],
+    ...behind('entity', '/v1/similar?entity=', 'foo:1', '__proto__:1', 'tweet', 'tweet:', 'tweet:a%0Ab'),
     ['entity', `/v1/similar?entity=tweet:${LONG}`],
-    ['entity', '/v1/similar?entity=tweet:a%0Ab'],
     ['k', '/v1/similar?entity=tweet:1&k=1e2'],
     ['explain', '/v1/similar?entity=tweet:1&explain=1'],
-    ['graph', '/v1/similar?entity=tweet:1&graph=h'],
-    ['graph', '/v1/similar?entity=tweet:1&graph=__proto__'],
+    ...behind('graph', '/v1/similar?entity=tweet:1&graph=', 'h', '__proto__'),
     ['user', '/v1/similar?entity=tweet:1&user=1'],
     ['q', '/v1/search?type=tweet'],
-    ['q', '/v1/search?type=tweet&q='],
-    ['q', '/v1/search?type=tweet&q=%20%20'],
-    ['q', '/v1/search?type=tweet&q=a%0Ab'],
-    ['q', '/v1/search?type=tweet&q=a&q=b'],
-    ['q', `/v1/search?type=tweet&q=${LONG}`],
-    ['q', `/v1/search?type=tweet&q=${LONG_ID}`],
-    ['type', '/v1/search?q=jazz'],
-    ['type', '/v1/search?q=jazz&type=advertiser'],
-    ['type', '/v1/search?q=jazz&type=__proto__'],
+    ...behind('q', '/v1/search?type=tweet&q=', '', '%20%20', 'a%0Ab', 'a&q=b', LONG, LONG_ID, 'jazz%FF'),
+    ...behind('type', '/v1/search?q=jazz', '', '&type=advertiser', '&type=__proto__'),
     ['k', '/v1/search?q=jazz&type=user&k=0x10'],
     ['graph', '/v1/search?q=jazz&type=user&graph=h'],
     ['user', '/v1/search?q=jazz&type=user&user=1'],
-    ['entity', '/v1/recent'],
-    ['entity', '/v1/recent?entity=foo:1'],
-    ['entity', '/v1/recent?entity=user:1&user=1'],
-    ['user', '/v1/recent?user=a%0Ab'],
+    ...behind('entity', '/v1/recent', '', '?entity=foo:1', '?entity=user:1&user=1'),
+    ...behind('user', '/v1/recent?user=', 'tweet:1', 'a%0Ab'),
     ['k', '/v1/recent?user=1&k=1e2'],
     ['graph', '/v1/recent?user=1&graph=g'],
-    ['type', '/v1/random'],
-    ['type', '/v1/random?type=product'],
+    ...behind('type', '/v1/random', '', '?type=product'),
     ['exclude.0', '/v1/similar?entity=tweet:1&exclude=user:1'],
   ])('%s of GET %s', async (field, path, named = field) => {
     expect(await fieldOf(ask(server.url, path))).toEqual([400, named]);
@@ -442,9 +400,9 @@ describe('a bad request is 400 with the field named', () => {
     ['idle', '/v1/candidates', { ...list, idle: 30 }],
     ['graph', '/v1/candidates', { ...list, graph: 'h' }],
     ['user', '/v1/rank', { ...rank, user: '' }],
-    ['relation', '/v1/rank', { ...rank, relation: 'loves' }],
-    ['relation', '/v1/rank', { ...rank, relation: 'promotes' }],
-    ['relation', '/v1/rank', { ...rank, relation: 'LIKES' }],
+    ...['loves', 'promotes', 'LIKES'].map(
+      (relation) => ['relation', '/v1/rank', { ...rank, relation }] as const,
+    ),
     ['relation', '/v1/rank', { user: '1', candidates: ['tweet:1'] }],
     ['candidates', '/v1/rank', { ...rank, candidates: [] }],
     ['candidates', '/v1/rank', { ...rank, candidates: Array(1_001).fill('tweet:1') }],
@@ -563,17 +521,9 @@ describe('the limits of the server', () => {
     const url = await serve();
     const { port } = new URL(url);
     const of = async (host: string, path: string) => (await ask(url, path, { headers: { host } })).status;
-    for (const host of [
-      'evil.example',
-      `evil.example:${port}`,
-      'localhost.evil.example',
-      '127.0.0.1.evil.example',
-      '10.0.0.1',
-    ])
-      for (const path of [home(), '/openapi.json', '/metrics', '/nowhere'])
-        expect([host, path, await of(host, path)]).toEqual([host, path, 421]);
-    for (const host of ['localhost', `LOCALHOST:${port}`, '127.0.0.1', `[::1]:${port}`])
-      expect([host, await of(host, home())]).toEqual([host, 200]);
+    for (const path of [home(), '/openapi.json', '/metrics', '/nowhere'])
+      expect([path, await of(`evil.example:${port}`, path)]).toEqual([path, 421]);
+    expect(await of(`LOCALHOST:${port}`, home())).toBe(200);
     const posted = await post(url, '/v1/rank', { user: '1' }, { host: 'evil.example' });
     expect(posted.status).toBe(421);
   });
@@ -648,13 +598,14 @@ function resolved(document: unknown, ref: unknown): unknown {
 }
 
 describe('openapi.json', () => {
+  const document: unknown = JSON.parse(JSON.stringify(openApi('1')));
   beforeEach(fresh);
 
   test('has references that all lead somewhere', async () => {
     const url = await serve();
     const { headers, json } = await ask(url, '/openapi.json');
     expect(headers['content-type']).toMatch(/^application\/json/);
-    expect(json).toEqual(JSON.parse(JSON.stringify(openApi('1'))));
+    expect(json).toEqual(document);
     expect(json).toMatchObject({ openapi: '3.1.0', info: { version: '1' } });
     const refs = refsOf(json);
     expect(refs.length).toBeGreaterThan(10);
@@ -663,8 +614,7 @@ describe('openapi.json', () => {
 
   test('has the paths and methods of the server', async () => {
     const url = await serve();
-    const { json } = await ask(url, '/openapi.json');
-    const paths = resolved(json, '#/paths');
+    const paths = resolved(document, '#/paths');
     const described = Object.entries(typeof paths === 'object' && paths !== null ? paths : {}).flatMap(
       ([path, methods]) => Object.keys(Object(methods)).map((method) => `${method.toUpperCase()} ${path}`),
     );
@@ -677,9 +627,8 @@ describe('openapi.json', () => {
   });
 
   test('names each operation once, so that generated clients have names', async () => {
-    const operations: unknown[] = Object.values(Object(resolved(openApi('1'), '#/paths'))).flatMap(
-      (methods) =>
-        Object.values(Object(methods)).map((operation) => Reflect.get(Object(operation), 'operationId')),
+    const operations: unknown[] = Object.values(Object(resolved(document, '#/paths'))).flatMap((methods) =>
+      Object.values(Object(methods)).map((operation) => Reflect.get(Object(operation), 'operationId')),
     );
     expect(operations.every((name) => typeof name === 'string' && /^[a-z][A-Za-z]+$/.test(name))).toBe(true);
     expect(new Set(operations).size).toBe(operations.length);
@@ -687,7 +636,6 @@ describe('openapi.json', () => {
 
   test('describes each refusal that comes, with its headers', async () => {
     const url = await serve();
-    const { json: document } = await ask(url, '/openapi.json');
     const rank = { user: '1', relation: 'likes', candidates: [tweet(1)] };
     // As the server, with fewer requests for each client.
     const few = {
@@ -723,9 +671,7 @@ describe('openapi.json', () => {
     }
   });
 
-  test('has defaults that are as their schemas say', async () => {
-    const url = await serve();
-    const { json } = await ask(url, '/openapi.json');
+  test('has defaults that are as their schemas say', () => {
     const wrong: unknown[] = [];
     const look = (value: unknown): void => {
       if (typeof value !== 'object' || value === null) return;
@@ -738,12 +684,11 @@ describe('openapi.json', () => {
       }
       for (const each of Object.values(value)) look(each);
     };
-    look(json);
+    look(document);
     expect(wrong).toEqual([]);
   });
 
   test('tells the limits of a count, of GET as of POST', () => {
-    const document: unknown = JSON.parse(JSON.stringify(openApi('1')));
     const limits = { type: 'integer', minimum: 1, maximum: 500, default: 20 };
     for (const path of ['candidates', 'similar', 'search']) {
       const parameters = resolved(document, `#/paths/~1v1~1${path}/get/parameters`);
@@ -754,7 +699,6 @@ describe('openapi.json', () => {
 
   test('describes each answer as it is', async () => {
     const url = await serve();
-    const { json: document } = await ask(url, '/openapi.json');
     const keysOf = (schema: string) =>
       Object.keys(Object(resolved(document, `#/components/schemas/${schema}/properties`)));
     const body = { user: '1', relation: 'likes', candidates: [tweet(1)] };
