@@ -1,11 +1,10 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { serveVectors } from '../../src/adapters/http/serving.ts';
 import type { GraphStatus } from '../../src/adapters/http/serving-schema.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import { readServingPage } from '../../src/pages/page-files.ts';
-import { Entities } from '../../src/serve/entities.ts';
+import { openLists } from '../adapters/http/lists.ts';
 import { graphOf, surfacesOf, T0, tweet, user } from '../serve/serve-fixture.ts';
 import { barriers, brokenWords, noBrowser, openBrowser, openPage } from './browser.ts';
 
@@ -38,18 +37,10 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       vectors: { user: graph.spaces.current?.table('user')?.size ?? 0 },
       read: { vectors: unready.length > 0 ? 0.43 : 1, events: 1 },
     });
-    const server = await serveVectors({
-      host: '127.0.0.1',
-      port: 0,
-      version: '1',
-      surfaces: surfacesOf(graph),
-      entities: new Entities({ graphs: [graph], random: () => 0 }),
+    const server = await openLists(graph, {
       page: await readServingPage(),
       status: () => [status()],
       isReady: () => unready.length === 0,
-      metrics: { contentType: 'text/plain', render: async () => '' },
-      answered: () => undefined,
-      failed: () => undefined,
       // As a demo has: everybody is of one group.
       actions: {
         kinds: [{ name: 'like', type: 'tweet' }],
@@ -134,10 +125,9 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       graph.relate(name, [name === 'views' ? 8 : 0, 0], { lhs, rhs });
     graph.edges(of('customer', 1), 'buys', [of('product', 1)]);
     const { current } = graph.spaces;
-    const server = await serveVectors({
-      ...{ host: '127.0.0.1', port: 0, version: '1', page: await readServingPage() },
+    const server = await openLists(graph, {
+      page: await readServingPage(),
       surfaces: surfacesOf(graph, { surfaces }),
-      entities: new Entities({ graphs: [graph], random: () => 0 }),
       status: () => [
         {
           ...{ graph: 'shop', reasons: [], relations, surfaces, space: 'a', step: 1, staleSince: null },
@@ -147,10 +137,6 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
           ),
         },
       ],
-      isReady: () => true,
-      metrics: { contentType: 'text/plain', render: async () => '' },
-      answered: () => undefined,
-      failed: () => undefined,
     });
     try {
       for (const width of [390, 1280]) {

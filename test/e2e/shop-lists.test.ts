@@ -272,35 +272,28 @@ async function servedHere() {
 
 test('candidates fail, and say why, where there is no list to make', async () => {
   const out = ['--out', join(twhin.folder, 'none.ndjson')];
-  const end = async (...args: string[]) => {
+  const end = async (asked: string) => {
+    const args = asked.split(' ').filter((each) => each !== '');
     const { code, stdout, stderr } = await twhin.end(['candidates', ...args, ...out]);
     expect(stdout).toBe('');
     return [code, stderr.trim().split('\n').at(-1)];
   };
-  // Nothing was ever published.
-  expect(await end('--from', 'customer', '--to', 'product')).toEqual([
-    1,
-    expect.stringContaining('no customer has a vector in the graph shop'),
-  ]);
-  expect(await end('--from', 'customer', '--to', 'products')).toEqual([
-    2,
-    expect.stringContaining('no relation from customer to products; customer leads to product (buys, views)'),
-  ]);
-  expect(await end('--from', 'user', '--to', 'product')).toEqual([
-    2,
-    expect.stringContaining('expected TYPE:ID of customer, product, session'),
-  ]);
-  expect(await end('--surface', 'home')).toEqual([2, expect.stringContaining('expected one of products')]);
-  expect(await end('--surface', 'products')).toEqual([
-    2,
-    expect.stringContaining('--from: expected one of customer, session for the surface products'),
-  ]);
-  expect(await end()).toEqual([2, expect.stringContaining('expected --from TYPE and --to TYPE')]);
   const empty = join(twhin.folder, 'empty.txt');
   await writeFile(empty, '\n\n');
-  expect(await end('--from', 'customer', '--to', 'product', '--ids', empty)).toEqual([
-    1,
-    expect.stringContaining('names no customer'),
-  ]);
+  for (const [asked, code, reason] of [
+    // Nothing was ever published.
+    ['--from customer --to product', 1, 'no customer has a vector in the graph shop'],
+    [
+      '--from customer --to products',
+      2,
+      'no relation from customer to products; customer leads to product (buys, views)',
+    ],
+    ['--from user --to product', 2, 'expected TYPE:ID of customer, product, session'],
+    ['--surface home', 2, 'expected one of products'],
+    ['--surface products', 2, '--from: expected one of customer, session for the surface products'],
+    ['', 2, 'expected --from TYPE and --to TYPE'],
+    [`--from customer --to product --ids ${empty}`, 1, 'names no customer'],
+  ] as const)
+    expect([asked, ...(await end(asked))]).toEqual([asked, code, expect.stringContaining(reason)]);
   expect(await readFile(out[1]!).catch(({ code }) => code)).toBe('ENOENT');
 });
