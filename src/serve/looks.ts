@@ -24,15 +24,10 @@ export type Asking<T> = Generator<Look, T, Seen>;
 /** Where tables are scanned. */
 export interface Scans {
   /**
-   * For each query the best `depth` rows, as `Scan.top`. queries: at most 4, which share a pass over the rows.
+   * Looks, as `Scan.top`. queries: at most 4, which share a pass over the rows.
    * Nothing is written to the table until the promise is settled: the caller sees to it.
    */
-  top(
-    table: ScanTable,
-    scorer: ScorerName,
-    queries: readonly ScanQuery[],
-    depth: number,
-  ): Promise<readonly (readonly Found[])[]>;
+  top(look: Look): Promise<Seen>;
   /** Waits for the scans that are out; afterwards there are none. Idempotent. */
   stop(): Promise<void>;
 }
@@ -46,12 +41,7 @@ export class OwnScans implements Scans {
     this.#build = build;
   }
 
-  async top(
-    table: ScanTable,
-    scorer: ScorerName,
-    queries: readonly ScanQuery[],
-    depth: number,
-  ): Promise<Found[][]> {
+  async top({ table, scorer, queries, depth }: Look): Promise<Seen> {
     return this.#scanner(table, scorer).top(queries, depth);
   }
 

@@ -315,10 +315,10 @@ export class SharedPasses {
   /** A scan that fails is the failure of the requests that share it. */
   async #top(pass: readonly AskedQuery[]): Promise<void> {
     const { table, scorer } = pass[0]!.look;
-    const deepest = Math.max(...pass.map(({ look }) => look.depth));
+    const depth = Math.max(...pass.map(({ look }) => look.depth));
     try {
-      const asked = pass.map(({ query }) => query);
-      const lists = await this.#options.scans.top(table, scorer, asked, deepest);
+      const queries = pass.map(({ query }) => query);
+      const lists = await this.#options.scans.top({ table, scorer, queries, depth });
       for (const [i, { found, look }] of pass.entries()) found(lists[i]!.slice(0, look.depth));
     } catch (error) {
       for (const { failed } of pass) failed(error);

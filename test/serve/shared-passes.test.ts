@@ -41,9 +41,9 @@ function held(ms = 0) {
   const own = new OwnScans('wasm-plain');
   const gate = new Gate();
   const scans: Scans = {
-    top: (table, scorer, queries, depth) => {
-      passes.push(queries.length);
-      return own.top(table, scorer, queries, depth);
+    top: (look) => {
+      passes.push(look.queries.length);
+      return own.top(look);
     },
     stop: () => own.stop(),
   };
@@ -110,9 +110,9 @@ describe('requests that share passes', () => {
   test('fail together where their pass does, and those of another pass are answered', async () => {
     const { surfaces, graph, alone, asked, scans, run } = together();
     const { top } = scans;
-    scans.top = async (table, ...rest) => {
-      if (table === graph.spaces.current?.table('tweet')?.scan) throw new Error('no scan');
-      return top(table, ...rest);
+    scans.top = async (look) => {
+      if (look.table === graph.spaces.current?.table('tweet')?.scan) throw new Error('no scan');
+      return top(look);
     };
     const tweets = [0, 1].map((n) => surfaces.candidates(asked(n)));
     const users = surfaces.candidates(asked(4));

@@ -1,10 +1,9 @@
 import { FatalError } from '../../errors/errors.ts';
 import type { WasmBuild } from '../../kernels/instance.ts';
 import { BLOCK_ROWS } from '../../kernels/scan/layout.ts';
-import { type Found, mergeTop, type RowRange, type ScanQuery } from '../../kernels/scan/scan.ts';
+import { mergeTop, type RowRange } from '../../kernels/scan/scan.ts';
 import type { ScanTable } from '../../kernels/scan/table.ts';
-import type { ScorerName } from '../../model/settings.ts';
-import type { Scans } from '../../serve/looks.ts';
+import type { Look, Scans, Seen } from '../../serve/looks.ts';
 import { ThreadCalls, threadEntry } from '../threads.ts';
 import { type PackedList, type Question, type ScanMethods, type Starting, unpackList } from './wire.ts';
 
@@ -48,12 +47,7 @@ export class ScanThreads implements Scans {
     });
   }
 
-  async top(
-    table: ScanTable,
-    scorer: ScorerName,
-    queries: readonly ScanQuery[],
-    depth: number,
-  ): Promise<Found[][]> {
+  async top({ table, scorer, queries, depth }: Look): Promise<Seen> {
     // Queries that leave out the same list share its copy, in the message too.
     const copies = new Map<Iterable<number>, Int32Array>();
     const packed = queries.map(({ vector, leftOut = [], marked }) => {

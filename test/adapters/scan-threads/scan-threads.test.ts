@@ -7,7 +7,7 @@ import { rowMarks } from '../../../src/kernels/scan/scan.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
 import type { ScorerName } from '../../../src/model/settings.ts';
 import { Random } from '../../../src/sampling/random.ts';
-import { OwnScans, type Scans } from '../../../src/serve/looks.ts';
+import { type Look, OwnScans, type Scans } from '../../../src/serve/looks.ts';
 import { Gate, SharedPasses } from '../../../src/serve/shared-passes.ts';
 import type { CandidatesAsked } from '../../../src/serve/surfaces.ts';
 import { ReferenceScan } from '../../kernels/scan/reference.ts';
@@ -40,6 +40,11 @@ function tableOf(rows: number, dim = 4, random = Random.seeded(1)): ScanTable {
 /** Of few values, so that many scores are equal. */
 const vectorOf = (dim: number, random: Random) =>
   Float32Array.from({ length: dim }, () => random.below(9) / 4 - 1);
+/** A look for the nearest to one query, of zeros. */
+const lookAt = (table: ScanTable, depth: number, dim = 4): Look => ({
+  ...{ table, scorer: 'twhin', depth },
+  queries: [{ vector: new Float64Array(dim) }],
+});
 
 describe('threads that scan', () => {
   it.each(ALL)(
@@ -62,8 +67,8 @@ describe('threads that scan', () => {
         }));
         // Several passes at the same time.
         const answers = await Promise.all([
-          threads.top(table, scorer, queries, 30),
-          threads.top(table, scorer, queries.slice(0, 1), 7),
+          threads.top({ table, scorer, queries, depth: 30 }),
+          threads.top({ table, scorer, queries: queries.slice(0, 1), depth: 7 }),
         ]);
         expect(answers).toEqual([reference.top(queries, 30), reference.top(queries.slice(0, 1), 7)]);
       }
@@ -72,17 +77,15 @@ describe('threads that scan', () => {
 
   it('refuse what a scan refuses, and go on', async () => {
     const table = tableOf(2_100);
-    await expect(threads.top(table, 'twhin', [{ vector: new Float64Array(3) }], 1)).rejects.toThrow(
-      ShapeError,
-    );
-    expect((await threads.top(table, 'twhin', [{ vector: new Float64Array(4) }], 2))[0]).toHaveLength(2);
+    await expect(threads.top(lookAt(table, 1, 3))).rejects.toThrow(ShapeError);
+    expect((await threads.top(lookAt(table, 2)))[0]).toHaveLength(2);
   });
 
   it('are all done with a scan when one of them fails', async () => {
     const entry = new URL('./half-fails.js', import.meta.url);
     const scans = opened(new ScanThreads({ ...parts, threads: 2, entry }));
     const table = tableOf(2_000);
-    await expect(scans.top(table, 'twhin', [{ vector: new Float64Array(4) }], 1)).rejects.toThrow('no');
+    await expect(scans.top(lookAt(table, 1))).rejects.toThrow('no');
     // Whoever is told may write to the table.
     expect(table.bytes[0]).toBe(1);
   });
@@ -90,11 +93,10 @@ describe('threads that scan', () => {
   it('answer what is out before they stop, and nothing afterwards', async () => {
     const scans = opened(new ScanThreads(parts));
     const table = tableOf(4_000);
-    const vector = new Float64Array(4);
-    const out = [1, 2, 3].map((count) => scans.top(table, 'twhin', [{ vector }], count));
+    const out = [1, 2, 3].map((depth) => scans.top(lookAt(table, depth)));
     await scans.stop();
     expect((await Promise.all(out)).map(([list]) => list?.length)).toEqual([1, 2, 3]);
-    await expect(scans.top(table, 'twhin', [{ vector }], 1)).rejects.toMatchObject({ code: 'thread' });
+    await expect(scans.top(lookAt(table, 1))).rejects.toMatchObject({ code: 'thread' });
   });
 });
 
@@ -185,9 +187,9 @@ async function churn(scorer: ScorerName, gate: Gate) {
   const plain = new OwnScans('wasm-plain');
   const scans: Scans = {
     // Vectors arrive for sure while a scan is out.
-    top: async (...pass) => {
+    top: async (look) => {
       arrive();
-      const lists = await threads.top(...pass);
+      const lists = await threads.top(look);
       await new Promise(setImmediate);
       arrive();
       return lists;
