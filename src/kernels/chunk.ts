@@ -9,47 +9,40 @@ export interface ChunkSize {
   readonly maxCandidates: number;
 }
 
-/** The source of a chunk's arrays: typed arrays of `length` zeros. */
-export interface ChunkArrays {
-  ints(name: ChunkIntArray, length: number): Int32Array;
-  floats(name: ChunkFloatArray, length: number): Float32Array;
-  bytes(name: ChunkByteArray, length: number): Uint8Array;
-}
+/** Names of a chunk's arrays. */
+type ChunkArray = { [K in keyof Chunk]: Chunk[K] extends ArrayBufferView ? K : never }[keyof Chunk];
 
-export type ChunkIntArray = 'lhs' | 'relation' | 'rhs' | 'lhsCandidates' | 'rhsCandidates';
-export type ChunkFloatArray = 'edgeWeights' | 'lhsCorrections' | 'rhsCorrections';
-export type ChunkByteArray = 'lhsMask' | 'rhsMask';
-
-/** Arrays on the heap, for a kernel without its own memory. */
-export const OWN_ARRAYS: ChunkArrays = {
-  ints: (_name, length) => new Int32Array(length),
-  floats: (_name, length) => new Float32Array(length),
-  bytes: (_name, length) => new Uint8Array(length),
-};
-
-/** An empty chunk with the model's learning rate, and arrays of `from`. */
+/**
+ * An empty chunk with the model's learning rate. memory: where its arrays lie, in a buffer with zeros at these byte addresses; on the
+ * heap unless given.
+ */
 export function createChunk(
   { maxEdges, maxCandidates }: ChunkSize,
   { learningRate }: Pick<ModelSettings, 'learningRate'>,
-  from: ChunkArrays,
+  memory?: { readonly buffer: ArrayBufferLike; readonly addresses: Readonly<Record<ChunkArray, number>> },
 ): Chunk {
+  const place = (name: ChunkArray, bytes: number): [ArrayBufferLike, number] =>
+    memory ? [memory.buffer, memory.addresses[name]] : [new ArrayBuffer(bytes), 0];
+  const ints = (name: ChunkArray, length: number) => new Int32Array(...place(name, 4 * length), length);
+  const floats = (name: ChunkArray, length: number) => new Float32Array(...place(name, 4 * length), length);
+  const bytes = (name: ChunkArray, length: number) => new Uint8Array(...place(name, length), length);
   return {
     maxEdges,
     maxCandidates,
     edges: 0,
     learningRate,
-    lhs: from.ints('lhs', maxEdges),
-    relation: from.ints('relation', maxEdges),
-    rhs: from.ints('rhs', maxEdges),
-    edgeWeights: from.floats('edgeWeights', maxEdges).fill(1),
+    lhs: ints('lhs', maxEdges),
+    relation: ints('relation', maxEdges),
+    rhs: ints('rhs', maxEdges),
+    edgeWeights: floats('edgeWeights', maxEdges).fill(1),
     lhsCount: 0,
-    lhsCandidates: from.ints('lhsCandidates', maxCandidates),
+    lhsCandidates: ints('lhsCandidates', maxCandidates),
     rhsCount: 0,
-    rhsCandidates: from.ints('rhsCandidates', maxCandidates),
-    lhsMask: from.bytes('lhsMask', maxEdges * maxCandidates),
-    rhsMask: from.bytes('rhsMask', maxEdges * maxCandidates),
-    lhsCorrections: from.floats('lhsCorrections', maxCandidates),
-    rhsCorrections: from.floats('rhsCorrections', maxCandidates),
+    rhsCandidates: ints('rhsCandidates', maxCandidates),
+    lhsMask: bytes('lhsMask', maxEdges * maxCandidates),
+    rhsMask: bytes('rhsMask', maxEdges * maxCandidates),
+    lhsCorrections: floats('lhsCorrections', maxCandidates),
+    rhsCorrections: floats('rhsCorrections', maxCandidates),
   };
 }
 

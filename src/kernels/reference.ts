@@ -1,4 +1,3 @@
-import { RowUpdater } from '../model/adagrad.ts';
 import type { Chunk, Kernel } from '../model/kernel.ts';
 import { LOSSES } from '../model/losses.ts';
 import { SCORERS } from '../model/scorers.ts';
@@ -9,10 +8,10 @@ import {
   checkChunk,
   checkScoreMatrix,
   createChunk,
-  OWN_ARRAYS,
   type Side,
   trainedSides,
 } from './chunk.ts';
+import { RowGradients } from './row-gradients.ts';
 
 /**
  * The kernel in plain TypeScript and float64: slow and clear, the oracle of every other kernel. Only the table's rows are
@@ -24,38 +23,31 @@ export class ReferenceKernel implements Kernel {
   readonly losses: Float32Array;
   readonly #table: Table;
   readonly #settings: ModelSettings;
-  readonly #updater: RowUpdater;
-  /** Gradients of the foreign rows in the last step. */
-  readonly #foreign = new Map<number, Float64Array>();
+  readonly #gradients: RowGradients;
 
   constructor(table: Table, settings: ModelSettings, size: ChunkSize) {
     this.#table = table;
     this.#settings = settings;
-    this.#updater = new RowUpdater(table, settings);
-    this.chunk = createChunk(size, settings, OWN_ARRAYS);
+    this.#gradients = new RowGradients(table, settings);
+    this.chunk = createChunk(size, settings);
     this.losses = new Float32Array(size.maxEdges);
   }
 
   step(): number {
     const { chunk } = this;
     const firstEntity = checkChunk(chunk, this.#table);
-    const gradients = new Map<number, Float64Array>();
+    this.#gradients.clear();
     const losses = new Float64Array(chunk.edges);
     for (const side of trainedSides(chunk)) {
-      for (let i = 0; i < chunk.edges; i++) losses[i]! += this.#addAnchor(side, i, gradients);
+      for (let i = 0; i < chunk.edges; i++) losses[i]! += this.#addAnchor(side, i);
     }
-    // Rows move only now, since all gradients are taken at the values before the step.
-    this.#foreign.clear();
-    for (const [row, gradient] of gradients) {
-      if (this.#table.isForeign(row)) this.#foreign.set(row, gradient);
-      else this.#updater.update(row, gradient, row >= firstEntity, chunk.learningRate);
-    }
+    this.#gradients.apply(firstEntity, chunk.learningRate);
     this.losses.set(losses);
     return losses.reduce((sum, loss) => sum + loss, 0);
   }
 
   foreignGradients(visit: (row: number, gradient: Float32Array) => void): void {
-    for (const [row, gradient] of this.#foreign) visit(row, Float32Array.from(gradient));
+    this.#gradients.visitForeign(visit);
   }
 
   scoreMatrix(
@@ -75,7 +67,7 @@ export class ReferenceKernel implements Kernel {
   }
 
   /** Adds the gradients of edge `i` on one side, by row, and returns its loss on that side. */
-  #addAnchor(side: Side, i: number, gradients: Map<number, Float64Array>): number {
+  #addAnchor(side: Side, i: number): number {
     const { scorer: scorerName, loss: lossName, beta } = this.#settings;
     const scorer = SCORERS[scorerName];
     const anchor = side.anchors[i]!;
@@ -98,7 +90,7 @@ export class ReferenceKernel implements Kernel {
     const edgeWeight = this.chunk.edgeWeights[i]!;
     const movedGradient = new Float64Array(moved.length);
     const add = (row: number, weight: number) => {
-      const slot = this.#slot(gradients, row);
+      const slot = this.#gradients.of(row);
       scorer.addGradient(moved, this.#vector(row), beta, edgeWeight * weight, movedGradient, slot);
     };
     add(positive, positiveWeight);
@@ -106,7 +98,7 @@ export class ReferenceKernel implements Kernel {
       add(row, weights[j]!);
     });
     for (const row of [anchor, relationRow]) {
-      const gradient = this.#slot(gradients, row);
+      const gradient = this.#gradients.of(row);
       for (let k = 0; k < gradient.length; k++) gradient[k]! += movedGradient[k]!;
     }
     return edgeWeight * loss;
@@ -119,14 +111,5 @@ export class ReferenceKernel implements Kernel {
   #translated(anchor: number, relationRow: number): Float64Array {
     const relation = this.#vector(relationRow);
     return this.#vector(anchor).map((x, k) => x + relation[k]!);
-  }
-
-  #slot(gradients: Map<number, Float64Array>, row: number): Float64Array {
-    let gradient = gradients.get(row);
-    if (gradient === undefined) {
-      gradient = new Float64Array(this.#table.dim);
-      gradients.set(row, gradient);
-    }
-    return gradient;
   }
 }

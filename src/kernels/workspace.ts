@@ -5,8 +5,8 @@ import type { Table } from '../model/table.ts';
 import { type ChunkSize, createChunk } from './chunk.ts';
 
 /** Below this, from 1,024 on, the compiler puts its constants. */
-const START = 2048;
-/** Blocks start on cache lines. */
+export const START = 2048;
+/** Parts of a memory start on cache lines. */
 const ALIGNMENT = 64;
 const FLOAT_BYTES = 4;
 /** Rows of a block are this much longer than their content, so that their stride is not a power of two. */
@@ -60,12 +60,7 @@ function blocksFrom(start: number, dim: number, { maxEdges, maxCandidates }: Chu
   const slots = 2 ** Math.ceil(Math.log2(2 * distinctRows + 1));
   // The mask is read four bytes at a time, to the end of a tile.
   const maskBytes = maxEdges * maxCandidates + 8;
-  let end = start;
-  const block = (bytes: number) => {
-    const address = end;
-    end += roundUp(bytes, ALIGNMENT);
-    return address;
-  };
+  const { add: block, end } = parts(start);
   return {
     lhs: block(edges * FLOAT_BYTES),
     relation: block(edges * FLOAT_BYTES),
@@ -106,11 +101,22 @@ function blocksFrom(start: number, dim: number, { maxEdges, maxCandidates }: Chu
     slotMask: slots - 1,
     maxCandidates,
     /** The end of the last block: bytes from address 0. */
-    bytes: end,
+    bytes: end(),
   };
 }
 
-function roundUp(value: number, multiple: number): number {
+/** Parts of a memory one after the other from `start` on: `add` gives where the next one begins. */
+export function parts(start = 0) {
+  let end = start;
+  const add = (bytes: number): number => {
+    const address = end;
+    end += roundUp(bytes, ALIGNMENT);
+    return address;
+  };
+  return { add, end: () => end };
+}
+
+export function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
@@ -139,11 +145,7 @@ export function chunkIn(
   // A shared memory never moves: these views stay valid when the table grows.
   const { buffer } = table.memory;
   return {
-    chunk: createChunk(size, settings, {
-      ints: (name, length) => new Int32Array(buffer, workspace[name], length),
-      floats: (name, length) => new Float32Array(buffer, workspace[name], length),
-      bytes: (name, length) => new Uint8Array(buffer, workspace[name], length),
-    }),
+    chunk: createChunk(size, settings, { buffer, addresses: workspace }),
     losses: new Float32Array(buffer, workspace.losses, size.maxEdges),
   };
 }

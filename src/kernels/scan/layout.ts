@@ -1,7 +1,5 @@
-/** Below this, from 1,024 on, the compiler puts its constants. */
-const START = 2048;
-/** Parts start on cache lines. */
-const ALIGNMENT = 64;
+import { parts, roundUp, START } from '../workspace.ts';
+
 export const PAGE_BYTES = 65_536;
 /** Pages of a WebAssembly memory of 4 GiB. */
 const MAX_PAGES = 65_536;
@@ -56,7 +54,7 @@ export function layOutScan({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>
   const queryFloats = query.add(4 * codeDim);
 
   const workspace = parts();
-  workspace.add(MAX_QUERIES * query.bytes());
+  workspace.add(MAX_QUERIES * query.end());
   const foundRows = workspace.add(4 * BLOCK_ROWS);
 
   const block = parts();
@@ -69,7 +67,7 @@ export function layOutScan({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>
   const incoming = header.add(4 * paddedDim);
   const sums = header.add(8 * CODE_SUMS);
 
-  const workspaces = START + header.bytes();
+  const workspaces = START + header.end();
   return {
     codeDim,
     /** The number of rows in use. */
@@ -78,10 +76,10 @@ export function layOutScan({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>
     incoming: START + incoming,
     sums: START + sums,
     workspaces,
-    workspaceBytes: workspace.bytes(),
-    queryBytes: query.bytes(),
-    blocks: roundUp(workspaces + scanners * workspace.bytes(), PAGE_BYTES),
-    blockBytes: block.bytes(),
+    workspaceBytes: workspace.end(),
+    queryBytes: query.end(),
+    blocks: roundUp(workspaces + scanners * workspace.end(), PAGE_BYTES),
+    blockBytes: block.end(),
     /** Within a workspace. */
     foundRows,
     /** Within a query. */
@@ -110,12 +108,12 @@ export function layOutVectors({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanner
   const foundRows = workspace.add(4 * (BLOCK_ROWS + 3));
   const foundScores = workspace.add(8 * (BLOCK_ROWS + 3));
 
-  const vectors = roundUp(START + scanners * workspace.bytes(), PAGE_BYTES);
+  const vectors = roundUp(START + scanners * workspace.end(), PAGE_BYTES);
   return {
     paddedDim,
     vectorBytes,
     workspaces: START,
-    workspaceBytes: workspace.bytes(),
+    workspaceBytes: workspace.end(),
     queryBytes: 8 * paddedDim,
     vectors,
     /** Within a workspace; queries come first. */
@@ -171,21 +169,4 @@ function pages(first: number, blockBytes: number, rows: number): number {
 /** Floats of a vector with its padding. */
 function padded(dim: number): number {
   return roundUp(dim, 8);
-}
-
-/** Parts one after the other: `add` gives where the next one begins. */
-function parts() {
-  let end = 0;
-  return {
-    add: (bytes: number): number => {
-      const start = end;
-      end += roundUp(bytes, ALIGNMENT);
-      return start;
-    },
-    bytes: () => end,
-  };
-}
-
-function roundUp(value: number, multiple: number): number {
-  return Math.ceil(value / multiple) * multiple;
 }

@@ -4,8 +4,8 @@ import { COEFFICIENTS, type ScanLayout } from './layout.ts';
 
 /** Rounding error of a float32 operation, relative. */
 const UNIT = 2 ** -24;
-/** Queries longer than this have no bound in float32: all rows are scored exactly. */
-const MAX_LENGTH = 2 ** 56;
+/** Queries and rows longer than this have no bound in float32, and are always scored exactly. */
+export const MAX_LENGTH = 2 ** 56;
 
 /**
  * A query in a scanner's workspace, and the float32 limits that decide which rows need an exact score.
@@ -175,7 +175,7 @@ function signed16(vector: Float64Array): Codes {
 }
 
 /** The largest finite float32. */
-const MAX = (2 - 2 ** -23) * 2 ** 127;
+export const MAX_FLOAT = (2 - 2 ** -23) * 2 ** 127;
 
 /**
  * A float32 below `x`, by at least 2^-22 of it and 2^-146: by more than a few float32 operations beside it can lose to
@@ -183,7 +183,7 @@ const MAX = (2 - 2 ** -23) * 2 ** 127;
  */
 export function floor32(x: number): number {
   const below = x - Math.abs(x) * 2 ** -22 - 2 ** -146;
-  return below > MAX ? MAX : Math.fround(below);
+  return below > MAX_FLOAT ? MAX_FLOAT : Math.fround(below);
 }
 
 /** A float32 above `x`, as `floor32` is below it; +∞ above the largest. x: any but −∞. */

@@ -13,25 +13,12 @@ import {
   scanPages,
   vectorPages,
 } from './layout.ts';
-import { ceil32 } from './query.ts';
+import { ceil32, MAX_FLOAT, MAX_LENGTH } from './query.ts';
 import { ScanRows } from './rows.ts';
 
 const MAX_CODE = 127;
-/** Rows longer than this have no bound in float32, and are always scored exactly. */
-const MAX_LENGTH = 2 ** 56;
 /** A smaller scale would be near the smallest float32. */
 const MIN_SCALE = 2 ** -120;
-const MAX_FLOAT = (2 - 2 ** -23) * 2 ** 127;
-/** What a scan knows of a row beside its codes. */
-interface Measures {
-  readonly scale: number;
-  readonly residual: number;
-  readonly length: number;
-  readonly sum: number;
-}
-
-/** Of a row without a vector: its residual says so. */
-const CLEARED: Measures = { scale: 0, residual: Number.NEGATIVE_INFINITY, length: 0, sum: 0 };
 /** Vectors are encoded without relaxed SIMD: every machine writes the same bytes. */
 const BUILD = new URL('./scan-plain.wasm', import.meta.url);
 
@@ -120,12 +107,7 @@ export class ScanTable extends ScanRows {
     // 2^-40 is more than the sum in float64 can lose.
     const residual = ceil32(Math.sqrt(lost) * (1 + 2 ** -40));
     this.longest = Math.max(this.longest, ceil32(length) + residual);
-    this.#measure(row, {
-      scale,
-      residual,
-      length: length <= MAX_LENGTH ? ceil32(length) : Number.NaN,
-      sum: scale * sum,
-    });
+    this.#measure(row, scale, residual, length <= MAX_LENGTH ? ceil32(length) : Number.NaN, scale * sum);
   }
 
   #erase(row: number): void {
@@ -134,16 +116,17 @@ export class ScanTable extends ScanRows {
     this.vectorsOf(row).fill(0, start, start + this.dim);
     const codes = this.#codesAt(row);
     this.bytes.fill(0, codes, codes + codeDim);
-    this.#measure(row, CLEARED);
+    this.#measure(row);
   }
 
-  #measure(row: number, of: Measures): void {
+  /** Writes what a scan knows of a row beside its codes: unless given, that it has no vector, which its residual says. */
+  #measure(row: number, scale = 0, residual = Number.NEGATIVE_INFINITY, length = 0, sum = 0): void {
     const floats = this.#grown;
     const at = measuresAt(this.layout, row);
-    floats[at] = of.scale;
-    floats[at + 4] = of.residual;
-    floats[at + 8] = of.length;
-    floats[at + 12] = of.sum;
+    floats[at] = scale;
+    floats[at + 4] = residual;
+    floats[at + 8] = length;
+    floats[at + 12] = sum;
   }
 
   #reserve(row: number): void {
@@ -157,7 +140,7 @@ export class ScanTable extends ScanRows {
     if (row >= this.#room) this.#grow(row + 1);
     this.rows = row + 1;
     // Nothing was ever written there.
-    for (let added = rows; added < row; added++) this.#measure(added, CLEARED);
+    for (let added = rows; added < row; added++) this.#measure(added);
   }
 
   #grow(rows: number): void {

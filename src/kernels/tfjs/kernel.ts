@@ -1,4 +1,3 @@
-import { RowUpdater } from '../../model/adagrad.ts';
 import type { Chunk, Kernel } from '../../model/kernel.ts';
 import { NEGLIGIBLE_EXPONENT } from '../../model/losses.ts';
 import { MIN_SQUARED_DISTANCE } from '../../model/scorers.ts';
@@ -9,10 +8,10 @@ import {
   checkChunk,
   checkScoreMatrix,
   createChunk,
-  OWN_ARRAYS,
   type Side,
   trainedSides,
 } from '../chunk.ts';
+import { RowGradients } from '../row-gradients.ts';
 import type { Tensor, TensorFlow } from './tensorflow.ts';
 
 /** Added to the score of a masked candidate where a loss has no weights by candidate, so that its term vanishes. */
@@ -30,38 +29,29 @@ export class TfjsKernel implements Kernel {
   readonly #tf: TensorFlow;
   readonly #table: Table;
   readonly #settings: ModelSettings;
-  readonly #updater: RowUpdater;
-  /** Gradients of the foreign rows in the last step. */
-  readonly #foreign = new Map<number, Float64Array>();
+  readonly #gradients: RowGradients;
 
   constructor(tf: TensorFlow, table: Table, settings: ModelSettings, size: ChunkSize) {
     this.#tf = tf;
     this.#table = table;
     this.#settings = settings;
-    this.chunk = createChunk(size, settings, OWN_ARRAYS);
+    this.chunk = createChunk(size, settings);
     this.losses = new Float32Array(size.maxEdges);
-    this.#updater = new RowUpdater(table, settings);
+    this.#gradients = new RowGradients(table, settings);
   }
 
   step(): number {
     const { chunk } = this;
     const firstEntity = checkChunk(chunk, this.#table);
-    const gradients = new Map<number, Float64Array>();
+    this.#gradients.clear();
     this.losses.fill(0);
-    if (chunk.edges > 0) {
-      for (const side of trainedSides(chunk)) this.#tf.tidy(() => this.#addSide(side, gradients));
-    }
-    // Rows move only now, since all gradients are taken at the values before the step.
-    this.#foreign.clear();
-    for (const [row, gradient] of gradients) {
-      if (this.#table.isForeign(row)) this.#foreign.set(row, gradient);
-      else this.#updater.update(row, gradient, row >= firstEntity, chunk.learningRate);
-    }
+    if (chunk.edges > 0) for (const side of trainedSides(chunk)) this.#tf.tidy(() => this.#addSide(side));
+    this.#gradients.apply(firstEntity, chunk.learningRate);
     return this.losses.reduce((sum, loss) => sum + loss, 0);
   }
 
   foreignGradients(visit: (row: number, gradient: Float32Array) => void): void {
-    for (const [row, gradient] of this.#foreign) visit(row, Float32Array.from(gradient));
+    this.#gradients.visitForeign(visit);
   }
 
   scoreMatrix(
@@ -83,7 +73,7 @@ export class TfjsKernel implements Kernel {
   }
 
   /** Adds the gradients of one side by row, and its weighted losses by edge. */
-  #addSide(side: Side, gradients: Map<number, Float64Array>): void {
+  #addSide(side: Side): void {
     const tf = this.#tf;
     const { scorer, loss, beta } = this.#settings;
     const { edges, relation } = this.chunk;
@@ -109,10 +99,10 @@ export class TfjsKernel implements Kernel {
       for (let at = i * terms; at < (i + 1) * terms; at++) this.losses[i]! += weights[at]! * losses[at]!;
     }
     const [moved, positive, candidates] = grads;
-    this.#addRows(gradients, anchors, moved!);
-    this.#addRows(gradients, relationRows, moved!);
-    this.#addRows(gradients, positives, positive!);
-    this.#addRows(gradients, side.candidates, candidates!);
+    this.#addRows(anchors, moved!);
+    this.#addRows(relationRows, moved!);
+    this.#addRows(positives, positive!);
+    this.#addRows(side.candidates, candidates!);
   }
 
   /**
@@ -154,12 +144,11 @@ export class TfjsKernel implements Kernel {
   }
 
   /** Adds gradient i, of [rows, dim], to the sum of row i. */
-  #addRows(gradients: Map<number, Float64Array>, rows: Int32Array, tensor: Tensor): void {
+  #addRows(rows: Int32Array, tensor: Tensor): void {
     const { dim } = this.#settings;
     const floats = tensor.dataSync();
     for (const [i, row] of rows.entries()) {
-      const sum = gradients.get(row) ?? new Float64Array(dim);
-      gradients.set(row, sum);
+      const sum = this.#gradients.of(row);
       for (let k = 0; k < dim; k++) sum[k]! += floats[i * dim + k]!;
     }
   }
