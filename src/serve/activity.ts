@@ -378,7 +378,7 @@ export class Activity {
     const place = reverse < 0 ? -1 : this.#blockedBy.indexOf(reverse, from, records.kind(i));
     if (place < 0) return;
     this.#blockedBy.remove(reverse, place);
-    if (this.#blockedBy.lengthOf(reverse) === 0) this.#closeReverse(reverse);
+    if (this.#blockedBy.lengthOf(reverse) === 0) this.#close(this.#blockedBy, reverse);
   }
 
   /** As `endBlock`, for a block that is forgotten: the blocked entity is incomplete as well. */
@@ -431,7 +431,7 @@ export class Activity {
     });
     if (edges === 0 && own.countOf(list) > 0) own.toEnd(list, BLOCKS_ALONE);
     own.setCount(list, edges);
-    if (own.lengthOf(list) === 0) this.#closeOwn(list);
+    if (own.lengthOf(list) === 0) this.#close(own, list);
   }
 
   /** Somebody of the type that has most gives way, who is hardly popular: time takes no entity out. */
@@ -490,19 +490,13 @@ export class Activity {
     });
     own.setCount(list, 0);
     own.setIncomplete(list);
-    if (own.lengthOf(list) === 0) this.#closeOwn(list);
+    if (own.lengthOf(list) === 0) this.#close(own, list);
     else own.toEnd(list, BLOCKS_ALONE);
   }
 
-  #closeOwn(list: number): void {
-    if (this.#own.isIncomplete(list)) this.#forgottenEntities.add(this.#ids.nameOf(this.#own.ownerOf(list)));
-    this.#own.close(list);
-  }
-
-  #closeReverse(list: number): void {
-    const by = this.#blockedBy;
-    if (by.isIncomplete(list)) this.#forgottenEntities.add(this.#ids.nameOf(by.ownerOf(list)));
-    by.close(list);
+  #close(lists: EdgeLists, list: number): void {
+    if (lists.isIncomplete(list)) this.#forgottenEntities.add(this.#ids.nameOf(lists.ownerOf(list)));
+    lists.close(list);
   }
 
   #isComplete(entity: EntityKey): boolean {

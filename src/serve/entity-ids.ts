@@ -108,19 +108,9 @@ export class EntityIds {
 
   /** @throws TypeError for an id that nobody holds. */
   nameOf(id: number): EntityKey {
-    const name = this.#nameAt(id);
-    return entityKey(this.#types[name[0]!]!, name.toString('utf8', 1));
-  }
-
-  /** @throws TypeError for an id that nobody holds. */
-  typeOf(id: number): string {
-    return this.#types[this.#nameAt(id)[0]!]!;
-  }
-
-  #nameAt(id: number): Buffer {
     const name = this.#names.nameAt(id);
     if (name === undefined) throw new TypeError(`nobody holds the entity ${id}`);
-    return name;
+    return entityKey(this.#types[name[0]!]!, name.toString('utf8', 1));
   }
 
   #newId(): number {

@@ -100,7 +100,8 @@ export function wrongRelation(
   );
 }
 
-function surfaceOf(surfaces: readonly Surface[], name: string): Surface {
+/** @throws UsageError naming the surfaces that there are. */
+export function surfaceOf(surfaces: readonly Surface[], name: string): Surface {
   const found = surfaces.find((surface) => surface.name === name);
   if (found !== undefined) return found;
   const names = surfaces.map((surface) => surface.name).join(', ');

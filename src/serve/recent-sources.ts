@@ -13,17 +13,13 @@ const KIND = 0;
 export class RecentSources {
   readonly #lists: EdgeLists;
   readonly #most: number;
+  /** Sources remembered, of all targets. */
   #size = 0;
 
   /** most: sources of all targets. */
   constructor(ids: EntityIds, most: number) {
     this.#lists = new EdgeLists(ids);
     this.#most = most;
-  }
-
-  /** Sources remembered, of all targets. */
-  get size(): number {
-    return this.#size;
   }
 
   /** Memory in bytes, names excluded. */

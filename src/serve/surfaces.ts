@@ -109,9 +109,7 @@ export interface RankAnswer extends AnswerHead {
   readonly missing: readonly EntityKey[];
 }
 
-export interface SimilarItem {
-  readonly entity: EntityKey;
-  readonly score: number;
+export interface SimilarItem extends RankedCandidate {
   /** None where no shared neighbour is known. */
   readonly reason?: SharedNeighbours;
 }

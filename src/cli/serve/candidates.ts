@@ -13,7 +13,7 @@ import type { Config } from '../../config/resolve.ts';
 import { FatalError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import { keyOfType } from '../../serve/entities.ts';
-import { planOf } from '../../serve/plan.ts';
+import { planOf, surfaceOf } from '../../serve/plan.ts';
 import type { Answer } from '../../serve/surfaces.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
@@ -134,16 +134,10 @@ async function writeLists(
 function typeOfSurface({ surfaces }: Config, name: string | undefined): string {
   if (name === undefined)
     throw new UsageError('expected --from TYPE and --to TYPE, or --surface NAME; seen none of them');
-  const surface = surfaces.find((each) => each.name === name);
-  if (surface === undefined) {
-    const names = surfaces.map((each) => each.name).join(', ');
-    throw new UsageError(`--surface: expected one of ${names || 'none'}, seen ${JSON.stringify(name)}`);
-  }
-  const [first = '', ...others] = surface.from;
+  const { from } = surfaceOf(surfaces, name);
+  const [first = '', ...others] = from;
   if (others.length === 0) return first;
-  throw new UsageError(
-    `--from: expected one of ${surface.from.join(', ')} for the surface ${name}, seen nothing`,
-  );
+  throw new UsageError(`--from: expected one of ${from.join(', ')} for the surface ${name}, seen nothing`);
 }
 
 function noLists(ids: string | undefined, type: string, graph: string): FatalError {
