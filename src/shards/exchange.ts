@@ -44,8 +44,10 @@ export interface ExchangePace {
 /** Where a shard meets the others. */
 export interface ExchangePlace {
   readonly shard: Shard;
+  /** Full name of the exchange topic. */
   readonly topic: string;
   readonly pace: ExchangePace;
+  /** Name for the run of a fresh store; random, so that each is unique. */
   readonly freshRun: string;
 }
 
@@ -227,25 +229,23 @@ export class Exchange implements Neighbours {
 
   hand(edges: number): Handed {
     const { clock } = this.#parts;
-    const batch = this.#open;
     const first = this.#trained;
     this.#trained += edges;
     const since = this.#trained - this.#mergedEdges;
-    if (since >= this.#pace.mergeEdges || this.#mergeIsLate) {
-      // A shard that trains nothing takes over what the others learn, and has nothing new for them.
-      batch.wantsRelations = since > 0;
-      batch.relations = [...this.#relations.values()];
+    const merges = since >= this.#pace.mergeEdges || this.#mergeIsLate;
+    const relations = merges ? [...this.#relations.values()] : [];
+    if (merges) {
       this.#relations.clear();
       this.#mergedAt = clock();
       this.#mergedEdges = this.#trained;
     }
-    if (clock() - this.#turnedAt >= LEASE_MS) {
-      batch.turn = true;
-      this.#turnedAt = clock();
-    }
+    const turn = clock() - this.#turnedAt >= LEASE_MS;
+    if (turn) this.#turnedAt = clock();
+    // A shard that trains nothing takes over what the others learn, and has nothing new for them.
+    const wantsRelations = merges && since > 0;
     const range = { first, last: this.#trained };
     return {
-      part: { shard: batch.close() },
+      part: { shard: this.#open.close({ relations, wantsRelations, turn }) },
       trained: (outgoing) => {
         if (outgoing) this.#send(outgoing, range);
       },

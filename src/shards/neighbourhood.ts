@@ -1,21 +1,15 @@
 import type { EntityIndex } from '../graph/entity-index.ts';
 import type { Layout } from '../graph/layout.ts';
 import type { TrainsEdge } from '../graph/live-edges.ts';
-import { type Shard, shardOf, trainingShard } from '../graph/shard.ts';
+import { shardOf, trainingShard } from '../graph/shard.ts';
 import type { Neighbourhood, NeighbourParts, Neighbours } from '../pipeline/neighbours.ts';
-import { Exchange, type ExchangePace } from './exchange.ts';
+import { Exchange, type ExchangePlace } from './exchange.ts';
 
-export interface ShardPlace {
-  readonly shard: Shard;
-  /** Full name of the exchange topic. */
-  readonly topic: string;
+export interface ShardPlace extends ExchangePlace {
   /** Full name of the topic in which routers send the shard its events; absent in a replay, which reads the event topics. */
   readonly edgesTopic?: string;
   /** The space of all shards, asked of the log before anything is read; absent: `freshSpace`. See `agreement.ts`. */
   readonly agree?: (stopping: AbortSignal) => Promise<string>;
-  readonly pace: ExchangePace;
-  /** Name for the run of a fresh store; random, so that each is unique. */
-  readonly freshRun: string;
 }
 
 /** The other shards of a graph, before the store of one shard is loaded. */

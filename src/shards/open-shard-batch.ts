@@ -6,12 +6,6 @@ const SHARDS = 256;
 
 /** What is gathered of other shards for the next batch: copies that are new, and what was received. */
 export class OpenShardBatch {
-  /** Copies of relation vectors to be merged: those of other shards, a copy each. */
-  relations: readonly Float32Array[] = [];
-  /** Whether the other shards are to get the relation vectors of this one. */
-  wantsRelations = false;
-  /** Whether leases turn with the batch. */
-  turn = false;
   /** The newest vectors of entities that belong to other shards, each with the square root of its accumulator. */
   readonly vectors: HalfVectors;
   /** Gradients of own rows that other shards computed. */
@@ -54,8 +48,7 @@ export class OpenShardBatch {
   }
 
   /** What was gathered; nothing is gathered then. */
-  close(): ShardBatch {
-    const { relations, wantsRelations, turn } = this;
+  close(due: Pick<ShardBatch, 'relations' | 'wantsRelations' | 'turn'>): ShardBatch {
     const copies = {
       rows: Int32Array.from(this.#copies.keys()),
       homes: Uint8Array.from(this.#copies.values()),
@@ -67,10 +60,6 @@ export class OpenShardBatch {
     };
     this.#copies.clear();
     this.#inUse.clear();
-    this.relations = [];
-    this.wantsRelations = false;
-    this.turn = false;
-    const received = { vectors: this.vectors.take(), gradients: this.gradients.take() };
-    return { copies, ...received, relations, wantsRelations, inUse, turn };
+    return { copies, vectors: this.vectors.take(), gradients: this.gradients.take(), inUse, ...due };
   }
 }

@@ -127,7 +127,7 @@ export class Router {
           reads: (topic, partition) => share.has(topic, partition),
           position: (topic, partition) => positions.get(nameOf({ topic, partition })),
           take: (run) => routing.take(run),
-          failed: (error) => routing.failed(error),
+          failed: ended.reject,
         });
         await ended.promise.finally(() => following.close());
       } finally {

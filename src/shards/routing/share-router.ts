@@ -112,7 +112,7 @@ interface Source {
  * events’ own offsets: a router that was killed, or is still running while another has its partitions, can repeat but
  * never lose or double.
  */
-export class ShareRouter implements Pick<Follower, 'take' | 'failed'> {
+export class ShareRouter implements Pick<Follower, 'take'> {
   readonly #options: ShareRouterOptions;
   readonly #delivery: Delivery;
   /** A record key for each shard that Kafka’s partitioner puts into its partition. */
@@ -163,10 +163,6 @@ export class ShareRouter implements Pick<Follower, 'take' | 'failed'> {
     if (this.#waitingBytes < MOST_WAITING_BYTES) return undefined;
     this.#room ??= Promise.withResolvers<void>();
     return this.#room.promise;
-  }
-
-  failed(error: Error): void {
-    this.#options.failed(error);
   }
 
   /** Sends that were retried. */
@@ -240,7 +236,7 @@ export class ShareRouter implements Pick<Follower, 'take' | 'failed'> {
     } catch (error) {
       if (this.#stopped) return;
       this.#stopped = true;
-      this.failed(error instanceof Error ? error : new Error(reasonOf(error)));
+      this.#options.failed(error instanceof Error ? error : new Error(reasonOf(error)));
     }
   }
 
