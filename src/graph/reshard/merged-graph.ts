@@ -4,7 +4,16 @@ import type { GraphStore } from '../graph-store.ts';
 import { asBuffer, decodeEntity, type EntityState, type Layout } from '../layout.ts';
 import { shardOf } from '../shard.ts';
 import type { Entry } from '../store.ts';
-import { type MergedEntry, mergedEntries } from './merged-entries.ts';
+
+/** Entries handed over at a time. */
+const BLOCK = 1_024;
+
+/** A key, and what the stores hold under it. */
+interface MergedEntry {
+  readonly key: Uint8Array;
+  /** In the order of the stores; at least one. store: its index. */
+  readonly held: readonly { readonly store: number; readonly value: Uint8Array }[];
+}
 
 /** An entity as all stores together know of it. */
 export interface MergedEntity extends MergedEntry {
@@ -52,7 +61,7 @@ export class MergedGraph {
   static async read(stores: readonly GraphStore[]): Promise<MergedGraph> {
     const { layout } = stores[0]!;
     const uneven = new Map<string, UnevenErasure>();
-    for await (const block of mergedEntries(entriesOf(stores), layout.prefixes.erased)) {
+    for await (const block of mergedEntries(stores, layout.prefixes.erased)) {
       for (const { key, held } of block) {
         const at = newestErasure(held);
         const having = held.filter(({ value }) => asBuffer(value).readDoubleLE(0) === at);
@@ -69,7 +78,7 @@ export class MergedGraph {
   /** Every entity that any store has, by type and then as `compareKeys` has it. */
   async *entities(): AsyncIterable<readonly MergedEntity[]> {
     const { layout, stores } = this;
-    for await (const block of mergedEntries(entriesOf(stores), layout.prefixes.entities)) {
+    for await (const block of mergedEntries(stores, layout.prefixes.entities)) {
       yield block.map(({ key, held }) => {
         const name = layout.entityOf(key);
         const owner = shardOf(name, stores.length);
@@ -83,7 +92,7 @@ export class MergedGraph {
 
   /** Every edge, removed and erased ones included, ordered by lhs, relation, rhs. */
   async *edges(): AsyncIterable<readonly MergedEdge[]> {
-    for await (const block of mergedEntries(entriesOf(this.stores), this.layout.prefixes.edges)) {
+    for await (const block of mergedEntries(this.stores, this.layout.prefixes.edges)) {
       yield block.map(({ key, held }) => {
         const value = this.#newest(held);
         return { key, held, value, erased: this.#uneven.size > 0 && this.#isErased(key, value) };
@@ -114,7 +123,7 @@ export class MergedGraph {
 
   /** Every erasure with its newest time, as the entries of a store. */
   async *erasures(): AsyncIterable<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
-    for await (const block of mergedEntries(entriesOf(this.stores), this.layout.prefixes.erased)) {
+    for await (const block of mergedEntries(this.stores, this.layout.prefixes.erased)) {
       for (const { key, held } of block) {
         const value = Buffer.alloc(8);
         value.writeDoubleLE(newestErasure(held));
@@ -149,10 +158,6 @@ export class MergedGraph {
   }
 }
 
-function entriesOf(stores: readonly GraphStore[]): GraphStore['entries'][] {
-  return stores.map(({ entries }) => entries);
-}
-
 function newestErasure(held: MergedEntry['held']): number {
   return Math.max(...held.map(({ value }) => asBuffer(value).readDoubleLE(0)));
 }
@@ -165,4 +170,76 @@ export async function relationRows({ layout, entries }: GraphStore): Promise<rea
   ]);
   const values = await entries.getMany(keys);
   return keys.flatMap((key, i) => (values[i] === undefined ? [] : [{ key, value: values[i] }]));
+}
+
+/** The entries of several stores whose key starts with `prefix`, ascending, each key once. Memory: a run of each store. */
+async function* mergedEntries(
+  stores: readonly GraphStore[],
+  prefix: Uint8Array,
+): AsyncIterable<readonly MergedEntry[]> {
+  const cursors = stores.map(({ entries }) => new Cursor(entries.runs(prefix)));
+  try {
+    for (const cursor of cursors) await cursor.refill();
+    let block: MergedEntry[] = [];
+    for (let least = leastOf(cursors); least !== undefined; least = leastOf(cursors)) {
+      const held: { store: number; value: Uint8Array }[] = [];
+      for (let store = 0; store < cursors.length; store++) {
+        const cursor = cursors[store]!;
+        const { entry } = cursor;
+        if (entry === undefined || (entry !== least && Buffer.compare(entry.key, least.key) !== 0)) continue;
+        held.push({ store, value: entry.value });
+        if (!cursor.step()) await cursor.refill();
+      }
+      block.push({ key: least.key, held });
+      if (block.length < BLOCK) continue;
+      yield block;
+      block = [];
+    }
+    if (block.length > 0) yield block;
+  } finally {
+    for (const cursor of cursors) await cursor.end();
+  }
+}
+
+function leastOf(cursors: readonly Cursor[]): Entry | undefined {
+  let least: Entry | undefined;
+  for (const { entry } of cursors) {
+    if (entry === undefined) continue;
+    if (least === undefined || Buffer.compare(entry.key, least.key) < 0) least = entry;
+  }
+  return least;
+}
+
+/** A place in the entries of one store. Steps within a run, which most are, wait for nothing. */
+class Cursor {
+  /** undefined: all were taken, or `refill` is due. */
+  entry: Entry | undefined;
+  readonly #runs: AsyncIterator<readonly Entry[]>;
+  #run: readonly Entry[] = [];
+  #at = 0;
+
+  constructor(runs: AsyncIterable<readonly Entry[]>) {
+    this.#runs = runs[Symbol.asyncIterator]();
+  }
+
+  /** Goes to the next entry of the run; false where the run has no more. */
+  step(): boolean {
+    this.entry = this.#run[++this.#at];
+    return this.entry !== undefined;
+  }
+
+  /** Goes to the first entry of the next run. */
+  async refill(): Promise<void> {
+    do {
+      const next = await this.#runs.next();
+      if (next.done) return;
+      this.#run = next.value;
+      this.#at = 0;
+      this.entry = this.#run[0];
+    } while (this.entry === undefined);
+  }
+
+  async end(): Promise<void> {
+    await this.#runs.return?.();
+  }
 }
