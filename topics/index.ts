@@ -12,7 +12,6 @@ export type { DeadLetter, RejectedRecord, Rejection } from './dead-letter.ts';
 export { DEAD_LETTER, deadLetter, deadLetterDeclaration } from './dead-letter.ts';
 export type { TopicDeclaration } from './declaration.ts';
 export { DEFAULT_PREFIX, eventDeclaration, fullName, topicName, topicNamed, WEEK_MS } from './declaration.ts';
-export { edgesDeclaration, edgesName } from './edges.ts';
 export type { Dtype, Embedding, EmbeddingHeaders } from './embeddings.ts';
 export {
   decodeEmbedding,
@@ -24,7 +23,6 @@ export {
   encodeVector,
 } from './embeddings.ts';
 export { erasureOf } from './erasure.ts';
-export { exchangeDeclaration, exchangeName } from './exchange.ts';
 export type { Field } from './fields.ts';
 export { actionField, entityField, idField, instantField, queryField, secondsField } from './fields.ts';
 export type { PublishedScorer, RelationHeaders, RelationSide, RelationVector } from './model.ts';
@@ -40,6 +38,7 @@ export type { Reason } from './reasons.ts';
 export { REASONS } from './reasons.ts';
 export type { EventRecord, RecordLimits } from './record.ts';
 export { DEFAULT_LIMITS, readEvent, readRecord } from './record.ts';
+export { edgesDeclaration, edgesName, exchangeDeclaration, exchangeName } from './shards.ts';
 export type { EventTopic, ReadEvent, Retention, TopicDefinition, TopicNames } from './topic.ts';
 export { defineTopic, nameProblem } from './topic.ts';
 export { adClick, engagement, erasure, follow, search };
