@@ -7,18 +7,25 @@ export async function writeAtomically(
   content: string | Uint8Array,
   partial: string,
 ): Promise<void> {
+  await makeWhole(path, partial, async () => {
+    await using file = await open(partial, 'w');
+    await file.writeFile(content);
+    await file.sync();
+  });
+}
+
+/**
+ * Makes a file or a folder that is whole or not there: `fill` makes it at `partial`, which is then renamed. A failure removes
+ * `partial`, and so does an exit of the process meanwhile.
+ */
+export async function makeWhole(path: string, partial: string, fill: () => Promise<void>): Promise<void> {
   removeOnExit(partial);
   try {
-    const file = await open(partial, 'w');
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await fill();
     await rename(partial, path);
   } catch (error) {
-    await rm(partial, { force: true });
+    // Where its folder is none, nothing is there to remove; what failed is thrown.
+    await rm(partial, { recursive: true, force: true }).catch(() => undefined);
     throw error;
   } finally {
     keepOnExit(partial);

@@ -1,7 +1,7 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { keepOnExit, removeOnExit } from '../../adapters/leftovers.ts';
+import { makeWhole } from '../../adapters/atomic-file.ts';
 import { npy } from '../../adapters/npy.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
@@ -169,22 +169,18 @@ async function refuseFilled(folder: string): Promise<void> {
 /** Fills a folder beside, which takes the name once it is whole. @throws FatalError `file` when it can't be written. */
 async function inWholeFolder(folder: string, fill: (partial: string) => Promise<void>): Promise<void> {
   const partial = `${folder}.partial-${process.pid}`;
-  removeOnExit(partial);
   try {
-    await mkdir(partial, { recursive: true });
-    await fill(partial);
     // An empty folder of that name gives way.
-    await rename(partial, folder);
+    await makeWhole(folder, partial, async () => {
+      await mkdir(partial, { recursive: true });
+      await fill(partial);
+    });
   } catch (error) {
-    // Where its folder is none, nothing is there to remove; what failed is told below.
-    await rm(partial, { recursive: true, force: true }).catch(() => undefined);
     if (error instanceof TwhinError) throw error;
     throw new FatalError(
       'file',
       `${folder} can't be written: ${reasonOf(error)}; free space, or name another folder, and give the same command again`,
       { cause: error },
     );
-  } finally {
-    keepOnExit(partial);
   }
 }

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
+import { makeWhole } from '../../adapters/atomic-file.ts';
 import { MOST_ITEMS } from '../../adapters/http/serving-schema.ts';
 import { type ParquetColumn, ParquetFile } from '../../adapters/parquet.ts';
 import { StreamedFile } from '../../adapters/streamed-file.ts';
@@ -156,38 +156,34 @@ interface Writing {
   progress(done: number): void;
 }
 
-/** Writes a list for each entity, in their order, beside the file, and renames it once it is whole. */
+/** Writes a list for each entity, in their order. The file appears when it is whole. */
 async function write(
   entities: readonly EntityKey[],
   { out, atATime, stopping, listOf, progress }: Writing,
 ): Promise<void> {
   const partial = `${out}.partial`;
-  try {
-    const file = await openLists(partial, out.endsWith('.parquet'));
+  const fill = async (): Promise<void> => {
+    await using file = await openLists(partial, out.endsWith('.parquet'));
     const making: Promise<EntityList>[] = [];
-    try {
-      for (const [i, entity] of entities.entries()) {
-        // Signals are heard between two lists.
-        if (i % LOOK_LINES === 0) {
-          progress(i);
-          await sleep(0);
-        }
-        stopping.throwIfAborted();
-        const list = listOf(entity);
-        // It may fail before its turn has come.
-        list.catch(() => undefined);
-        making.push(list);
-        if (making.length >= atATime) await file.add(await making.shift()!);
+    for (const [i, entity] of entities.entries()) {
+      // Signals are heard between two lists.
+      if (i % LOOK_LINES === 0) {
+        progress(i);
+        await sleep(0);
       }
-      for (const list of making) await file.add(await list);
-      await file.end();
-    } finally {
-      await file.close();
+      stopping.throwIfAborted();
+      const list = listOf(entity);
+      // It may fail before its turn has come.
+      list.catch(() => undefined);
+      making.push(list);
+      if (making.length >= atATime) await file.add(await making.shift()!);
     }
-    await rename(partial, out);
+    for (const list of making) await file.add(await list);
+    await file.end();
+  };
+  try {
+    await makeWhole(out, partial, fill);
   } catch (error) {
-    // Where its folder is none, nothing is there to remove; what failed is told below.
-    await rm(partial, { force: true }).catch(() => undefined);
     if (error instanceof TwhinError) throw error;
     throw new UsageError(`--out: ${out} can't be written: ${reasonOf(error)}`, { cause: error });
   }
@@ -230,7 +226,7 @@ const COLUMNS: readonly ParquetColumn[] = [
 
 /**
  * Opens a file for lists: Parquet, a row for each entity of a list, or a JSON object on a line for each list. It takes one after the
- * other, and is whole after `end`; `close` leaves it as it is.
+ * other, and is whole after `end`; disposal closes it as it is.
  */
 export async function openLists(path: string, parquet: boolean) {
   const file = parquet ? await ParquetFile.open(path, COLUMNS, ROWS_OF_GROUP) : new StreamedFile(path);
@@ -243,5 +239,5 @@ export async function openLists(path: string, parquet: boolean) {
     for (const [i, { entity, score }] of items.entries())
       await file.add([from, i + 1, entity, score, fallback]);
   };
-  return { add, end: () => file.end(), close: () => file.close() };
+  return { add, end: () => file.end(), [Symbol.asyncDispose]: () => file.close() };
 }

@@ -28,10 +28,9 @@ const LISTS: readonly EntityList[] = [
 ];
 async function written(name: string, lists: readonly EntityList[], parquet: boolean): Promise<string> {
   const path = join(folder, name);
-  const file = await openLists(path, parquet);
+  await using file = await openLists(path, parquet);
   for (const list of lists) await file.add(list);
   await file.end();
-  await file.close();
   return path;
 }
 
@@ -83,7 +82,7 @@ test.skipIf(!existsSync('/dev/full')).each([false, true])(
       await file.end();
     };
     await expect(all()).rejects.toThrow(/ENOSPC/);
-    await file.close();
-    await file.close();
+    await file[Symbol.asyncDispose]();
+    await file[Symbol.asyncDispose]();
   },
 );
