@@ -1,6 +1,5 @@
 import { InvalidArgumentError } from 'commander';
 import { type HttpAddress, readHttpAddress } from '../config/environment.ts';
-import type { Config } from '../config/resolve.ts';
 import { UsageError } from '../errors/errors.ts';
 import { durationMs } from '../replay/bound.ts';
 
@@ -30,16 +29,12 @@ export function positiveInteger(text: string): number {
   return value;
 }
 
-/** The address to serve on: the option's, else the configuration's, else `standard`. undefined: none. */
-export function httpAddress(
-  asked: string | undefined,
-  config: Pick<Config, 'http'>,
-  standard: HttpAddress | undefined,
-): HttpAddress | undefined {
+/** The address after `--http`. @throws UsageError. */
+export function httpOption(text: string): HttpAddress | 'off' {
   const problems: string[] = [];
-  const address = asked === undefined ? config.http : readHttpAddress('--http', asked, problems);
+  const address = readHttpAddress('--http', text, problems);
   if (problems.length > 0) throw new UsageError(problems.join('\n'));
-  return address === 'off' ? undefined : (address ?? standard);
+  return address;
 }
 
 /** Milliseconds of a duration such as 30s. */

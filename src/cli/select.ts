@@ -1,7 +1,6 @@
 import { edgesName, exchangeName, fullName, type TopicNames, topicNamed } from '../../topics/index.ts';
 import { CONFIG_FILE, type ConfigSource } from '../config/load.ts';
-import type { Config, GraphConfig } from '../config/resolve.ts';
-import { wholeGraphs } from '../config/resolve.ts';
+import { type Config, type GraphConfig, wholeGraphs } from '../config/resolve.ts';
 import { FatalError, UsageError } from '../errors/errors.ts';
 import { graphOf, shardName } from '../graph/shard.ts';
 import { type Live, readLive } from '../state/places.ts';
@@ -82,11 +81,22 @@ export function selectTopics(
     ...events,
     ...(shard ? [{ name: exchangeName(shard.graph) }, { name: edgesName(shard.graph) }] : []),
   ]);
-  const found = named.flatMap((name) => topicNamed(topicPrefix, topics, name) ?? []);
-  if (found.length === named.length) return found.map((topic) => fullName(topicPrefix, topic));
-  const unknown = named.filter((name) => topicNamed(topicPrefix, topics, name) === undefined);
-  const known = [...new Set(topics.map((topic) => fullName(topicPrefix, topic)))].join(', ');
-  throw new UsageError(`--reread: expected one of ${known}; seen ${unknown.join(', ')}`);
+  return fullNames('--reread', topicPrefix, topics, named);
+}
+
+/** Full names of the topics after an option, which may name any of `topics`. @throws UsageError listing them. */
+export function fullNames(
+  option: string,
+  prefix: string,
+  topics: readonly TopicNames[],
+  named: readonly string[],
+): string[] {
+  const found = named.flatMap((name) => topicNamed(prefix, topics, name) ?? []);
+  if (found.length === named.length) return found.map((topic) => fullName(prefix, topic));
+  const unknown = named.filter((name) => topicNamed(prefix, topics, name) === undefined);
+  const known = [...new Set(topics.map((topic) => fullName(prefix, topic)))].join(', ');
+  const expected = known === '' ? 'the whole name of a defined topic; there is none' : `one of ${known}`;
+  throw new UsageError(`${option}: expected ${expected}; seen ${unknown.join(', ')}`);
 }
 
 /** The names of the whole graphs of a configuration. */

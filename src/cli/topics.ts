@@ -1,8 +1,5 @@
 import type { Command } from 'commander';
-import { topicNamed } from '../../topics/index.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
-import type { Config } from '../config/resolve.ts';
-import { UsageError } from '../errors/errors.ts';
 import {
   applyTopics,
   describeAction,
@@ -12,6 +9,7 @@ import {
 } from '../pipeline/topic-plan.ts';
 import type { CommandContext } from './context.ts';
 import { collect, example, JSON_HELP } from './options.ts';
+import { fullNames } from './select.ts';
 
 interface TopicsOptions {
   readonly apply: boolean;
@@ -51,7 +49,8 @@ async function topics(
   { ask, config: load, connect, output }: CommandContext,
 ): Promise<void> {
   const config = await load();
-  const asked = askedTopics(config, create);
+  const named = config.topics.filter(({ topic }) => topic !== undefined);
+  const asked = fullNames('--create', config.topicPrefix, named, create);
   await using connection = await connect(config);
   const admin = connection.admin();
   const declared = declaredTopics(config);
@@ -67,19 +66,6 @@ async function topics(
   for (const action of actions) output.out(describeAction(action));
   for (const note of notes) output.out(`note: ${note}`);
   output.out(closing(actions, apply, connection.describe));
-}
-
-/** Full names of the topics after `--create`. @throws UsageError listing the topics. */
-function askedTopics({ topics, topicPrefix }: Config, create: readonly string[]): string[] {
-  const named = topics.filter(({ topic }) => topic !== undefined);
-  const found = create.flatMap((name) => topicNamed(topicPrefix, named, name)?.topic ?? []);
-  if (found.length === create.length) return found;
-  const unknown = create.filter((name) => topicNamed(topicPrefix, named, name) === undefined);
-  const known =
-    named.length === 0
-      ? 'a topic that is defined by its whole name; there is none'
-      : `one of ${named.map(({ topic }) => topic).join(', ')}`;
-  throw new UsageError(`--create: expected ${known}; seen ${unknown.join(', ')}`);
 }
 
 function closing(actions: readonly TopicAction[], applied: boolean, where: string): string {

@@ -11,7 +11,7 @@ import type { Log } from '../../log.ts';
 import { createdTopics, replayGaps } from '../../pipeline/topic-plan.ts';
 import { rememberingFaults, Watch } from '../../watch/watch.ts';
 import type { CommandContext } from '../context.ts';
-import { collect, example, GRAPHS_HELP, httpAddress } from '../options.ts';
+import { collect, example, GRAPHS_HELP, httpOption } from '../options.ts';
 import { selectGraphs, selectTopics } from '../select.ts';
 import { stopWithin } from '../signals.ts';
 import { GraphRun } from './graph-run.ts';
@@ -40,14 +40,16 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     .action(async ({ graph, untilCaughtUp, createTopics, standby, reread, http }) => {
       const config = await context.config();
       const graphs = selectGraphs(config, graph);
+      // A run that ends by itself serves nothing unless told to.
+      const standard = untilCaughtUp === true ? 'off' : HTTP_DEFAULT;
+      const address = (http === undefined ? config.http : httpOption(http)) ?? standard;
       const options: RunOptions = {
         graphs,
         untilCaughtUp: untilCaughtUp === true,
         createTopics: createTopics === true,
         standby: standby === true,
         reread: selectTopics(config, graphs, reread),
-        // A run that ends by itself serves nothing unless told to.
-        http: httpAddress(http, config, untilCaughtUp === true ? undefined : HTTP_DEFAULT),
+        http: address === 'off' ? undefined : address,
       };
       if (options.standby && options.untilCaughtUp) {
         throw new UsageError('a standby follows without an end: leave out --standby or --until-caught-up');

@@ -5,7 +5,7 @@ import type { HttpServer } from '../../adapters/http/guarded.ts';
 import { type ServingOptions as HttpOptions, serveVectors } from '../../adapters/http/serving.ts';
 import { REQUESTS } from '../../adapters/http/serving-schema.ts';
 import { EDGES, MOST_THREADS, Serving, type ServingOptions } from '../../compose/serving.ts';
-import { type HttpAddress, readHttpAddress } from '../../config/environment.ts';
+import type { HttpAddress } from '../../config/environment.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
@@ -13,7 +13,7 @@ import { ServingMetrics } from '../../metrics/serving.ts';
 import { readServingPage } from '../../pages/page-files.ts';
 import { VERSION } from '../../version.ts';
 import type { CommandContext } from '../context.ts';
-import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
+import { collect, example, httpOption, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
 import { boundsToSay, edgesWithin, memoryHere } from './bounds.ts';
 
@@ -81,15 +81,6 @@ function threadCount(text: string): number {
   return threads;
 }
 
-function addressOf(text: string): HttpAddress {
-  const problems: string[] = [];
-  const address = readHttpAddress('--http', text, problems);
-  if (problems.length > 0) throw new UsageError(problems.join('\n'));
-  if (address === 'off')
-    throw new UsageError('--http: expected host:port, seen "off"; serving is all that this command does');
-  return address;
-}
-
 /** Serves until stopped, or until a topic can't be followed any further. */
 async function serve(
   { config: load, connect, log: logOf, stopping }: CommandContext,
@@ -97,7 +88,9 @@ async function serve(
 ): Promise<void> {
   const config = await load();
   const graphs = selectWholeGraphs(config, names);
-  const address = addressOf(http);
+  const address = httpOption(http);
+  if (address === 'off')
+    throw new UsageError('--http: expected host:port, seen "off"; serving is all that this command does');
   const memory = memoryHere();
   const edges = edgesWithin(asked, graphs.length, memory);
   const sizes = graphs.map(({ name, model, trainer }) => ({
