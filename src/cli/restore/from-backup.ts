@@ -3,10 +3,10 @@ import { readBackup } from '../../backup/backup.ts';
 import { graphsIn } from '../../backup/folder.ts';
 import { type Manifest, readManifest } from '../../backup/manifest.ts';
 import { PLACES } from '../../config/overrides.ts';
-import type { Config, GraphConfig } from '../../config/resolve.ts';
+import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import { differences, fingerprint, type Head } from '../../graph/head.ts';
+import { type Head, refuseOther } from '../../graph/head.ts';
 import { WriteBatch } from '../../graph/store.ts';
 import { newPlace, type Restoring } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
@@ -44,7 +44,8 @@ export async function planFromBackup(
       );
     }
     const { set } = manifest;
-    checkFits(manifest, folder, graph, await config(checkedSettings(set, folder)));
+    const { graphs } = await config(checkedSettings(set, folder));
+    refuseOther(manifest.head, graphs.find(({ name }) => name === graph.name) ?? graph);
     plans.push({
       graph: { ...graph, model: manifest.head.model },
       target: newPlace(graph, into, `twhin restore ${dir}`),
@@ -81,20 +82,6 @@ function checkedSettings(set: readonly string[], folder: string): readonly strin
   const wrong = set.find((setting) => PLACES.test(setting));
   if (wrong === undefined) return set;
   throw new FatalError('backup-damaged', `${folder} names a setting that no store is trained with: ${wrong}`);
-}
-
-function checkFits({ head, set }: Manifest, folder: string, { name }: GraphConfig, config: Config): void {
-  const model = config.graphs.find((graph) => graph.name === name)?.model;
-  const differing = model === undefined ? ['there is no such graph'] : differences(head.model, model);
-  if (model === undefined || differing.length === 0) return;
-  const under = set.length > 0 ? ` with ${set.join(' ')}` : '';
-  throw new FatalError(
-    'store-model',
-    `the backup of ${name} in ${folder} is of another model than is configured${under} ` +
-      `(fingerprint ${fingerprint(head.model)}, configured ${fingerprint(model)}).\n` +
-      `${differing.map((line) => `  ${line.replace('the store has', 'the backup has')}`).join('\n')}\n` +
-      'Put the configuration back that it was made with, or replay the topics with the one there is.',
-  );
 }
 
 async function fill(

@@ -12,11 +12,10 @@ import { eachRecord, wholeTopics } from '../../pipeline/reading/bounded.ts';
 import type { Checkpoint } from '../../pipeline/training/trainer.ts';
 import { recordsIn } from '../../replay/range.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
-import { readLive } from '../../state/places.ts';
 import { newPlace, type Restoring } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
-import { selectGraphs } from '../select.ts';
+import { asLive, selectGraphs } from '../select.ts';
 
 const FRESH_RELATIONS =
   'these relations begin anew, and until they are trained, lists that are made with them are worth little';
@@ -34,21 +33,18 @@ export async function planFromTopic(
     throw new UsageError(`--topic is one graph's: say which with --graph, seen ${topic} for all`);
   }
   return Promise.all(
-    chosen.map(async ({ name, folder, shard }): Promise<Restoring> => {
-      const { set } = readLive({ name, folder, shard });
-      const [graph] = selectGraphs(await config(set), [name]);
-      if (graph === undefined) throw new UsageError(`no graph ${name}`);
+    chosen.map(async (each): Promise<Restoring> => {
+      const { graph, set } = await asLive(plain, each, config);
+      const { name } = graph;
+      const nameOf = (of: (graph: string) => string) => topicName(plain.topicPrefix, of(graphOf(graph)));
       const from = {
-        embeddings: topic ?? topicName(plain.topicPrefix, embeddingsName(graphOf({ name, shard }))),
-        model:
-          topic === undefined
-            ? topicName(plain.topicPrefix, modelName(graphOf({ name, shard })))
-            : shadowModelTopic(topic),
+        embeddings: topic ?? nameOf(embeddingsName),
+        model: topic === undefined ? nameOf(modelName) : shadowModelTopic(topic),
       };
       return {
         graph,
         target: newPlace(graph, into, 'twhin restore --from-topic'),
-        origin: { from: 'topic', set },
+        origin: { from: 'topic', set: [...set] },
         fill: async (store) => {
           await using connection = await connect(plain);
           await using reader = connection.log();

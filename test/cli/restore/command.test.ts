@@ -136,7 +136,7 @@ describe('twhin restore', () => {
     const { code, err } = await other.run('restore', copy);
     expect([code, err.join('\n')]).toEqual([
       1,
-      expect.stringMatching(/another model[\s\S]*dim: the backup has 8, the configuration 16/),
+      expect.stringMatching(/another model[\s\S]*dim: the store has 8, the configuration 16/),
     ]);
   });
 
