@@ -16,8 +16,7 @@ import { FIRST_STORE, LIVE, livePlace, otherPlaces, placeOf, type StorePlace } f
 import type { CommandContext } from './context.ts';
 import { count } from './format.ts';
 import { durationOption, example, JSON_HELP, positiveInteger } from './options.ts';
-import type { Output } from './output.ts';
-import { printTable } from './output.ts';
+import { type Output, printTable } from './output.ts';
 import { selectGraphs } from './select.ts';
 
 const EVENTS = 5_000;
@@ -120,8 +119,7 @@ function placeIn(graph: GraphConfig, name: string): StorePlace {
 
 async function open(graph: GraphConfig, name: string, opened: AsyncDisposableStack): Promise<Opened> {
   const place = placeIn(graph, name);
-  const store = await openForReading(graph, place);
-  if (store !== undefined) opened.adopt(store, () => store.close());
+  const store = opened.use(await openForReading(graph, place));
   const head = await store?.head();
   if (store === undefined || head === undefined)
     throw new UsageError(`nothing was committed to the store ${place.name} in ${place.folder} yet`);

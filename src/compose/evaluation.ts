@@ -35,7 +35,7 @@ import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import type { EventLog, SourceRecord, Stretch } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
-import type { PrequentialSettings, RankedEdges, Triples } from '../pipeline/training/trainer.ts';
+import type { RankedEdges, Triples } from '../pipeline/training/trainer.ts';
 import { Random } from '../sampling/random.ts';
 import { openForReading, openForWriting } from '../state/open.ts';
 import type { StorePlace } from '../state/places.ts';
@@ -146,16 +146,21 @@ export async function measureStream(
   const { config, graph, name } = variant;
   const { log, eventLog, folder, progress } = outside;
   const place = { graph: graph.name, name: 'evaluation', folder: join(folder, 'store') };
+  // What does not fit in memory lies beside the store, not in the state folder of live graphs.
+  const own = { ...config, state: place.folder };
   const ranked: RankedEdges[] = [];
   /** Trains the store from where it stands to the end of a range. before: what it has learned, as rows. */
   const train = async (stretches: readonly Stretch[], before: Triples) => {
     const from = Math.floor(WARM_UP * read.stream.learned);
     const prequential = { seed: SEED, from, candidates: CANDIDATES, halfLife: plan.halfLife, before };
-    const onRanked = (edges: RankedEdges) => void ranked.push(edges);
-    const replaying = await composeEvaluation(config, graph, {
-      ...{ log, place, eventLog, topicIds, range: stretches, prequential, onRanked },
-    });
-    await progress.train(replaying, stretches, { graph: graph.name, model: name });
+    // Each edge is ranked before it is learned; the vectors are those of the same replay without ranking.
+    const trainer = { ...graph.trainer, evaluatedEdges: 0, prequential };
+    const measures = { ranked: (edges: RankedEdges) => void ranked.push(edges) };
+    const stores = [await openForWriting(graph, { place })];
+    const reads = { log, eventLog, topicIds, range: stretches };
+    const options = { ...reads, space: 'evaluation', stores, measures };
+    const [replaying] = composeReplay(own, [{ ...graph, trainer }], options);
+    await progress.train(replaying!, stretches, { graph: graph.name, model: name });
   };
   await train(known, NOTHING);
   const model = modelOf(await loadSpace([{ graph, place }]), read.stream);
@@ -231,33 +236,6 @@ export function edgeFigures({ model }: GraphConfig, ranked: RankedEdges): SliceF
   return slices.flatMap((slice) => sliceFigures(ranked, slice, ways, random) ?? []);
 }
 
-/** What a store is trained on for an evaluation. */
-interface EvaluatedTraining extends StreamRange, Pick<EvaluationOutside, 'log' | 'eventLog'> {
-  /** A store of its own: nobody else's is touched. */
-  readonly place: StorePlace;
-  readonly prequential: PrequentialSettings;
-  /** Gets the edges that were ranked before they were learned, in the order of the stream. */
-  readonly onRanked: (edges: RankedEdges) => void;
-}
-
-/**
- * The updater of a replay on a store for evaluation, from where the store stands to the end of the range. Each edge is
- * ranked before it is learned; the vectors are those of the same replay without ranking.
- */
-async function composeEvaluation(
-  config: Config,
-  graph: GraphConfig,
-  { place, prequential, onRanked, ...replay }: EvaluatedTraining,
-): Promise<Replaying> {
-  const trainer = { ...graph.trainer, evaluatedEdges: 0, prequential };
-  // What does not fit in memory lies beside the store, not in the state folder of live graphs.
-  const own = { ...config, state: place.folder };
-  const stores = [await openForWriting(graph, { place })];
-  const measures = { ranked: onRanked };
-  const options = { ...replay, space: 'evaluation', stores, measures };
-  return composeReplay(own, [{ ...graph, trainer }], options)[0]!;
-}
-
 /** A graph or one of its shards, and where it was trained. */
 export interface TrainedStore {
   readonly graph: GraphConfig;
@@ -275,8 +253,7 @@ export async function loadSpace(
 ): Promise<Space> {
   await using opened = new AsyncDisposableStack();
   const read = async ({ graph, place }: TrainedStore): Promise<SpacePart> => {
-    const store = await openForReading(graph, place);
-    opened.defer(async () => store?.close());
+    const store = opened.use(await openForReading(graph, place));
     const head = await store?.head();
     if (store === undefined || head === undefined)
       throw new FatalError('store-missing', `nothing was trained in ${place.folder}: there is no store`);

@@ -1,14 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  deadLetter,
-  edgesName,
-  embeddingsName,
-  exchangeName,
-  modelName,
-  topicName,
-} from '../../topics/index.ts';
+import { deadLetter, embeddingsName, exchangeName, modelName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import { imageFile } from '../adapters/image-file.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
@@ -27,7 +20,7 @@ import type { Updater } from '../pipeline/updater.ts';
 import { followedTopics } from '../pipeline/updater-options.ts';
 import { agree } from '../shards/agreement.ts';
 import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
-import { ShardLog } from '../shards/routing/shard-log.ts';
+import { ShardLog, type ShardPlace } from '../shards/routing/shard-log.ts';
 import { writeAside } from '../state/json-file.ts';
 import { imagePath, openForReading, openForWriting } from '../state/open.ts';
 import { livePlace, type StorePlace } from '../state/places.ts';
@@ -87,27 +80,18 @@ export async function composeLive(
   const topics = topicsOf(config, graph);
   // Closed again where what follows fails: the updater closes them later.
   await using opened = new AsyncDisposableStack();
-  const store = opened.adopt(await openForWriting(graph, { place, openStore, keepsImage: true }), (each) =>
-    each.close(),
-  );
+  const store = opened.use(await openForWriting(graph, { place, openStore, keepsImage: true }));
   const onTrouble = (trouble: Trouble) => warnOfTrouble(log, graph.name, trouble);
-  const brokerLog = opened.adopt(
+  const brokerLog = opened.use(
     connection.log({ onTrouble, aheadBytes: tuning.queueBytes, handOverBytes: HAND_OVER_BYTES }),
-    (each) => each.close(),
   );
   const { shard } = graph;
-  const neighbourhood = shard ? shardsAround(prefix, shard, brokerLog) : alone;
-  const shardLog =
-    shard &&
-    new ShardLog(
-      brokerLog,
-      {
-        ...routedGraphOf(config, graph, shard),
-        index: shard.index,
-        exchangeTopic: topicName(prefix, exchangeName(shard.graph)),
-      },
-      log,
-    );
+  const shardPlace = shard && {
+    ...routedGraphOf(config, graph, shard),
+    index: shard.index,
+    exchangeTopic: topicName(prefix, exchangeName(shard.graph)),
+  };
+  const neighbourhood = shardPlace ? shardsAround(shard, shardPlace, brokerLog) : alone;
   const followed = followedTopics({ topics, neighbourhood });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
   const leadership =
@@ -121,7 +105,7 @@ export async function composeLive(
   const updater = composeUpdater(config, graph, {
     role: standby ? 'standby' : 'leader',
     freshSpace: freshSpace(),
-    eventLog: shardLog ?? brokerLog,
+    eventLog: shardPlace ? new ShardLog(brokerLog, shardPlace, log) : brokerLog,
     leadership,
     reader: brokerLog,
     embeddingsTopic,
@@ -135,7 +119,7 @@ export async function composeLive(
         topics: [
           embeddingsTopic,
           ...((shard?.index ?? 0) === 0 ? [modelTopic] : []),
-          ...(shard ? [topicName(prefix, exchangeName(shard.graph))] : []),
+          ...(shardPlace ? [shardPlace.exchangeTopic] : []),
         ],
         id: groupId,
         confirm: () => leadership.confirm({ fresh: true }),
@@ -172,9 +156,11 @@ export function warnOfTrouble(log: Log, graph: string, trouble: Trouble): void {
 }
 
 /** Where a shard meets the others. */
-function shardsAround(prefix: string, shard: Shard, log: EventLog): ShardNeighbourhood {
-  const topic = topicName(prefix, exchangeName(shard.graph));
-  const edgesTopic = topicName(prefix, edgesName(shard.graph));
+function shardsAround(
+  shard: Shard,
+  { exchangeTopic: topic, edgesTopic }: ShardPlace,
+  log: EventLog,
+): ShardNeighbourhood {
   return new ShardNeighbourhood({
     shard,
     topic,

@@ -52,25 +52,23 @@ export async function resultOf(
   const found: ReplayedStore[] = [];
   for (const [i, part] of parts.entries()) {
     const { folder } = places[i]!;
-    const store = await openForReading(part, places[i]);
-    if (store !== undefined) stores.push(opened.adopt(store, () => store.close()));
+    const store = opened.use(await openForReading(part, places[i]));
     const head = await store?.head();
     if (store === undefined || head === undefined)
       throw new FatalError('replay-store', `${folder} holds no store; replay again with --restart`);
+    stores.push(store);
     heads.push(head);
     const { entities, edges } = head.shard ?? head;
     const { duplicate, late } = head.events;
-    const digested = await digest(store, onProgress);
-    found.push({
-      graph: part.name,
-      folder,
+    const held = {
       entities,
       edges,
       step: head.step,
       duplicate,
       late,
-      digest: digested,
-    });
+      digest: await digest(store, onProgress),
+    };
+    found.push({ graph: part.name, folder, ...held });
   }
   const { events } = heads[0]!;
   const { from, until, range, publish, space } = record;

@@ -231,10 +231,8 @@ export class ReplayRun {
     const { parts, places } = this.#order;
     const { openStore } = this.#outside;
     const stores: GraphStore[] = [];
-    for (const [i, part] of parts.entries()) {
-      const store = await openForWriting(part, { place: places[i]!, openStore });
-      stores.push(opened.adopt(store, () => store.close()));
-    }
+    for (const [i, part] of parts.entries())
+      stores.push(opened.use(await openForWriting(part, { place: places[i]!, openStore })));
     return stores;
   }
 

@@ -1,24 +1,17 @@
 import { deadLetter } from '../../topics/index.ts';
-import type { LogConnection } from '../adapters/connect.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import type { Shard } from '../graph/shard.ts';
-import type { Log } from '../log.ts';
 import type { Trouble } from '../pipeline/ports.ts';
 import { soleShares } from '../pipeline/sole-leadership.ts';
 import { Router } from '../shards/routing/router.ts';
 import { readHead } from '../state/open.ts';
 import { routedGraphOf } from './graph-updater.ts';
-import { instanceIdOf, warnOfTrouble } from './live.ts';
+import { instanceIdOf, type LiveOptions, warnOfTrouble } from './live.ts';
 
 /** A shard that nothing concerns is told this often how far its events are read: what `--until-caught-up` and lag wait for. */
 const MARK_MS = 500;
 
-export interface RouterSurroundings {
-  readonly connection: LogConnection;
-  readonly log: Log;
-  /** Full names of topics to be read from their start. */
-  readonly reread?: readonly string[];
-}
+type RouterSurroundings = Pick<LiveOptions, 'connection' | 'log' | 'reread'>;
 
 /** The routers of a process that runs these graphs: one for each graph that is cut, whichever of its shards the process has. */
 export function composeRouters(

@@ -44,7 +44,7 @@ export async function openForWriting(graph: StoreModel, options: OpenOptions = {
     const message = `${path} can't be written: ${reasonOf(error)}; free space or repair the disk`;
     throw new FatalError('store-open', message, { cause: error });
   }
-  return new GraphStore(store, layoutOf(graph));
+  return new GraphStore(store, new Layout(graph.model));
 }
 
 /** Whether there is a store in the place. */
@@ -83,8 +83,8 @@ export async function openForReading(
     try {
       store = await openSteadily(folder, openStore);
       // Read with the store's own layout, so that a store can be read whatever the configuration says now.
-      const head = await new GraphStore(store, layoutOf(graph)).head();
-      return new GraphStore(store, head ? new Layout(head.model) : layoutOf(graph));
+      const head = await new GraphStore(store, new Layout(graph.model)).head();
+      return new GraphStore(store, new Layout(head?.model ?? graph.model));
     } catch (error) {
       await store?.close();
       if (attempt === READ_ATTEMPTS) throw error;
@@ -95,12 +95,8 @@ export async function openForReading(
 
 /** The head of a store as of its last commit; undefined: there is no store, or no commit in it yet. */
 export async function readHead(graph: StoreModel, place = livePlace(graph)): Promise<Head | undefined> {
-  const store = await openForReading(graph, place);
-  try {
-    return await store?.head();
-  } finally {
-    await store?.close();
-  }
+  await using store = await openForReading(graph, place);
+  return await store?.head();
 }
 
 /**
@@ -123,10 +119,6 @@ async function openSteadily(folder: string, openStore: OpenReader): Promise<Stor
 function listedFiles(folder: string): string {
   const list = readFileSync(join(folder, 'CURRENT'), 'utf8').trim();
   return `${list} ${statSync(join(folder, list), { throwIfNoEntry: false })?.size ?? 'missing'}`;
-}
-
-function layoutOf({ model }: StoreModel): Layout {
-  return new Layout(model);
 }
 
 export function databaseFolder({ folder }: StorePlace): string {

@@ -74,17 +74,10 @@ export class StagedStore {
     return `${this.place.folder}.lock`;
   }
 
-  /** Makes the store, after removing what an interrupted attempt has left. What `fill` writes survives a power loss. */
-  async make(layout: Layout, fill: (store: GraphStore) => Promise<void>): Promise<void> {
-    const store = await this.open(layout);
-    try {
-      await fill(store);
-    } finally {
-      await store.close();
-    }
-  }
-
-  /** The empty store, to be filled and closed. What an interrupted attempt has left is removed before. */
+  /**
+   * The empty store, to be filled and closed; what is written to it survives a power loss. What an interrupted attempt has left is
+   * removed before.
+   */
   async open(layout: Layout): Promise<GraphStore> {
     await this.remove();
     removeOnExit(this.place.folder);
@@ -156,12 +149,13 @@ export async function restoreStore(
       'restore-check',
       `the restored store of ${graph.name} is not whole: ${what}. The store was not put in place; use another backup, or twhin replay`,
     );
+  const filled = async (): Promise<Head> => {
+    await using store = await staged.open(new Layout(graph.model));
+    return await fill(store);
+  };
   return withLock(await staged.lockFile(), async () => {
     try {
-      let wanted: Head | undefined;
-      await staged.make(new Layout(graph.model), async (store) => {
-        wanted = await fill(store);
-      });
+      const wanted = await filled();
       await using store = await openForReading(graph, staged.place);
       const verified = await verifyStore(store, wanted, wrong, onChecked);
       await staged.settle({ ...origin, since: new Date().toISOString() });
