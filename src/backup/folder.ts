@@ -1,6 +1,6 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
+import { FatalError, hasCode, reasonOf, UsageError } from '../errors/errors.ts';
 import { ENTRIES, MANIFEST, PARTIAL, readManifest } from './manifest.ts';
 
 /** The lock on a graph's folder during a backup. */
@@ -61,10 +61,8 @@ async function namesIn(folder: string, strict = false): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT') return [];
-    if (code === 'ENOTDIR' && strict) throw foreign(folder, 'it is a file');
-    if (code === 'ENOTDIR') return [];
+    if (strict && hasCode(error, 'ENOTDIR')) throw foreign(folder, 'it is a file');
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return [];
     throw new FatalError(
       'backup-read',
       `${folder} can't be read: ${reasonOf(error)}; check its permissions and the disk`,

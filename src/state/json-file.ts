@@ -5,33 +5,26 @@ import type { z } from 'zod';
 import { writeAtomically } from '../adapters/atomic-file.ts';
 import { FatalError, hasCode, reasonOf } from '../errors/errors.ts';
 
-/** A small JSON file that is read whole and replaced whole: after a crash it holds the value before or the value after. */
-export class JsonFile<T> {
-  readonly path: string;
-  readonly #schema: z.ZodType<T>;
-  readonly #unreadable: (what: string, cause: unknown) => FatalError;
-
-  /** unreadable: the error for a file that cannot be read; what: its path and the reason. */
-  constructor(path: string, schema: z.ZodType<T>, unreadable: (what: string, cause: unknown) => FatalError) {
-    this.path = path;
-    this.#schema = schema;
-    this.#unreadable = unreadable;
+/**
+ * What a small JSON file holds; undefined where there is no file.
+ * unreadable: the error for a file that cannot be read; what: its path and the reason.
+ */
+export function readJson<T>(
+  path: string,
+  schema: z.ZodType<T>,
+  unreadable: (what: string, cause: unknown) => FatalError,
+): T | undefined {
+  try {
+    return schema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw unreadable(`${path} can't be read: ${reasonOf(error)}`, error);
   }
+}
 
-  /** Undefined where there is no file. */
-  read(): T | undefined {
-    try {
-      return this.#schema.parse(JSON.parse(readFileSync(this.path, 'utf8')));
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return undefined;
-      throw this.#unreadable(`${this.path} can't be read: ${reasonOf(error)}`, error);
-    }
-  }
-
-  /** @throws FatalError `store-write`. */
-  async write(value: T): Promise<void> {
-    await writeAside(this.path, `${JSON.stringify(value)}\n`);
-  }
+/** Replaces a small JSON file whole: after a crash it holds the value before or the value after. @throws FatalError `store-write`. */
+export function writeJson(path: string, value: object): Promise<void> {
+  return writeAside(path, `${JSON.stringify(value)}\n`);
 }
 
 /** Writes a small file atomically: aside, synced, then renamed. @throws FatalError when the file can't be written. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { FatalError, hasCode, UsageError } from '../errors/errors.ts';
 import type { Shard } from '../graph/shard.ts';
-import { JsonFile } from './json-file.ts';
+import { readJson, writeJson } from './json-file.ts';
 
 /*
  * STATE/<graph>/              the first store, named main
@@ -87,7 +87,8 @@ function isStoreName(name: string): boolean {
  * not end, since the run would begin anew.
  */
 export function readLive(graph: PlacedGraph): Live {
-  const named = readNamed(graph);
+  const first: Live = { live: FIRST_STORE, previous: null, since: new Date(0).toISOString(), set: [] };
+  const named = readJson(livePath(graph), liveSchema, unreadableLive) ?? first;
   const name = reshardedName(graph.shard?.count ?? 1);
   if (existsSync(stagingFolder(graph, name))) throw unfinished(graph, name);
   const origin = readOrigin(placeOf(graph, name));
@@ -102,12 +103,6 @@ function unfinished(graph: PlacedGraph, name: string): FatalError {
     `twhin reshard --to ${count} was interrupted: ${stagingFolder(graph, name)} is left of it. Set the number of shards back ` +
       `to what it was, give the command again, and set the number to ${count} when it is done`,
   );
-}
-
-/** The record in live.json. */
-function readNamed(graph: PlacedGraph): Live {
-  const first = { live: FIRST_STORE, previous: null, since: new Date(0).toISOString(), set: [] };
-  return liveFile(graph).read() ?? first;
 }
 
 export function livePlace(graph: PlacedGraph): StorePlace {
@@ -132,17 +127,19 @@ export async function makeLive(graph: PlacedGraph, name: string, set: readonly s
   const before = readLive(graph);
   const previous = before.live === name ? before.previous : before.live;
   const live: Live = { live: name, previous, since: new Date().toISOString(), set: [...set] };
-  await liveFile(graph).write(live);
+  await writeJson(livePath(graph), live);
   return live;
 }
 
-function liveFile({ folder }: PlacedGraph): JsonFile<Live> {
+function livePath({ folder }: PlacedGraph): string {
+  return join(folder, 'live.json');
+}
+
+function unreadableLive(what: string, cause: unknown): FatalError {
   const remedy =
     `the file names the live store: write {"live":"${FIRST_STORE}","previous":null,"since":""} to it, or for a store in stores/ ` +
     '{"live":"NAME","previous":null,"since":"","set":[…]} with the "set" of stores/NAME/origin.json';
-  const unreadable = (what: string, cause: unknown) =>
-    new FatalError('live-store', `${what}; ${remedy}`, { cause });
-  return new JsonFile(join(folder, 'live.json'), liveSchema, unreadable);
+  return new FatalError('live-store', `${what}; ${remedy}`, { cause });
 }
 
 const offset = z.number().int().nonnegative();
@@ -183,18 +180,19 @@ export type Origin = z.infer<typeof originSchema>;
 
 /** Undefined for a store that was always live. @throws FatalError when the record can't be read. */
 export function readOrigin(place: StorePlace): Origin | undefined {
-  return originFile(place).read();
-}
-
-export function writeOrigin(place: StorePlace, origin: Origin): Promise<void> {
-  return originFile(place).write(origin);
-}
-
-function originFile({ folder }: StorePlace): JsonFile<Origin> {
+  const { folder } = place;
   const remedy = `the file holds the settings of the store: remove ${folder}, and make the store again: restore a backup, or replay the topics`;
   const unreadable = (what: string, cause: unknown) =>
     new FatalError('store-origin', `${what}; ${remedy}`, { cause });
-  return new JsonFile(join(folder, 'origin.json'), originSchema, unreadable);
+  return readJson(originPath(place), originSchema, unreadable);
+}
+
+export function writeOrigin(place: StorePlace, origin: Origin): Promise<void> {
+  return writeJson(originPath(place), origin);
+}
+
+function originPath({ folder }: StorePlace): string {
+  return join(folder, 'origin.json');
 }
 
 /**

@@ -1,7 +1,6 @@
 import type { HistoryView } from '../adapters/http/status.ts';
-import { type Disk, diskOf } from '../metrics/graph.ts';
+import { type Disk, diskOf, type WatchedGraph } from '../metrics/graph.ts';
 import type { Progress } from '../pipeline/progress.ts';
-import type { PartitionLag } from '../pipeline/reading/lag.ts';
 
 /** The values of a graph that are kept over time. */
 export const CURVES = [
@@ -102,22 +101,15 @@ export class RejectedShare {
   }
 }
 
-/** What is recorded of a running graph. */
-interface Recorded {
-  readonly folder: string;
-  progress(): Progress;
-  lag(): readonly PartitionLag[];
-}
-
 /** Records one graph's curves. */
 export class Recorder {
   readonly curves = new Curves();
   readonly rejected = new RejectedShare();
-  readonly #graph: Recorded;
+  readonly #graph: Pick<WatchedGraph, 'folder' | 'progress' | 'lag'>;
   #before: { readonly at: number; readonly progress: Progress } | undefined;
   #disk: Disk | undefined;
 
-  constructor(graph: Recorded) {
+  constructor(graph: Pick<WatchedGraph, 'folder' | 'progress' | 'lag'>) {
     this.#graph = graph;
   }
 
