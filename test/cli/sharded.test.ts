@@ -125,16 +125,24 @@ describe('commands on a graph with shards', () => {
     await writeFile(join(fresh.folder, 'other.config.ts'), configOf(3));
     await rename(join(fresh.folder, 'state'), join(fresh.folder, 'state-of-two'));
     const asThree = fresh.configured('other.config.ts');
-    const lacking = await asThree('restore', dir, '--graph', 'engagement');
-    expect([lacking.code, text(lacking)]).toEqual([
+    const fewer = await asThree('restore', dir, '--graph', 'engagement');
+    expect([fewer.code, text(fewer)]).toEqual([
       1,
-      expect.stringContaining('there is no backup of engagement-2 in'),
+      expect.stringContaining(
+        'the store of engagement-0 holds shard 0 of 2, and the configuration asks for shard 0 of 3',
+      ),
     ]);
     await rename(join(dir, 'engagement-0'), join(dir, 'engagement-3'));
     const more = await asThree('restore', dir, '--graph', 'engagement-1');
     expect([more.code, text(more)]).toEqual([
       2,
       expect.stringContaining(`engagement is cut into 3 shards, and ${dir} holds a backup of engagement-3`),
+    ]);
+    await rename(join(dir, 'engagement-3'), join(dir, 'elsewhere'));
+    const lacking = await fresh.run('restore', dir, '--graph', 'engagement');
+    expect([lacking.code, text(lacking)]).toEqual([
+      1,
+      expect.stringContaining('there is no backup of engagement-0 in'),
     ]);
   });
 
