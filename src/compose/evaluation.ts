@@ -263,5 +263,5 @@ export async function loadSpace(
   const [first, ...others] = stores;
   const parts: [SpacePart, ...SpacePart[]] = [await read(first)];
   for (const each of others) parts.push(await read(each));
-  return await Space.join(parts, { kernel: reproducible(first.graph.trainer.kernel), unseen });
+  return await Space.read(parts, { kernel: reproducible(first.graph.trainer.kernel), unseen });
 }

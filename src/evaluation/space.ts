@@ -31,11 +31,6 @@ export interface SpacePart {
   readonly only?: readonly Placed[];
 }
 
-interface SpaceOptions {
-  readonly kernel?: KernelChoice;
-  readonly unseen?: Iterable<EntityKey>;
-}
-
 /** Anchors and candidates of one matrix product: what stays in the cache. */
 const MOST_ANCHORS = 64;
 const MOST_CANDIDATES = 512;
@@ -46,7 +41,7 @@ export class Space {
   readonly model: ModelSettings;
   readonly table: Table;
   readonly kernel: Pick<Kernel, 'scoreMatrix'>;
-  readonly #members: ReadonlyMap<string, Members>;
+  readonly #entities: ReadonlyMap<string, EntityKey[]>;
   readonly #rows: ReadonlyMap<EntityKey, number>;
   readonly #relations: readonly string[];
 
@@ -60,35 +55,22 @@ export class Space {
     this.table = parts.table;
     this.kernel = parts.kernel;
     this.#relations = relations;
+    this.#entities = entities;
     this.#rows = rows;
-    this.#members = new Map(
-      [...entities].map(([type, keys]) => [
-        type,
-        { keys, rows: Int32Array.from(keys, (key) => rows.get(key)!) },
-      ]),
-    );
   }
 
   /**
-   * Reads a store: each entity and its vector, or those of `only` alone, each once.
+   * Reads a whole store, or the stores of all shards of a graph as one space: each entity's vector from the shard that owns it,
+   * and the mean of the shards' relation vectors.
    * unseen: entities that take part although no event has named them; an entity without a vector lies at the origin.
    * @throws FatalError `store-model` when the store was trained with a scorer that this version lacks.
    */
-  static read(
-    store: GraphStore,
-    head: Head,
-    { only, ...options }: SpaceOptions & { readonly only?: readonly Placed[] } = {},
-  ): Promise<Space> {
-    return Space.join([{ store, head, ...(only && { only }) }], options);
-  }
-
-  /**
-   * Reads the stores of all shards of a graph as one space: each entity's vector from the shard that owns it, and the mean of
-   * the shards' relation vectors. @throws as {@link read}.
-   */
-  static async join(
+  static async read(
     parts: readonly [SpacePart, ...SpacePart[]],
-    { kernel = 'wasm', unseen = [] }: SpaceOptions = {},
+    {
+      kernel = 'wasm',
+      unseen = [],
+    }: { readonly kernel?: KernelChoice; readonly unseen?: Iterable<EntityKey> } = {},
   ): Promise<Space> {
     const [{ store, head }] = parts;
     const { dim, relations, entityTypes } = store.layout;
@@ -133,7 +115,8 @@ export class Space {
 
   /** The entities of a type, in the order of the store. */
   members(type: string): Members {
-    return this.#members.get(type) ?? { keys: [], rows: new Int32Array(0) };
+    const keys = this.#entities.get(type) ?? [];
+    return { keys, rows: Int32Array.from(keys, (key) => this.#rows.get(key)!) };
   }
 
   /** The row of an entity; undefined where neither the store nor `unseen` has the entity. */

@@ -46,5 +46,5 @@ export async function spaceOf(
     outboxAdded: [],
     outboxCleared: [],
   });
-  return Space.read(store, head, options);
+  return Space.read([{ store, head }], options);
 }

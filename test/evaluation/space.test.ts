@@ -66,7 +66,7 @@ describe('the stores of all shards, joined', () => {
     ]);
 
   it('have the vector of each entity as its owner has it, each entity once', async () => {
-    const space = await Space.join(await parts());
+    const space = await Space.read(await parts());
     const { keys, rows } = space.members('thing');
     expect([...keys].sort()).toEqual([0, 1, 2, 3].map(thing));
     expect(new Set(rows).size).toBe(4);
@@ -83,7 +83,7 @@ describe('the stores of all shards, joined', () => {
   });
 
   it('have relation vectors that are the means of the shards’', async () => {
-    const space = await Space.join(await parts());
+    const space = await Space.read(await parts());
     const relation = [false, true].map((reverse) => [
       ...space.table.vector(space.relationRow('likes', reverse)),
     ]);
@@ -94,7 +94,7 @@ describe('the stores of all shards, joined', () => {
   });
 
   it('have entities that no shard knows at the origin', async () => {
-    const space = await Space.join(await parts(), { unseen: [thing(7), thing(1)] });
+    const space = await Space.read(await parts(), { unseen: [thing(7), thing(1)] });
     expect(space.members('thing').keys).toHaveLength(5);
     expect([...space.table.vector(space.rowOf(thing(7))!)]).toEqual([0, 0]);
     expect(space.table.vector(space.rowOf(thing(1))!)[0]).toBeCloseTo(0.5, 6);
@@ -105,8 +105,8 @@ describe('the stores of all shards, joined', () => {
     const [first] = await parts();
     const owns = () => true;
     const [joined, read] = [
-      await Space.join([{ ...first!, owns }]),
-      await Space.read(first!.store, first!.head),
+      await Space.read([{ ...first!, owns }]),
+      await Space.read([{ store: first!.store, head: first!.head }]),
     ];
     for (const number of [0, 1, 2]) {
       expect(joined.table.vector(joined.rowOf(thing(number))!)).toEqual(

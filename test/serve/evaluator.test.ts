@@ -46,7 +46,7 @@ async function bothOf(scorer: ScorerName): Promise<{ space: Space; graph: TestGr
   const graph = graphOf({ relations });
   for (const [i, key] of keys.entries()) graph.put(key, [...rows[firstRow + i]!]);
   for (const [i, { name }] of relations.entries()) graph.relate(name, [...forward[i]!], { scorer });
-  return { space: await Space.read(store, head), graph };
+  return { space: await Space.read([{ store, head }]), graph };
 }
 
 describe('the home list', () => {

@@ -5,18 +5,16 @@ import { Random } from '../../sampling/random.ts';
 import {
   type CommonEntity,
   type ComparedStores,
-  commonRelations,
   inBoth,
   type OnProgress,
   readHeldEdges,
 } from './held-edges.ts';
-import { compareQuality, KnownEdges, type Quality } from './quality.ts';
+import { compareQuality, type Quality } from './quality.ts';
 
 /** Per type: candidates that the ends of held-back edges are ranked against. */
 const CANDIDATES = 500;
 /** Entities looked up in the other store at a time. */
 const BATCH = 4_096;
-const PROGRESS_EVERY = 10_000;
 
 export interface CompareOptions extends ComparedStores {
   /** Records after the offsets of both stores, with their content. */
@@ -36,8 +34,8 @@ export interface Comparison {
 }
 
 /**
- * Compares how two stores rank edges that neither was trained on. Where there is such an edge, it reads the entities and edges of both
- * stores. The same stores, records and seed give the same figures.
+ * Compares how two stores rank edges that neither was trained on. Where there is such an edge, it reads the entities of both stores.
+ * The same stores, records and seed give the same figures.
  */
 export async function compareStores(options: CompareOptions): Promise<Comparison> {
   const { a, b, records, seed, onProgress } = options;
@@ -46,28 +44,8 @@ export async function compareStores(options: CompareOptions): Promise<Comparison
   const held = { records: records.length, edges: edges.length };
   if (edges.length === 0) return { models, held };
   const candidates = await candidatesOf(options, Random.seeded(seed), onProgress);
-  const known = new KnownEdges(
-    edges,
-    [...candidates.values()].flatMap((entities) => entities.map(({ key }) => key)),
-  );
-  const relations = new Set(commonRelations(options).map(({ name }) => name));
-  let seen = 0;
-  for (const { store } of [a, b]) {
-    for (const type of commonTypes(options)) {
-      for await (const edge of store.edges(type)) {
-        if (edge.removed || !relations.has(edge.relation)) continue;
-        known.saw(edge);
-        if (++seen % PROGRESS_EVERY === 0) onProgress('edges', seen);
-      }
-    }
-  }
-  const quality = await compareQuality(options, edges, candidates, known, onProgress);
+  const quality = await compareQuality(options, edges, candidates, onProgress);
   return { models, held, ...(quality && { quality }) };
-}
-
-/** Entity types of both models, in A's order. */
-function commonTypes({ a, b }: ComparedStores): string[] {
-  return a.head.model.entityTypes.filter((type) => b.head.model.entityTypes.includes(type));
 }
 
 /**
@@ -81,7 +59,8 @@ async function candidatesOf(
 ): Promise<Map<string, readonly CommonEntity[]>> {
   const found = new Map<string, readonly CommonEntity[]>();
   let done = 0;
-  for (const type of commonTypes(stores)) {
+  for (const type of stores.a.head.model.entityTypes) {
+    if (!stores.b.head.model.entityTypes.includes(type)) continue;
     const sample: CommonEntity[] = [];
     let offered = 0;
     let batch: EntityRecord[] = [];

@@ -3,9 +3,17 @@ import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import { HIT_RANK, rankAmong } from '../../pipeline/training/ranker.ts';
 import { Ranking } from '../ranking.ts';
 import { Space } from '../space.ts';
-import type { CommonEntity, ComparedStore, ComparedStores, HeldEdge, OnProgress } from './held-edges.ts';
+import {
+  type CommonEntity,
+  type ComparedStore,
+  type ComparedStores,
+  commonRelations,
+  type HeldEdge,
+  type OnProgress,
+} from './held-edges.ts';
 
 const PROGRESS_EVERY = 100;
+const EDGES_PROGRESS_EVERY = 10_000;
 
 /** How well a model ranks. Higher is better, except for the mean rank. */
 export interface RankFigures {
@@ -15,12 +23,15 @@ export interface RankFigures {
 }
 
 /** Both models on the same edges. */
-export interface QualityFigures {
-  readonly edges: number;
+interface BothModels {
   readonly a: RankFigures;
   readonly b: RankFigures;
   /** The same edges ranked by the number of edges of the relation that each candidate has. */
   readonly popularity: RankFigures;
+}
+
+export interface QualityFigures extends BothModels {
+  readonly edges: number;
 }
 
 export interface Quality {
@@ -30,12 +41,9 @@ export interface Quality {
   readonly difference: { readonly mrr: number; readonly standardError: number };
 }
 
-/** Ranks of an edge, each the mean over its two ends. */
-interface EdgeRanks {
+/** The figures of an edge, each the mean over its two ends. */
+interface EdgeRanks extends BothModels {
   readonly relation: string;
-  readonly a: RankFigures;
-  readonly b: RankFigures;
-  readonly popularity: RankFigures;
 }
 
 /**
@@ -48,34 +56,30 @@ export async function compareQuality(
   stores: ComparedStores,
   held: readonly HeldEdge[],
   candidates: ReadonlyMap<string, readonly CommonEntity[]>,
-  known: KnownEdges,
   onProgress: OnProgress,
 ): Promise<Quality | undefined> {
+  const keys = new Set([...candidates.values()].flatMap((some) => some.map(({ key }) => key)));
+  const known = await readKnownEdges(stores, held, keys, onProgress);
   const a = await rankerOf(stores.a, held, candidates, ({ rowA }) => rowA);
   const b = await rankerOf(stores.b, held, candidates, ({ rowB }) => rowB);
   const ranked: EdgeRanks[] = [];
   for (const [i, edge] of held.entries()) {
     if (i % PROGRESS_EVERY === 0) onProgress('edges ranked', i);
-    const ends = (['lhs', 'rhs'] as const).flatMap((end) => {
+    const ends = ENDS.flatMap((end) => {
       const wanted = edge[end];
-      const positives = known.positives(end, edge);
+      const anchor = otherEnd(end);
+      const positives = known(anchor, edge.relation, edge[anchor]).others;
       const others = (candidates.get(typeOf(wanted)) ?? [])
         .map(({ key }) => key)
         .filter((key) => key !== wanted && !positives.has(key));
       // Without candidates any model is right.
       if (others.length === 0) return [];
-      const degreeOf = (key: EntityKey) => known.degree(end, edge.relation, key);
+      const degreeOf = (key: EntityKey) => known(end, edge.relation, key).edges;
       const popularity = rankAmong(degreeOf(wanted), others.map(degreeOf), new Uint8Array(others.length));
-      const ranks = { a: a(edge, end, positives), b: b(edge, end, positives), popularity };
-      return [{ a: figuresOf(ranks.a), b: figuresOf(ranks.b), popularity: figuresOf(ranks.popularity) }];
+      const [ofA, ofB] = [a(edge, end, positives), b(edge, end, positives)];
+      return [{ a: figuresOf(ofA), b: figuresOf(ofB), popularity: figuresOf(popularity) }];
     });
-    if (ends.length === 0) continue;
-    ranked.push({
-      relation: edge.relation,
-      a: meanOf(ends.map((each) => each.a)),
-      b: meanOf(ends.map((each) => each.b)),
-      popularity: meanOf(ends.map((each) => each.popularity)),
-    });
+    if (ends.length > 0) ranked.push({ relation: edge.relation, ...meansOf(ends) });
   }
   return ranked.length === 0 ? undefined : qualityOf(ranked);
 }
@@ -93,7 +97,7 @@ async function rankerOf(
   const ends = held.flatMap(({ lhsEntity, rhsEntity }) => [lhsEntity, rhsEntity]);
   const needed = new Map([...ends, ...[...candidates.values()].flat()].map((each) => [each.key, each]));
   const only = Array.from(needed.values(), (entity) => ({ key: entity.key, row: rowOf(entity) }));
-  const space = await Space.read(store, head, { only });
+  const space = await Space.read([{ store, head, only }]);
   const rows = (keys: Iterable<EntityKey>) => Int32Array.from(keys, (key) => space.rowOf(key)!);
   const rankings = new Map(
     [...candidates].map(([type, some]) => [type, new Ranking(space, rows(some.map(({ key }) => key)))]),
@@ -121,13 +125,16 @@ function meanOf(all: readonly RankFigures[]): RankFigures {
   };
 }
 
+function meansOf(all: readonly BothModels[]): BothModels {
+  return {
+    a: meanOf(all.map(({ a }) => a)),
+    b: meanOf(all.map(({ b }) => b)),
+    popularity: meanOf(all.map(({ popularity }) => popularity)),
+  };
+}
+
 function qualityOf(ranked: readonly EdgeRanks[]): Quality {
-  const figures = (edges: readonly EdgeRanks[]): QualityFigures => ({
-    edges: edges.length,
-    a: meanOf(edges.map(({ a }) => a)),
-    b: meanOf(edges.map(({ b }) => b)),
-    popularity: meanOf(edges.map(({ popularity }) => popularity)),
-  });
+  const figures = (edges: readonly EdgeRanks[]) => ({ edges: edges.length, ...meansOf(edges) });
   const relations = Map.groupBy(ranked, ({ relation }) => relation);
   return {
     all: figures(ranked),
@@ -174,64 +181,56 @@ export function verdict(quality: Quality | undefined): string {
   return `${why}: B has ${figures}.`;
 }
 
-/** The end of an edge that is ranked. */
-export type End = 'lhs' | 'rhs';
+const ENDS = ['lhs', 'rhs'] as const;
+type End = (typeof ENDS)[number];
+
+/** The live edges of a relation that have an entity at one end: how many, and the candidates at their other ends. */
+interface EdgesAt {
+  edges: number;
+  readonly others: Set<EntityKey>;
+}
+
+type KnownEdges = (end: End, relation: string, entity: EntityKey) => Readonly<EdgesAt>;
 
 /**
- * What the ranking of held-back edges needs of a graph's edges: the candidates that are positives themselves, and the
- * number of edges of each candidate. It sees every edge once, and remembers only what concerns the candidates.
+ * Reads the live edges of the candidates and of the ends of held-back edges in both stores. A held-back edge does not count, but
+ * its ends are among the others.
  */
-export class KnownEdges {
-  readonly #candidates: ReadonlySet<EntityKey>;
-  /** By {@link questionOf}: the candidates that are positives, for each question that will be asked. */
-  readonly #positives = new Map<string, Set<EntityKey>>();
-  /** By {@link degreeName}: edges of candidates and of ends of held-back edges. */
-  readonly #degrees = new Map<string, number>();
-  readonly #counted: ReadonlySet<EntityKey>;
-
-  /** held: the edges to rank, which are positives too; candidates: the entities to rank against. */
-  constructor(held: readonly EdgeName[], candidates: Iterable<EntityKey>) {
-    this.#candidates = new Set(candidates);
-    this.#counted = new Set([...this.#candidates, ...held.flatMap(({ lhs, rhs }) => [lhs, rhs])]);
-    for (const edge of held) {
-      this.#positives.set(questionOf('lhs', edge), new Set());
-      this.#positives.set(questionOf('rhs', edge), new Set());
-    }
-    for (const edge of held) this.#putPositives(edge);
-  }
-
-  /** Notes an edge that is live in a store. */
-  saw(edge: EdgeName): void {
-    this.#putPositives(edge);
-    for (const end of ['lhs', 'rhs'] as const) {
-      if (!this.#counted.has(edge[end])) continue;
-      const name = degreeName(end, edge.relation, edge[end]);
-      this.#degrees.set(name, (this.#degrees.get(name) ?? 0) + 1);
-    }
-  }
-
-  /** The candidates that are positives for `end` of the edge, the edge's own end included. */
-  positives(end: End, edge: EdgeName): ReadonlySet<EntityKey> {
-    return this.#positives.get(questionOf(end, edge)) ?? new Set();
-  }
-
-  /** The number of live edges of the relation with the entity at `end`. */
-  degree(end: End, relation: string, entity: EntityKey): number {
-    return this.#degrees.get(degreeName(end, relation, entity)) ?? 0;
-  }
-
-  #putPositives(edge: EdgeName): void {
-    for (const end of ['lhs', 'rhs'] as const) {
-      if (this.#candidates.has(edge[end])) this.#positives.get(questionOf(end, edge))?.add(edge[end]);
+export async function readKnownEdges(
+  stores: ComparedStores,
+  held: readonly EdgeName[],
+  candidates: ReadonlySet<EntityKey>,
+  onProgress: OnProgress,
+): Promise<KnownEdges> {
+  const known = new Map<string, EdgesAt>();
+  const at = (end: End, relation: string, entity: EntityKey) => {
+    const name = `${end}\n${relation}\n${entity}`;
+    const found = known.get(name) ?? { edges: 0, others: new Set() };
+    known.set(name, found);
+    return found;
+  };
+  const put = (end: End, edge: EdgeName) => {
+    const found = at(end, edge.relation, edge[end]);
+    const other = edge[otherEnd(end)];
+    if (candidates.has(other)) found.others.add(other);
+    return found;
+  };
+  for (const edge of held) for (const end of ENDS) put(end, edge);
+  const relations = new Set(commonRelations(stores).map(({ name }) => name));
+  const entities = candidates.union(new Set(held.flatMap(({ lhs, rhs }) => [lhs, rhs])));
+  let seen = 0;
+  for (const { store } of [stores.a, stores.b]) {
+    for (const entity of entities) {
+      for await (const edge of store.edgesOf(entity)) {
+        if (edge.removed || !relations.has(edge.relation)) continue;
+        put(edge.direction === 'out' ? 'lhs' : 'rhs', edge).edges++;
+        if (++seen % EDGES_PROGRESS_EVERY === 0) onProgress('edges', seen);
+      }
     }
   }
+  return at;
 }
 
-/** Names a question such as `? follows user:2`, which asks for lhs. */
-function questionOf(end: End, { lhs, relation, rhs }: EdgeName): string {
-  return end === 'lhs' ? `\n${relation}\n${rhs}` : `${lhs}\n${relation}\n`;
-}
-
-function degreeName(end: End, relation: string, entity: EntityKey): string {
-  return `${end}\n${relation}\n${entity}`;
+function otherEnd(end: End): End {
+  return end === 'lhs' ? 'rhs' : 'lhs';
 }

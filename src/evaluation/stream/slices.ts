@@ -61,7 +61,7 @@ export function scoredByChance({ ranks, edge }: RankedEdges): ScoredSets {
   });
 }
 
-function bySet(of: (set: number, name: CandidateSet) => Scored): ScoredSets {
+function bySet<T>(of: (set: number, name: CandidateSet) => T): Record<CandidateSet, T> {
   return { uniform: of(0, 'uniform'), degree: of(1, 'degree') };
 }
 
@@ -137,10 +137,7 @@ export function sliceFigures(
     if (!users.has(lhs)) users.set(lhs, users.size);
   }
   const cases = { picked, userOf: picked.map((i) => users.get(edges.lhs[i]!) ?? 0), users: users.size };
-  const [uniform, degree] = [
-    setFigures(cases, 'uniform', ways, random),
-    setFigures(cases, 'degree', ways, random),
-  ];
+  const { uniform, degree } = bySet((_, set) => setFigures(cases, set, ways, random));
   return {
     slice: slice.name,
     edges: picked.length,

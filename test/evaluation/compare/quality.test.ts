@@ -1,12 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { CommonEntity, ComparedStore, HeldEdge } from '../../../src/evaluation/compare/held-edges.ts';
-import {
-  better,
-  compareQuality,
-  KnownEdges,
-  type Quality,
-  verdict,
-} from '../../../src/evaluation/compare/quality.ts';
+import { better, compareQuality, type Quality, verdict } from '../../../src/evaluation/compare/quality.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
 import { MODEL } from '../../graph/graph-fixture.ts';
 import { edge, storeOf } from './fixture.ts';
@@ -40,20 +34,12 @@ function compared(
   a: ComparedStore,
   b: ComparedStore,
   held: readonly HeldEdge[],
-  options: { live?: readonly string[]; candidates?: ReadonlyMap<string, readonly CommonEntity[]> } = {},
+  candidates: ReadonlyMap<string, readonly CommonEntity[]> = new Map([
+    ['user', users],
+    ['tweet', tweets],
+  ]),
 ) {
-  const candidates =
-    options.candidates ??
-    new Map([
-      ['user', users],
-      ['tweet', tweets],
-    ]);
-  const known = new KnownEdges(
-    held,
-    [...candidates.values()].flat().map(({ key }) => key),
-  );
-  for (const text of options.live ?? []) known.saw(edge(text));
-  return compareQuality({ a, b }, held, candidates, known, () => {});
+  return compareQuality({ a, b }, held, candidates, () => {});
 }
 
 describe('compareQuality', () => {
@@ -88,16 +74,15 @@ describe('compareQuality', () => {
 
   test('leaves out known positives, and also ranks by the number of edges', async () => {
     const relations = { follows: STILL };
-    const store = await storeOf({ vectors: vectorsOf(LINE), relations });
+    const edges = [
+      'user:1 follows user:2',
+      'user:1 follows user:3',
+      'user:5 follows user:4',
+      'user:2 follows user:1',
+    ];
+    const store = await storeOf({ vectors: vectorsOf(LINE), relations, edges });
     // From 1 the nearest is 1 itself, then 2, 3, 4; without 2 and 3, the held-back 4 is second.
-    const quality = await compared(store, store, [heldEdge('user:1 follows user:4')], {
-      live: [
-        'user:1 follows user:2',
-        'user:1 follows user:3',
-        'user:5 follows user:4',
-        'user:2 follows user:1',
-      ],
-    });
+    const quality = await compared(store, store, [heldEdge('user:1 follows user:4')]);
     // lhs from 4, at 3: 5 is known; then 4 itself at 3, 3 at 2, 2 at 1, and 1: rank 4.
     // Edges in: 4 has 1, like 1 (a tie), more than 5: rank 1.5. Edges out: 1 has 2, 2 has 1: rank 1.
     expect(quality?.all).toEqual({
@@ -145,7 +130,7 @@ describe('compareQuality', () => {
       },
     });
     const candidates = new Map([['user', users.slice(1)]]);
-    const quality = await compared(a, b, [heldEdge('user:1 follows user:5')], { candidates });
+    const quality = await compared(a, b, [heldEdge('user:1 follows user:5')], candidates);
     // A: from 1 at 0: 2, 3, 4, then 5. From 5 at 4: 5, 4, 3, 2, then 1: rank 5.
     expect(quality?.all.a.meanRank).toBe((4 + 5) / 2);
     // B: from 1, at 0 + 1: 5 scores 4, most. From 5, at 4: 5, 4, 3 and 2 score more than 1, which scores 0.
@@ -185,7 +170,7 @@ describe('compareQuality', () => {
       a,
       b,
       [{ ...held, lhsEntity: rowInB(held.lhsEntity), rhsEntity: rowInB(held.rhsEntity) }],
-      { candidates: new Map([['user', users.map(rowInB)]]) },
+      new Map([['user', users.map(rowInB)]]),
     );
     expect(quality?.all.b).toEqual({ mrr: 1, hits10: 1, meanRank: 1 });
   });
@@ -196,8 +181,8 @@ describe('compareQuality', () => {
     const held = [heldEdge('user:2 likes tweet:2')];
     const candidates = new Map([['user', users]]);
     // rhs has no candidates; lhs from tweet 2, at 2 - 1: user 2.
-    expect((await compared(store, store, held, { candidates }))?.all.a.meanRank).toBe(1);
-    expect(await compared(store, store, held, { candidates: new Map() })).toBeUndefined();
+    expect((await compared(store, store, held, candidates))?.all.a.meanRank).toBe(1);
+    expect(await compared(store, store, held, new Map())).toBeUndefined();
     expect(await compared(store, store, [])).toBeUndefined();
   });
 
