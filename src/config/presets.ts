@@ -1,16 +1,3 @@
-import type { ModelSettings } from '../model/settings.ts';
-
-/** The settings of a training recipe, by section and key of the configuration file. */
-interface Recipe {
-  readonly model: Omit<ModelSettings, 'dim'>;
-  readonly training: {
-    readonly chunkEdges: number;
-    readonly uniformNegatives: number;
-    readonly inBatchNegatives: boolean;
-    readonly correctNegatives: boolean;
-  };
-}
-
 /** Default γ of the margin loss, as in most papers. */
 const RANKING_MARGIN = 1;
 
@@ -44,7 +31,7 @@ export const PRESETS = {
     },
     training: { chunkEdges: 128, uniformNegatives: 128, inBatchNegatives: true, correctNegatives: false },
   },
-} as const satisfies Record<string, Recipe>;
+} as const;
 
 /** A file's content with the values of its preset where it says nothing. The schema checks it later, whatever it is. */
 export function withPreset(input: unknown): unknown {
