@@ -91,10 +91,8 @@ function checked(
   const file = parsed.success ? parsed.data : configFileSchema.parse({});
   const config = resolveConfig(file, beside.environment, beside.cwd, problems);
   if (problems.length > 0 || config === undefined) {
-    throw new UsageError(
-      `the configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}; nothing was started:\n` +
-        problems.map((problem) => `  ${problem}`).join('\n'),
-    );
+    const s = problems.length === 1 ? '' : 's';
+    throw UsageError.listing(`the configuration has ${problems.length} problem${s}`, problems);
   }
   return Object.freeze({ ...config, file: beside.path });
 }

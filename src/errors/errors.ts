@@ -43,6 +43,11 @@ export class UsageError extends TwhinError {
     super(undefined, message, options);
     this.field = field;
   }
+
+  /** An error with a line for each problem. */
+  static listing(what: string, problems: readonly string[]): UsageError {
+    return new UsageError(`${what}; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`);
+  }
 }
 
 /** One record cannot be used: it goes to the dead letters with `code` as the reason, and the stream continues. */

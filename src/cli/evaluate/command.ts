@@ -26,6 +26,7 @@ import { Random } from '../../sampling/random.ts';
 import type { CommandContext } from '../context.ts';
 import { count, duration } from '../format.ts';
 import { collect, example, JSON_HELP, positiveInteger } from '../options.ts';
+import type { Output } from '../output.ts';
 import { replayTeller } from '../replay/progress.ts';
 import { lossLines, printStreamReport, type StreamReport } from './report.ts';
 import { readStreamRequest, type StreamOptions, type StreamRequest } from './request.ts';
@@ -43,15 +44,7 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
     .option('--json', JSON_HELP)
     .addHelpText('after', WHAT)
     .addHelpText('after', example(EXAMPLES))
-    .action(async (options: StreamOptions) => {
-      const request = await readStreamRequest(options, context);
-      await onStream(request, context, async (outside) => {
-        const report = await evaluate(request, outside);
-        context.output.statusDone();
-        if (options.json === true) context.output.out(JSON.stringify(report));
-        else printStreamReport(report, context.output);
-      });
-    });
+    .action((options: StreamOptions) => reportOnStream(options, context, evaluate, printStreamReport));
 }
 
 /** Options that say which events are read, and what is ranked. */
@@ -91,18 +84,24 @@ function share(text: string): number {
   return value;
 }
 
-/** Opens the log and a temporary folder for some work on a stream, and closes both after it, also after a signal. */
-export async function onStream(
-  request: StreamRequest,
+/** Measures what was asked for on a log and in a temporary folder, closes both, also after a signal, and prints the report. */
+export async function reportOnStream<Report extends object>(
+  options: StreamOptions,
   context: CommandContext,
-  work: (outside: EvaluationOutside) => Promise<void>,
+  measure: (request: StreamRequest, outside: EvaluationOutside) => Promise<Report>,
+  print: (report: Report, output: Output) => void,
 ): Promise<void> {
+  const request = await readStreamRequest(options, context);
   const progress = new SignalledProgress(request.graph.name, context);
   await using folder = temporaryFolder();
   await using connection = await openEventLog(request, folder.path, context);
   await using eventLog = connection.log();
   context.stopping.throwIfAborted();
-  await work({ log: context.log(), eventLog, folder: folder.path, progress });
+  const outside = { log: context.log(), eventLog, folder: folder.path, progress };
+  const report = await measure(request, outside);
+  context.output.statusDone();
+  if (options.json === true) context.output.out(JSON.stringify(report));
+  else print(report, context.output);
 }
 
 /** Reads the whole stream once, and splits it. @throws UsageError where the range holds no record, or nothing can be foretold. */

@@ -114,6 +114,6 @@ export function spread(interval: Interval | undefined): string {
 }
 
 /** 0.1234 as .123. */
-function figure(value: number): string {
-  return value.toFixed(3).replace(/^(-?)0\./, '$1.');
+export function figure(value: number, digits = 3): string {
+  return value.toFixed(digits).replace(/^(-?)0\./, '$1.');
 }

@@ -55,11 +55,8 @@ export async function readStreamRequest(
   const topics = live.topics.map((topic) => fullName(plain.topicPrefix, topic));
   const reading = { nowMs: Date.now(), topics: live.topics, prefix: plain.topicPrefix };
   const range = readRange(options, reading, problems);
-  if (problems.length > 0 || !range) {
-    throw new UsageError(
-      `the evaluation cannot be done as asked; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`,
-    );
-  }
+  if (problems.length > 0 || !range)
+    throw UsageError.listing('the evaluation cannot be done as asked', problems);
   const set = [...liveSettings(parts), ...options.set];
   const variant = async (name: string, settings: readonly string[]): Promise<Variant> => {
     const config = await load([...set, ...settings]);

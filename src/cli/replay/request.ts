@@ -46,11 +46,8 @@ export async function readRequest(
   const reading = { nowMs: Date.now(), topics: ofGraph, prefix: plain.topicPrefix };
   const range = readRange(options, reading, problems);
   checkPublish(options.publish, plain, named, problems);
-  if (problems.length > 0 || !config || !graph || !places || !range) {
-    throw new UsageError(
-      `the replay cannot be done as asked; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`,
-    );
-  }
+  if (problems.length > 0 || !config || !graph || !places || !range)
+    throw UsageError.listing('the replay cannot be done as asked', problems);
   return {
     config,
     graph,

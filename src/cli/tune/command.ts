@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { withSettings } from '../../config/overrides.ts';
 import type { TrialFigures } from '../../evaluation/tune.ts';
 import type { CommandContext } from '../context.ts';
-import { onStream, withStreamOptions } from '../evaluate/command.ts';
-import { spread } from '../evaluate/report.ts';
-import { readStreamRequest, type StreamOptions } from '../evaluate/request.ts';
+import { reportOnStream, withStreamOptions } from '../evaluate/command.ts';
+import { figure, spread } from '../evaluate/report.ts';
+import type { StreamOptions } from '../evaluate/request.ts';
 import { count, duration } from '../format.ts';
 import { example, JSON_HELP, positiveInteger } from '../options.ts';
 import { type Output, printTable } from '../output.ts';
@@ -36,15 +36,14 @@ export function addTuneCommand(program: Command, context: CommandContext): void 
     .option('--json', JSON_HELP)
     .addHelpText('after', WHAT)
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ trials, seed, firstRound, ...options }: TuneOptions) => {
-      const request = await readStreamRequest(options, context);
-      await onStream(request, context, async (outside) => {
-        const report = await tune(request, { trials, seed, firstRound }, outside);
-        context.output.statusDone();
-        if (options.json === true) context.output.out(JSON.stringify(report));
-        else printTuneReport(report, context.output);
-      });
-    });
+    .action(({ trials, seed, firstRound, ...options }: TuneOptions) =>
+      reportOnStream(
+        options,
+        context,
+        (request, outside) => tune(request, { trials, seed, firstRound }, outside),
+        printTuneReport,
+      ),
+    );
 }
 
 const WHAT = `
@@ -76,7 +75,7 @@ export function printTuneReport(report: TuneReport, output: Output): void {
             settings.join(' ') || CURRENT,
             count(last.records),
             ...figures(last),
-            figure(last.score),
+            figure(last.score, DIGITS),
             count(last.recordsPerS),
           ]),
       ),
@@ -95,6 +94,7 @@ export function printTuneReport(report: TuneReport, output: Output): void {
   for (const line of snippet(best)) output.out(`  ${line}`);
 }
 
+const DIGITS = 4;
 const CURRENT = 'the current settings';
 const FIGURES = ['MRR uniform', 'MRR degree', 'recall20'];
 
@@ -115,11 +115,7 @@ function printConfirmed({ best, current, lead }: Confirmed, output: Output): voi
 }
 
 function figures({ mrrUniform, mrrDegree, recall20 }: TrialFigures): string[] {
-  return [mrrUniform, mrrDegree, recall20].map(figure);
-}
-
-function figure(value: number): string {
-  return value.toFixed(4).replace(/^0\./, '.');
+  return [mrrUniform, mrrDegree, recall20].map((value) => figure(value, DIGITS));
 }
 
 /** Settings as lines of a configuration: `model: { beta: 12 },`. */
