@@ -74,6 +74,12 @@ export interface ChunkContent {
   readonly rhsCorrections?: readonly number[];
 }
 
+/** Numbers by two or three: `4 0 5, 4 0 6`. */
+const numbers = (text: string) => text.split(', ').map((each) => each.split(' ').map(Number));
+export const pairs = (text: string) => numbers(text).map(([a = 0, b = 0]) => [a, b] as const);
+export const triples = (text: string) =>
+  numbers(text).map(([lhs = 0, relation = 0, rhs = 0]) => [lhs, relation, rhs] as const);
+
 export function fill(chunk: Chunk, content: ChunkContent): void {
   const { edges, lhsCandidates = [], rhsCandidates = [], lhsMasked = [], rhsMasked = [] } = content;
   chunk.edges = edges.length;

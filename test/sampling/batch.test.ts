@@ -7,12 +7,9 @@ const fresh = { lhs: Int32Array.of(1, 2), relation: Int32Array.of(0, 1), rhs: In
 
 function known() {
   const positives = new KnownPositives({ maxRows: 10, maxEdges: 10 });
-  for (const [lhs, relation, rhs] of [
-    [1, 0, 3],
-    [2, 1, 4],
-    [7, 0, 8],
-  ] as const)
-    positives.add(lhs, relation, rhs);
+  positives.add(1, 0, 3);
+  positives.add(2, 1, 4);
+  positives.add(7, 0, 8);
   return positives;
 }
 

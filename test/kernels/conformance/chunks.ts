@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest';
 import type { KernelName } from '../../../src/model/kernel.ts';
-import { type ChunkContent, DEFAULTS, fill, kernelOnRandomRows, rowBytes, snapshot } from '../fixture.ts';
+import {
+  type ChunkContent,
+  DEFAULTS,
+  fill,
+  kernelOnRandomRows,
+  rowBytes,
+  snapshot,
+  triples,
+} from '../fixture.ts';
 import { plainScore, plus } from '../plain-loss.ts';
 import { ROWS } from './crowded.ts';
 
@@ -25,15 +33,7 @@ export function chunks(name: KernelName): void {
   test.each<[string, ChunkContent]>([
     ['lhs[0] is row 14; it must be in 2 … 13', { edges: [[14, 0, 5]] }],
     ['lhs[0] is row 3; it must be in 4 … 13', { edges: [[3, 1, 5]] }],
-    [
-      'rhs[1] is row -1; it must be in 2 … 13',
-      {
-        edges: [
-          [4, 0, 5],
-          [4, 0, -1],
-        ],
-      },
-    ],
+    ['rhs[1] is row -1; it must be in 2 … 13', { edges: triples('4 0 5, 4 0 -1') }],
     ['relation[0] is -1; it must not be negative', { edges: [[4, -1, 5]] }],
     ['lhsCandidates[1] is row 99; it must be in 2 … 13', { edges: [[4, 0, 5]], lhsCandidates: [6, 99] }],
     ['rhsCandidates[0] is row 1; it must be in 2 … 13', { edges: [[4, 0, 5]], rhsCandidates: [1] }],

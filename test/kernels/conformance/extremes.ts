@@ -1,7 +1,16 @@
 import { expect, test } from 'vitest';
 import type { KernelName } from '../../../src/model/kernel.ts';
 import type { ModelSettings } from '../../../src/model/settings.ts';
-import { changedRows, DEFAULTS, fill, kernelOnRandomRows, MODELS, rowBytes, snapshot } from '../fixture.ts';
+import {
+  changedRows,
+  DEFAULTS,
+  fill,
+  kernelOnRandomRows,
+  MODELS,
+  rowBytes,
+  snapshot,
+  triples,
+} from '../fixture.ts';
 import { ROWS } from './crowded.ts';
 
 /** Scores far apart, and equal vectors. */
@@ -33,10 +42,7 @@ export function extremes(name: KernelName): void {
     for (const row of [5, 8, 9]) table.vector(row).set(table.vector(4));
     table.vector(9)[0]! += 1e-5;
     fill(kernel.chunk, {
-      edges: [
-        [4, 0, 5],
-        [6, 1, 7],
-      ],
+      edges: triples('4 0 5, 6 1 7'),
       lhsCandidates: [8, 9, 10, 6],
       rhsCandidates: [8, 9, 11, 7],
     });

@@ -7,10 +7,12 @@ import {
   fill,
   kernelOnRandomRows,
   MODELS,
+  pairs,
   randomContent,
   rowBytes,
   seeded,
   snapshot,
+  triples,
 } from '../fixture.ts';
 import { numericalGradient } from '../plain-loss.ts';
 import { CROWDED, ROWS } from './crowded.ts';
@@ -21,16 +23,10 @@ export function updates(name: KernelName): void {
     const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 5, margin: 5 };
     const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS });
     fill(kernel.chunk, {
-      edges: [
-        [5, 0, 6],
-        [7, 0, 6],
-      ],
+      edges: triples('5 0 6, 7 0 6'),
       lhsCandidates: [8, 5],
       rhsCandidates: [9, 10],
-      rhsMasked: [
-        [0, 1],
-        [1, 1],
-      ],
+      rhsMasked: pairs('0 1, 1 1'),
     });
     const whole = new Uint8Array(table.memory.buffer);
     const past = whole.slice(table.base + ROWS * table.stride * 4);

@@ -11,6 +11,7 @@ import {
   type ScanQuery,
 } from '../../../src/kernels/scan/scan.ts';
 import { Random } from '../../../src/sampling/random.ts';
+import { pairs } from '../fixture.ts';
 import { type Opened, open, PlainVectors, SCORERS, type ScanName, WORLDS } from './fixture.ts';
 import { ReferenceScan } from './reference.ts';
 
@@ -39,48 +40,20 @@ function byHand(name: ScanName): void {
   /** Distances to [2, 0]: by L1 1, 5, 2, 1, 4; the squares 1, 13, 4, 1, 10. Dot products with it: 2, 0, 4, 2, -2. */
   const five = (): Opened => {
     const opened = open(name, 2, 100);
-    const rows = [
-      [1, 0],
-      [0, 3],
-      [2, 2],
-      [1, 0],
-      [-1, -1],
-    ];
+    const rows = pairs('1 0, 0 3, 2 2, 1 0, -1 -1');
     for (const [row, vector] of rows.entries()) opened.vectors.write(row, Float32Array.from(vector));
     return opened;
   };
   const asked = query(2, 0);
   const rowsOf = (scan: Scan, one: ScanQuery, count: number) =>
     scan.top([one], count)[0]!.map(({ row }) => row);
-  const BEST = {
-    'transe-l1': [
-      [0, -1],
-      [3, -1],
-      [2, -2],
-      [4, -4],
-      [1, -5],
-    ],
-    'transe-l2': [
-      [0, -1],
-      [3, -1],
-      [2, -4],
-      [4, -10],
-      [1, -13],
-    ],
-    twhin: [
-      [2, 4],
-      [0, 2],
-      [3, 2],
-      [1, 0],
-      [4, -2],
-    ],
-  };
+  const bySquares = pairs('0 -1, 3 -1, 2 -4, 4 -10, 1 -13');
 
   it.each([
-    ['transe-l1', BEST['transe-l1']],
-    ['transe-l2', BEST['transe-l2']],
-    ['transe-l2-squared', BEST['transe-l2']],
-    ['twhin', BEST.twhin],
+    ['transe-l1', pairs('0 -1, 3 -1, 2 -2, 4 -4, 1 -5')],
+    ['transe-l2', bySquares],
+    ['transe-l2-squared', bySquares],
+    ['twhin', pairs('2 4, 0 2, 3 2, 1 0, 4 -2')],
   ] as const)('gives rows and scores best first, equal ones by row, with %s', (scorer, best) => {
     const scan = five().scan(scorer);
     for (const count of [0, 1, 2, 5, 50]) {
