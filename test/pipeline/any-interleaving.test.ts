@@ -2,12 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import type { WriteBatch } from '../../src/graph/store.ts';
-import { readContent } from '../../src/pipeline/reading/record-content.ts';
 import { soleLeadership } from '../../src/pipeline/sole-leadership.ts';
 import { MergedLog } from '../../src/replay/merged-log.ts';
 import { Random } from '../../src/sampling/random.ts';
-import { DEFAULT_LIMITS } from '../../topics/record.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
+import { wholeOf, withContent } from '../replay/replay-log.ts';
 import { Life } from './life.ts';
 import { MemoryImage } from './memory-image.ts';
 import { memoryReader } from './memory-reader.ts';
@@ -20,7 +19,6 @@ import {
   expectTopicEqualsStore,
   graphStore,
   liveEdges,
-  TOPICS,
   updater,
 } from './updater-fixture.ts';
 
@@ -109,6 +107,12 @@ async function storeOf(content: WriteBatch | undefined): Promise<KeptStore> {
   return store;
 }
 
+function send(log: SharedLog, records: LifeStory['records']): void {
+  for (const { event, partition: part, times } of records) {
+    for (let n = 0; n < times; n++) log.append(event.topic, event.value, { partition: (part + n) % 3 });
+  }
+}
+
 /** How processes may end that are not through. */
 function expectKilledOrFenced(error: Error): void {
   expect(error.message).toMatch(/^killed$|^another process (reads for the group|publishes)$/);
@@ -125,9 +129,7 @@ async function lived(lives: Lives): Promise<{ log: SharedLog; store: MemoryStore
   let frozen: { readonly life: Life; readonly ended: Promise<void>; readonly store: MemoryStore } | undefined;
   const last: LifeStory = { ...lives.at(-1)!, records: [], end: null };
   for (const [i, { records, end: early, store: choice, pace, seed }] of [...lives, last, last].entries()) {
-    for (const { event, partition: part, times } of records) {
-      for (let n = 0; n < times; n++) log.append(event.topic, event.value, { partition: (part + n) % 3 });
-    }
+    send(log, records);
     store = await stores.take(choice, seed, frozen?.store);
     const own = new Life(early ?? undefined);
     const seen = log.seenBy(own, Random.seeded(seed));
@@ -191,25 +193,11 @@ describe('any interleaving of crash, freeze, duplicate, reordering, removal and 
       await fc.assert(
         fc.asyncProperty(story, fc.array(fc.nat(12), { maxLength: 3 }), async (lives, deaths) => {
           const log = new SharedLog();
-          for (const { records } of lives) {
-            for (const { event, partition: part, times } of records) {
-              for (let n = 0; n < times; n++)
-                log.append(event.topic, event.value, { partition: (part + n) % 3 });
-            }
-          }
+          for (const { records } of lives) send(log, records);
           const replayed = async (store: MemoryStore, own: Life) => {
             const reader = memoryReader(log);
-            const topics = [...new Set(log.records.map(({ topic }) => topic))];
-            const stretches = (await reader.ranges(topics)).map(({ low, high, ...each }) => ({
-              ...each,
-              from: low,
-              until: high,
-            }));
-            const read = (record: (typeof log.records)[number]) => ({
-              ...record,
-              content: readContent(record, TOPICS, DEFAULT_LIMITS),
-            });
-            const eventLog = new MergedLog({ log: reader, stretches, topicIds: {}, read });
+            const stretches = await wholeOf(reader, log);
+            const eventLog = new MergedLog({ log: reader, stretches, topicIds: {}, read: withContent });
             const pace = { batchEdges: 3, commitEdges: 6 };
             await updater(log, own.store(store), {
               eventLog,

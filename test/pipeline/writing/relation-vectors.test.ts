@@ -35,6 +35,7 @@ function relations(stored: readonly StoredRow[] = []) {
     vectors.acknowledged();
     return messages.map(({ key, value, headers }) => {
       const read = decodeRelation(String(key), headers, value);
+      expect(read).toMatchObject({ epoch: 3, space: 'space' });
       return `${String(key)} ${[...read.vector].join(',')} @${read.step}${read.trained ? '' : ' untrained'}`;
     });
   };
