@@ -81,15 +81,7 @@ export function wrongRelation(
 ): UsageError {
   const known = graphs.flatMap(({ relations }) => relations).find(({ name }) => name === relation);
   if (known === undefined) {
-    const names = [
-      ...new Set(
-        graphs.flatMap(({ relations }) =>
-          relations
-            .filter(({ lhs, rhs }) => lhs === from && (to === undefined || rhs === to))
-            .map(({ name }) => name),
-        ),
-      ),
-    ];
+    const names = [...new Set(graphs.flatMap(({ relations }) => namesFrom(relations, from, to)))];
     const expected = names.length === 0 ? possible(graphs, from) : `expected one of ${names.join(', ')}`;
     return wrongQuestion('relation', `${expected}; seen ${JSON.stringify(relation)}`);
   }
@@ -110,8 +102,11 @@ export function surfaceOf(surfaces: readonly Surface[], name: string): Surface {
   throw wrongQuestion('surface', `${expected}; seen ${JSON.stringify(name)}`);
 }
 
-function namesFrom(relations: readonly Relation[], from: string, to: string): string[] {
-  return relations.filter(({ lhs, rhs }) => lhs === from && rhs === to).map(({ name }) => name);
+/** to: any type unless given. */
+function namesFrom(relations: readonly Relation[], from: string, to: string | undefined): string[] {
+  return relations
+    .filter(({ lhs, rhs }) => lhs === from && (to === undefined || rhs === to))
+    .map(({ name }) => name);
 }
 
 /** Those of all that are listed; all where none is. */

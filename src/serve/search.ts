@@ -51,14 +51,10 @@ export interface SearchAnswer extends AnswerHead {
  * vectors of two graphs can't be compared, only the searchers' names lead from one to the other.
  */
 interface Place {
-  /** Type of those who search, such as `user`. */
-  readonly by: string;
-  /** Knows of searches, by these relations from searchers to queries. */
-  readonly searched: ServedGraph;
-  readonly asks: readonly string[];
-  /** Has the vectors that are shown, and these relations from searchers to them. */
-  readonly graph: ServedGraph;
-  readonly shows: readonly string[];
+  /** From searchers to queries, in the graph that knows of searches. */
+  readonly asks: Way;
+  /** From searchers to what is shown, in the graph that has its vectors. */
+  readonly shows: Way;
 }
 
 /**
@@ -71,7 +67,8 @@ export function* search(
   { query, type, k, idleMs, graph: name }: SearchAsked,
 ): Asking<SearchAnswer> {
   const place = placeOf(served, name, type);
-  const { graph, searched, shows } = place;
+  const { graph, names } = place.shows;
+  const searched = place.asks.graph;
   refuseUnread(graph, searched);
   const { activity, spaces } = graph;
   const space = spaces.current;
@@ -89,7 +86,7 @@ export function* search(
     },
   };
   const point = space && known && (yield* pointOf(place, space, known, query));
-  const queries = space && point ? movedBy(space, point, shows, (each) => activity.liveOfAll(each)) : [];
+  const queries = space && point ? movedBy(space, point, names, (each) => activity.liveOfAll(each)) : [];
   if (table === undefined || queries.length === 0) {
     const items = popularItems(activity, type, table, idle, k);
     return { items, ...said, fallback: 'popular' };
@@ -104,19 +101,15 @@ function placeOf(served: readonly ServedGraph[], name: string | undefined, type:
   const showing = waysTo(namedGraphs(served, name), type);
   const knowing = waysTo(served, QUERY);
   const fits = (one: Way, other: Way) => one.lhs === other.lhs;
-  const graph =
+  const shows =
     showing.find((each) => knowing.some((other) => fits(each, other) && other.graph === each.graph)) ??
     showing.find((each) => knowing.some((other) => fits(each, other)));
-  if (graph === undefined) throw unsearchable(namedGraphs(served, name), type, knowing);
-  const fitting = knowing.filter((other) => fits(graph, other));
-  const searched = fitting.find((other) => other.graph === graph.graph) ?? fitting[0]!;
-  return {
-    by: graph.lhs,
-    ...{ searched: searched.graph, asks: searched.names, graph: graph.graph, shows: graph.names },
-  };
+  if (shows === undefined) throw unsearchable(namedGraphs(served, name), type, knowing);
+  const fitting = knowing.filter((other) => fits(shows, other));
+  return { shows, asks: fitting.find((other) => other.graph === shows.graph) ?? fitting[0]! };
 }
 
-/** The relations of a graph from one type to another. */
+/** The relations of a graph from one type, such as `user`, to another. */
 interface Way {
   readonly graph: ServedGraph;
   readonly lhs: string;
@@ -169,8 +162,8 @@ function* pointOf(
 ): Asking<Float64Array | undefined> {
   const vector = known.vectorOf(query);
   if (vector === undefined) return undefined;
-  const { searched, asks } = place;
-  const searchers = new Set(asks.flatMap((relation) => searched.activity.recentSourcesOf(query, relation)));
+  const { graph, names } = place.asks;
+  const searchers = new Set(names.flatMap((relation) => graph.activity.recentSourcesOf(query, relation)));
   return middleOf(space, searchers) ?? (yield* standInsOf(place, space, known, vector));
 }
 
@@ -179,16 +172,16 @@ function* pointOf(
  * of the vectors of those who are nearest to it.
  */
 function* standInsOf(
-  place: Place,
+  { asks }: Place,
   space: Space,
   known: Space,
   vector: Float32Array,
 ): Asking<Float64Array | undefined> {
-  const of = place.asks.flatMap((relation) => trainedRelation(known, relation, true) ?? [])[0];
+  const of = asks.names.flatMap((relation) => trainedRelation(known, relation, true) ?? [])[0];
   if (of === undefined) return undefined;
   const moved = Float64Array.from(vector, (value, k) => value + of.vector[k]!);
   if (space === known) return moved;
-  const table = known.table(place.by);
+  const table = known.table(asks.lhs);
   if (table === undefined) return undefined;
   const near = yield* weightedTop(scoredTable(table, of), [{ vector: moved, weight: 1 }], [], STAND_INS);
   return middleOf(
