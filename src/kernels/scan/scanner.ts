@@ -169,6 +169,26 @@ export class Scanner implements Scan {
   }
 }
 
+/** The rows of a table, and a scanner for each scorer that was asked for. */
+export class Scanners {
+  readonly #rows: ScanRows;
+  readonly #build: WasmBuild;
+  readonly #workspace: number;
+  readonly #byScorer = new Map<ScorerName, Scanner>();
+
+  constructor(rows: ScanRows, build: WasmBuild, workspace = 0) {
+    this.#rows = rows;
+    this.#build = build;
+    this.#workspace = workspace;
+  }
+
+  of(scorer: ScorerName): Scanner {
+    const found = this.#byScorer.get(scorer) ?? new Scanner(this.#rows, scorer, this.#build, this.#workspace);
+    this.#byScorer.set(scorer, found);
+    return found;
+  }
+}
+
 function isWorse(a: Found, b: Found): boolean {
   return a.score < b.score || (a.score === b.score && a.row > b.row);
 }
