@@ -154,9 +154,7 @@ async function compared(bench: Bench, commit: string, rounds: number): Promise<R
       const { stdout } = await ran([script, bench.name, ...args, '--rounds', '1', '--json'], process.env);
       const result: Result = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
       for (const [name, ...cells] of result.tables[0]?.rows ?? []) {
-        const figures = cells.map((cell) =>
-          Array.isArray(cell) ? cell[0] : Number(cell || Number.NaN),
-        );
+        const figures = cells.map((cell) => (Array.isArray(cell) ? cell[0] : Number(cell || Number.NaN)));
         const named = bench.columns.map((column, i) => [
           folder === ROOT ? column : there(column),
           figures[i]!,
