@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Space } from '../../src/evaluation/space.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
-import { GraphStore } from '../../src/graph/graph-store.ts';
-import { Layout } from '../../src/graph/layout.ts';
-import { HEAD } from '../graph/graph-fixture.ts';
-import { MemoryStore } from '../graph/memory-store.ts';
+import { storeOf } from './compare/fixture.ts';
 import { thing } from './space-fixture.ts';
 
 const MODEL = {
@@ -18,20 +15,14 @@ async function shardOf(
   things: readonly (readonly [number: number, vector: readonly number[]])[],
   owned: readonly number[],
 ) {
-  const store = new GraphStore(new MemoryStore(), new Layout(MODEL));
-  const vectors = [...relation, ...things.map(([, vector]) => vector)];
-  const head = { ...HEAD, model: MODEL, rows: vectors.length };
-  await store.commit({
-    ...{ head, edges: [], erasedEdges: [], erasedEntities: [], erasures: [] },
-    entities: things.map(([number], i) => ({
-      ...{ key: thing(number), row: 2 + i },
-      ...{ updates: 1, firstSeen: 0, lastSeen: 0 },
-    })),
-    rows: Int32Array.from(vectors, (_, row) => row),
-    floats: Float32Array.from(vectors.flatMap((vector) => [...vector, 0, 0])),
-    ...{ outboxAdded: [], outboxCleared: [] },
+  const [forward, reverse] = relation;
+  const store = await storeOf({
+    model: MODEL,
+    head: { rows: 2 + things.length },
+    relations: { likes: [forward!, reverse!] },
+    vectors: Object.fromEntries(things.map(([number, vector]) => [thing(number), vector])),
   });
-  return { store, head, owns: (key: EntityKey) => owned.some((number) => thing(number) === key) };
+  return { ...store, owns: (key: EntityKey) => owned.some((number) => thing(number) === key) };
 }
 
 describe('the stores of all shards, joined', () => {

@@ -4,13 +4,10 @@ import { Space } from '../../src/evaluation/space.ts';
 import { ByVectors, modelOf } from '../../src/evaluation/stream/recommender.ts';
 import { splitStream } from '../../src/evaluation/stream/split.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
-import { GraphStore } from '../../src/graph/graph-store.ts';
-import { Layout } from '../../src/graph/layout.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
 import { Random } from '../../src/sampling/random.ts';
+import { storeOf } from '../evaluation/compare/fixture.ts';
 import { changeOf, relations, streamOf } from '../evaluation/stream/stream-fixture.ts';
-import { HEAD } from '../graph/graph-fixture.ts';
-import { MemoryStore } from '../graph/memory-store.ts';
 import { graphOf, surfacesOf, type TestGraph, tweet, user } from './serve-fixture.ts';
 
 const ALL: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
@@ -21,32 +18,22 @@ const TWEETS = 120;
 /** The same vectors in a store, as the evaluator reads them, and on the topics, as they are served. */
 async function bothOf(scorer: ScorerName): Promise<{ space: Space; graph: TestGraph }> {
   const random = Random.seeded(7);
-  const vector = () => Float32Array.from({ length: DIM }, () => 2 * random.uniform() - 1);
+  const vector = () => Array.from({ length: DIM }, () => Math.fround(2 * random.uniform() - 1));
   const keys: EntityKey[] = [...USERS.map(user), ...Array.from({ length: TWEETS }, (_, i) => tweet(i))];
-  const forward = relations.map(vector);
-  const rows = [...forward.flatMap((each) => [each, vector()]), ...keys.map(vector)];
-  const firstRow = 2 * relations.length;
+  const moves = relations.map(({ name }) => [name, [vector(), vector()] as const] as const);
+  const vectors = keys.map((key) => [key, vector()] as const);
 
-  const model = { dim: DIM, scorer, entityTypes: ['user', 'tweet'], relations: [...relations] };
-  const store = new GraphStore(new MemoryStore(), new Layout(model));
-  const head = { ...HEAD, model, rows: rows.length };
-  await store.commit({
-    head,
-    edges: [],
-    erasedEdges: [],
-    entities: keys.map((key, i) => ({ key, row: firstRow + i, updates: 1, firstSeen: 0, lastSeen: 0 })),
-    erasedEntities: [],
-    erasures: [],
-    rows: Int32Array.from(rows, (_, row) => row),
-    floats: Float32Array.from(rows.flatMap((row) => [...row, 0, 0])),
-    outboxAdded: [],
-    outboxCleared: [],
+  const store = await storeOf({
+    model: { dim: DIM, scorer, entityTypes: ['user', 'tweet'], relations: [...relations] },
+    head: { rows: 2 * relations.length + keys.length },
+    relations: Object.fromEntries(moves),
+    vectors: Object.fromEntries(vectors),
   });
 
   const graph = graphOf({ relations });
-  for (const [i, key] of keys.entries()) graph.put(key, [...rows[firstRow + i]!]);
-  for (const [i, { name }] of relations.entries()) graph.relate(name, [...forward[i]!], { scorer });
-  return { space: await Space.read([{ store, head }]), graph };
+  for (const [key, of] of vectors) graph.put(key, of);
+  for (const [name, [forward]] of moves) graph.relate(name, forward, { scorer });
+  return { space: await Space.read([store]), graph };
 }
 
 describe('the home list', () => {
