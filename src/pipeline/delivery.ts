@@ -39,10 +39,6 @@ export class Delivery {
     this.#log = log;
   }
 
-  get stopped(): boolean {
-    return this.#stopped;
-  }
-
   /**
    * Resolves once all messages are acknowledged. what: a word for the messages, for the log.
    * @throws what the sink throws, where another attempt would not help or `stop` was called.

@@ -2,7 +2,7 @@ import type { Counters, Rejected } from './counters.ts';
 import type { Phase } from './lifecycle.ts';
 import type { LoadedPipeline } from './loaded-pipeline.ts';
 import type { ExchangeProgress } from './neighbours.ts';
-import type { RecordQueue } from './reading/queue.ts';
+import type { Intake } from './reading/intake.ts';
 import type { RejectedBy } from './rejections.ts';
 import type { Quality, TrainingSummary } from './training/summary.ts';
 import type { Tuning } from './tuning.ts';
@@ -68,12 +68,12 @@ interface Standing {
   readonly phase: Phase;
   readonly tuning: Pick<Tuning, 'maxOutbox'>;
   readonly summary: TrainingSummary;
-  readonly queue: RecordQueue;
+  readonly intake: Pick<Intake, 'records' | 'bytes'>;
 }
 
 /** pipeline: undefined before the store is loaded. */
 export function progressOf(
-  { graph, phase, tuning, summary, queue }: Standing,
+  { graph, phase, tuning, summary, intake }: Standing,
   pipeline: LoadedPipeline | undefined,
 ): Progress {
   const { index, counters, publisher, committer, writer, neighbours } = pipeline ?? {};
@@ -99,8 +99,8 @@ export function progressOf(
     freshByRelation: summary.freshByRelation,
     moved: committer?.moves.byType() ?? {},
     published: publisher?.published ?? 0,
-    retries: publisher?.retries ?? 0,
-    failures: Object.fromEntries(publisher?.failures ?? []),
+    retries: publisher?.delivery.retries ?? 0,
+    failures: Object.fromEntries(publisher?.delivery.failures ?? []),
     outbox: publisher?.size ?? 0,
     maxOutbox: tuning.maxOutbox,
     oldest: publisher?.oldest,
@@ -108,7 +108,7 @@ export function progressOf(
     committedAt: committer?.writtenAt,
     writer: writer && { space: writer.space, epoch: writer.epoch },
     latencyMs: { p50: publisher?.latency.quantile(0.5), p99: publisher?.latency.quantile(0.99) },
-    queue: { records: queue.length, bytes: queue.bytes },
+    queue: { records: intake.records, bytes: intake.bytes },
     exchange: neighbours?.progress,
   };
 }

@@ -27,7 +27,8 @@ export class Readiness {
     const { maxOutbox, readyLagMs } = tuning;
     const { publisher, committer, lag } = pipeline;
     const reasons: string[] = [];
-    if (publisher.trouble !== undefined) reasons.push(`vectors are not acknowledged: ${publisher.trouble}`);
+    const { trouble } = publisher.delivery;
+    if (trouble !== undefined) reasons.push(`vectors are not acknowledged: ${trouble}`);
     if (publisher.size >= maxOutbox) {
       reasons.push(
         `reading pauses: ${publisher.size} vectors wait to be acknowledged, publish.maxOutbox is ${maxOutbox}`,

@@ -108,10 +108,7 @@ export class Updater {
   progress(): Progress {
     const { graph, tuning } = this.#options;
     const { phase } = this.#lifecycle;
-    return progressOf(
-      { graph, tuning, phase, summary: this.#summary, queue: this.#intake.queue },
-      this.#pipeline,
-    );
+    return progressOf({ graph, tuning, phase, summary: this.#summary, intake: this.#intake }, this.#pipeline);
   }
 
   /** How far behind it is, by partition; none before the topics' ends are known. */
@@ -166,15 +163,14 @@ export class Updater {
 
   /** Reads, applies, trains and commits, until told to end or until `ends` are reached. */
   async #read(pipeline: LoadedPipeline, ends: readonly PartitionRange[] | undefined): Promise<void> {
-    const { queue } = this.#intake;
     while (this.#lifecycle.reads && !(ends && pipeline.ledger.applied(ends))) {
       if (this.#lifecycle.phase === 'taking-over') await this.#takeOver(pipeline);
       const runs = pipeline.outboxIsFull
         ? await this.#intake.pause(this.#waitMs())
         : await this.#intake.next(READ_RECORDS, this.#waitMs());
       this.#lifecycle.check();
-      pipeline.look(queue.length);
-      await pipeline.apply(runs, queue.takenSince);
+      pipeline.look(this.#intake.records);
+      await pipeline.apply(runs, this.#intake.takenSince);
       await pipeline.trainAndCommit(runs.every(({ records }) => records.length === 0));
     }
   }

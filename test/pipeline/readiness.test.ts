@@ -23,7 +23,7 @@ function setUp(of: { lag?: PartitionLag[]; writingSince?: number; outbox?: numbe
     return answer.promise;
   };
   const parts = {
-    publisher: { trouble: of.trouble, size: of.outbox ?? 0 },
+    publisher: { delivery: { trouble: of.trouble }, size: of.outbox ?? 0 },
     committer: { writingSince: of.writingSince },
     lag: { byPartition: () => of.lag ?? [] },
   };

@@ -11,16 +11,7 @@ export class OffsetLedger {
 
   /** committed: where the store stands; the other marks begin there. */
   constructor(committed: Offsets = {}) {
-    for (const [topic, partition, next] of entriesOf(committed)) {
-      this.#topics.set(
-        topic,
-        (this.#topics.get(topic) ?? new Map()).set(partition, {
-          fetched: next,
-          applied: next,
-          committed: next,
-        }),
-      );
-    }
+    for (const mark of ['fetched', 'applied', 'committed'] as const) this.advanceTo(mark, committed);
   }
 
   /** undefined: nothing of the partition came that far. */

@@ -3,7 +3,7 @@ import { reasonOf } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { StoredVector } from '../../graph/graph-store.ts';
 import type { OutboxPart } from '../../graph/outbox.ts';
-import { Delivery, type SendFailure } from '../delivery.ts';
+import { Delivery } from '../delivery.ts';
 import type { Measures } from '../measures.ts';
 import type { Message } from '../ports.ts';
 import type { UpdaterOptions } from '../updater-options.ts';
@@ -44,28 +44,13 @@ export class Publisher {
   #running: Promise<void> | undefined;
   #stopped = false;
   #failure: Error | undefined;
-  readonly #delivery: Delivery;
+  readonly delivery: Delivery;
   readonly #options: PublisherOptions;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#waiting = new Waiting(options.outbox);
-    this.#delivery = new Delivery(options.sink, options.log);
-  }
-
-  /** Sends that were retried. */
-  get retries(): number {
-    return this.#delivery.retries;
-  }
-
-  /** Sends that failed, by reason. */
-  get failures(): ReadonlyMap<SendFailure, number> {
-    return this.#delivery.failures;
-  }
-
-  /** Why sends fail at the moment; undefined while they succeed. */
-  get trouble(): string | undefined {
-    return this.#delivery.trouble;
+    this.delivery = new Delivery(options.sink, options.log);
   }
 
   /** Vectors and tombstones not yet acknowledged. */
@@ -114,7 +99,7 @@ export class Publisher {
   /** Ends sending after the sweep in flight; what is left stays in the stored outbox. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#delivery.stop();
+    this.delivery.stop();
     await this.#running;
   }
 
@@ -147,7 +132,7 @@ export class Publisher {
     const messages = this.#messages(sweep, await this.#vectors(sweep));
     const ofRelations = (await relations?.messages()) ?? [];
     const all = ofRelations.length > 0 ? [...messages, ...ofRelations] : messages;
-    if (all.length > 0) await this.#delivery.send(all, 'vectors');
+    if (all.length > 0) await this.delivery.send(all, 'vectors');
     relations?.acknowledged();
     const now = clock();
     for (const { since, eventAt } of sweep) {

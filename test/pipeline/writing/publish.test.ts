@@ -316,7 +316,7 @@ describe('Publisher', () => {
     expect(sink.attempts).toBe(1);
     await vi.advanceTimersByTimeAsync(1);
     await through();
-    expect([sink.attempts, publisher.retries, dropped(), failed]).toEqual([2, 1, [[1, A]], []]);
+    expect([sink.attempts, publisher.delivery.retries, dropped(), failed]).toEqual([2, 1, [[1, A]], []]);
   });
 
   test('stops in the middle of a pause, and unsent vectors stay in the outbox', async () => {
