@@ -54,7 +54,7 @@ export async function loadPipeline(workings: Workings): Promise<LoadedPipeline> 
   const { head, index, outbox, took } = loaded;
   const failed = (error: Error) => lifecycle.fail(error);
   const laterCheck = loaded.uncounted && view && head ? new LaterCheck(view, head, failed) : undefined;
-  void (laterCheck?.done() ?? Promise.resolve()).then(() => view?.close()).catch(failed);
+  void (laterCheck?.done ?? Promise.resolve()).then(() => view?.close()).catch(failed);
   const fields = { graph, entities: index.size, step: head?.step ?? 0, outbox: namesIn(outbox).size };
   log.info({ ...fields, ms: clock() - began, ...(head && took) }, head ? 'store loaded' : 'store is new');
   if (head && areMass(head.events.rejected, head.events.consumed)) {

@@ -40,29 +40,25 @@ export class LaterCheck {
   #stopped = false;
   /** Ends the present pause. */
   #goOn: (() => void) | undefined;
-  readonly #done: Promise<void>;
+  /** Resolves when the store is no longer read. */
+  readonly done: Promise<void>;
 
   /**
    * view: the store as it was with this head, whatever is written meanwhile. failed: told of a loss, or of why the
    * entries could not be counted.
    */
   constructor(view: GraphStore, head: Head, failed: (error: Error) => void) {
-    this.#done = countGraph(view, () => this.#pause())
+    this.done = countGraph(view, () => this.#pause())
       .then((there) => checkWhole(head, there))
       .catch((error: unknown) => {
         if (!this.#stopped) failed(error instanceof Error ? error : new Error(String(error)));
       });
   }
 
-  /** Resolves when the store is no longer read. */
-  done(): Promise<void> {
-    return this.#done;
-  }
-
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#goOn?.();
-    await this.#done;
+    await this.done;
   }
 
   /** @throws Error once stopped, so that nothing more is read. */

@@ -64,7 +64,6 @@ export async function loadRows(
   { layout, entries }: GraphStore,
   trainer: Trainer,
   { index, types, trained }: LoadedEntities,
-  onProgress: (done: { rows: number; of: number }) => void,
 ): Promise<void> {
   const of = types.length;
   const width = layout.dim + 2;
@@ -81,7 +80,6 @@ export async function loadRows(
     withholdOrphans(index, 2 * layout.relations.length, { first, ...rows });
     await loading.after(() => trainer.loadRows(rows));
     first += size;
-    onProgress({ rows: first, of });
     size = Math.min(LOAD_ROWS, of - first);
     floats = new Float32Array(size * width);
   };

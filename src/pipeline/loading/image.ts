@@ -51,8 +51,7 @@ async function* imageBlocks(trainer: Trainer, index: EntityIndex, head: Head): A
   }
   const live = Object.values(head.edges).reduce((sum, each) => sum + each, 0);
   if (edges === live) return;
-  const message = `the trainer holds ${edges} of ${live} live edges`;
-  throw new FatalError('fault', message);
+  throw new FatalError('fault', `the trainer holds ${edges} of ${live} live edges`);
 }
 
 /** Loads index and trainer from an image, as `loadEntities`, `loadRows` and `loadEdges` do from a store. */
@@ -61,7 +60,6 @@ export async function loadImage(
   layout: Layout,
   head: Head,
   trainer: Trainer,
-  onProgress: (done: { rows: number; of: number }) => void,
 ): Promise<EntityIndex> {
   const index = indexFor(layout, head);
   const loading = new OneAhead();
@@ -80,13 +78,12 @@ export async function loadImage(
       await trainer.loadEdges(edges);
     });
     first += count;
-    onProgress({ rows: first, of: head.rows });
   }
   await loading.done();
   return index;
 }
 
-export interface ImageKeeperOptions {
+interface ImageKeeperOptions {
   readonly graph: string;
   readonly image?: Image | undefined;
   readonly store: GraphStore;

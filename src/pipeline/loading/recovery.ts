@@ -29,7 +29,6 @@ export interface RecoveryOptions {
   /** Which shard of a graph the store is to be; undefined: the whole graph. */
   readonly shard?: Shard | undefined;
   readonly neighbourhood?: Pick<Neighbourhood, 'trains'>;
-  readonly onProgress?: (done: { rows: number; of: number }) => void;
 }
 
 /**
@@ -43,7 +42,7 @@ export async function recover(
   graph: string,
   model: ModelIdentity,
   clock: () => number,
-  { view = store, image, shard, neighbourhood = alone, onProgress = () => {} }: RecoveryOptions = {},
+  { view = store, image, shard, neighbourhood = alone }: RecoveryOptions = {},
 ): Promise<Recovered> {
   const bytes = await store.headBytes();
   const head = bytes && decodeHead(bytes);
@@ -58,11 +57,8 @@ export async function recover(
   }
   const blocks = await image?.read(bytes);
   const { index, entitiesMs } = blocks
-    ? {
-        index: await loadImage(blocks, store.layout, head, trainer, onProgress),
-        entitiesMs: undefined,
-      }
-    : await fromStore(store, view, head, trainer, clock, onProgress, neighbourhood);
+    ? { index: await loadImage(blocks, store.layout, head, trainer), entitiesMs: undefined }
+    : await fromStore(store, view, head, trainer, clock, neighbourhood);
   const uncounted = blocks !== undefined && view !== store;
   // Without a view, the store has to be counted before anything is written.
   if (blocks !== undefined && !uncounted) checkWhole(head, await countGraph(store));
@@ -84,14 +80,13 @@ async function fromStore(
   head: Head,
   trainer: Trainer,
   clock: () => number,
-  onProgress: (done: { rows: number; of: number }) => void,
   neighbourhood: Pick<Neighbourhood, 'trains'>,
 ): Promise<{ readonly index: EntityIndex; readonly entitiesMs: number }> {
   const began = clock();
   const loaded = await loadEntities(view, head);
   const entitiesMs = clock() - began;
   // In parallel: edges are decoded while rows are read.
-  const rows = loadRows(store, trainer, loaded, onProgress);
+  const rows = loadRows(store, trainer, loaded);
   const trains = neighbourhood.trains(loaded.index, store.layout);
   const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows, trains), rows]);
   checkWhole(head, { entities: loaded.index.counts(), edges });

@@ -89,6 +89,7 @@ export class Committer {
     const own = erased.filter((key) => neighbours.owns(key));
     const named = [...new Set([...pending.due, ...own])];
     const namedRows = named.map((name) => index.find(name));
+    const places = named.map(() => -1);
     const entities = [...pending.touched].flatMap((row) => {
       const record = index.record(row);
       return record ? [{ ...record }] : [];
@@ -120,7 +121,7 @@ export class Committer {
     this.#writing.push(asked);
     const written = this.#tail
       .then(async () =>
-        this.#write(pending, { names: named, rows: namedRows }, entities, head, await checkpoint),
+        this.#write(pending, { names: named, rows: namedRows, places }, entities, head, await checkpoint),
       )
       .finally(() => {
         this.#writing.shift();
@@ -140,7 +141,7 @@ export class Committer {
 
   async #write(
     pending: PendingCommit,
-    named: Named,
+    named: Put,
     entities: readonly EntityRecord[],
     head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox' | 'outboxParts'>,
     checkpoint: Checkpoint,
@@ -215,11 +216,9 @@ export class Committer {
   }
 
   /** What to publish: the named entities, and the rows that the trainer flagged. Each name once. */
-  #put(named: Named, { rows: written, publish }: Checkpoint): Put {
+  #put(named: Put, { rows: written, publish }: Checkpoint): Put {
     const { index } = this.#options;
-    const names = [...named.names];
-    const rows = [...named.rows];
-    const places = names.map(() => -1);
+    const [names, rows, places] = [[...named.names], [...named.rows], [...named.places]];
     const known = new Set(names);
     for (let place = 0; place < written.length; place++) {
       const row = written[place]!;
@@ -237,12 +236,9 @@ export class Committer {
 type Rows = readonly (number | undefined)[];
 
 /** Entities by name, with the row of each; undefined: the entity is gone. */
-interface Named {
+interface Put {
   readonly names: readonly EntityKey[];
   readonly rows: Rows;
-}
-
-interface Put extends Named {
   /** Place of each row among the rows that the commit writes; −1: the row stands elsewhere in the store. */
   readonly places: readonly number[];
 }

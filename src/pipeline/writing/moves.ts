@@ -1,5 +1,6 @@
 import { typeOf } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
+import { norm } from '../../graph/nearest.ts';
 import type { Checkpoint } from '../training/trainer.ts';
 import { Window } from '../window.ts';
 
@@ -17,8 +18,7 @@ export interface Moved {
 
 /** How far vectors move from one publication to the next, and how long they are, by entity type. */
 export class Moves {
-  readonly #moves = new Map<string, Window>();
-  readonly #norms = new Map<string, Window>();
+  readonly #types = new Map<string, { readonly moves: Window; readonly norms: Window }>();
 
   /** Takes an evenly spread sample of the rows that a commit publishes. dim: numbers in a vector. */
   add({ rows, floats, publish, moved }: Checkpoint, index: EntityIndex, dim: number): void {
@@ -28,32 +28,17 @@ export class Moves {
       if (key === undefined) continue;
       const type = typeOf(key);
       const at = i * (dim + 2);
-      windowOf(this.#norms, type).add(lengthOf(floats.subarray(at, at + dim)));
-      const move = moved[i]!;
-      if (!Number.isNaN(move)) windowOf(this.#moves, type).add(move);
+      const windows = this.#types.get(type) ?? { moves: new Window(), norms: new Window() };
+      this.#types.set(type, windows);
+      windows.norms.add(norm(floats.subarray(at, at + dim), dim));
+      if (!Number.isNaN(moved[i]!)) windows.moves.add(moved[i]!);
     }
   }
 
   byType(): Record<string, Moved> {
-    const entries = [...this.#norms].map(([type, norms]) => {
-      const moves = this.#moves.get(type);
-      return [type, { mean: moves?.mean, p99: moves?.quantile(0.99), norm: norms.mean ?? 0 }] as const;
+    const entries = [...this.#types].map(([type, { moves, norms }]) => {
+      return [type, { mean: moves.mean, p99: moves.quantile(0.99), norm: norms.mean ?? 0 }] as const;
     });
     return Object.fromEntries(entries);
   }
-}
-
-function windowOf(windows: Map<string, Window>, type: string): Window {
-  let window = windows.get(type);
-  if (window === undefined) {
-    window = new Window();
-    windows.set(type, window);
-  }
-  return window;
-}
-
-function lengthOf(vector: Float32Array): number {
-  let square = 0;
-  for (let k = 0; k < vector.length; k++) square += vector[k]! * vector[k]!;
-  return Math.sqrt(square);
 }

@@ -2,7 +2,8 @@ import { UsageError } from '../../errors/errors.ts';
 import { type EntityKey, parseEntityKey, typeOf } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import type { ReadableLog, SourceRecord } from '../ports.ts';
+import type { Layout } from '../../graph/layout.ts';
+import type { ReadableLog } from '../ports.ts';
 import { eachRecord, wholeTopics } from '../reading/bounded.ts';
 
 /** How the topics with vectors differ from a store. */
@@ -29,85 +30,54 @@ export async function differing(
   topics: readonly string[],
   store: GraphStore,
   index: EntityIndex,
-  owns: (key: EntityKey) => boolean = () => true,
+  owns: (key: EntityKey) => boolean,
 ): Promise<Differing> {
-  const fold = new Fold(store, index, owns);
-  await eachRecord(reader, await wholeTopics(reader, topics), (records) => fold.add(records));
-  return fold.result();
-}
-
-class Fold {
-  readonly #store: GraphStore;
-  readonly #index: EntityIndex;
-  readonly #owns: (key: EntityKey) => boolean;
   /** By row: 1 where the last vector read equals the store's. */
-  readonly #same: Uint8Array;
-  readonly #unknown = new Set<EntityKey>();
-  #records = 0;
-  #step = -1;
-  #epoch = 0;
-  #space: string | undefined;
-
-  constructor(store: GraphStore, index: EntityIndex, owns: (key: EntityKey) => boolean) {
-    this.#owns = owns;
-    this.#store = store;
-    this.#index = index;
-    this.#same = new Uint8Array(index.nextRow);
-  }
-
-  async add(records: readonly SourceRecord[]): Promise<void> {
-    const own = records.filter(({ key }) => this.#isOwn(key));
-    this.#records += own.length;
-    await this.#addOwn(own);
-  }
-
-  /** Relation vectors and records of other programs are everybody's. */
-  #isOwn(key: Buffer | null): boolean {
-    const entity = this.#entityOf(key);
-    return entity === undefined || this.#owns(entity);
-  }
-
-  async #addOwn(records: readonly SourceRecord[]): Promise<void> {
-    const entities = records.map(({ key }) => this.#entityOf(key));
-    const rows = entities.map((entity) => entity && this.#index.find(entity));
-    const vectors = await this.#store.readVectors(rows.filter((row) => row !== undefined));
-    records.forEach(({ value, headers }, i) => {
-      this.#step = Math.max(this.#step, numberIn(headers?.['step']));
+  const same = new Uint8Array(index.nextRow);
+  const unknown = new Set<EntityKey>();
+  let [count, step, highest] = [0, -1, 0];
+  let space: string | undefined;
+  await eachRecord(reader, await wholeTopics(reader, topics), async (records) => {
+    // Relation vectors and records of other programs are everybody's.
+    const own = records
+      .map((record) => ({ record, entity: entityOf(record.key, store.layout) }))
+      .filter(({ entity }) => entity === undefined || owns(entity));
+    count += own.length;
+    const rows = own.map(({ entity }) => entity && index.find(entity));
+    const vectors = await store.readVectors(rows.filter((row) => row !== undefined));
+    own.forEach(({ record: { value, headers }, entity }, i) => {
+      step = Math.max(step, numberIn(headers?.['step']));
       const epoch = numberIn(headers?.['epoch']);
-      if (epoch >= this.#epoch) {
-        this.#epoch = epoch;
-        this.#space = headers?.['space']?.toString();
+      if (epoch >= highest) {
+        highest = epoch;
+        space = headers?.['space']?.toString();
       }
       const row = rows[i];
-      const entity = entities[i];
       if (row !== undefined) {
         const stored = vectors.get(row)?.bytes;
-        this.#same[row] = stored && value?.equals(stored) ? 1 : 0;
+        same[row] = stored && value?.equals(stored) ? 1 : 0;
       } else if (entity !== undefined) {
-        if (value === null) this.#unknown.delete(entity);
-        else this.#unknown.add(entity);
+        if (value === null) unknown.delete(entity);
+        else unknown.add(entity);
       }
     });
+  });
+  const keys = [...unknown];
+  for (let row = 0; row < same.length; row++) {
+    const key = same[row] === 1 ? undefined : index.keyAt(row);
+    if (key !== undefined && owns(key)) keys.push(key);
   }
+  return { records: count, step, epoch: highest, space, keys };
+}
 
-  /** undefined: another program's record, which is left alone. */
-  #entityOf(key: Buffer | null): EntityKey | undefined {
-    try {
-      const entity = key === null ? undefined : parseEntityKey(key.toString());
-      return entity && this.#store.layout.typeIndex(typeOf(entity)) !== undefined ? entity : undefined;
-    } catch (error) {
-      if (error instanceof UsageError) return undefined;
-      throw error;
-    }
-  }
-
-  result(): Differing {
-    const keys = [...this.#unknown];
-    for (let row = 0; row < this.#same.length; row++) {
-      const key = this.#same[row] === 1 ? undefined : this.#index.keyAt(row);
-      if (key !== undefined && this.#owns(key)) keys.push(key);
-    }
-    return { records: this.#records, step: this.#step, epoch: this.#epoch, space: this.#space, keys };
+/** undefined: another program's record, which is left alone. */
+function entityOf(key: Buffer | null, layout: Layout): EntityKey | undefined {
+  try {
+    const entity = key === null ? undefined : parseEntityKey(key.toString());
+    return entity && layout.typeIndex(typeOf(entity)) !== undefined ? entity : undefined;
+  } catch (error) {
+    if (error instanceof UsageError) return undefined;
+    throw error;
   }
 }
 

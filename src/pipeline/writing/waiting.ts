@@ -1,6 +1,13 @@
 import type { EntityKey } from '../../graph/entity.ts';
-import type { OutboxPart } from '../../graph/outbox.ts';
-import { type OpenPart, OutboxParts } from './outbox-parts.ts';
+import { inParts, type OutboxPart } from '../../graph/outbox.ts';
+
+/** Stored names, beyond twice the number that wait, at which sparse parts are written again. */
+const SPARE_NAMES = 16_000;
+
+/** A stored part with the number of its names that are neither acknowledged nor in a later part. */
+interface OpenPart extends OutboxPart {
+  open: number;
+}
 
 /** A vector or tombstone to be sent. A vector that moves again while it waits keeps its place. */
 export interface Due {
@@ -24,6 +31,8 @@ export interface Due {
    */
   state: 'waiting' | 'in hand' | 'over' | 'void';
 }
+
+type Put = Pick<Due, 'commit' | 'step' | 'eventAt' | 'row' | 'place' | 'part'>;
 
 /** What a commit leaves to be sent. */
 export interface Sent {
@@ -108,7 +117,7 @@ export class Waiting {
     for (const part of parts) {
       for (const name of part.names) {
         const put = { commit, step, eventAt: eventAt?.[i], row: rows[i], place: places?.[i] ?? -1, part };
-        if (!this.#goesOn(found[i], put)) this.#append({ name, since, ...put, state: 'waiting' });
+        this.#put(name, since, found[i], put);
         i++;
       }
     }
@@ -127,8 +136,7 @@ export class Waiting {
       const part = this.#parts.take(loaded);
       for (const name of part.names) {
         const put = { commit, step, eventAt: undefined, row: rowOf(name), place: -1, part };
-        if (!this.#goesOn(this.#byName.get(name), put))
-          this.#append({ name, since: undefined, ...put, state: 'waiting' });
+        this.#put(name, undefined, this.#byName.get(name), put);
       }
     }
     this.#loaded = [];
@@ -160,38 +168,96 @@ export class Waiting {
   }
 
   /**
-   * Whether an entry waits already and now stands for the new vector as well. An entry in hand is sent as it was, and
-   * another one waits.
+   * Puts up a vector or tombstone. An entry that waits already now stands for the new vector as well. Otherwise another is appended
+   * behind all others, or vectors that move with each commit would hold up the rest; one in hand is sent as it was.
    */
-  #goesOn(
-    due: Due | undefined,
-    {
-      commit,
-      step,
-      eventAt,
-      row,
-      place,
-      part,
-    }: Pick<Due, 'commit' | 'step' | 'eventAt' | 'row' | 'place' | 'part'>,
-  ): boolean {
-    if (due?.state !== 'waiting' && due?.state !== 'in hand') return false;
-    this.#parts.release(due.part);
-    if (due.state === 'in hand') {
-      due.state = due.row === row ? 'over' : 'void';
-      return false;
+  #put(name: EntityKey, since: number | undefined, due: Due | undefined, put: Put): void {
+    if (due?.state === 'waiting' || due?.state === 'in hand') this.#parts.release(due.part);
+    if (due?.state === 'waiting') {
+      due.part = put.part;
+      due.commit = put.commit;
+      due.step = put.step;
+      due.row = put.row;
+      due.place = put.place;
+      due.eventAt ??= put.eventAt;
+      return;
     }
-    due.part = part;
-    due.commit = commit;
-    due.step = step;
-    due.row = row;
-    due.place = place;
-    due.eventAt ??= eventAt;
-    return true;
+    if (due?.state === 'in hand') due.state = due.row === put.row ? 'over' : 'void';
+    const added: Due = { name, since, ...put, state: 'waiting' };
+    this.#byName.set(name, added);
+    this.#queue.push(added);
+  }
+}
+
+/** The stored parts of the outbox: which may be deleted, and how many names they hold. */
+class OutboxParts {
+  /** Stored parts once the commit at hand is written. */
+  stored: number;
+  #next = 1;
+  /** Oldest first. */
+  readonly #open = new Set<OpenPart>();
+  #cleared: OutboxPart[] = [];
+  /** Names in the open parts. */
+  #names = 0;
+
+  /** loaded: the parts in the store. */
+  constructor(loaded: readonly OutboxPart[] = []) {
+    this.stored = loaded.length;
+    for (const { number } of loaded) this.#next = Math.max(this.#next, number + 1);
   }
 
-  /** Appends an entry behind all others: otherwise vectors that move with each commit would hold up the rest. */
-  #append(due: Due): void {
-    this.#byName.set(due.name, due);
-    this.#queue.push(due);
+  /** Parts in which no name waits any more. */
+  get cleared(): number {
+    return this.#cleared.length;
+  }
+
+  /** Takes the cleared parts, for the commit at hand to delete. */
+  takeCleared(): OutboxPart[] {
+    const cleared = this.#cleared;
+    this.#cleared = [];
+    this.stored -= cleared.length;
+    return cleared;
+  }
+
+  /** Makes new parts of these names, for the commit at hand to write. */
+  add(names: readonly EntityKey[]): OpenPart[] {
+    return Array.from(inParts(names), (slice) => {
+      this.stored++;
+      return this.take({ number: this.#next++, names: slice });
+    });
+  }
+
+  /** Keeps a part that is stored, or will be with the commit at hand. */
+  take({ number, names }: OutboxPart): OpenPart {
+    const part = { number, names, open: names.length };
+    this.#open.add(part);
+    this.#names += names.length;
+    return part;
+  }
+
+  /** Notes that a name of the part is acknowledged, or is in a later part. */
+  release(part: OpenPart): void {
+    if (--part.open > 0) return;
+    this.#open.delete(part);
+    this.#names -= part.names.length;
+    this.#cleared.push(part);
+  }
+
+  /**
+   * Sparse parts, oldest first, whose waiting names are to be put into a new part. One vector keeps a whole part of a
+   * thousand names, and every commit adds parts while nothing is acknowledged. At most half the names of a sparse
+   * part wait, so that names are written again no more often than they are released. waiting: all vectors that wait.
+   */
+  sparse(waiting: number): OpenPart[] {
+    const sparse: OpenPart[] = [];
+    let excess = this.#names - 2 * waiting - SPARE_NAMES;
+    if (excess <= 0) return sparse;
+    for (const part of this.#open) {
+      if (2 * part.open > part.names.length) continue;
+      sparse.push(part);
+      excess -= part.names.length - part.open;
+      if (excess <= 0) break;
+    }
+    return sparse;
   }
 }
