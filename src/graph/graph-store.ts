@@ -3,7 +3,7 @@ import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, decodeEntity, type EntityState, encodeEntity, type Layout } from './layout.ts';
-import { dropPart, namesIn, type OutboxPart, outboxParts, putPart } from './outbox.ts';
+import { namesIn, type OutboxPart, putPart } from './outbox.ts';
 import { type Entry, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** An entity without its vector. */
@@ -147,8 +147,9 @@ export class GraphStore {
   }
 
   /** Parts that wait to be published, oldest first. A part can hold names already acknowledged: see outbox.ts. */
-  outboxParts(): AsyncIterable<OutboxPart> {
-    return outboxParts(this.#store, this.layout);
+  async *outboxParts(): AsyncIterable<OutboxPart> {
+    for await (const { key, value } of this.#store.scan(this.layout.prefixes.outbox))
+      yield { number: this.layout.outboxNumberOf(key), names: this.layout.decodeNames(value) };
   }
 
   /** Names that wait to be published, each once. */
@@ -196,7 +197,11 @@ export class GraphStore {
     batch.rows = { dim: layout.dim, rows, floats, steps, erased };
     for (const row of erased) batch.delete(layout.vectorKey(row));
     for (const { key, at } of erasures) batch.put(layout.erasedKey(key), float64(at));
-    await inSlices(commit.outboxCleared ?? [], (part) => dropPart(batch, layout, part), SLICE_PARTS);
+    await inSlices(
+      commit.outboxCleared ?? [],
+      ({ number }) => batch.delete(layout.outboxPartKey(number)),
+      SLICE_PARTS,
+    );
     await inSlices(commit.outboxAdded ?? [], (part) => putPart(batch, layout, part), SLICE_PARTS);
     batch.put(layout.headKey(), encodeHead(head));
     await this.#store.write(batch);

@@ -1,5 +1,5 @@
 import { FatalError } from '../errors/errors.ts';
-import type { EdgeName, EdgeRows } from './edge.ts';
+import type { EdgeRows } from './edge.ts';
 import type { GraphStore } from './graph-store.ts';
 import type { NameIndex } from './name-index.ts';
 
@@ -35,7 +35,13 @@ export async function* liveEdgeRows(
       const rhs = rows.find(key, end + 1, key.length);
       counts[relation]! += 1;
       if (!trains(key, lhs, rhs)) continue;
-      if (lhs < 0 || rhs < 0) throw endMissing(layout.edgeOf(key), lhs < 0 ? 'lhs' : 'rhs');
+      if (lhs < 0 || rhs < 0) {
+        const missing = layout.edgeOf(key)[lhs < 0 ? 'lhs' : 'rhs'];
+        throw new FatalError(
+          'store-damaged',
+          `an edge names ${missing}, an entity that the store does not have`,
+        );
+      }
       block.lhs[count] = lhs;
       block.relation[count] = relation;
       block.rhs[count] = rhs;
@@ -56,13 +62,6 @@ export async function* liveEdgeRows(
 
 function emptyBlock(size: number): EdgeRows {
   return { lhs: new Int32Array(size), relation: new Int32Array(size), rhs: new Int32Array(size) };
-}
-
-function endMissing(edge: EdgeName, end: 'lhs' | 'rhs'): FatalError {
-  return new FatalError(
-    'store-damaged',
-    `an edge names ${edge[end]}, an entity that the store does not have`,
-  );
 }
 
 function startsAlike(one: Uint8Array, other: Uint8Array, length: number): boolean {

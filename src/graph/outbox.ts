@@ -1,6 +1,6 @@
 import type { EntityKey } from './entity.ts';
 import type { Layout } from './layout.ts';
-import type { Store, WriteBatch } from './store.ts';
+import type { WriteBatch } from './store.ts';
 
 /**
  * The names that one commit adds to the outbox, stored as one entry. A later commit deletes the part once every name in
@@ -16,20 +16,8 @@ export interface OutboxPart {
 /** Most names in a part: few, since one waiting name keeps its whole part stored. */
 const PART_NAMES = 1_000;
 
-/** Every part, oldest first. */
-export async function* outboxParts(store: Pick<Store, 'runs'>, layout: Layout): AsyncIterable<OutboxPart> {
-  for await (const run of store.runs(layout.prefixes.outbox)) {
-    for (const { key, value } of run)
-      yield { number: layout.outboxNumberOf(key), names: layout.decodeNames(value) };
-  }
-}
-
 export function putPart(batch: WriteBatch, layout: Layout, { number, names }: OutboxPart): void {
   batch.put(layout.outboxPartKey(number), layout.encodeNames(names));
-}
-
-export function dropPart(batch: WriteBatch, layout: Layout, { number }: OutboxPart): void {
-  batch.delete(layout.outboxPartKey(number));
 }
 
 /** Cuts items, in order, into parts. */

@@ -63,7 +63,7 @@ export class RowSample {
   /** The sample of rows 0 … rows − 1 that `wanted` accepts, ascending. */
   of(rows: number, wanted: (row: number) => boolean): number[] {
     // Fewer rows than before: this is another store.
-    if (rows < this.#seen) this.#restart();
+    if (rows < this.#seen) [this.#rows, this.#seen] = [[], 0];
     this.#rows = this.#rows.filter(({ row }) => wanted(row));
     for (; this.#seen < rows; this.#seen++) {
       const hash = rowHash(this.#seen);
@@ -77,10 +77,5 @@ export class RowSample {
     if (this.#rows.length === this.#size) this.#rows.shift();
     const at = this.#rows.findIndex(({ hash }) => hash < taken.hash);
     this.#rows.splice(at === -1 ? this.#rows.length : at, 0, taken);
-  }
-
-  #restart(): void {
-    this.#rows = [];
-    this.#seen = 0;
   }
 }

@@ -237,14 +237,7 @@ export interface Trouble {
   readonly reason: string;
 }
 
-/** A topic that is to be made, with the cluster's own number of replicas. */
-export interface NewTopic {
-  readonly name: string;
-  readonly partitions: number;
-  readonly configs: Readonly<Record<string, string>>;
-}
-
-/** A topic as it is. configs: settings of the topic itself, and inherited values. */
+/** A topic as it is, with inherited settings among its own; or as it is to be made, with the cluster's own number of replicas. */
 export interface TopicState {
   readonly name: string;
   readonly partitions: number;
@@ -267,7 +260,7 @@ export interface LogAdmin {
   /** The existing ones of `names`, in that order. */
   describe(names: readonly string[]): Promise<TopicState[]>;
   /** Leaves existing topics alone. */
-  create(topics: readonly NewTopic[]): Promise<void>;
+  create(topics: readonly TopicState[]): Promise<void>;
   /** Sets these keys; every other setting of the topic stays. */
   alterConfigs(name: string, configs: Readonly<Record<string, string>>): Promise<void>;
   close(): Promise<void>;

@@ -33,26 +33,25 @@ interface Topic {
   judgedAt: number;
 }
 
+interface RejectionsOptions {
+  readonly graph: string;
+  /** By full name on the log. */
+  readonly topics: Iterable<string>;
+  readonly log: Log;
+  /** Epoch ms. */
+  clock(): number;
+}
+
 /**
  * Counts the records of a graph that can't be used, by topic and code. Where one code rejects a tenth of a topic's records, the
  * fault is in the topic's definition or in its main sender, and a warning says so.
  */
 export class Rejections {
-  readonly #graph: string;
-  readonly #log: Log;
-  readonly #clock: () => number;
+  readonly #options: RejectionsOptions;
   readonly #topics: ReadonlyMap<string, Topic>;
 
-  /** topics: by full name on the log. clock: epoch ms. */
-  constructor(options: {
-    readonly graph: string;
-    readonly topics: Iterable<string>;
-    readonly log: Log;
-    clock(): number;
-  }) {
-    this.#graph = options.graph;
-    this.#log = options.log;
-    this.#clock = () => options.clock();
+  constructor(options: RejectionsOptions) {
+    this.#options = options;
     this.#topics = new Map(
       Array.from(options.topics, (name) => [
         name,
@@ -80,14 +79,15 @@ export class Rejections {
 
   /** Judges each topic that enough records have come of since it was judged last. To be called after each batch. */
   look(): void {
+    const now = this.#options.clock();
     for (const [name, topic] of this.#topics) {
-      if (topic.records < LEAST_RECORDS || this.#clock() - topic.judgedAt < LEAST_MS) continue;
+      if (topic.records < LEAST_RECORDS || now - topic.judgedAt < LEAST_MS) continue;
       for (const [code, rejected] of topic.byCode) {
         if (areMass(rejected.recent, topic.records)) this.#warn(name, code, topic.records, rejected);
         rejected.recent = 0;
       }
       topic.records = 0;
-      topic.judgedAt = this.#clock();
+      topic.judgedAt = now;
     }
   }
 
@@ -110,8 +110,9 @@ export class Rejections {
 
   #warn(topic: string, code: string, records: number, { recent: rejected, example }: Rejected): void {
     const { partition, offset, reason } = example;
-    this.#log.warn(
-      { graph: this.#graph, topic, code, rejected, records, partition, offset, reason },
+    const { graph, log } = this.#options;
+    log.warn(
+      { graph, topic, code, rejected, records, partition, offset, reason },
       `many records of ${topic} are rejected as ${code}, such as offset ${offset} of partition ${partition}: ${reason}`,
     );
   }

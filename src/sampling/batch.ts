@@ -11,10 +11,10 @@ export interface Rehearsed {
   readonly firstRound: number;
 }
 
-/** The updates of an edge. */
 export interface EdgeUpdates {
+  /** Updates for each new edge: its own, and those of stored edges drawn uniformly. */
   readonly updatesPerEdge: number;
-  /** How many of them train the new edge itself, at most `updatesPerEdge`; 1 where it is left out. */
+  /** How many of them are its own, at most `updatesPerEdge`, in as many rounds over each batch; 1 where it is left out. */
   readonly ownUpdates?: number;
 }
 

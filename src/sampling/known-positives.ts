@@ -114,12 +114,6 @@ export class KnownPositives {
       : this.#byRhs.find(rhs, lhs, relation) >= 0;
   }
 
-  /** The slots of a row's entries: from, and to before the end. */
-  #slots(lists: NeighbourLists, row: number): [from: number, end: number] {
-    const from = lists.slot(row);
-    return [from, from + lists.count(row)];
-  }
-
   /** The edges whose lhs is one of `rows` rows from `first` on, in order. */
   out(first: number, rows: number): EdgeRows {
     let count = 0;
@@ -129,8 +123,8 @@ export class KnownPositives {
     const rhs = new Int32Array(count);
     let i = 0;
     for (let row = first; row < first + rows; row++) {
-      const [from, end] = this.#slots(this.#byLhs, row);
-      for (let slot = from; slot < end; slot++, i++) {
+      const end = this.#byLhs.slot(row) + this.#byLhs.count(row);
+      for (let slot = this.#byLhs.slot(row); slot < end; slot++, i++) {
         lhs[i] = row;
         relation[i] = this.#byLhs.relations[slot]!;
         rhs[i] = this.#byLhs.neighbours[slot]!;

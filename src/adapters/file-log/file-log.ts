@@ -6,7 +6,6 @@ import type {
   LogAdmin,
   LogInfo,
   Message,
-  NewTopic,
   Offsets,
   PartitionRange,
   Sink,
@@ -185,7 +184,7 @@ export class FileLogAdmin implements LogAdmin {
     return states.filter((state) => state !== undefined);
   }
 
-  async create(topics: readonly NewTopic[]): Promise<void> {
+  async create(topics: readonly TopicState[]): Promise<void> {
     for (const { name, partitions, configs } of topics) {
       if ((await readTopic(this.#dir, name)) === undefined) {
         await writeTopic(this.#dir, { name, partitions, configs });

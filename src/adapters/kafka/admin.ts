@@ -13,7 +13,7 @@ import {
   ProtocolError,
 } from '@platformatic/kafka';
 import { RetryableError } from '../../errors/errors.ts';
-import type { LogAdmin, LogInfo, NewTopic, PartitionRange, TopicState } from '../../pipeline/ports.ts';
+import type { LogAdmin, LogInfo, PartitionRange, TopicState } from '../../pipeline/ports.ts';
 import { type Failure, retrying } from '../backoff.ts';
 import type { GroupLeader } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata } from './brokers.ts';
@@ -186,7 +186,7 @@ export class KafkaAdmin implements LogAdmin {
     return { clientId, host, holdsOn: holdsOn(claimantOf(memberId, memberMetadata)) };
   }
 
-  async create(topics: readonly NewTopic[]): Promise<void> {
+  async create(topics: readonly TopicState[]): Promise<void> {
     const missing = new Set(await this.missing(topics.map(({ name }) => name)));
     for (const { name, partitions, configs } of topics) {
       if (!missing.has(name)) continue;

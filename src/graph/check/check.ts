@@ -2,7 +2,7 @@ import { FatalError } from '../../errors/errors.ts';
 import { type Difference, differencesFrom, unequal } from '../census.ts';
 import type { GraphStore } from '../graph-store.ts';
 import type { Head } from '../head.ts';
-import { asBuffer, type Layout } from '../layout.ts';
+import { asBuffer } from '../layout.ts';
 import { checkEdges } from './edges.ts';
 import { attempt, checkEntities } from './entities.ts';
 import { type Finding, Findings } from './findings.ts';
@@ -102,7 +102,8 @@ async function checkErasures({ layout, entries }: GraphStore, findings: Findings
 
 /** Reports keys of an unknown kind, and keys that begin like the head's. */
 async function checkUnknown({ layout, entries }: GraphStore, findings: Findings): Promise<void> {
-  const known = new Set(knownPrefixes(layout).map((prefix) => prefix[0]));
+  const { entities, vectors, edges, reverse, outbox, erased } = layout.prefixes;
+  const known = new Set([entities, vectors, edges, reverse, outbox, erased].map((prefix) => prefix[0]));
   const head = layout.headKey();
   for (let first = 0; first < 256; first++) {
     if (known.has(first)) continue;
@@ -110,11 +111,6 @@ async function checkUnknown({ layout, entries }: GraphStore, findings: Findings)
       if (Buffer.compare(key, head) !== 0) findings.add('key-unknown', asBuffer(key).toString('hex'));
     }
   }
-}
-
-function knownPrefixes({ prefixes }: Layout): Buffer[] {
-  const { entities, vectors, edges, reverse, outbox, erased } = prefixes;
-  return [entities, vectors, edges, reverse, outbox, erased];
 }
 
 function addDifferences(findings: Findings, differences: readonly Difference[], whose = ''): void {

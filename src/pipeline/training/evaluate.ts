@@ -9,31 +9,26 @@ export function noRanks(): RankSums {
   return { count: 0, reciprocal: 0, hits10: 0, popularityReciprocal: 0, randomReciprocal: 0 };
 }
 
+interface EvaluatorParts {
+  readonly settings: TrainerSettings;
+  readonly kernel: Pick<Kernel, 'scoreMatrix'>;
+  readonly known: KnownPositives;
+  readonly candidates: FixedCandidates;
+  /** [maxRows] 1 where a row was trained before. */
+  readonly trained: Uint8Array;
+}
+
 /**
  * Measures the model on edges that it has not seen: ranks a sample of a batch before the batch is trained. rhs is ranked
  * among fixed candidates of its type by the score from lhs; the same candidates are also ranked by in-degree and by chance.
  */
 export class Evaluator {
-  readonly #settings: TrainerSettings;
-  readonly #known: KnownPositives;
-  readonly #candidates: FixedCandidates;
-  readonly #trained: Uint8Array;
+  readonly #parts: EvaluatorParts;
   readonly #ranker: Ranker;
 
-  /** trained: [maxRows] 1 where a row was trained before. */
-  constructor(options: {
-    settings: TrainerSettings;
-    kernel: Pick<Kernel, 'scoreMatrix'>;
-    known: KnownPositives;
-    candidates: FixedCandidates;
-    trained: Uint8Array;
-  }) {
-    const { settings, kernel, known, candidates, trained } = options;
-    this.#settings = settings;
-    this.#known = known;
-    this.#candidates = candidates;
-    this.#trained = trained;
-    this.#ranker = new Ranker(kernel, known, settings.evaluatedCandidates);
+  constructor(parts: EvaluatorParts) {
+    this.#parts = parts;
+    this.#ranker = new Ranker(parts.kernel, parts.known, parts.settings.evaluatedCandidates);
   }
 
   /**
@@ -41,25 +36,24 @@ export class Evaluator {
    * passed over. Rows that were never trained are zeros at this point: they stand at the origin.
    */
   evaluate(edges: Triples): { known: RankSums[]; fresh: RankSums[] } {
-    const sums = {
-      known: this.#settings.relations.map(noRanks),
-      fresh: this.#settings.relations.map(noRanks),
-    };
+    const { settings, known } = this.#parts;
+    const sums = { known: settings.relations.map(noRanks), fresh: settings.relations.map(noRanks) };
     const { lhs, relation, rhs } = edges;
-    const picks = Math.min(this.#settings.evaluatedEdges, lhs.length);
+    const picks = Math.min(settings.evaluatedEdges, lhs.length);
     const picked: number[] = [];
     for (let pick = 0; pick < picks; pick++) {
       const i = Math.floor(((2 * pick + 1) * lhs.length) / (2 * picks));
-      if (!this.#known.has(lhs[i]!, relation[i]!, rhs[i]!)) picked.push(i);
+      if (!known.has(lhs[i]!, relation[i]!, rhs[i]!)) picked.push(i);
     }
     for (const block of blocksOf(edges, picked)) this.#rank(block, edges, sums);
     return sums;
   }
 
-  #rank(block: Block, edges: Triples, { known, fresh }: { known: RankSums[]; fresh: RankSums[] }): void {
+  #rank(block: Block, edges: Triples, sums: { known: RankSums[]; fresh: RankSums[] }): void {
     const { relation, members } = block;
-    const candidates = this.#candidates.of(this.#settings.relations[relation]!.rhsType);
-    const inDegrees = candidates.map((row) => this.#known.degree('rhs', row));
+    const { settings, known, trained } = this.#parts;
+    const candidates = this.#parts.candidates.of(settings.relations[relation]!.rhsType);
+    const inDegrees = candidates.map((row) => known.degree('rhs', row));
     const scored = this.#ranker.score(block, edges, candidates);
     members.forEach((i, k) => {
       const { wanted, scores, mask } = scored[k]!;
@@ -67,13 +61,13 @@ export class Evaluator {
       const negatives = unmasked(mask);
       // Without a candidate every model would be right.
       if (negatives === 0) return;
-      const sums = (this.#trained[lhs] === 1 && this.#trained[rhs] === 1 ? known : fresh)[relation]!;
+      const of = (trained[lhs] === 1 && trained[rhs] === 1 ? sums.known : sums.fresh)[relation]!;
       const rank = rankAmong(wanted, scores, mask);
-      sums.count++;
-      sums.reciprocal += 1 / rank;
-      if (rank <= HIT_RANK) sums.hits10++;
-      sums.popularityReciprocal += 1 / rankAmong(this.#known.degree('rhs', rhs), inDegrees, mask);
-      sums.randomReciprocal += harmonic(negatives + 1) / (negatives + 1);
+      of.count++;
+      of.reciprocal += 1 / rank;
+      if (rank <= HIT_RANK) of.hits10++;
+      of.popularityReciprocal += 1 / rankAmong(known.degree('rhs', rhs), inDegrees, mask);
+      of.randomReciprocal += harmonic(negatives + 1) / (negatives + 1);
     });
   }
 }

@@ -14,6 +14,17 @@ export const RANKED_BY = ['vectors', 'popularity', 'recent', 'start'] as const;
 /** Values of an edge in {@link RankedEdges.ranks}. */
 const WIDTH = 10;
 
+interface PrequentialParts {
+  readonly settings: TrainerSettings;
+  readonly prequential: PrequentialSettings;
+  readonly kernel: Pick<Kernel, 'scoreMatrix'>;
+  readonly known: KnownPositives;
+  readonly types: TypeRows;
+  readonly trained: Uint8Array;
+  /** The vector of a row, [dim]; looked at at once. */
+  vector(row: number): Float32Array;
+}
+
 /**
  * Ranks each edge of a stream before it is learned, and reports the edges one by one: rhs among candidates drawn
  * uniformly from its type, and among candidates drawn in proportion to degree (the rhs of a uniformly drawn live edge of
@@ -24,17 +35,10 @@ const WIDTH = 10;
  * draws come from a random source of its own, so that ranking changes nothing of the training.
  */
 export class Prequential {
-  readonly #relations: TrainerSettings['relations'];
-  readonly #known: KnownPositives;
-  readonly #types: TypeRows;
-  readonly #trained: Uint8Array;
+  readonly #parts: PrequentialParts;
   readonly #random: Random;
   /** Of random starts alone, so that candidates are the same with and without them. */
   readonly #starts: Random;
-  readonly #vector: (row: number) => Float32Array;
-  readonly #score: (anchor: Float64Array, candidate: Float64Array) => number;
-  readonly #initScale: number;
-  readonly #from: number;
   /** By relation: live edges by rhs. */
   readonly #degrees: readonly CumulativeCounts[];
   /** By relation: [maxRows] the same counts, to be read at once. */
@@ -52,35 +56,18 @@ export class Prequential {
   /** [candidates] scores of a random start with the relation. */
   readonly #started: Float64Array;
 
-  constructor(options: {
-    settings: TrainerSettings;
-    prequential: PrequentialSettings;
-    kernel: Pick<Kernel, 'scoreMatrix'>;
-    known: KnownPositives;
-    types: TypeRows;
-    trained: Uint8Array;
-    /** The vector of a row, [dim]; looked at at once. */
-    vector: (row: number) => Float32Array;
-  }) {
-    const { relations, maxRows, model, initScale } = options.settings;
-    const { seed, from, candidates, halfLife, before } = options.prequential;
-    this.#relations = relations;
-    this.#known = options.known;
-    this.#types = options.types;
-    this.#trained = options.trained;
+  constructor(parts: PrequentialParts) {
+    const { relations, maxRows } = parts.settings;
+    const { seed, candidates, halfLife, before } = parts.prequential;
+    this.#parts = parts;
     this.#random = Random.seeded(seed);
     this.#starts = Random.seeded(seed + 1);
-    this.#vector = options.vector;
-    const scorer = SCORERS[model.scorer];
-    this.#score = (anchor, candidate) => scorer.score(anchor, candidate, model.beta);
-    this.#initScale = initScale;
-    this.#from = from;
     this.#degrees = relations.map(() => new CumulativeCounts(maxRows));
     this.#popularity = relations.map(() => new Int32Array(maxRows));
     this.#recent = relations.map(() => new DecayedCounts(maxRows, halfLife));
     this.#events = new Int32Array(maxRows);
     const count = 2 * candidates;
-    this.#ranker = new Ranker(options.kernel, options.known, count);
+    this.#ranker = new Ranker(parts.kernel, parts.known, count);
     this.#candidates = new Int32Array(count);
     this.#counts = new Float64Array(count);
     this.#recents = new Float64Array(count);
@@ -96,7 +83,7 @@ export class Prequential {
   /** Ranks the edges of a batch that is not learned yet, those from edge number `from` of the stream on. */
   rank(edges: Triples): RankedEdges {
     const { lhs, relation, rhs } = edges;
-    const first = Math.min(lhs.length, Math.max(0, this.#from - this.#learned));
+    const first = Math.min(lhs.length, Math.max(0, this.#parts.prequential.from - this.#learned));
     /** [edges, WIDTH] zeros where an edge was not ranked. */
     const all = new Float32Array(lhs.length * WIDTH);
     for (const block of blocksOf(edges, range(first, lhs.length))) this.#rankBlock(block, edges, all);
@@ -107,7 +94,9 @@ export class Prequential {
       relation: Uint8Array.from(ranked, (i) => relation[i]!),
       lhsEvents: Int32Array.from(ranked, (i) => this.#eventsOf(lhs[i]!)),
       rhsEvents: Int32Array.from(ranked, (i) => this.#eventsOf(rhs[i]!)),
-      repeated: Uint8Array.from(ranked, (i) => (this.#known.has(lhs[i]!, relation[i]!, rhs[i]!) ? 1 : 0)),
+      repeated: Uint8Array.from(ranked, (i) =>
+        this.#parts.known.has(lhs[i]!, relation[i]!, rhs[i]!) ? 1 : 0,
+      ),
       ranks: Float32Array.from(ranked.flatMap((i) => [...all.subarray(i * WIDTH, (i + 1) * WIDTH)])),
     };
   }
@@ -145,7 +134,7 @@ export class Prequential {
 
   /** A row that starts again has forgotten its events. */
   #eventsOf(row: number): number {
-    return this.#trained[row] === 1 ? this.#events[row]! : 0;
+    return this.#parts.trained[row] === 1 ? this.#events[row]! : 0;
   }
 
   /** Puts the ranks of a block's edges into `all`. */
@@ -159,7 +148,7 @@ export class Prequential {
     for (let k = 0; k < candidates.length; k++) {
       this.#counts[k] = popularity[candidates[k]!]!;
       this.#recents[k] = recent.of(candidates[k]!);
-      if (this.#trained[candidates[k]!] !== 1) for (const { mask } of scored) mask[k] = 1;
+      if (this.#parts.trained[candidates[k]!] !== 1) for (const { mask } of scored) mask[k] = 1;
     }
     const start = this.#start(relation);
     members.forEach((i, k) => {
@@ -183,28 +172,34 @@ export class Prequential {
 
   /** Draws a random start, and scores the candidates with it as the actor. Gives the scores of targets, as either end. */
   #start(relation: number) {
+    const { model, initScale } = this.#parts.settings;
+    const scorer = SCORERS[model.scorer];
+    const vector = (row: number) => this.#parts.vector(row);
+    const score = (anchor: Float64Array, candidate: Float64Array) =>
+      scorer.score(anchor, candidate, model.beta);
     const moved = (vector: ArrayLike<number>, by: ArrayLike<number>) =>
       Float64Array.from(vector, (value, k) => value + by[k]!);
-    const forward = Float64Array.from(this.#vector(2 * relation));
-    const start = forward.map(() => (2 * this.#starts.uniform() - 1) * this.#initScale);
+    const forward = Float64Array.from(vector(2 * relation));
+    const start = forward.map(() => (2 * this.#starts.uniform() - 1) * initScale);
     const actor = moved(start, forward);
-    const ofActor = (row: number) => this.#score(actor, Float64Array.from(this.#vector(row)));
+    const ofActor = (row: number) => score(actor, Float64Array.from(vector(row)));
     const candidates = this.#candidates;
     for (let k = 0; k < candidates.length; k++) this.#started[k] = ofActor(candidates[k]!);
     return {
       asActor: ofActor,
-      asTarget: (lhs: number) => this.#score(moved(this.#vector(lhs), forward), start),
+      asTarget: (lhs: number) => score(moved(vector(lhs), forward), start),
     };
   }
 
   /** False where there is nothing to draw from. */
   #draw(relation: number): boolean {
     const candidates = this.#candidates;
-    const { rhsType } = this.#relations[relation]!;
+    const { settings, types } = this.#parts;
+    const { rhsType } = settings.relations[relation]!;
     const degrees = this.#degrees[relation]!;
-    if (this.#types.count(rhsType) === 0 || degrees.total === 0) return false;
+    if (types.count(rhsType) === 0 || degrees.total === 0) return false;
     const half = candidates.length / 2;
-    for (let k = 0; k < half; k++) candidates[k] = this.#types.draw(rhsType, this.#random);
+    for (let k = 0; k < half; k++) candidates[k] = types.draw(rhsType, this.#random);
     for (let k = half; k < candidates.length; k++)
       candidates[k] = degrees.find(this.#random.below(degrees.total)).row;
     return true;

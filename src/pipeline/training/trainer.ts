@@ -1,11 +1,13 @@
 import type { KernelChoice } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import type { TableOptions } from '../../model/table.ts';
+import type { EdgeUpdates } from '../../sampling/batch.ts';
+import type { TrainedRelation } from '../../sampling/negatives.ts';
 import type { Publishing } from '../tuning.ts';
 import type { Outgoing, ShardBatch } from './shard-batch.ts';
 
 /** Settings of a trainer. Structured-cloneable: they are sent to the trainer's thread. */
-export interface TrainerSettings {
+export interface TrainerSettings extends EdgeUpdates {
   readonly model: ModelSettings;
   readonly kernel: KernelChoice;
   /** Threads that step on the table at once. With more than one, the same calls give other bytes each time. */
@@ -17,20 +19,10 @@ export interface TrainerSettings {
   /** Entity types by index. */
   readonly entityTypes: readonly string[];
   /** Relations by index, with the indices of their entity types. */
-  readonly relations: readonly {
-    readonly name: string;
-    readonly lhsType: number;
-    readonly rhsType: number;
-    /** Factor of the loss of the relation's edges; 1 where it is left out. */
-    readonly weight?: number;
-  }[];
+  readonly relations: readonly (TrainedRelation & { readonly name: string })[];
   readonly seed: number;
   /** Bound of a row's random start: each number is uniform in ±initScale. */
   readonly initScale: number;
-  /** Updates for each new edge: its own, and those of stored edges drawn uniformly. */
-  readonly updatesPerEdge: number;
-  /** How many of them are its own, in as many rounds over each batch; 1 where it is left out. */
-  readonly ownUpdates?: number;
   /** Steps over which the learning rate falls to a hundredth; where it is left out, the rate is constant. */
   readonly decaySteps?: number | undefined;
   /** Maximum number of edges that share their negatives. */
