@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { EventLog, Leadership, LogAdmin, Shares, Sink } from '../pipeline/ports.ts';
-import { FileLog, FileLogAdmin, FileLogSink } from './file-log/file-log.ts';
+import { FileLog, FileLogSink, fileLogAdmin } from './file-log/file-log.ts';
 import type { LeadershipOptions } from './kafka/group/leadership.ts';
 import type { GroupOptions } from './kafka/group/member.ts';
 import type { SinkOptions } from './kafka/producer/sink.ts';
@@ -38,7 +38,7 @@ export async function connect(
   const first = settings.brokers[0] ?? '';
   if (first.startsWith(FILE_SCHEME)) {
     const dir = resolve(first.slice(FILE_SCHEME.length));
-    const admin = new FileLogAdmin(dir);
+    const admin = fileLogAdmin(dir);
     return {
       describe: `the embedded file log in ${dir}`,
       keepsAll: true,

@@ -7,6 +7,12 @@ export function topicsMissing(missing: readonly string[], address: string): Fata
   return new FatalError('topics-missing', message);
 }
 
+/** The error of a message for a topic that isn't there. */
+export function topicMissing(topic: string, address: string): RetryableError {
+  const message = `no topic ${topic} at ${address}; create it with: twhin topics apply`;
+  return new RetryableError('topic-missing', message);
+}
+
 /** The error of an offset that was to be read next and that the log does not hold, nor will. */
 export function notHeld(offset: number, { topic, partition, low, high }: PartitionRange): FatalError {
   const what =

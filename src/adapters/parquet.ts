@@ -1,8 +1,8 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import type { ParquetWriter, SchemaElement } from 'hyparquet-writer';
+import { open } from 'node:fs/promises';
+import type { SchemaElement } from 'hyparquet-writer';
 
 /** Type of a column's values. */
-export type ParquetType =
+type ParquetType =
   | 'text'
   | 'int32'
   | 'double'
@@ -19,82 +19,49 @@ export interface ParquetColumn {
 }
 
 /** A row: a value for each column, in their order. */
-export type ParquetRow = readonly (string | number | readonly number[] | Uint8Array | null)[];
+type ParquetRow = readonly (string | number | readonly number[] | Uint8Array | null)[];
 
 /**
- * Writes a Parquet file row group by row group: only the rows of one are in memory. The library is loaded when the first
- * file is opened.
+ * Opens a Parquet file, and empties it where it exists. It is written row group by row group: only the rows of one are in
+ * memory. The library is loaded when the first file is opened.
  */
-export class ParquetFile {
-  readonly #file: FileHandle;
-  readonly #columns: readonly ParquetColumn[];
-  readonly #rowsOfGroup: number;
-  readonly #writer: ParquetWriter;
-  #rows: ParquetRow[] = [];
-
-  private constructor(
-    file: FileHandle,
-    columns: readonly ParquetColumn[],
-    rowsOfGroup: number,
-    writer: ParquetWriter,
-  ) {
-    this.#file = file;
-    this.#columns = columns;
-    this.#rowsOfGroup = rowsOfGroup;
-    this.#writer = writer;
-  }
-
-  /** Opens the file, and empties it where it exists. */
-  static async open(
-    path: string,
-    columns: readonly ParquetColumn[],
-    rowsOfGroup: number,
-  ): Promise<ParquetFile> {
-    const { ByteWriter, ParquetWriter } = await import('hyparquet-writer');
-    const file = await open(path, 'w');
-    const bytes = new ByteWriter();
-    // Called after each row group and at the end; the index is where the next byte goes in the buffer.
-    const flush = async () => {
-      await file.writeFile(bytes.getBytes());
-      bytes.index = 0;
-    };
-    const writer = Object.assign(bytes, { flush, finish: flush });
-    const schema = [{ name: 'root', num_children: columns.length }, ...columns.flatMap(elementsOf)];
-    return new ParquetFile(
-      file,
-      columns,
-      rowsOfGroup,
-      new ParquetWriter({ writer, schema, createdBy: 'twhin-stream' }),
-    );
-  }
-
-  async add(row: ParquetRow): Promise<void> {
-    this.#rows.push(row);
-    if (this.#rows.length === this.#rowsOfGroup) await this.#flush();
-  }
-
-  /** Writes what is left, and the footer without which the file can't be read. */
-  async end(): Promise<void> {
-    if (this.#rows.length > 0) await this.#flush();
-    await this.#writer.finish();
-  }
-
-  /** Closes the file as it is. Idempotent. */
-  close(): Promise<void> {
-    return this.#file.close();
-  }
-
-  async #flush(): Promise<void> {
-    const rows = this.#rows;
-    this.#rows = [];
-    const columnData = this.#columns.map(({ name, type }, i) => ({
+export async function openParquet(path: string, columns: readonly ParquetColumn[], rowsOfGroup: number) {
+  const { ByteWriter, ParquetWriter } = await import('hyparquet-writer');
+  const file = await open(path, 'w');
+  const bytes = new ByteWriter();
+  // Called after each row group and at the end; the index is where the next byte goes in the buffer.
+  const flush = async () => {
+    await file.writeFile(bytes.getBytes());
+    bytes.index = 0;
+  };
+  const schema = [{ name: 'root', num_children: columns.length }, ...columns.flatMap(elementsOf)];
+  const writer = Object.assign(bytes, { flush, finish: flush });
+  const parquet = new ParquetWriter({ writer, schema, createdBy: 'twhin-stream' });
+  let group: ParquetRow[] = [];
+  const writeGroup = async () => {
+    const rows = group;
+    group = [];
+    const columnData = columns.map(({ name, type }, i) => ({
       name,
       data: rows.map((row) => row[i]),
       // Vectors and codes are noise to a dictionary, to statistics and to compression, which only take time.
       ...(isNoise(type) && ({ encoding: 'PLAIN', codec: 'UNCOMPRESSED', statistics: false } as const)),
     }));
-    await this.#writer.write({ columnData, rowGroupSize: rows.length });
-  }
+    await parquet.write({ columnData, rowGroupSize: rows.length });
+  };
+  return {
+    add: async (row: ParquetRow) => {
+      group.push(row);
+      if (group.length === rowsOfGroup) await writeGroup();
+    },
+    /** Writes what is left, and the footer without which the file can't be read. */
+    end: async () => {
+      if (group.length > 0) await writeGroup();
+      await parquet.finish();
+    },
+    /** Closes the file as it is. Idempotent. */
+    close: () => file.close(),
+  };
 }
 
 function isNoise(type: ParquetType): boolean {

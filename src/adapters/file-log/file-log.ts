@@ -4,12 +4,10 @@ import type {
   Follower,
   Following,
   LogAdmin,
-  LogInfo,
   Message,
   Offsets,
   PartitionRange,
   Sink,
-  SourceRecord,
   Stretch,
   StretchCursor,
   TopicState,
@@ -17,7 +15,7 @@ import type {
 import { pause } from '../backoff.ts';
 import { follow, type RunCursor } from '../follow.ts';
 import { keyPartitioner } from '../kafka/producer/partitioner.ts';
-import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../log-errors.ts';
+import { notHeld, partitionMissing, readerClosed, topicMissing, topicsMissing } from '../log-errors.ts';
 import { LogPartition, type LogRecord, readTopic, writeTopic } from './partition.ts';
 
 /** Maximum records of a run; a block of the file may hold fewer. */
@@ -39,17 +37,17 @@ export class FileLog implements EventLog {
 
   async ranges(topics: readonly string[]): Promise<PartitionRange[]> {
     const ranges: PartitionRange[] = [];
-    for (const { topic, partition, log } of await openPartitions(this.#dir, topics)) {
+    for (const log of await openPartitions(this.#dir, topics)) {
       await log.skipTo(Number.POSITIVE_INFINITY);
-      ranges.push({ topic, partition, low: 0, high: log.offset });
+      ranges.push({ topic: log.topic, partition: log.partition, low: 0, high: log.offset });
     }
     return ranges;
   }
 
   async offsetsAt(topics: readonly string[], timeMs: number): Promise<Offsets> {
     const offsets: Offsets = {};
-    for (const { topic, partition, log } of await openPartitions(this.#dir, topics)) {
-      offsets[topic] = { ...offsets[topic], [partition]: await firstAt(log, timeMs) };
+    for (const log of await openPartitions(this.#dir, topics)) {
+      offsets[log.topic] = { ...offsets[log.topic], [log.partition]: await firstAt(log, timeMs) };
     }
     return offsets;
   }
@@ -62,7 +60,7 @@ export class FileLog implements EventLog {
     const closing = new AbortController();
     const signal = AbortSignal.any([closing.signal, this.#closing.signal]);
     return {
-      cursors: stretches.map((stretch) => new FileLogCursor(this.#dir, stretch, signal)),
+      cursors: stretches.map((stretch) => cursorOf(this.#dir, stretch, signal)),
       close: async () => closing.abort(),
     };
   }
@@ -75,13 +73,8 @@ export class FileLog implements EventLog {
   }
 
   async partitionCounts(topics: readonly string[]): Promise<Map<string, number>> {
-    const all = await openPartitions(this.#dir, topics);
-    return new Map(
-      Array.from(
-        Map.groupBy(all, ({ topic }) => topic),
-        ([topic, of]) => [topic, of.length],
-      ),
-    );
+    const states = await topicsAt(this.#dir, topics);
+    return new Map(states.map(({ name, partitions }) => [name, partitions]));
   }
 
   async close(): Promise<void> {
@@ -93,24 +86,31 @@ export class FileLog implements EventLog {
   }
 }
 
-/** A partition and its file. */
-interface OpenPartition {
-  readonly topic: string;
-  readonly partition: number;
-  readonly log: LogPartition;
+/** The existing ones of the topics, in the order asked. */
+async function existing(dir: string, names: readonly string[]): Promise<TopicState[]> {
+  const states = await Promise.all(names.map((name) => readTopic(dir, name)));
+  return states.filter((state) => state !== undefined);
+}
+
+function missingOf(names: readonly string[], states: readonly TopicState[]): string[] {
+  return names.filter((name) => !states.some((state) => state.name === name));
+}
+
+/** The topics, in the order asked. @throws FatalError naming missing topics. */
+async function topicsAt(dir: string, names: readonly string[]): Promise<TopicState[]> {
+  const states = await existing(dir, names);
+  const missing = missingOf(names, states);
+  if (missing.length > 0) throw topicsMissing(missing, `file:${dir}`);
+  return states;
 }
 
 /** Every partition of the topics, in the order asked, each at its start. @throws FatalError naming missing topics. */
-async function openPartitions(dir: string, topics: readonly string[]): Promise<OpenPartition[]> {
-  const states = await Promise.all(topics.map((topic) => readTopic(dir, topic)));
-  const missing = topics.filter((_, index) => states[index] === undefined);
-  if (missing.length > 0) throw topicsMissing(missing, `file:${dir}`);
-  return states.flatMap((state) =>
-    Array.from({ length: state?.partitions ?? 0 }, (_, partition) => {
-      const topic = state?.name ?? '';
-      return { topic, partition, log: new LogPartition(dir, topic, partition) };
-    }),
-  );
+async function openPartitions(dir: string, topics: readonly string[]): Promise<LogPartition[]> {
+  return (await topicsAt(dir, topics)).flatMap((state) => partitionsOf(dir, state));
+}
+
+function partitionsOf(dir: string, { name, partitions }: TopicState): LogPartition[] {
+  return Array.from({ length: partitions }, (_, partition) => new LogPartition(dir, name, partition));
 }
 
 /** The first offset dated at `timeMs` or later, or the end. */
@@ -122,89 +122,53 @@ async function firstAt(log: LogPartition, timeMs: number): Promise<number> {
   }
 }
 
-class FileLogCursor implements StretchCursor, RunCursor {
-  readonly stretch: Stretch;
-  readonly #dir: string;
-  readonly #closing: AbortSignal;
-  #log: LogPartition | undefined;
-
-  constructor(dir: string, stretch: Stretch, closing: AbortSignal) {
-    this.#dir = dir;
-    this.stretch = stretch;
-    this.#closing = closing;
-  }
-
-  async next(): Promise<SourceRecord[] | undefined> {
-    return (await this.nextRun())?.records;
-  }
-
-  async nextRun(): Promise<{ records: SourceRecord[]; next: number } | undefined> {
-    const { from, until } = this.stretch;
-    while (!this.#closing.aborted) {
-      const left = until - (this.#log?.offset ?? from);
+function cursorOf(dir: string, stretch: Stretch, closing: AbortSignal): StretchCursor & RunCursor {
+  const { topic, partition, from, until } = stretch;
+  let log: LogPartition | undefined;
+  const open = async () => {
+    const partitions = await openPartitions(dir, [topic]);
+    const opened = partitions[partition];
+    if (opened === undefined) throw partitionMissing(topic, partition, partitions.length);
+    await opened.skipTo(from);
+    if (opened.offset < from) throw notHeld(from, { topic, partition, low: 0, high: opened.offset });
+    return opened;
+  };
+  const nextRun = async () => {
+    while (!closing.aborted) {
+      const left = until - (log?.offset ?? from);
       if (left <= 0) return undefined;
-      this.#log ??= await this.#open();
-      const records = await this.#log.read(Math.min(left, RUN_RECORDS));
-      if (records.length > 0) return { records, next: this.#log.offset };
-      await pause(POLL_MS, this.#closing);
+      log ??= await open();
+      const records = await log.read(Math.min(left, RUN_RECORDS));
+      if (records.length > 0) return { records, next: log.offset };
+      await pause(POLL_MS, closing);
     }
     throw readerClosed();
-  }
-
-  async #open(): Promise<LogPartition> {
-    const { topic, partition, from } = this.stretch;
-    const partitions = await openPartitions(this.#dir, [topic]);
-    const log = partitions[partition]?.log;
-    if (log === undefined) throw partitionMissing(topic, partition, partitions.length);
-    await log.skipTo(from);
-    if (log.offset < from) throw notHeld(from, { topic, partition, low: 0, high: log.offset });
-    return log;
-  }
+  };
+  return { stretch, nextRun, next: async () => (await nextRun())?.records };
 }
 
 /** Topics of a file log. Settings are kept but not acted on: nothing is ever compacted or expired. */
-export class FileLogAdmin implements LogAdmin {
-  readonly #dir: string;
-
-  constructor(dir: string) {
-    this.#dir = dir;
-  }
-
-  async info(): Promise<LogInfo> {
-    return { kind: 'file', address: `file:${this.#dir}`, version: 'embedded', nodes: [] };
-  }
-
-  async missing(names: readonly string[]): Promise<string[]> {
-    const there = new Set((await this.describe(names)).map(({ name }) => name));
-    return names.filter((name) => !there.has(name));
-  }
-
-  async describe(names: readonly string[]): Promise<TopicState[]> {
-    const states = await Promise.all(names.map((name) => readTopic(this.#dir, name)));
-    return states.filter((state) => state !== undefined);
-  }
-
-  async create(topics: readonly TopicState[]): Promise<void> {
-    for (const { name, partitions, configs } of topics) {
-      if ((await readTopic(this.#dir, name)) === undefined) {
-        await writeTopic(this.#dir, { name, partitions, configs });
+export function fileLogAdmin(dir: string): LogAdmin {
+  return {
+    info: async () => ({ kind: 'file', address: `file:${dir}`, version: 'embedded', nodes: [] }),
+    missing: async (names) => missingOf(names, await existing(dir, names)),
+    describe: (names) => existing(dir, names),
+    create: async (topics) => {
+      for (const topic of topics) {
+        if ((await readTopic(dir, topic.name)) === undefined) await writeTopic(dir, topic);
       }
-    }
-  }
-
-  async alterConfigs(name: string, configs: Readonly<Record<string, string>>): Promise<void> {
-    const state = await readTopic(this.#dir, name);
-    if (state !== undefined) {
-      await writeTopic(this.#dir, { ...state, configs: { ...state.configs, ...configs } });
-    }
-  }
-
-  async close(): Promise<void> {}
+    },
+    alterConfigs: async (name, configs) => {
+      const state = await readTopic(dir, name);
+      if (state !== undefined) await writeTopic(dir, { ...state, configs: { ...state.configs, ...configs } });
+    },
+    close: async () => undefined,
+  };
 }
 
 interface OpenTopic {
   readonly partitions: readonly LogPartition[];
-  readonly choose: (message: Message) => number;
+  readonly choose: ReturnType<typeof keyPartitioner>;
 }
 
 /** Appends to a file log; a key goes to the partition that Kafka would put it in. */
@@ -238,8 +202,8 @@ export class FileLogSink implements Sink {
     const timestamp = Date.now();
     const byLog = new Map<LogPartition, LogRecord[]>();
     for (const message of messages) {
-      const topic = this.#topics.get(message.topic) ?? (await this.#open(message.topic));
-      const log = topic.partitions[topic.choose(message)]!;
+      const { partitions, choose } = this.#topics.get(message.topic) ?? (await this.#open(message.topic));
+      const log = partitions[choose(message.key, partitions.length)]!;
       const list = byLog.get(log) ?? [];
       byLog.set(log, list);
       list.push({ ...message, timestamp });
@@ -254,15 +218,8 @@ export class FileLogSink implements Sink {
 
   async #open(name: string): Promise<OpenTopic> {
     const state = await readTopic(this.#dir, name);
-    if (state === undefined) {
-      const message = `no topic ${name} at file:${this.#dir}; create it with: twhin topics apply`;
-      throw new RetryableError('topic-missing', message);
-    }
-    const choose = keyPartitioner();
-    const topic: OpenTopic = {
-      partitions: Array.from({ length: state.partitions }, (_, n) => new LogPartition(this.#dir, name, n)),
-      choose: ({ key }) => choose(key, state.partitions),
-    };
+    if (state === undefined) throw topicMissing(name, `file:${this.#dir}`);
+    const topic = { partitions: partitionsOf(this.#dir, state), choose: keyPartitioner() };
     this.#topics.set(name, topic);
     return topic;
   }

@@ -77,16 +77,16 @@ function decodeRecord(bytes: Buffer, topic: string, partition: number, offset: n
 
 /** One partition's file, read from its start on. Each instance keeps its own position. */
 export class LogPartition {
+  readonly topic: string;
+  readonly partition: number;
   readonly #path: string;
-  readonly #topic: string;
-  readonly #partition: number;
   #offset = 0;
   #bytes = 0;
 
   constructor(dir: string, topic: string, partition: number) {
     this.#path = join(dir, topic, `${partition}.log`);
-    this.#topic = topic;
-    this.#partition = partition;
+    this.topic = topic;
+    this.partition = partition;
   }
 
   /** Offset of the record to be read next. */
@@ -98,7 +98,7 @@ export class LogPartition {
   async read(limit: number): Promise<SourceRecord[]> {
     const records: SourceRecord[] = [];
     await this.#scan(limit, (bytes, offset) => {
-      records.push(decodeRecord(bytes, this.#topic, this.#partition, offset));
+      records.push(decodeRecord(bytes, this.topic, this.partition, offset));
     });
     return records;
   }

@@ -15,9 +15,19 @@ import {
 import { RetryableError } from '../../errors/errors.ts';
 import type { LogAdmin, LogInfo, PartitionRange, TopicState } from '../../pipeline/ports.ts';
 import { type Failure, retrying } from '../backoff.ts';
-import type { GroupLeader } from '../log-errors.ts';
+import { type GroupLeader, topicsMissing } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata } from './brokers.ts';
-import { answered, denied, kafkaError, mayPass, protocolError, type Rights, safeOffset } from './failure.ts';
+import {
+  answered,
+  denied,
+  kafkaError,
+  mayPass,
+  NOT_AUTHORIZED,
+  NOT_THERE,
+  protocolError,
+  type Rights,
+  safeOffset,
+} from './failure.ts';
 import { claimantOf, holdsOn } from './group/claim.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
 
@@ -33,10 +43,6 @@ const REQUEST_MS = 30_000;
 /** Attempts of one request. */
 const ATTEMPTS = 4;
 const [FETCH, DESCRIBE_CLUSTER] = [1, 60];
-/** Kafka's number of `UNKNOWN_TOPIC_OR_PARTITION`. */
-const NOT_THERE = 3;
-/** Kafka's number of `TOPIC_AUTHORIZATION_FAILED`. */
-const NOT_AUTHORIZED = 29;
 const READ_COMMITTED = 1;
 const { TOPIC } = ConfigResourceTypes;
 const { EARLIEST, LATEST } = ListOffsetTimestamps;
@@ -71,6 +77,12 @@ export class KafkaAdmin implements LogAdmin {
     const { topics } = await this.#metadata('listing the topics', names);
     const there = new Set(topics.filter(({ errorCode }) => errorCode !== NOT_THERE).map(({ name }) => name));
     return names.filter((name) => !there.has(name));
+  }
+
+  /** @throws FatalError naming the topics that are missing. */
+  async refuseMissing(names: readonly string[]): Promise<void> {
+    const missing = await this.missing(names);
+    if (missing.length > 0) throw topicsMissing(missing, addressOf(this.#settings));
   }
 
   async describe(names: readonly string[]): Promise<TopicState[]> {

@@ -8,6 +8,9 @@ import {
 import { FatalError, RetryableError, reasonOf, TwhinError } from '../../errors/errors.ts';
 import { addressOf, type KafkaSettings, userOf } from './settings.ts';
 
+/** Kafka's numbers of `UNKNOWN_TOPIC_OR_PARTITION` and `TOPIC_AUTHORIZATION_FAILED`. */
+export const [NOT_THERE, NOT_AUTHORIZED] = [3, 29];
+
 /** The error itself, then every error that it wraps. */
 function* within(error: unknown): Generator<unknown> {
   yield error;
@@ -114,11 +117,10 @@ export function kafkaError(
   cause: unknown,
   rights: Rights = {},
 ): TwhinError {
-  if (cause instanceof TwhinError) return cause;
+  const own = find(cause, (each) => each instanceof TwhinError);
+  if (own !== undefined) return own;
   const at = addressOf(settings);
   const reason = reasonsOf(cause);
-  const usage = find(cause, (each) => each instanceof TwhinError);
-  if (usage !== undefined) return usage;
   if (find(cause, (each) => each instanceof AuthenticationError) !== undefined) {
     const message = `${at} refused the login: ${reason}; check the SASL mechanism, user name and password or token`;
     return new FatalError('broker-refused', message, { cause });

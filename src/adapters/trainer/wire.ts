@@ -1,19 +1,10 @@
-import type {
-  Checkpoint,
-  CheckpointOptions,
-  HeldRows,
-  LoadedRows,
-  TrainBatch,
-  TrainReport,
-  Triples,
-} from '../../pipeline/training/trainer.ts';
+import type { HeldRows, Trainer } from '../../pipeline/training/trainer.ts';
 
-/** What the trainer's thread answers. */
-export interface TrainerMethods {
-  loadRows(rows: LoadedRows): void;
-  loadEdges(edges: Triples): void;
-  start(state: { step: number; random: Uint32Array } | undefined): void;
-  train(batch: TrainBatch): TrainReport;
-  checkpoint(options: CheckpointOptions): Checkpoint;
+type Alike = Omit<Trainer, 'readRows' | 'stop'>;
+
+/** What the trainer's thread answers: the calls of a trainer, with one argument each. */
+export type TrainerMethods = {
+  [N in keyof Alike]: (argument: Parameters<Alike[N]>[0]) => Awaited<ReturnType<Alike[N]>>;
+} & {
   readRows(rows: { readonly first: number; readonly count: number }): HeldRows;
-}
+};

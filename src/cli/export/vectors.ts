@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { decodeVector } from '../../../topics/index.ts';
 import { npyHeader } from '../../adapters/npy.ts';
-import { type ParquetColumn, ParquetFile } from '../../adapters/parquet.ts';
+import { openParquet, type ParquetColumn } from '../../adapters/parquet.ts';
 import { StreamedFile } from '../../adapters/streamed-file.ts';
 import { FatalError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
@@ -105,7 +105,7 @@ export async function openWriter(
     parts === undefined ? { name: 'vector', type: 'floats' } : { name: 'codes', type: { bytes: parts } };
   const rows = parts === undefined ? Math.max(1, Math.floor(NUMBERS_OF_GROUP / dim)) : CODES_OF_GROUP;
   const path = join(folder, `${type}.parquet`);
-  const file = await ParquetFile.open(path, [{ name: 'entity', type: 'text' }, column], rows);
+  const file = await openParquet(path, [{ name: 'entity', type: 'text' }, column], rows);
   return {
     // The library takes no typed array for a list.
     add: (entity, bytes) => file.add([entity, parts === undefined ? Array.from(decodeVector(bytes)) : bytes]),

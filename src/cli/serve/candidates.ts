@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { makeWhole } from '../../adapters/atomic-file.ts';
 import { MOST_ITEMS } from '../../adapters/http/serving-schema.ts';
-import { type ParquetColumn, ParquetFile } from '../../adapters/parquet.ts';
+import { openParquet, type ParquetColumn } from '../../adapters/parquet.ts';
 import { StreamedFile } from '../../adapters/streamed-file.ts';
 import { MOST_THREADS, Serving } from '../../compose/serving.ts';
 import type { Config } from '../../config/resolve.ts';
@@ -229,7 +229,7 @@ const COLUMNS: readonly ParquetColumn[] = [
  * other, and is whole after `end`; disposal closes it as it is.
  */
 export async function openLists(path: string, parquet: boolean) {
-  const file = parquet ? await ParquetFile.open(path, COLUMNS, ROWS_OF_GROUP) : new StreamedFile(path);
+  const file = parquet ? await openParquet(path, COLUMNS, ROWS_OF_GROUP) : new StreamedFile(path);
   const add = async ({ from, items, fallback }: EntityList): Promise<void> => {
     if (file instanceof StreamedFile) {
       const short = items.map(({ entity, score }) => ({ entity, score }));

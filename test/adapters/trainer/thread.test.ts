@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { packError, unpackError } from '../../../src/adapters/threads.ts';
-import { ThreadTrainer, threadTrainer } from '../../../src/adapters/trainer/thread.ts';
+import { threadTrainer } from '../../../src/adapters/trainer/thread.ts';
 import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors/errors.ts';
 import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
 import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
@@ -16,7 +16,7 @@ function thread(chosen: TrainerSettings = settings): Trainer {
 }
 
 function dying(): Trainer {
-  const trainer = new ThreadTrainer(new URL('./dies.js', import.meta.url), settings);
+  const trainer = threadTrainer(settings, new URL('./dies.js', import.meta.url));
   open.push(trainer);
   return trainer;
 }
@@ -107,7 +107,7 @@ describe('threadTrainer', () => {
   });
 
   it('reports a missing entry', async () => {
-    const trainer = new ThreadTrainer(new URL('../no-such-entry.js', import.meta.url), settings);
+    const trainer = threadTrainer(settings, new URL('../no-such-entry.js', import.meta.url));
     await expect(trainer.start(undefined)).rejects.toMatchObject({ code: 'thread' });
     await trainer.stop();
   });

@@ -3,13 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Candidate, GroupCommit, Leadership, Offsets, WriterNote } from '../../../pipeline/ports.ts';
 import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
-import { fenced, groupInUse, topicsMissing } from '../../log-errors.ts';
-import { KafkaAdmin } from '../admin.ts';
-import { kafkaError, memberRights } from '../failure.ts';
+import { fenced, groupInUse } from '../../log-errors.ts';
+import { type GroupOffset, KafkaAdmin } from '../admin.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import { type Claim, encodeGroupNote, latestNote, ONE_LEADER } from './claim.ts';
 import { Lease, moment } from './lease.ts';
-import { asMember, type GroupOptions, type Member, SESSION_MS, SILENT_SESSIONS } from './member.ts';
+import { asMember, type GroupOptions, type Member, type MemberOptions, SESSION_MS } from './member.ts';
 
 export interface LeadershipOptions extends GroupOptions {
   /** Where another process leads the group, wait for a turn instead of failing. */
@@ -38,8 +37,7 @@ interface Told {
  */
 export class KafkaLeadership implements Leadership {
   readonly #settings: KafkaSettings;
-  readonly #options: LeadershipOptions;
-  readonly #sessionTimeoutMs: number;
+  readonly #options: LeadershipOptions & MemberOptions;
   readonly #log: LogLine;
   readonly #admin: KafkaAdmin;
   readonly #lease: Lease;
@@ -57,11 +55,10 @@ export class KafkaLeadership implements Leadership {
 
   constructor(settings: KafkaSettings, options: LeadershipOptions, log: LogLine) {
     this.#settings = settings;
-    this.#options = options;
-    this.#sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_MS;
+    this.#options = { sessionTimeoutMs: SESSION_MS, ...options, protocol: ONE_LEADER };
     this.#log = log;
     this.#admin = new KafkaAdmin(settings);
-    this.#lease = new Lease(this.#sessionTimeoutMs * LEASE_SHARE);
+    this.#lease = new Lease(this.#options.sessionTimeoutMs * LEASE_SHARE);
     this.#commits = new OffsetCommits(async (offsets, note) => {
       if (this.#leading === undefined) return false;
       await this.#leave(this.#leading, offsets, note);
@@ -80,7 +77,7 @@ export class KafkaLeadership implements Leadership {
       led.resolve();
     };
     this.#running = this.#retrying(async (heard) => {
-      await this.#refuseMissing();
+      await this.#admin.refuseMissing(this.#options.topics);
       await this.#membership(candidate, onLead, heard);
     }).then(
       () => led.reject(this.#stopped()),
@@ -101,7 +98,7 @@ export class KafkaLeadership implements Leadership {
 
   async committed(): Promise<GroupCommit> {
     return this.#retrying(async () => {
-      await this.#refuseMissing();
+      await this.#admin.refuseMissing(this.#options.topics);
       return groupCommit(await this.#left());
     });
   }
@@ -134,21 +131,18 @@ export class KafkaLeadership implements Leadership {
 
   /** Runs one membership, from joining until stopped. @throws the error that ended it. */
   async #membership(candidate: Candidate, onLead: () => void, heard: () => void): Promise<void> {
-    const { groupId, topics, instanceId } = this.#options;
-    const sessionTimeoutMs = this.#sessionTimeoutMs;
-    const options = { protocol: ONE_LEADER, groupId, topics, instanceId, sessionTimeoutMs };
     const outside = { stopping: this.#stopping.signal, log: this.#log };
     const stay = (member: Member) =>
       this.#stay(member, candidate, { onLead, heard }).finally(() => this.#loseLead());
-    const comesBack = (error: unknown) => error instanceof RetryableError && instanceId !== undefined;
-    await asMember(this.#settings, options, outside, stay, comesBack);
+    const comesBack = (error: unknown) =>
+      error instanceof RetryableError && this.#options.instanceId !== undefined;
+    await asMember(this.#settings, this.#options, outside, stay, comesBack);
   }
 
   /** Joins, and sends heartbeats until stopped. @throws FatalError; RetryableError where another membership may help. */
   async #stay(member: Member, candidate: Candidate, told: Told): Promise<void> {
     const { signal } = this.#stopping;
-    const doing = `staying in group ${this.#options.groupId}`;
-    const waiting = new Waiting(this.#sessionTimeoutMs + PUT_OUT_MS);
+    const waiting = new Waiting(this.#options.sessionTimeoutMs + PUT_OUT_MS);
     let [settled, heard] = [false, performance.now()];
     while (!signal.aborted) {
       try {
@@ -169,11 +163,8 @@ export class KafkaLeadership implements Leadership {
           settled = false;
           if (why === 'put out') this.#loseLead();
         } else {
-          const failure = kafkaError(doing, this.#settings, error, memberRights(this.#options.groupId));
-          const silentMs = performance.now() - heard;
-          const ends = !settled || silentMs > SILENT_SESSIONS * this.#sessionTimeoutMs;
-          if (ends || !(failure instanceof RetryableError)) throw failure;
-          member.forgetCoordinator();
+          // A join that failed ends the membership at once.
+          member.outlast(error, settled ? heard : Number.NEGATIVE_INFINITY);
         }
       }
       await pause(settled ? HEARTBEAT_MS : JOIN_AGAIN_MS, signal);
@@ -270,11 +261,6 @@ export class KafkaLeadership implements Leadership {
     return this.#admin.groupOffsets(this.#options.groupId, this.#options.topics);
   }
 
-  async #refuseMissing(): Promise<void> {
-    const missing = await this.#admin.missing(this.#options.topics);
-    if (missing.length > 0) throw topicsMissing(missing, addressOf(this.#settings));
-  }
-
   #stopped(): RetryableError {
     return new RetryableError(
       'stopped',
@@ -316,7 +302,7 @@ class Waiting {
   }
 }
 
-function groupCommit(left: Awaited<ReturnType<KafkaAdmin['groupOffsets']>>): GroupCommit {
+function groupCommit(left: readonly GroupOffset[]): GroupCommit {
   const offsets: Offsets = {};
   for (const { topic, partition, offset } of left) {
     if (offset >= 0) offsets[topic] = { ...offsets[topic], [partition]: offset };

@@ -8,11 +8,11 @@ import {
   offsetCommitV8,
   syncGroupV5,
 } from '@platformatic/kafka';
-import { reasonOf } from '../../../errors/errors.ts';
+import { RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Offsets, Trouble } from '../../../pipeline/ports.ts';
 import { instanceTaken } from '../../log-errors.ts';
 import { Brokers, GROUP } from '../brokers.ts';
-import { memberIdIn, protocolError } from '../failure.ts';
+import { kafkaError, memberIdIn, memberRights, protocolError } from '../failure.ts';
 import type { KafkaSettings, LogLine } from '../settings.ts';
 import { type Moment, moment } from './lease.ts';
 
@@ -23,7 +23,7 @@ const TYPE = 'consumer';
 /** A session unless said otherwise. */
 export const SESSION_MS = 10_000;
 /** After this many sessions without an answer, a member opens new connections. */
-export const SILENT_SESSIONS = 3;
+const SILENT_SESSIONS = 3;
 /** Refusals after which the member joins again: as the same member after a rebalance, as another after being put out. */
 const REBALANCE = 'REBALANCE_IN_PROGRESS';
 const PUT_OUT: ReadonlySet<string> = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
@@ -56,13 +56,9 @@ export interface GroupOptions {
   readonly instanceId?: string;
 }
 
-export interface MemberOptions {
+export interface MemberOptions extends GroupOptions {
   readonly protocol: Protocol;
-  readonly groupId: string;
-  readonly topics: readonly string[];
   readonly sessionTimeoutMs: number;
-  /** Static membership: by this id the group recognises the member after a restart, without a rebalance. */
-  readonly instanceId: string | undefined;
 }
 
 /** A member's result of a rebalance. */
@@ -103,6 +99,7 @@ export async function asMember(
 
 /** One member of a group, in Kafka's classic protocol. */
 export class Member {
+  readonly #settings: KafkaSettings;
   readonly #options: MemberOptions;
   readonly #instanceId: string | null;
   readonly #brokers: Brokers;
@@ -112,6 +109,7 @@ export class Member {
   #generation = -1;
 
   constructor(settings: KafkaSettings, options: MemberOptions) {
+    this.#settings = settings;
     this.#options = options;
     this.#instanceId = options.instanceId ?? null;
     this.#brokers = new Brokers(settings, options.sessionTimeoutMs);
@@ -135,8 +133,15 @@ export class Member {
     return 'put out';
   }
 
-  /** To be called after a failure: the coordinator may be another broker by then, and is looked up again. */
-  forgetCoordinator(): void {
+  /**
+   * Goes on after a failure of staying in the group: the coordinator may be another broker by then, and is looked up again.
+   * heardAt: when the group answered last, by `performance.now`. @throws the failure, where it can't pass or lasts for too long.
+   */
+  outlast(error: unknown, heardAt: number): void {
+    const { groupId, sessionTimeoutMs } = this.#options;
+    const failure = kafkaError(`staying in group ${groupId}`, this.#settings, error, memberRights(groupId));
+    const silentMs = performance.now() - heardAt;
+    if (!(failure instanceof RetryableError) || silentMs > SILENT_SESSIONS * sessionTimeoutMs) throw failure;
     this.#brokers.forgetCoordinators();
     this.#joining.forgetCoordinators();
   }

@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
+import { RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Offsets, Share, Shares } from '../../../pipeline/ports.ts';
 import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
-import { topicsMissing } from '../../log-errors.ts';
-import { KafkaAdmin } from '../admin.ts';
+import { type GroupOffset, KafkaAdmin } from '../admin.ts';
 import { kafkaError, memberRights } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import {
@@ -11,9 +10,9 @@ import {
   asMember,
   type GroupOptions,
   type Member,
+  type MemberOptions,
   type Protocol,
   SESSION_MS,
-  SILENT_SESSIONS,
 } from './member.ts';
 
 const HEARTBEAT_MS = 500;
@@ -41,8 +40,7 @@ export const EQUAL_SHARES: Protocol = {
 /** Shares of a consumer group, in which each partition of the topics belongs to one member at a time. */
 export class KafkaShares implements Shares {
   readonly #settings: KafkaSettings;
-  readonly #options: GroupOptions;
-  readonly #sessionTimeoutMs: number;
+  readonly #options: MemberOptions;
   readonly #log: LogLine;
   readonly #admin: KafkaAdmin;
   readonly #stopping = new AbortController();
@@ -51,8 +49,7 @@ export class KafkaShares implements Shares {
 
   constructor(settings: KafkaSettings, options: GroupOptions, log: LogLine) {
     this.#settings = settings;
-    this.#options = options;
-    this.#sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_MS;
+    this.#options = { sessionTimeoutMs: SESSION_MS, ...options, protocol: EQUAL_SHARES };
     this.#log = log;
     this.#admin = new KafkaAdmin(settings);
   }
@@ -85,11 +82,8 @@ export class KafkaShares implements Shares {
 
   /** One membership, from joining until stopped. @throws the error that ended it. */
   async #membership(on: (share: Share) => Promise<void>, heard: () => void): Promise<void> {
-    const { groupId, topics, instanceId } = this.#options;
-    const sessionTimeoutMs = this.#sessionTimeoutMs;
-    const options = { protocol: EQUAL_SHARES, groupId, topics, instanceId, sessionTimeoutMs };
     const stopping = this.#stopping.signal;
-    await asMember(this.#settings, options, { stopping, log: this.#log }, async (member) => {
+    await asMember(this.#settings, this.#options, { stopping, log: this.#log }, async (member) => {
       while (!stopping.aborted) await this.#generation(member, on, heard);
     });
   }
@@ -120,8 +114,7 @@ export class KafkaShares implements Shares {
   async #share(member: Member): Promise<GroupShare | undefined> {
     const { groupId, topics } = this.#options;
     try {
-      const missing = await this.#admin.missing(topics);
-      if (missing.length > 0) throw topicsMissing(missing, addressOf(this.#settings));
+      await this.#admin.refuseMissing(topics);
       const counts = [...(await this.#admin.partitionCounts(topics))];
       // A member that knows of more partitions says something else than before, which has the group divide them anew.
       const { assigned } = await member.join(Buffer.from(JSON.stringify(counts)));
@@ -132,9 +125,7 @@ export class KafkaShares implements Shares {
     } catch (error) {
       if (this.#stopping.signal.aborted) return undefined;
       if (member.joinsAgain(error) !== undefined) return undefined;
-      throw error instanceof FatalError
-        ? error
-        : kafkaError(`joining group ${groupId}`, this.#settings, error, memberRights(groupId));
+      throw kafkaError(`joining group ${groupId}`, this.#settings, error, memberRights(groupId));
     }
   }
 
@@ -155,13 +146,7 @@ export class KafkaShares implements Shares {
         if (!isDeepStrictEqual(counts, share.counts)) return;
       } catch (error) {
         if (ending.aborted || member.joinsAgain(error) !== undefined) return;
-        const { groupId } = this.#options;
-        const rights = memberRights(groupId);
-        const failure = kafkaError(`staying in group ${groupId}`, this.#settings, error, rights);
-        const silentMs = performance.now() - heard;
-        if (!(failure instanceof RetryableError) || silentMs > SILENT_SESSIONS * this.#sessionTimeoutMs)
-          throw failure;
-        member.forgetCoordinator();
+        member.outlast(error, heard);
       }
     }
   }
@@ -178,7 +163,7 @@ class GroupShare implements Share {
 
   constructor(
     names: ReadonlySet<string>,
-    committed: readonly { topic: string; partition: number; offset: number }[],
+    committed: readonly GroupOffset[],
     counts: readonly (readonly [string, number])[],
   ) {
     this.counts = counts;

@@ -15,19 +15,15 @@ const GIVE_UP_MS = 30_000;
 
 /** Publishes to topics, with one producer for the fenced topics and one for each other topic. */
 export class KafkaSink implements Sink {
-  readonly #settings: KafkaSettings;
-  readonly #giveUpMs: number;
-  readonly #log: LogLine;
+  readonly #options: Omit<ProducerOptions, 'brokers'>;
   readonly #fenced: Producer | undefined;
   readonly #stopping = new AbortController();
   readonly #producers = new Map<string, Producer>();
 
   constructor(settings: KafkaSettings, { giveUpMs = GIVE_UP_MS, fenced }: SinkOptions, log: LogLine) {
-    this.#settings = settings;
-    this.#giveUpMs = giveUpMs;
-    this.#log = log;
+    this.#options = { settings, log, giveUpMs, stopping: this.#stopping.signal };
     if (fenced !== undefined) {
-      this.#fenced = new Producer(fenced.topics, this.#producerOptions(), fenced);
+      this.#fenced = this.#producer(fenced.topics, fenced);
       for (const topic of fenced.topics) this.#producers.set(topic, this.#fenced);
     }
   }
@@ -55,22 +51,13 @@ export class KafkaSink implements Sink {
   }
 
   #to(topic: string): Producer {
-    const known = this.#producers.get(topic);
-    if (known !== undefined) {
-      return known;
-    }
-    const producer = new Producer([topic], this.#producerOptions());
+    const producer = this.#producers.get(topic) ?? this.#producer([topic]);
     this.#producers.set(topic, producer);
     return producer;
   }
 
-  #producerOptions(): ProducerOptions {
-    return {
-      settings: this.#settings,
-      brokers: new Brokers(this.#settings),
-      log: this.#log,
-      giveUpMs: this.#giveUpMs,
-      stopping: this.#stopping.signal,
-    };
+  #producer(topics: readonly string[], fence?: Fence): Producer {
+    const options = { ...this.#options, brokers: new Brokers(this.#options.settings) };
+    return new Producer(topics, options, fence);
   }
 }

@@ -1,17 +1,14 @@
 import { ProtocolError } from '@platformatic/kafka';
-import { RetryableError } from '../../../errors/errors.ts';
 import type { Message } from '../../../pipeline/ports.ts';
+import { topicMissing } from '../../log-errors.ts';
 import type { Brokers, PartitionMetadata } from '../brokers.ts';
+import { NOT_AUTHORIZED, NOT_THERE } from '../failure.ts';
 import { partBytes } from './byte-writer.ts';
 import { keyPartitioner } from './partitioner.ts';
 import type { PlainHeaders, PlainRecord } from './record-batch.ts';
 
 /** Partitions are looked up again after this long, so that added partitions are used. */
 export const METADATA_MS = 30_000;
-/** Kafka's number of `UNKNOWN_TOPIC_OR_PARTITION`. */
-const NOT_THERE = 3;
-/** Kafka's number of `TOPIC_AUTHORIZATION_FAILED`. */
-const NOT_AUTHORIZED = 29;
 
 /** The partitions of one topic and their leaders, looked up when they are unknown or old. */
 export class TopicPartitions {
@@ -61,8 +58,7 @@ export class TopicPartitions {
       // Of a topic that may not be looked at, the brokers don't tell whether it is there.
       if (state?.errorCode === NOT_AUTHORIZED) throw new ProtocolError(NOT_AUTHORIZED);
       if (state === undefined || state.errorCode === NOT_THERE || state.partitions.length === 0) {
-        const message = `no topic ${this.name} at ${this.#address}; create it with: twhin topics apply`;
-        throw new RetryableError('topic-missing', message);
+        throw topicMissing(this.name, this.#address);
       }
       this.#known = { partitions: state.partitions, at: now };
     }

@@ -23,7 +23,7 @@ export async function* decompressed(
       yield packed;
       return;
     case 1:
-      yield* wholeOrStream(gunzipWhole, () => createGunzip({ chunkSize: CHUNK_BYTES }), packed, partBytes);
+      yield* wholeOrStream(gunzipWhole, createGunzip, packed, partBytes);
       return;
     case 2:
       yield* snappyBlocks(packed);
@@ -32,12 +32,7 @@ export async function* decompressed(
       yield* lz4Blocks(packed, partBytes);
       return;
     case 4:
-      yield* wholeOrStream(
-        zstdWhole,
-        () => createZstdDecompress({ chunkSize: CHUNK_BYTES }),
-        packed,
-        partBytes,
-      );
+      yield* wholeOrStream(zstdWhole, createZstdDecompress, packed, partBytes);
       return;
     default:
       throw new Error(`compression ${codec} is not known`);
@@ -48,7 +43,7 @@ const CHUNK_BYTES = 256 << 10;
 
 async function* wholeOrStream(
   whole: (packed: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>,
-  stream: () => ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>,
+  stream: typeof createGunzip | typeof createZstdDecompress,
   packed: Buffer,
   partBytes: number,
 ): AsyncGenerator<Buffer> {
@@ -62,7 +57,7 @@ async function* wholeOrStream(
     yield all;
     return;
   }
-  const chunks = stream();
+  const chunks = stream({ chunkSize: CHUNK_BYTES });
   chunks.end(packed);
   for await (const chunk of chunks) yield chunk;
 }

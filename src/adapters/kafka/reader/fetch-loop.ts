@@ -2,6 +2,7 @@ import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts'
 import type { Stretch, StretchReading, Trouble } from '../../../pipeline/ports.ts';
 import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
 import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../../log-errors.ts';
+import { NOT_AUTHORIZED } from '../failure.ts';
 import type { Fetched, Wanted } from './fetch.ts';
 import { PartitionCursor } from './partition-cursor.ts';
 
@@ -28,7 +29,7 @@ export interface FetchOptions {
   /** Bytes requested at a time for each cursor. */
   readonly fetchBytes: number;
   /** About how many bytes of records a cursor gives at a time; `fetchBytes` unless given. */
-  readonly handOverBytes?: number;
+  readonly handOverBytes?: number | undefined;
   readonly onTrouble: (trouble: Trouble) => void;
 }
 
@@ -47,7 +48,6 @@ const IDLE_MS = 20;
 /** Where a partition has no leader, leaders are looked up again after this time. */
 const LEADERLESS_MS = 1_000;
 const OUT_OF_RANGE = 1;
-const NOT_AUTHORIZED = 29;
 
 /**
  * Fetches records for its cursors, with one request at a time to each leader. Every reader of Kafka reads through this

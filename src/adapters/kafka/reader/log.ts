@@ -10,7 +10,7 @@ import type {
 } from '../../../pipeline/ports.ts';
 import { type Failure, retrying, troubleOf } from '../../backoff.ts';
 import { follow } from '../../follow.ts';
-import { readerClosed, topicsMissing } from '../../log-errors.ts';
+import { readerClosed } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { Brokers } from '../brokers.ts';
 import { kafkaError } from '../failure.ts';
@@ -55,18 +55,16 @@ export class KafkaLog implements EventLog {
   }
 
   async ranges(topics: readonly string[]): Promise<PartitionRange[]> {
-    await this.#refuseMissing(topics);
+    await this.#admin.refuseMissing(topics);
     const ranges: PartitionRange[] = [];
     for (const topic of topics) ranges.push(...(await this.#admin.ranges(topic)));
     return ranges;
   }
 
   async offsetsAt(topics: readonly string[], timeMs: number): Promise<Offsets> {
-    await this.#refuseMissing(topics);
+    await this.#admin.refuseMissing(topics);
     const offsets: Offsets = {};
-    for (const topic of topics) {
-      offsets[topic] = await this.#admin.offsetsAt(topic, timeMs);
-    }
+    for (const topic of topics) offsets[topic] = await this.#admin.offsetsAt(topic, timeMs);
     return offsets;
   }
 
@@ -108,8 +106,8 @@ export class KafkaLog implements EventLog {
     const { aheadBytes: all = ALL_AHEAD_BYTES } = this.#options;
     const share = Math.floor(all / Math.max(1, stretches.length));
     const aheadBytes = Math.min(MAX_AHEAD_BYTES, Math.max(1, share));
-    const { fetchBytes = Math.min(MAX_FETCH_BYTES, Math.ceil(aheadBytes / 2)) } = this.#options;
-    const { handOverBytes = fetchBytes } = this.#options;
+    const { fetchBytes = Math.min(MAX_FETCH_BYTES, Math.ceil(aheadBytes / 2)), handOverBytes } =
+      this.#options;
     const onTrouble = (trouble: Trouble) => this.#trouble(trouble);
     const options = { aheadBytes, fetchBytes, handOverBytes, onTrouble };
     const loop = new FetchLoop(this.#cluster(), stretches, options);
@@ -136,13 +134,6 @@ export class KafkaLog implements EventLog {
     const line = `reading from ${brokers} failed and is tried again: ${reason}`;
     this.#log(attempt === 1 ? 'warn' : 'debug', line);
     this.#options.onTrouble?.(trouble);
-  }
-
-  async #refuseMissing(topics: readonly string[]): Promise<void> {
-    const missing = await this.#admin.missing(topics);
-    if (missing.length > 0) {
-      throw topicsMissing(missing, addressOf(this.#settings));
-    }
   }
 
   #cluster(): Cluster {
