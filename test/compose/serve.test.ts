@@ -73,6 +73,19 @@ async function runOf(
   return { run, visible, failures };
 }
 
+/** A run that has started, and what follows its topics. */
+async function followed(gate?: Gate): Promise<{ run: ServedRun; followers: Follower[] }> {
+  const log = memoryReader({ records: [relationRecord] }, { anyTopic: true });
+  const followers: Follower[] = [];
+  const follow: EventLog['follow'] = (topics, follower) => {
+    followers.push(follower);
+    return log.follow(topics, follower);
+  };
+  const { run } = await runOf({ ...log, follow }, gate);
+  await run.start();
+  return { run, followers };
+}
+
 describe('ServedRun', () => {
   it('is ready once vectors, relation vectors and events are read', async () => {
     const records = [relationRecord, vectorRecord(0, 'user:1', [0, 0]), vectorRecord(1, 'tweet:1', [1, 1])];
@@ -91,14 +104,7 @@ describe('ServedRun', () => {
   });
 
   it('lets others have their turn between two runs of records', async () => {
-    const log = memoryReader({ records: [relationRecord] }, { anyTopic: true });
-    const followers: Follower[] = [];
-    const follow: EventLog['follow'] = (topics, follower) => {
-      followers.push(follower);
-      return log.follow(topics, follower);
-    };
-    const { run } = await runOf({ ...log, follow });
-    await run.start();
+    const { followers } = await followed();
     const runs = [EMBEDDINGS, 'twhin.engagement'].map((topic) => ({
       topic,
       partition: 0,
@@ -131,15 +137,8 @@ describe('ServedRun', () => {
   });
 
   it('leaves an erased entity out from its event on, whatever was read first, and lets it come back', async () => {
-    const log = memoryReader({ records: [relationRecord] }, { anyTopic: true });
-    const followers: Follower[] = [];
-    const follow: EventLog['follow'] = (topics, follower) => {
-      followers.push(follower);
-      return log.follow(topics, follower);
-    };
     const gate = new Gate();
-    const { run } = await runOf({ ...log, follow }, gate);
-    await run.start();
+    const { run, followers } = await followed(gate);
     const [vectors, events] = followers as [Follower, Follower];
     const run1 = (record: SourceRecord) => ({
       ...{ topic: record.topic, partition: 0, records: [record], next: record.offset + 1 },

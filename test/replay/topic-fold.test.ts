@@ -29,24 +29,7 @@ beforeEach(() => {
 });
 
 let offset = 0;
-/** vector: hex of two little-endian float32; null is a tombstone. */
-function record(
-  key: string,
-  step: number,
-  vector: string | null,
-  change: Partial<Omit<EmbeddingHeaders, 'dtype'>> = {},
-): SourceRecord {
-  const headers = {
-    graph: 'test',
-    dim: 2,
-    dtype: 'float32' as const,
-    step,
-    at: 1000 + step,
-    fingerprint: OURS,
-    epoch: 1,
-    space: '5eed',
-  };
-  const text = embeddingHeaders({ ...headers, ...change });
+function recordOf(key: string, vector: string | null, headers: Record<string, string>): SourceRecord {
   return {
     topic: 'twhin.embeddings.test',
     partition: 1,
@@ -54,8 +37,23 @@ function record(
     timestamp: 9,
     key: Buffer.from(key),
     value: vector === null ? null : Buffer.from(vector, 'hex'),
-    headers: Object.fromEntries(Object.entries(text).map(([name, value]) => [name, Buffer.from(value)])),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)])),
   };
+}
+
+const headersAt = (step: number) => ({
+  ...{ graph: 'test', dim: 2, dtype: 'float32' as const, step, at: 1000 + step },
+  ...{ fingerprint: OURS, epoch: 1, space: '5eed' },
+});
+
+/** vector: hex of two little-endian float32; null is a tombstone. */
+function record(
+  key: string,
+  step: number,
+  vector: string | null,
+  change: Partial<Omit<EmbeddingHeaders, 'dtype'>> = {},
+): SourceRecord {
+  return recordOf(key, vector, embeddingHeaders({ ...headersAt(step), ...change }));
 }
 
 /** A relation vector as it is published. */
@@ -65,24 +63,8 @@ function relationRecord(
   vector: string,
   change: Partial<Omit<RelationHeaders, 'dtype'>> = {},
 ): SourceRecord {
-  const plain = record(key, step, vector);
-  const headers = {
-    graph: 'test',
-    dim: 2,
-    dtype: 'float32' as const,
-    step,
-    at: 1000 + step,
-    fingerprint: OURS,
-    epoch: 1,
-    space: '5eed',
-    trained: step > 0,
-    scorer: 'transe-l2' as const,
-    beta: 9,
-    lhs: 'user',
-    rhs: 'user',
-  };
-  const text = Object.entries(relationHeaders({ ...headers, ...change }));
-  return { ...plain, headers: Object.fromEntries(text.map(([name, value]) => [name, Buffer.from(value)])) };
+  const trained = { trained: step > 0, scorer: 'transe-l2', beta: 9, lhs: 'user', rhs: 'user' } as const;
+  return recordOf(key, vector, relationHeaders({ ...headersAt(step), ...trained, ...change }));
 }
 
 /** 1, -2; 0.5, 0; a subnormal and minus zero. */

@@ -10,27 +10,7 @@ import {
   encodeVector,
   modelDeclaration,
 } from '../../topics/index.ts';
-
-const HEADERS = {
-  graph: 'follow',
-  dim: 2,
-  dtype: 'float32',
-  step: 41,
-  at: 1_704_067_200_000,
-  fingerprint: 'f0',
-  epoch: 3,
-  space: '5eed',
-} as const;
-const AS_TEXT = {
-  graph: 'follow',
-  dim: '2',
-  dtype: 'float32',
-  step: '41',
-  at: '1704067200000',
-  fingerprint: 'f0',
-  epoch: '3',
-  space: '5eed',
-};
+import { AS_TEXT, HEADERS } from './headers.ts';
 
 test('a vector is encoded as little-endian float32', () => {
   // 1 is 3f800000, -2 is c0000000.

@@ -9,36 +9,17 @@ import {
   relationHeaders,
   relationKey,
 } from '../../topics/index.ts';
+import { AS_TEXT, HEADERS as VECTOR_HEADERS } from './headers.ts';
 
-const HEADERS = {
-  graph: 'follow',
-  dim: 2,
-  dtype: 'float32',
-  step: 41,
-  at: 1_704_067_200_000,
-  fingerprint: 'f0',
-  epoch: 3,
-  space: '5eed',
-  trained: true,
-  scorer: 'transe-l2',
-  beta: 9,
-  lhs: 'user',
-  rhs: 'tweet',
-} as const;
+const TRAINED = { trained: true, scorer: 'transe-l2', beta: 9, lhs: 'user', rhs: 'tweet' } as const;
+const HEADERS = { ...VECTOR_HEADERS, ...TRAINED };
 const VALUE = encodeVector(Float32Array.of(1, -2));
 
 test('key and headers are text that any client reads, with numbers in decimal', () => {
   expect(relationKey({ relation: 'like', inverse: false })).toBe('relation:like');
   expect(relationKey({ relation: 'like', inverse: true })).toBe('relation:like/inverse');
   expect(relationHeaders({ ...HEADERS, beta: 0.5 })).toEqual({
-    graph: 'follow',
-    dim: '2',
-    dtype: 'float32',
-    step: '41',
-    at: '1704067200000',
-    fingerprint: 'f0',
-    epoch: '3',
-    space: '5eed',
+    ...AS_TEXT,
     trained: 'true',
     scorer: 'transe-l2',
     beta: '0.5',

@@ -4,26 +4,15 @@ import type { ComparedStore } from '../../../src/evaluation/compare/held-edges.t
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import { Layout } from '../../../src/graph/layout.ts';
 import type { SourceRecord } from '../../../src/pipeline/ports.ts';
-import { readContent } from '../../../src/pipeline/reading/record-content.ts';
 import { Random } from '../../../src/sampling/random.ts';
-import { EVENT_TOPICS } from '../../../topics/index.ts';
-import { DEFAULT_LIMITS } from '../../../topics/record.ts';
 import { MODEL } from '../../graph/graph-fixture.ts';
 import { MemoryStore } from '../../graph/memory-store.ts';
 import { MemoryLog } from '../../pipeline/memory-log.ts';
 import { MODEL as TRAINED_MODEL, updater } from '../../pipeline/updater-fixture.ts';
-import { storeOf } from './fixture.ts';
-
-const topics = new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic]));
+import { storeOf, withContents } from './fixture.ts';
 
 function compared(a: ComparedStore, b: ComparedStore, records: readonly SourceRecord[] = []) {
-  return compareStores({
-    a,
-    b,
-    records: records.map((each) => ({ ...each, content: readContent(each, topics, DEFAULT_LIMITS) })),
-    seed: 1,
-    onProgress: () => {},
-  });
+  return compareStores({ a, b, records: withContents(records), seed: 1, onProgress: () => {} });
 }
 
 /** Sixty users and forty tweets at random. */

@@ -4,8 +4,18 @@ import type { EntityKey } from '../../../src/graph/entity.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import type { Head, ModelIdentity } from '../../../src/graph/head.ts';
 import { Layout } from '../../../src/graph/layout.ts';
+import type { SourceRecord } from '../../../src/pipeline/ports.ts';
+import { readContent } from '../../../src/pipeline/reading/record-content.ts';
+import { EVENT_TOPICS } from '../../../topics/index.ts';
+import { DEFAULT_LIMITS } from '../../../topics/record.ts';
 import { commitOf, entity, HEAD, MODEL } from '../../graph/graph-fixture.ts';
 import { MemoryStore } from '../../graph/memory-store.ts';
+
+const topics = new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic]));
+
+/** Records as they are read of the topics of TwHIN. */
+export const withContents = (records: readonly SourceRecord[]): SourceRecord[] =>
+  records.map((each) => ({ ...each, content: readContent(each, topics, DEFAULT_LIMITS) }));
 
 /** Parses `user:1 follows user:2@5`: removed if it begins with a minus; the time after `@` defaults to 1. */
 export function edge(text: string): EdgeChange {

@@ -5,13 +5,10 @@ import {
   readHeldEdges,
   readHeldRecords,
 } from '../../../src/evaluation/compare/held-edges.ts';
-import { readContent } from '../../../src/pipeline/reading/record-content.ts';
-import { EVENT_TOPICS } from '../../../topics/index.ts';
-import { DEFAULT_LIMITS } from '../../../topics/record.ts';
 import { MODEL } from '../../graph/graph-fixture.ts';
 import { MemoryLog } from '../../pipeline/memory-log.ts';
 import { memoryReader } from '../../pipeline/memory-reader.ts';
-import { storeOf } from './fixture.ts';
+import { storeOf, withContents } from './fixture.ts';
 
 describe('heldStretches', () => {
   test('begins at the later offset of the two stores, never below the start of the log', () => {
@@ -66,15 +63,10 @@ describe('readHeldRecords', () => {
   });
 });
 
-const topics = new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic]));
 const AT = 1_700_000_000_000;
 
 async function held(a: ComparedStore, b: ComparedStore, log: MemoryLog) {
-  const records = log.records.map((each) => ({
-    ...each,
-    content: readContent(each, topics, DEFAULT_LIMITS),
-  }));
-  const found = await readHeldEdges({ a, b }, records, () => {});
+  const found = await readHeldEdges({ a, b }, withContents(log.records), () => {});
   return {
     edges: found.map(({ lhs, relation, rhs }) => `${lhs} ${relation} ${rhs}`),
     ends: found.map(({ lhsEntity, rhsEntity }) => [lhsEntity, rhsEntity]),
