@@ -1,7 +1,7 @@
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { json, type Place, type Said } from './captured.ts';
+import { json, type Place, refused, succeeded } from './captured.ts';
 import { filledPlace } from './filled-place.ts';
 
 /** A place where a stream was fed and read, and a backup of it. */
@@ -13,8 +13,6 @@ beforeAll(async () => {
   expect((await here.run('backup', dir)).code).toBe(0);
 });
 afterAll(() => here.remove());
-
-const said = ({ out, err }: Said) => [...out, ...err].join('\n');
 
 describe('twhin backup', () => {
   test('--json reports what was backed up', async () => {
@@ -47,24 +45,24 @@ describe('twhin backup', () => {
     await symlink('lost+found', join(volume, 'lost+found'));
     expect((await here.run('backup', volume)).code).toBe(0);
     expect((await readdir(volume)).sort()).toEqual(['engagement', 'lost+found']);
-    const restored = await here.run('restore', volume, '--into', 'back');
-    expect([restored.code, said(restored)]).toEqual([0, expect.stringContaining('all is well')]);
+    await succeeded(here.run('restore', volume, '--into', 'back'), 'all is well');
   });
 
   test('refuses a folder that holds other files, and a graph without a store', async () => {
-    const inside = await here.run('backup', join(here.folder, 'state', 'backups'));
-    expect([inside.code, said(inside)]).toEqual([2, expect.stringContaining('is inside the state folder')]);
+    await refused(here.run('backup', join(here.folder, 'state', 'backups')), 2, 'is inside the state folder');
     const full = join(here.folder, 'full');
     await mkdir(join(full, 'engagement'), { recursive: true });
     await writeFile(join(full, 'engagement', 'notes.txt'), '');
-    const other = await here.run('backup', full);
-    expect([other.code, said(other)]).toEqual([2, expect.stringContaining('notes.txt is in the way')]);
-    const follow = await here.run('backup', dir, '--graph', 'follow');
-    expect([follow.code, said(follow)]).toEqual([
+    await refused(here.run('backup', full), 2, 'notes.txt is in the way');
+    await refused(
+      here.run('backup', dir, '--graph', 'follow'),
       1,
-      expect.stringContaining('there is no store of follow in the state folder'),
-    ]);
-    const shadow = await here.run('backup', dir, '--graph', 'engagement', '--store', 'shadow');
-    expect([shadow.code, said(shadow)]).toEqual([1, expect.stringContaining('no store shadow')]);
+      'there is no store of follow in the state folder',
+    );
+    await refused(
+      here.run('backup', dir, '--graph', 'engagement', '--store', 'shadow'),
+      1,
+      'no store shadow',
+    );
   });
 });

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished, vi } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { realWorld, type World } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
 import { CONFIG_FILE } from '../../src/config/load.ts';
@@ -79,6 +79,29 @@ export async function own(making: Promise<Place>): Promise<Place> {
   const made = await making;
   onTestFinished(() => made.remove());
   return made;
+}
+
+/** What a command printed. */
+export const text = ({ out, err }: Said): string => [...out, ...err].join('\n');
+
+/** What a command said that must end well, and print these parts. */
+export async function succeeded(running: Promise<Said>, ...parts: (string | RegExp)[]): Promise<Said> {
+  const said = await running;
+  expect([said.code, said.code === 0 ? '' : text(said)]).toEqual([0, '']);
+  for (const part of parts) expect(text(said)).toMatch(part);
+  return said;
+}
+
+/** What a command said that must end with this code, and print these parts on stderr. */
+export async function refused(
+  running: Promise<Said>,
+  code: number,
+  ...parts: (string | RegExp)[]
+): Promise<Said> {
+  const said = await running;
+  expect([said.code, text(said)]).toEqual([code, text(said)]);
+  for (const part of parts) expect(said.err.join('\n')).toMatch(part);
+  return said;
 }
 
 /** The one JSON object a command said. */

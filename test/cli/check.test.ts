@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
-import { json, type Place, place } from './captured.ts';
+import { json, type Place, place, refused } from './captured.ts';
+import { fill } from './filled-place.ts';
 
 const AT = 1_704_067_200_000;
 let here: Place;
@@ -12,17 +13,10 @@ beforeAll(async () => {
   here = await place();
   db = join(here.folder, 'state/engagement/db');
   const events = [0, 1, 2].map((i) => ({ userId: `u${i}`, tweetId: 't', action: 'like', at: AT + i }));
-  await writeFile(
-    join(here.folder, 'events.ndjson'),
-    events.map((event) => `${JSON.stringify(event)}\n`).join(''),
+  await fill(
+    here,
+    events.map((event) => JSON.stringify(event)),
   );
-  for (const argv of [
-    ['topics', 'apply'],
-    ['feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement'],
-    ['run', '--graph', 'engagement', '--until-caught-up'],
-  ]) {
-    expect([argv, (await here.run(...argv)).code]).toEqual([argv, 0]);
-  }
 });
 afterAll(() => here.remove());
 
@@ -55,11 +49,8 @@ describe('twhin check', () => {
       ok: true,
       graphs: { engagement: WELL, follow: NONE },
     });
-    const shadow = await here.run('check', '--graph', 'engagement', '--store', 'shadow');
-    expect([shadow.code, shadow.err[0]]).toEqual([
-      1,
-      expect.stringContaining('engagement has no store shadow'),
-    ]);
+    const argv = ['check', '--graph', 'engagement', '--store', 'shadow'];
+    await refused(here.run(...argv), 1, 'engagement has no store shadow');
   });
 
   test('reports damage, ends with exit code 1, and names the commands that make the store again', async () => {

@@ -6,10 +6,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LogConnection } from '../../src/adapters/connect.ts';
 import { realWorld, type World } from '../../src/cli/context.ts';
 import { FatalError } from '../../src/errors/errors.ts';
-import { own, type Place, place } from './captured.ts';
+import { own, type Place, place, succeeded } from './captured.ts';
+import { filledPlace, shardedConfig } from './filled-place.ts';
 
-const AT = 1_704_067_200_000;
 const GRAPH = ['--graph', 'engagement'];
+const WHOLE = 'twhin.config.ts';
+const CUT = 'cut.config.ts';
 
 /** What ends a connection, a reader or a sink. */
 const ENDS = new Set(['close', 'stop', String(Symbol.asyncDispose)]);
@@ -92,38 +94,18 @@ function openFiles(folder: string): string[] {
 let made: Place;
 /** A graph with a store and a replay of it, and a graph cut into shards with the same. */
 beforeAll(async () => {
-  made = await place();
-  const config = { model: { dim: 8 }, limits: { maxEntities: 10_000 } };
-  const file = (graphs: object) => `export default ${JSON.stringify({ ...config, graphs })};\n`;
-  await writeFile(join(made.folder, 'whole.config.ts'), file({ engagement: {} }));
-  await writeFile(join(made.folder, 'cut.config.ts'), file({ engagement: { shards: 2 } }));
-  const like = (i: number) => ({ userId: `u${i % 40}`, tweetId: `t${i % 17}`, action: 'like', at: AT + i });
-  const lines = (from: number, to: number) =>
-    Array.from({ length: to - from }, (_, i) => `${JSON.stringify(like(from + i))}\n`);
-  await writeFile(join(made.folder, 'events.ndjson'), lines(0, 200));
-  await writeFile(join(made.folder, 'more.ndjson'), lines(200, 260));
-  for (const file of ['whole.config.ts', 'cut.config.ts'])
-    for (const argv of [
-      ['topics', 'apply'],
-      ['feed', join(made.folder, 'events.ndjson'), '--topic', 'engagement'],
-      ['run', ...GRAPH, '--until-caught-up'],
-      ['replay', ...GRAPH, '--into', 'shadow'],
-    ]) {
-      const said = await made.configured(file)(...argv);
-      expect([argv, said.code, said.code === 0 ? [] : said.err]).toEqual([argv, 0, []]);
-    }
-  const said = await made.configured('whole.config.ts')(
-    'feed',
-    join(made.folder, 'more.ndjson'),
-    '--topic',
-    'engagement',
-  );
-  expect(said.code).toBe(0);
+  made = await filledPlace();
+  await writeFile(join(made.folder, CUT), shardedConfig(2));
+  const replay = ['replay', ...GRAPH, '--into', 'shadow'];
+  await succeeded(made.run(...replay));
+  const cut = made.configured(CUT);
+  for (const argv of [['topics', 'apply'], ['run', ...GRAPH, '--until-caught-up'], replay])
+    await succeeded(cut(...argv));
+  // More than the stores have read.
+  await succeeded(made.run('feed', join(made.folder, 'events.ndjson'), '--topic', 'engagement'));
 });
 afterAll(() => made.remove());
 
-const WHOLE = 'whole.config.ts';
-const CUT = 'cut.config.ts';
 const COMMANDS: readonly (readonly [file: string, ...argv: string[]])[] = [
   [WHOLE, 'doctor'],
   [WHOLE, 'topics', 'apply'],

@@ -1,16 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Place, place } from './captured.ts';
-import { filledPlace } from './filled-place.ts';
+import { type Place, succeeded } from './captured.ts';
+import { filledPlace, shardedConfig } from './filled-place.ts';
 
 const COMMAND = join(import.meta.dirname, '..', '..', 'bin', 'twhin.js');
 const INTERRUPTS = pathToFileURL(join(import.meta.dirname, 'interrupts.js')).href;
-const AT = 1_704_067_200_000;
 const WHOLE = ['--graph', 'engagement'];
 
 /** A command, and the file at whose sight it is interrupted: path from the place's folder. */
@@ -73,11 +72,6 @@ async function interrupted({ folder }: Place, [, at, argv]: Case) {
   return { code, said, left: after.filter((path) => !before.includes(path)) };
 }
 
-async function ok(here: Place, ...argv: string[]): Promise<void> {
-  const said = await here.run(...argv);
-  expect([argv, said.code, said.code === 0 ? [] : said.err]).toEqual([argv, 0, []]);
-}
-
 let here: Place;
 afterAll(() => here.remove());
 
@@ -86,7 +80,7 @@ describe('Ctrl-C leaves nothing behind, with a graph', () => {
     here = await filledPlace();
     await mkdir(join(here.folder, 'temporary'));
     await mkdir(join(here.folder, 'backups'));
-    await ok(here, 'backup', join(here.folder, 'saved'), ...WHOLE);
+    await succeeded(here.run('backup', join(here.folder, 'saved'), ...WHOLE));
   });
   test.each(OF_A_GRAPH)('in twhin %s', async (...of) => {
     const { code, said, left } = await interrupted(here, of);
@@ -98,20 +92,8 @@ describe('Ctrl-C leaves nothing behind, with a graph', () => {
 describe('Ctrl-C leaves nothing behind, with shards', () => {
   beforeAll(async () => {
     await here.remove();
-    here = await place();
-    const config = {
-      model: { dim: 8 },
-      limits: { maxEntities: 10_000 },
-      graphs: { engagement: { shards: 2 } },
-    };
-    await writeFile(join(here.folder, 'twhin.config.ts'), `export default ${JSON.stringify(config)};\n`);
-    const like = (i: number) => ({ userId: `u${i % 40}`, tweetId: `t${i % 17}`, action: 'like', at: AT + i });
-    const lines = Array.from({ length: 200 }, (_, i) => `${JSON.stringify(like(i))}\n`);
-    await writeFile(join(here.folder, 'events.ndjson'), lines);
+    here = await filledPlace(shardedConfig(2));
     await mkdir(join(here.folder, 'temporary'));
-    await ok(here, 'topics', 'apply');
-    await ok(here, 'feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement');
-    await ok(here, 'run', ...WHOLE, '--until-caught-up');
   });
   test.each(OF_SHARDS)('in twhin %s', async (...of) => {
     const { code, said, left } = await interrupted(here, of);

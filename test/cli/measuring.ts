@@ -39,3 +39,20 @@ export class MeasuringPlace {
     return readdir(this.#temporary);
   }
 }
+
+/** Follows among 24 users in two circles, in a random-looking order, of which the last `odd` are between users of different circles. */
+export function circles(odd = 0): string[] {
+  const pairs: [number, number][] = [];
+  for (let a = 0; a < 24; a++) for (let b = 0; b < 24; b++) if (a !== b) pairs.push([a, b]);
+  pairs.sort(([a, b], [c, d]) => ((a * 31 + b * 17) % 97) - ((c * 31 + d * 17) % 97) || a - c || b - d);
+  const within = pairs.filter(([a, b]) => a % 2 === b % 2);
+  const between = pairs.filter(([a, b]) => a % 2 !== b % 2);
+  return [...within.slice(0, within.length - odd), ...between.slice(0, odd)].map(([a, b], i) =>
+    JSON.stringify({
+      followerId: `u${a}`,
+      followedId: `u${b}`,
+      action: 'follow',
+      at: 1_700_000_000_000 + i * 1_000,
+    }),
+  );
+}

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { json, type Place } from './captured.ts';
+import { json, type Place, refused, succeeded } from './captured.ts';
 import { filledPlace } from './filled-place.ts';
 
 let here: Place;
@@ -13,11 +13,7 @@ afterEach(() => here.remove());
 
 const GRAPH = ['--graph', 'engagement'];
 const at = (...path: string[]) => join(here.folder, 'state/engagement', ...path);
-const ok = async (...argv: string[]) => {
-  const said = await here.run(...argv);
-  expect([argv, said.code, said.code === 0 ? '' : said.err.join('\n')]).toEqual([argv, 0, '']);
-  return said;
-};
+const ok = (...argv: string[]) => succeeded(here.run(...argv));
 const damage = async (...path: string[]) => {
   const list = (await readFile(at(...path, 'CURRENT'), 'utf8')).trim();
   await writeFile(at(...path, list), 'no list of files');
@@ -57,11 +53,11 @@ describe('twhin promote', () => {
   test('refuses a store that does not fit the configuration', async () => {
     await ok('replay', ...GRAPH, '--into', 'shadow', '--set', 'dim=4');
     await writeFile(at('stores', 'shadow', 'origin.json'), '{"from":"replay","set":[],"since":""}');
-    const { code, err } = await here.run('promote', 'shadow');
-    expect([code, err.join('\n')]).toEqual([
+    await refused(
+      here.run('promote', 'shadow'),
       1,
-      expect.stringMatching(/another model's .*dim: the store has 4, the configuration 8/s),
-    ]);
+      /another model's .*dim: the store has 4, the configuration 8/s,
+    );
     expect(existsSync(at('live.json'))).toBe(false);
   });
 
@@ -69,13 +65,11 @@ describe('twhin promote', () => {
     await ok('replay', ...GRAPH, '--into', 'shadow');
     await rm(join(here.folder, 'log'), { recursive: true });
     await ok('topics', 'apply');
-    const { code, err } = await here.run('promote', 'shadow');
-    expect([code, err.join('\n')]).toEqual([
+    await refused(
+      here.run('promote', 'shadow'),
       1,
-      expect.stringMatching(
-        /\[offset-out-of-range\].*deleted and recreated. Nothing has changed. Make a store of what the topics hold now, and promote that: twhin replay --graph engagement --into NAME/,
-      ),
-    ]);
+      /\[offset-out-of-range\].*deleted and recreated. Nothing has changed. Make a store of what the topics hold now, and promote that: twhin replay --graph engagement --into NAME/,
+    );
     expect(existsSync(at('live.json'))).toBe(false);
   });
 
@@ -105,24 +99,18 @@ describe('twhin promote', () => {
       [['shadow', '--rollback'], 'expected either the name of a store or --rollback'],
       [['main'], 'several graphs have such a store: engagement, follow; say which with --graph'],
     ] as const) {
-      const { code, err } = await here.run('promote', ...argv);
-      expect([argv, code, err.join('\n')]).toEqual([argv, 2, expect.stringContaining(said)]);
+      await refused(here.run('promote', ...argv), 2, said);
     }
     await ok('replay', ...GRAPH, '--into', 'shadow');
     const origin = JSON.parse(await readFile(at('stores/shadow/origin.json'), 'utf8'));
     const unfinished = { ...origin, replay: { ...origin.replay, finished: null } };
     await writeFile(at('stores/shadow/origin.json'), JSON.stringify(unfinished));
-    const { code, err } = await here.run('promote', 'shadow');
-    expect([code, err.join()]).toEqual([
-      2,
-      expect.stringContaining('the replay into shadow is not finished'),
-    ]);
+    await refused(here.run('promote', 'shadow'), 2, 'the replay into shadow is not finished');
   });
 
   test('refuses reserved and invalid names of stores, and ignores folders with such names', async () => {
     for (const name of ['live', 'Shadow', '../x']) {
-      const { code, err } = await here.run('replay', ...GRAPH, '--into', name);
-      expect([code, err.join('\n')]).toEqual([2, expect.stringContaining("expected a store's name")]);
+      await refused(here.run('replay', ...GRAPH, '--into', name), 2, "expected a store's name");
     }
     await ok('replay', ...GRAPH, '--into', 'shadow');
     await mkdir(at('stores', 'shadow.old'), { recursive: true });
@@ -138,9 +126,9 @@ test('--reread accepts the name of a topic with the prefix and without', async (
   expect(json(await ok('stats', ...GRAPH, '--json'))).toMatchObject({
     graphs: { engagement: { events: { consumed: 903, duplicate: 600, late: 2 } } },
   });
-  const { code, err } = await here.run('run', ...GRAPH, '--reread', 'follow');
-  expect([code, err.join('\n')]).toEqual([
+  await refused(
+    here.run('run', ...GRAPH, '--reread', 'follow'),
     2,
-    expect.stringMatching(/--reread: expected one of twhin.engagement, .*seen follow/),
-  ]);
+    /--reread: expected one of twhin.engagement, .*seen follow/,
+  );
 });

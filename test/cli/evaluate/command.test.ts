@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { realWorld } from '../../../src/cli/context.ts';
-import { json, own, place, type Said } from '../captured.ts';
-import { MeasuringPlace } from '../measuring.ts';
+import { json, own, place, refused, type Said } from '../captured.ts';
+import { circles, MeasuringPlace } from '../measuring.ts';
 
 const interval = z.object({ mean: z.number(), low: z.number(), high: z.number() });
 const reportSchema = z.object({
@@ -33,22 +33,6 @@ const reportSchema = z.object({
 
 const SMALL = ['--set', 'dim=8', '--set', 'training.batchEdges=64', '--set', 'limits.maxEntities=1000'];
 const EVALUATE = ['evaluate', '--graph', 'follow', ...SMALL];
-
-/** Two circles of 12 users who follow each other in the circle, one user after the other, in a random-looking order. */
-function circles(): string[] {
-  const pairs: [number, number][] = [];
-  for (let a = 0; a < 24; a++)
-    for (let b = 0; b < 24; b++) if (a !== b && a % 2 === b % 2) pairs.push([a, b]);
-  pairs.sort(([a, b], [c, d]) => ((a * 31 + b * 17) % 97) - ((c * 31 + d * 17) % 97) || a - c || b - d);
-  return pairs.map(([a, b], i) =>
-    JSON.stringify({
-      followerId: `u${a}`,
-      followedId: `u${b}`,
-      action: 'follow',
-      at: 1_700_000_000_000 + i * 1_000,
-    }),
-  );
-}
 
 const measuring = new MeasuringPlace();
 
@@ -134,33 +118,23 @@ describe('twhin evaluate', () => {
   });
 
   it.each([
-    ['an unknown graph', ['--graph', 'nothing'], 2, /^twhin: --graph: expected one of engagement, follow/],
+    ['an unknown graph', ['--graph', 'nothing'], /^twhin: --graph: expected one of engagement, follow/],
     [
       'a file and a start',
       ['--file', 'x', '--from', '2h'],
-      2,
       /cannot be done as asked.*\n.*--from, --until: a file is read/,
     ],
-    ['a topic without a file', ['--topic', 'follow'], 2, /--topic: says what --file holds/],
+    ['a topic without a file', ['--topic', 'follow'], /--topic: says what --file holds/],
     [
       'a topic of another graph',
       ['--file', 'x', '--topic', 'search'],
-      2,
       /--topic: follow reads follow, ad-click/,
     ],
-    [
-      'another state folder',
-      ['--set', 'state=/x'],
-      2,
-      /--set: an evaluation reads where the live graph does/,
-    ],
-    ['a missing file', ['--file', 'missing.ndjson'], 2, /no such file: .*missing\.ndjson/],
-    ['a share above 1', ['--holdout', '150%'], 2, /expected a share such as 15%/],
-  ])('refuses %s', async (_, argv, code, message) => {
-    const said = await evaluate(...argv);
-    expect(said.code).toBe(code);
-    expect(said.err.join('\n')).toMatch(message);
-    expect(said.out).toEqual([]);
+    ['another state folder', ['--set', 'state=/x'], /--set: an evaluation reads where the live graph does/],
+    ['a missing file', ['--file', 'missing.ndjson'], /no such file: .*missing\.ndjson/],
+    ['a share above 1', ['--holdout', '150%'], /expected a share such as 15%/],
+  ])('refuses %s', async (_, argv, message) => {
+    expect((await refused(evaluate(...argv), 2, message)).out).toEqual([]);
   });
 
   it('counts lines that hold no event as records that can’t be used', async () => {
@@ -179,12 +153,10 @@ describe('twhin evaluate', () => {
   });
 
   it('says what is missing where nothing can be foretold', async () => {
-    const empty = await evaluate('--file', await fileOf([]));
-    expect(empty.code).toBe(2);
-    expect(empty.err.join('\n')).toMatch(/events.ndjson holds no event/);
-    const once = await evaluate('--file', await fileOf(circles().slice(0, 3)));
-    expect(once.code).toBe(2);
-    expect(once.err.join('\n')).toMatch(
+    await refused(evaluate('--file', await fileOf([])), 2, /events.ndjson holds no event/);
+    await refused(
+      evaluate('--file', await fileOf(circles().slice(0, 3))),
+      2,
       /nothing can be foretold: of 3 records of follow, 3 change an edge, .*\n {2}no edges of clicks, promotes$/,
     );
   });
@@ -198,9 +170,8 @@ describe('twhin evaluate', () => {
       return connection;
     };
     const interrupting = await own(place({}, { ...realWorld, connect }));
-    const said = await interrupting.run(...EVALUATE, '--file', file, '--set', 'training.updatesPerEdge=64');
-    expect(said.code).toBe(1);
-    expect(said.err.join('\n')).toContain('[interrupted]');
+    const argv = ['--file', file, '--set', 'training.updatesPerEdge=64'];
+    await refused(interrupting.run(...EVALUATE, ...argv), 1, '[interrupted]');
     expect((await measuring.left()).filter((name) => name.startsWith('twhin-work'))).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { own, type Place, type Said } from '../captured.ts';
+import { own, type Place, refused, succeeded, text } from '../captured.ts';
 import { emptyPlace, filledPlace } from '../filled-place.ts';
 import { READERS_SKIPPED, readBack } from './readers.ts';
 
@@ -13,11 +13,15 @@ beforeAll(async () => {
 });
 afterAll(() => here.remove());
 
-const said = ({ out, err }: Said) => [...out, ...err].join('\n');
-const exported = async (name: string, ...options: string[]) => {
+const asked = (name: string, ...options: string[]) =>
+  here.run('export', '--graph', 'engagement', '--out', join(here.folder, name), ...options);
+/** The folder of vectors that were exported. */
+const exported = async (vectors: number, name: string, ...options: string[]) => {
   const folder = join(here.folder, name);
-  const result = await here.run('export', '--graph', 'engagement', '--out', folder, ...options);
-  return { folder, result };
+  expect(text(await succeeded(asked(name, ...options)))).toBe(
+    `${vectors} vectors of engagement in ${folder}`,
+  );
+  return folder;
 };
 /** The numbers of a .npy of so many rows. */
 async function numbersOf(path: string, rows: number): Promise<number[][]> {
@@ -36,8 +40,7 @@ const shown = async (entity: string): Promise<number[]> => {
 
 describe('twhin export', () => {
   test('npy: the vectors of each type with their names, the relations, and how to score', async () => {
-    const { folder, result } = await exported('npy');
-    expect([result.code, said(result)]).toEqual([0, `57 vectors of engagement in ${folder}`]);
+    const folder = await exported(57, 'npy');
     const files = (await readdir(folder)).sort();
     expect(files).toEqual(
       expect.arrayContaining(['model.json', 'reciprocals.npy', 'relations.npy', 'tweet.npy', 'user.txt']),
@@ -64,11 +67,8 @@ describe('twhin export', () => {
       ['--format', 'parquet', '--pq', '2'],
     ];
     const folders: string[] = [];
-    for (const each of options) {
-      const { folder, result } = await exported(`read${each.join('')}`, ...each, '--type', 'user');
-      expect(said(result)).toBe(`40 vectors of engagement in ${folder}`);
-      folders.push(folder);
-    }
+    for (const each of options)
+      folders.push(await exported(40, `read${each.join('')}`, ...each, '--type', 'user'));
     const vectors: Record<string, number[]> = {};
     for (let i = 0; i < 40; i++) vectors[`user:u${i}`] = await shown(`user:u${i}`);
     // Of 40 entities, all are centroids: the codes lose nothing.
@@ -85,13 +85,12 @@ describe('twhin export', () => {
   });
 
   test('refuses parts that do not divide the vectors, and unknown formats', async () => {
-    const { result: uneven } = await exported('uneven', '--pq', '3');
-    expect([uneven.code, said(uneven)]).toEqual([
+    await refused(
+      asked('uneven', '--pq', '3'),
       2,
-      expect.stringContaining('8 numbers are cut into equal parts, 1, 2, 4, 8 of them; seen 3'),
-    ]);
-    const { result: unknown } = await exported('arrow', '--format', 'arrow');
-    expect([unknown.code, said(unknown)]).toEqual([2, expect.stringContaining('npy, parquet')]);
+      '8 numbers are cut into equal parts, 1, 2, 4, 8 of them; seen 3',
+    );
+    await refused(asked('arrow', '--format', 'arrow'), 2, 'npy, parquet');
     const left = (await readdir(here.folder)).filter((name) => /^(uneven|arrow)/.test(name));
     expect(left).toEqual([]);
   });
@@ -100,15 +99,11 @@ describe('twhin export', () => {
     'leaves nothing when it is interrupted: %s %s',
     async (...options) => {
       const before = process.listenerCount('SIGINT');
-      const running = exported('interrupted', '--format', ...options);
+      const running = asked('interrupted', '--format', ...options);
       // As soon as the command line listens, which is before it reads the first vector.
       while (process.listenerCount('SIGINT') === before) await setImmediate();
       process.emit('SIGINT', 'SIGINT');
-      const { result } = await running;
-      expect([result.code, said(result)]).toEqual([
-        1,
-        expect.stringContaining('[interrupted] interrupted by SIGINT'),
-      ]);
+      await refused(running, 1, '[interrupted] interrupted by SIGINT');
       const left = (await readdir(here.folder)).filter((name) => name.startsWith('interrupted'));
       expect(left).toEqual([]);
     },
@@ -118,21 +113,15 @@ describe('twhin export', () => {
     const filled = join(here.folder, 'filled');
     await mkdir(filled);
     await writeFile(join(filled, 'mine'), 'mine');
-    const { result } = await exported('filled');
-    expect([result.code, said(result)]).toEqual([
-      2,
-      expect.stringContaining(`--out: ${filled} is not empty`),
-    ]);
-    const { result: unknown, folder } = await exported('unknown', '--type', 'cat');
-    expect([unknown.code, said(unknown)]).toEqual([
-      2,
-      expect.stringContaining('expected one of user, tweet'),
-    ]);
+    await refused(asked('filled'), 2, `--out: ${filled} is not empty`);
+    await refused(asked('unknown', '--type', 'cat'), 2, 'expected one of user, tweet');
     expect(await readdir(here.folder)).not.toContain('unknown');
-    const { result: nowhere } = await exported('filled/mine/vectors');
-    expect([nowhere.code, said(nowhere)]).toEqual([2, expect.stringContaining("can't be written")]);
+    await refused(asked('filled/mine/vectors'), 2, "can't be written");
     const there = await own(emptyPlace(here));
-    const none = await there.run('export', '--graph', 'engagement', '--out', folder);
-    expect([none.code, said(none)]).toEqual([1, expect.stringContaining('there is no store of engagement')]);
+    await refused(
+      there.run('export', '--graph', 'engagement', '--out', 'unknown'),
+      1,
+      'there is no store of engagement',
+    );
   });
 });

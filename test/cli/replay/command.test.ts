@@ -3,7 +3,8 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LogPartition, writeTopic } from '../../../src/adapters/file-log/partition.ts';
-import { json, type Place, place, type Said } from '../captured.ts';
+import { json, type Place, place, refused, type Said } from '../captured.ts';
+import { fill } from '../filled-place.ts';
 
 const AT = 1_704_067_200_000;
 const LIKES = Array.from({ length: 40 }, (_, i) => ({
@@ -17,16 +18,7 @@ let here: Place;
 beforeAll(async () => {
   here = await place();
   await writeFile(join(here.folder, 'twhin.config.ts'), CONFIG);
-  const lines = [...LIKES.map((like) => JSON.stringify(like)), 'no event'];
-  const file = join(here.folder, 'likes.ndjson');
-  await writeFile(file, lines.join('\n'));
-  for (const argv of [
-    ['topics', 'apply'],
-    ['feed', file, '--topic', 'engagement', '--raw'],
-    ['run', '--graph', 'engagement', '--until-caught-up'],
-  ]) {
-    expect([argv, (await here.run(...argv)).code]).toEqual([argv, 0]);
-  }
+  await fill(here, [...LIKES.map((like) => JSON.stringify(like)), 'no event'], '--raw');
 });
 afterAll(() => here.remove());
 
@@ -119,15 +111,8 @@ describe('twhin replay', () => {
     await writeTopic(join(here.folder, 'log'), { name: 'web.model', partitions: 1, configs: {} });
     const foreign = { timestamp: 1, key: null, value: Buffer.from('theirs'), headers: {} };
     await new LogPartition(join(here.folder, 'log'), 'web.model', 0).append([foreign]);
-    const said = await replay('--into', 'beside', '--publish', 'web', '--json');
-    expect([said.code, said.err]).toEqual([
-      2,
-      [
-        expect.stringMatching(
-          /^twhin: --publish: web\.model is not empty: web\.model\/0 has vectors of another/,
-        ),
-      ],
-    ]);
+    const said = /^twhin: --publish: web\.model is not empty: web\.model\/0 has vectors of another.*$/;
+    await refused(replay('--into', 'beside', '--publish', 'web', '--json'), 2, said);
   });
 
   test('refuses a topic with vectors of another replay, and a topic that was deleted', async () => {
@@ -135,12 +120,10 @@ describe('twhin replay', () => {
       replay('--into', name, '--publish', 'shadow.own', '--json', ...more);
     expect((await into('first')).code).toBe(0);
     const taken =
-      /^twhin: --publish: shadow\.own is not empty: shadow\.own\/\d has vectors of another .* give another topic/;
-    const second = await into('second');
-    expect([second.code, second.err]).toEqual([2, [expect.stringMatching(taken)]]);
+      /^twhin: --publish: shadow\.own is not empty: shadow\.own\/\d has vectors of another .* give another topic.*$/;
+    await refused(into('second'), 2, taken);
     expect(existsSync(join(here.folder, 'state/engagement/stores/second'))).toBe(false);
-    const anew = await into('first', '--restart');
-    expect([anew.code, anew.err]).toEqual([2, [expect.stringMatching(taken)]]);
+    await refused(into('first', '--restart'), 2, taken);
     // Refused before anything of it is removed.
     const store = join(here.folder, 'state/engagement/stores/first');
     expect((await into('first')).err.join()).toMatch(/first was finished at/);
@@ -153,11 +136,7 @@ describe('twhin replay', () => {
     expect((await into('first')).code).toBe(0);
     await writeFile(path, unfinished);
     await rm(join(here.folder, 'log/shadow.own'), { recursive: true });
-    const gone = await into('first');
-    expect([gone.code, gone.err.join()]).toEqual([
-      2,
-      expect.stringMatching(/shadow\.own was deleted since.*--restart$/),
-    ]);
+    await refused(into('first'), 2, /shadow\.own was deleted since.*--restart$/);
     expect((await into('first', '--restart')).code).toBe(0);
   });
 
@@ -218,26 +197,21 @@ describe('a replay that is refused', () => {
       until: Math.max(0, each.until - 1),
     }));
     await writeFile(path, JSON.stringify({ ...origin, replay: { ...origin.replay, range } }));
-    const { code, err } = await replay('--into', 'beyond');
-    expect([code, err.join()]).toEqual([
-      2,
-      expect.stringMatching(/beyond was run on after its replay: .*--restart$/),
-    ]);
+    await refused(replay('--into', 'beyond'), 2, /beyond was run on after its replay: .*--restart$/);
   });
 
   test('over a store that was not made by a replay', async () => {
     await replay('--into', 'foreign');
     const origin = join(here.folder, 'state/engagement/stores/foreign/origin.json');
     await writeFile(origin, '{}');
-    const unreadable = await replay('--into', 'foreign');
-    expect([unreadable.code, unreadable.err.join('\n')]).toEqual([
+    await refused(
+      replay('--into', 'foreign'),
       1,
-      expect.stringMatching(/origin\.json can't be read: .*remove .*foreign, and make the store again/s),
-    ]);
+      /origin\.json can't be read: .*remove .*foreign, and make the store again/s,
+    );
     await rm(origin);
     for (const more of [[], ['--restart']]) {
-      const { code, err } = await replay('--into', 'foreign', ...more);
-      expect([code, err.join()]).toEqual([2, expect.stringMatching(/holds a store that is no replay's/)]);
+      await refused(replay('--into', 'foreign', ...more), 2, /holds a store that is no replay's/);
     }
   });
 });

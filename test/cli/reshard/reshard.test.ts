@@ -11,11 +11,10 @@ import { encodeHead, type Head } from '../../../src/graph/head.ts';
 import { shardOf, trainingShard } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import { openForWriting } from '../../../src/state/open.ts';
-import { json, type Said } from '../captured.ts';
+import { json, refused, type Said, succeeded, text } from '../captured.ts';
 import { type Content, contentOf, type ShardedPlace, shardedPlace, tell } from './sharded-place.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
-const text = ({ out, err }: Said) => [...out, ...err].join('\n');
 
 const DIGESTS = z.object({ edges: z.string().length(16), vectors: z.string().length(16) });
 const DONE = z.object({
@@ -37,8 +36,7 @@ async function resharded(to: number): Promise<Content> {
   const { to: count, digests, added } = DONE.parse(json(said));
   expect([count, digests.after, added]).toEqual([to, digests.before, {}]);
   await here.configure(to);
-  const checked = await here.run('check', '--graph', 'engagement');
-  expect([checked.code, text(checked)]).toEqual([0, expect.stringContaining('all is well')]);
+  await succeeded(here.run('check', '--graph', 'engagement'), 'all is well');
   return contentOf(here.graphs());
 }
 
@@ -106,8 +104,7 @@ describe('another number of shards', () => {
       const learned = await contentOf(here.graphs());
       expect(learned.edges).not.toEqual(first.edges);
       expect(learned.own['user:u10']).not.toEqual(first.own['user:u10']);
-      const checked = await here.run('check', '--graph', 'engagement');
-      expect([checked.code, text(checked)]).toEqual([0, expect.stringContaining('all is well')]);
+      await succeeded(here.run('check', '--graph', 'engagement'), 'all is well');
     }
   });
 });
@@ -119,40 +116,36 @@ describe('a reshard is refused', () => {
     await here.train();
     const before = await contentOf(here.graphs());
     const [zero, one] = here.graphs();
-    const refused = async (to: number, code: number, ...patterns: RegExp[]) => {
-      const said = await reshard(to);
-      for (const pattern of patterns)
-        expect([said.code, text(said)]).toEqual([code, expect.stringMatching(pattern)]);
-    };
-    await refused(2, 2, /--to: expected another number than graphs.engagement.shards, which is 2/);
-    const unknown = await here.run('reshard', '--graph', 'engagement-0', '--to', '3');
-    expect([unknown.code, text(unknown)]).toEqual([
+    const refuses = (to: number, code: number, pattern: RegExp) => refused(reshard(to), code, pattern);
+    await refuses(2, 2, /--to: expected another number than graphs.engagement.shards, which is 2/);
+    await refused(
+      here.run('reshard', '--graph', 'engagement-0', '--to', '3'),
       2,
-      expect.stringMatching(/engagement-0 is one of 2 shards.*--graph engagement/),
-    ]);
+      /engagement-0 is one of 2 shards.*--graph engagement/,
+    );
 
     const held = await openForWriting(one!);
-    await refused(4, 1, /\[store-in-use\] the store of engagement-1 .* stop that process first/);
+    await refuses(4, 1, /\[store-in-use\] the store of engagement-1 .* stop that process first/);
     await held.close();
 
     const away = `${one!.folder}-away`;
     await rename(one!.folder, away);
-    await refused(4, 1, /\[store-missing\] .*engagement-1, .* twhin restore DIR --graph engagement-1/);
+    await refuses(4, 1, /\[store-missing\] .*engagement-1, .* twhin restore DIR --graph engagement-1/);
     await cp(zero!.folder, one!.folder, { recursive: true });
-    await refused(4, 1, /\[store-graph\] the store holds the graph engagement-0, not engagement-1/);
+    await refuses(4, 1, /\[store-graph\] the store holds the graph engagement-0, not engagement-1/);
     await rm(one!.folder, { recursive: true });
     await rename(away, one!.folder);
 
     await changeHead(one!, (head) => ({ ...head, space: 'two' }));
-    await refused(4, 1, /\[reshard\] .* engagement-0 of one, engagement-1 of two/);
+    await refuses(4, 1, /\[reshard\] .* engagement-0 of one, engagement-1 of two/);
     await changeHead(one!, (head) => ({
       ...head,
       space: 'one',
       model: { ...head.model, scorer: 'transe-l1' },
     }));
-    await refused(4, 1, /\[store-model\] the store of engagement-1 is another model's .*\n {2}scorer/);
+    await refuses(4, 1, /\[store-model\] the store of engagement-1 is another model's .*\n {2}scorer/);
     await changeHead(one!, (head) => ({ ...head, model: one!.model, edges: { ...head.edges, likes: 1 } }));
-    await refused(
+    await refuses(
       4,
       1,
       /\[store-damaged\] the store of engagement-1 .* holds \d+ live edges \(likes\), and its head counts 1/,
@@ -162,7 +155,7 @@ describe('a reshard is refused', () => {
     expect(await readdir(`${here.folder}/state`)).toEqual(['engagement-0', 'engagement-1']);
 
     expect((await reshard(4)).code).toBe(0);
-    await refused(4, 1, /\[store-exists\] .*engagement-0\/stores\/shards-4, .*engagement-3/);
+    await refuses(4, 1, /\[store-exists\] .*engagement-0\/stores\/shards-4, .*engagement-3/);
     expect(await contentOf(here.graphs())).toEqual(before);
   });
 });
@@ -189,11 +182,7 @@ describe('a reshard that is killed', () => {
     await here.configure(4);
     for (const { folder } of here.graphs()) expect(existsSync(`${folder}/stores`)).toBe(false);
     await expect(here.train()).rejects.toMatchObject({ code: 'reshard' });
-    const refused = await here.run('stats');
-    expect([refused.code, text(refused)]).toEqual([
-      1,
-      expect.stringMatching(/\[reshard\] .*shards-4 is left/),
-    ]);
+    await refused(here.run('stats'), 1, /\[reshard\] .*shards-4 is left/);
 
     await here.configure(2);
     const after = await resharded(4);
@@ -213,11 +202,7 @@ test('the steps that are printed lead forward and back, and nothing is published
         at: 1 + from + i,
       }),
     ).join('\n');
-  const does = async (...argv: string[]) => {
-    const said = await here.run(...argv);
-    expect([argv, said.code, said.code === 0 ? '' : text(said)]).toEqual([argv, 0, '']);
-    return said;
-  };
+  const does = (...argv: string[]) => succeeded(here.run(...argv));
   const feed = async (from: number, to: number) => {
     await writeFile(join(here.folder, 'events.ndjson'), likes(from, to));
     await does('feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement');

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import { forge } from '../../backup/backup-fixture.ts';
-import { json, own, type Place, place, type Said } from '../captured.ts';
+import { json, own, type Place, place, refused, type Said, succeeded } from '../captured.ts';
 import { CONFIG, emptyPlace, filledPlace } from '../filled-place.ts';
 
 /** A place where a stream was fed and read, and a backup of it. */
@@ -21,35 +21,29 @@ const emptied = (config?: string) => own(emptyPlace(here, config));
 
 const digestOf = async (at: Place) =>
   json(await at.run('stats', '--graph', 'engagement', '--digest', '--json'));
-const said = ({ out, err }: Said) => [...out, ...err].join('\n');
-
 describe('twhin restore', () => {
   test('makes the first store from a backup, byte for byte, and an updater continues on it', async () => {
     const there = await emptied();
-    const restored = await there.run('restore', dir);
-    expect([restored.code, said(restored)]).toEqual([
-      0,
-      expect.stringContaining('twhin run --graph engagement'),
-    ]);
+    await succeeded(there.run('restore', dir), 'twhin run --graph engagement');
     expect(await digestOf(there)).toEqual(await digestOf(here));
     expect(await readdir(join(there.folder, 'state/engagement'))).toEqual(['db', 'origin.json', 'restoring']);
     expect(await readdir(join(there.folder, 'state/engagement/restoring'))).toEqual([]);
     expect(json(await there.run('check', '--json'))).toMatchObject({ ok: true });
-    const ran = await there.run('run', '--graph', 'engagement', '--until-caught-up');
-    expect([ran.code, ran.err]).toEqual([0, []]);
+    expect(await there.run('run', '--graph', 'engagement', '--until-caught-up')).toMatchObject({
+      code: 0,
+      err: [],
+    });
     expect(json(await there.run('stats', '--graph', 'engagement', '--json'))).toMatchObject({
       graphs: { engagement: { events: { consumed: 301 } } },
     });
   });
 
   test('never replaces a store: the refusal names the commands, and the commands work', async () => {
-    const refused = await here.run('restore', dir);
-    expect([refused.code, said(refused)]).toEqual([
+    await refused(
+      here.run('restore', dir),
       1,
-      expect.stringMatching(
-        /engagement already has a store main in .*twhin restore .* --graph engagement --into NAME.*twhin promote NAME/,
-      ),
-    ]);
+      /engagement already has a store main in .*twhin restore .* --graph engagement --into NAME.*twhin promote NAME/,
+    );
     const beside = await here.run('restore', dir, '--into', 'before', '--json');
     expect([beside.code, json(beside)]).toEqual([
       0,
@@ -68,10 +62,8 @@ describe('twhin restore', () => {
     ).toMatchObject({
       ok: true,
     });
-    const again = await here.run('restore', dir, '--into', 'before');
-    expect([again.code, said(again)]).toEqual([1, expect.stringContaining('a store before in')]);
-    const named = await here.run('restore', dir, '--into', '../up');
-    expect([named.code, said(named)]).toEqual([2, expect.stringContaining("expected a store's name")]);
+    await refused(here.run('restore', dir, '--into', 'before'), 1, 'a store before in');
+    await refused(here.run('restore', dir, '--into', '../up'), 2, "expected a store's name");
     await rm(join(here.folder, 'state/engagement/stores'), { recursive: true });
   });
 
@@ -133,11 +125,11 @@ describe('twhin restore', () => {
     await fresh();
     await writeFile(join(there.folder, 'other.config.ts'), CONFIG.replace('dim: 8', 'dim: 16'));
     const other = await own(place({ TWHIN_CONFIG: join(there.folder, 'other.config.ts') }));
-    const { code, err } = await other.run('restore', copy);
-    expect([code, err.join('\n')]).toEqual([
+    await refused(
+      other.run('restore', copy),
       1,
-      expect.stringMatching(/another model[\s\S]*dim: the store has 8, the configuration 16/),
-    ]);
+      /another model[\s\S]*dim: the store has 8, the configuration 16/,
+    );
   });
 
   test('refuses the backup of a damaged store', async () => {
@@ -152,11 +144,11 @@ describe('twhin restore', () => {
     await db.close();
     const copy = join(there.folder, 'copy');
     expect((await there.run('backup', copy)).code).toBe(0);
-    const { code, err } = await there.run('restore', copy, '--into', 'again');
-    expect([code, err.join('\n')]).toEqual([
+    await refused(
+      there.run('restore', copy, '--into', 'again'),
       1,
-      expect.stringMatching(/not whole: edges lack their reverse entry, 1 times, such as user:/),
-    ]);
+      /not whole: edges lack their reverse entry, 1 times, such as user:/,
+    );
     await mkdir(join(there.folder, 'state/engagement/stores'), { recursive: true });
     expect(await readdir(join(there.folder, 'state/engagement/stores'))).toEqual([]);
   });
@@ -193,8 +185,10 @@ describe('twhin restore --from-topic', () => {
       const shown = (one: Said) => json(one) as { vector: number[]; step: number };
       expect(shown(after).vector).toEqual(shown(before).vector);
     }
-    const ran = await there.run('run', '--graph', 'engagement', '--until-caught-up');
-    expect([ran.code, ran.err]).toEqual([0, []]);
+    expect(await there.run('run', '--graph', 'engagement', '--until-caught-up')).toMatchObject({
+      code: 0,
+      err: [],
+    });
     const edges = async (at: Place) =>
       (
         json(await at.run('stats', '--graph', 'engagement', '--digest', '--json')) as {
@@ -220,8 +214,7 @@ describe('twhin restore --from-topic', () => {
         /twhin\.engagement, partition \d, offset 0 is no vector/,
       ],
     ] as const) {
-      const { code, err } = await there.run('restore', '--from-topic', ...argv);
-      expect([argv, code, err.join('\n')]).toEqual([argv, 1, expect.stringMatching(message)]);
+      await refused(there.run('restore', '--from-topic', ...argv), 1, message);
     }
     expect((await there.run('restore', '--from-topic', '--topic', 'x')).code).toBe(2);
     expect(await readdir(join(there.folder, 'state/engagement/restoring'))).toEqual([]);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { boundsToSay, edgesWithin } from '../../../src/cli/serve/bounds.ts';
-import { type Place, place } from '../captured.ts';
+import { type Place, place, refused } from '../captured.ts';
 
 const GB = 1e9;
 const memory = 16 * GB;
@@ -54,10 +54,10 @@ describe('twhin serve', () => {
   afterAll(() => at.remove());
 
   test('refuses edges that can not fit before it connects', async () => {
-    const { code, err } = await at.run('serve', '--edges', '1000000000000');
-    expect([code, err.join('\n')]).toEqual([
+    await refused(
+      at.run('serve', '--edges', '1000000000000'),
       2,
-      expect.stringContaining('--edges: 1,000,000,000,000 edges of 2 graphs'),
-    ]);
+      '--edges: 1,000,000,000,000 edges of 2 graphs',
+    );
   });
 });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { printTuneReport, snippet } from '../../../src/cli/tune/command.ts';
 import { json, type Said } from '../captured.ts';
-import { MeasuringPlace } from '../measuring.ts';
+import { circles, MeasuringPlace } from '../measuring.ts';
 
 const figures = z.object({ mrrUniform: z.number(), mrrDegree: z.number(), recall20: z.number() });
 const reportSchema = z.object({
@@ -30,23 +30,6 @@ const reportSchema = z.object({
 const SMALL = ['dim=8', 'training.batchEdges=64', 'training.chunkEdges=32', 'limits.maxEntities=1000'];
 const TUNE = ['tune', '--graph', 'follow', ...SMALL.flatMap((setting) => ['--set', setting])];
 
-/** Follows among 24 users, of which the last `odd` are between users of different circles. */
-function follows(odd: number): string[] {
-  const pairs: [number, number][] = [];
-  for (let a = 0; a < 24; a++) for (let b = 0; b < 24; b++) if (a !== b) pairs.push([a, b]);
-  pairs.sort(([a, b], [c, d]) => ((a * 31 + b * 17) % 97) - ((c * 31 + d * 17) % 97) || a - c || b - d);
-  const within = pairs.filter(([a, b]) => a % 2 === b % 2);
-  const between = pairs.filter(([a, b]) => a % 2 !== b % 2);
-  return [...within.slice(0, within.length - odd), ...between.slice(0, odd)].map(([a, b], i) =>
-    JSON.stringify({
-      followerId: `u${a}`,
-      followedId: `u${b}`,
-      action: 'follow',
-      at: 1_700_000_000_000 + i * 1_000,
-    }),
-  );
-}
-
 const measuring = new MeasuringPlace();
 
 async function tune(lines: readonly string[], ...argv: string[]): Promise<Said> {
@@ -62,7 +45,7 @@ describe('twhin tune', () => {
     const reports = [];
     for (const odd of [0, 30])
       reports.push(
-        reportSchema.parse(json(await tune(follows(odd), '--trials', '3', '--first-round', '50', '--json'))),
+        reportSchema.parse(json(await tune(circles(odd), '--trials', '3', '--first-round', '50', '--json'))),
       );
     const [first, second] = reports;
     expect(first).toMatchObject({ records: 264, tuned: 224 });
@@ -80,7 +63,7 @@ describe('twhin tune', () => {
   });
 
   it('prints the trials and a part of a configuration, and touches nothing', async () => {
-    const said = await tune(follows(0), '--trials', '2', '--seed', '5');
+    const said = await tune(circles(), '--trials', '2', '--seed', '5');
     expect(said.code).toBe(0);
     const text = said.out.join('\n');
     expect(text).toMatch(
@@ -96,10 +79,10 @@ describe('twhin tune', () => {
       '--set',
       each,
     ]);
-    const none = await tune(follows(0), ...fixed, '--trials', '2');
+    const none = await tune(circles(), ...fixed, '--trials', '2');
     expect(none.code).toBe(2);
     expect(none.err.join('\n')).toContain('twhin: nothing is left to try');
-    const short = await tune(follows(0).slice(0, 3), '--trials', '2');
+    const short = await tune(circles().slice(0, 3), '--trials', '2');
     expect(short.err.join('\n')).toContain('twhin: nothing can be foretold');
   });
 });
