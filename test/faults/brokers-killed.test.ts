@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => brokers?.stop());
 /** Of a deployment. */
 const GRAPHS = 2;
-const OUTAGE_S = form(10, 120, 4);
+const OUTAGE_S = form(10, 120);
 
 /** Most entities come up once, and their vectors are never published again: none may be missing. */
 const SELDOM = { ...MIXED, users: 50_000, tweets: 50_000 };

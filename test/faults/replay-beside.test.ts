@@ -8,7 +8,7 @@ seeded(
   async ({ deploy }) => {
     const deployed = await deploy({ graphs: ['engagement'] });
     const { feeder, twhin } = deployed;
-    await feeder.send(form(6_000, 100_000, 2_000));
+    await feeder.send(form(6_000, 100_000));
     const running = deployed.run();
     await deployed.caughtUp();
     feeder.start(HALF_LOAD);

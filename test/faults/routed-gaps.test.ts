@@ -5,7 +5,7 @@ import { deleteRecords, withAdmin } from '../e2e/topic-ends.ts';
 import { until } from '../e2e/twhin.ts';
 import { withProducer } from './load/direct.ts';
 import { MIXED } from './load/load.ts';
-import { furtherCase, seeded } from './seeded.ts';
+import { seeded } from './seeded.ts';
 import { endAll, type Sharded } from './sharded.ts';
 
 const EVENTS = 600;
@@ -44,7 +44,7 @@ seeded(
   },
 );
 
-furtherCase(
+seeded(
   'a shard whose store is gone is made again of what was routed, and of the event topics where that is not all there',
   async ({ deployShards }) => {
     const here = await deployShards(2, LOAD);
@@ -64,7 +64,7 @@ furtherCase(
   },
 );
 
-furtherCase(
+seeded(
   'routers whose group has lost its place, or was set ahead of what is routed: each event counts once',
   async ({ deployShards }) => {
     // Nobody writes the dead letters of what routers never read.

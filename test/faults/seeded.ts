@@ -5,9 +5,9 @@ import type { LoadOptions } from './load/load.ts';
 import { Sharded } from './sharded.ts';
 
 /**
- * How much of each fault is made. `npm test` runs the first form: one case of each fault, as short as shows it. With CI=true
- * it runs the short form: every case, on one broker. `npm run faults` runs the long form: three brokers, more cycles, longer
- * outages.
+ * How much of the faults is made. `npm test` runs the first form: the files that `vitest.config.ts` names, one case of each
+ * fault, as short as shows it. With CI=true it runs the short form: every case of every file, on one broker. `npm run faults`
+ * runs the long form: three brokers, more cycles, longer outages.
  */
 const FORM = process.env['FAULTS'] ?? 'first';
 
@@ -75,7 +75,7 @@ export function seeded(
   );
 }
 
-/** A seeded test of the short and the long form: another case of a fault of which the first form has one. */
+/** A seeded test of the short and the long form, in a file of which the first form runs another case. */
 export function furtherCase(...args: Parameters<typeof seeded>): void {
   if (FORM !== 'first') seeded(...args);
 }

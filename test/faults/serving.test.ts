@@ -11,7 +11,7 @@ import { drawKill, withFailpoints } from './failpoints/plan.ts';
 import { withProducer } from './load/direct.ts';
 import { type LoadRecord, MIXED } from './load/load.ts';
 import { BrokerProxy } from './proxy.ts';
-import { form, furtherCase, type SeededContext, seeded } from './seeded.ts';
+import { form, type SeededContext, seeded } from './seeded.ts';
 import { entitiesOf, nearestOf, publishedVectors, Served } from './served.ts';
 
 let proxies: BrokerProxy[] = [];
@@ -195,7 +195,7 @@ async function likeTheTopic(faulty: Faulty, served: Served): Promise<void> {
   }
 }
 
-furtherCase(
+seeded(
   'serve killed and started again under load: no answer before all is read, nothing erased comes back, unchanged vectors give the same answers',
   async ({ dice, deploy }) => {
     const faulty = await underLoad(deploy);
@@ -258,7 +258,7 @@ furtherCase(
   },
 );
 
-furtherCase(
+seeded(
   'the updater killed while serve follows: lists go on, and then are those of the committed records',
   async ({ dice, deploy }) => {
     const faulty = await underLoad(deploy);

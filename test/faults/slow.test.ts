@@ -24,7 +24,7 @@ describe('slow', () => {
       faulty.feeder.start(200);
       const running = faulty.run([], { env });
       await running.says(/store is new/);
-      await sleep(form(5_000, 60_000, 2_000));
+      await sleep(form(5_000, 60_000));
       await faulty.feeder.stop();
       await faulty.caughtUp();
       await running.stop();
@@ -46,12 +46,12 @@ describe('slow', () => {
       const every = (act: (proxy: BrokerProxy) => void) => {
         for (const proxy of proxies) act(proxy);
       };
-      const fair = await latencies(deployed, form(6_000, 6_000, 1_000));
+      const fair = await latencies(deployed, 6_000);
       every((proxy) => proxy.change({ latencyMs: 150 }));
-      const slow = await latencies(deployed, form(8_000, 30_000, 3_000));
+      const slow = await latencies(deployed, form(8_000, 30_000));
       every((proxy) => proxy.change({ bytesPerS: 60_000 }));
-      await sleep(form(4_000, 30_000, 1_500));
-      for (let drops = 0; drops < form(4, 20, 2); drops++) {
+      await sleep(form(4_000, 30_000));
+      for (let drops = 0; drops < form(4, 20); drops++) {
         every((proxy) => proxy.change({ cutsAnswers: true }));
         await sleep(dice.between(100, 800));
         every((proxy) => proxy.change({ latencyMs: 20 }));
@@ -60,7 +60,7 @@ describe('slow', () => {
         await sleep(dice.between(300, 2_500));
       }
       every((proxy) => proxy.change({ blackHole: true }));
-      await sleep(form(4_000, 30_000, 1_500));
+      await sleep(form(4_000, 30_000));
       every((proxy) => {
         proxy.change({});
         proxy.drop();

@@ -3,18 +3,13 @@ import { expect } from 'vitest';
 import type { Faulty } from './deployment.ts';
 import { MIXED } from './load/load.ts';
 import { form, seeded } from './seeded.ts';
-import type { GraphName } from './verifier/truth.ts';
 
-const GRAPHS: readonly GraphName[] = ['engagement', 'follow'];
 seeded(
   'the store deleted: rebuilt from the topics by a run or a replay, with the edges and the digest that it had',
   async ({ deploy }) => {
     // Many erasures: what went is not to come back from the topics.
     const load = { ...MIXED, erasures: 0.01 };
-    const deployed = await deploy({
-      load,
-      graphs: form(GRAPHS, GRAPHS, ['engagement']),
-    });
+    const deployed = await deploy({ load });
     const { feeder, twhin } = deployed;
     await feeder.send(form(2_000, 20_000));
     await deployed.catchUp();

@@ -1,11 +1,10 @@
 import { describe, expect } from 'vitest';
 import { sendAs, withProducer } from './load/direct.ts';
 import { Load, type LoadRecord, MIXED, ORDERLESS } from './load/load.ts';
-import { form, furtherCase, seeded } from './seeded.ts';
+import { form, seeded } from './seeded.ts';
 
 describe('what producers do to a topic', () => {
-  // In the first form `interleaved` is the case of transactions.
-  furtherCase(
+  seeded(
     'transactions: aborted events are never seen, committed ones once; one that stays open holds up and no more',
     async ({ dice, deploy }) => {
       const deployed = await deploy();
@@ -55,7 +54,7 @@ describe('what producers do to a topic', () => {
       const deployed = await deploy();
       const { feeder, twhin, brokers } = deployed;
       const load = new Load(dice.fork(), MIXED);
-      const distinct = load.take(form(1_500, 10_000, 600)).map((record, n) => ({ ...record, n }));
+      const distinct = load.take(form(1_500, 10_000)).map((record, n) => ({ ...record, n }));
       await withProducer(brokers, {}, async (producer) => {
         for (let at = 0; at < distinct.length; at += 100) {
           const batches = Map.groupBy(distinct.slice(at, at + 100), ({ topic }) => topic);
@@ -81,7 +80,7 @@ describe('what producers do to a topic', () => {
       const load = new Load(dice.fork(), { ...ORDERLESS, users: 40, tweets: 40, undone: 0.3, bad: 0 });
       const skews = [0, 0, 3_600_000, -3_600_000, 86_400_000, -30 * 86_400_000];
       const records = load
-        .take(form(3_000, 20_000, 1_000))
+        .take(form(3_000, 20_000))
         .map((record, n) => skewed({ ...record, n }, dice.pick(skews)));
       // Each under one of the keys and in one of the partitions, whoever acts in it; and not in the order made.
       for (let i = records.length - 1; i > 0; i--) {
