@@ -12,6 +12,7 @@ export class StatusStream {
   readonly #readers = new Set<FastifyReply['raw']>();
   #timer: NodeJS.Timeout | undefined;
   #sending = false;
+  #stopped = false;
 
   constructor(status: () => Promise<Status>, failed: (reason: unknown) => void) {
     this.#status = status;
@@ -22,7 +23,7 @@ export class StatusStream {
     return this.#readers.size >= READERS;
   }
 
-  /** Takes over the reply; the reply ends when the client disconnects or with `stop`. */
+  /** Takes over the reply; the reply ends when the client disconnects or with `stop`, and at once after it. */
   add(reply: FastifyReply): void {
     reply.hijack();
     const { raw } = reply;
@@ -35,6 +36,10 @@ export class StatusStream {
     });
     // The browser reconnects a second after a break: the process may be restarting.
     raw.write('retry: 1000\n\n');
+    if (this.#stopped) {
+      raw.end();
+      return;
+    }
     this.#readers.add(raw);
     raw.on('close', () => this.#readers.delete(raw));
     this.#timer ??= setInterval(() => void this.#send(), EVERY_MS);
@@ -42,6 +47,7 @@ export class StatusStream {
   }
 
   stop(): void {
+    this.#stopped = true;
     clearInterval(this.#timer);
     for (const reader of this.#readers) reader.end();
     this.#readers.clear();

@@ -141,6 +141,15 @@ describe('the HTTP server', () => {
     await server.stop();
   });
 
+  test('ends a stream that is asked for while the server stops', async () => {
+    const server = await serve();
+    await (await fetch(`${server.url}/healthz`)).text();
+    const stopped = server.stop();
+    const stream = await fetch(`${server.url}/api/stream`);
+    expect(await stream.text()).toBe('retry: 1000\n\n');
+    await stopped;
+  });
+
   test('a status that arrives after the end of the streams is dropped without an error', async () => {
     const asked = Promise.withResolvers<void>();
     const answer = Promise.withResolvers<Status>();
