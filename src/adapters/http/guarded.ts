@@ -28,11 +28,19 @@ const UNREADABLE = ['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BOD
 /** Codes of errors that pass: the request may come again. */
 const UNAVAILABLE: readonly string[] = ['busy', 'not-read'];
 
-/** What differs between servers. */
-export interface GuardOptions {
+/** What every server takes from its caller. */
+export interface ServerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  readonly metrics: MetricsText;
+  readonly page: PageFiles;
+  /** Takes each failure to answer. */
+  failed(path: string, reason: string): void;
+}
+
+/** What differs between servers. */
+export interface GuardOptions extends Pick<ServerOptions, 'host' | 'port' | 'failed'> {
   /** Most bytes of a request's body. */
   readonly bodyBytes: number;
   /** Most requests of one client address in a minute; 0: no limit. */
@@ -43,8 +51,6 @@ export interface GuardOptions {
   readonly methods?: readonly string[];
   /** How to listen elsewhere, for the error where the address can't be used. */
   readonly elsewhere: string;
-  /** Takes each failure to answer. */
-  failed(path: string, reason: string): void;
 }
 
 export interface HttpServer {
@@ -52,6 +58,36 @@ export interface HttpServer {
   readonly url: string;
   /** Answers the requests in flight, then closes. Idempotent. */
   stop(): Promise<void>;
+}
+
+/**
+ * Serves a page, the paths for probes and Prometheus, and the routes that `addRoutes` adds. readiness: the body of /readyz; stopping:
+ * ends what would keep connections open. @throws FatalError `http-listen`.
+ */
+export async function serveGuarded(
+  options: GuardOptions & ServerOptions,
+  readiness: () => { readonly ready: boolean } | Promise<{ readonly ready: boolean }>,
+  addRoutes: (server: FastifyInstance) => void,
+  stopping?: () => void,
+): Promise<HttpServer> {
+  const server = await guardedServer(options);
+  const { metrics, page } = options;
+  server.get('/healthz', () => ({ status: 'ok' }));
+  server.get('/readyz', async (_, reply) => {
+    const report = await readiness();
+    return reply.code(report.ready ? 200 : 503).send(report);
+  });
+  server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render()));
+  for (const [path, { type, body }] of page) {
+    server.get(path, async (_, reply) => {
+      return reply
+        .headers({ 'content-security-policy': POLICY, 'referrer-policy': 'no-referrer' })
+        .type(type)
+        .send(body);
+    });
+  }
+  addRoutes(server);
+  return listen(server, options, stopping);
 }
 
 /** A server without routes: its limits, who may ask, and what wrong requests are answered. */
@@ -257,32 +293,6 @@ const POLICY = [
 export interface MetricsText {
   readonly contentType: string;
   render(): Promise<string>;
-}
-
-/** The paths for probes and for Prometheus. */
-export function addProbes(
-  server: FastifyInstance,
-  metrics: MetricsText,
-  readiness: () => { readonly ready: boolean } | Promise<{ readonly ready: boolean }>,
-): void {
-  server.get('/healthz', () => ({ status: 'ok' }));
-  server.get('/readyz', async (_, reply) => {
-    const report = await readiness();
-    return reply.code(report.ready ? 200 : 503).send(report);
-  });
-  server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render()));
-}
-
-/** Serves the files of a page as they are. */
-export function addPage(server: FastifyInstance, page: PageFiles): void {
-  for (const [path, { type, body }] of page) {
-    server.get(path, async (_, reply) => {
-      return reply
-        .headers({ 'content-security-policy': POLICY, 'referrer-policy': 'no-referrer' })
-        .type(type)
-        .send(body);
-    });
-  }
 }
 
 /**

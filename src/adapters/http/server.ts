@@ -1,16 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { reasonOf, UsageError } from '../../errors/errors.ts';
-import {
-  addPage,
-  addProbes,
-  guardedServer,
-  type HttpServer,
-  listen,
-  type MetricsText,
-  type PageFiles,
-  understood,
-} from './guarded.ts';
+import { type HttpServer, type ServerOptions, serveGuarded, understood } from './guarded.ts';
 import {
   ofEntity,
   ofGraph,
@@ -30,29 +21,26 @@ const LIMITS = {
 };
 
 /** Where the server's answers come from, and where it listens. */
-export interface HttpOptions {
-  readonly metrics: MetricsText;
-  /** The dashboard's files, by path. */
-  readonly page: PageFiles;
+export interface HttpOptions extends ServerOptions {
   readiness(): Promise<ReadinessReport>;
   status(): Promise<Status>;
   readonly views: Views;
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
-  /** Takes each failure to answer. */
-  failed(path: string, reason: string): void;
 }
 
 /** Serves the dashboard, health, readiness, metrics and status, read-only. @throws FatalError `http-listen` when the address can't be used. */
-export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
-  const guard = { ...options, ...LIMITS, paths: ROUTES };
-  const server = await guardedServer(guard);
-  const stream = new StatusStream(options.status, (reason) =>
-    options.failed('/api/stream', reasonOf(reason)),
-  );
-  addRoutes(server, options, stream);
-  return listen(server, guard, () => stream.stop());
+export function serveHttp(options: HttpOptions): Promise<HttpServer> {
+  const { status, views, readiness, failed } = options;
+  const stream = new StatusStream(status, (reason) => failed('/api/stream', reasonOf(reason)));
+  const addRoutes = (server: FastifyInstance) => {
+    server.get('/api/status', () => status());
+    server.get('/api/stream', { exposeHeadRoute: false }, async (_, reply) => {
+      if (stream.full) return reply.code(503).send({ error: 'too many pages are open; close some' });
+      stream.add(reply);
+      return reply;
+    });
+    addViews(server, views);
+  };
+  return serveGuarded({ ...options, ...LIMITS, paths: ROUTES }, readiness, addRoutes, () => stream.stop());
 }
 
 /** All paths except the files of the page, with their meaning: part of the answer at an unknown path. */
@@ -69,20 +57,7 @@ export const ROUTES = {
   '/api/map': 'a sample of the entities of ?graph= in two dimensions',
 } as const;
 
-function addRoutes(server: FastifyInstance, answers: HttpOptions, stream: StatusStream): void {
-  const { metrics, page, readiness, status } = answers;
-  addProbes(server, metrics, readiness);
-  server.get('/api/status', () => status());
-  server.get('/api/stream', { exposeHeadRoute: false }, async (_, reply) => {
-    if (stream.full) return reply.code(503).send({ error: 'too many pages are open; close some' });
-    stream.add(reply);
-    return reply;
-  });
-  addViews(server, answers);
-  addPage(server, page);
-}
-
-function addViews(server: FastifyInstance, { views }: HttpOptions): void {
+function addViews(server: FastifyInstance, views: Views): void {
   view(server, '/api/history', ofHistory, ({ graph, range }) => views.history(graph, range));
   view(server, '/api/rejected', ofRejected, ({ graph, values }) => views.rejected(graph, values === 'yes'));
   view(server, '/api/entity', ofEntity, ({ graph, id }) => entityOf(views, graph, id));

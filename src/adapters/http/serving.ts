@@ -2,16 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { type Entities, keyOf, keysOf, oneOf, queryKey } from '../../serve/entities.ts';
 import type { Surfaces } from '../../serve/surfaces.ts';
-import {
-  addPage,
-  addProbes,
-  guardedServer,
-  type HttpServer,
-  listen,
-  type MetricsText,
-  type PageFiles,
-  understood,
-} from './guarded.ts';
+import { type HttpServer, type ServerOptions, serveGuarded, understood } from './guarded.ts';
 import {
   BODY_BYTES,
   candidatesBody,
@@ -29,15 +20,12 @@ import {
 } from './serving-schema.ts';
 
 /** Where the answers come from. */
-export interface ServingOptions {
+export interface ServingOptions extends ServerOptions {
   readonly surfaces: Surfaces;
   readonly entities: Entities;
-  /** The files of the page. */
-  readonly page: PageFiles;
   status(): readonly GraphStatus[];
   /** Whether some graph can be asked, and none is worth waiting for. */
   isReady(): boolean;
-  readonly metrics: MetricsText;
   /** Told of each answered request. */
   answered(path: string, code: number, ms: number): void;
   readonly version: string;
@@ -47,12 +35,8 @@ export interface ServingOptions {
     readonly kinds: readonly { readonly name: string; readonly type: string }[];
     add(server: FastifyInstance): void;
   };
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
   /** Most requests of one client address in a minute, 120,000 unless given; 0: no limit. */
   readonly requests?: number;
-  failed(path: string, reason: string): void;
 }
 
 /** Limits and errors of a server with lists. */
@@ -63,24 +47,24 @@ export const LISTS_GUARD = {
 };
 
 /** Serves candidates, neighbours and ranks, read-only. @throws FatalError `http-listen` when the address can't be used. */
-export async function serveVectors(options: ServingOptions): Promise<HttpServer> {
+export function serveVectors(options: ServingOptions): Promise<HttpServer> {
+  const readiness = () => ({
+    ready: options.isReady(),
+    reasons: options.status().flatMap(({ reasons }) => reasons),
+  });
+  const addRoutes = (server: FastifyInstance) => {
+    addStatus(server, options, readiness);
+    addLists(server, options.surfaces);
+    addEntities(server, options.entities);
+    options.actions?.add(server);
+  };
   const guard = { requests: REQUESTS, ...options, ...LISTS_GUARD, paths: SERVING_PATHS };
-  const server = await guardedServer(guard);
-  addStatus(server, options);
-  addLists(server, options.surfaces);
-  addEntities(server, options.entities);
-  addPage(server, options.page);
-  options.actions?.add(server);
-  return listen(server, guard);
+  return serveGuarded(guard, readiness, addRoutes);
 }
 
-/** The paths for probes, for Prometheus and for clients' authors. */
-function addStatus(server: FastifyInstance, serving: ServingOptions): void {
-  const { version, actions, metrics } = serving;
-  const readiness = () => ({
-    ready: serving.isReady(),
-    reasons: serving.status().flatMap(({ reasons }) => reasons),
-  });
+/** The paths for the authors of clients, and for the state of the graphs. */
+function addStatus(server: FastifyInstance, serving: ServingOptions, readiness: () => object): void {
+  const { version, actions } = serving;
   const api = openApi(version);
   // Without its parser, a body that is said to be text is refused as any other that is not JSON.
   server.removeContentTypeParser('text/plain');
@@ -88,7 +72,6 @@ function addStatus(server: FastifyInstance, serving: ServingOptions): void {
     const path = request.routeOptions.url ?? 'unknown';
     serving.answered(path, reply.statusCode, reply.elapsedTime);
   });
-  addProbes(server, metrics, readiness);
   server.get('/openapi.json', () => api);
   server.get('/v1/status', () => {
     return { version, ...readiness(), graphs: serving.status(), actions: actions?.kinds ?? [] };

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { guardedServer, type HttpServer, listen } from '../../../src/adapters/http/guarded.ts';
-import { LISTS_GUARD, type ServingOptions } from '../../../src/adapters/http/serving.ts';
+import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
+import type { ServingOptions } from '../../../src/adapters/http/serving.ts';
 import type { GraphStatus } from '../../../src/adapters/http/serving-schema.ts';
 import { openApi, SERVING_PATHS } from '../../../src/adapters/http/serving-schema.ts';
 import { readServingPage } from '../../../src/pages/page-files.ts';
@@ -637,20 +637,8 @@ describe('openapi.json', () => {
   test('describes each refusal that comes, with its headers', async () => {
     const url = await serve();
     const rank = { user: '1', relation: 'likes', candidates: [tweet(1)] };
-    // As the server, with fewer requests for each client.
-    const few = {
-      ...LISTS_GUARD,
-      host: '127.0.0.1',
-      port: 0,
-      requests: 1,
-      paths: {},
-      failed: () => undefined,
-    };
-    const guarded = await guardedServer(few);
-    guarded.get('/v1/status', () => ({}));
-    const limited = await listen(guarded, few);
-    servers.push(limited);
-    await ask(limited.url, '/v1/status');
+    const limited = await serve({ requests: 1 });
+    await ask(limited, '/v1/status');
     const large = await post(url, '/v1/rank', { ...rank, none: 'x'.repeat(256 << 10) });
     const elsewhere = await ask(url, '/v1/similar', { headers: { host: 'elsewhere' } });
     for (const [path, method, status, answer, header] of [
@@ -659,7 +647,7 @@ describe('openapi.json', () => {
       ['/v1/rank', 'post', 405, await ask(url, '/v1/rank'), 'Allow'],
       ['/v1/candidates', 'get', 405, await ask(url, '/v1/candidates', { method: 'PUT' }), 'Allow'],
       ['/v1/similar', 'get', 421, elsewhere, undefined],
-      ['/v1/status', 'get', 429, await ask(limited.url, '/v1/status'), 'Retry-After'],
+      ['/v1/status', 'get', 429, await ask(limited, '/v1/status'), 'Retry-After'],
     ] as const) {
       expect([path, answer.status]).toEqual([path, status]);
       const at = ['paths', path, method, 'responses', `${status}`];
