@@ -6,7 +6,15 @@ import { graphOf } from '../graph/shard.ts';
 import type { EventLog } from '../pipeline/ports.ts';
 import { leftOf } from '../replay/range.ts';
 import { isStore, openForWriting, readHead } from '../state/open.ts';
-import { FIRST_STORE, livePlace, makeLive, placeOf, readLive, readOrigin } from '../state/places.ts';
+import {
+  FIRST_LIVE,
+  FIRST_STORE,
+  livePlace,
+  makeLive,
+  placeOf,
+  readLive,
+  readOrigin,
+} from '../state/places.ts';
 
 type ConfigWith = (set: readonly string[]) => Promise<Config>;
 
@@ -64,9 +72,9 @@ export async function checkPromotion(
   return { store, config, set, candidates, elsewhere: parts.filter((part) => !here.includes(part)) };
 }
 
-/** Whether the graph's or shard's live store is in this state folder. */
+/** Whether the graph's or shard's live store is in this state folder, or was before it was lost. */
 function hasLiveStore(part: GraphConfig): boolean {
-  return isStore(livePlace(part));
+  return readLive(part) !== FIRST_LIVE || isStore(livePlace(part));
 }
 
 function mixed(part: GraphConfig, store: string, what: string): FatalError {

@@ -65,6 +65,14 @@ const liveSchema = z.object({
 /** The live store of a graph. */
 export type Live = z.infer<typeof liveSchema>;
 
+/** The live store of a graph of which none was named: the only live store that may not exist yet. */
+export const FIRST_LIVE: Live = {
+  live: FIRST_STORE,
+  previous: null,
+  since: new Date(0).toISOString(),
+  set: [],
+};
+
 /** The place of a store by its name. @throws UsageError when no store can have the name. */
 export function placeOf(graph: PlacedGraph, name: string): StorePlace {
   if (!isStoreName(name)) {
@@ -87,8 +95,7 @@ function isStoreName(name: string): boolean {
  * not end, since the run would begin anew.
  */
 export function readLive(graph: PlacedGraph): Live {
-  const first: Live = { live: FIRST_STORE, previous: null, since: new Date(0).toISOString(), set: [] };
-  const named = readJson(livePath(graph), liveSchema, unreadableLive) ?? first;
+  const named = readJson(livePath(graph), liveSchema, unreadableLive) ?? FIRST_LIVE;
   const name = reshardedName(graph.shard?.count ?? 1);
   if (existsSync(stagingFolder(graph, name))) throw unfinished(graph, name);
   const origin = readOrigin(placeOf(graph, name));

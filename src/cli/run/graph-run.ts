@@ -1,13 +1,14 @@
 import { composeLive, type LiveOptions } from '../../compose/live.ts';
 import type { ConfigSource } from '../../config/load.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { reasonOf } from '../../errors/errors.ts';
+import { FatalError, reasonOf } from '../../errors/errors.ts';
 import { differences } from '../../graph/head.ts';
+import { graphOf } from '../../graph/shard.ts';
 import type { StoreMemory } from '../../graph/store.ts';
 import { kernelHere } from '../../kernels/select.ts';
 import type { Updater } from '../../pipeline/updater.ts';
-import { readHead } from '../../state/open.ts';
-import { type Live, placeOf, readLive } from '../../state/places.ts';
+import { isStore, readHead } from '../../state/open.ts';
+import { FIRST_LIVE, type Live, placeOf, readLive } from '../../state/places.ts';
 import type { RunGraph } from '../../watch/status.ts';
 import { asLive } from '../select.ts';
 
@@ -31,8 +32,8 @@ export class GraphRun implements RunGraph {
   readonly #options: GraphRunOptions;
   #composed: Composed;
   #stopped = false;
-  /** The updater was told to end for this store. */
-  #next: Live | undefined;
+  /** The updater was told to end for another store. */
+  #ending = false;
   #looking = false;
   /** Why the live store is not run, or since when it is live; it is told once. */
   #refused: string | undefined;
@@ -68,12 +69,14 @@ export class GraphRun implements RunGraph {
       const watching = setInterval(() => void this.#look(), LOOK_MS);
       await this.updater.run({ untilCaughtUp }).finally(() => clearInterval(watching));
       if (this.#stopped) return;
-      const next = this.#next ?? (await this.#promoted());
+      // Another promotion may have come while the updater ended, back to its own store as well.
+      const next = (await this.#promoted()) ?? (this.#ending ? this.#composed.live : undefined);
       if (next === undefined) return;
-      const { store: before } = this.#composed;
-      outside.log.info({ graph: graph.name, store: next.live, before }, 'store promoted');
+      const before = this.#composed.live.live;
+      const what = next.live === before ? 'store stays live' : 'store promoted';
+      outside.log.info({ graph: graph.name, store: next.live, before }, what);
       this.#composed = await compose({ ...this.#options, outside: { ...outside, reread: [] } }, next);
-      this.#next = undefined;
+      this.#ending = false;
       if (this.#stopped) this.updater.stop();
     }
   }
@@ -89,13 +92,13 @@ export class GraphRun implements RunGraph {
   }
 
   async #look(): Promise<void> {
-    if (this.#looking || this.#next !== undefined) return;
+    if (this.#looking || this.#ending) return;
     this.#looking = true;
     const { updater } = this;
     const next = await this.#promoted();
     this.#looking = false;
     if (next === undefined || updater !== this.updater) return;
-    this.#next = next;
+    this.#ending = true;
     const { graph, outside } = this.#options;
     outside.log.info({ graph: graph.name, store: next.live }, 'another store is live: ending with this one');
     updater.stop();
@@ -106,7 +109,7 @@ export class GraphRun implements RunGraph {
     const { graph, outside } = this.#options;
     try {
       const live = readLive(graph);
-      if (live.live === this.#composed.store || live.since === this.#refused) return undefined;
+      if (live.live === this.#composed.live.live || live.since === this.#refused) return undefined;
       const reason = await misfitOf(live, this.#options);
       if (reason === undefined) return live;
       this.#refused = live.since;
@@ -143,16 +146,26 @@ async function misfitOf(
 
 interface Composed extends RunGraph {
   readonly updater: Updater;
-  /** Name of its store. */
-  readonly store: string;
+  /** Its store. */
+  readonly live: Live;
 }
 
-/** An updater on a store of the graph, with the settings that the store was trained with. */
+/**
+ * An updater on a store of the graph, with the settings that the store was trained with.
+ * @throws FatalError `store-missing` where the store is gone: an empty one would be trained and published in its place.
+ */
 async function compose(options: GraphRunOptions, live: Live): Promise<Composed> {
   const { config, graph } = await asLive(options.config, options.graph, options.configWith, live);
   // By its own name, so that metrics and status tell which build it is.
   const running = { ...graph, trainer: { ...graph.trainer, kernel: kernelHere(graph.trainer.kernel) } };
   const place = placeOf(options.graph, live.live);
+  if (live !== FIRST_LIVE && !isStore(place)) {
+    throw new FatalError(
+      'store-missing',
+      `the live store of ${graph.name} is ${live.live}, and there is no store in ${place.folder}. Put it back, or make another store live: ` +
+        `twhin promote --rollback --graph ${graphOf(graph)}. To restore a backup or begin with an empty store, move ${options.graph.folder} away`,
+    );
+  }
   const composed = await composeLive(config, running, { ...options.outside, place });
-  return { ...composed, graph: running, store: live.live };
+  return { ...composed, graph: running, live };
 }

@@ -278,6 +278,15 @@ describe('twhin promote of a graph with shards', () => {
     );
   });
 
+  test('goes back in all shards where the live store of one is gone', async () => {
+    await ok(...PROMOTE);
+    await rm(fileOf(2, 'stores/shadow'), { recursive: true });
+    expect(await refused(...CATCH_UP)).toContain('[store-missing]');
+    await ok('promote', '--rollback', ...GRAPH);
+    expect(await lives()).toEqual(['main', 'main', 'main']);
+    await ok(...CATCH_UP);
+  });
+
   test('goes to stores of another model and back, past parcels of the model before', async () => {
     await ok(...INTO, '--restart', '--set', 'dim=4');
     await feed('engagement', events(400, 100));
