@@ -197,6 +197,9 @@ export class LoadedPipeline {
   async takeOver(): Promise<void> {
     const { graph, log, leadership } = this.#options;
     if (this.#pending.records > 0) await this.#flush();
+    // The last commit may still be on its way, with no record after it.
+    await this.#committed;
+    this.#workings.lifecycle.check();
     const due = await takeOver(this.#options, this, this.#workings.lifecycle.ends);
     await leadership.commit(this.ledger.offsets('committed'), this.writer.note(this.committer.step));
     this.publisher.begin((name) => this.index.find(name));

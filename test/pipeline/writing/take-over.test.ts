@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
 import { forgetTopic } from '../../../src/graph/graph-store.ts';
@@ -15,11 +15,13 @@ import {
   expectRisingSteps,
   expectTopicEqualsStore,
   FOLLOW,
+  follow,
   follows,
   graphStore,
   histories,
   IN_TIME,
   liveEdges,
+  TUNING,
   updater,
 } from '../updater-fixture.ts';
 
@@ -291,6 +293,34 @@ describe('a standby', () => {
     // The leader had not come to the bad record's commit: its letter is the standby's to write.
     expect(log.published.filter(({ topic }) => topic === DEAD_LETTERS)).toHaveLength(1);
     expect(await liveEdges(store)).toHaveLength(74);
+  });
+
+  test('whose turn comes while a commit is being written compares the topic with the store after it', async () => {
+    const { log, store } = await followed(20);
+    const turn = Promise.withResolvers<void>();
+    log.before.join = () => turn.promise;
+    const copy = await copyOf(store);
+    follows(log, 'a', 1);
+    log.append(FOLLOW, follow('a0', 'a9', 5_000));
+    const written = Promise.withResolvers<void>();
+    const write = copy.write.bind(copy);
+    const writes = vi.spyOn(copy, 'write').mockImplementation(async (batch) => {
+      await written.promise;
+      await write(batch);
+    });
+    // However little a vector moved, it is one to be published.
+    const tuning = { ...TUNING, epsilon: 0, lingerMs: 1, commitEdges: 1 };
+    const standby = updater(log, copy, { role: 'standby', space: 'second', tuning });
+    const ended = standby.run();
+    await vi.waitFor(() => expect(writes).toHaveBeenCalled(), IN_TIME);
+    turn.resolve();
+    await vi.waitFor(() => expect(standby.progress().phase).toBe('taking-over'), IN_TIME);
+    for (let i = 0; i < 100; i++) await setImmediate();
+    written.resolve();
+    await vi.waitFor(async () => expect(await standby.unready()).toEqual([]), IN_TIME);
+    standby.stop();
+    await ended;
+    await expectTopicEqualsStore(log, copy);
   });
 });
 
