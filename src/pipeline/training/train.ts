@@ -267,15 +267,15 @@ export class TrainerCore {
     }
   }
 
-  /** Updates the live edges to those after the batch. */
+  /** Updates the live edges to those after the batch: first come the removals, which give room to other edges. */
   #change({ added, removed }: TrainBatch): void {
-    for (let i = 0; i < added.lhs.length; i++) {
-      const [lhs, relation, rhs] = [added.lhs[i]!, added.relation[i]!, added.rhs[i]!];
-      this.#known.add(lhs, relation, rhs);
-    }
     for (let i = 0; i < removed.lhs.length; i++) {
       const [lhs, relation, rhs] = [removed.lhs[i]!, removed.relation[i]!, removed.rhs[i]!];
       this.#known.remove(lhs, relation, rhs);
+    }
+    for (let i = 0; i < added.lhs.length; i++) {
+      const [lhs, relation, rhs] = [added.lhs[i]!, added.relation[i]!, added.rhs[i]!];
+      this.#known.add(lhs, relation, rhs);
     }
   }
 

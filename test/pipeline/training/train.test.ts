@@ -232,6 +232,13 @@ describe('TrainerCore', () => {
     },
   );
 
+  it('a batch at the limit of live edges may add as many as it removes', () => {
+    const { core } = started({ maxKnownEdges: 5 });
+    core.train(firstBatch);
+    core.train(batchOf({ added: edgesOf('6 likes 11'), removed: edgesOf('6 likes 10') }));
+    expect(() => core.train(batchOf({ added: edgesOf('6 likes 12') }))).toThrow('limits.maxKnownEdges');
+  });
+
   it.each(['reference', 'wasm-plain'] as const)(
     'the rate of %s falls with the steps, to a hundredth',
     (kernel) => {
