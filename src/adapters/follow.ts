@@ -26,7 +26,7 @@ export interface FollowOptions {
   readonly lookMs: number;
   /** Ends the following, as its `close` does. */
   readonly closing: AbortSignal;
-  /** Told of a partition that was added. */
+  /** Told of an added partition that is read from now on. */
   added(range: PartitionRange): void;
 }
 
@@ -49,9 +49,9 @@ export async function follow(
     following.abort();
     follower.failed(error instanceof Error ? error : new FatalError('client-fault', reasonOf(error)));
   };
+  const isRead = ({ topic, partition }: PartitionRange) => follower.reads?.(topic, partition) ?? true;
   const start = async (begun: readonly PartitionRange[]) => {
-    const read = begun.filter(({ topic, partition }) => follower.reads?.(topic, partition) ?? true);
-    const stretches = read.map((range) => ({
+    const stretches = begun.filter(isRead).map((range) => ({
       topic: range.topic,
       partition: range.partition,
       from: startOf(range, follower),
@@ -61,6 +61,7 @@ export async function follow(
       known.set(topic, Math.max(known.get(topic) ?? 0, partition + 1));
     if (stretches.length === 0) return;
     const reading = await log.read(stretches);
+    if (signal.aborted) return reading.close();
     readings.push(reading);
     for (const cursor of reading.cursors) void pump(cursor, follower, signal).catch(fail);
   };
@@ -71,8 +72,9 @@ export async function follow(
     if (grown.length === 0) return;
     // Seen late, a new partition may have lost its first records to retention already.
     const news = (await log.ranges(grown)).filter(({ topic, partition }) => isNew(topic, partition));
-    for (const range of news) added(range);
-    if (!signal.aborted) await start(news);
+    if (signal.aborted) return;
+    for (const range of news.filter(isRead)) added(range);
+    await start(news);
   };
   const looking = async () => {
     for (;;) {
