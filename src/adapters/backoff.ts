@@ -27,16 +27,16 @@ export interface Failure {
 export interface Retrying {
   /** Nothing is tried again once it fires. */
   readonly signal?: AbortSignal | undefined;
-  /** No attempt begins after this time, epoch ms. */
+  /** The last attempt begins at this time, epoch ms, or before. */
   readonly until?: number | undefined;
-  /** Whether a failure may pass: that of RetryableErrors may unless given. */
+  /** Whether a failure may pass; unless given, a RetryableError may. */
   mayPass?(failure: Failure): boolean;
   onTrouble?(failure: Failure): void;
 }
 
 /**
- * What the work gives, which is tried again after a wait until it succeeds. work: calls `heard` once it has come so far that a later failure
- * is a first one.
+ * The result of `work`, which is retried after a wait until it succeeds. work: calls `heard` once it has come so far that a later
+ * failure is a first one.
  * @throws the failure that can't pass, or the last one at the signal or the end of the time.
  */
 export async function retrying<T>(
@@ -54,9 +54,10 @@ export async function retrying<T>(
       if (attempt === 0) since = Date.now();
       attempt++;
       const failure = { error, attempt, since };
-      if (signal?.aborted || !mayPass(failure) || Date.now() >= until) throw error;
+      const leftMs = until - Date.now();
+      if (signal?.aborted || !mayPass(failure) || leftMs <= 0) throw error;
       onTrouble?.(failure);
-      await pause(backoffMs(attempt), signal);
+      await pause(Math.min(backoffMs(attempt), leftMs), signal);
       if (signal?.aborted) throw error;
     }
   }
