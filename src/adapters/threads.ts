@@ -48,7 +48,7 @@ function make(code: ErrorCode | undefined, message: string): TwhinError {
   return new ShapeError(message);
 }
 
-/** What a thread answers: by name of the question, from its argument to its answer. */
+/** The calls that a thread answers, by name: one argument each. */
 type Methods<M> = { readonly [N in keyof M]: (argument: never) => unknown };
 
 interface Waiting {
@@ -108,15 +108,15 @@ export class ThreadCalls<M extends Methods<M>> {
   /**
    * The thread's answer. moved: buffers of the argument that the caller has no more afterwards, or 'copies': each array is copied
    * first, so that a move costs the caller nothing, and a view of a large buffer moves no more than itself.
-   * @throws the thread's error; `dead`'s; that of `stop`.
+   * @throws the thread's error, the error of `dead` or `stop`, DataCloneError where the argument can't be sent.
    */
-  ask<N extends keyof M & string>(
+  async ask<N extends keyof M & string>(
     method: N,
     argument: Parameters<M[N]>[0],
     moved: ArrayBuffer[] | 'copies' = [],
   ): Promise<Awaited<ReturnType<M[N]>>> {
     const refused = this.#ended ?? this.#closed;
-    if (refused !== undefined) return Promise.reject(refused);
+    if (refused !== undefined) throw refused;
     const answer = Promise.withResolvers<Awaited<ReturnType<M[N]>>>();
     const call = this.#calls++;
     const sent = moved === 'copies' ? copied(argument) : argument;
@@ -173,12 +173,14 @@ export function answerCalls<M extends Methods<M>>(what: string, methods: M): voi
 }
 
 /** Every buffer in a message that is not shared, for the transfer list. */
-function buffersOf(value: unknown, found = new Set<ArrayBuffer>()): ArrayBuffer[] {
-  if (ArrayBuffer.isView(value)) {
-    if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);
-  } else if (typeof value === 'object' && value !== null) {
-    for (const part of Object.values(value)) buffersOf(part, found);
-  }
+function buffersOf(message: unknown): ArrayBuffer[] {
+  const found = new Set<ArrayBuffer>();
+  const find = (value: unknown) => {
+    if (ArrayBuffer.isView(value)) {
+      if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);
+    } else if (typeof value === 'object' && value !== null) Object.values(value).forEach(find);
+  };
+  find(message);
   return [...found];
 }
 
