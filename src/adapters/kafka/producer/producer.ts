@@ -17,7 +17,7 @@ export interface ProducerOptions {
   readonly stopping: AbortSignal;
 }
 
-/** What keeps topics to one publisher. */
+/** Keeps topics to one publisher. */
 export interface Fence {
   readonly topics: readonly string[];
   /** Transactional id, shared by all processes that may publish to the topics. */
@@ -30,7 +30,7 @@ export interface Fence {
   readonly confirm: () => Promise<void>;
 }
 
-/** What goes to one partition. */
+/** The requests for one partition. */
 interface Part {
   readonly topic: TopicPartitions;
   readonly partition: number;
@@ -41,7 +41,7 @@ interface Part {
 const TRANSACTION_MS = 30_000;
 /** How long the previous transaction may take to write its markers to all partitions, and how often that is checked. */
 const [ENDING_MS, ENDING_LOOK_MS] = [10_000, 5];
-/** Stands for all partitions where sends wait for one another. */
+/** Stands for all partitions where transactions or look-ups wait for one another. */
 const ALL = '';
 
 /** Refusals that end a session: the brokers do not know the session, or have other numbers for it. */
@@ -69,7 +69,7 @@ export class Producer {
   readonly #options: ProducerOptions;
   readonly #fence: Fence | undefined;
   readonly #topics: readonly TopicPartitions[];
-  /** What was sent last to each partition, or in a transaction. */
+  /** The last send to each partition; the last transaction or look-up of partitions. */
   readonly #tails = new Map<string, Promise<unknown>>();
   #session: Promise<ProducerSession> | undefined;
 
@@ -113,24 +113,29 @@ export class Producer {
       const sent = () => this.#transaction(messages).catch((error) => this.#fail(error, messages));
       return this.#after(ALL, sent);
     }
-    const parts = await this.#lookedUp(messages);
-    await allOf(
-      parts.map((part) =>
+    const until = Date.now() + this.#options.giveUpMs;
+    // Look-ups take turns as well: while the look-up of an earlier send is retried, a later send must not overtake it.
+    const sends = await this.#after(ALL, async () => {
+      const parts = await this.#lookedUp(messages, until);
+      return parts.map((part) =>
         this.#after(`${part.topic.name}/${part.partition}`, async () => {
           for (const { messages: records } of part.requests) await this.#untilGivenUp(part, records);
         }),
-      ),
-    );
+      );
+    });
+    await allOf(sends);
   }
 
   /** Waits for the sends in progress, and closes the connections. */
   async close(): Promise<void> {
+    // A look-up in progress adds sends.
+    await Promise.allSettled([this.#tails.get(ALL)]);
     await Promise.allSettled(this.#tails.values());
     await this.#options.brokers.close();
   }
 
   /** Works after all earlier work of that name. */
-  #after(name: string, work: () => Promise<void>): Promise<void> {
+  #after<T>(name: string, work: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(name) ?? Promise.resolve();
     const done = before.catch(() => undefined).then(work);
     this.#tails.set(name, done);
@@ -169,9 +174,9 @@ export class Producer {
     }
   }
 
-  /** As `#parts`, asked for as long as a message may wait. */
-  #lookedUp(messages: readonly Message[]): Promise<Part[]> {
-    const { settings, giveUpMs, stopping } = this.#options;
+  /** As `#parts`, retried until the time when the messages are given up. */
+  #lookedUp(messages: readonly Message[], until: number): Promise<Part[]> {
+    const { settings, stopping, log } = this.#options;
     const failureOf = (error: unknown) =>
       kafkaError(`asking for the partitions of ${this.#names}`, settings, error);
     const mayPass = ({ error }: Failure) => {
@@ -179,8 +184,10 @@ export class Producer {
       const failure = failureOf(error);
       return failure instanceof RetryableError && failure.code !== 'topic-missing';
     };
-    const until = Date.now() + giveUpMs;
-    return retrying(() => this.#parts(messages), { signal: stopping, until, mayPass }).catch((error) => {
+    const onTrouble = ({ error }: Failure) =>
+      log('debug', `the partitions of ${this.#names} are asked for again: ${reasonsOf(error)}`);
+    const retried = { signal: stopping, until, mayPass, onTrouble };
+    return retrying(() => this.#parts(messages), retried).catch((error) => {
       const refusal = this.#refusal(error, []);
       throw refusal?.waits === false ? refusal.error : failureOf(error);
     });
@@ -228,7 +235,7 @@ export class Producer {
     await session.send(await topic.leaderOf(partition), topic.name, partition, records);
   }
 
-  /** What goes to each partition. Looks up every topic, also without messages. */
+  /** The requests for each partition. Looks up every topic, also without messages. */
   async #parts(messages: readonly Message[]): Promise<Part[]> {
     const byTopic = Map.groupBy(messages, ({ topic }) => topic);
     const parts: Part[] = [];

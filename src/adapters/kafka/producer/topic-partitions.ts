@@ -26,8 +26,7 @@ export class TopicPartitions {
   }
 
   /**
-   * Look-ups run one after the other: of two at once, that of the later send could be answered first, and the later send
-   * would overtake the earlier one.
+   * The partitions. Look-ups run one after the other, so that partitions whose requests fail together ask the brokers once.
    * @throws RetryableError `topic-missing`; the brokers' error.
    */
   get(): Promise<PartitionMetadata[]> {
