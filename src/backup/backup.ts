@@ -69,8 +69,7 @@ export async function writeBackup(
     };
     await writeManifest(folder, manifest);
     await syncFolder(folder);
-    for (const name of await readdir(folder))
-      if (ENTRIES.test(name) && name !== entriesFile(sha256)) await rm(join(folder, name));
+    await removeOthers(folder, entriesFile(sha256));
     return manifest;
   } catch (error) {
     await rm(partial, { force: true }).catch(() => undefined);
@@ -78,6 +77,21 @@ export async function writeBackup(
     throw writeFailure(folder, error);
   } finally {
     keepOnExit(partial);
+  }
+}
+
+/** Removes the entries of all backups but this one. */
+async function removeOthers(folder: string, own: string): Promise<void> {
+  try {
+    for (const name of await readdir(folder))
+      if (ENTRIES.test(name) && name !== own) await rm(join(folder, name), { force: true });
+  } catch (error) {
+    throw new FatalError(
+      'backup-write',
+      `the new backup in ${folder} is whole, but the entries of the previous one can't be removed: ${reasonOf(error)}. Check ` +
+        `the permissions; every .zst file but ${own} can be removed`,
+      { cause: error },
+    );
   }
 }
 
@@ -156,13 +170,15 @@ export async function* readBackup(folder: string, manifest: Manifest): AsyncIter
   try {
     const found = await stat(path).catch(() => undefined);
     if (found?.size !== manifest.fileBytes)
-      throw new Error(`it is missing, or its size is not ${manifest.fileBytes} bytes`);
+      throw new Error(
+        `it is missing, or its size is not ${manifest.fileBytes} bytes; if a backup was made meanwhile, restore again`,
+      );
     const hash = createHash('sha256');
     const file = createReadStream(path);
     file.on('data', (bytes) => hash.update(bytes));
     const unpacked = createZstdDecompress();
     const read = pipeline(file, unpacked);
-    // What ends the pipeline ends the iteration too.
+    // An error of the pipeline ends the iteration too.
     read.catch(() => undefined);
     yield* entriesOf(unpacked, manifest);
     await read;

@@ -122,6 +122,17 @@ describe('a backup', () => {
     expect((await readdir(at.path)).filter((name) => name.endsWith('.partial'))).toEqual([]);
   });
 
+  test("is whole where the previous entries can't be removed, and the error says so", async () => {
+    const left = join(at.path, `${'a'.repeat(64)}.zst`);
+    await mkdir(left);
+    await expect(writeBackup(at.path, await filled(), ABOUT)).rejects.toMatchObject({
+      code: 'backup-write',
+      message: expect.stringMatching(/the new backup in .* is whole, but .* can't be removed/),
+    });
+    const manifest = await readManifest(at.path, 'test');
+    expect(await read(at.path, manifest!)).toEqual(await everything(await filled()));
+  });
+
   test('refuses an entry that is too large', async () => {
     const store = await filled();
     await put(store, 'v00004000', Buffer.alloc(16 * 1024 * 1024));
