@@ -1,5 +1,5 @@
 import { reasonOf, UsageError } from '../errors/errors.ts';
-import { type EntityKey, isOfType, parseEntityKey, typeOf } from '../graph/entity.ts';
+import { type EntityKey, isOfType, typeOf } from '../graph/entity.ts';
 import type { OwnEdge } from './activity.ts';
 import { readEntity, refuseUnread, type ServedGraph, typesOf, wrongQuestion } from './served-graph.ts';
 import { QUERY } from './spaces.ts';
@@ -7,7 +7,7 @@ import { QUERY } from './spaces.ts';
 /** The type of the entities that are named by an id alone. */
 const USER = 'user';
 
-/** A user, from an id with or without `user:`. @throws UsageError for an entity of another type, and as `parseEntityKey`. */
+/** A user, from an id with or without `user:`. @throws UsageError for an entity of another type, and as `readEntity`. */
 export function userKey(id: string): EntityKey {
   return keyOfType(USER, id);
 }
@@ -15,8 +15,8 @@ export function userKey(id: string): EntityKey {
 /** An entity of a type, from an id with or without the type. @throws as `userKey`. */
 export function keyOfType(type: string, id: string): EntityKey {
   const start = `${type}:`;
-  if (id.startsWith(start)) return parseEntityKey(id);
-  if (!id.includes(':')) return parseEntityKey(start + id);
+  if (id.startsWith(start)) return readEntity(id);
+  if (!id.includes(':')) return readEntity(start + id);
   const seen = JSON.stringify(id);
   throw new UsageError(`expected a ${type}, seen ${seen}; an id with a colon needs ${start} before it`);
 }

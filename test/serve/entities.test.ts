@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest';
 import { entityKey } from '../../src/graph/entity.ts';
-import { Entities } from '../../src/serve/entities.ts';
+import { Entities, keyOfType } from '../../src/serve/entities.ts';
 import { activityOf, block, edge, graphOf, T0, tweet, user } from './serve-fixture.ts';
+
+test('an entity by its id alone is read as one with its type: the text of a query is normalised', () => {
+  for (const id of [' Jazz  News', 'query: Jazz  News'])
+    expect(keyOfType('query', id)).toBe('query:jazz news');
+  expect(keyOfType('user', 'A')).toBe('user:A');
+});
 
 test('some entity of a type is one with a vector, of the first graph that has any', () => {
   const [empty, full] = [graphOf({ name: 'empty' }), graphOf({ name: 'full' })];
