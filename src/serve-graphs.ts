@@ -82,7 +82,7 @@ export interface ServedGraphs {
 /**
  * Begins to read the vectors of graphs, like any reader, to answer from them in this process.
  * config: as in a `twhin.config.ts`; undefined reads that file, as commands do. Environment variables win in both cases.
- * @throws UsageError for a configuration that is wrong, or a graph that it lacks.
+ * @throws UsageError for a configuration that is wrong, a graph that it lacks, or `edges` below 1.
  */
 export async function serveGraphs(
   config?: ConfigInput | ConfigureTwhin,
@@ -91,7 +91,8 @@ export async function serveGraphs(
   const { env } = process;
   const cwd = process.cwd();
   const resolved = config === undefined ? await loadConfig(env, cwd) : configOf(config, env, cwd);
-  const { graphs, edges = EDGES, log = silentLog } = options;
+  const { graphs, log = silentLog } = options;
+  const edges = checkedCount('edges', options.edges, EDGES);
   const selected = selectWholeGraphs(resolved, graphs);
   const connection = await connect(resolved.kafka, (level, line) => log[level]({}, line));
   // The program that asks has threads of its own.
@@ -108,14 +109,14 @@ export async function serveGraphs(
       reading().surfaces.candidates({
         ...asked,
         from: oneOf('from', from, user),
-        k: checkedCount(k),
+        k: checkedCount('k', k),
         exclude: keysOf('exclude', exclude),
       }),
     similar: async ({ entity, k, exclude = [], ...asked }) =>
       reading().surfaces.similar({
         ...asked,
         entity: keyOf('entity', entity),
-        k: checkedCount(k),
+        k: checkedCount('k', k),
         exclude: keysOf('exclude', exclude),
       }),
     rank: async ({ from, user, candidates, ...asked }) =>
@@ -125,19 +126,20 @@ export async function serveGraphs(
         candidates: keysOf('candidates', candidates),
       }),
     search: async ({ q, k, ...asked }) =>
-      reading().surfaces.search({ ...asked, query: keyOf('q', q, queryKey), k: checkedCount(k) }),
+      reading().surfaces.search({ ...asked, query: keyOf('q', q, queryKey), k: checkedCount('k', k) }),
     recent: async ({ entity, user, k }) =>
-      reading().entities.recent(oneOf('entity', entity, user), checkedCount(k)),
+      reading().entities.recent(oneOf('entity', entity, user), checkedCount('k', k)),
     unready: () => serving.unready(),
     ready: () => serving.ready(() => void reading()),
     stop: () => {
-      stopped ??= serving[Symbol.asyncDispose]().then(() => connection.close());
+      stopped ??= serving[Symbol.asyncDispose]().finally(() => connection.close());
       return stopped;
     },
   };
 }
 
-function checkedCount(k = DEFAULT_ITEMS): number {
-  if (Number.isSafeInteger(k) && k > 0) return k;
-  throw new UsageError(`k: expected a whole number from 1, seen ${k}`);
+function checkedCount(field: string, count: number | undefined, unlessGiven = DEFAULT_ITEMS): number {
+  const counted = count ?? unlessGiven;
+  if (Number.isSafeInteger(counted) && counted > 0) return counted;
+  throw new UsageError(`${field}: expected a whole number from 1, seen ${counted}`);
 }
