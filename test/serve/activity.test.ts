@@ -158,6 +158,13 @@ describe('Activity', () => {
     );
   });
 
+  it('says of both sides of a block that it was forgotten', () => {
+    const activity = activityOf({ edgesOfOne: 1 });
+    for (const i of [2, 3]) activity.take(block(user(1), user(i), T0 + i));
+    const complete = USERS.map((each) => activity.seen(each, ['follows']).complete);
+    expect(complete).toEqual([false, false, true]);
+  });
+
   it('decides between events of one second by their milliseconds, in any order, up to the year 2527', () => {
     const last = 2 ** 44 - 1;
     for (const at of [1, T0 + 1, last - 1]) {
