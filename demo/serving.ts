@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LogConnection } from '../src/adapters/connect.ts';
-import { VectorServer } from '../src/cli/serve/command.ts';
+import { beginVectorServer, type VectorServer } from '../src/cli/serve/command.ts';
 import { EDGES_OF_ONE } from '../src/compose/serve.ts';
 import { EDGES } from '../src/compose/serving.ts';
 import type { Config } from '../src/config/resolve.ts';
@@ -118,10 +118,10 @@ export class DemoServing {
       threads: 0,
       actions: demoActions({ sink, topicPrefix, clock: Date.now, advertiserOf, knows, groupsOf }),
     };
-    this.#server = await VectorServer.begin(config, graphs, { host: HOST, port }, options).catch(
+    this.#server = await beginVectorServer(config, graphs, { host: HOST, port }, options).catch(
       (error: unknown) => {
         if (port === 0 || !(error instanceof FatalError)) throw error;
-        return VectorServer.begin(config, graphs, { host: HOST, port: 0 }, options);
+        return beginVectorServer(config, graphs, { host: HOST, port: 0 }, options);
       },
     );
   }

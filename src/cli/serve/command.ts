@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { aborted } from 'node:util';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { HttpServer } from '../../adapters/http/guarded.ts';
 import { type ServingOptions as HttpOptions, serveVectors } from '../../adapters/http/serving.ts';
 import { REQUESTS } from '../../adapters/http/serving-schema.ts';
 import { EDGES, MOST_THREADS, Serving, type ServingOptions } from '../../compose/serving.ts';
@@ -102,7 +101,7 @@ async function serve(
   for (const sentence of boundsToSay(sizes, edges, Math.max(1, threads), memory)) log.info({}, sentence);
   await using connection = await connect(config, log);
   const options = { connection, log, edges, requests, threads };
-  await using server = await VectorServer.begin(config, graphs, address, options);
+  await using server = await beginVectorServer(config, graphs, address, options);
   const { url, serving } = server;
   log.info({ url, graphs: graphs.map(({ name }) => name) }, `serving on ${url}`);
   using _timer = reportReadiness(serving, log);
@@ -131,57 +130,39 @@ export interface VectorServerOptions
   extends Omit<ServingOptions, 'visible'>,
     Pick<HttpOptions, 'actions' | 'requests'> {}
 
-/** Graphs that are served over HTTP. It answers before anything is read. */
-export class VectorServer implements AsyncDisposable {
-  readonly serving: Serving;
-  readonly #server: HttpServer;
+/** Graphs that are served over HTTP. */
+export type VectorServer = Awaited<ReturnType<typeof beginVectorServer>>;
 
-  private constructor(serving: Serving, server: HttpServer) {
-    this.serving = serving;
-    this.#server = server;
-  }
-
-  /** Listens, and begins to read: probes are answered while the topics are read. @throws FatalError `http-listen`. */
-  static async begin(
-    config: Config,
-    graphs: readonly GraphConfig[],
-    address: HttpAddress,
-    { actions, requests, ...options }: VectorServerOptions,
-  ): Promise<VectorServer> {
-    const metrics = new ServingMetrics(VERSION, () => serving.runs.map((run) => run.snapshot()));
-    const visible = (graph: string, ms: number) => metrics.visible(graph, ms);
-    const serving = new Serving(config, graphs, { ...options, visible });
-    try {
-      const server = await serveVectors({
-        ...address,
-        surfaces: serving.surfaces,
-        entities: serving.entities,
-        page: await readServingPage(),
-        isReady: () => serving.isReady,
-        status: () => serving.runs.map((run) => run.status()),
-        metrics,
-        answered: (path, code, ms) => metrics.answered(path, code, ms),
-        version: VERSION,
-        failed: (path, reason) => options.log.error({ path, reason }, 'a request could not be answered'),
-        ...(actions && { actions }),
-        ...(requests !== undefined && { requests }),
-      });
-      void serving.begin();
-      return new VectorServer(serving, server);
-    } catch (error) {
-      await serving[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  /** `http://host:port`. */
-  get url(): string {
-    return this.#server.url;
-  }
-
-  /** Answers the requests in flight, then ends the reading. Idempotent. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.stop();
-    await this.serving[Symbol.asyncDispose]();
-  }
+/**
+ * Listens, and begins to read: probes are answered while the topics are read. Disposal answers the requests in flight, then ends the
+ * reading; it is idempotent. @throws FatalError `http-listen`.
+ */
+export async function beginVectorServer(
+  config: Config,
+  graphs: readonly GraphConfig[],
+  address: HttpAddress,
+  { actions, requests, ...options }: VectorServerOptions,
+) {
+  const metrics = new ServingMetrics(VERSION, () => serving.runs.map((run) => run.snapshot()));
+  const visible = (graph: string, ms: number) => metrics.visible(graph, ms);
+  await using stack = new AsyncDisposableStack();
+  const serving = stack.use(new Serving(config, graphs, { ...options, visible }));
+  const server = await serveVectors({
+    ...address,
+    surfaces: serving.surfaces,
+    entities: serving.entities,
+    page: await readServingPage(),
+    isReady: () => serving.isReady,
+    status: () => serving.runs.map((run) => run.status()),
+    metrics,
+    answered: (path, code, ms) => metrics.answered(path, code, ms),
+    version: VERSION,
+    failed: (path, reason) => options.log.error({ path, reason }, 'a request could not be answered'),
+    ...(actions && { actions }),
+    ...(requests !== undefined && { requests }),
+  });
+  stack.defer(() => server.stop());
+  void serving.begin();
+  const open = stack.move();
+  return { serving, url: server.url, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }
