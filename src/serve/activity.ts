@@ -204,9 +204,8 @@ export class Activity {
 
   /** Whether the entity has a live edge to the target, by one of the relations. */
   hasLive(entity: EntityKey, relations: readonly string[], target: EntityKey): boolean {
-    const [owner, to] = [this.#ids.find(entity), this.#ids.find(target)];
-    const list = owner < 0 || to < 0 ? -1 : this.#own.find(owner);
-    if (list < 0) return false;
+    const [list, to] = [this.#own.find(this.#ids.find(entity)), this.#ids.find(target)];
+    if (to < 0) return false;
     return relations.some((relation) => {
       const kind = this.#kindOf.get(relation);
       if (kind === undefined) return false;
@@ -226,12 +225,9 @@ export class Activity {
   /** The entities of a type that the entity blocked or that blocked it, as long as nothing ended the block. */
   blocked(entity: EntityKey, type: string): EntityKey[] {
     const id = this.#ids.find(entity);
-    if (id < 0) return [];
     const found = new Set<EntityKey>();
     for (const lists of [this.#own, this.#blockedBy]) {
-      const list = lists.find(id);
-      if (list < 0) continue;
-      const records = lists.recordsOf(list);
+      const records = lists.recordsOf(lists.find(id));
       for (let i = 0; i < records.length; i++) {
         if ((records.flags(i) & BLOCK) === 0) continue;
         const [other, at] = [records.other(i), records.at(i)];
@@ -375,7 +371,7 @@ export class Activity {
   #endBlock(from: number, records: Records, i: number): void {
     this.#edges--;
     const reverse = this.#blockedBy.find(records.other(i));
-    const place = reverse < 0 ? -1 : this.#blockedBy.indexOf(reverse, from, records.kind(i));
+    const place = this.#blockedBy.indexOf(reverse, from, records.kind(i));
     if (place < 0) return;
     this.#blockedBy.remove(reverse, place);
     if (this.#blockedBy.lengthOf(reverse) === 0) this.#close(this.#blockedBy, reverse);
@@ -501,16 +497,12 @@ export class Activity {
 
   #isComplete(entity: EntityKey): boolean {
     const id = this.#ids.find(entity);
-    const isIncomplete = (lists: EdgeLists) => {
-      const list = id < 0 ? -1 : lists.find(id);
-      return list >= 0 && lists.isIncomplete(list);
-    };
+    const isIncomplete = (lists: EdgeLists) => lists.isIncomplete(lists.find(id));
     return !isIncomplete(this.#own) && !isIncomplete(this.#blockedBy) && !this.#forgottenEntities.has(entity);
   }
 
   #recordsOf(entity: EntityKey): Records {
-    const id = this.#ids.find(entity);
-    return this.#own.recordsOf(id < 0 ? -1 : this.#own.find(id));
+    return this.#own.recordsOf(this.#own.find(this.#ids.find(entity)));
   }
 
   #live(entity: EntityKey, relation: string): number[] {
@@ -529,7 +521,7 @@ export class Activity {
 
   #sourcesOf(target: EntityKey, relation: string): { readonly source: number; readonly at: number }[] {
     const id = this.#ids.find(target);
-    const found = id < 0 ? [] : (this.#kindOf.get(relation)?.sources?.of(id) ?? []);
+    const found = this.#kindOf.get(relation)?.sources?.of(id) ?? [];
     return found.filter(
       ({ source, at }) => !this.#erasures.cover(source, at) && !this.#erasures.cover(id, at),
     );

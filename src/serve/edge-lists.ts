@@ -161,9 +161,9 @@ export class EdgeLists {
     return sum;
   }
 
-  /** The list of an owner, or -1. */
+  /** The list of an owner, or -1; it is -1 for the owner -1. */
   find(owner: number): number {
-    return this.#listOf.get(owner);
+    return owner < 0 ? NONE : this.#listOf.get(owner);
   }
 
   /** The list of an owner. A new one is empty, and in no queue. */
@@ -204,14 +204,14 @@ export class EdgeLists {
     return length === 0 ? NO_RECORDS : new Records(this.#pageOf(list), this.#startOf(list), length);
   }
 
-  /** The first record from `from` on with that entity and kind and, of the flags in `mask`, with those given; or -1. */
-  indexOf(list: number, other: number, kind: number, mask = 0, flags = 0, from = 0): number {
-    const length = this.#get(list, LENGTH);
+  /** The first record with that entity and kind and, of the flags in `mask`, with those given; or -1, as for the list -1. */
+  indexOf(list: number, other: number, kind: number, mask = 0, flags = 0): number {
+    const length = list < 0 ? 0 : this.#get(list, LENGTH);
     if (length === 0) return NONE;
     const { others, kinds, highs } = this.#pageOf(list);
     const start = this.#startOf(list);
     const end = start + length;
-    for (let i = start + from; i < end; i++)
+    for (let i = start; i < end; i++)
       if (others[i] === other && kinds[i] === kind && ((highs[i]! >> TIME_BITS) & mask) === flags)
         return i - start;
     return NONE;
@@ -301,9 +301,9 @@ export class EdgeLists {
     this.#times[list >> LIST_BITS]![list & (PAGE_LISTS - 1)] = at;
   }
 
-  /** Whether records of the list were forgotten. */
+  /** Whether records of the list were forgotten; false for the list -1. */
   isIncomplete(list: number): boolean {
-    return this.#get(list, INCOMPLETE) !== 0;
+    return list >= 0 && this.#get(list, INCOMPLETE) !== 0;
   }
 
   setIncomplete(list: number): void {

@@ -29,9 +29,7 @@ export class RecentSources {
 
   /** The sources of a target and when their newest edge was, those heard of last at the end. */
   of(target: number): { readonly source: number; readonly at: number }[] {
-    const list = this.#lists.find(target);
-    if (list < 0) return [];
-    const records = this.#lists.recordsOf(list);
+    const records = this.#lists.recordsOf(this.#lists.find(target));
     return Array.from({ length: records.length }, (_, i) => ({
       source: records.other(i),
       at: records.at(i),
@@ -59,7 +57,7 @@ export class RecentSources {
 
   delete(target: number, source: number): void {
     const list = this.#lists.find(target);
-    const known = list < 0 ? -1 : this.#lists.indexOf(list, source, KIND);
+    const known = this.#lists.indexOf(list, source, KIND);
     if (known < 0) return;
     this.#lists.remove(list, known);
     this.#size--;
