@@ -266,9 +266,7 @@ function jsonSchema(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
 /** The paths and schemas above as OpenAPI 3.1. */
 export function openApi(version: string): object {
   const schemas = {
-    CandidatesQuery: candidatesQuery,
     CandidatesBody: candidatesBody,
-    SimilarQuery: similarQuery,
     SimilarBody: similarBody,
     SearchQuery: searchQuery,
     RankBody: rankBody,

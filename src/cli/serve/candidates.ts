@@ -100,34 +100,30 @@ async function writeLists(
     // Nobody waits for one list while another is made.
     waitingMs: Number.POSITIVE_INFINITY,
   });
-  try {
-    const [run] = serving.runs;
-    let hasBegun = false;
-    void serving.begin().then(() => {
-      hasBegun = true;
-    });
-    await serving.ready((reasons) => {
-      signalled.throwIfAborted();
-      if (hasBegun && reasons.length > 0 && !run?.isReading)
-        throw new FatalError('unknown-entity', `there is no list to write: ${reasons.join('; ')}`);
-      output.status(reasons.join('; '));
-    });
-    // From here on nothing moves: all lists are of one moment.
-    await serving.freeze();
-    const all = listed ?? [...(run?.graph.spaces.current?.table(type)?.names() ?? [])];
-    if (all.length === 0) throw noLists(ids, type, graph.name);
-    const listOf = async (entity: EntityKey): Promise<EntityList> => {
-      const { items, fallback } = await serving.surfaces.candidates({ from: entity, to, surface, k });
-      return { from: entity, items, fallback };
-    };
-    const atATime = LISTS_OF_A_THREAD * threads;
-    const progress = (done: number) => tell(`${count(done)} of ${count(all.length)} lists`);
-    await write(all, { out, atATime, stopping: signalled, listOf, progress });
-    output.statusDone();
-    output.out(`${count(all.length)} lists in ${out}`);
-  } finally {
-    output.statusDone();
-  }
+  const [run] = serving.runs;
+  let hasBegun = false;
+  void serving.begin().then(() => {
+    hasBegun = true;
+  });
+  await serving.ready((reasons) => {
+    signalled.throwIfAborted();
+    if (hasBegun && reasons.length > 0 && !run?.isReading)
+      throw new FatalError('unknown-entity', `there is no list to write: ${reasons.join('; ')}`);
+    output.status(reasons.join('; '));
+  });
+  // From here on nothing moves: all lists are of one moment.
+  await serving.freeze();
+  const all = listed ?? [...(run?.graph.spaces.current?.table(type)?.names() ?? [])];
+  if (all.length === 0) throw noLists(ids, type, graph.name);
+  const listOf = async (entity: EntityKey): Promise<EntityList> => {
+    const { items, fallback } = await serving.surfaces.candidates({ from: entity, to, surface, k });
+    return { from: entity, items, fallback };
+  };
+  const atATime = LISTS_OF_A_THREAD * threads;
+  const progress = (done: number) => tell(`${count(done)} of ${count(all.length)} lists`);
+  await write(all, { out, atATime, stopping: signalled, listOf, progress });
+  output.statusDone();
+  output.out(`${count(all.length)} lists in ${out}`);
 }
 
 /** The one type that a surface is for. @throws UsageError where there are several, or none is named. */
