@@ -20,7 +20,7 @@ export interface ServeGraphsOptions {
   readonly log?: Log | undefined;
 }
 
-/** Whom a question is about: an entity as `TYPE:ID`, or a user, whose id alone will do. */
+/** The subject of a question: an entity as `TYPE:ID`, or a user by the id alone. */
 export interface About {
   readonly from?: string | undefined;
   readonly user?: string | undefined;

@@ -98,7 +98,7 @@ export class Serving implements AsyncDisposable {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Reads no further; what was read is still answered from. */
+  /** Ends the reading. Answers are then made of what was read. */
   async freeze(): Promise<void> {
     await Promise.all(this.runs.map((run) => run.stop()));
   }

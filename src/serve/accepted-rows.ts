@@ -14,7 +14,7 @@ const MOST_MORE = 1_024;
 /**
  * The first `k` rows of a list, with at most so many of each group. The list goes on after the rows that it had, without any row
  * of a group that is full: however few are left, it does not read the whole table row by row.
- * top: the first rows of the list beside those that are marked; marked: before any is found.
+ * top: gives the first `length` rows of the list that are not marked; marked: the rows that no list of the request has.
  */
 export function* acceptedTop<Row extends { readonly row: number }>(
   graph: Pick<ServedGraph, 'activity'>,

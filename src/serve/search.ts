@@ -151,7 +151,8 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
 }
 
 /**
- * The middle of those who searched a query that has a vector lately, or else of those who stand for them.
+ * The mean vector of the recent searchers of a query, or of their stand-ins where no searcher has a vector; undefined for a query
+ * without a vector.
  * space: the vectors that are shown; known: those that queries have, the same where one graph has both.
  */
 function* pointOf(

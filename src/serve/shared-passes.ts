@@ -93,7 +93,7 @@ class Request {
   #asking: Asking<void> | undefined;
   readonly fail: (error: unknown) => void;
 
-  /** make: gives the answer to whoever waits for it. */
+  /** make: makes the answer, and hands it over. */
   constructor(make: () => Asking<void>, fail: (error: unknown) => void) {
     this.#make = make;
     this.fail = fail;
