@@ -1,5 +1,8 @@
-import { describe, expect, test } from 'vitest';
-import { CURVES, Curves, FINE_MS, RejectedShare } from '../../src/watch/curves.ts';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { CURVES, Curves, FINE_MS, Recorder, RejectedShare } from '../../src/watch/curves.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
+import { MemoryLog } from '../pipeline/memory-log.ts';
+import { updater } from '../pipeline/updater-fixture.ts';
 
 /** Points every five seconds from 0; the lag of each point is the point's number. */
 function filled(points: number): Curves {
@@ -62,4 +65,32 @@ test('the share of rejected events is of those between the oldest and the newest
   idle.add({ read: 7, rejected: 7 });
   idle.add({ read: 7, rejected: 7 });
   expect(idle.value).toBe(0);
+});
+
+describe('a recorder', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  test('knows a rate between two points, not over a gap or after another updater has begun', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const idle = updater(new MemoryLog(), new MemoryStore());
+    const progress = idle.progress();
+    await idle.close();
+    let consumed = 0;
+    const recorder = new Recorder({
+      folder: import.meta.dirname,
+      progress: () => ({ ...progress, events: { ...progress.events, consumed } }),
+      lag: () => [],
+    });
+    for (const [at, events] of [
+      [0, 10],
+      [5_000, 60],
+      [30_000, 90],
+      [35_000, 5],
+    ] as const) {
+      vi.setSystemTime(at);
+      consumed = events;
+      await recorder.record();
+    }
+    expect(recorder.curves.of('hour').curves['eventsPerS']).toEqual([null, 10, null, null]);
+  });
 });

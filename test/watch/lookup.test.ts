@@ -5,7 +5,7 @@ import { configOf } from '../../src/config/load.ts';
 import { Lookup } from '../../src/watch/lookup.ts';
 import { json, own, place } from '../cli/captured.ts';
 
-test('a lookup finds a query as it was typed, and says of it what twhin show says', async () => {
+test('a lookup finds a query as it was typed and says of it what twhin show says; four wait at most', async () => {
   const here = await own(place());
   const at = 1_704_067_200_000;
   const searches = ['u1', 'u2'].map((userId) => ({ userId, query: 'Higgs  boson', at }));
@@ -23,7 +23,12 @@ test('a lookup finds a query as it was typed, and says of it what twhin show say
   const env = { KAFKA_BROKERS: 'localhost:1', TWHIN_STATE: join(here.folder, 'state') };
   const graph = configOf({}, env, here.folder).graphs.find(({ name }) => name === 'engagement');
   const { name, folder, model } = graph!;
-  const found = await new Lookup().find({ name, folder, model }, 'query: HIGGS boson ');
+  const lookup = new Lookup();
+  const wrong = lookup.find({ name, folder, model }, 'jazz');
+  await expect(wrong).rejects.toThrow(
+    expect.objectContaining({ name: 'UsageError', message: expect.stringContaining('TYPE:ID') }),
+  );
+  const found = await lookup.find({ name, folder, model }, 'query: HIGGS boson ');
   expect(found).toMatchObject({
     entity: 'query:higgs boson',
     edges: { searches: { out: 0, in: 2, some: ['user:u1', 'user:u2'] } },
@@ -35,9 +40,9 @@ test('a lookup finds a query as it was typed, and says of it what twhin show say
     graph: 'engagement',
     vector: expect.any(Array),
   });
-  expect(await new Lookup().find({ name, folder, model }, 'query:jazz')).toBeUndefined();
-  const wrong = new Lookup().find({ name, folder, model }, 'jazz');
-  await expect(wrong).rejects.toThrow(
-    expect.objectContaining({ name: 'UsageError', message: expect.stringContaining('TYPE:ID') }),
-  );
+  // Four at a time, one after the other.
+  const asked = Array.from({ length: 5 }, () => lookup.find({ name, folder, model }, 'query:jazz'));
+  await expect(asked.pop()).rejects.toMatchObject({ code: 'busy' });
+  expect(await Promise.all(asked)).toEqual([undefined, undefined, undefined, undefined]);
+  expect(await lookup.find({ name, folder, model }, 'query:jazz')).toBeUndefined();
 });
