@@ -11,8 +11,9 @@ if (major < 24) {
 /** Files at once: more than there are cores, because many tests wait for brokers, sessions and other processes. */
 const WORKERS = Math.max(5, availableParallelism());
 
-/** Tests that look at the threads or the memory of their process, and so have it to themselves. */
+/** Tests that look at the threads or the memory of their process, or replace a module of Node: they have a process to themselves. */
 const WHOLE_PROCESS = [
+  'test/adapters/backoff.test.ts',
   'test/adapters/trainer/hogwild/stepper.test.ts',
   'test/adapters/event-file/event-file.test.ts',
 ];
