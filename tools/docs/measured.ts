@@ -30,7 +30,7 @@ program, and \`bench/results\` of that commit its result.
 | outbox | 091381e4c6 | the outbox of a commit |
 | pq | 04adf24950 | product quantisation |
 | publish | 355c688c32 | publishing of vectors |
-| quality, as \`bench:smoke\` | e1a270bce5 | knowledge graphs with earlier kernels |
+| smoke | e1a270bce5 | knowledge graphs with earlier kernels |
 | rare-relation | bb9cf5f6fb | recall of a rare relation |
 | reader, records | 355c688c32 | reading and encoding of record batches |
 | rebuild | 7c03007c56 | reading of all vectors at a start |
