@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { fullName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
+import { topicsOf } from '../compose/graph-updater.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf, TwhinError, UsageError } from '../errors/errors.ts';
 import { type Comparison, compareStores } from '../evaluation/compare/compare.ts';
@@ -143,7 +143,7 @@ async function heldRecords(
   { events, wait }: CompareOptions,
   { ask, progress }: CommandContext,
 ): Promise<{ readonly records: readonly SourceRecord[]; readonly problem?: string }> {
-  const topics = new Map(graph.topics.map((topic) => [fullName(config.topicPrefix, topic), topic]));
+  const topics = topicsOf(config, graph);
   const read = (record: SourceRecord) => ({ ...record, content: readContent(record, topics, config.limits) });
   const offsets = stores.map(({ head }) => head.offsets);
   const where = `the events at ${connection.describe}`;

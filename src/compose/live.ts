@@ -91,6 +91,8 @@ export async function composeLive(
     index: shard.index,
     exchangeTopic: topicName(prefix, exchangeName(shard.graph)),
   };
+  // Merged relation vectors are the same in all shards, but for the last seconds: one of them publishes.
+  const publishesModel = (shard?.index ?? 0) === 0;
   const neighbourhood = shardPlace ? shardsAround(shard, shardPlace, brokerLog) : alone;
   const followed = followedTopics({ topics, neighbourhood });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
@@ -110,15 +112,12 @@ export async function composeLive(
     reader: brokerLog,
     embeddingsTopic,
     neighbourhood,
-    // Merged relation vectors are the same in all shards, but for the last seconds: one of them publishes.
-    ...((shard?.index ?? 0) === 0 && {
-      modelTopic: { name: modelTopic, beta: graph.trainer.model.beta },
-    }),
+    ...(publishesModel && { modelTopic: { name: modelTopic, beta: graph.trainer.model.beta } }),
     sink: connection.sink({
       fenced: {
         topics: [
           embeddingsTopic,
-          ...((shard?.index ?? 0) === 0 ? [modelTopic] : []),
+          ...(publishesModel ? [modelTopic] : []),
           ...(shardPlace ? [shardPlace.exchangeTopic] : []),
         ],
         id: groupId,

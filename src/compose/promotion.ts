@@ -1,9 +1,10 @@
-import { exchangeName, fullName, topicName } from '../../topics/index.ts';
+import { exchangeName, topicName } from '../../topics/index.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError, UsageError } from '../errors/errors.ts';
 import { differences, type Head, refuseOther } from '../graph/head.ts';
 import { graphOf } from '../graph/shard.ts';
 import type { EventLog } from '../pipeline/ports.ts';
+import { wholeTopics } from '../pipeline/reading/bounded.ts';
 import { leftOf } from '../replay/range.ts';
 import { isStore, openForWriting, readHead } from '../state/open.ts';
 import {
@@ -15,6 +16,7 @@ import {
   readLive,
   readOrigin,
 } from '../state/places.ts';
+import { topicsOf } from './graph-updater.ts';
 
 type ConfigWith = (set: readonly string[]) => Promise<Config>;
 
@@ -142,17 +144,9 @@ export async function recordsBehind(
     const remedy =
       'Nothing has changed. Make a store of what the topics hold now, and promote that: ' +
       `twhin replay --graph ${graphOf(part)} --into NAME`;
-    const left = async (topics: readonly string[]) => {
-      const ranges = await reader.ranges(topics);
-      const rest = ranges.map(({ topic, partition, low, high }) => ({
-        topic,
-        partition,
-        from: low,
-        until: high,
-      }));
-      return leftOf(rest, head, reader, remedy);
-    };
-    behind.push(await left(part.topics.map((topic) => fullName(config.topicPrefix, topic))));
+    const left = async (topics: readonly string[]) =>
+      leftOf(await wholeTopics(reader, topics), head, reader, remedy);
+    behind.push(await left([...topicsOf(config, part).keys()]));
     const exchange = topicName(config.topicPrefix, exchangeName(graphOf(part)));
     if (head.offsets[exchange] !== undefined) await left([exchange]);
   }

@@ -3,6 +3,7 @@ import { FatalError } from '../errors/errors.ts';
 import type { Shard } from '../graph/shard.ts';
 import { patiently } from '../pipeline/patience.ts';
 import type { EventLog } from '../pipeline/ports.ts';
+import { eachRecord } from '../pipeline/reading/bounded.ts';
 
 /** Offsets at the end of a partition among which its newest parcel is looked for: each transaction has a marker beside its parcels. */
 const TAIL = 64;
@@ -38,19 +39,12 @@ async function newestSpace(
     .map(({ partition, low, high }) => ({ topic, partition, from: Math.max(low, high - TAIL), until: high }))
     .filter(({ from, until }) => from < until);
   let newest: { readonly space: string; readonly timestamp: number } | undefined;
-  const reading = await log.read(tails);
-  try {
-    for (const cursor of reading.cursors) {
-      for (let records = await cursor.next(); records !== undefined; records = await cursor.next()) {
-        for (const { headers, timestamp } of records) {
-          const space = headers?.['space']?.toString();
-          if (space !== undefined && timestamp >= (newest?.timestamp ?? 0)) newest = { space, timestamp };
-        }
-      }
+  await eachRecord(log, tails, (records) => {
+    for (const { headers, timestamp } of records) {
+      const space = headers?.['space']?.toString();
+      if (space !== undefined && timestamp >= (newest?.timestamp ?? 0)) newest = { space, timestamp };
     }
-  } finally {
-    await reading.close();
-  }
+  });
   return newest?.space;
 }
 

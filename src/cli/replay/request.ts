@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { fullName } from '../../../topics/index.ts';
+import { topicsOf } from '../../compose/graph-updater.ts';
 import type { ReplayOrder } from '../../compose/replay-run.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import { PLACES } from '../../config/overrides.ts';
@@ -57,7 +57,7 @@ export async function readRequest(
     range,
     set,
     into: places[0]!.name,
-    topics: ofGraph.map((topic) => fullName(plain.topicPrefix, topic)),
+    topics: [...topicsOf(plain, named[0]!).keys()],
     publish: options.publish,
     settings: settingsOf(config, graph, parts.length),
     restart: options.restart === true,
