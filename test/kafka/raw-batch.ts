@@ -1,24 +1,17 @@
 import { zstdCompressSync } from 'node:zlib';
 import { ConnectionPool, createAPI, metadataV12, produceV9, Writer } from '@platformatic/kafka';
+import { batchBytes, ZSTD } from '../adapters/kafka/batch-bytes.ts';
 
-/** A hand-made record batch, as other clients may send it: very many records in one batch, compressed with zstd. */
+/** A batch as other clients may send it: very many records in one batch, compressed with zstd. */
 export function zstdBatch(records: readonly { readonly key: string; readonly value: string }[]): Buffer {
-  const plain = Buffer.concat(records.map(({ key, value }, at) => recordBytes(at, key, value)));
-  const packed = zstdCompressSync(plain);
-  const head = Buffer.alloc(61);
-  head.writeInt32BE(49 + packed.length, 8);
-  head.writeInt8(2, 16);
-  head.writeUInt16BE(4, 21);
-  head.writeInt32BE(records.length - 1, 23);
-  head.writeBigInt64BE(BigInt(Date.now()), 27);
-  head.writeBigInt64BE(BigInt(Date.now()), 35);
-  head.writeBigInt64BE(-1n, 43);
-  head.writeInt16BE(-1, 51);
-  head.writeInt32BE(-1, 53);
-  head.writeInt32BE(records.length, 57);
-  const batch = Buffer.concat([head, packed]);
-  batch.writeUInt32BE(crc32c(batch.subarray(21)), 17);
-  return batch;
+  const now = BigInt(Date.now());
+  const plain = records.map(({ key, value }, at) => ({
+    at,
+    key: Buffer.from(key),
+    value: Buffer.from(value),
+  }));
+  const packed = { attributes: ZSTD, pack: zstdCompressSync };
+  return batchBytes({ base: 0, records: plain, firstMs: now, maxMs: now, ...packed });
 }
 
 /** Appends a batch to partition 0 of a topic, and gives the offset of its first record. */
@@ -53,39 +46,3 @@ const produce = createAPI<[string, Buffer], produceV9.ProduceResponse>(
       .appendTaggedFields(),
   produceV9.parseResponse,
 );
-
-function recordBytes(at: number, key: string, value: string): Buffer {
-  const [keyBytes, valueBytes] = [Buffer.from(key), Buffer.from(value)];
-  const body = Buffer.concat([
-    Buffer.from([0]),
-    varint(0),
-    varint(at),
-    varint(keyBytes.length),
-    keyBytes,
-    varint(valueBytes.length),
-    valueBytes,
-    varint(0),
-  ]);
-  return Buffer.concat([varint(body.length), body]);
-}
-
-/** Zigzag varint of a number of 0 or more, lowest seven bits first. */
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let left = 2 * value;
-  for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) + 128);
-  return Buffer.from([...bytes, left]);
-}
-
-/** CRC-32C (Castagnoli), byte by byte. */
-function crc32c(bytes: Buffer): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (TABLE[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
-}
-
-const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ 0x82f63b78;
-  return crc;
-});
