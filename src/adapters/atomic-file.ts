@@ -24,7 +24,7 @@ export async function makeWhole(path: string, partial: string, fill: () => Promi
     await fill();
     await rename(partial, path);
   } catch (error) {
-    // Where its folder is none, nothing is there to remove; what failed is thrown.
+    // Without a folder there is nothing to remove. The first error is thrown.
     await rm(partial, { recursive: true, force: true }).catch(() => undefined);
     throw error;
   } finally {

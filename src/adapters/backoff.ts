@@ -15,17 +15,17 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** A failure after which work is tried again. */
+/** A failure of work that is retried. */
 export interface Failure {
   readonly error: unknown;
-  /** From 1; how often it failed since it was last heard of. */
+  /** Number of this failure in a row, from 1. */
   readonly attempt: number;
   /** Epoch ms of the first of these failures. */
   readonly since: number;
 }
 
 export interface Retrying {
-  /** Nothing is tried again once it fires. */
+  /** Nothing is retried once it fires. */
   readonly signal?: AbortSignal | undefined;
   /** The last attempt begins at this time, epoch ms, or before. */
   readonly until?: number | undefined;
@@ -63,7 +63,7 @@ export async function retrying<T>(
   }
 }
 
-/** A failure at brokers, as a process tells of it. */
+/** The report of a failure at brokers. */
 export function troubleOf(brokers: string, { error, attempt, since }: Failure): Trouble {
   const code = (error instanceof TwhinError ? error.code : undefined) ?? 'client-fault';
   return { brokers, since, attempt, code, reason: reasonOf(error) };

@@ -7,7 +7,7 @@ import type { SinkOptions } from './kafka/producer/sink.ts';
 import type { LogOptions } from './kafka/reader/log.ts';
 import type { KafkaSettings, LogLine } from './kafka/settings.ts';
 
-/** A log of topics, whatever keeps it. Whoever asked for a reader or a sink disposes of it. */
+/** A log of topics, whatever keeps it. The caller disposes of its readers and sinks. */
 export interface LogConnection extends AsyncDisposable {
   /** The address as a person reads it. */
   readonly describe: string;

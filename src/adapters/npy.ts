@@ -22,7 +22,7 @@ export function npy(values: Float32Array, shape: readonly number[]): Buffer {
 
 const DTYPES = { float32: '<f4', uint8: '|u1' } as const;
 
-/** What comes before the numbers of {@link npy}: they follow row by row, float32 little-endian. shape: two numbers or more. */
+/** The header of a NumPy file; the numbers follow row by row, little-endian. shape: two numbers or more. */
 export function npyHeader(shape: readonly number[], dtype: keyof typeof DTYPES = 'float32'): Buffer {
   const dict = `{'descr': '${DTYPES[dtype]}', 'fortran_order': False, 'shape': (${shape.join(', ')}), }`;
   const before = MAGIC.length + 2;

@@ -54,7 +54,7 @@ export async function openParquet(path: string, columns: readonly ParquetColumn[
       group.push(row);
       if (group.length === rowsOfGroup) await writeGroup();
     },
-    /** Writes what is left, and the footer without which the file can't be read. */
+    /** Writes the last row group, and the footer without which the file can't be read. */
     end: async () => {
       if (group.length > 0) await writeGroup();
       await parquet.finish();

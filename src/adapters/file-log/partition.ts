@@ -21,7 +21,7 @@ const FIXED_BYTES = 20;
 const READ_BYTES = 1 << 20;
 const MAX_RECORD_BYTES = 1 << 28;
 
-/** A message as it is kept: with the time of its writing, epoch ms. */
+/** A stored message, with the time of its writing, epoch ms. */
 export interface LogRecord extends Pick<Message, 'key' | 'value' | 'headers'> {
   readonly timestamp: number;
 }

@@ -118,7 +118,7 @@ export class KafkaAdmin implements LogAdmin {
     }));
   }
 
-  /** Where each partition of an existing topic begins and ends now, in their order. */
+  /** The present range of each partition of an existing topic, by partition. */
   async ranges(topic: string): Promise<PartitionRange[]> {
     const [lows, highs] = [await this.#offsets(topic, EARLIEST), await this.#offsets(topic, LATEST)];
     return [...highs]

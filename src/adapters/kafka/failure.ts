@@ -149,6 +149,6 @@ export function safeOffset(offset: bigint, topic: string): number {
   if (Number.isSafeInteger(value)) return value;
   throw new FatalError(
     'log-format',
-    `offset ${offset} of ${topic} is past 2^53; the topic can't be read: make it anew`,
+    `offset ${offset} of ${topic} is past 2^53, and the topic can't be read; recreate the topic`,
   );
 }

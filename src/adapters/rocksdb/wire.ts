@@ -12,7 +12,7 @@ export interface OpenOptions {
   readonly durable?: boolean;
 }
 
-/** What a store's thread answers. */
+/** The calls that a store's thread answers. */
 export interface StoreMethods {
   open(): Promise<void>;
   getMany(keys: PackedList): Promise<PackedList>;

@@ -98,7 +98,7 @@ export class ScanThreads implements Scans {
     return known;
   }
 
-  /** What needs no answer: a thread that is dead says so at the next question. */
+  /** Makes a call whose answer nobody needs: a dead thread fails the next question. */
   #tell<N extends 'table' | 'forget'>(what: N, argument: Parameters<ScanMethods[N]>[0]): void {
     for (const thread of this.#threads) thread.ask(what, argument).catch(() => undefined);
   }

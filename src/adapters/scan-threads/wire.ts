@@ -10,7 +10,7 @@ export interface Starting {
   readonly workspace: number;
 }
 
-/** What a thread that scans answers. A table is known from its first call on, until nobody can ask for it any more. */
+/** The calls that a scanning thread answers. A table is known from the call `table` to the call `forget`. */
 export interface ScanMethods {
   table(known: { readonly table: number; readonly place: ScanPlace }): void;
   forget(table: number): void;

@@ -92,14 +92,12 @@ export class Producer {
       if (stopping.aborted) throw stopped();
       await this.#transaction([]);
     };
-    const mayPass = ({ error }: Failure) => !isFinal(error) && this.#refusal(error, [])?.waits !== false;
+    const mayPass = ({ error }: Failure) => !isFinal(error) && this.#refused(error) === undefined;
     const onTrouble = ({ error }: Failure) =>
       log('warn', `${this.#names} could not be taken over yet: ${reasonsOf(error)}; trying again`);
     return this.#after(ALL, () =>
       retrying(attempt, { signal: stopping, mayPass, onTrouble }).catch((error) => {
-        if (isFinal(error)) throw error;
-        const refusal = this.#refusal(error, []);
-        throw refusal?.waits === false ? refusal.error : stopped();
+        throw isFinal(error) ? error : (this.#refused(error) ?? stopped());
       }),
     );
   }
@@ -180,16 +178,14 @@ export class Producer {
     const failureOf = (error: unknown) =>
       kafkaError(`asking for the partitions of ${this.#names}`, settings, error);
     const mayPass = ({ error }: Failure) => {
-      if (this.#refusal(error, [])?.waits === false) return false;
-      const failure = failureOf(error);
-      return failure instanceof RetryableError && failure.code !== 'topic-missing';
+      const failure = this.#refused(error) ?? failureOf(error);
+      return failure instanceof RetryableError && !['refused', 'topic-missing'].includes(failure.code);
     };
     const onTrouble = ({ error }: Failure) =>
       log('debug', `the partitions of ${this.#names} are asked for again: ${reasonsOf(error)}`);
     const retried = { signal: stopping, until, mayPass, onTrouble };
     return retrying(() => this.#parts(messages), retried).catch((error) => {
-      const refusal = this.#refusal(error, []);
-      throw refusal?.waits === false ? refusal.error : failureOf(error);
+      throw this.#refused(error) ?? failureOf(error);
     });
   }
 
@@ -200,7 +196,7 @@ export class Producer {
       await retrying(() => this.#attempt(part, records), {
         signal: stopping,
         until: Date.now() + giveUpMs,
-        mayPass: ({ error }) => this.#refusal(error, records)?.waits !== false,
+        mayPass: ({ error }) => this.#refused(error) === undefined,
       });
     } catch (error) {
       // The brokers may have these records, and would take other records under the same numbers for them.
@@ -289,6 +285,12 @@ export class Producer {
     });
   }
 
+  /** The error of a refusal that no retry mends. */
+  #refused(failure: unknown): RetryableError | undefined {
+    const refusal = this.#refusal(failure, []);
+    return refusal?.waits === false ? refusal.error : undefined;
+  }
+
   /** @throws the error of messages that were given up, and may be sent again. */
   #fail(failure: unknown, messages: readonly PlainRecord[]): never {
     if (this.#fence !== undefined && isFinal(failure)) throw failure;
@@ -312,7 +314,7 @@ export async function allOf(work: Iterable<Promise<void>>): Promise<void> {
   if (failed !== undefined) throw failed.reason;
 }
 
-/** What was sent, and by which user. */
+/** The messages of a send, and its user. */
 export interface Sent {
   readonly topic: string;
   /** Bytes of the largest message. */
@@ -321,7 +323,7 @@ export interface Sent {
   readonly transactionalId?: string;
 }
 
-/** What to do about a refusal. waits: the refusal may pass by itself, so that it is worth trying again. */
+/** The way out of a refusal. waits: the refusal may pass by itself, so that a retry is worth it. */
 interface Remedy {
   readonly what: (sent: Sent) => string;
   readonly waits?: boolean;

@@ -81,7 +81,6 @@ export interface ProduceRequest {
 /** The requests of one partition; the last may still have room. */
 interface Runs {
   readonly requests: ProduceRequest[];
-  last: PlainRecord[];
   lastBytes: number;
 }
 
@@ -108,15 +107,14 @@ export function requestsOf(
     const bytes = RECORD_OVERHEAD_BYTES + partBytes(key) + partBytes(value) + ofHeaders;
     let runs = byPartition.get(partition);
     if (runs === undefined) {
-      runs = { requests: [], last: [], lastBytes: REQUEST_BYTES };
+      runs = { requests: [], lastBytes: REQUEST_BYTES };
       byPartition.set(partition, runs);
     }
     if (runs.lastBytes + bytes > REQUEST_BYTES) {
-      runs.last = [];
       runs.lastBytes = 0;
-      runs.requests.push({ partition, messages: runs.last });
+      runs.requests.push({ partition, messages: [] });
     }
-    runs.last.push(record);
+    runs.requests.at(-1)!.messages.push(record);
     runs.lastBytes += bytes;
   }
   return [...byPartition.values()].flatMap(({ requests }) => requests);
