@@ -168,15 +168,13 @@ export class Faulty {
   }
 
   /** Waits until every acknowledged record is in the stores and every vector in the topics. */
-  async caughtUp(limitMs = HANGS_MS): Promise<void> {
+  async caughtUp(): Promise<void> {
     const rests = async (graph: GraphName) => {
       const head = await this.head(graph);
       return head !== undefined && head.events.consumed >= this.fed(graph) && head.outbox === 0;
     };
-    await until(
-      'everything consumed and published',
-      async () => (await Promise.all(this.graphs.map(rests))).every(Boolean),
-      limitMs,
+    await until('everything consumed and published', async () =>
+      (await Promise.all(this.graphs.map(rests))).every(Boolean),
     );
   }
 

@@ -35,6 +35,8 @@ seeded(
         maxInFlightRequests: 1,
         createPartitioner: Partitioners.DefaultPartitioner,
         retry: { retries: 12 },
+        // The brokers abort a transaction that is open for longer, and a busy machine takes its time.
+        transactionTimeout: 600_000,
       });
       await producer.connect();
       try {
@@ -84,14 +86,14 @@ seeded(
     await until('half of the events', async () => (await deployed.consumed('follow')) > committed.size / 3);
     running.kill('SIGKILL');
     await writing;
-    await standby.says(/"msg":"leads the graph"/, 60_000);
+    await standby.says(/"msg":"leads the graph"/);
     expect(aborted).toBeGreaterThan(1_000);
     const expected = [...committed]
       .map((name) => `user:${name} follows user:to-${name} 1700000000000`)
       .sort();
     const stood = twhin.elsewhere(env);
     const consumed = async () => (await readStore(stood, 'follow', true)).head?.events.consumed ?? 0;
-    await until('every committed event', async () => (await consumed()) >= committed.size, 120_000);
+    await until('every committed event', async () => (await consumed()) >= committed.size);
     await standby.stop();
     const edgesOf = async (of: typeof stood, name?: string) =>
       (await readStore(of, 'follow', false, name)).edges;
@@ -100,8 +102,7 @@ seeded(
     // The killed leader's own store, read on from where it stood.
     await deployed.catchUp();
     expect(await edgesOf(twhin)).toEqual(expected);
-    await twhin.ok(['replay', '--graph', 'follow', '--into', 'again'], { limitMs: 120_000 });
+    await twhin.ok(['replay', '--graph', 'follow', '--into', 'again']);
     expect(await edgesOf(twhin, 'again')).toEqual(expected);
   },
-  form(300_000, 900_000),
 );

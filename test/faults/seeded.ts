@@ -37,15 +37,11 @@ export interface SeededContext {
  * A test, in every form, whose chance comes from one seed, which is printed. The long form has another seed each time, the
  * others the same every time; FAULTS_SEED gives one.
  */
-export function seeded(
-  name: string,
-  body: (context: SeededContext) => Promise<void>,
-  limitMs = LIMIT_MS,
-): void {
+export function seeded(name: string, body: (context: SeededContext) => Promise<void>): void {
   // A proxy, a kill and a short session need brokers that were started here.
   test.skipIf(inject('fronts').length === 0)(
     name,
-    { timeout: limitMs },
+    { timeout: LIMIT_MS },
     async ({ skip, onTestFailed, onTestFinished }) => {
       const seed = GIVEN === undefined ? (LONG ? Date.now() % 1_000_000 : 1) : Number(GIVEN);
       process.stderr.write(`${name}: seed ${seed}\n`);

@@ -36,7 +36,7 @@ describe('what producers do to a topic', () => {
       });
       await feeder.send(300);
       expect(never.length).toBeGreaterThan(0);
-      await deployed.caughtUp(60_000);
+      await deployed.caughtUp();
       await running.stop();
       await deployed.verify({ aborted: ({ headers }) => headers['n'] === '-1' });
       for (const graph of deployed.graphs) {
@@ -45,7 +45,6 @@ describe('what producers do to a topic', () => {
         expect(seen).toEqual([]);
       }
     },
-    120_000,
   );
 
   seeded(
@@ -69,7 +68,6 @@ describe('what producers do to a topic', () => {
       const verified = await deployed.verify();
       expect(verified.sentTwice).toBeGreaterThan(distinct.length / 4);
     },
-    120_000,
   );
 
   seeded(
@@ -98,14 +96,13 @@ describe('what producers do to a topic', () => {
           }
         }
       });
-      await deployed.caughtUp(60_000);
+      await deployed.caughtUp();
       await running.stop();
       const verified = await deployed.verify();
       // That is what it was about: of most edges it could not be known which event comes first.
       expect(verified.unsure).toBeGreaterThan(records.length / 4);
       expect(verified.removed).toBeGreaterThan(0);
     },
-    120_000,
   );
 });
 
