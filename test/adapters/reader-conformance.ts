@@ -266,21 +266,26 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
     };
     const of = (collector: Collector, partition: number) =>
       numbersOf(collector.records.filter((record) => record.partition === partition));
-    /** Long enough for an unwanted record to arrive. */
-    const aMoment = () => new Promise((resolve) => setTimeout(resolve, 150));
 
     test('every record comes once and whole, in order within its partition', async () => {
       const topics = [await filled(300, 0, 40), await filled(7)];
       const collector = new Collector();
       await own().follow(topics, collector);
       await until('all records', () => collector.records.length >= 347);
-      await aMoment();
-      expect(collector.records).toHaveLength(347);
-      for (const partition of [0, 1, 2]) {
-        const here = collector.records.filter(
-          (each) => each.topic === topics[0] && each.partition === partition,
-        );
-        expect(numbersOf(here)).toEqual(valuesOf(partition, 0, [300, 0, 40][partition] ?? 0));
+      // A repeated record comes before the last one of its partition.
+      const sizes = [
+        [topics[0]!, 0, 300],
+        [topics[0]!, 1, 0],
+        [topics[0]!, 2, 40],
+        [topics[1]!, 0, 7],
+      ] as const;
+      for (const [topic, partition, size] of sizes)
+        await kept.write(topic, partition, valuesOf(partition, size, size + 1), DATED);
+      const at = ([topic, partition]: (typeof sizes)[number]) => collector.position(topic, partition) ?? 0;
+      await until('the last of each partition', () => sizes.every((one) => at(one) > one[2]));
+      for (const [topic, partition, size] of sizes) {
+        const here = collector.records.filter((each) => each.topic === topic && each.partition === partition);
+        expect(numbersOf(here)).toEqual(valuesOf(partition, 0, size + 1));
       }
       const [first] = collector.records.filter(
         ({ topic, partition }) => topic === topics[0] && partition === 2,
@@ -351,7 +356,8 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
       for (let n = 2; n < 5 && collector.position(topic, 0) !== 2_000; n++) {
         collector.resume();
         await until('the next run', () => runs() >= n);
-        await aMoment();
+        await kept.write(topic, 1, [12_000 + n], DATED);
+        await until('what came after it', () => collector.position(topic, 1) === 2_000 + n);
         expect(runs()).toBe(n);
       }
       collector.room = () => true;
@@ -370,8 +376,9 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
       await kept.write(topic, 3, valuesOf(3, 0, 5), DATED);
       await kept.write(topic, 2, valuesOf(2, 0, 5), DATED);
       await until('what came into the added one', () => of(collector, 2).length >= 5);
-      await aMoment();
-      expect(of(collector, 2)).toEqual(valuesOf(2, 0, 5));
+      await kept.write(topic, 2, valuesOf(2, 5, 6), DATED);
+      await until('what came later', () => of(collector, 2).length >= 6);
+      expect(of(collector, 2)).toEqual(valuesOf(2, 0, 6));
       expect(of(collector, 0)).toEqual([0, 1, 2]);
       expect([of(collector, 1), of(collector, 3)]).toEqual([[], []]);
     });
@@ -379,15 +386,16 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
     test('a position beyond the end is refused with the range and what to do', async () => {
       const topic = await filled(5, 5);
       const collector = new Collector(new Map([[`${topic}/1`, 6]]));
-      const error = await own()
-        .follow([topic], collector)
-        .catch((thrown: unknown) => thrown);
+      const log = own();
+      const error = await log.follow([topic], collector).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(FatalError);
       expect(error).toMatchObject({ code: 'offset-out-of-range' });
       expect(String(error)).toMatch(
         new RegExp(`offset 6 of ${topic}/1 .* 0 to 5; .*deleted and recreated.*--reread ${topic}`),
       );
-      await aMoment();
+      const other = new Collector();
+      await log.follow([topic], other);
+      await until('all records of another follower', () => other.records.length === 10);
       expect(collector.runs).toEqual([]);
     });
 
@@ -413,9 +421,12 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
       await following.close();
       await following.close();
       closing.resume();
+      await kept.write(topic, 0, [2_000], DATED);
       await kept.write(topic, 1, [10_003], DATED);
-      await until('the record that came later', () => of(staying, 1).length === 4);
-      await aMoment();
+      await until(
+        'the records that came later',
+        () => of(staying, 0).length === 2_001 && of(staying, 1).length === 4,
+      );
       expect(closing.runs).toHaveLength(handed);
       expect([...closing.errors, ...staying.errors]).toEqual([]);
     });
@@ -428,7 +439,9 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
       await until('the record', () => collector.records.length === 1);
       await log.close();
       await kept.write(topic, 0, [1], DATED);
-      await aMoment();
+      const other = new Collector();
+      await own().follow([topic], other);
+      await until('the later record, by another log', () => other.records.length === 2);
       expect(collector.records).toHaveLength(1);
       expect(collector.errors).toEqual([]);
       await expect(log.follow([topic], new Collector())).rejects.toMatchObject({ code: 'stopped' });

@@ -12,6 +12,7 @@ import {
   graphStore,
   IN_TIME,
   liveEdges,
+  turns,
   updater,
 } from './updater-fixture.ts';
 
@@ -102,9 +103,9 @@ describe('Updater in trouble', () => {
     const pace = { commitEdges: 500, queueBytes: 100_000 };
     const running = updater(log, new MemoryStore(), { handOver: 500, pace });
     const ended = running.run({ untilCaughtUp: true });
-    await vi.waitFor(() => expect(running.progress().events.consumed).toBeGreaterThan(500), IN_TIME);
-    await new Promise((resolve) => setTimeout(resolve, 300));
     // A commit that waits and one behind it, of 500 and 16 records and one each.
+    await vi.waitFor(() => expect(running.progress().events.consumed).toBe(2 * 517), IN_TIME);
+    await turns(500);
     expect(running.progress().events.consumed).toBe(2 * 517);
     reachable.resolve();
     await ended;

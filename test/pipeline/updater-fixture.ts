@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { startSteppers } from '../../src/adapters/trainer/hogwild/stepper.ts';
 import { PRESETS } from '../../src/config/presets.ts';
@@ -33,6 +34,11 @@ import { memoryReader } from './memory-reader.ts';
 
 /** How long a test waits for what takes a moment, on a busy machine. */
 export const IN_TIME = { timeout: 30_000 };
+
+/** Gives the process turns in which everything that can go on does: a busy machine gives few of them in a fixed time. */
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await setImmediate();
+}
 
 export const DIM = 8;
 export const EMBEDDINGS = 'twhin.embeddings.test';

@@ -22,6 +22,7 @@ import {
   IN_TIME,
   liveEdges,
   TUNING,
+  turns,
   updater,
 } from '../updater-fixture.ts';
 
@@ -231,7 +232,8 @@ describe('taking over', () => {
     await vi.waitFor(() => expect(running.progress().phase).toBe('running'), IN_TIME);
     log.topicIds = { [FOLLOW]: 'BBBB' };
     now += 9_999;
-    await sleep(50);
+    follows(log, 'b', 3);
+    await vi.waitFor(() => expect(running.progress().events.consumed).toBe(6), IN_TIME);
     expect(running.progress().phase).toBe('running');
     now += 1;
     await failed;
@@ -377,10 +379,10 @@ describe('the outbox', () => {
         /^reading pauses: \d+ vectors wait to be acknowledged, publish\.maxOutbox is 100$/,
       ),
     ]);
-    await sleep(300);
+    await turns(500);
     const { consumed } = running.progress().events;
     expect(consumed).toBeLessThan(800);
-    await sleep(300);
+    await turns(500);
     expect(running.progress().events.consumed).toBe(consumed);
     acknowledged.resolve();
     await ended;
