@@ -73,6 +73,12 @@ test('counts key, value and 200 bytes a record; a full intake has room again at 
   expect(intake.take(run(record(3)))).toBeUndefined();
 });
 
+test('holds two mebibytes at most, whatever the bound of all that is read ahead', () => {
+  const intake = intakeOf(1e9);
+  expect(intake.take(run(record(0, 2 ** 20)))).toBeUndefined();
+  expect(intake.take(run(record(1, 2 ** 20)))).toBeDefined();
+});
+
 test('wakes whoever waits when records come, and when it is closed', async () => {
   const intake = intakeOf(1_000);
   const waiting = intake.next(5, 60_000);

@@ -111,6 +111,18 @@ describe('Prequential', () => {
     expect([...ranked.rhsEvents]).toEqual([1, 0]);
   });
 
+  it('forgets the events of a row that is dropped or starts again', () => {
+    const { ranking, learn } = setUp();
+    learn(edgesOf('6 likes 11, 6 likes 10, 7 replies 12'));
+    const events = () => {
+      const { lhsEvents, rhsEvents } = ranking.rank(triples(edgesOf('7 likes 11')));
+      return [...lhsEvents, ...rhsEvents];
+    };
+    expect(events()).toEqual([1, 1]);
+    ranking.learn(batchOf({ dropped: [11], reset: [7] }));
+    expect(events()).toEqual([0, 0]);
+  });
+
   it('ranks no edge of a relation that has no live edge to draw from', () => {
     const { ranking, learn } = setUp();
     learn(edgesOf('7 replies 11'));

@@ -113,6 +113,16 @@ describe('what waits to be published', () => {
     expect(waiting.prepare([]).cleared.map(({ number }) => number)).toEqual([2]);
   });
 
+  test('a vector that moves again while it waits keeps its place, its arrival and the time of its first event', () => {
+    const stored = new Stored();
+    stored.commit([A, B], { since: 1, eventAt: [undefined, 10] });
+    stored.commit([B, A], { since: 2, eventAt: [20, 20], rows: [7, 7] });
+    expect(stored.waiting.take(9)).toMatchObject([
+      { name: A, since: 1, eventAt: 20, commit: 2, row: 7 },
+      { name: B, since: 1, eventAt: 10, commit: 2, row: 7 },
+    ]);
+  });
+
   test('after a start the names of the stored parts wait, each once, and part numbers go on rising', () => {
     const stored = new Stored([part(4, A, B), part(9, B, C)]);
     expect(stored.waiting.size).toBe(3);
