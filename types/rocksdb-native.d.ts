@@ -35,9 +35,7 @@ declare module 'rocksdb-native' {
   }
 
   /** A streamx Readable: ends with `close`, after `error` where it failed. */
-  interface EntryStream extends AsyncIterable<Entry> {
-    on(event: 'readable' | 'close', listener: () => void): void;
-    on(event: 'error', listener: (error: Error) => void): void;
+  interface EntryStream extends NodeJS.EventEmitter, AsyncIterable<Entry> {
     /** null: nothing has come yet, or no more will. */
     read(): Entry | null;
     destroy(): void;

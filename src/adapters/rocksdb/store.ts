@@ -1,3 +1,4 @@
+import { type EventEmitter, on } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
@@ -83,22 +84,8 @@ class RocksdbStore implements Store {
   async *runs(prefix: Uint8Array): AsyncIterable<readonly Entry[]> {
     const end = successor(prefix);
     const range = { ...(prefix.length > 0 && { gte: prefix }), ...(end && { lt: end }) };
-    const runs = runsOf(this.#db.iterator(range, { capacity: SCAN_CAPACITY }))[Symbol.asyncIterator]();
-    try {
-      for (;;) {
-        let next: IteratorResult<readonly Entry[]>;
-        // Only an error of reading is a read failure; an error of the caller's loop must pass unchanged.
-        try {
-          next = await runs.next();
-        } catch (error) {
-          throw readFailure(this.#folder, error);
-        }
-        if (next.done) return;
-        yield next.value;
-      }
-    } finally {
-      await runs.return?.();
-    }
+    const stream = this.#db.iterator(range, { capacity: SCAN_CAPACITY });
+    yield* runsOf(stream, (error) => readFailure(this.#folder, error));
   }
 
   async write(batch: WriteBatch): Promise<void> {
@@ -215,50 +202,30 @@ function openFailure(folder: string, error: unknown): FatalError {
   );
 }
 
-/** The part of the binding's stream that `runsOf` uses. The stream ends with `close`, after `error` if it failed. */
-export interface EntryStream {
-  on(event: 'readable' | 'close', listener: () => void): void;
-  on(event: 'error', listener: (error: Error) => void): void;
-  /** null: no entry has arrived yet, or the stream has ended. */
-  read(): Entry | null;
-  destroy(): void;
-}
-
 /**
  * The entries of a stream, each time as many as have arrived: RocksDB's own thread reads the next ones while the caller
  * handles these. The stream's own iterator would wait for every single entry.
  * Destroys the stream when the caller leaves the loop early.
+ * @throws what `failure` makes of the stream's error; an error of the caller's loop passes unchanged.
  */
-export async function* runsOf(stream: EntryStream): AsyncIterable<readonly Entry[]> {
-  let closed = false;
-  let failure: Error | undefined;
-  let wake = Promise.withResolvers<void>();
-  stream.on('readable', () => wake.resolve());
-  stream.on('error', (error) => {
-    failure = error;
-  });
-  stream.on('close', () => {
-    closed = true;
-    wake.resolve();
-  });
+export async function* runsOf(
+  stream: EventEmitter & { read(): Entry | null; destroy(): void },
+  failure: (error: unknown) => Error,
+): AsyncIterable<readonly Entry[]> {
+  const closed = new Promise<void>((resolve) => void stream.once('close', resolve));
+  const arrivals = on(stream, 'readable', { close: ['close'] });
   try {
     for (;;) {
-      wake = Promise.withResolvers();
+      const arrival = await arrivals.next().catch((error: unknown) => {
+        throw failure(error);
+      });
       const run: Entry[] = [];
       for (let entry = stream.read(); entry !== null; entry = stream.read()) run.push(entry);
-      if (run.length > 0) {
-        yield run;
-        continue;
-      }
-      if (failure !== undefined) throw failure;
-      if (closed) return;
-      await wake.promise;
+      if (run.length > 0) yield run;
+      if (arrival.done) return;
     }
   } finally {
-    while (!closed) {
-      wake = Promise.withResolvers();
-      stream.destroy();
-      await wake.promise;
-    }
+    stream.destroy();
+    await closed;
   }
 }
