@@ -1,19 +1,18 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { deserialize, serialize } from 'node:v8';
-import { crc32 } from 'node:zlib';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import type { Image, ImageBlock } from '../pipeline/loading/image.ts';
+import { makeWhole } from './atomic-file.ts';
+import { frame, framed, PREFIX_BYTES } from './frame.ts';
 
 /*
  * FORMAT | frame of the head | one frame for each block, in V8's serialization | END
  *
- * A frame: length u32 | crc-32 u32 of the bytes | bytes. Little-endian. The number in FORMAT changes whenever a block has
- * other fields or a field has another meaning. The file is written under another name and renamed, but not synced: after a
- * power loss its content is undefined.
+ * The number in FORMAT changes whenever a block has other fields or a field has another meaning. The file is written under
+ * another name and renamed, but not synced: after a power loss its content is undefined.
  */
 const FORMAT = Buffer.from('twhin image 1\n');
 const END = Buffer.from('image ends');
-const PREFIX_BYTES = 8;
 /** A block has a few megabytes; a frame with a greater length is damaged and not read. */
 const MAX_FRAME_BYTES = 2 ** 30;
 
@@ -31,43 +30,26 @@ export function imageFile(path: string): Image {
       await file.close();
       return undefined;
     },
-    write: async (head, blocks) => {
+    write: (head, blocks) => {
       const partial = `${path}.partial`;
-      try {
-        await writeWhole(partial, head, blocks);
-        await rename(partial, path);
-      } catch (error) {
-        await rm(partial, { force: true }).catch(() => undefined);
-        throw error;
-      }
+      return makeWhole(path, partial, () => writeAll(partial, head, blocks));
     },
     // An image that can't be removed is harmless: no store has its head any more.
     remove: () => rm(path, { force: true }).catch(() => undefined),
   };
 }
 
-async function writeWhole(path: string, head: Uint8Array, blocks: AsyncIterable<ImageBlock>): Promise<void> {
-  const file = await open(path, 'w');
-  try {
-    await file.writev([FORMAT, ...frame(head)]);
-    for await (const block of blocks) await file.writev(frame(serialize(block)));
-    await file.write(END);
-  } finally {
-    await file.close();
-  }
-}
-
-function frame(bytes: Uint8Array): Uint8Array[] {
-  const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
-  prefix.writeUInt32LE(bytes.length, 0);
-  prefix.writeUInt32LE(crc32(bytes), 4);
-  return [prefix, bytes];
+async function writeAll(path: string, head: Uint8Array, blocks: AsyncIterable<ImageBlock>): Promise<void> {
+  await using file = await open(path, 'w');
+  await file.writeFile(Buffer.concat([FORMAT, frame(head)]));
+  for await (const block of blocks) await file.writeFile(frame(serialize(block)));
+  await file.writeFile(END);
 }
 
 /** Whether the file is a complete image of this format and this head. */
 async function isOf(file: FileHandle, head: Uint8Array): Promise<boolean> {
   const { size } = await file.stat();
-  const start = Buffer.concat([FORMAT, ...frame(head)]);
+  const start = Buffer.concat([FORMAT, frame(head)]);
   if (size < start.length + END.length) return false;
   return (
     start.equals(await readAt(file, 0, start.length)) &&
@@ -105,13 +87,11 @@ async function* blocksOf(file: FileHandle, start: number, path: string): AsyncIt
 }
 
 async function readFrame(file: FileHandle, at: number): Promise<Buffer> {
-  const prefix = await readAt(file, at, PREFIX_BYTES);
-  const length = prefix.readUInt32LE(0);
+  const length = (await readAt(file, at, PREFIX_BYTES)).readUInt32LE(0);
   if (length > MAX_FRAME_BYTES) throw new Error(`a block of ${length} bytes at byte ${at}`);
-  const bytes = await readAt(file, at + PREFIX_BYTES, length);
-  if (crc32(bytes) !== prefix.readUInt32LE(4))
-    throw new Error(`the checksum of the block at byte ${at} differs`);
-  return bytes;
+  const body = framed(await readAt(file, at, PREFIX_BYTES + length), 0);
+  if (body === undefined) throw new Error(`the checksum of the block at byte ${at} differs`);
+  return body;
 }
 
 async function readAt(file: FileHandle, at: number, length: number): Promise<Buffer> {

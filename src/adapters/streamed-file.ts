@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
 
 /** A file written piece by piece; writing waits for the disk. */
 export class StreamedFile {
@@ -17,17 +18,13 @@ export class StreamedFile {
   }
 
   async end(): Promise<void> {
-    if (this.#file.errored) throw this.#file.errored;
     this.#file.end();
-    await once(this.#file, 'finish');
+    await finished(this.#file);
   }
 
   async close(): Promise<void> {
-    if (this.#file.closed) return;
-    // Not `once` of node:events: what was not written yet fails, and that is no failure of the closing.
-    const { promise: closed, resolve } = Promise.withResolvers<void>();
-    this.#file.once('close', resolve);
     this.#file.destroy();
-    await closed;
+    // What was not written yet fails, and that is no failure of the closing.
+    await finished(this.#file).catch(() => undefined);
   }
 }

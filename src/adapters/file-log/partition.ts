@@ -1,23 +1,18 @@
 import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { deserialize, serialize } from 'node:v8';
 import { FatalError, hasCode, RetryableError, reasonOf } from '../../errors/errors.ts';
 import type { Message, SourceRecord, TopicState } from '../../pipeline/ports.ts';
 import { withLock } from '../file-lock.ts';
+import { frame, framed, PREFIX_BYTES } from '../frame.ts';
 
 /*
  * DIR/<topic>/topic.json    {"partitions": n, "configs": {…}}
- * DIR/<topic>/<n>.log       records, one behind the other; a record's offset is how many come before it:
+ * DIR/<topic>/<n>.log       records, one behind the other; a record's offset is how many come before it
  *
- *   0   4      8           16     20       24         28    ..    ..
- *   len crc32  timestamp   key    value    headers    key   value headers (JSON, values in base64)
- *   u32 u32    f64 ms      i32    i32      u32        lengths; -1 is null
- *
- * Little-endian. len counts what follows the crc, which covers the same bytes. A record whose bytes are not all
- * there, or whose crc differs, ends the log: a writer died in it, and the next one cuts it off.
+ * A record is a frame of V8's serialization. A record that is no whole frame ends the log: a writer died in it, and the
+ * next one cuts it off.
  */
-const PREFIX_BYTES = 8;
-const FIXED_BYTES = 20;
 const READ_BYTES = 1 << 20;
 const MAX_RECORD_BYTES = 1 << 28;
 
@@ -26,53 +21,18 @@ export interface LogRecord extends Pick<Message, 'key' | 'value' | 'headers'> {
   readonly timestamp: number;
 }
 
-/** The bytes of one record in the file. */
-function encodeRecord({ timestamp, key: name, value, headers }: LogRecord): Buffer {
-  const key = typeof name === 'string' ? Buffer.from(name) : name;
-  const extra = Buffer.from(
-    JSON.stringify(
-      Object.entries(headers).map(([header, of]) => [header, Buffer.from(of).toString('base64')]),
-    ),
-  );
-  const body = Buffer.alloc(FIXED_BYTES);
-  body.writeDoubleLE(timestamp, 0);
-  body.writeInt32LE(key?.length ?? -1, 8);
-  body.writeInt32LE(value?.length ?? -1, 12);
-  body.writeUInt32LE(extra.length, 16);
-  const payload = Buffer.concat([body, key ?? Buffer.alloc(0), value ?? Buffer.alloc(0), extra]);
-  const prefix = Buffer.alloc(PREFIX_BYTES);
-  prefix.writeUInt32LE(payload.length, 0);
-  prefix.writeUInt32LE(crc32(payload), 4);
-  return Buffer.concat([prefix, payload]);
-}
+/** What is kept of a record. */
+type Stored = Pick<SourceRecord, 'timestamp' | 'key' | 'value' | 'headers'>;
 
-/** Size of the complete record at `at`; undefined where the record is not, or will never be, complete. */
-function sizeAt(bytes: Buffer, at: number): number | undefined {
-  if (at + PREFIX_BYTES > bytes.length) {
-    return undefined;
-  }
-  const start = at + PREFIX_BYTES;
-  const end = start + bytes.readUInt32LE(at);
-  const whole = end <= bytes.length && crc32(bytes.subarray(start, end)) === bytes.readUInt32LE(at + 4);
-  return whole ? end - at : undefined;
-}
-
-function decodeRecord(bytes: Buffer, topic: string, partition: number, offset: number): SourceRecord {
-  const body = bytes.subarray(PREFIX_BYTES);
-  let at = FIXED_BYTES;
-  const take = (length: number): Buffer | null => {
-    if (length < 0) {
-      return null;
-    }
-    at += length;
-    return Buffer.from(body.subarray(at - length, at));
+function encodeRecord({ timestamp, key, value, headers }: LogRecord): Buffer {
+  const pairs = Object.entries(headers).map(([name, of]) => [name, Buffer.from(of)] as const);
+  const stored: Stored = {
+    timestamp,
+    key: key === null ? null : Buffer.from(key),
+    value: value && Buffer.from(value),
+    ...(pairs.length > 0 && { headers: Object.fromEntries(pairs) }),
   };
-  const key = take(body.readInt32LE(8));
-  const value = take(body.readInt32LE(12));
-  const pairs: [string, string][] = JSON.parse(body.subarray(at).toString('utf8'));
-  const headers = Object.fromEntries(pairs.map(([name, text]) => [name, Buffer.from(text, 'base64')]));
-  const timestamp = body.readDoubleLE(0);
-  return { topic, partition, offset, timestamp, key, value, ...(pairs.length === 0 ? {} : { headers }) };
+  return frame(serialize(stored));
 }
 
 /** One partition's file, read from its start on. Each instance keeps its own position. */
@@ -97,8 +57,9 @@ export class LogPartition {
   /** The next records, at most `limit`; none when all is read. */
   async read(limit: number): Promise<SourceRecord[]> {
     const records: SourceRecord[] = [];
-    await this.#scan(limit, (bytes, offset) => {
-      records.push(decodeRecord(bytes, this.topic, this.partition, offset));
+    await this.#scan(limit, (bytes) => {
+      const stored: Stored = deserialize(bytes);
+      records.push({ topic: this.topic, partition: this.partition, offset: this.#offset, ...stored });
     });
     return records;
   }
@@ -131,17 +92,17 @@ export class LogPartition {
     });
   }
 
-  async #scan(limit: number, visit: (bytes: Buffer, offset: number) => void): Promise<number> {
+  async #scan(limit: number, visit: (bytes: Buffer) => void): Promise<number> {
     const file = await open(this.#path, 'r');
     try {
       const block = await this.#block(file);
       let at = 0;
       let count = 0;
-      for (let size = sizeAt(block, 0); size !== undefined && count < limit; size = sizeAt(block, at)) {
-        visit(block.subarray(at, at + size), this.#offset);
+      for (let body = framed(block, 0); body !== undefined && count < limit; body = framed(block, at)) {
+        visit(body);
         this.#offset++;
         count++;
-        at += size;
+        at += PREFIX_BYTES + body.length;
       }
       this.#bytes += at;
       return count;
