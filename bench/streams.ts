@@ -20,8 +20,9 @@ import { type Config, type GraphConfig, shardsOf, wholeGraphs } from '../src/con
 import type { Interval } from '../src/evaluation/bootstrap.ts';
 import { LIST_FIGURES, rankTasks } from '../src/evaluation/stream/lists.ts';
 import { ByVectors, modelOf } from '../src/evaluation/stream/recommender.ts';
+import type { EdgeRows } from '../src/graph/edge.ts';
 import { silentLog } from '../src/log.ts';
-import type { RankedEdges, Triples } from '../src/pipeline/training/trainer.ts';
+import type { RankedEdges } from '../src/pipeline/training/trainer.ts';
 import { Random } from '../src/sampling/random.ts';
 import { fullName, readEvent } from '../topics/index.ts';
 import { eventsOf, feed, type TopicEvent } from './events.ts';
@@ -234,7 +235,7 @@ async function manyPasses(
 }
 
 /** The edges that are live at the cut, each once, by number in the stream. */
-function liveEdges({ scopes }: StreamPlan['split']): Triples {
+function liveEdges({ scopes }: StreamPlan['split']): EdgeRows {
   const pairs = [...new Set(scopes.map(({ pair }) => pair))];
   return {
     lhs: Int32Array.from(pairs.flatMap(({ live }) => [...live.lhs])),

@@ -2,6 +2,7 @@ import { startSteppers } from '../src/adapters/trainer/hogwild/stepper.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { createKernel } from '../src/kernels/select.ts';
 import { workspaceBytes } from '../src/kernels/workspace.ts';
+import { ADDED, encodeBatch, TRAINED } from '../src/pipeline/training/batch-codec.ts';
 import { TrainerCore } from '../src/pipeline/training/train.ts';
 import type { TrainBatch, TrainerSettings } from '../src/pipeline/training/trainer.ts';
 import { Random } from '../src/sampling/random.ts';
@@ -15,13 +16,7 @@ const WALL = 'k updates/s';
 const CPU = 'k updates/s of CPU';
 const CORES = 'cores it had';
 
-const NO_ROWS = new Int32Array(0);
-const NO_EDGES = { lhs: NO_ROWS, relation: NO_ROWS, rhs: NO_ROWS };
-const NOTHING: TrainBatch = {
-  ...{ newTypes: new Uint8Array(0), dropped: NO_ROWS, reset: NO_ROWS },
-  reused: { rows: NO_ROWS, types: new Uint8Array(0) },
-  ...{ edges: NO_EDGES, added: NO_EDGES, removed: NO_EDGES },
-};
+type Pair = readonly [lhs: number, rhs: number];
 
 /**
  * What more training threads give: batches of the default recipe, of new edges and those that are rehearsed with each, sampling and
@@ -47,13 +42,13 @@ export const threads = defineBench({
         { createKernel, startSteppers, workspaceBytes },
       );
       made.start(undefined);
-      made.train({ ...NOTHING, newTypes: new Uint8Array(rows), added: draw(edges) });
+      made.train(batchOf(ADDED, draw(edges), rows));
       return made;
     };
     const cores = [crew(1), crew(2)];
     const turn = (core: TrainerCore) => async (): Promise<Figures> => {
       // None is added: all rounds find the same graph.
-      const batches = Array.from({ length: BATCHES }, () => ({ ...NOTHING, edges: draw(batch) }));
+      const batches = Array.from({ length: BATCHES }, () => batchOf(TRAINED, draw(batch)));
       const began = performance.now();
       const ms = await cpuMs(() => {
         for (const each of batches) core.train(each);
@@ -68,22 +63,25 @@ export const threads = defineBench({
 });
 
 /** Draws edges whose ends are by Zipf's law, each once. */
-function zipf(rows: number, first: number): (count: number) => TrainBatch['edges'] {
+function zipf(rows: number, first: number): (count: number) => Pair[] {
   const random = Random.seeded(1);
   const end = () => first + (((Math.floor(rows ** random.uniform()) - 1) * SCATTER) % rows);
   return (count) => {
-    const found = new Map<number, readonly [lhs: number, rhs: number]>();
+    const found = new Map<number, Pair>();
     while (found.size < count) {
       const [lhs, rhs] = [end(), end()];
       found.set(lhs * 2 ** 24 + rhs, [lhs, rhs]);
     }
-    const pairs = [...found.values()];
-    return {
-      lhs: Int32Array.from(pairs, ([lhs]) => lhs),
-      relation: new Int32Array(count),
-      rhs: Int32Array.from(pairs, ([, rhs]) => rhs),
-    };
+    return [...found.values()];
   };
+}
+
+/** A batch of `entities` new users, and of edges of which all is said that `bits` say. */
+function batchOf(bits: number, edges: readonly Pair[], entities = 0): TrainBatch {
+  const changes = edges.flatMap(([lhs, rhs]) => [lhs, rhs, bits]);
+  const newTypes = new Uint8Array(entities);
+  const none = { reusedRows: [], reusedTypes: [], dropped: [], reset: [] };
+  return { numbers: encodeBatch({ ...none, newTypes, changes }) };
 }
 
 async function recipe(

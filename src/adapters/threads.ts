@@ -106,21 +106,19 @@ export class ThreadCalls<M extends Methods<M>> {
   }
 
   /**
-   * The thread's answer. moved: buffers of the argument that the caller has no more afterwards, or 'copies': each array is copied
-   * first, so that a move costs the caller nothing, and a view of a large buffer moves no more than itself.
+   * The thread's answer. moved: buffers of the argument that the caller has no more afterwards.
    * @throws the thread's error, the error of `dead` or `stop`, DataCloneError where the argument can't be sent.
    */
   async ask<N extends keyof M & string>(
     method: N,
     argument: Parameters<M[N]>[0],
-    moved: ArrayBuffer[] | 'copies' = [],
+    moved: ArrayBuffer[] = [],
   ): Promise<Awaited<ReturnType<M[N]>>> {
     const refused = this.#ended ?? this.#closed;
     if (refused !== undefined) throw refused;
     const answer = Promise.withResolvers<Awaited<ReturnType<M[N]>>>();
     const call = this.#calls++;
-    const sent = moved === 'copies' ? copied(argument) : argument;
-    this.#worker.postMessage({ call, method, argument: sent }, moved === 'copies' ? buffersOf(sent) : moved);
+    this.#worker.postMessage({ call, method, argument }, moved);
     if (this.#waiting.size === 0) this.#worker.ref();
     this.#waiting.set(call, answer);
     return answer.promise;
@@ -173,7 +171,7 @@ export function answerCalls<M extends Methods<M>>(what: string, methods: M): voi
 }
 
 /** Every buffer in a message that is not shared, for the transfer list. */
-function buffersOf(message: unknown): ArrayBuffer[] {
+export function buffersOf(message: unknown): ArrayBuffer[] {
   const found = new Set<ArrayBuffer>();
   const find = (value: unknown) => {
     if (ArrayBuffer.isView(value)) {
@@ -182,13 +180,4 @@ function buffersOf(message: unknown): ArrayBuffer[] {
   };
   find(message);
   return [...found];
-}
-
-/** The same with a copy of each typed array. */
-function copied(value: unknown): unknown {
-  if (ArrayBuffer.isView(value) && 'slice' in value && typeof value.slice === 'function')
-    return value.slice();
-  if (Array.isArray(value)) return value.map(copied);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, copied(part)]));
 }

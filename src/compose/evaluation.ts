@@ -29,13 +29,14 @@ import {
   slicesOf,
 } from '../evaluation/stream/slices.ts';
 import { type Split, sampleTasks, splitStream, type Task } from '../evaluation/stream/split.ts';
+import type { EdgeRows } from '../graph/edge.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import { shardOf } from '../graph/shard.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import type { EventLog, SourceRecord, Stretch } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
-import type { RankedEdges, Triples } from '../pipeline/training/trainer.ts';
+import type { RankedEdges } from '../pipeline/training/trainer.ts';
 import { Random } from '../sampling/random.ts';
 import { openForReading, openForWriting } from '../state/open.ts';
 import type { StorePlace } from '../state/places.ts';
@@ -150,7 +151,7 @@ export async function measureStream(
   const own = { ...config, state: place.folder };
   const ranked: RankedEdges[] = [];
   /** Trains the store from where it stands to the end of a range. before: what it has learned, as rows. */
-  const train = async (stretches: readonly Stretch[], before: Triples) => {
+  const train = async (stretches: readonly Stretch[], before: EdgeRows) => {
     const from = Math.floor(WARM_UP * read.stream.learned);
     const prequential = { seed: SEED, from, candidates: CANDIDATES, halfLife: plan.halfLife, before };
     // Each edge is ranked before it is learned; the vectors are those of the same replay without ranking.
@@ -174,10 +175,10 @@ export async function measureStream(
   return { lists, ranked: joinedEdges(ranked) };
 }
 
-const NOTHING: Triples = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
+const NOTHING: EdgeRows = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
 
 /** The edges learned before an event, as rows of the store. */
-function learnedAs(rows: Int32Array, stream: EdgeStream, until: number): Triples {
+function learnedAs(rows: Int32Array, stream: EdgeStream, until: number): EdgeRows {
   const { lhs, rhs, relation, removes } = stream;
   const events = Array.from({ length: until }, (_, event) => event).filter(
     (event) => rows[lhs[event]!]! >= 0 && rows[rhs[event]!]! >= 0 && !removes[event],

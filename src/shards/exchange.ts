@@ -221,7 +221,7 @@ export class Exchange implements Neighbours {
     const { timestamp: at } = record;
     if (parcel.vectors.count > 0) this.#vectorAgesMs.add(Math.max(0, this.#parts.clock() - at));
     this.#receiveVectors(parcel, at, name);
-    if (parcel.relations.length > 0) this.#relations.set(parcel.from, parcel.relations);
+    if (parcel.relations.length > 0) this.#relations.set(parcel.from, parcel.relations.slice());
     this.#receiveGradients(parcel);
     // An entity that is not known yet is sent once an edge names it.
     this.#eachRow(parcel.wanted, (row) => row >= 0 && this.#open.uses(row, parcel.from, true));

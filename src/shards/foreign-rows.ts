@@ -1,10 +1,11 @@
+import type { EdgeRows } from '../graph/edge.ts';
 import { trainedShare } from '../graph/shard.ts';
 import { RowUpdater } from '../model/adagrad.ts';
 import type { Kernel } from '../model/kernel.ts';
 import type { Table } from '../model/table.ts';
 import { type Foreign, type ForeignParts, NoForeign } from '../pipeline/training/foreign.ts';
 import type { CopiesInUse, Outgoing, ShardBatch } from '../pipeline/training/shard-batch.ts';
-import type { TrainerSettings, Triples } from '../pipeline/training/trainer.ts';
+import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { TrainerRows } from '../pipeline/training/trainer-rows.ts';
 import type { KnownPositives, Side } from '../sampling/known-positives.ts';
 import { Random } from '../sampling/random.ts';
@@ -19,7 +20,7 @@ const SHARD_RATE = 1.4;
 const RESEND_DISTANCE = 0.2;
 /** Edges that wait for the vector of their far end; further ones are trained by rehearsal alone. */
 const MOST_WAITING = 65_536;
-const NO_EDGES: Triples = { lhs: new Int32Array(0), relation: new Int32Array(0), rhs: new Int32Array(0) };
+const NO_EDGES: EdgeRows = { lhs: new Int32Array(0), relation: new Int32Array(0), rhs: new Int32Array(0) };
 /** Home of a row that is no copy. */
 const OWN = 255;
 
@@ -70,7 +71,7 @@ export class ForeignRows implements Foreign {
   /** Vectors to send to a shard whose lease is new, or whose copy has no vector. */
   #owed: { readonly row: number; readonly shard: number }[] = [];
   /** Edges with an absent end that came and were not trained. */
-  #waiting: Triples = NO_EDGES;
+  #waiting: EdgeRows = NO_EDGES;
   /** By shard: what is to be sent to it after this batch. */
   readonly #gradients: readonly HalfVectors[];
   readonly #vectors: readonly HalfVectors[];
@@ -161,7 +162,7 @@ export class ForeignRows implements Foreign {
   /** An edge waits as long as an end is absent. */
   readonly trainable = (lhs: number, rhs: number): boolean => !this.#absent(lhs) && !this.#absent(rhs);
 
-  rankable(edges: Triples): Triples {
+  rankable(edges: EdgeRows): EdgeRows {
     return kept(edges, (i) => this.trainable(edges.lhs[i]!, edges.rhs[i]!));
   }
 
@@ -202,7 +203,7 @@ export class ForeignRows implements Foreign {
     }
   }
 
-  admit(edges: Triples, known: KnownPositives): Triples {
+  admit(edges: EdgeRows, known: KnownPositives): EdgeRows {
     // An edge that waited and was removed meanwhile is not to be learned.
     const { lhs, relation, rhs } = this.#waiting;
     const waited = kept(this.#waiting, (i) => known.has(lhs[i]!, relation[i]!, rhs[i]!));
@@ -325,13 +326,13 @@ export class ForeignRows implements Foreign {
 }
 
 /** Those of the edges whose places are kept. */
-function kept({ lhs, relation, rhs }: Triples, keep: (i: number) => boolean): Triples {
+function kept({ lhs, relation, rhs }: EdgeRows, keep: (i: number) => boolean): EdgeRows {
   const places = lhs.map((_, i) => i).filter(keep);
   const of = (list: Int32Array) => places.map((i) => list[i]!);
   return { lhs: of(lhs), relation: of(relation), rhs: of(rhs) };
 }
 
-function joined(first: Triples, second: Triples): Triples {
+function joined(first: EdgeRows, second: EdgeRows): EdgeRows {
   const both = (a: Int32Array, b: Int32Array) => {
     const all = new Int32Array(a.length + b.length);
     all.set(a);

@@ -85,8 +85,8 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/pages/': { packages: named('node:fs/promises node:module node:path') },
   // A thread's composition root: it builds the trainer and its kernel.
   'src/adapters/trainer/worker.ts': {
-    all: rooms('adapters/ kernels/ pipeline/training/train.ts shards/foreign-rows.ts errors/'),
-    types: ['src/pipeline/training/trainer.ts'],
+    all: rooms('adapters/ kernels/ pipeline/training/local-trainer.ts shards/foreign-rows.ts errors/'),
+    types: ['src/pipeline/training/train.ts', 'src/pipeline/training/trainer.ts'],
   },
   // A thread of the trainer's beside its own: a kernel on its table, and what passes between the two.
   'src/adapters/trainer/hogwild/': {

@@ -7,6 +7,7 @@ import { OpenBatch } from '../../src/pipeline/training/open-batch.ts';
 import { EVENT_TOPICS } from '../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
 import { graph, indexOf } from '../graph/graph-fixture.ts';
+import { saidBy } from '../pipeline/training/trainer-fixture.ts';
 import { exchangeOf, usersOf } from './exchange-fixture.ts';
 
 const [[here], [one, two]] = [usersOf(0, 1, 2), usersOf(1, 2, 2)];
@@ -36,11 +37,12 @@ function ingestOf() {
   const erase = (key: EntityKey, at: number) => tell('erasure', { entity: key, at });
   /** What the trainer gets: new entities, edges to train, edges removed, copies, and copies that others use. */
   const hand = () => {
-    const { newTypes, edges, removed } = batch.close();
+    const { newTypes, trained, changed } = saidBy(batch.close());
+    const removed = changed.filter((edge) => edge.startsWith('-'));
     const { copies, inUse } = exchange.hand(batch.edges).part.shard!;
     batch = new OpenBatch();
     const uses = [...inUse.rows].map((row, i) => [row, inUse.shards[i], inUse.wanted[i]]);
-    return [newTypes.length, edges.lhs.length, removed.lhs.length, [...copies.rows], uses];
+    return [newTypes.length, trained.length, removed.length, [...copies.rows], uses];
   };
   return { index, exchange, counters, edge, erase, hand };
 }

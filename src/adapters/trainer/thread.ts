@@ -1,24 +1,23 @@
 import { FatalError } from '../../errors/errors.ts';
 import type { Trainer, TrainerSettings } from '../../pipeline/training/trainer.ts';
-import { ThreadCalls, threadEntry } from '../threads.ts';
-import type { TrainerMethods } from './wire.ts';
+import { buffersOf, ThreadCalls, threadEntry } from '../threads.ts';
 
 /**
- * A trainer in a thread of its own: training never blocks the caller's event loop. Callers keep their arrays: the thread gets
- * copies. `stop` waits for the calls in progress. entry: another one, for tests.
+ * A trainer in a thread of its own: training never blocks the caller's event loop. A batch moves to the thread, and the caller has
+ * it no more. `stop` waits for the calls in progress. entry: another one, for tests.
  */
 export function threadTrainer(
   settings: TrainerSettings,
   entry = threadEntry(new URL('./worker.ts', import.meta.url)),
 ): Trainer {
-  const calls = new ThreadCalls<TrainerMethods>({ entry, data: settings, name: 'trainer', dead });
+  const calls = new ThreadCalls<Omit<Trainer, 'stop'>>({ entry, data: settings, name: 'trainer', dead });
   return {
-    loadRows: (rows) => calls.ask('loadRows', rows, 'copies'),
-    loadEdges: (edges) => calls.ask('loadEdges', edges, 'copies'),
+    loadRows: (rows) => calls.ask('loadRows', rows),
+    loadEdges: (edges) => calls.ask('loadEdges', edges),
     start: (state) => calls.ask('start', state),
-    train: (batch) => calls.ask('train', batch, 'copies'),
+    train: (batch) => calls.ask('train', batch, buffersOf(batch)),
     checkpoint: (options) => calls.ask('checkpoint', options),
-    readRows: (first, count) => calls.ask('readRows', { first, count }),
+    readRows: (rows) => calls.ask('readRows', rows),
     stop: () => calls.stop(new FatalError('fault', 'the trainer was stopped; make a new one')),
   };
 }

@@ -45,7 +45,7 @@ async function* imageBlocks(trainer: Trainer, index: EntityIndex, head: Head): A
   let edges = 0;
   for (let first = 0; first < index.nextRow; first += BLOCK_ROWS) {
     const count = Math.min(BLOCK_ROWS, index.nextRow - first);
-    const held = await trainer.readRows(first, count);
+    const held = await trainer.readRows({ first, count });
     edges += held.edges.lhs.length;
     yield { ...held, entities: packEntities(index, first, count) };
   }
@@ -73,10 +73,7 @@ export async function loadImage(
       trained[row - first] = updates > 0 ? 1 : 0;
     });
     withholdOrphans(index, 2 * layout.relations.length, { first, types, floats });
-    await loading.after(async () => {
-      await trainer.loadRows({ types, trained, floats });
-      await trainer.loadEdges(edges);
-    });
+    await loading.after(() => trainer.loadRows({ types, trained, floats, edges }));
     first += count;
   }
   await loading.done();

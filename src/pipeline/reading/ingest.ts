@@ -144,9 +144,8 @@ export class Ingest {
       this.#graph.index.saw(row, change.at);
       commit.touched.add(row);
     }
-    if (before !== now) batch.changed(lhs, relation, rhs, before, now);
+    batch.changed(lhs, relation, rhs, before, now);
     if (!now) return;
-    batch.train(lhs, relation, rhs);
     this.#graph.index.trained(lhs);
     this.#graph.index.trained(rhs);
     commit.trained++;

@@ -1,8 +1,9 @@
+import type { EdgeRows } from '../../graph/edge.ts';
 import type { Kernel } from '../../model/kernel.ts';
 import type { FixedCandidates } from '../../sampling/fixed-candidates.ts';
 import type { KnownPositives } from '../../sampling/known-positives.ts';
 import { type Block, blocksOf, HIT_RANK, harmonic, Ranker, rankAmong, unmasked } from './ranker.ts';
-import type { RankSums, TrainerSettings, Triples } from './trainer.ts';
+import type { RankSums, TrainerSettings } from './trainer.ts';
 
 /** The report of no edges. */
 export function noRanks(): RankSums {
@@ -35,7 +36,7 @@ export class Evaluator {
    * Ranks `evaluatedEdges` of the batch's edges, evenly spaced. Edges that are live already test nothing, and are
    * passed over. Rows that were never trained are zeros at this point: they stand at the origin.
    */
-  evaluate(edges: Triples): { known: RankSums[]; fresh: RankSums[] } {
+  evaluate(edges: EdgeRows): { known: RankSums[]; fresh: RankSums[] } {
     const { settings, known } = this.#parts;
     const sums = { known: settings.relations.map(noRanks), fresh: settings.relations.map(noRanks) };
     const { lhs, relation, rhs } = edges;
@@ -49,7 +50,7 @@ export class Evaluator {
     return sums;
   }
 
-  #rank(block: Block, edges: Triples, sums: { known: RankSums[]; fresh: RankSums[] }): void {
+  #rank(block: Block, edges: EdgeRows, sums: { known: RankSums[]; fresh: RankSums[] }): void {
     const { relation, members } = block;
     const { settings, known, trained } = this.#parts;
     const candidates = this.#parts.candidates.of(settings.relations[relation]!.rhsType);

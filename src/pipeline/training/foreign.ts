@@ -1,10 +1,11 @@
+import type { EdgeRows } from '../../graph/edge.ts';
 import type { Kernel } from '../../model/kernel.ts';
 import type { Table } from '../../model/table.ts';
 import type { KnownPositives } from '../../sampling/known-positives.ts';
 import { type ForeignCandidates, WHOLE } from '../../sampling/negatives.ts';
 import type { Random } from '../../sampling/random.ts';
 import type { Outgoing, ShardBatch } from './shard-batch.ts';
-import type { TrainerSettings, Triples } from './trainer.ts';
+import type { TrainerSettings } from './trainer.ts';
 import type { TrainerRows } from './trainer-rows.ts';
 
 /** What a trainer knows of rows that belong to other parts of its graph. Calls come in the order of a batch's work. */
@@ -22,9 +23,9 @@ export interface Foreign extends ForeignCandidates {
   /** Takes in what other parts sent with the batch, and says whether any of it was a step. */
   receive(learningRate: number): boolean;
   /** The edges of the batch that can be ranked before they are learned. */
-  rankable(edges: Triples): Triples;
+  rankable(edges: EdgeRows): EdgeRows;
   /** The edges that can be trained now, earlier ones before those of the batch. known: the live edges after the batch. */
-  admit(edges: Triples, known: KnownPositives): Triples;
+  admit(edges: EdgeRows, known: KnownPositives): EdgeRows;
   /** Whether an edge between two rows can be trained; absent: every one can. */
   readonly trainable: ((lhs: number, rhs: number) => boolean) | undefined;
   /** Notes that a chunk moves the row of an entity, copies excepted. */
@@ -76,11 +77,11 @@ export class NoForeign implements Foreign {
     return false;
   }
 
-  rankable(edges: Triples): Triples {
+  rankable(edges: EdgeRows): EdgeRows {
     return edges;
   }
 
-  admit(edges: Triples): Triples {
+  admit(edges: EdgeRows): EdgeRows {
     return edges;
   }
 

@@ -3,16 +3,20 @@ import type { Foreign, ForeignParts } from './foreign.ts';
 import { type KernelMaker, TrainerCore } from './train.ts';
 import type { Trainer, TrainerSettings } from './trainer.ts';
 
-/** A trainer in the calling thread, for tests and deterministic replay: each call blocks until it is done. */
+/**
+ * A trainer in the calling thread: each call blocks until it is done. It is made at the first call, so that wrong settings are the
+ * error of that call.
+ */
 export function localTrainer(
   settings: TrainerSettings,
   kernels: KernelMaker,
   foreignOf?: (parts: ForeignParts) => Foreign,
 ): Trainer {
-  const core = new TrainerCore(settings, kernels, foreignOf);
+  let core: TrainerCore | undefined;
   let stopped = false;
   const running = (): TrainerCore => {
     if (stopped) throw new FatalError('fault', 'the trainer was stopped; make a new one');
+    core ??= new TrainerCore(settings, kernels, foreignOf);
     return core;
   };
   return {
@@ -21,10 +25,10 @@ export function localTrainer(
     start: async (state) => running().start(state),
     train: async (batch) => running().train(batch),
     checkpoint: async (options) => running().checkpoint(options),
-    readRows: async (first, count) => running().readRows(first, count),
+    readRows: async ({ first, count }) => running().readRows(first, count),
     stop: async () => {
       stopped = true;
-      await core.stop();
+      await core?.stop();
     },
   };
 }

@@ -1,12 +1,6 @@
-import type { TrainBatch, Triples } from './trainer.ts';
+import { ADDED, CHANGE_NUMBERS, encodeBatch, REMOVED, TRAINED } from './batch-codec.ts';
 
-interface Membership {
-  readonly lhs: number;
-  readonly relation: number;
-  readonly rhs: number;
-  readonly before: boolean;
-  now: boolean;
-}
+const FIRST_EDGES = 1024;
 
 /** The batch being gathered: the meaning of the records read so far for the trainer. */
 export class OpenBatch {
@@ -14,28 +8,20 @@ export class OpenBatch {
   since: number | undefined;
   /** When that record arrived, epoch ms. */
   arrived: number | undefined;
+  /** Edges to train on. */
+  edges = 0;
   readonly #newTypes: number[] = [];
   /** Types of new entities by row, where the row was another entity's before. */
   readonly #reused = new Map<number, number>();
   readonly #dropped = new Set<number>();
   readonly #reset = new Set<number>();
-  #edges: { lhs: number; relation: number; rhs: number }[] = [];
-  readonly #membership = new Map<string, Membership>();
-
-  /** Edges to train on. */
-  get edges(): number {
-    return this.#edges.length;
-  }
+  /** As `batch-codec` has them, up to `#end`. */
+  #changes = new Int32Array(CHANGE_NUMBERS * FIRST_EDGES);
+  #end = 0;
 
   get empty(): boolean {
-    return (
-      this.#edges.length === 0 &&
-      this.#membership.size === 0 &&
-      this.#newTypes.length === 0 &&
-      this.#reused.size === 0 &&
-      this.#dropped.size === 0 &&
-      this.#reset.size === 0
-    );
+    const entities = this.#newTypes.length + this.#reused.size + this.#dropped.size + this.#reset.size;
+    return this.#end + entities === 0;
   }
 
   /** Notes that a record is read; only the first record of a batch counts. */
@@ -52,16 +38,20 @@ export class OpenBatch {
     this.#reused.set(row, type);
   }
 
-  /** Notes whether the edge was live before this change, and whether it is now. */
+  /** Notes whether an edge was live before an event, and whether it is now; then it is to be trained. */
   changed(lhs: number, relation: number, rhs: number, before: boolean, now: boolean): void {
-    const id = `${lhs},${relation},${rhs}`;
-    const known = this.#membership.get(id);
-    if (known) known.now = now;
-    else this.#membership.set(id, { lhs, relation, rhs, before, now });
-  }
-
-  train(lhs: number, relation: number, rhs: number): void {
-    this.#edges.push({ lhs, relation, rhs });
+    if (!before && !now) return;
+    if (this.#end === this.#changes.length) {
+      const more = new Int32Array(2 * this.#changes.length);
+      more.set(this.#changes);
+      this.#changes = more;
+    }
+    const bits = now ? TRAINED | (before ? 0 : ADDED) : REMOVED;
+    this.#changes[this.#end] = lhs;
+    this.#changes[this.#end + 1] = rhs;
+    this.#changes[this.#end + 2] = (relation << 8) | bits;
+    this.#end += CHANGE_NUMBERS;
+    if (now) this.edges++;
   }
 
   drop(row: number): void {
@@ -70,41 +60,32 @@ export class OpenBatch {
     this.#dropped.add(row);
   }
 
-  /**
-   * The row starts again: edges to be trained on it are dropped, later ones are not.
-   */
+  /** The row starts again: edges to be trained on it are dropped, later ones are not. */
   reset(row: number): void {
     this.#forgetEdges(row);
     this.#reset.add(row);
   }
 
-  close(): TrainBatch {
-    const moved = [...this.#membership.values()].filter(({ before, now }) => before !== now);
-    return {
-      newTypes: Uint8Array.from(this.#newTypes),
-      reused: reusedOf(this.#reused),
-      dropped: Int32Array.from(this.#dropped),
-      reset: Int32Array.from(this.#reset),
-      edges: triples(this.#edges),
-      added: triples(moved.filter(({ now }) => now)),
-      removed: triples(moved.filter(({ now }) => !now)),
-    };
+  /** The batch for the trainer, see `batch-codec`. */
+  close(): Int32Array<ArrayBuffer> {
+    const reused = [...this.#reused].sort(([a], [b]) => a - b);
+    return encodeBatch({
+      newTypes: this.#newTypes,
+      reusedRows: reused.map(([row]) => row),
+      reusedTypes: reused.map(([, type]) => type),
+      dropped: [...this.#dropped],
+      reset: [...this.#reset],
+      changes: this.#changes.subarray(0, this.#end),
+    });
   }
 
   #forgetEdges(row: number): void {
-    this.#edges = this.#edges.filter(({ lhs, rhs }) => lhs !== row && rhs !== row);
+    const changes = this.#changes;
+    for (let at = 0; at < this.#end; at += CHANGE_NUMBERS) {
+      const touches = changes[at] === row || changes[at + 1] === row;
+      if (!touches || (changes[at + 2]! & TRAINED) === 0) continue;
+      changes[at + 2]! -= TRAINED;
+      this.edges--;
+    }
   }
-}
-
-function reusedOf(types: ReadonlyMap<number, number>): TrainBatch['reused'] {
-  const rows = Int32Array.from(types.keys()).sort();
-  return { rows, types: Uint8Array.from(rows, (row) => types.get(row) ?? 0) };
-}
-
-function triples(edges: readonly { lhs: number; relation: number; rhs: number }[]): Triples {
-  return {
-    lhs: Int32Array.from(edges, ({ lhs }) => lhs),
-    relation: Int32Array.from(edges, ({ relation }) => relation),
-    rhs: Int32Array.from(edges, ({ rhs }) => rhs),
-  };
 }

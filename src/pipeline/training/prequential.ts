@@ -1,3 +1,4 @@
+import type { EdgeRows } from '../../graph/edge.ts';
 import type { Kernel } from '../../model/kernel.ts';
 import { SCORERS } from '../../model/scorers.ts';
 import { CumulativeCounts } from '../../sampling/cumulative-counts.ts';
@@ -5,8 +6,9 @@ import { DecayedCounts } from '../../sampling/decayed-counts.ts';
 import type { KnownPositives } from '../../sampling/known-positives.ts';
 import { Random } from '../../sampling/random.ts';
 import type { TypeRows } from '../../sampling/type-rows.ts';
+import { type BatchParts, eachChange } from './batch-codec.ts';
 import { type Block, blocksOf, Ranker, rankAmong, unmasked } from './ranker.ts';
-import type { PrequentialSettings, RankedEdges, TrainBatch, TrainerSettings, Triples } from './trainer.ts';
+import type { PrequentialSettings, RankedEdges, TrainerSettings } from './trainer.ts';
 
 /** The ways of ranking, in the order of their columns in {@link RankedEdges.ranks}. */
 export const RANKED_BY = ['vectors', 'popularity', 'recent', 'start'] as const;
@@ -76,12 +78,12 @@ export class Prequential {
   }
 
   /** Notes live edges of a stored graph, before the first batch. */
-  load(edges: Triples): void {
-    this.#change(edges, 1);
+  load({ relation, rhs }: EdgeRows): void {
+    for (let i = 0; i < rhs.length; i++) this.#change(relation[i]!, rhs[i]!, 1);
   }
 
   /** Ranks the edges of a batch that is not learned yet, those from edge number `from` of the stream on. */
-  rank(edges: Triples): RankedEdges {
+  rank(edges: EdgeRows): RankedEdges {
     const { lhs, relation, rhs } = edges;
     const first = Math.min(lhs.length, Math.max(0, this.#parts.prequential.from - this.#learned));
     /** [edges, WIDTH] zeros where an edge was not ranked. */
@@ -102,20 +104,13 @@ export class Prequential {
   }
 
   /** Notes what a batch did to the edges and the rows. */
-  learn({
-    edges,
-    added,
-    removed,
-    dropped,
-    reset,
-  }: Pick<TrainBatch, 'edges' | 'added' | 'removed' | 'dropped' | 'reset'>): void {
+  learn({ edges, changes, dropped, reset }: BatchParts): void {
     for (const row of [...dropped, ...reset]) this.#events[row] = 0;
     this.#count(edges);
-    this.#change(added, 1);
-    this.#change(removed, -1);
+    eachChange(changes, (_, relation, rhs, live) => this.#change(relation, rhs, live ? 1 : -1));
   }
 
-  #count({ lhs, relation, rhs }: Triples): void {
+  #count({ lhs, relation, rhs }: EdgeRows): void {
     for (let i = 0; i < lhs.length; i++) {
       this.#events[lhs[i]!]!++;
       if (lhs[i] !== rhs[i]) this.#events[rhs[i]!]!++;
@@ -125,11 +120,9 @@ export class Prequential {
     this.#learned += lhs.length;
   }
 
-  #change({ relation, rhs }: Triples, by: 1 | -1): void {
-    for (let i = 0; i < rhs.length; i++) {
-      this.#degrees[relation[i]!]!.add(rhs[i]!, by);
-      this.#popularity[relation[i]!]![rhs[i]!]! += by;
-    }
+  #change(relation: number, rhs: number, by: 1 | -1): void {
+    this.#degrees[relation]!.add(rhs, by);
+    this.#popularity[relation]![rhs]! += by;
   }
 
   /** A row that starts again has forgotten its events. */
@@ -138,7 +131,7 @@ export class Prequential {
   }
 
   /** Puts the ranks of a block's edges into `all`. */
-  #rankBlock(block: Block, edges: Triples, all: Float32Array): void {
+  #rankBlock(block: Block, edges: EdgeRows, all: Float32Array): void {
     const { relation, members } = block;
     if (!this.#draw(relation)) return;
     const candidates = this.#candidates;

@@ -1,6 +1,6 @@
+import type { EdgeRows } from '../../graph/edge.ts';
 import type { Kernel } from '../../model/kernel.ts';
 import type { KnownPositives, MaskTask } from '../../sampling/known-positives.ts';
-import type { Triples } from './trainer.ts';
 
 /** Ranks up to this one count as hits. */
 export const HIT_RANK = 10;
@@ -24,7 +24,7 @@ export interface Block {
 }
 
 /** The picked edges of a batch in blocks. */
-export function* blocksOf({ relation }: Triples, picked: readonly number[]): Iterable<Block> {
+export function* blocksOf({ relation }: EdgeRows, picked: readonly number[]): Iterable<Block> {
   for (const [of, members] of Map.groupBy(picked, (i) => relation[i]!)) {
     for (let start = 0; start < members.length; start += BLOCK)
       yield { relation: of, members: members.slice(start, start + BLOCK) };
@@ -64,7 +64,7 @@ export class Ranker {
   }
 
   /** candidates: rows, duplicates allowed. In the order of the block's members. */
-  score({ relation, members }: Block, { lhs, rhs }: Triples, candidates: ArrayLike<number>): Scored[] {
+  score({ relation, members }: Block, { lhs, rhs }: EdgeRows, candidates: ArrayLike<number>): Scored[] {
     const { anchors, positives, stride } = this.#task;
     const [edges, count] = [members.length, candidates.length];
     members.forEach((i, k) => {

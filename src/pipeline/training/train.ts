@@ -1,4 +1,5 @@
 import { FatalError, MAKE_AGAIN, reasonOf, ShapeError } from '../../errors/errors.ts';
+import type { EdgeRows } from '../../graph/edge.ts';
 import { decayed } from '../../model/adagrad.ts';
 import type { Kernel, KernelName } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
@@ -9,6 +10,7 @@ import { KnownPositives } from '../../sampling/known-positives.ts';
 import { Negatives } from '../../sampling/negatives.ts';
 import { Random } from '../../sampling/random.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
+import { type BatchParts, decodeBatch, eachChange } from './batch-codec.ts';
 import { ChunkTrainer } from './chunk-trainer.ts';
 import { Evaluator } from './evaluate.ts';
 import { type Foreign, type ForeignParts, NoForeign } from './foreign.ts';
@@ -23,7 +25,6 @@ import {
   type TrainBatch,
   type TrainerSettings,
   type TrainReport,
-  type Triples,
   tableOptions,
   type Workspace,
 } from './trainer.ts';
@@ -120,6 +121,7 @@ export class TrainerCore {
     this.#loading();
     const first = this.#table.addRows(rows.types.length);
     this.#rows.load(first, rows);
+    if (rows.edges) this.loadEdges(rows.edges);
     for (let i = 0; i < rows.types.length; i++) {
       const type = rows.types[i]!;
       if (type === NO_TYPE || this.#foreign.load(first + i)) continue;
@@ -127,9 +129,8 @@ export class TrainerCore {
     }
   }
 
-  loadEdges(edges: Triples): void {
+  loadEdges(edges: EdgeRows): void {
     this.#loading();
-    this.#check(edges);
     const { lhs, relation, rhs } = edges;
     for (let i = 0; i < lhs.length; i++) {
       this.#known.load(lhs[i]!, relation[i]!, rhs[i]!);
@@ -166,25 +167,25 @@ export class TrainerCore {
   /** Trains one batch, in this order: register new rows, evaluate, start the new rows, update the live edges, train. */
   train(batch: TrainBatch): TrainReport {
     this.#usable();
-    this.#check(batch.edges);
-    this.#check(batch.added);
-    this.#check(batch.removed);
     try {
       const foreign = this.#foreign;
-      const starting = this.#register(batch);
+      const parts = decodeBatch(batch.numbers);
+      const { edges, changes } = parts;
+      foreign.begin(batch.shard);
+      const starting = this.#register(parts);
       const moved = foreign.receive(this.#learningRate);
-      const ranks = this.#evaluator.evaluate(foreign.rankable(batch.edges));
-      const ranked = this.#prequential?.rank(batch.edges);
+      const ranks = this.#evaluator.evaluate(foreign.rankable(edges));
+      const ranked = this.#prequential?.rank(edges);
       startRows(starting, this.#table, this.#settings, this.#random);
       // Before training: edges that are gone must not be rehearsed.
-      this.#change(batch);
-      this.#prequential?.learn(batch);
-      const fresh = foreign.admit(batch.edges, this.#known);
+      this.#change(changes);
+      this.#prequential?.learn(parts);
+      const fresh = foreign.admit(edges, this.#known);
       const rehearsed = rehearse(fresh, this.#known, this.#settings, this.#random, foreign.trainable);
       const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random, this.#step);
       // What other shards sent moves rows too, and a vector that moved is of another step.
       this.#step += steps === 0 && moved ? 1 : steps;
-      this.#drop(batch.dropped);
+      this.#drop(parts.dropped);
       const counts = { edges: fresh.lhs.length, changedRows: this.#rows.changed };
       const outgoing = foreign.take();
       const report = { step: this.#step, ...counts, ...losses, ...ranks, started: starting.length };
@@ -215,22 +216,20 @@ export class TrainerCore {
    * Zeros the batch's new, reused and reset rows, registers the types of the first two, and returns all of them,
    * ascending.
    */
-  #register(batch: TrainBatch): Int32Array {
-    const { newTypes, reused, reset } = batch;
+  #register({ newTypes, reusedRows, reusedTypes, reset }: BatchParts): Int32Array {
     const foreign = this.#foreign;
-    foreign.begin(batch.shard);
     const first = this.#table.addRows(newTypes.length);
     const starting = new Set(reset);
     for (let i = 0; i < newTypes.length; i++) starting.add(first + i);
-    for (const row of reused.rows) starting.add(row);
+    for (const row of reusedRows) starting.add(row);
     for (const row of starting) this.#rows.clear(row);
     // Copies of other shards' rows are not sampled and get no start: their vectors come from their owners.
     newTypes.forEach((type, i) => {
       if (!foreign.add(first + i)) this.#name(first + i, type);
     });
-    const own = reused.rows.map((row) => (foreign.add(row) ? 0 : 1));
+    const own = reusedRows.map((row) => (foreign.add(row) ? 0 : 1));
     const isOwn = (_: number, i: number) => own[i] === 1;
-    this.#nameAgain({ rows: reused.rows.filter(isOwn), types: reused.types.filter(isOwn) });
+    this.#nameAgain(reusedRows.filter(isOwn), reusedTypes.filter(isOwn));
     for (const row of reset) foreign.reset(row);
     this.#step += reset.length;
     return Int32Array.from(starting)
@@ -259,7 +258,7 @@ export class TrainerCore {
     this.#candidates.add(row, type);
   }
 
-  #nameAgain({ rows, types }: TrainBatch['reused']): void {
+  #nameAgain(rows: Int32Array, types: Int32Array): void {
     for (const type of new Set(types)) {
       const added = rows.filter((_, i) => types[i] === type);
       this.#types.insert(added, type);
@@ -267,24 +266,12 @@ export class TrainerCore {
     }
   }
 
-  /** Updates the live edges to those after the batch: first come the removals, which give room to other edges. */
-  #change({ added, removed }: TrainBatch): void {
-    for (let i = 0; i < removed.lhs.length; i++) {
-      const [lhs, relation, rhs] = [removed.lhs[i]!, removed.relation[i]!, removed.rhs[i]!];
-      this.#known.remove(lhs, relation, rhs);
-    }
-    for (let i = 0; i < added.lhs.length; i++) {
-      const [lhs, relation, rhs] = [added.lhs[i]!, added.relation[i]!, added.rhs[i]!];
-      this.#known.add(lhs, relation, rhs);
-    }
-  }
-
-  #check({ lhs, relation, rhs }: Triples): void {
-    if (lhs.length !== relation.length || rhs.length !== relation.length) {
-      throw new ShapeError(
-        `${lhs.length} lhs, ${relation.length} relations, ${rhs.length} rhs; expected as many`,
-      );
-    }
+  /** Updates the live edges to those after the batch. */
+  #change(changes: Int32Array): void {
+    eachChange(changes, (lhs, relation, rhs, live) => {
+      if (live) this.#known.add(lhs, relation, rhs);
+      else this.#known.remove(lhs, relation, rhs);
+    });
   }
 
   #loading(): void {

@@ -1,3 +1,4 @@
+import type { EdgeRows } from '../../graph/edge.ts';
 import type { KernelChoice } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import type { TableOptions } from '../../model/table.ts';
@@ -57,30 +58,12 @@ export interface PrequentialSettings {
   /** Half-life of recent popularity, in edges. */
   readonly halfLife: number;
   /** Edges learned before this trainer was made, in order, for the counts of events. */
-  readonly before: Triples;
-}
-
-/** One batch as rows. Triples are three arrays of one length. */
-export interface Triples {
-  readonly lhs: Int32Array;
-  readonly relation: Int32Array;
-  readonly rhs: Int32Array;
+  readonly before: EdgeRows;
 }
 
 export interface TrainBatch {
-  /** [n] type index of each entity first named here; their rows follow the last row in use, in this order. */
-  readonly newTypes: Uint8Array;
-  /** Rows of erased entities that have new entities now, ascending, and [n] the type index of each. */
-  readonly reused: { readonly rows: Int32Array; readonly types: Uint8Array };
-  /** Rows of erased entities: zeroed, and not sampled until they are used again. */
-  readonly dropped: Int32Array;
-  /** Rows that start again like new ones: their entities were erased, but newer events name them. */
-  readonly reset: Int32Array;
-  /** Edges to train on, in arrival order; none touches a dropped row. */
-  readonly edges: Triples;
-  /** Edges that this batch makes live, and edges that it removes. */
-  readonly added: Triples;
-  readonly removed: Triples;
+  /** See `batch-codec`. */
+  readonly numbers: Int32Array<ArrayBuffer>;
   /** Present in a shard of a graph. */
   readonly shard?: ShardBatch;
 }
@@ -174,13 +157,15 @@ export interface LoadedRows {
   readonly trained: Uint8Array;
   /** [n, dim + 2] as in {@link Checkpoint}. */
   readonly floats: Float32Array;
+  /** Live edges out of these rows, where they are known. */
+  readonly edges?: EdgeRows;
 }
 
 /** Consecutive rows as the trainer has them, and the remembered live edges out of them. */
 export interface HeldRows {
   /** [n, dim + 2] as in {@link Checkpoint}. */
   readonly floats: Float32Array;
-  readonly edges: Triples;
+  readonly edges: EdgeRows;
 }
 
 /**
@@ -192,13 +177,14 @@ export interface Trainer {
   /** Loads the next rows of a stored table. Never called for a fresh one. */
   loadRows(rows: LoadedRows): Promise<void>;
   /** Loads live edges, in any order: the result does not depend on it. */
-  loadEdges(edges: Triples): Promise<void>;
+  loadEdges(edges: EdgeRows): Promise<void>;
   /** Ends loading. Without stored state, relation rows are made at random from the seed. */
   start(state: { step: number; random: Uint32Array } | undefined): Promise<void>;
+  /** The batch is the trainer's from the call on: its arrays may move to another thread. */
   train(batch: TrainBatch): Promise<TrainReport>;
   checkpoint(options: CheckpointOptions): Promise<Checkpoint>;
   /** Rows from `first` on, and the edges out of them, as `loadRows` and `loadEdges` take them. */
-  readRows(first: number, count: number): Promise<HeldRows>;
+  readRows(rows: { readonly first: number; readonly count: number }): Promise<HeldRows>;
   stop(): Promise<void>;
 }
 

@@ -55,7 +55,7 @@ export class TrainingLine {
     const began = clock();
     measures.batch?.(began - (batch.arrived ?? began));
     const training = trainer
-      .train({ ...batch.close(), ...handed.part })
+      .train({ numbers: batch.close(), ...handed.part })
       .then((report) => {
         measures.step?.(clock() - began);
         if (report.ranked !== undefined) measures.ranked?.(report.ranked);

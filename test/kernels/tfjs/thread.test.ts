@@ -38,7 +38,9 @@ test.skipIf(TFJS_SKIPPED)('two concurrent threads give the same bytes as a local
     const batch = world.next();
     const options = { ...DUE, now: 1_700_000_000_000 + i * 5000 };
     const [expected, ...others] = await Promise.all(
-      trainers.map((trainer) => Promise.all([trainer.train(batch), trainer.checkpoint(options)])),
+      trainers.map((trainer) =>
+        Promise.all([trainer.train(structuredClone(batch)), trainer.checkpoint(options)]),
+      ),
     );
     for (const other of others) expect(other).toEqual(expected);
     world.write(expected![1]);

@@ -4,15 +4,14 @@ import { Alone } from '../../../src/pipeline/neighbours.ts';
 import { Ingest } from '../../../src/pipeline/reading/ingest.ts';
 import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
 import { OpenBatch } from '../../../src/pipeline/training/open-batch.ts';
-import type { Triples } from '../../../src/pipeline/training/trainer.ts';
 import { EVENT_TOPICS } from '../../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../../topics/record.ts';
 import { commitOf, entity, graph, indexOf, user } from '../../graph/graph-fixture.ts';
+import { saidBy } from '../training/trainer-fixture.ts';
 
 const A = user('a');
 const B = user('b');
 const C = user('c');
-const list = ({ lhs, rhs }: Triples) => [...lhs].map((each, i) => [each, rhs[i]]);
 
 /** A store where a follows b at 1,000 and c follows a at 3,000: rows 4, 5, 6. */
 async function setUp() {
@@ -80,12 +79,10 @@ describe('erase', () => {
     ]);
     expect([...open.commit.changedEdges()]).toEqual([]);
     expect([...open.commit.touched]).toEqual([6]);
-    const { edges, dropped, reset, added, removed } = open.batch.close();
-    expect([list(edges), [...dropped], [...reset], list(added)]).toEqual([[], [4], [], []]);
-    expect(list(removed).sort()).toEqual([
-      [4, 5],
-      [6, 4],
-    ]);
+    const { trained, changed, ...rows } = saidBy(open.batch.close());
+    expect([trained, rows]).toMatchObject([[], { dropped: [4], reset: [] }]);
+    // The new edge too is live no more.
+    expect(changed.sort()).toEqual(['-4 0 5', '-4 0 6', '-6 0 4', '4 0 6']);
     expect([counters.edges['follows'], counters.watermark]).toEqual([0, 3000]);
     expect(unwritten.get('user:a\nfollows\nuser:b')).toBeNull();
   });
@@ -95,10 +92,10 @@ describe('erase', () => {
     await tell(follow('a', 'c', 2000), erasure('user:a', 2500), follow('b', 'c', 2600));
     expect(index.record(4)).toEqual({ key: A, row: 4, updates: 0, firstSeen: 2500, lastSeen: 2500 });
     expect([open.commit.erasedEntities.size, open.commit.touched.has(4)]).toEqual([0, true]);
-    const { edges, dropped, reset, removed, added } = open.batch.close();
+    const { trained, changed, ...rows } = saidBy(open.batch.close());
     // What a was to be trained on is gone; what others are is not.
-    expect([list(edges), [...dropped], [...reset]]).toEqual([[[5, 6]], [], [4]]);
-    expect([list(removed), list(added)]).toEqual([[[4, 5]], [[5, 6]]]);
+    expect([trained, rows]).toMatchObject([['5 0 6'], { dropped: [], reset: [4] }]);
+    expect(changed).toEqual(['4 0 6', '-4 0 5', '-4 0 6', '5 0 6']);
     // c follows a, and b follows c
     expect(counters.edges['follows']).toBe(2);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../../../src/model/kernel.ts';
+import { decodeBatch } from '../../../src/pipeline/training/batch-codec.ts';
 import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
 import { Prequential } from '../../../src/pipeline/training/prequential.ts';
 import type { PrequentialSettings, Trainer } from '../../../src/pipeline/training/trainer.ts';
@@ -42,7 +43,7 @@ function setUp(overrides: Partial<PrequentialSettings> = {}) {
   });
   const learn = (edges: Edge[]) => {
     for (const edge of edges) known.add(...edge);
-    ranking.learn(batchOf({ edges }));
+    ranking.learn(decodeBatch(batchOf({ edges }).numbers));
   };
   return { ranking, known, learn };
 }
@@ -119,7 +120,7 @@ describe('Prequential', () => {
       return [...lhsEvents, ...rhsEvents];
     };
     expect(events()).toEqual([1, 1]);
-    ranking.learn(batchOf({ dropped: [11], reset: [7] }));
+    ranking.learn(decodeBatch(batchOf({ dropped: [11], reset: [7] }).numbers));
     expect(events()).toEqual([0, 0]);
   });
 
@@ -133,7 +134,7 @@ describe('Prequential', () => {
     const { ranking, known, learn } = setUp();
     learn(edgesOf('7 likes 11, 7 likes 10'));
     known.remove(7, 1, 11);
-    ranking.learn(batchOf({ removed: edgesOf('7 likes 11') }));
+    ranking.learn(decodeBatch(batchOf({ removed: edgesOf('7 likes 11') }).numbers));
     const { ranks } = ranking.rank(triples(edgesOf('6 likes 12')));
     // All candidates by degree are tweet 10.
     expect(ranks[9]).toBe(20);

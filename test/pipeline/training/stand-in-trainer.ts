@@ -1,16 +1,16 @@
+import type { EdgeRows } from '../../../src/graph/edge.ts';
 import type {
   Checkpoint,
   CheckpointOptions,
   HeldRows,
   LoadedRows,
   Trainer,
-  Triples,
 } from '../../../src/pipeline/training/trainer.ts';
 
 /** A trainer that learns nothing, keeps what it is given, and whose checkpoints the test decides. */
 export class StandInTrainer implements Trainer {
   readonly loadedRows: LoadedRows[] = [];
-  readonly loadedEdges: Triples[] = [];
+  readonly loadedEdges: EdgeRows[] = [];
   started: { step: number; random: number[] } | 'fresh' | undefined;
   /** What the next checkpoints give, in order; then empty ones. */
   readonly checkpoints: Promise<Checkpoint>[] = [];
@@ -20,9 +20,10 @@ export class StandInTrainer implements Trainer {
 
   async loadRows(rows: LoadedRows): Promise<void> {
     this.loadedRows.push(rows);
+    if (rows.edges) this.loadedEdges.push(rows.edges);
   }
 
-  async loadEdges(edges: Triples): Promise<void> {
+  async loadEdges(edges: EdgeRows): Promise<void> {
     this.loadedEdges.push(edges);
   }
 
@@ -40,7 +41,7 @@ export class StandInTrainer implements Trainer {
   }
 
   /** Rows of 2 numbers and two more, each the row's number; every row has an edge to itself. */
-  async readRows(first: number, count: number): Promise<HeldRows> {
+  async readRows({ first, count }: { first: number; count: number }): Promise<HeldRows> {
     const rows = Int32Array.from({ length: count }, (_, i) => first + i);
     const floats = Float32Array.from({ length: 4 * count }, (_, i) => first + Math.floor(i / 4));
     return { floats, edges: { lhs: rows, relation: new Int32Array(count), rhs: rows } };

@@ -1,6 +1,15 @@
 import { startSteppers } from '../../../src/adapters/trainer/hogwild/stepper.ts';
+import type { EdgeRows } from '../../../src/graph/edge.ts';
 import { createKernel } from '../../../src/kernels/select.ts';
 import { workspaceBytes } from '../../../src/kernels/workspace.ts';
+import {
+  ADDED,
+  decodeBatch,
+  eachChange,
+  encodeBatch,
+  REMOVED,
+  TRAINED,
+} from '../../../src/pipeline/training/batch-codec.ts';
 import type { KernelMaker } from '../../../src/pipeline/training/train.ts';
 import type {
   Checkpoint,
@@ -8,7 +17,6 @@ import type {
   TrainBatch,
   Trainer,
   TrainerSettings,
-  Triples,
 } from '../../../src/pipeline/training/trainer.ts';
 import { Random } from '../../../src/sampling/random.ts';
 
@@ -61,7 +69,7 @@ export function edgesOf(text: string): Edge[] {
   });
 }
 
-export function triples(edges: readonly Edge[]): Triples {
+export function triples(edges: readonly Edge[]): EdgeRows {
   return {
     lhs: Int32Array.from(edges, ([lhs]) => lhs),
     relation: Int32Array.from(edges, ([, relation]) => relation),
@@ -69,7 +77,7 @@ export function triples(edges: readonly Edge[]): Triples {
   };
 }
 
-/** A batch; `added` is `edges` unless said otherwise. */
+/** A batch, edges removed first; `added` is `edges` unless said otherwise. */
 export function batchOf(parts: {
   newTypes?: number[];
   /** Rows and their types. */
@@ -80,18 +88,30 @@ export function batchOf(parts: {
   added?: Edge[];
   removed?: Edge[];
 }): TrainBatch {
-  const edges = parts.edges ?? [];
+  const { newTypes = [], reused = [], dropped = [], reset = [], edges = [], removed = [] } = parts;
+  const bits = (edge: Edge, of: number) => [edge[0], edge[2], edge[1] * 256 + of];
+  const added = new Map((parts.added ?? edges).map((edge) => [String(edge), edge]));
+  const changes = [
+    ...removed.map((edge) => bits(edge, REMOVED)),
+    ...edges.map((edge) => bits(edge, TRAINED + (added.delete(String(edge)) ? ADDED : 0))),
+    ...[...added.values()].map((edge) => bits(edge, ADDED)),
+  ].flat();
+  const [reusedRows, reusedTypes] = [reused.map(([row]) => row), reused.map(([, type]) => type)];
+  return { numbers: encodeBatch({ newTypes, reusedRows, reusedTypes, dropped, reset, changes }) };
+}
+
+/** What a batch says. changes: edges that became live, and edges that are live no more behind a minus. */
+export function saidBy(numbers: Int32Array) {
+  const { edges, changes, newTypes, reusedRows, reusedTypes, dropped, reset } = decodeBatch(numbers);
+  const changed: string[] = [];
+  eachChange(changes, (lhs, relation, rhs, live) => {
+    changed.push(`${live ? '' : '-'}${lhs} ${relation} ${rhs}`);
+  });
+  const trained = Array.from(edges.lhs, (lhs, i) => `${lhs} ${edges.relation[i]} ${edges.rhs[i]}`);
   return {
-    newTypes: Uint8Array.from(parts.newTypes ?? []),
-    reused: {
-      rows: Int32Array.from(parts.reused ?? [], ([row]) => row),
-      types: Uint8Array.from(parts.reused ?? [], ([, type]) => type),
-    },
-    dropped: Int32Array.from(parts.dropped ?? []),
-    reset: Int32Array.from(parts.reset ?? []),
-    edges: triples(edges),
-    added: triples(parts.added ?? edges),
-    removed: triples(parts.removed ?? []),
+    newTypes: [...newTypes],
+    reused: [...reusedRows].map((row, i) => [row, reusedTypes[i]]),
+    ...{ dropped: [...dropped], reset: [...reset], trained, changed },
   };
 }
 
