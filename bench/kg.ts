@@ -2,9 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { npy } from '../src/adapters/npy.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
+import { UsageError } from '../src/errors/errors.ts';
 import type { Space } from '../src/evaluation/space.ts';
 import { describeModel } from '../src/model/described.ts';
-import { cpuMs, defineBench, type Figures } from './harness.ts';
+import { cpuMs, defineBench, type Figures, type Here } from './harness.ts';
 import { progressOn } from './in-process.ts';
 import { type LinkPrediction, predictLinks, type RankFigures } from './kg/link-prediction.ts';
 import { knowledgeGraph, trainGraph } from './kg/training.ts';
@@ -20,7 +21,7 @@ const RATE = 'updates/s';
  * configuration has a part in it. With several passes nothing is rehearsed, the learning rate falls linearly from 0.1, and beta is
  * 12; --set overrides all three. --train, --valid, --test: head, relation and tail on a line; --stream: snapshot, split, head,
  * relation and tail; each may be gzip. --shards: updaters that the graph is cut into, ranked together. --export: a folder for the
- * vectors as .npy with their names, so that anyone can rank again.
+ * vectors as .npy with their names, so that anyone can rank again. With several seeds every figure is their mean.
  */
 export const kg = defineBench({
   name: 'kg',
@@ -53,35 +54,51 @@ export const kg = defineBench({
   },
   columns: ['questions', 'MRR', 'hits@1', 'hits@3', 'hits@10', 'mean rank', RATE, CPU],
   async measure(here) {
-    const { stream, rank, seeds, shards } = here.size;
+    const { stream, rank, seeds, shards, export: to } = here.size;
+    if (rank !== 'valid' && rank !== 'test')
+      throw new UsageError(`--rank: expected valid or test; seen ${rank}`);
+    if (to !== '' && seeds > 1)
+      throw new UsageError(`--export writes the vectors of one seed; seen --seeds ${seeds}`);
+    const triples = await triplesOf(here);
     const passes = stream === '' ? here.size.passes : 1;
-    if (rank !== 'valid' && rank !== 'test') throw new Error(`--rank: expected valid or test; seen ${rank}`);
-    const files = here.size.train === '' ? await familyIn(await here.folder()) : here.size;
-    const triples = stream === '' ? await readGraph(files) : await readSnapshots(stream);
-    const all: Figures[] = [];
+    if (Math.min(passes, seeds, shards, triples[rank].lhs.length) < 1)
+      throw new UsageError(
+        `expected a pass, a seed, a shard and a ${rank} triple at least; seen --passes ${passes} --seeds ${seeds} --shards ${shards}`,
+      );
+    if (to !== '') await mkdir(to);
+    const means = new Map<string, Figures[]>();
+    const add = (row: string, figures: Figures) => means.set(row, [...(means.get(row) ?? []), figures]);
+    let unseen: LinkPrediction['unseen'] | undefined;
     for (let seed = 1; seed <= seeds; seed++) {
       here.say(`seed ${seed}`);
       const folder = await here.folder();
       const asked = { passes, rank, seed, shards, set: here.set, folder } as const;
       const { figures, cost, space, graph } = await measureGraph(triples, asked, here.say);
-      all.push({ ...columnsOf(figures.all), ...cost });
-      if (seeds > 1) here.record(`seed ${seed}`, all.at(-1)!);
-      if (here.size.export !== '') await exportVectors(here.size.export, triples, graph, space);
-      if (seed < seeds) continue;
-      const mean = (column: string) => all.reduce((sum, each) => sum + (each[column] ?? 0), 0) / seeds;
-      here.record(
-        seeds > 1 ? `mean of ${seeds} seeds` : 'all',
-        Object.fromEntries(kg.columns.map((of) => [of, mean(of)])),
-      );
-      here.record('tails', columnsOf(figures.tails));
-      here.record('heads', columnsOf(figures.heads));
-      const relations = Object.entries(figures.byRelation).sort(([, a], [, b]) => b.questions - a.questions);
-      for (const [relation, part] of relations) here.record(relation, columnsOf(part));
-      here.record('triples with an entity that has no training', { questions: figures.unseen.entities });
-      here.record('triples with a relation that has no training', { questions: figures.unseen.relations });
+      const all = { ...columnsOf(figures.all), ...cost };
+      if (seeds > 1) here.record(`seed ${seed}`, all);
+      add(seeds > 1 ? `mean of ${seeds} seeds` : 'all', all);
+      for (const [name, part] of figures.parts) add(name, columnsOf(part));
+      unseen = figures.unseen;
+      if (to !== '') await exportVectors(to, triples, graph, space);
     }
+    for (const [row, figures] of means) {
+      const mean = (column: string) => figures.reduce((sum, each) => sum + each[column]!, 0) / seeds;
+      here.record(row, Object.fromEntries(Object.keys(figures[0]!).map((column) => [column, mean(column)])));
+    }
+    here.record('triples with an entity that has no training', { questions: unseen!.entities });
+    here.record('triples with a relation that has no training', { questions: unseen!.relations });
   },
 });
+
+/** The triples of the named files; of a made family where no file is named. */
+async function triplesOf(here: Pick<Here<typeof kg.sizes.full>, 'size' | 'folder'>): Promise<KnowledgeGraph> {
+  const { train, valid, test, stream } = here.size;
+  const named = train !== '' || valid !== '' || test !== '';
+  if (stream === '') return readGraph(named ? { train, valid, test } : await familyIn(await here.folder()));
+  if (named)
+    throw new UsageError('--stream names a file with all three parts; leave --train, --valid and --test out');
+  return readSnapshots(stream);
+}
 
 /** Trains and ranks once. */
 export async function measureGraph(
@@ -122,7 +139,7 @@ function columnsOf({ questions, mrr, hits1, hits3, hits10, meanRank }: RankFigur
 
 /**
  * Writes the vectors of a trained graph for other programs: entities.npy [n, dim], relations.npy and reciprocals.npy, the names of
- * their rows beside them, and model.json, which says how to score. @throws where the folder exists.
+ * their rows beside them, and model.json, which says how to score.
  */
 async function exportVectors(
   folder: string,
@@ -139,7 +156,6 @@ async function exportVectors(
   const relations = (reverse: boolean) =>
     triples.relations.map((_, i) => space.relationRow(relationName(i), reverse));
   const lines = (names: readonly string[]) => names.map((name) => `${name}\n`).join('');
-  await mkdir(folder);
   for (const [name, content] of Object.entries({
     'entities.npy': matrix(triples.entities.map((_, i) => space.rowOf(keyOf(i))!)),
     'entities.txt': lines(triples.entities),

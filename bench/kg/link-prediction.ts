@@ -13,13 +13,20 @@ export interface RankFigures {
   readonly meanRank: number;
 }
 
+/** Kinds of relations: how many lhs a rhs has, and how many rhs a lhs has. */
+const CATEGORIES = ['1-1', '1-N', 'N-1', 'N-N'] as const;
+type Category = (typeof CATEGORIES)[number];
+/** More answers than this on average make an end "N". Source: Bordes et al. 2013, section 4.3. */
+const MANY = 1.5;
+
 /** The figures of a set of triples, each asked for both ends. */
 export interface LinkPrediction {
   readonly all: RankFigures;
-  /** The question `head, relation, ?`, and the question `?, relation, tail`. */
-  readonly tails: RankFigures;
-  readonly heads: RankFigures;
-  readonly byRelation: Readonly<Record<string, RankFigures>>;
+  /**
+   * By name, in this order: `tails`, the question `head, relation, ?`, and `heads`, the question `?, relation, tail`; each snapshot
+   * of a graph that came in several, all asked after the last; both questions of each category of relations; each relation, most questions first.
+   */
+  readonly parts: ReadonlyMap<string, RankFigures>;
   /** Triples that ask of an entity, or by a relation, that no training triple has. */
   readonly unseen: { readonly entities: number; readonly relations: number };
 }
@@ -85,19 +92,46 @@ function figuresOf(
   tails: Float64Array,
   heads: Float64Array,
 ): LinkPrediction {
-  const byRelation = Map.groupBy(asked.relation.keys(), (i) => asked.relation[i]!);
-  return {
-    all: rankFigures([...tails, ...heads]),
-    tails: rankFigures([...tails]),
-    heads: rankFigures([...heads]),
-    byRelation: Object.fromEntries(
-      [...byRelation].map(([relation, some]) => [
-        graph.relations[relation]!,
-        rankFigures(some.flatMap((i) => [tails[i]!, heads[i]!])),
-      ]),
-    ),
-    unseen: unseenIn(graph, asked),
-  };
+  const parts = new Map([
+    ['tails', rankFigures([...tails])],
+    ['heads', rankFigures([...heads])],
+  ]);
+  const groups = <Key>(of: (i: number) => Key) => [...Map.groupBy(asked.relation.keys(), of)];
+  const bothEnds = (some: readonly number[]) => rankFigures(some.flatMap((i) => [tails[i]!, heads[i]!]));
+  if (graph.snapshots.length > 1) {
+    for (const [snapshot, some] of groups((i) => asked.snapshot[i]!).sort(([a], [b]) => a - b))
+      parts.set(`snapshot ${snapshot}`, bothEnds(some));
+  }
+  const categories = categoriesOf(graph);
+  const byCategory = new Map(groups((i) => categories[asked.relation[i]!]));
+  for (const category of CATEGORIES) {
+    const some = byCategory.get(category);
+    if (some === undefined) continue;
+    parts.set(`${category}, tails`, rankFigures(some.map((i) => tails[i]!)));
+    parts.set(`${category}, heads`, rankFigures(some.map((i) => heads[i]!)));
+  }
+  for (const [relation, some] of groups((i) => asked.relation[i]!).sort(
+    ([, a], [, b]) => b.length - a.length,
+  ))
+    parts.set(graph.relations[relation]!, bothEnds(some));
+  return { all: rankFigures([...tails, ...heads]), parts, unseen: unseenIn(graph, asked) };
+}
+
+/** The category of each relation by its training triples; a relation without any is 1-1. */
+function categoriesOf({ relations, train }: KnowledgeGraph): Category[] {
+  const ends = relations.map(() => ({ triples: 0, lhs: new Set<number>(), rhs: new Set<number>() }));
+  train.relation.forEach((relation, i) => {
+    const end = ends[relation]!;
+    end.triples++;
+    end.lhs.add(train.lhs[i]!);
+    end.rhs.add(train.rhs[i]!);
+  });
+  return ends.map(({ triples, lhs, rhs }) => {
+    const manyRhs = triples / Math.max(1, lhs.size) >= MANY;
+    const manyLhs = triples / Math.max(1, rhs.size) >= MANY;
+    if (manyLhs) return manyRhs ? 'N-N' : 'N-1';
+    return manyRhs ? '1-N' : '1-1';
+  });
 }
 
 /** The figures of some ranks. */

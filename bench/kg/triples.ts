@@ -2,12 +2,15 @@ import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
+import { UsageError } from '../../src/errors/errors.ts';
 
 /** Edges of a knowledge graph by index: `head relation tail` of the literature is lhs, relation and rhs here. */
 export interface IndexedTriples {
   readonly lhs: Int32Array;
   readonly relation: Int32Array;
   readonly rhs: Int32Array;
+  /** The number of the snapshot that each came with; 0 in a graph without snapshots. */
+  readonly snapshot: Int32Array;
 }
 
 /** A knowledge graph, cut into what is learned and what is asked. */
@@ -72,7 +75,7 @@ class TripleReader {
         field.trim(),
       );
       if (fields.length !== columns || fields.includes('') || !take(fields))
-        throw new Error(
+        throw new UsageError(
           `${basename(file)}, line ${line}: expected ${columns} fields with tabs between them, seen ${JSON.stringify(text)}`,
         );
     }
@@ -87,9 +90,9 @@ class TripleReader {
 
   graph(): KnowledgeGraph {
     for (const split of ['train', 'test'] as const)
-      if (this.#triples[split].length === 0) throw new Error(`expected a triple to ${split}; seen none`);
+      if (this.#triples[split].length === 0) throw new UsageError(`expected a triple to ${split}; seen none`);
     if (this.#relations.size > MOST_RELATIONS)
-      throw new Error(`${this.#relations.size} relations; at most ${MOST_RELATIONS} are possible`);
+      throw new UsageError(`${this.#relations.size} relations; at most ${MOST_RELATIONS} are possible`);
     // A stable sort: within a snapshot the order of the file stays.
     const train = this.#triples.train.sort(([, , , a = 0], [, , , b = 0]) => a - b);
     return {
@@ -105,7 +108,7 @@ class TripleReader {
 
 function indexed(triples: readonly (readonly number[])[]): IndexedTriples {
   const column = (field: number) => Int32Array.from(triples, (triple) => triple[field]!);
-  return { lhs: column(0), relation: column(1), rhs: column(2) };
+  return { lhs: column(0), relation: column(1), rhs: column(2), snapshot: column(3) };
 }
 
 function indexOf(known: Map<string, number>, name: string): number {

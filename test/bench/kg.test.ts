@@ -28,7 +28,10 @@ async function measure(
   );
 }
 
-function expectPlain({ all }: Rows, plain: ReturnType<typeof plainFigures>): void {
+function expectPlain(
+  { all }: Readonly<Record<string, Rows[string] | undefined>>,
+  plain: ReturnType<typeof plainFigures>,
+): void {
   expect(all?.['MRR']).toBeCloseTo(plain.mrr, 12);
   expect(all?.['hits@1']).toBeCloseTo(plain.hits1, 12);
   expect(all?.['hits@3']).toBeCloseTo(plain.hits3, 12);
@@ -74,7 +77,7 @@ describe('the bench of knowledge graphs', () => {
       ),
     );
     await writeFile(stream, parts.join('\n'));
-    expect(await run({ stream })).toEqual(one);
+    expect(await run({ train: '', valid: '', test: '', stream })).toEqual(one);
   });
 
   it('says what was never trained, by relation, and the mean of several seeds', async () => {
@@ -86,6 +89,51 @@ describe('the bench of knowledge graphs', () => {
     expect(found['triples with an entity that has no training']?.['questions']).toBe(1);
     expect(found['triples with a relation that has no training']?.['questions']).toBe(1);
     expect(Object.keys(found)).toEqual(expect.arrayContaining(['tails', 'heads', 'same clan']));
+  });
+
+  it('gives the figures of each snapshot and of each category of relations', async () => {
+    const at = shared();
+    const files = await familyIn(await at.folder());
+    const lines = async (part: 'train' | 'valid' | 'test') =>
+      (await readFile(files[part], 'utf8')).trimEnd().split('\n');
+    const stream = join(await at.folder(), 'stream.tsv');
+    // What is asked of the clans comes with snapshot 10, the rest with snapshot 4.
+    const ofClans = (line: string) => line.includes('same clan');
+    const parts = (['train', 'valid', 'test'] as const).map(async (part) =>
+      (await lines(part)).map((line) => `${ofClans(line) ? 10 : 4}\t${part}\t${line}`),
+    );
+    await writeFile(stream, (await Promise.all(parts)).flat().join('\n'));
+    const to = join(await at.folder(), 'export');
+    const found = await measure(['dim=16'], { stream, export: to }, at);
+    const [clans, others] = [
+      (await lines('test')).filter(ofClans),
+      (await lines('test')).filter((line) => !ofClans(line)),
+    ];
+    const plain = async (asked: readonly string[], known: readonly string[]) => {
+      const [test, valid] = [join(await at.folder(), 'test.txt'), join(await at.folder(), 'valid.txt')];
+      await writeFile(test, asked.join('\n'));
+      await writeFile(valid, [...known, ...(await lines('valid'))].join('\n'));
+      return plainFigures(to, { train: files.train, valid, test });
+    };
+    expectPlain({ all: found['snapshot 10'] }, await plain(clans, others));
+    expectPlain({ all: found['snapshot 4'] }, await plain(others, clans));
+    // All of a clan know each other, many live in a town and are children of one, and nobody was seen to fear.
+    expect(found['N-N, tails']?.['questions']).toBe(clans.length);
+    const mrr = (row: string) => Number(found[row]?.['questions']) * Number(found[row]?.['MRR']);
+    const ofOthers = ['N-1, tails', 'N-1, heads', '1-1, tails', '1-1, heads'].map(mrr);
+    expect(ofOthers.reduce((sum, each) => sum + each, 0)).toBeCloseTo(mrr('snapshot 4'), 10);
+    expect(mrr('N-1, tails') + mrr('N-N, tails') + mrr('1-1, tails')).toBeCloseTo(mrr('tails'), 10);
+    expect(found['1-1, tails']?.['questions']).toBe(1);
+    expect(Object.keys(found)).not.toContain('1-N, tails');
+  });
+
+  it.each([
+    [{ rank: 'train' }, '--rank: expected valid or test; seen train'],
+    [{ seeds: 0 }, 'seen --passes 20 --seeds 0 --shards 1'],
+    [{ seeds: 2, export: 'x' }, '--export writes the vectors of one seed; seen --seeds 2'],
+    [{ test: 'test.txt', stream: 'stream.tsv' }, '--stream names a file with all three parts'],
+  ])('refuses %j before anything is trained', async (size, message) => {
+    await expect(measure([], size)).rejects.toThrow(message);
   });
 
   it('names the line of a bad triple', async () => {

@@ -7,6 +7,7 @@ const none = {
   lhs: new Int32Array(),
   relation: new Int32Array(),
   rhs: new Int32Array(),
+  snapshot: new Int32Array(),
 };
 
 /** Triples i → i + 1 of one relation. */
@@ -19,6 +20,7 @@ function chain(triples: number, snapshots: readonly number[]): KnowledgeGraph {
       lhs,
       relation: new Int32Array(triples),
       rhs: lhs.map((i) => i + 1),
+      snapshot: new Int32Array(triples),
     },
     valid: none,
     test: none,
