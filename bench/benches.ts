@@ -1,7 +1,7 @@
 import { UsageError } from '../src/errors/errors.ts';
 import type { Bench } from './harness.ts';
 
-/** All benches by name. Each is loaded alone: in an earlier commit, what another bench imports may not be there. */
+/** All benches by name. Each is loaded alone: an earlier commit may lack a file that another bench imports. */
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   kernel: async () => (await import('./kernel.ts')).kernel,
   scan: async () => (await import('./scan.ts')).scan,

@@ -34,7 +34,7 @@ const RANKED = 'training.evaluatedEdges=64';
 export const e2e = defineBench({
   name: 'e2e',
   what: 'events a second and their cost, from a topic to published vectors',
-  docs: 'performance.md#end-to-end',
+  docs: 'performance.md#the-whole-way',
   measures: [
     'src/kernels',
     'src/pipeline',

@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import { measureStream } from '../src/compose/evaluation.ts';
 import { LIST_FIGURES } from '../src/evaluation/stream/lists.ts';
 import { defineBench } from './harness.ts';
-import { readGraph } from './kg/triples.ts';
+import { partsIn, readGraph } from './kg/triples.ts';
 import { familyIn, measureGraph } from './kg.ts';
 import { Stream } from './stream.ts';
-import { openStream } from './streams.ts';
+import { openStream, streams } from './streams.ts';
 
 /** Settings over the default ones. */
 const POINTS: readonly string[] = [
@@ -25,30 +24,21 @@ const RECALL = 'recall@20, event stream';
 export const frontier = defineBench({
   name: 'frontier',
   what: 'quality against events a second of a core, for other updates, negatives and dimensions',
-  docs: 'quality.md#what-quality-costs',
+  docs: 'quality.md#what-it-costs',
   measures: ['src/kernels', 'src/model', 'src/sampling', 'src/pipeline'],
   sizes: {
     full: { higgs: '', events: 200_000, graph: '', only: '' },
     smoke: { higgs: '', events: 600, graph: '', only: 'updatesPerEdge=1' },
   },
+  without: ['rounds'],
   columns: [RATE, MRR, RECALL],
   async measure(here) {
     const { graph, only, higgs } = here.size;
-    const parts = (folder: string) => ({
-      ...{
-        train: join(folder, 'train.txt'),
-        valid: join(folder, 'valid.txt'),
-        test: join(folder, 'test.txt'),
-      },
-    });
-    const triples = await readGraph(graph === '' ? await familyIn(await here.folder()) : parts(graph));
+    const triples = await readGraph(graph === '' ? await familyIn(await here.folder()) : partsIn(graph));
     const topic = await Stream.start(here, here.size, { embedded: true });
-    const asked = { folder: '', graph: 'engagement', holdout: 0.15, users: 5_000 };
-    await using stream = await openStream(here, {
-      ...asked,
-      higgs,
-      events: higgs === '' ? here.size.events : 563_069,
-    });
+    const { full } = streams.sizes;
+    const told = higgs === '' ? here.size.events : full.events;
+    await using stream = await openStream(here, { ...full, higgs, events: told });
     for (const setting of POINTS.filter((point) => point.includes(only))) {
       here.say(setting);
       const set = [...here.set, setting];
@@ -58,7 +48,7 @@ export const frontier = defineBench({
         rank: 'valid',
         seed: 1,
         shards: 1,
-        set,
+        settings: set,
         folder: await here.folder(),
       } as const;
       const { figures } = await measureGraph(triples, training, here.say);
@@ -67,13 +57,12 @@ export const frontier = defineBench({
         await stream.variant(setting, [setting]),
         stream.outside,
       );
-      const whole =
-        lists.get(stream.plan.split.scopes[0]?.name ?? '')?.figures[LIST_FIGURES.indexOf('recall20')] ?? [];
+      const whole = lists.get(stream.plan.split.scopes[0]?.name ?? '');
+      const recalls = [...(whole?.figures[LIST_FIGURES.indexOf('recall20')] ?? [])];
       here.record(setting, {
         [RATE]: topic.records / usage.cpu,
         [MRR]: figures.all.mrr,
-        [RECALL]:
-          whole.length === 0 ? Number.NaN : Array.from(whole).reduce((a, b) => a + b, 0) / whole.length,
+        [RECALL]: recalls.reduce((sum, each) => sum + each, 0) / recalls.length,
       });
     }
   },

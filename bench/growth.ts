@@ -1,12 +1,10 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../src/adapters/connect.ts';
-import { withSettings } from '../src/config/overrides.ts';
 import type { Message } from '../src/pipeline/ports.ts';
 import { Random } from '../src/sampling/random.ts';
 import { defineBench } from './harness.ts';
-import { COMMAND, quantile, Running, type Scrape, scrape, total } from './process.ts';
+import { COMMAND, configFile, quantile, Running, type Scrape, scrape, total } from './process.ts';
 
 const GRAPH = 'growing';
 const LOOK_MS = 500;
@@ -42,15 +40,15 @@ export const growth = defineBench({
     full: { events: 20_000_000, entities: 2_000_000, rate: 0, ahead: 60_000, parts: 12 },
     smoke: { events: 2_000, entities: 200, rate: 0, ahead: 2_000, parts: 1 },
   },
+  without: ['rounds'],
   columns: Object.values(COLUMNS),
   async measure(here) {
     const { events, entities, rate, ahead, parts } = here.size;
     const [folder, address] = [await here.folder(), await here.broker()];
     const prefix = `growth-${process.pid}.`;
-    const config = join(folder, 'growth.config.ts');
     const relations = ['likes', 'retweets', 'replies', 'quotes', 'mentions'];
-    const whole = withSettings({ graphs: { [GRAPH]: { topics: ['engagement'], relations } } }, here.set);
-    await writeFile(config, `export default () => (${JSON.stringify(whole)});\n`);
+    const whole = { graphs: { [GRAPH]: { topics: ['engagement'], relations } } };
+    const config = await configFile(folder, whole, here.set);
     await using opened = new AsyncDisposableStack();
     const log = opened.adopt(await connect({ brokers: [address], clientId: 'growth' }), (each) =>
       each.close(),

@@ -6,7 +6,7 @@ import type { Cell, ResultTable } from './result.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
 
-/** Options of a bench: each may be given on the command line, as `--edges 1000`. An empty text is a file that has to be named. */
+/** Options of a bench: each may be given on the command line, as `--edges 1000`. An empty text: nothing is named. */
 export type Size = Readonly<Record<string, number | string | boolean>>;
 
 /** Figures of one turn, by column. */
@@ -22,6 +22,8 @@ export interface Bench<S extends Size = Size> {
   /** Files and folders whose changes make its figures old. */
   readonly measures: readonly string[];
   readonly sizes: { readonly full: S; readonly smoke: S };
+  /** Common options without a part in it, which are refused: it has one round, or reads no configuration that --set could change. */
+  readonly without?: readonly ('rounds' | 'set')[];
   /** Columns of the table, with their units. */
   readonly columns: readonly string[];
   measure(here: Here<S>): Promise<void>;
@@ -132,10 +134,11 @@ export class Shared implements AsyncDisposable {
   }
 }
 
-/** The middle value; the upper one of two. NaN of none. */
+/** The middle value, or the mean of the two in the middle; NaN of none. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
+  const at = (i: number) => sorted[i] ?? Number.NaN;
+  return (at((sorted.length - 1) >> 1) + at(sorted.length >> 1)) / 2;
 }
 
 /** Milliseconds of processor time of all threads that some work takes: on a shared machine, time on the wall is that of others. */

@@ -25,12 +25,13 @@ const SHARE = 'of the peak, %';
 export const kernel = defineBench({
   name: 'kernel',
   what: 'edges a second of one training step in one thread, beside the peak of the machine and other libraries',
-  docs: 'performance.md#training-step',
+  docs: 'performance.md#the-training-step',
   measures: ['src/kernels', 'src/model'],
   sizes: {
     full: { rows: 1_000_000, ms: 300, variations: true },
     smoke: { rows: 5_000, ms: 10, variations: false },
   },
+  without: ['set'],
   columns: [RATE, FLOPS, SHARE],
   async measure(here) {
     const { rows, ms, variations } = here.size;
@@ -95,7 +96,7 @@ export const kernel = defineBench({
 function tfjs(name: string, workload: Workload): Contender[] {
   const folder = `${ROOT}/.twhin/tfjs`;
   if (!existsSync(`${folder}/built-from`)) return [];
-  // Read when it is loaded. The second has it keep quiet about the machine's instructions.
+  // TensorFlow reads both when it is loaded. The second stops its lines about the machine's instructions.
   Object.assign(process.env, { TF_NUM_INTRAOP_THREADS: '1', TF_CPP_MIN_LOG_LEVEL: '2' });
   return [kernelOn('tfjs', workload, `${name}, tfjs`, [folder])];
 }

@@ -8,10 +8,14 @@ import { describeModel } from '../src/model/described.ts';
 import { cpuMs, defineBench, type Figures, type Here } from './harness.ts';
 import { progressOn } from './in-process.ts';
 import { type LinkPrediction, predictLinks, type RankFigures } from './kg/link-prediction.ts';
-import { knowledgeGraph, trainGraph } from './kg/training.ts';
+import { type KnowledgeGraphTraining, trainGraph } from './kg/training.ts';
 import { keyOf, relationName } from './kg/triple-log.ts';
-import { type KnowledgeGraph, readGraph, readSnapshots } from './kg/triples.ts';
+import { type KnowledgeGraph, partsIn, readGraph, readSnapshots } from './kg/triples.ts';
 
+const FULL = {
+  ...{ train: '', valid: '', test: '', stream: '' },
+  ...{ passes: 20, rank: 'test', seeds: 1, shards: 1, export: '' },
+};
 const CPU = 'µs of CPU an update';
 const RATE = 'updates/s';
 
@@ -28,30 +32,8 @@ export const kg = defineBench({
   what: 'filtered link prediction on a knowledge graph',
   docs: 'quality.md#knowledge-graphs',
   measures: ['src/kernels', 'src/model', 'src/sampling', 'src/pipeline/training', 'src/evaluation'],
-  sizes: {
-    full: {
-      train: '',
-      valid: '',
-      test: '',
-      stream: '',
-      passes: 20,
-      rank: 'test',
-      seeds: 1,
-      shards: 1,
-      export: '',
-    },
-    smoke: {
-      train: '',
-      valid: '',
-      test: '',
-      stream: '',
-      passes: 2,
-      rank: 'test',
-      seeds: 1,
-      shards: 2,
-      export: '',
-    },
-  },
+  sizes: { full: FULL, smoke: { ...FULL, passes: 2, shards: 2 } },
+  without: ['rounds'],
   columns: ['questions', 'MRR', 'hits@1', 'hits@3', 'hits@10', 'mean rank', RATE, CPU],
   async measure(here) {
     const { stream, rank, seeds, shards, export: to } = here.size;
@@ -72,14 +54,14 @@ export const kg = defineBench({
     for (let seed = 1; seed <= seeds; seed++) {
       here.say(`seed ${seed}`);
       const folder = await here.folder();
-      const asked = { passes, rank, seed, shards, set: here.set, folder } as const;
-      const { figures, cost, space, graph } = await measureGraph(triples, asked, here.say);
+      const asked = { passes, rank, seed, shards, settings: here.set, folder } as const;
+      const { figures, cost, space, trainer } = await measureGraph(triples, asked, here.say);
       const all = { ...columnsOf(figures.all), ...cost };
       if (seeds > 1) here.record(`seed ${seed}`, all);
       add(seeds > 1 ? `mean of ${seeds} seeds` : 'all', all);
       for (const [name, part] of figures.parts) add(name, columnsOf(part));
       unseen = figures.unseen;
-      if (to !== '') await exportVectors(to, triples, graph, space);
+      if (to !== '') await exportVectors(to, triples, trainer, space);
     }
     for (const [row, figures] of means) {
       const mean = (column: string) => figures.reduce((sum, each) => sum + each[column]!, 0) / seeds;
@@ -103,34 +85,21 @@ async function triplesOf(here: Pick<Here<typeof kg.sizes.full>, 'size' | 'folder
 /** Trains and ranks once. */
 export async function measureGraph(
   triples: KnowledgeGraph,
-  asked: {
-    readonly passes: number;
-    readonly rank: 'valid' | 'test';
-    readonly seed: number;
-    readonly shards: number;
-    readonly set: readonly string[];
-    readonly folder: string;
-  },
+  { rank, ...training }: KnowledgeGraphTraining & { readonly rank: 'valid' | 'test' },
   say: (line: string) => void,
-): Promise<{ figures: LinkPrediction; cost: Figures; space: Space; graph: GraphConfig }> {
-  const trained = knowledgeGraph(triples, { ...asked, settings: asked.set });
-  const graph = trained.graphs[0]!;
-  const updates = triples.train.lhs.length * asked.passes * graph.trainer.updatesPerEdge;
+): Promise<{ figures: LinkPrediction; cost: Figures } & Awaited<ReturnType<typeof trainGraph>>> {
   const began = performance.now();
-  let space: Space | undefined;
+  let trained: Awaited<ReturnType<typeof trainGraph>> | undefined;
   const cpu = await cpuMs(async () => {
-    space = await trainGraph(triples, trained);
+    trained = await trainGraph(triples, training);
   });
   const seconds = (performance.now() - began) / 1000;
+  const { trainer, space } = trained!;
+  const updates = triples.train.lhs.length * training.passes * trainer.updatesPerEdge;
   const meter = progressOn(say).meter('triples ranked');
-  const part = triples[asked.rank];
-  const figures = await predictLinks(triples, part, space!, (done) => meter(done, part.lhs.length));
-  return {
-    figures,
-    cost: { [RATE]: updates / seconds, [CPU]: (1000 * cpu) / updates },
-    space: space!,
-    graph,
-  };
+  const part = triples[rank];
+  const figures = await predictLinks(triples, part, space, (done) => meter(done, part.lhs.length));
+  return { figures, cost: { [RATE]: updates / seconds, [CPU]: (1000 * cpu) / updates }, trainer, space };
 }
 
 function columnsOf({ questions, mrr, hits1, hits3, hits10, meanRank }: RankFigures): Figures {
@@ -144,7 +113,7 @@ function columnsOf({ questions, mrr, hits1, hits3, hits10, meanRank }: RankFigur
 async function exportVectors(
   folder: string,
   triples: KnowledgeGraph,
-  graph: GraphConfig,
+  { model }: GraphConfig['trainer'],
   space: Space,
 ): Promise<void> {
   const { dim } = space.table;
@@ -162,13 +131,13 @@ async function exportVectors(
     'relations.npy': matrix(relations(false)),
     'relations.txt': lines(triples.relations),
     'reciprocals.npy': matrix(relations(true)),
-    'model.json': `${JSON.stringify(describeModel(graph.trainer.model), null, 2)}\n`,
+    'model.json': `${JSON.stringify(describeModel(model), null, 2)}\n`,
   }))
     await writeFile(join(folder, name), content);
 }
 
 /** Forty people in four clans: who is whose child, who is of the same clan, and who lives where. */
-export async function familyIn(folder: string): Promise<{ train: string; valid: string; test: string }> {
+export async function familyIn(folder: string): Promise<ReturnType<typeof partsIn>> {
   const triples: string[] = [];
   for (let i = 0; i < 40; i++) {
     const [clan, parent] = [i % 4, Math.floor(i / 8) * 4 + (i % 4)];
@@ -178,25 +147,9 @@ export async function familyIn(folder: string): Promise<{ train: string; valid: 
       if (other !== i) triples.push(`person ${i}\tsame clan\tperson ${other}`);
   }
   // Every seventh triple is asked, every eleventh is known and not trained. One asks of a stranger, and one by a new relation.
-  const part = (of: (i: number) => boolean) => triples.filter((_, i) => of(i));
-  const files = {
-    train: join(folder, 'train.txt'),
-    valid: join(folder, 'valid.txt'),
-    test: join(folder, 'test.txt'),
-  };
-  const write = (path: string, all: readonly string[]) => writeFile(path, `${all.join('\n')}\n`);
-  await write(
-    files.train,
-    part((i) => i % 7 !== 0 && i % 11 !== 0),
-  );
-  await write(
-    files.valid,
-    part((i) => i % 7 !== 0 && i % 11 === 0),
-  );
-  await write(files.test, [
-    ...part((i) => i % 7 === 0),
-    'stranger\tlives in\ttown 1',
-    'person 1\tfears\tperson 2',
-  ]);
+  const split = Map.groupBy(triples, (_, i) => (i % 7 === 0 ? 'test' : i % 11 === 0 ? 'valid' : 'train'));
+  split.get('test')?.push('stranger\tlives in\ttown 1', 'person 1\tfears\tperson 2');
+  const files = partsIn(folder);
+  for (const [part, lines] of split) await writeFile(files[part], `${lines.join('\n')}\n`);
   return files;
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../src/config/load.ts';
 import { defineBench, median } from './harness.ts';
 import { trickle, writeLargeStore } from './large-store.ts';
-import { COMMAND, Running, ran, scrape, total } from './process.ts';
+import { COMMAND, configFile, Running, ran, scrape, total } from './process.ts';
 
 const GRAPH = 'engagement';
 const MIB = 1024 * 1024;
@@ -26,12 +26,13 @@ const COLUMNS = {
 export const memory = defineBench({
   name: 'memory',
   what: 'memory of an updater by its entities',
-  docs: 'deploy.md#sizes',
+  docs: 'deploy.md#how-much',
   measures: ['src/pipeline', 'src/model', 'src/sampling', 'src/graph', 'src/adapters'],
   sizes: {
     full: { entities: 100_000, edges: 150_000, rate: 300, seconds: 90 },
     smoke: { entities: 500, edges: 700, rate: 50, seconds: 2 },
   },
+  without: ['rounds'],
   columns: Object.values(COLUMNS),
   async measure(here) {
     const { entities, edges, seconds } = here.size;
@@ -40,8 +41,9 @@ export const memory = defineBench({
       ...process.env,
       ...{ KAFKA_BROKERS: await here.broker(), TWHIN_TOPIC_PREFIX: `memory-${process.pid}.` },
       TWHIN_STATE: join(folder, 'state'),
+      TWHIN_CONFIG: await configFile(folder, {}, here.set),
     };
-    const config = await loadConfig(env, folder, here.set);
+    const config = await loadConfig(env, folder);
     const graph = config.graphs.find(({ name }) => name === GRAPH)!;
     here.say(`making a store of ${entities} entities and ${edges} edges`);
     await writeLargeStore(join(config.state, GRAPH, 'db'), graph, here.size);

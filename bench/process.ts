@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtempDisposable, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withSettings } from '../src/config/overrides.ts';
 import { ROOT } from './harness.ts';
 
 export const COMMAND = join(ROOT, 'bin', 'twhin.js');
@@ -31,17 +32,27 @@ if (isMainThread) {
   });
 }`;
 
+/** A file for TWHIN_CONFIG: a configuration with `key=value` settings over it. */
+export async function configFile(
+  folder: string,
+  config: unknown,
+  settings: readonly string[],
+): Promise<string> {
+  const path = join(folder, `${crypto.randomUUID()}.config.ts`);
+  await writeFile(path, `export default () => (${JSON.stringify(withSettings(config, settings))});\n`);
+  return path;
+}
+
 /** Runs a script of ours to its end. @throws with the end of what it said where that is no good one. */
 export async function ran(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Usage> {
-  const folder = await mkdtemp(join(tmpdir(), 'twhin-usage-'));
-  const file = join(folder, 'usage.json');
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'twhin-usage-'));
+  const file = join(folder.path, 'usage.json');
   const meter = `--import=data:text/javascript,${encodeURIComponent(METER)}`;
   const running = new Running([meter, ...args], { ...env, BENCH_USAGE: file });
   const code = await running.ended;
   const { stdout, stderr } = running;
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}:\n${stderr.slice(-4000)}`);
   const { cpu, rss } = JSON.parse(await readFile(file, 'utf8'));
-  await rm(folder, { recursive: true });
   return { cpu, rss, stdout, stderr };
 }
 

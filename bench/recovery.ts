@@ -5,7 +5,7 @@ import { KafkaAdmin } from '../src/adapters/kafka/admin.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { defineBench } from './harness.ts';
 import { trickle, writeLargeStore } from './large-store.ts';
-import { COMMAND, Running, ran } from './process.ts';
+import { COMMAND, configFile, Running, ran } from './process.ts';
 
 const GRAPH = 'engagement';
 
@@ -24,7 +24,7 @@ const PARTS = {
 export const recovery = defineBench({
   name: 'recovery',
   what: 'seconds from the start of a process to its first commit, after a kill and after a stop',
-  docs: 'reliability.md#recovery',
+  docs: 'reliability.md#times-to-take-over-and-to-recover',
   measures: ['src/pipeline/loading', 'src/graph', 'src/adapters/kafka', 'src/adapters/rocksdb', 'src/state'],
   sizes: {
     full: { entities: 1_000_000, edges: 3_000_000, rate: 500 },
@@ -41,9 +41,10 @@ export const recovery = defineBench({
       KAFKA_BROKERS: brokers,
       TWHIN_TOPIC_PREFIX: prefix,
       TWHIN_STATE: state,
+      TWHIN_CONFIG: await configFile(folder, {}, here.set),
       TWHIN_HTTP: 'off',
     };
-    const config = await loadConfig(env, folder, here.set);
+    const config = await loadConfig(env, folder);
     const graph = config.graphs.find(({ name }) => name === GRAPH)!;
     const made = join(folder, 'made');
     here.say('making a store');

@@ -6,7 +6,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { appendFile, cp, mkdir, rm, symlink } from 'node:fs/promises';
+import { appendFile, cp, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { reasonOf, UsageError } from '../src/errors/errors.ts';
@@ -40,11 +40,16 @@ try {
 
 async function list(): Promise<void> {
   for (const { name, what, sizes } of await allBenches()) {
-    const options = Object.entries(sizes.full).map(
-      ([key, value]) => `--${key} ${value === '' ? 'FILE' : value}`,
+    const options = Object.entries(sizes.full).map(([key, value]) =>
+      typeof value === 'boolean'
+        ? `--${value ? 'no-' : ''}${key}`
+        : `--${key} ${value === '' ? 'NAME' : value}`,
     );
     console.log(`${name}: ${what}\n    ${options.join(' ')}`);
   }
+  console.log(
+    'all: [--against COMMIT] [--rounds N] [--smoke] [--set KEY=VALUE …] [--keep] [--json], where they have a part in it',
+  );
 }
 
 /** Every bench at its smallest. */
@@ -66,32 +71,45 @@ async function runAll(): Promise<void> {
 }
 
 async function runOne(bench: Bench): Promise<void> {
-  const typed: string[] = [];
-  const given = new Map<string, string>();
-  for (let i = 3; i < process.argv.length; i++) {
-    const arg = process.argv[i]!;
-    const value = bench.sizes.full[arg.slice('--'.length)];
-    if (value === undefined) typed.push(arg);
-    else given.set(arg.slice('--'.length), typeof value === 'boolean' ? 'true' : (process.argv[++i] ?? ''));
-  }
-  const { values } = parseArgs({ args: typed, options: COMMON });
-  const rounds = Number(values.rounds ?? (values.smoke ? 1 : ROUNDS));
+  const own = Object.entries(bench.sizes.full).map(
+    ([key, value]) => [key, { type: typeof value === 'boolean' ? 'boolean' : 'string' }] as const,
+  );
+  const { values, tokens } = parseArgs({
+    args: process.argv.slice(3),
+    options: { ...Object.fromEntries(own), ...COMMON },
+    allowNegative: true,
+    tokens: true,
+  });
+  const given = new Map(Object.entries(values));
   const size = sized(values.smoke ? bench.sizes.smoke : bench.sizes.full, given);
+  const rounds = numberOf('rounds', values.rounds ?? (values.smoke ? 1 : ROUNDS));
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new UsageError(`--rounds: expected a whole number from 1; seen ${rounds}`);
+  for (const option of bench.without ?? []) {
+    const used = option === 'rounds' ? rounds > 1 && values.against === undefined : values.set.length > 0;
+    if (given.has(option) && used) throw new UsageError(`--${option} has no part in ${bench.name}`);
+  }
+  // Another commit is compared in processes that are started with these.
+  const args = tokens.flatMap((token) =>
+    token.kind === 'option' && !['against', 'rounds', 'keep'].includes(token.name)
+      ? [token.value === undefined ? token.rawName : `${token.rawName}=${token.value}`]
+      : [],
+  );
   const before = load();
-  const tables =
+  const table =
     values.against === undefined
-      ? [await measured(bench, size, rounds, values.set)]
-      : [await compared(bench, values.against, rounds)];
-  const args = process.argv.slice(2).filter((arg) => arg !== '--keep');
-  const shownArgs = args.map((arg) => (arg.includes('/') && existsSync(arg) ? basename(arg) : arg));
+      ? await measured(bench, { size, rounds, set: values.set })
+      : await compared(bench, { commit: commitNamed(values.against), rounds, args });
+  const typed = process.argv.slice(3).filter((arg) => arg !== '--keep');
+  const shownArgs = typed.map((arg) => (arg.includes('/') && existsSync(arg) ? basename(arg) : arg));
   const result: Result = {
     bench: bench.name,
-    command: `npm run bench -- ${shownArgs.join(' ')}`,
+    command: ['npm run bench --', bench.name, ...shownArgs].join(' '),
     ...commitOf(ROOT),
     at: new Date().toISOString().slice(0, 10),
     machine: machine(),
     load: [before, load()],
-    tables,
+    tables: [table],
   };
   console.log(values.json ? JSON.stringify(result) : printed(result));
   if (values.keep)
@@ -100,25 +118,30 @@ async function runOne(bench: Bench): Promise<void> {
 
 async function measured(
   bench: Bench,
-  size: Size,
-  rounds: number,
-  set: readonly string[],
+  { size, ...options }: { size: Size; rounds: number; set: readonly string[] },
 ): Promise<Result['tables'][number]> {
   await using shared = new Shared();
-  const here = new Here(size, { set, rounds, shared });
+  const here = new Here(size, { ...options, shared });
   await bench.measure(here);
   return here.table(bench.columns);
 }
 
-/** The options of a size, with what was given. */
-function sized(size: Size, given: ReadonlyMap<string, string>): Size {
+/** The options of a size, with what was given. @throws UsageError naming an option that has to be a number. */
+function sized(size: Size, given: ReadonlyMap<string, unknown>): Size {
   return Object.fromEntries(
     Object.entries(size).map(([key, value]) => {
-      const text = given.get(key);
-      if (text === undefined) return [key, value];
-      return [key, typeof value === 'number' ? Number(text) : typeof value === 'boolean' ? true : text];
+      const typed = given.get(key) ?? value;
+      if (typeof typed === 'boolean') return [key, typed];
+      return [key, typeof value === 'number' ? numberOf(key, typed) : String(typed)];
     }),
   );
+}
+
+function numberOf(key: string, typed: unknown): number {
+  const value = typed === '' ? Number.NaN : Number(typed);
+  if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
+    throw new UsageError(`--${key}: expected a number from 0; seen ${JSON.stringify(typed)}`);
+  return value;
 }
 
 function commitOf(folder: string): Pick<Result, 'commit' | 'dirty'> {
@@ -130,21 +153,27 @@ function commitOf(folder: string): Pick<Result, 'commit' | 'dirty'> {
   }
 }
 
+/** The short name of a commit, which says the same tomorrow. @throws UsageError where git knows none of this name. */
+function commitNamed(name: string): string {
+  try {
+    return git(ROOT, 'rev-parse', '--verify', '--short=10', `${name}^{commit}`);
+  } catch {
+    throw new UsageError(`--against: expected a commit of this repository; seen ${name}`);
+  }
+}
+
 /** Rounds of this commit and of another in turn, each in a process of its own. */
-async function compared(bench: Bench, commit: string, rounds: number): Promise<Result['tables'][number]> {
+async function compared(
+  bench: Bench,
+  { commit, rounds, args }: { commit: string; rounds: number; args: readonly string[] },
+): Promise<Result['tables'][number]> {
   await using shared = new Shared();
   const other = await shared.folder();
   const archive = execFileSync('git', ['archive', commit], { cwd: ROOT, maxBuffer: 2 ** 30 });
   execFileSync('tar', ['-x', '-C', other], { input: archive });
   await rm(join(other, 'bench'), { recursive: true, force: true });
-  await mkdir(join(other, 'bench'));
   await cp(join(ROOT, 'bench'), join(other, 'bench'), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(other, 'node_modules'));
-  const args = process.argv.slice(3).filter((arg, i, all) => {
-    return (
-      !['--against', '--rounds'].some((option) => arg === option || all[i - 1] === option) && arg !== '--keep'
-    );
-  });
   const here = new Here({}, { set: [], rounds, shared });
   const there = (column: string) => `${column}, at ${commit}`;
   for (let round = 0; round < rounds; round++) {
@@ -154,11 +183,11 @@ async function compared(bench: Bench, commit: string, rounds: number): Promise<R
       const { stdout } = await ran([script, bench.name, ...args, '--rounds', '1', '--json'], process.env);
       const result: Result = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
       for (const [name, ...cells] of result.tables[0]?.rows ?? []) {
-        const figures = cells.map((cell) => (Array.isArray(cell) ? cell[0] : Number(cell || Number.NaN)));
-        const named = bench.columns.map((column, i) => [
-          folder === ROOT ? column : there(column),
-          figures[i]!,
-        ]);
+        const figures = cells.map((cell) => [cell].flat()[0]);
+        const named = bench.columns.flatMap((column, i) => {
+          const figure = figures[i];
+          return typeof figure === 'number' ? [[folder === ROOT ? column : there(column), figure]] : [];
+        });
         here.record(String(name), Object.fromEntries(named));
       }
     }

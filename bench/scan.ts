@@ -34,6 +34,7 @@ export const scan = defineBench({
     full: { rows: 245_000, dim: 128, count: 10, cluster: 500, spread: 0.5 },
     smoke: { rows: 4_000, dim: 32, count: 10, cluster: 100, spread: 0.5 },
   },
+  without: ['set'],
   columns: [ALONE, SHARED, EXACT, WRITTEN],
   async measure(here) {
     const { rows, dim, count } = here.size;

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { Agent, get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,7 +6,7 @@ import { declaredTopics } from '../src/config/declared-topics.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { embeddingHeaders, encodeVector, relationHeaders, relationKey } from '../topics/index.ts';
 import { defineBench } from './harness.ts';
-import { COMMAND, quantile, Running, scrape, total } from './process.ts';
+import { COMMAND, configFile, quantile, Running, scrape, total } from './process.ts';
 import { Clusters } from './scan.ts';
 
 const SEND = 2_000;
@@ -53,18 +52,16 @@ export const serve = defineBench({
   async measure(here) {
     const { tweets, users, qps, updates, seconds, relations, dim, threads } = here.size;
     const folder = await here.folder();
-    const path = join(folder, 'twhin.config.ts');
-    await writeFile(path, `export default () => ({ model: { dim: ${dim} } });\n`);
     const env = {
       ...process.env,
       ...{
         KAFKA_BROKERS: await here.broker(),
         TWHIN_TOPIC_PREFIX: `serve-${process.pid}.`,
-        TWHIN_CONFIG: path,
+        TWHIN_CONFIG: await configFile(folder, { model: { dim } }, here.set),
       },
       TWHIN_STATE: join(folder, 'state'),
     };
-    const config = await loadConfig(env, folder, here.set);
+    const config = await loadConfig(env, folder);
     const prefix = config.topicPrefix;
     await using opened = new AsyncDisposableStack();
     const log = opened.adopt(await connect(config.kafka), (each) => each.close());

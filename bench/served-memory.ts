@@ -19,6 +19,7 @@ export const servedMemory = defineBench({
     full: { rows: 1_000_000, dim: 128, edges: 10_000_000, ofOne: 10, targets: 1_000_000 },
     smoke: { rows: 2_000, dim: 16, edges: 4_000, ofOne: 4, targets: 1_000 },
   },
+  without: ['rounds', 'set'],
   columns: [BYTES],
   async measure(here) {
     const { rows, dim, edges, ofOne, targets } = here.size;

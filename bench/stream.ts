@@ -1,12 +1,11 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { loadConfig } from '../src/config/load.ts';
-import { withSettings } from '../src/config/overrides.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
 import { eventsOf, feed, type Source } from './events.ts';
 import type { Here } from './harness.ts';
-import { COMMAND, findLine, type LogLine, ran, type Usage } from './process.ts';
+import { COMMAND, configFile, findLine, type LogLine, ran, type Usage } from './process.ts';
 
 const quality = z.object({ mrr: z.number(), popularityMrr: z.number() });
 /** What the log's line says of a graph whose updater has stopped. */
@@ -124,12 +123,8 @@ export class Stream {
       topics: topics.map((topic) => topic.name),
       relations: model.relations.map((each) => each.name),
     };
-    const whole = withSettings(
-      { graphs: { [name]: graph } },
-      settings.map((each) => each.replace('GRAPH', name)),
-    );
-    const config = join(this.#folder, `${name}.config.ts`);
-    await writeFile(config, `export default () => (${JSON.stringify(whole)});\n`);
+    const named = settings.map((each) => each.replace('GRAPH', name));
+    const config = await configFile(this.#folder, { graphs: { [name]: graph } }, named);
     const state = join(this.#folder, name);
     try {
       return await work(name, { ...this.#env, TWHIN_CONFIG: config, TWHIN_STATE: state });

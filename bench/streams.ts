@@ -31,6 +31,10 @@ import { progressOn, trainedSpace } from './in-process.ts';
 import { COMMIT_EDGES, MANY_PASSES } from './kg/training.ts';
 import { TripleLog } from './kg/triple-log.ts';
 
+const FULL = {
+  ...{ higgs: '', events: 563_069, folder: '', graph: 'engagement', holdout: 0.15 },
+  ...{ users: 5_000, seeds: 1, paper: false, passes: 0, shards: 1 },
+};
 const UNIFORM = 'MRR, uniform candidates';
 const DEGREE = 'MRR, candidates by edges';
 const LEAD = 'vectors ahead at recall20';
@@ -46,24 +50,8 @@ export const streams = defineBench({
   what: 'how well vectors foretell the next events of a stream, beside simple rules',
   docs: 'quality.md#event-streams',
   measures: ['src/kernels', 'src/model', 'src/sampling', 'src/pipeline/training', 'src/evaluation'],
-  sizes: {
-    full: {
-      ...{
-        higgs: '',
-        events: 563_069,
-        folder: '',
-        graph: 'engagement',
-        holdout: 0.15,
-        users: 5_000,
-        seeds: 1,
-      },
-      ...{ paper: false, passes: 0, shards: 1 },
-    },
-    smoke: {
-      ...{ higgs: '', events: 1_500, folder: '', graph: 'engagement', holdout: 0.15, users: 100, seeds: 1 },
-      ...{ paper: false, passes: 2, shards: 1 },
-    },
-  },
+  sizes: { full: FULL, smoke: { ...FULL, events: 1_500, users: 100, passes: 2 } },
+  without: ['rounds'],
   columns: [...LIST_FIGURES, 'coverage', LEAD, 'edges', UNIFORM, DEGREE],
   async measure(here) {
     const { seeds, shards, passes } = here.size;

@@ -25,12 +25,13 @@ type Pair = readonly [lhs: number, rhs: number];
 export const threads = defineBench({
   name: 'threads',
   what: 'updates a second of one training thread and of two',
-  docs: 'performance.md#several-training-threads',
+  docs: 'performance.md#the-training-step',
   measures: ['src/kernels', 'src/sampling', 'src/pipeline/training', 'src/adapters/trainer'],
   sizes: {
     full: { dim: 128, rows: 200_000, edges: 400_000, batch: 1_024 },
     smoke: { dim: 16, rows: 2_000, edges: 4_000, batch: 64 },
   },
+  without: ['set'],
   columns: [WALL, CPU, CORES],
   async measure(here) {
     const { rows, edges, batch } = here.size;

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempDisposableSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,15 +36,11 @@ export function peak(): Contender {
  * are left slow.
  */
 function compiled(): Uint8Array<ArrayBuffer> {
-  const folder = mkdtempSync(join(tmpdir(), 'twhin-bench-'));
-  try {
-    const asc = fileURLToPath(import.meta.resolve('assemblyscript/bin/asc.js'));
-    const source = join(import.meta.dirname, 'assembly', 'peak.ts');
-    const out = join(folder, 'peak.wasm');
-    const flags = ['-O3', '--runtime', 'stub', '--enable', 'simd,relaxed-simd'];
-    execFileSync(process.execPath, [asc, source, '--outFile', out, ...flags], { stdio: ['ignore', 2, 2] });
-    return new Uint8Array(readFileSync(out));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'twhin-bench-'));
+  const asc = fileURLToPath(import.meta.resolve('assemblyscript/bin/asc.js'));
+  const source = join(import.meta.dirname, 'assembly', 'peak.ts');
+  const out = join(folder.path, 'peak.wasm');
+  const flags = ['-O3', '--runtime', 'stub', '--enable', 'simd,relaxed-simd'];
+  execFileSync(process.execPath, [asc, source, '--outFile', out, ...flags], { stdio: ['ignore', 2, 2] });
+  return new Uint8Array(readFileSync(out));
 }

@@ -36,18 +36,9 @@ export interface Workload {
 /** Chunks made before the clock starts, and gone through again and again. */
 const CHUNKS = 48;
 const RELATIONS = 8;
+const ARRAYS = ['lhs', 'relation', 'rhs', 'lhsCandidates', 'rhsCandidates', 'lhsMask', 'rhsMask'] as const;
 /** Coprime to any number of rows that is no multiple of it: ranks one after another are rows far apart. */
 const SCATTER = 7_368_787;
-
-/** Candidates of a side. */
-export function candidatesOf({ inBatch, uniform }: Workload): number {
-  return inBatch + uniform;
-}
-
-/** 12 · K · d: three matrix products of 2 · K · d on each of two sides. What is not a product is not counted. */
-export function operationsOf(workload: Workload): number {
-  return 12 * candidatesOf(workload) * workload.dim;
-}
 
 /** A kernel on a table of its own, full of random vectors of a length of about 1. folders: see `createKernel`. */
 export function kernelOn(
@@ -64,7 +55,7 @@ export function kernelOn(
     negativeWeight: loss === 'softmax' ? 3 : 1,
     learningRate: 0.05,
   };
-  const maxCandidates = candidatesOf(workload);
+  const maxCandidates = workload.inBatch + workload.uniform;
   const table = new Table({
     dim,
     maxRows: rows,
@@ -77,7 +68,8 @@ export function kernelOn(
   let next = 0;
   return {
     name,
-    operations: operationsOf(workload),
+    // Three matrix products of 2 · K · d on each of two sides. Other work is not counted.
+    operations: 12 * maxCandidates * dim,
     measure(ms) {
       const began = threadMs();
       let trained = 0;
@@ -109,16 +101,13 @@ function scatter(table: Table, rows: number, random: Random): void {
 
 /** One chunk: ends by Zipf's law over all rows, uniform candidates, own positives masked. */
 class Content {
-  readonly #edges: number;
-  readonly #candidates: number;
-  readonly #ints: Record<'lhs' | 'relation' | 'rhs' | 'lhsCandidates' | 'rhsCandidates', Int32Array>;
-  readonly #masks: Record<'lhsMask' | 'rhsMask', Uint8Array>;
+  readonly #counts: Pick<Chunk, 'edges' | 'lhsCount' | 'rhsCount'>;
+  readonly #arrays: Pick<Chunk, (typeof ARRAYS)[number]>;
 
-  constructor(workload: Workload, random: Random) {
-    const { edges, inBatch, rows } = workload;
-    const candidates = candidatesOf(workload);
+  constructor({ edges, inBatch, uniform, rows }: Workload, random: Random) {
+    const candidates = inBatch + uniform;
     const entities = rows - 2 * RELATIONS;
-    const uniform = () => 2 * RELATIONS + random.below(entities);
+    const any = () => 2 * RELATIONS + random.below(entities);
     const zipf = () => {
       const rank = Math.floor(entities ** random.uniform()) - 1;
       return 2 * RELATIONS + ((rank * SCATTER) % entities);
@@ -126,31 +115,21 @@ class Content {
     const lhs = Int32Array.from({ length: edges }, zipf);
     const rhs = Int32Array.from({ length: edges }, zipf);
     const candidatesFrom = (own: Int32Array) =>
-      Int32Array.from({ length: candidates }, (_, j) => (j < inBatch ? (own[j] ?? 0) : uniform()));
+      Int32Array.from({ length: candidates }, (_, j) => (j < inBatch ? (own[j] ?? 0) : any()));
     const lhsCandidates = candidatesFrom(lhs);
     const rhsCandidates = candidatesFrom(rhs);
     const mask = (own: Int32Array, others: Int32Array) =>
       Uint8Array.from({ length: edges * candidates }, (_, at) =>
         own[Math.floor(at / candidates)] === others[at % candidates] ? 1 : 0,
       );
-    this.#edges = edges;
-    this.#candidates = candidates;
     const relation = Int32Array.from({ length: edges }, (_, i) => i % RELATIONS);
-    this.#ints = { lhs, relation, rhs, lhsCandidates, rhsCandidates };
-    this.#masks = { lhsMask: mask(lhs, lhsCandidates), rhsMask: mask(rhs, rhsCandidates) };
+    const [lhsMask, rhsMask] = [mask(lhs, lhsCandidates), mask(rhs, rhsCandidates)];
+    this.#counts = { edges, lhsCount: candidates, rhsCount: candidates };
+    this.#arrays = { lhs, relation, rhs, lhsCandidates, rhsCandidates, lhsMask, rhsMask };
   }
 
   putInto(chunk: Chunk): void {
-    chunk.edges = this.#edges;
-    chunk.lhsCount = this.#candidates;
-    chunk.rhsCount = this.#candidates;
-    const { lhs, relation, rhs, lhsCandidates, rhsCandidates } = this.#ints;
-    chunk.lhs.set(lhs);
-    chunk.relation.set(relation);
-    chunk.rhs.set(rhs);
-    chunk.lhsCandidates.set(lhsCandidates);
-    chunk.rhsCandidates.set(rhsCandidates);
-    chunk.lhsMask.set(this.#masks.lhsMask);
-    chunk.rhsMask.set(this.#masks.rhsMask);
+    Object.assign(chunk, this.#counts);
+    for (const name of ARRAYS) chunk[name].set(this.#arrays[name]);
   }
 }

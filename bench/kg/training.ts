@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { configOf } from '../../src/config/load.ts';
-import type { Config, GraphConfig } from '../../src/config/resolve.ts';
+import type { GraphConfig } from '../../src/config/resolve.ts';
 import type { Space } from '../../src/evaluation/space.ts';
 import { graphOf } from '../../src/graph/shard.ts';
 import { idField } from '../../topics/fields.ts';
@@ -31,49 +31,40 @@ export interface KnowledgeGraphTraining {
   readonly folder: string;
 }
 
-/** A knowledge graph with its configuration and its log. */
-export interface TrainedGraph {
-  readonly config: Config;
-  /** The whole graph, or each of its shards. */
-  readonly graphs: readonly GraphConfig[];
-  readonly log: TripleLog;
-}
-
 /**
- * The configuration of a knowledge graph: the product's defaults, the settings of its way of training, then those that
- * were asked for. No file and no environment has a part in it, so that a result can be repeated.
+ * Trains all passes on fresh stores, one or one for each shard, by the product's defaults, the settings of its way of training, then
+ * those that were asked for. No file and no environment has a part in it, so that a result can be repeated. Gives the settings of
+ * the graph or of its first shard, and the vectors; entities of no training triple lie at the origin.
  * @throws UsageError with every problem of the settings.
  */
-export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphTraining): TrainedGraph {
+export async function trainGraph(
+  triples: KnowledgeGraph,
+  options: KnowledgeGraphTraining,
+): Promise<{ trainer: GraphConfig['trainer']; space: Space }> {
   const { passes, shards, seed, settings, folder } = options;
-  const relations = triples.relations.map((_, i) => relationName(i));
+  const names = triples.relations.map((_, i) => relationName(i));
   const own = {
     state: folder,
     topicPrefix: '',
     entityTypes: [ENTITY_TYPE],
-    relations: relations.map((name) => ({ name, lhs: ENTITY_TYPE, rhs: ENTITY_TYPE })),
+    relations: names.map((name) => ({ name, lhs: ENTITY_TYPE, rhs: ENTITY_TYPE })),
     topics: [TRIPLES],
-    graphs: { [GRAPH]: { topics: [TRIPLES.name], relations, shards } },
+    graphs: { [GRAPH]: { topics: [TRIPLES.name], relations: names, shards } },
     limits: { maxEntities: triples.entities.length },
     commit: { everyEdges: COMMIT_EDGES },
   };
   const recipe = [...START, `training.seed=${seed}`, ...(passes > 1 ? MANY_PASSES : [])];
   const resolve = (more: readonly string[]) => {
     const config = configOf(own, {}, folder, [...recipe, ...more, ...settings]);
-    return { config, graphs: config.graphs.filter((graph) => graphOf(graph) === GRAPH) };
+    const graphs = config.graphs.filter((graph) => graphOf(graph) === GRAPH);
+    return { config, graphs, trainer: graphs[0]!.trainer };
   };
-  const told = { ...triples, keys: triples.entities.map((_, entity) => keyOf(entity)), names: relations };
-  const log = new TripleLog(told, { topic: fullName('', TRIPLES), passes, seed });
-  if (passes === 1) return { ...resolve([]), log };
-  const steps = Math.ceil(log.range.until / resolve([]).graphs[0]!.trainer.chunkEdges);
-  return { ...resolve([`training.decaySteps=${steps}`]), log };
-}
-
-/** Trains all passes on fresh stores: one, or one for each shard. Gives the vectors; entities of no training triple lie at the origin. */
-export function trainGraph(triples: KnowledgeGraph, { config, graphs, log }: TrainedGraph): Promise<Space> {
-  const read = { eventLog: log, range: [log.range], topicIds: {}, space: GRAPH };
   const keys = triples.entities.map((_, entity) => keyOf(entity));
-  return trainedSpace(config, graphs, read, keys);
+  const log = new TripleLog({ ...triples, keys, names }, { topic: fullName('', TRIPLES), passes, seed });
+  const steps = Math.ceil(log.range.until / resolve([]).trainer.chunkEdges);
+  const { config, graphs, trainer } = resolve(passes > 1 ? [`training.decaySteps=${steps}`] : []);
+  const read = { eventLog: log, range: [log.range], topicIds: {}, space: GRAPH };
+  return { trainer, space: await trainedSpace(config, graphs, read, keys) };
 }
 
 /** A topic that nobody writes: triples are handed over as edges, and nothing has to be parsed. */

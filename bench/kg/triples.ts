@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
 import { UsageError } from '../../src/errors/errors.ts';
@@ -30,6 +30,12 @@ const SPLITS: readonly Split[] = ['train', 'valid', 'test'];
 
 /** More relations than a trainer has room for. */
 const MOST_RELATIONS = 256;
+
+/** The files of a folder with a file for each part, as they are usually named. */
+export function partsIn(folder: string): Record<Split, string> {
+  const file = (split: Split) => join(folder, `${split}.txt`);
+  return { train: file('train'), valid: file('valid'), test: file('test') };
+}
 
 /**
  * Reads a knowledge graph from a file for each part, with `head relation tail` on a line; an empty name: there is none.

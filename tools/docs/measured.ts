@@ -63,7 +63,7 @@ export function measuredPage(current = readPage(), changed: Changed = changedSin
       return old ? text + mark : text;
     });
     const none = 'No result is kept.\n';
-    return `## ${name}\n\nIt measures ${what}. Quoted in [${docs.replace('.md', '').split('#')[0]}](${docs.split('#')[0]}).\n\n${results.join('\n') || none}`;
+    return `## ${name}\n\nIt measures ${what}. Quoted in [${docs.split('.md')[0]}](${docs}).\n\n${results.join('\n') || none}`;
   });
   return [OPENING, ...sections, ONCE].join('\n');
 }
