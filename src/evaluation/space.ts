@@ -17,7 +17,7 @@ export interface Members {
 }
 
 /** An entity, and the row of its vector in a store. */
-export interface Placed {
+interface Placed {
   readonly key: EntityKey;
   readonly row: number;
 }
@@ -26,9 +26,8 @@ export interface Placed {
 export interface SpacePart {
   readonly store: GraphStore;
   readonly head: Head;
-  /** Entities that are read; all where neither this nor `only` is given. */
+  /** Entities that are read: all unless given. */
   owns?(key: EntityKey): boolean;
-  readonly only?: readonly Placed[];
 }
 
 /** Anchors and candidates of one matrix product: what stays in the cache. */
@@ -78,17 +77,15 @@ export class Space {
     const entities = new Map<string, EntityKey[]>(entityTypes.map((type) => [type, []]));
     const rows = new Map<EntityKey, number>();
     const firstRow = 2 * relations.length;
-    const put = (key: EntityKey, row: number) => {
+    const put = (key: EntityKey) => {
       if (rows.has(key)) return;
-      rows.set(key, row);
+      rows.set(key, firstRow + rows.size);
       entities.get(typeOf(key))?.push(key);
     };
     const placed = await Promise.all(parts.map(placedIn));
-    // In a whole store that is read to its end, each entity keeps its row.
-    const keeps = parts.length === 1 && parts[0].only === undefined;
-    for (const { key, row } of placed.flat()) put(key, keeps ? row : firstRow + rows.size);
-    let maxRows = keeps ? Math.max(head.rows, firstRow) : firstRow + rows.size;
-    for (const key of unseen) if (!rows.has(key)) put(key, maxRows++);
+    for (const { key } of placed.flat()) put(key);
+    for (const key of unseen) put(key);
+    const maxRows = firstRow + rows.size;
     const table = new Table({
       dim,
       maxRows,
@@ -130,8 +127,7 @@ export class Space {
   }
 }
 
-async function placedIn({ store, owns, only }: SpacePart): Promise<readonly Placed[]> {
-  if (only !== undefined) return only;
+async function placedIn({ store, owns }: SpacePart): Promise<readonly Placed[]> {
   const placed: Placed[] = [];
   for await (const each of store.entities()) if (owns === undefined || owns(each.key)) placed.push(each);
   return placed;

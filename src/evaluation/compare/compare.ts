@@ -1,14 +1,9 @@
+import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityRecord } from '../../graph/graph-store.ts';
 import { differences } from '../../graph/head.ts';
 import type { SourceRecord } from '../../pipeline/ports.ts';
 import { Random } from '../../sampling/random.ts';
-import {
-  type CommonEntity,
-  type ComparedStores,
-  inBoth,
-  type OnProgress,
-  readHeldEdges,
-} from './held-edges.ts';
+import { type ComparedStores, type OnProgress, readHeldEdges, trainedInBoth } from './held-edges.ts';
 import { compareQuality, type Quality } from './quality.ts';
 
 /** Per type: candidates that the ends of held-back edges are ranked against. */
@@ -56,21 +51,20 @@ async function candidatesOf(
   stores: ComparedStores,
   random: Random,
   onProgress: OnProgress,
-): Promise<Map<string, readonly CommonEntity[]>> {
-  const found = new Map<string, readonly CommonEntity[]>();
+): Promise<Map<string, readonly EntityKey[]>> {
+  const found = new Map<string, readonly EntityKey[]>();
   let done = 0;
   for (const type of stores.a.head.model.entityTypes) {
     if (!stores.b.head.model.entityTypes.includes(type)) continue;
-    const sample: CommonEntity[] = [];
+    const sample: EntityKey[] = [];
     let offered = 0;
     let batch: EntityRecord[] = [];
     const offer = async () => {
       const others = await stores.b.store.readEntities(batch.map(({ key }) => key));
       for (const [i, each] of batch.entries()) {
-        const common = inBoth(each, others[i]);
-        if (common === undefined) continue;
+        if (!trainedInBoth(each, others[i])) continue;
         const place = ++offered <= CANDIDATES ? sample.length : random.below(offered);
-        if (place < CANDIDATES) sample[place] = common;
+        if (place < CANDIDATES) sample[place] = each.key;
       }
       done += batch.length;
       onProgress('entities', done);

@@ -17,13 +17,6 @@ export interface ComparedStores {
   readonly b: ComparedStore;
 }
 
-/** An entity that is trained in both stores, with its row in each. */
-export interface CommonEntity {
-  readonly key: EntityKey;
-  readonly rowA: number;
-  readonly rowB: number;
-}
-
 /** Called now and then with the number of things done. */
 export type OnProgress = (what: string, done: number) => void;
 
@@ -34,10 +27,9 @@ export function commonRelations({ a, b }: ComparedStores): Relation[] {
   );
 }
 
-/** The entity, if it is trained in both stores. */
-export function inBoth(a: EntityRecord | undefined, b: EntityRecord | undefined): CommonEntity | undefined {
-  if (a === undefined || b === undefined || a.updates === 0 || b.updates === 0) return undefined;
-  return { key: a.key, rowA: a.row, rowB: b.row };
+/** Whether an entity is trained in both stores, by its records there. */
+export function trainedInBoth(a: EntityRecord | undefined, b: EntityRecord | undefined): boolean {
+  return [a, b].every((record) => record !== undefined && record.updates > 0);
 }
 
 /** The stretches of the log that neither store has read: each partition from the later offset to its end. */
@@ -66,12 +58,6 @@ export async function readHeldRecords(
 
 const PROGRESS_EVERY = 100;
 
-/** An edge that neither store was trained on, between entities of both stores. */
-export interface HeldEdge extends EdgeName {
-  readonly lhsEntity: CommonEntity;
-  readonly rhsEntity: CommonEntity;
-}
-
 /**
  * The edges that test both stores fairly: new to both, of a relation in both, with both ends trained in both. Each once, in the
  * order of the records; records without usable content are skipped.
@@ -80,15 +66,16 @@ export async function readHeldEdges(
   stores: ComparedStores,
   records: readonly SourceRecord[],
   onProgress: OnProgress,
-): Promise<HeldEdge[]> {
+): Promise<EdgeName[]> {
   const relations = new Set(commonRelations(stores).map(({ name }) => name));
-  const known = new Map<EntityKey, CommonEntity | undefined>();
-  const entity = async (key: EntityKey) => {
-    if (!known.has(key))
-      known.set(key, inBoth(await stores.a.store.entity(key), await stores.b.store.entity(key)));
-    return known.get(key);
+  const known = new Map<EntityKey, boolean>();
+  const isKnown = async (key: EntityKey) => {
+    const found =
+      known.get(key) ?? trainedInBoth(await stores.a.store.entity(key), await stores.b.store.entity(key));
+    known.set(key, found);
+    return found;
   };
-  const edges = new Map<string, HeldEdge>();
+  const edges = new Map<string, EdgeName>();
   for (const [i, { content }] of records.entries()) {
     if (i % PROGRESS_EVERY === 0) onProgress('events held back', i);
     for (const change of content?.changes ?? []) {
@@ -96,9 +83,8 @@ export async function readHeldEdges(
       const { lhs, relation, rhs } = change;
       const id = `${lhs}\n${relation}\n${rhs}`;
       if (edges.has(id)) continue;
-      const [lhsEntity, rhsEntity] = [await entity(lhs), await entity(rhs)];
-      if (lhsEntity === undefined || rhsEntity === undefined || !(await isNew(stores, change))) continue;
-      edges.set(id, { lhs, relation, rhs, lhsEntity, rhsEntity });
+      if ((await isKnown(lhs)) && (await isKnown(rhs)) && (await isNew(stores, change)))
+        edges.set(id, { lhs, relation, rhs });
     }
   }
   return [...edges.values()];

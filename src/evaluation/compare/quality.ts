@@ -3,14 +3,7 @@ import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import { HIT_RANK, rankAmong } from '../../pipeline/training/ranker.ts';
 import { Ranking } from '../ranking.ts';
 import { Space } from '../space.ts';
-import {
-  type CommonEntity,
-  type ComparedStore,
-  type ComparedStores,
-  commonRelations,
-  type HeldEdge,
-  type OnProgress,
-} from './held-edges.ts';
+import { type ComparedStore, type ComparedStores, commonRelations, type OnProgress } from './held-edges.ts';
 
 const PROGRESS_EVERY = 100;
 const EDGES_PROGRESS_EVERY = 10_000;
@@ -54,14 +47,13 @@ interface EdgeRanks extends BothModels {
  */
 export async function compareQuality(
   stores: ComparedStores,
-  held: readonly HeldEdge[],
-  candidates: ReadonlyMap<string, readonly CommonEntity[]>,
+  held: readonly EdgeName[],
+  candidates: ReadonlyMap<string, readonly EntityKey[]>,
   onProgress: OnProgress,
 ): Promise<Quality | undefined> {
-  const keys = new Set([...candidates.values()].flatMap((some) => some.map(({ key }) => key)));
-  const known = await readKnownEdges(stores, held, keys, onProgress);
-  const a = await rankerOf(stores.a, held, candidates, ({ rowA }) => rowA);
-  const b = await rankerOf(stores.b, held, candidates, ({ rowB }) => rowB);
+  const known = await readKnownEdges(stores, held, new Set([...candidates.values()].flat()), onProgress);
+  const a = await rankerOf(stores.a, held, candidates);
+  const b = await rankerOf(stores.b, held, candidates);
   const ranked: EdgeRanks[] = [];
   for (const [i, edge] of held.entries()) {
     if (i % PROGRESS_EVERY === 0) onProgress('edges ranked', i);
@@ -69,9 +61,9 @@ export async function compareQuality(
       const wanted = edge[end];
       const anchor = otherEnd(end);
       const positives = known(anchor, edge.relation, edge[anchor]).others;
-      const others = (candidates.get(typeOf(wanted)) ?? [])
-        .map(({ key }) => key)
-        .filter((key) => key !== wanted && !positives.has(key));
+      const others = (candidates.get(typeOf(wanted)) ?? []).filter(
+        (key) => key !== wanted && !positives.has(key),
+      );
       // Without candidates any model is right.
       if (others.length === 0) return [];
       const degreeOf = (key: EntityKey) => known(end, edge.relation, key).edges;
@@ -85,23 +77,18 @@ export async function compareQuality(
 }
 
 /** The rank of an end of an edge among the candidates of its type that are no positives. */
-type Ranker = (edge: HeldEdge, end: End, positives: ReadonlySet<EntityKey>) => number;
+type Ranker = (edge: EdgeName, end: End, positives: ReadonlySet<EntityKey>) => number;
 
 /** Reads the candidates and the ends of held-back edges of one store. */
 async function rankerOf(
-  { store, head }: ComparedStore,
-  held: readonly HeldEdge[],
-  candidates: ReadonlyMap<string, readonly CommonEntity[]>,
-  rowOf: (entity: CommonEntity) => number,
+  store: ComparedStore,
+  held: readonly EdgeName[],
+  candidates: ReadonlyMap<string, readonly EntityKey[]>,
 ): Promise<Ranker> {
-  const ends = held.flatMap(({ lhsEntity, rhsEntity }) => [lhsEntity, rhsEntity]);
-  const needed = new Map([...ends, ...[...candidates.values()].flat()].map((each) => [each.key, each]));
-  const only = Array.from(needed.values(), (entity) => ({ key: entity.key, row: rowOf(entity) }));
-  const space = await Space.read([{ store, head, only }]);
+  const needed = new Set([...held.flatMap(({ lhs, rhs }) => [lhs, rhs]), ...[...candidates.values()].flat()]);
+  const space = await Space.read([{ ...store, owns: (key) => needed.has(key) }]);
   const rows = (keys: Iterable<EntityKey>) => Int32Array.from(keys, (key) => space.rowOf(key)!);
-  const rankings = new Map(
-    [...candidates].map(([type, some]) => [type, new Ranking(space, rows(some.map(({ key }) => key)))]),
-  );
+  const rankings = new Map([...candidates].map(([type, some]) => [type, new Ranking(space, rows(some))]));
   return (edge, end, positives) => {
     const [anchor] = rows([end === 'rhs' ? edge.lhs : edge.rhs]);
     const [answer] = rows([edge[end]]);

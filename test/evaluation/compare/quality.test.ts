@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { CommonEntity, ComparedStore, HeldEdge } from '../../../src/evaluation/compare/held-edges.ts';
+import type { ComparedStore } from '../../../src/evaluation/compare/held-edges.ts';
 import { better, compareQuality, type Quality, verdict } from '../../../src/evaluation/compare/quality.ts';
-import type { EntityKey } from '../../../src/graph/entity.ts';
+import type { EdgeName } from '../../../src/graph/edge.ts';
+import { type EntityKey, entityKey } from '../../../src/graph/entity.ts';
 import { MODEL } from '../../graph/graph-fixture.ts';
 import { edge, storeOf } from './fixture.ts';
 
@@ -19,22 +20,14 @@ const STILL = [
 const vectorsOf = (positions: Record<string, number>) =>
   Object.fromEntries(Object.entries(positions).map(([key, x]) => [key, [x, 0]]));
 
-const common = (key: string): CommonEntity => {
-  const row = 4 + Object.keys(LINE).indexOf(key);
-  return { key: key as EntityKey, rowA: row, rowB: row };
-};
-const heldEdge = (text: string): HeldEdge => {
-  const { lhs, relation, rhs } = edge(text);
-  return { lhs, relation, rhs, lhsEntity: common(lhs), rhsEntity: common(rhs) };
-};
-const users = ['user:1', 'user:2', 'user:3', 'user:4', 'user:5'].map(common);
-const tweets = ['tweet:1', 'tweet:2'].map(common);
+const users = ['1', '2', '3', '4', '5'].map((id) => entityKey('user', id));
+const tweets = ['1', '2'].map((id) => entityKey('tweet', id));
 
 function compared(
   a: ComparedStore,
   b: ComparedStore,
-  held: readonly HeldEdge[],
-  candidates: ReadonlyMap<string, readonly CommonEntity[]> = new Map([
+  held: readonly EdgeName[],
+  candidates: ReadonlyMap<string, readonly EntityKey[]> = new Map<string, EntityKey[]>([
     ['user', users],
     ['tweet', tweets],
   ]),
@@ -57,7 +50,7 @@ describe('compareQuality', () => {
         ] as const,
       },
     });
-    const quality = await compared(a, b, [heldEdge('user:1 follows user:2')]);
+    const quality = await compared(a, b, [edge('user:1 follows user:2')]);
     // B, rhs: 2.9 is .1 from 4, .9 from 3, 1.1 from 5 and 1.9 from 2: rank 4, for 1 is 2.9 away.
     // B, lhs: -.2 is .2 from 1, and 1.2 from 2: rank 1.
     expect(quality?.all).toEqual({
@@ -82,7 +75,7 @@ describe('compareQuality', () => {
     ];
     const store = await storeOf({ vectors: vectorsOf(LINE), relations, edges });
     // From 1 the nearest is 1 itself, then 2, 3, 4; without 2 and 3, the held-back 4 is second.
-    const quality = await compared(store, store, [heldEdge('user:1 follows user:4')]);
+    const quality = await compared(store, store, [edge('user:1 follows user:4')]);
     // lhs from 4, at 3: 5 is known; then 4 itself at 3, 3 at 2, 2 at 1, and 1: rank 4.
     // Edges in: 4 has 1, like 1 (a tie), more than 5: rank 1.5. Edges out: 1 has 2, 2 has 1: rank 1.
     expect(quality?.all).toEqual({
@@ -100,7 +93,7 @@ describe('compareQuality', () => {
       vectors: vectorsOf({ ...LINE, 'user:4': 100, 'tweet:2': 0 }),
       relations,
     });
-    const held = ['user:1 follows user:2', 'user:3 follows user:4', 'user:1 likes tweet:1'].map(heldEdge);
+    const held = ['user:1 follows user:2', 'user:3 follows user:4', 'user:1 likes tweet:1'].map(edge);
     const quality = await compared(a, b, held);
     // A is right each time. B: 1 follows 2: right. 3 follows 4: from 3 it looks at 3: 5, 3, 2, 1 and then 4: rank 5; from
     // 4 it looks at 99: 4, 5, 3: rank 3. 1 likes tweet 1: at 1, where it is; from it at 0: 1. Right.
@@ -130,7 +123,7 @@ describe('compareQuality', () => {
       },
     });
     const candidates = new Map([['user', users.slice(1)]]);
-    const quality = await compared(a, b, [heldEdge('user:1 follows user:5')], candidates);
+    const quality = await compared(a, b, [edge('user:1 follows user:5')], candidates);
     // A: from 1 at 0: 2, 3, 4, then 5. From 5 at 4: 5, 4, 3, 2, then 1: rank 5.
     expect(quality?.all.a.meanRank).toBe((4 + 5) / 2);
     // B: from 1, at 0 + 1: 5 scores 4, most. From 5, at 4: 5, 4, 3 and 2 score more than 1, which scores 0.
@@ -150,7 +143,7 @@ describe('compareQuality', () => {
       },
     };
     const [a, b] = [await storeOf(parts), await storeOf({ ...parts, model })];
-    const quality = await compared(a, b, [heldEdge('user:2 follows user:3')]);
+    const quality = await compared(a, b, [edge('user:2 follows user:3')]);
     expect(quality?.all.a).toEqual({ mrr: 1, hits10: 1, meanRank: 1 });
     expect(quality?.all.b).toEqual(quality?.all.a);
   });
@@ -160,25 +153,14 @@ describe('compareQuality', () => {
     const backwards = Object.fromEntries(Object.entries(vectorsOf(LINE)).reverse());
     const a = await storeOf({ vectors: vectorsOf(LINE), relations });
     const b = await storeOf({ vectors: backwards, relations });
-    const rowInB = ({ key, rowA }: CommonEntity) => ({
-      key,
-      rowA,
-      rowB: 4 + Object.keys(backwards).indexOf(key),
-    });
-    const held = heldEdge('user:1 follows user:2');
-    const quality = await compared(
-      a,
-      b,
-      [{ ...held, lhsEntity: rowInB(held.lhsEntity), rhsEntity: rowInB(held.rhsEntity) }],
-      new Map([['user', users.map(rowInB)]]),
-    );
+    const quality = await compared(a, b, [edge('user:1 follows user:2')]);
     expect(quality?.all.b).toEqual({ mrr: 1, hits10: 1, meanRank: 1 });
   });
 
   test('skips an end without candidates, and gives undefined without edges', async () => {
     const relations = { likes: ONWARD };
     const store = await storeOf({ vectors: vectorsOf(LINE), relations });
-    const held = [heldEdge('user:2 likes tweet:2')];
+    const held = [edge('user:2 likes tweet:2')];
     const candidates = new Map([['user', users]]);
     // rhs has no candidates; lhs from tweet 2, at 2 - 1: user 2.
     expect((await compared(store, store, held, candidates))?.all.a.meanRank).toBe(1);
@@ -188,7 +170,7 @@ describe('compareQuality', () => {
 
   test('refuses an unknown scorer', async () => {
     const store = await storeOf({ model: { ...MODEL, scorer: 'rotate' }, vectors: vectorsOf(LINE) });
-    await expect(compared(store, store, [heldEdge('user:1 follows user:2')])).rejects.toThrow(
+    await expect(compared(store, store, [edge('user:1 follows user:2')])).rejects.toThrow(
       'a store was trained with the scorer rotate; this version has transe-l1, transe-l2, transe-l2-squared, twhin',
     );
   });
