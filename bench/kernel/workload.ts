@@ -1,6 +1,6 @@
 import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';
-import type { Chunk, KernelName } from '../../src/model/kernel.ts';
+import type { Chunk, KernelName, Side } from '../../src/model/kernel.ts';
 import type { LossName, ModelSettings, ScorerName } from '../../src/model/settings.ts';
 import { Table } from '../../src/model/table.ts';
 import { Random } from '../../src/sampling/random.ts';
@@ -36,7 +36,6 @@ export interface Workload {
 /** Chunks made before the clock starts, and gone through again and again. */
 const CHUNKS = 48;
 const RELATIONS = 8;
-const ARRAYS = ['lhs', 'relation', 'rhs', 'lhsCandidates', 'rhsCandidates', 'lhsMask', 'rhsMask'] as const;
 /** Coprime to any number of rows that is no multiple of it: ranks one after another are rows far apart. */
 const SCATTER = 7_368_787;
 
@@ -101,35 +100,38 @@ function scatter(table: Table, rows: number, random: Random): void {
 
 /** One chunk: ends by Zipf's law over all rows, uniform candidates, own positives masked. */
 class Content {
-  readonly #counts: Pick<Chunk, 'edges' | 'lhsCount' | 'rhsCount'>;
-  readonly #arrays: Pick<Chunk, (typeof ARRAYS)[number]>;
+  readonly #relation: Int32Array;
+  /** By side: its ends, and the candidates in their place. */
+  readonly #sides: Record<Side, { ends: Int32Array; candidates: Int32Array; mask: Uint8Array }>;
 
   constructor({ edges, inBatch, uniform, rows }: Workload, random: Random) {
-    const candidates = inBatch + uniform;
+    const count = inBatch + uniform;
     const entities = rows - 2 * RELATIONS;
     const any = () => 2 * RELATIONS + random.below(entities);
     const zipf = () => {
       const rank = Math.floor(entities ** random.uniform()) - 1;
       return 2 * RELATIONS + ((rank * SCATTER) % entities);
     };
-    const lhs = Int32Array.from({ length: edges }, zipf);
-    const rhs = Int32Array.from({ length: edges }, zipf);
-    const candidatesFrom = (own: Int32Array) =>
-      Int32Array.from({ length: candidates }, (_, j) => (j < inBatch ? (own[j] ?? 0) : any()));
-    const lhsCandidates = candidatesFrom(lhs);
-    const rhsCandidates = candidatesFrom(rhs);
-    const mask = (own: Int32Array, others: Int32Array) =>
-      Uint8Array.from({ length: edges * candidates }, (_, at) =>
-        own[Math.floor(at / candidates)] === others[at % candidates] ? 1 : 0,
-      );
-    const relation = Int32Array.from({ length: edges }, (_, i) => i % RELATIONS);
-    const [lhsMask, rhsMask] = [mask(lhs, lhsCandidates), mask(rhs, rhsCandidates)];
-    this.#counts = { edges, lhsCount: candidates, rhsCount: candidates };
-    this.#arrays = { lhs, relation, rhs, lhsCandidates, rhsCandidates, lhsMask, rhsMask };
+    const [lhs, rhs] = [Int32Array.from({ length: edges }, zipf), Int32Array.from({ length: edges }, zipf)];
+    const side = (ends: Int32Array) => {
+      const candidates = Int32Array.from({ length: count }, (_, j) => (j < inBatch ? (ends[j] ?? 0) : any()));
+      const isOwn = (at: number) => ends[Math.floor(at / count)] === candidates[at % count];
+      const mask = Uint8Array.from({ length: edges * count }, (_, at) => (isOwn(at) ? 1 : 0));
+      return { ends, candidates, mask };
+    };
+    this.#relation = Int32Array.from({ length: edges }, (_, i) => i % RELATIONS);
+    this.#sides = { lhs: side(lhs), rhs: side(rhs) };
   }
 
   putInto(chunk: Chunk): void {
-    Object.assign(chunk, this.#counts);
-    for (const name of ARRAYS) chunk[name].set(this.#arrays[name]);
+    chunk.edges = this.#relation.length;
+    chunk.relation.set(this.#relation);
+    for (const side of ['lhs', 'rhs'] as const) {
+      const { ends, candidates, mask } = this.#sides[side];
+      chunk[side].set(ends);
+      chunk.sides[side].count = candidates.length;
+      chunk.sides[side].candidates.set(candidates);
+      chunk.sides[side].mask.set(mask);
+    }
   }
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors/errors.ts';
-import type { Chunk } from '../model/kernel.ts';
+import type { Chunk, ChunkSide, Side } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 
@@ -9,8 +9,8 @@ export interface ChunkSize {
   readonly maxCandidates: number;
 }
 
-/** Names of a chunk's arrays. */
-type ChunkArray = { [K in keyof Chunk]: Chunk[K] extends ArrayBufferView ? K : never }[keyof Chunk];
+/** Names of a chunk's arrays, and of those of its sides. */
+type ChunkArray = Side | 'relation' | 'edgeWeights' | `${Side}${'Candidates' | 'Mask' | 'Corrections'}`;
 
 /**
  * An empty chunk with the model's learning rate. memory: where its arrays lie, in a buffer with zeros at these byte addresses; on the
@@ -26,23 +26,25 @@ export function createChunk(
   const ints = (name: ChunkArray, length: number) => new Int32Array(...place(name, 4 * length), length);
   const floats = (name: ChunkArray, length: number) => new Float32Array(...place(name, 4 * length), length);
   const bytes = (name: ChunkArray, length: number) => new Uint8Array(...place(name, length), length);
+  const ends = { lhs: ints('lhs', maxEdges), rhs: ints('rhs', maxEdges) };
+  const replacing = (side: Side): ChunkSide => ({
+    anchors: side === 'lhs' ? ends.rhs : ends.lhs,
+    positives: ends[side],
+    reverse: side === 'lhs' ? 1 : 0,
+    count: 0,
+    candidates: ints(`${side}Candidates`, maxCandidates),
+    mask: bytes(`${side}Mask`, maxEdges * maxCandidates),
+    corrections: floats(`${side}Corrections`, maxCandidates),
+  });
   return {
     maxEdges,
     maxCandidates,
     edges: 0,
     learningRate,
-    lhs: ints('lhs', maxEdges),
+    ...ends,
     relation: ints('relation', maxEdges),
-    rhs: ints('rhs', maxEdges),
     edgeWeights: floats('edgeWeights', maxEdges).fill(1),
-    lhsCount: 0,
-    lhsCandidates: ints('lhsCandidates', maxCandidates),
-    rhsCount: 0,
-    rhsCandidates: ints('rhsCandidates', maxCandidates),
-    lhsMask: bytes('lhsMask', maxEdges * maxCandidates),
-    rhsMask: bytes('rhsMask', maxEdges * maxCandidates),
-    lhsCorrections: floats('lhsCorrections', maxCandidates),
-    rhsCorrections: floats('rhsCorrections', maxCandidates),
+    sides: { lhs: replacing('lhs'), rhs: replacing('rhs') },
   };
 }
 
@@ -53,8 +55,8 @@ export function createChunk(
  */
 export function checkChunk(chunk: Chunk, table: Table): number {
   checkCount('edges', chunk.edges, chunk.maxEdges);
-  checkCount('lhsCount', chunk.lhsCount, chunk.maxCandidates);
-  checkCount('rhsCount', chunk.rhsCount, chunk.maxCandidates);
+  const sides = Object.entries(chunk.sides);
+  for (const [side, { count }] of sides) checkCount(`${side}Count`, count, chunk.maxCandidates);
   let relations = 0;
   for (let i = 0; i < chunk.edges; i++) {
     const relation = chunk.relation[i]!;
@@ -64,8 +66,8 @@ export function checkChunk(chunk: Chunk, table: Table): number {
   const firstEntity = 2 * relations;
   checkRows('lhs', chunk.lhs, chunk.edges, firstEntity, table.rows);
   checkRows('rhs', chunk.rhs, chunk.edges, firstEntity, table.rows);
-  checkRows('lhsCandidates', chunk.lhsCandidates, chunk.lhsCount, firstEntity, table.rows);
-  checkRows('rhsCandidates', chunk.rhsCandidates, chunk.rhsCount, firstEntity, table.rows);
+  for (const [side, { candidates, count }] of sides)
+    checkRows(`${side}Candidates`, candidates, count, firstEntity, table.rows);
   return firstEntity;
 }
 
@@ -108,46 +110,13 @@ function checkCount(name: string, count: number, most: number): void {
   }
 }
 
-/** One direction of training: anchors on one side, positives and candidates on the other. */
-export interface Side {
-  /** [maxEdges] rows; the chunk's first `edges` count. */
-  readonly anchors: Int32Array;
-  /** The relation row of relation r is 2r + `reverse`. */
-  readonly reverse: 0 | 1;
-  readonly positives: Int32Array;
-  /** [count] rows. */
-  readonly candidates: Int32Array;
-  /** [edges, maxCandidates]: 1 where the candidate is not a negative. */
-  readonly mask: Uint8Array;
-  /** [count] subtracted from the candidates' scores by the softmax loss. */
-  readonly corrections: Float32Array;
-}
-
-/** The directions of a chunk that have candidates: the others are not trained. */
-export function trainedSides(chunk: Chunk): readonly Side[] {
-  return sidesOf(chunk).filter(({ candidates }) => candidates.length > 0);
-}
-
-/** Both directions of a chunk; the first has lhs as anchors and forward relation rows. */
-function sidesOf(chunk: Chunk): readonly [Side, Side] {
-  const { lhs, lhsCount, lhsCandidates, lhsMask, lhsCorrections } = chunk;
-  const { rhs, rhsCount, rhsCandidates, rhsMask, rhsCorrections } = chunk;
-  return [
-    {
-      anchors: lhs,
-      reverse: 0,
-      positives: rhs,
-      candidates: rhsCandidates.subarray(0, rhsCount),
-      mask: rhsMask,
-      corrections: rhsCorrections.subarray(0, rhsCount),
-    },
-    {
-      anchors: rhs,
-      reverse: 1,
-      positives: lhs,
-      candidates: lhsCandidates.subarray(0, lhsCount),
-      mask: lhsMask,
-      corrections: lhsCorrections.subarray(0, lhsCount),
-    },
-  ];
+/** The sides of a chunk that are trained, those from lhs first. Their candidates and corrections are those that count. */
+export function trainedSides({ sides }: Chunk): readonly ChunkSide[] {
+  return [sides.rhs, sides.lhs]
+    .filter(({ count }) => count > 0)
+    .map((side) => ({
+      ...side,
+      candidates: side.candidates.subarray(0, side.count),
+      corrections: side.corrections.subarray(0, side.count),
+    }));
 }

@@ -1,16 +1,9 @@
-import type { Chunk, Kernel } from '../model/kernel.ts';
+import type { Chunk, ChunkSide, Kernel } from '../model/kernel.ts';
 import { LOSSES } from '../model/losses.ts';
 import { SCORERS } from '../model/scorers.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
-import {
-  type ChunkSize,
-  checkChunk,
-  checkScoreMatrix,
-  createChunk,
-  type Side,
-  trainedSides,
-} from './chunk.ts';
+import { type ChunkSize, checkChunk, checkScoreMatrix, createChunk, trainedSides } from './chunk.ts';
 import { RowGradients } from './row-gradients.ts';
 
 /**
@@ -67,7 +60,7 @@ export class ReferenceKernel implements Kernel {
   }
 
   /** Adds the gradients of edge `i` on one side, by row, and returns its loss on that side. */
-  #addAnchor(side: Side, i: number): number {
+  #addAnchor(side: ChunkSide, i: number): number {
     const { scorer: scorerName, loss: lossName, beta } = this.#settings;
     const scorer = SCORERS[scorerName];
     const anchor = side.anchors[i]!;

@@ -52,9 +52,9 @@ export class WasmKernel implements Kernel {
   }
 
   step(): number {
-    const { chunk } = this;
-    checkChunk(chunk, this.#table);
-    return this.#instance.step(chunk.edges, chunk.lhsCount, chunk.rhsCount, chunk.learningRate);
+    checkChunk(this.chunk, this.#table);
+    const { edges, sides, learningRate } = this.chunk;
+    return this.#instance.step(edges, sides.lhs.count, sides.rhs.count, learningRate);
   }
 
   foreignGradients(visit: (row: number, gradient: Float32Array) => void): void {

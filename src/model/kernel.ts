@@ -1,7 +1,36 @@
+/** The end of an edge that candidates replace; the other end is the anchor. */
+export type Side = 'lhs' | 'rhs';
+
+/** One direction of training: candidates that replace one end of a chunk's edges. Only the first `edges` or `count` elements count. */
+export interface ChunkSide {
+  /** [edges] rows of the ends that stay, and of those that the candidates replace. */
+  readonly anchors: Int32Array;
+  readonly positives: Int32Array;
+  /** The relation row of relation r is 2r + `reverse`. */
+  readonly reverse: 0 | 1;
+  /**
+   * The candidates: their number and their rows. Duplicates are allowed. Where there are none, the side is not trained: with
+   * every loss, its anchors have neither loss nor gradient.
+   */
+  count: number;
+  readonly candidates: Int32Array;
+  /**
+   * [edges, maxCandidates] row-major: 1 where the candidate is not a negative of the edge, but its own or another known
+   * positive. Rows are `maxCandidates` apart, whatever the count.
+   */
+  readonly mask: Uint8Array;
+  /**
+   * [count] what the softmax loss subtracts from the score of each candidate, 0 unless set: the logarithm of how many times as
+   * often as others the candidate is drawn. The other losses ignore it.
+   * Source: Yi et al. 2019, "Sampling-bias-corrected neural modeling for large corpus item recommendations".
+   */
+  readonly corrections: Float32Array;
+}
+
 /**
  * The input of one training step: up to `maxEdges` edges, of any relations but of one pair of entity types, with shared
- * candidates. The arrays belong to the kernel and are filled in place; only the first `edges` (or `lhsCount`,
- * `rhsCount`) elements count. All rows are rows of the table.
+ * candidates. The arrays belong to the kernel and are filled in place; only the first `edges` elements count. All rows are rows
+ * of the table.
  */
 export interface Chunk {
   readonly maxEdges: number;
@@ -17,28 +46,8 @@ export interface Chunk {
   readonly rhs: Int32Array;
   /** [edges] the factor on each edge's loss and gradient; 1 unless set. */
   readonly edgeWeights: Float32Array;
-  /**
-   * The candidates that replace lhs: their number and their rows. Duplicates are allowed. Where there are none, the side
-   * rhs → lhs is not trained: with every loss, its anchors have neither loss nor gradient.
-   */
-  lhsCount: number;
-  readonly lhsCandidates: Int32Array;
-  /** The candidates that replace rhs. Where there are none, the side lhs → rhs is not trained. */
-  rhsCount: number;
-  readonly rhsCandidates: Int32Array;
-  /**
-   * [edges, maxCandidates] row-major: 1 where the candidate is not a negative of the edge, but its own or another known
-   * positive. Rows are `maxCandidates` apart, whatever the count.
-   */
-  readonly lhsMask: Uint8Array;
-  readonly rhsMask: Uint8Array;
-  /**
-   * [lhsCount], [rhsCount] what the softmax loss subtracts from the score of each candidate, 0 unless set: the logarithm of
-   * how many times as often as others the candidate is drawn. The other losses ignore it.
-   * Source: Yi et al. 2019, "Sampling-bias-corrected neural modeling for large corpus item recommendations".
-   */
-  readonly lhsCorrections: Float32Array;
-  readonly rhsCorrections: Float32Array;
+  /** By the end that is replaced. */
+  readonly sides: Readonly<Record<Side, ChunkSide>>;
 }
 
 /** The kernels: plain TypeScript in float64, two builds of the compiled kernel, TensorFlow.js. */

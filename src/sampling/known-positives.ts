@@ -1,26 +1,17 @@
 import { FatalError } from '../errors/errors.ts';
 import type { EdgeRows } from '../graph/edge.ts';
+import type { ChunkSide, Side } from '../model/kernel.ts';
 import { CumulativeCounts } from './cumulative-counts.ts';
 import { NeighbourLists } from './neighbour-lists.ts';
 import type { Random } from './random.ts';
 
-/** The end of an edge that the candidates replace; the other end is the anchor. */
-export type Side = 'lhs' | 'rhs';
-
-/** Edges, and the candidates to be masked on one side. The layout is that of a kernel's chunk. */
-export interface MaskTask {
+/** The candidates to be masked on one side of some edges; the first `count` of each row of the mask are overwritten. */
+export interface MaskTask extends Pick<ChunkSide, 'anchors' | 'positives' | 'count' | 'candidates' | 'mask'> {
   readonly side: Side;
-  /** The number of edges. */
+  /** The number of edges, and the indices of their relations. */
   readonly edges: number;
-  /** [edges] rows of the kept ends, indices of the relations, rows of the replaced ends. */
-  readonly anchors: Int32Array;
   readonly relation: Int32Array;
-  readonly positives: Int32Array;
-  /** The number of candidates, and their rows. Duplicates are allowed. */
-  count: number;
-  readonly candidates: Int32Array;
-  /** [edges, stride] row-major, the first `count` of each row overwritten: 1 where the candidate is a known positive. */
-  readonly mask: Uint8Array;
+  /** Elements from one row of the mask to the next. */
   readonly stride: number;
   /** Most edges with which an anchor is no hub. Of a hub's edges, only the edge's own positive is masked. */
   hub(anchor: number): number;

@@ -1,7 +1,7 @@
 import type { EdgeRows } from '../graph/edge.ts';
-import type { Chunk } from '../model/kernel.ts';
+import type { Chunk, ChunkSide, Side } from '../model/kernel.ts';
 import type { TypePair } from './batch.ts';
-import type { KnownPositives, MaskTask, Side } from './known-positives.ts';
+import type { KnownPositives, MaskTask } from './known-positives.ts';
 import type { Random } from './random.ts';
 import type { TypeRows } from './type-rows.ts';
 
@@ -77,16 +77,15 @@ export class Negatives {
     const { lhsType, rhsType } = relations[chunk.relation[0]!]!;
     chunk.edges = count;
     const inBatch = this.#options.inBatch ? count : 0;
-    chunk.rhsCandidates.set(chunk.rhs.subarray(0, inBatch));
-    chunk.rhsCount = this.#draw(chunk.rhsCandidates, inBatch, rhsType, random);
-    chunk.lhsCandidates.set(chunk.lhs.subarray(0, inBatch));
-    chunk.lhsCount = this.#draw(chunk.lhsCandidates, inBatch, lhsType, random);
-    if (corrected) {
-      this.#correct(chunk.rhsCorrections, chunk.rhsCandidates, chunk.rhsCount, inBatch, 'rhs', rhsType);
-      this.#correct(chunk.lhsCorrections, chunk.lhsCandidates, chunk.lhsCount, inBatch, 'lhs', lhsType);
+    for (const side of ['rhs', 'lhs'] as const) {
+      const own = chunk.sides[side];
+      const type = side === 'rhs' ? rhsType : lhsType;
+      own.candidates.set(own.positives.subarray(0, inBatch));
+      own.count = this.#draw(own.candidates, inBatch, type, random);
+      if (corrected) this.#correct(own, inBatch, side, type);
+      this.#mask(chunk, side);
+      if (anchors && lhsType === rhsType) addAnchors(chunk, own);
     }
-    this.#mask(chunk);
-    if (anchors && lhsType === rhsType) addAnchors(chunk);
   }
 
   /** Draws candidates after the in-batch ones, and returns the number of all. A type without a row here has in-batch ones alone. */
@@ -119,9 +118,7 @@ export class Negatives {
    * others, as its chunks have them.
    */
   #correct(
-    out: Float32Array,
-    candidates: Int32Array,
-    total: number,
+    { corrections: out, candidates, count: total }: ChunkSide,
     inBatch: number,
     side: Side,
     type: number,
@@ -141,35 +138,13 @@ export class Negatives {
     }
   }
 
-  #mask(chunk: Chunk): void {
-    const { edges, relation, lhs, rhs, maxCandidates: stride } = chunk;
-    const shared = { edges, relation, stride };
+  #mask({ edges, relation, sides, maxCandidates: stride }: Chunk, side: Side): void {
     const { foreign, known } = this.#options;
-    const sides = [
-      {
-        side: 'rhs',
-        anchors: lhs,
-        positives: rhs,
-        count: chunk.rhsCount,
-        candidates: chunk.rhsCandidates,
-        mask: chunk.rhsMask,
-      },
-      {
-        side: 'lhs',
-        anchors: rhs,
-        positives: lhs,
-        count: chunk.lhsCount,
-        candidates: chunk.lhsCandidates,
-        mask: chunk.lhsMask,
-      },
-    ] as const;
-    for (const side of sides) {
-      const anchorSide = side.side === 'rhs' ? 'lhs' : 'rhs';
-      const hub = (anchor: number) => HUB * foreign.share(anchor, anchorSide);
-      const task = { ...shared, ...side, hub };
-      known.mask(task);
-      if (foreign.shards > 1) maskForeign(foreign, task);
-    }
+    const anchorSide = side === 'rhs' ? 'lhs' : 'rhs';
+    const hub = (anchor: number) => HUB * foreign.share(anchor, anchorSide);
+    const task = { ...sides[side], side, edges, relation, stride, hub };
+    known.mask(task);
+    if (foreign.shards > 1) maskForeign(foreign, task);
   }
 }
 
@@ -185,22 +160,16 @@ function maskForeign(foreign: ForeignCandidates, task: MaskTask): void {
   }
 }
 
-/** Appends the anchors of all edges to the candidates of both sides, each masked for every edge but its own. */
-function addAnchors(chunk: Chunk): void {
-  const { edges, lhs, rhs } = chunk;
-  for (const [candidates, corrections, mask, from, anchors] of [
-    [chunk.rhsCandidates, chunk.rhsCorrections, chunk.rhsMask, chunk.rhsCount, lhs],
-    [chunk.lhsCandidates, chunk.lhsCorrections, chunk.lhsMask, chunk.lhsCount, rhs],
-  ] as const) {
-    candidates.set(anchors.subarray(0, edges), from);
-    corrections.fill(0, from, from + edges);
-    for (let i = 0; i < edges; i++) {
-      const at = i * chunk.maxCandidates + from;
-      mask.fill(1, at, at + edges);
-      // An edge from an entity to itself has the anchor as its positive.
-      if (lhs[i] !== rhs[i]) mask[at + i] = 0;
-    }
+/** Appends the anchors of all edges to the candidates of a side, each masked for every edge but its own. */
+function addAnchors({ edges, lhs, rhs, maxCandidates }: Chunk, side: ChunkSide): void {
+  const { anchors, candidates, corrections, mask, count: from } = side;
+  candidates.set(anchors.subarray(0, edges), from);
+  corrections.fill(0, from, from + edges);
+  for (let i = 0; i < edges; i++) {
+    const at = i * maxCandidates + from;
+    mask.fill(1, at, at + edges);
+    // An edge from an entity to itself has the anchor as its positive.
+    if (lhs[i] !== rhs[i]) mask[at + i] = 0;
   }
-  chunk.rhsCount += edges;
-  chunk.lhsCount += edges;
+  side.count += edges;
 }

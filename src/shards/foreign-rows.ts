@@ -1,13 +1,13 @@
 import type { EdgeRows } from '../graph/edge.ts';
 import { trainedShare } from '../graph/shard.ts';
 import { RowUpdater } from '../model/adagrad.ts';
-import type { Kernel } from '../model/kernel.ts';
+import type { Kernel, Side } from '../model/kernel.ts';
 import type { Table } from '../model/table.ts';
 import { type Foreign, type ForeignParts, NoForeign } from '../pipeline/training/foreign.ts';
 import type { CopiesInUse, Outgoing, ShardBatch } from '../pipeline/training/shard-batch.ts';
 import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { TrainerRows } from '../pipeline/training/trainer-rows.ts';
-import type { KnownPositives, Side } from '../sampling/known-positives.ts';
+import type { KnownPositives } from '../sampling/known-positives.ts';
 import { Random } from '../sampling/random.ts';
 import { HalfVectors, VectorSlab } from './half-vectors.ts';
 import { Leases } from './leases.ts';

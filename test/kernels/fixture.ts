@@ -81,7 +81,7 @@ export const triples = (text: string) =>
   numbers(text).map(([lhs = 0, relation = 0, rhs = 0]) => [lhs, relation, rhs] as const);
 
 export function fill(chunk: Chunk, content: ChunkContent): void {
-  const { edges, lhsCandidates = [], rhsCandidates = [], lhsMasked = [], rhsMasked = [] } = content;
+  const { edges } = content;
   chunk.edges = edges.length;
   edges.forEach(([lhs, relation, rhs], i) => {
     chunk.lhs[i] = lhs;
@@ -89,18 +89,16 @@ export function fill(chunk: Chunk, content: ChunkContent): void {
     chunk.rhs[i] = rhs;
     chunk.edgeWeights[i] = content.edgeWeights?.[i] ?? 1;
   });
-  chunk.lhsCount = lhsCandidates.length;
-  chunk.lhsCandidates.set(lhsCandidates);
-  chunk.rhsCount = rhsCandidates.length;
-  chunk.rhsCandidates.set(rhsCandidates);
-  chunk.lhsCorrections.fill(0);
-  chunk.lhsCorrections.set(content.lhsCorrections ?? []);
-  chunk.rhsCorrections.fill(0);
-  chunk.rhsCorrections.set(content.rhsCorrections ?? []);
-  chunk.lhsMask.fill(0);
-  for (const [i, j] of lhsMasked) chunk.lhsMask[i * chunk.maxCandidates + j] = 1;
-  chunk.rhsMask.fill(0);
-  for (const [i, j] of rhsMasked) chunk.rhsMask[i * chunk.maxCandidates + j] = 1;
+  for (const side of ['lhs', 'rhs'] as const) {
+    const { candidates, mask, corrections } = chunk.sides[side];
+    const rows = content[`${side}Candidates`] ?? [];
+    chunk.sides[side].count = rows.length;
+    candidates.set(rows);
+    corrections.fill(0);
+    corrections.set(content[`${side}Corrections`] ?? []);
+    mask.fill(0);
+    for (const [i, j] of content[`${side}Masked`] ?? []) mask[i * chunk.maxCandidates + j] = 1;
+  }
 }
 
 /** Random content: few rows, so that rows recur in every role; masks from empty to full. */

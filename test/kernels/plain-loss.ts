@@ -1,4 +1,4 @@
-import type { Chunk } from '../../src/model/kernel.ts';
+import type { Chunk, ChunkSide } from '../../src/model/kernel.ts';
 import type { ModelSettings } from '../../src/model/settings.ts';
 
 /*
@@ -17,33 +17,17 @@ export function plainLosses(
     const rhs = vectors[chunk.rhs[i]!]!;
     const forward = vectors[2 * chunk.relation[i]!]!;
     const reverse = vectors[2 * chunk.relation[i]! + 1]!;
-    const unmasked = (
-      candidates: Int32Array,
-      count: number,
-      mask: Uint8Array,
-      corrections: Float32Array,
-    ): SideNegatives => ({
+    const unmasked = ({ candidates, count, mask, corrections }: ChunkSide): SideNegatives => ({
       candidates: count,
       negatives: [...candidates.subarray(0, count)]
         .map((row, j) => ({ vector: vectors[row]!, correction: corrections[j]! }))
         .filter((_, j) => mask[i * chunk.maxCandidates + j] === 0),
     });
-    const weight = chunk.edgeWeights[i]!;
-    return (
-      weight *
-      (anchorLoss(
-        plus(lhs, forward),
-        rhs,
-        unmasked(chunk.rhsCandidates, chunk.rhsCount, chunk.rhsMask, chunk.rhsCorrections),
-        settings,
-      ) +
-        anchorLoss(
-          plus(rhs, reverse),
-          lhs,
-          unmasked(chunk.lhsCandidates, chunk.lhsCount, chunk.lhsMask, chunk.lhsCorrections),
-          settings,
-        ))
-    );
+    const losses = [
+      anchorLoss(plus(lhs, forward), rhs, unmasked(chunk.sides.rhs), settings),
+      anchorLoss(plus(rhs, reverse), lhs, unmasked(chunk.sides.lhs), settings),
+    ];
+    return chunk.edgeWeights[i]! * sum(losses);
   });
 }
 

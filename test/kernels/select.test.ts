@@ -12,8 +12,12 @@ test('gives the named kernel', () => {
     const table = new Table({ dim: 3, maxRows: 10, workspaceBytes: workspaceBytes(DEFAULTS, 64, 200) });
     const kernel = createKernel(name, table, DEFAULTS, SIZE);
     expect(kernel.name).toBe(name);
-    expect(kernel.chunk).toMatchObject({ ...SIZE, edges: 0, lhsCount: 0, rhsCount: 0 });
-    expect(kernel.chunk.rhsMask).toHaveLength(64 * 200);
+    expect(kernel.chunk).toMatchObject({
+      ...SIZE,
+      edges: 0,
+      sides: { lhs: { count: 0 }, rhs: { count: 0 } },
+    });
+    expect(kernel.chunk.sides.rhs.mask).toHaveLength(64 * 200);
   }
 });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { KnownPositives, type MaskTask, RowPlaces, type Side } from '../../src/sampling/known-positives.ts';
+import type { Side } from '../../src/model/kernel.ts';
+import { KnownPositives, type MaskTask, RowPlaces } from '../../src/sampling/known-positives.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { PositivesSet } from './positives-set.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EdgeRows } from '../../src/graph/edge.ts';
-import type { Chunk } from '../../src/model/kernel.ts';
+import { createChunk } from '../../src/kernels/chunk.ts';
 import { KnownPositives } from '../../src/sampling/known-positives.ts';
 import {
   type ForeignCandidates,
@@ -17,26 +17,7 @@ const STRIDE = MAX_EDGES + UNIFORM;
 
 type Edge = readonly [lhs: number, relation: number, rhs: number];
 
-function emptyChunk(): Chunk {
-  return {
-    maxEdges: MAX_EDGES,
-    maxCandidates: STRIDE,
-    edges: 0,
-    learningRate: 0,
-    lhs: new Int32Array(MAX_EDGES),
-    relation: new Int32Array(MAX_EDGES),
-    rhs: new Int32Array(MAX_EDGES),
-    edgeWeights: new Float32Array(MAX_EDGES).fill(1),
-    lhsCount: 0,
-    lhsCandidates: new Int32Array(STRIDE),
-    rhsCount: 0,
-    rhsCandidates: new Int32Array(STRIDE),
-    lhsMask: new Uint8Array(MAX_EDGES * STRIDE),
-    rhsMask: new Uint8Array(MAX_EDGES * STRIDE),
-    lhsCorrections: new Float32Array(STRIDE),
-    rhsCorrections: new Float32Array(STRIDE),
-  };
-}
+const emptyChunk = () => createChunk({ maxEdges: MAX_EDGES, maxCandidates: STRIDE }, { learningRate: 0 });
 
 const LIKES = { lhsType: 0, rhsType: 1 };
 const FOLLOWS = { lhsType: 0, rhsType: 0 };
@@ -79,14 +60,14 @@ describe('Negatives', () => {
   it("fills the edges, the chunk's own candidates and uniform ones of the right type", () => {
     const { chunk, negatives } = setUp();
     negatives.fill(chunk, edges, LAST_TWO, Random.seeded(1));
-    expect([chunk.edges, chunk.lhsCount, chunk.rhsCount]).toEqual([2, 32, 32]);
+    expect([chunk.edges, chunk.sides.lhs.count, chunk.sides.rhs.count]).toEqual([2, 32, 32]);
     expect([...chunk.lhs.subarray(0, 2)]).toEqual([4, 5]);
     expect([...chunk.relation.subarray(0, 2)]).toEqual([0, 1]);
     expect([...chunk.edgeWeights.subarray(0, 2)]).toEqual([1, 2.5]);
-    expect([...chunk.rhsCandidates.subarray(0, 2)]).toEqual([10, 13]);
-    expect([...chunk.lhsCandidates.subarray(0, 2)]).toEqual([4, 5]);
-    const uniformRhs = new Set(chunk.rhsCandidates.subarray(2, 32));
-    const uniformLhs = new Set(chunk.lhsCandidates.subarray(2, 32));
+    expect([...chunk.sides.rhs.candidates.subarray(0, 2)]).toEqual([10, 13]);
+    expect([...chunk.sides.lhs.candidates.subarray(0, 2)]).toEqual([4, 5]);
+    const uniformRhs = new Set(chunk.sides.rhs.candidates.subarray(2, 32));
+    const uniformLhs = new Set(chunk.sides.lhs.candidates.subarray(2, 32));
     expect(Math.min(...uniformRhs)).toBeGreaterThanOrEqual(10);
     expect(Math.max(...uniformRhs)).toBeLessThan(18);
     expect(Math.min(...uniformLhs)).toBeGreaterThanOrEqual(4);
@@ -97,14 +78,18 @@ describe('Negatives', () => {
   it("leaves out the chunk's own entities without in-batch candidates", () => {
     const { chunk, negatives } = setUp(false);
     negatives.fill(chunk, edges, LAST_TWO, Random.seeded(1));
-    expect([chunk.edges, chunk.lhsCount, chunk.rhsCount]).toEqual([2, 30, 30]);
+    expect([chunk.edges, chunk.sides.lhs.count, chunk.sides.rhs.count]).toEqual([2, 30, 30]);
     // The draws are the same as behind the chunk's own entities.
     const both = setUp();
     both.negatives.fill(both.chunk, edges, LAST_TWO, Random.seeded(1));
-    expect(chunk.rhsCandidates.subarray(0, 30)).toEqual(both.chunk.rhsCandidates.subarray(2, 32));
-    expect(chunk.lhsCandidates.subarray(0, 30)).toEqual(both.chunk.lhsCandidates.subarray(2, 32));
+    expect(chunk.sides.rhs.candidates.subarray(0, 30)).toEqual(
+      both.chunk.sides.rhs.candidates.subarray(2, 32),
+    );
+    expect(chunk.sides.lhs.candidates.subarray(0, 30)).toEqual(
+      both.chunk.sides.lhs.candidates.subarray(2, 32),
+    );
     for (let k = 0; k < 30; k++)
-      expect(chunk.rhsMask[k]).toBe([10, 12].includes(chunk.rhsCandidates[k]!) ? 1 : 0);
+      expect(chunk.sides.rhs.mask[k]).toBe([10, 12].includes(chunk.sides.rhs.candidates[k]!) ? 1 : 0);
   });
 
   it('masks known positives of each relation on both sides, and nothing else', () => {
@@ -115,9 +100,11 @@ describe('Negatives', () => {
     let masked = 0;
     for (let i = 0; i < 2; i++) {
       for (let k = 0; k < 32; k++) {
-        const rhs = chunk.rhsMask[i * STRIDE + k]!;
-        expect(rhs).toBe(rhsPositives[i]!.has(chunk.rhsCandidates[k]!) ? 1 : 0);
-        expect(chunk.lhsMask[i * STRIDE + k]).toBe(lhsPositives[i]!.has(chunk.lhsCandidates[k]!) ? 1 : 0);
+        const rhs = chunk.sides.rhs.mask[i * STRIDE + k]!;
+        expect(rhs).toBe(rhsPositives[i]!.has(chunk.sides.rhs.candidates[k]!) ? 1 : 0);
+        expect(chunk.sides.lhs.mask[i * STRIDE + k]).toBe(
+          lhsPositives[i]!.has(chunk.sides.lhs.candidates[k]!) ? 1 : 0,
+        );
         masked += rhs;
       }
     }
@@ -131,7 +118,7 @@ describe('Negatives', () => {
     second.negatives.fill(second.chunk, edges, FIRST_TWO, Random.seeded(9));
     expect(second.chunk).toEqual(first.chunk);
     second.negatives.fill(second.chunk, edges, FIRST_TWO, Random.seeded(10));
-    expect(second.chunk.rhsCandidates).not.toEqual(first.chunk.rhsCandidates);
+    expect(second.chunk.sides.rhs.candidates).not.toEqual(first.chunk.sides.rhs.candidates);
   });
 });
 
@@ -147,10 +134,10 @@ describe('edges to other shards', () => {
   it('have in-batch candidates alone of a type without a row here', () => {
     const chunk = emptyChunk();
     ofShard({}).fill(chunk, likes, FIRST_TWO, Random.seeded(1));
-    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([2 + UNIFORM, 2]);
-    expect([...chunk.rhsCandidates.subarray(0, 2)]).toEqual([30, 31]);
+    expect([chunk.sides.lhs.count, chunk.sides.rhs.count]).toEqual([2 + UNIFORM, 2]);
+    expect([...chunk.sides.rhs.candidates.subarray(0, 2)]).toEqual([30, 31]);
     ofShard({ inBatch: false }).fill(chunk, likes, FIRST_TWO, Random.seeded(1));
-    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([UNIFORM, 0]);
+    expect([chunk.sides.lhs.count, chunk.sides.rhs.count]).toEqual([UNIFORM, 0]);
   });
 
   it('are no negatives for an anchor of another shard, own rows are', () => {
@@ -158,14 +145,14 @@ describe('edges to other shards', () => {
     const edges = { lhs: Int32Array.of(4, 33), relation: Int32Array.of(0, 0), rhs: Int32Array.of(34, 6) };
     ofShard({ foreign }).fill(chunk, edges, FIRST_TWO, Random.seeded(1));
     const candidates = (list: Int32Array) => [...list.subarray(0, 3)].map((row) => row >= 30);
-    expect(candidates(chunk.rhsCandidates)).toEqual([true, false, false]);
-    expect(candidates(chunk.lhsCandidates)).toEqual([false, true, false]);
+    expect(candidates(chunk.sides.rhs.candidates)).toEqual([true, false, false]);
+    expect(candidates(chunk.sides.lhs.candidates)).toEqual([false, true, false]);
     const masked = (mask: Uint8Array, edge: number) => [...mask.subarray(edge * STRIDE, edge * STRIDE + 3)];
     // An edge's own end is masked as ever.
-    expect(masked(chunk.rhsMask, 0)).toEqual([1, 0, 0]);
-    expect(masked(chunk.rhsMask, 1)).toEqual([1, 1, 0]);
-    expect(masked(chunk.lhsMask, 0)).toEqual([1, 1, 0]);
-    expect(masked(chunk.lhsMask, 1)).toEqual([0, 1, 0]);
+    expect(masked(chunk.sides.rhs.mask, 0)).toEqual([1, 0, 0]);
+    expect(masked(chunk.sides.rhs.mask, 1)).toEqual([1, 1, 0]);
+    expect(masked(chunk.sides.lhs.mask, 0)).toEqual([1, 1, 0]);
+    expect(masked(chunk.sides.lhs.mask, 1)).toEqual([0, 1, 0]);
   });
 
   it('make an anchor a hub by the part of them that is known: only its own positive is masked', () => {
@@ -178,7 +165,7 @@ describe('edges to other shards', () => {
       const asked = { lhs: Int32Array.of(4), relation: Int32Array.of(0), rhs: Int32Array.of(5) };
       negatives.fill(chunk, asked, Int32Array.of(0), Random.seeded(1));
       const masked = (mask: Uint8Array) => mask.subarray(0, UNIFORM).some((each) => each === 1);
-      return { rhs: masked(chunk.rhsMask), lhs: masked(chunk.lhsMask) };
+      return { rhs: masked(chunk.sides.rhs.mask), lhs: masked(chunk.sides.lhs.mask) };
     };
     expect(maskedOf(() => 1)).toEqual({ rhs: true, lhs: true });
     expect(maskedOf(() => 0.5)).toEqual({ rhs: false, lhs: false });
@@ -196,8 +183,8 @@ describe('edges to other shards', () => {
     const correctionsOf = (lhs: number, rhs: number) => {
       const edges = { lhs: Int32Array.of(lhs), relation: Int32Array.of(0), rhs: Int32Array.of(rhs) };
       negatives.fill(chunk, edges, Int32Array.of(0), Random.seeded(1));
-      expect([chunk.lhsCandidates[0], chunk.rhsCandidates[0]]).toEqual([lhs, rhs]);
-      return [chunk.lhsCorrections[0], chunk.rhsCorrections[0]];
+      expect([chunk.sides.lhs.candidates[0], chunk.sides.rhs.candidates[0]]).toEqual([lhs, rhs]);
+      return [chunk.sides.lhs.corrections[0], chunk.sides.rhs.corrections[0]];
     };
     // Three shards of 12 users each; one in-batch candidate beside four uniform ones, and four edges.
     const correction = (edges: number) => expect.closeTo(Math.log((4 + 36 * (edges / 4)) / 5), 5);
@@ -212,12 +199,12 @@ describe('anchors as negatives', () => {
     const { chunk, negatives } = withRows({ users: 12, tweets: 2 }, options);
     // 4 follows 5 and 6; 7 follows 7.
     const follows = { lhs: Int32Array.of(4, 4, 7), relation: new Int32Array(3), rhs: Int32Array.of(5, 6, 7) };
-    chunk.rhsCorrections.fill(9);
+    chunk.sides.rhs.corrections.fill(9);
     negatives.fill(chunk, follows, Int32Array.of(0, 1, 2), Random.seeded(1));
-    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([UNIFORM + 3, UNIFORM + 3]);
-    expect([...chunk.rhsCandidates.subarray(UNIFORM, UNIFORM + 3)]).toEqual([4, 4, 7]);
-    expect([...chunk.lhsCandidates.subarray(UNIFORM, UNIFORM + 3)]).toEqual([5, 6, 7]);
-    for (const mask of [chunk.lhsMask, chunk.rhsMask]) {
+    expect([chunk.sides.lhs.count, chunk.sides.rhs.count]).toEqual([UNIFORM + 3, UNIFORM + 3]);
+    expect([...chunk.sides.rhs.candidates.subarray(UNIFORM, UNIFORM + 3)]).toEqual([4, 4, 7]);
+    expect([...chunk.sides.lhs.candidates.subarray(UNIFORM, UNIFORM + 3)]).toEqual([5, 6, 7]);
+    for (const mask of [chunk.sides.lhs.mask, chunk.sides.rhs.mask]) {
       const rowOf = (i: number) => [...mask.subarray(i * STRIDE + UNIFORM, i * STRIDE + UNIFORM + 3)];
       expect([rowOf(0), rowOf(1), rowOf(2)]).toEqual([
         [0, 1, 1],
@@ -225,11 +212,11 @@ describe('anchors as negatives', () => {
         [1, 1, 1],
       ]);
     }
-    expect([...chunk.rhsCorrections.subarray(0, UNIFORM + 3)]).toEqual(new Array(UNIFORM + 3).fill(0));
+    expect([...chunk.sides.rhs.corrections.subarray(0, UNIFORM + 3)]).toEqual(new Array(UNIFORM + 3).fill(0));
     // A tweet is no anchor's type.
     const likes = { ...follows, relation: new Int32Array(3).fill(1) };
     negatives.fill(chunk, likes, Int32Array.of(0), Random.seeded(1));
-    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([UNIFORM, UNIFORM]);
+    expect([chunk.sides.lhs.count, chunk.sides.rhs.count]).toEqual([UNIFORM, UNIFORM]);
   });
 });
 
@@ -254,9 +241,9 @@ describe('corrected negatives', () => {
 
   it('are not corrected while there are no live edges', () => {
     const { chunk, negatives, edges } = liked({ uniform: 20, inBatch: true });
-    chunk.rhsCorrections.fill(9);
+    chunk.sides.rhs.corrections.fill(9);
     negatives.fill(chunk, edges, FIRST_TWO, Random.seeded(1));
-    expect([...chunk.rhsCorrections.subarray(0, 22)]).toEqual(new Array(22).fill(0));
+    expect([...chunk.sides.rhs.corrections.subarray(0, 22)]).toEqual(new Array(22).fill(0));
   });
 
   it('are corrected, wherever they came from, by how often they are expected', () => {
@@ -272,11 +259,11 @@ describe('corrected negatives', () => {
     ]);
     const seen = new Set<number>();
     for (let k = 0; k < 12; k++) {
-      const row = chunk.rhsCandidates[k]!;
+      const row = chunk.sides.rhs.candidates[k]!;
       seen.add(row);
       // A tweet without an edge is not in-batch: its share there is taken as that of one edge.
       const correction = expected.get(row) ?? of(1);
-      expect(chunk.rhsCorrections[k], `row ${row}`).toBeCloseTo(correction, 3);
+      expect(chunk.sides.rhs.corrections[k], `row ${row}`).toBeCloseTo(correction, 3);
     }
     expect(seen.size).toBeGreaterThan(4);
   });
@@ -296,10 +283,10 @@ describe('corrected negatives', () => {
       for (let n = 0; n < 3_000; n++) {
         const picked = Int32Array.from({ length: 4 }, () => random.below(1_000));
         negatives.fill(chunk, edges, picked, random);
-        for (let k = 0; k < chunk.rhsCount; k++) {
-          sum += factor(chunk.rhsCandidates[k]!) * Math.exp(-chunk.rhsCorrections[k]!);
+        for (let k = 0; k < chunk.sides.rhs.count; k++) {
+          sum += factor(chunk.sides.rhs.candidates[k]!) * Math.exp(-chunk.sides.rhs.corrections[k]!);
         }
-        count += chunk.rhsCount;
+        count += chunk.sides.rhs.count;
       }
       expect(sum / count / exact, JSON.stringify(parts)).toBeCloseTo(1, 1.5);
     }

@@ -4,6 +4,7 @@ import type { TrainReport } from '../../src/pipeline/training/trainer.ts';
 import { TrainerRows } from '../../src/pipeline/training/trainer-rows.ts';
 import { TypeRows } from '../../src/sampling/type-rows.ts';
 import { ForeignRows } from '../../src/shards/foreign-rows.ts';
+import { fill } from '../kernels/fixture.ts';
 import { DUE, edgesOf, settings, triples } from '../pipeline/training/trainer-fixture.ts';
 import { BARE, DIM, listed, pairs, shardBatch, stored, type Watched, watched } from './shard-fixture.ts';
 
@@ -86,21 +87,13 @@ describe('a copy', () => {
     const { outgoing } = trainer.core.train(shardBatch({ edges: edgesOf('6 likes 8, 7 likes 9') }));
     const { kernel } = whole;
     const { chunk } = kernel;
-    chunk.edges = 2;
     // A shard takes 1.4 times the rate.
     chunk.learningRate = 1.4 * 0.1;
-    chunk.lhs.set([6, 7]);
-    chunk.relation.set([LIKES, LIKES]);
-    chunk.rhs.set([8, 9]);
-    chunk.lhsCount = 2;
-    chunk.lhsCandidates.set([6, 7]);
-    chunk.rhsCount = 2;
-    chunk.rhsCandidates.set([8, 9]);
-    chunk.edgeWeights.fill(1);
-    for (const numbers of [chunk.lhsCorrections, chunk.rhsCorrections, chunk.lhsMask, chunk.rhsMask])
-      numbers.fill(0);
-    for (const mask of [chunk.lhsMask, chunk.rhsMask])
-      for (const i of [0, 1]) mask[i * chunk.maxCandidates + i] = 1;
+    const own = [[0, 0] as const, [1, 1] as const];
+    fill(chunk, {
+      edges: [[6, LIKES, 8] as const, [7, LIKES, 9] as const],
+      ...{ lhsCandidates: [6, 7], lhsMasked: own, rhsCandidates: [8, 9], rhsMasked: own },
+    });
     kernel.step();
     for (const row of [0, 1, 2, 3, 4, 5, 6, 7])
       expect([...trainer.table.vector(row)], `row ${row}`).toEqual([...whole.table.vector(row)]);

@@ -1,4 +1,4 @@
-import type { Kernel } from '../../src/model/kernel.ts';
+import type { ChunkSide, Kernel } from '../../src/model/kernel.ts';
 import type { Table } from '../../src/model/table.ts';
 import type { RowVectors } from '../../src/pipeline/training/shard-batch.ts';
 import { type KernelMaker, TrainerCore } from '../../src/pipeline/training/train.ts';
@@ -38,8 +38,8 @@ export function watched(
           chunk.lhs.subarray(0, chunk.edges),
           (lhs, i) => `${lhs} ${chunk.relation[i]} ${chunk.rhs[i]}`,
         );
-        const lhs = [...chunk.lhsCandidates.subarray(0, chunk.lhsCount)];
-        steps.push({ edges, lhs, rhs: [...chunk.rhsCandidates.subarray(0, chunk.rhsCount)] });
+        const rowsOf = ({ candidates, count }: ChunkSide) => [...candidates.subarray(0, count)];
+        steps.push({ edges, lhs: rowsOf(chunk.sides.lhs), rhs: rowsOf(chunk.sides.rhs) });
         return step();
       };
       made = { table, kernel };

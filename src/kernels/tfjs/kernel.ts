@@ -1,16 +1,9 @@
-import type { Chunk, Kernel } from '../../model/kernel.ts';
+import type { Chunk, ChunkSide, Kernel } from '../../model/kernel.ts';
 import { NEGLIGIBLE_EXPONENT } from '../../model/losses.ts';
 import { MIN_SQUARED_DISTANCE } from '../../model/scorers.ts';
 import type { LossName, ModelSettings, ScorerName } from '../../model/settings.ts';
 import type { Table } from '../../model/table.ts';
-import {
-  type ChunkSize,
-  checkChunk,
-  checkScoreMatrix,
-  createChunk,
-  type Side,
-  trainedSides,
-} from '../chunk.ts';
+import { type ChunkSize, checkChunk, checkScoreMatrix, createChunk, trainedSides } from '../chunk.ts';
 import { RowGradients } from '../row-gradients.ts';
 import type { Tensor, TensorFlow } from './tensorflow.ts';
 
@@ -73,7 +66,7 @@ export class TfjsKernel implements Kernel {
   }
 
   /** Adds the gradients of one side by row, and its weighted losses by edge. */
-  #addSide(side: Side): void {
+  #addSide(side: ChunkSide): void {
     const tf = this.#tf;
     const { scorer, loss, beta } = this.#settings;
     const { edges, relation } = this.chunk;
@@ -109,7 +102,11 @@ export class TfjsKernel implements Kernel {
    * Masks of a side as numbers. bias: [edges, candidates] added to scores where candidates have no terms of their own;
    * weights: [edges, terms] the weights of the terms of the loss.
    */
-  #masks({ candidates, mask, corrections }: Side): { bias: Tensor; weights: Float32Array; terms: number } {
+  #masks({ candidates, mask, corrections }: ChunkSide): {
+    bias: Tensor;
+    weights: Float32Array;
+    terms: number;
+  } {
     const { edges, edgeWeights, maxCandidates } = this.chunk;
     const { ofAnchor, ofCandidates } = LOSSES[this.#settings.loss];
     const logOfWeight = Math.log(this.#settings.negativeWeight);

@@ -88,7 +88,7 @@ export class ChunkTrainer {
 
   /** Every row of the chunk may move. */
   #touch(chunk: Chunk): void {
-    const { edges, lhs, relation, rhs, lhsCount, lhsCandidates, rhsCount, rhsCandidates } = chunk;
+    const { edges, lhs, relation, rhs, sides } = chunk;
     const { rows, foreign } = this.#parts;
     for (let i = 0; i < edges; i++) {
       foreign.touch(lhs[i]!);
@@ -98,8 +98,8 @@ export class ChunkTrainer {
       rows.trained[lhs[i]!] = 1;
       rows.trained[rhs[i]!] = 1;
     }
-    for (let k = 0; k < lhsCount; k++) foreign.touch(lhsCandidates[k]!);
-    for (let k = 0; k < rhsCount; k++) foreign.touch(rhsCandidates[k]!);
+    for (const { count, candidates } of [sides.lhs, sides.rhs])
+      for (let k = 0; k < count; k++) foreign.touch(candidates[k]!);
   }
 }
 

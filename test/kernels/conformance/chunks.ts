@@ -45,11 +45,16 @@ export function chunks(name: KernelName): void {
     expect(rowBytes(table).equals(before)).toBe(true);
   });
 
-  test.each(['edges', 'lhsCount', 'rhsCount'] as const)('refuses %s past the chunk', (key) => {
+  test('refuses more edges or candidates than the chunk has room for', () => {
     const { kernel } = kernelOnRandomRows(name, DEFAULTS, { rows: ROWS });
     fill(kernel.chunk, { edges: [[4, 0, 5]] });
-    kernel.chunk[key] = 14;
-    expect(() => kernel.step()).toThrow(`${key} is 14; it must be an integer in 0 …`);
+    for (const side of ['lhs', 'rhs'] as const) {
+      kernel.chunk.sides[side].count = 14;
+      expect(() => kernel.step()).toThrow(`${side}Count is 14; it must be an integer in 0 …`);
+      kernel.chunk.sides[side].count = 0;
+    }
+    kernel.chunk.edges = 14;
+    expect(() => kernel.step()).toThrow('edges is 14; it must be an integer in 0 …');
   });
 
   test('refuses a score matrix outside the table, or with arrays that do not fit', () => {

@@ -147,7 +147,8 @@ describe('TrainerCore', () => {
     const asked = new Set<number>();
     for (let i = 0; i < 20; i++) {
       core.train(batchOf({ edges: edgesOf('7 likes 12'), added: [] }));
-      for (const row of kernel.chunk.rhsCandidates.subarray(0, kernel.chunk.rhsCount)) asked.add(row);
+      for (const row of kernel.chunk.sides.rhs.candidates.subarray(0, kernel.chunk.sides.rhs.count))
+        asked.add(row);
     }
     expect([...asked].sort()).toEqual([11, 12]);
     // Tested against 11 alone, with the positive: chance is (1 + 1/2) / 2.
@@ -183,12 +184,10 @@ describe('TrainerCore', () => {
   it('masks what was added in this batch, and no longer what was removed', () => {
     const { core, kernel } = started({ uniformNegatives: 40 });
     const maskedFor = (row: number) => {
-      const { rhsCandidates, rhsMask, rhsCount } = kernel.chunk;
-      const positions = [...rhsCandidates.subarray(0, rhsCount).keys()].filter(
-        (k) => rhsCandidates[k] === row,
-      );
+      const { candidates, mask, count } = kernel.chunk.sides.rhs;
+      const positions = [...candidates.subarray(0, count).keys()].filter((k) => candidates[k] === row);
       expect(positions.length).toBeGreaterThan(0);
-      return positions.every((k) => rhsMask[k] === 1);
+      return positions.every((k) => mask[k] === 1);
     };
     core.train(firstBatch);
     core.train(

@@ -82,8 +82,8 @@ export class SharedLane implements Lane {
   begin(): void {
     checkChunk(this.chunk, this.#table);
     this.words[EDGES] = this.chunk.edges;
-    this.words[LHS_COUNT] = this.chunk.lhsCount;
-    this.words[RHS_COUNT] = this.chunk.rhsCount;
+    this.words[LHS_COUNT] = this.chunk.sides.lhs.count;
+    this.words[RHS_COUNT] = this.chunk.sides.rhs.count;
     this.#rate[0] = this.chunk.learningRate;
     setState(this.words, BEGUN);
   }
