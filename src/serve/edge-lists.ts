@@ -1,4 +1,4 @@
-import { type EntityIds, IdMap } from './entity-ids.ts';
+import { type EntityIds, PagedNumbers } from './entity-ids.ts';
 
 /** Records of a page, unless a block of records is larger. */
 const PAGE_RECORDS = 2_048;
@@ -130,7 +130,8 @@ export class Records {
  */
 export class EdgeLists {
   readonly #ids: EntityIds;
-  readonly #listOf = new IdMap();
+  /** By owner: the list, or 0, the number of a queue. */
+  readonly #listOf = new PagedNumbers((ids) => new Int32Array(ids));
   readonly #classes: SizeClass[] = [];
   /** [lists, FIELDS] by page. Lists 0 and 1 are the queues: a queue is a ring that begins with itself. */
   readonly #fields: Int32Array[] = [];
@@ -163,13 +164,13 @@ export class EdgeLists {
 
   /** The list of an owner, or -1; it is -1 for the owner -1. */
   find(owner: number): number {
-    return owner < 0 ? NONE : this.#listOf.get(owner);
+    return (owner >= 0 && this.#listOf.get(owner)) || NONE;
   }
 
   /** The list of an owner. A new one is empty, and in no queue. */
   open(owner: number): number {
     const known = this.#listOf.get(owner);
-    if (known >= 0) return known;
+    if (known > 0) return known;
     const list = this.#newList();
     this.#clear(list, owner);
     this.#ids.holdAgain(owner);
@@ -183,7 +184,7 @@ export class EdgeLists {
     this.keep(list, () => false);
     this.#unlink(list);
     const owner = this.#get(list, OWNER);
-    this.#listOf.delete(owner);
+    this.#listOf.set(owner, 0);
     this.#ids.release(owner);
     this.#set(list, OWNER, this.#free);
     this.#free = list;

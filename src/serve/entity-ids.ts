@@ -7,30 +7,17 @@ const FIRST_IDS = 512;
 const PAGE_SHIFT = 12;
 const PAGE_ROWS = 1 << PAGE_SHIFT;
 
-/** Scratch for the bytes of an id that is looked up. */
-export class IdBytes {
-  bytes = Buffer.alloc(1 + MAX_ID_BYTES);
+type Numbers = Float64Array | Int32Array | Uint8Array;
 
-  /** Writes the id, which begins in the entity's name at `from`, to the place `at`, and gives its end. */
-  write(entity: EntityKey, from: number, at: number): number {
-    const length = entity.length - from;
-    if (at + length * MOST_BYTES > this.bytes.length) this.bytes = Buffer.alloc(at + length * MOST_BYTES);
-    const { bytes } = this;
-    for (let i = 0; i < length; i++) {
-      const code = entity.charCodeAt(from + i);
-      if (code >= 0x80) return at + bytes.write(entity.slice(from), at);
-      bytes[at + i] = code;
-    }
-    return at + length;
-  }
-}
-
-/** A number for each row, 0 at first. In pages outside V8's heap, so that twenty million rows move nothing when they grow. */
+/**
+ * A number for each row or id, 0 at first. In pages outside V8's heap, so that twenty million rows move nothing when they grow.
+ * A page begins with its first number. Rejected: Map, which takes 40 bytes an entry and no more than 16.7 million entries.
+ */
 export class PagedNumbers {
-  readonly #pages: (Float64Array | Uint8Array)[] = [];
-  readonly #newPage: (rows: number) => Float64Array | Uint8Array;
+  readonly #pages: Numbers[] = [];
+  readonly #newPage: (rows: number) => Numbers;
 
-  constructor(newPage: (rows: number) => Float64Array | Uint8Array) {
+  constructor(newPage: (rows: number) => Numbers) {
     this.#newPage = newPage;
   }
 
@@ -44,8 +31,8 @@ export class PagedNumbers {
 
   set(row: number, value: number): void {
     const page = row >> PAGE_SHIFT;
-    while (this.#pages.length <= page) this.#pages.push(this.#newPage(PAGE_ROWS));
-    this.#pages[page]![row & (PAGE_ROWS - 1)] = value;
+    this.#pages[page] ??= this.#newPage(PAGE_ROWS);
+    this.#pages[page][row & (PAGE_ROWS - 1)] = value;
   }
 }
 
@@ -63,7 +50,7 @@ export class EntityIds {
   /** The first free id; the others follow from it. */
   #free = -1;
   /** Scratch for the name that is looked up. */
-  readonly #name = new IdBytes();
+  #name = Buffer.alloc(1 + MAX_ID_BYTES);
 
   /** Entities that are held. */
   get size(): number {
@@ -75,16 +62,21 @@ export class EntityIds {
     return this.#names.bytes + this.#held.byteLength;
   }
 
+  /** The id that the next entity gets which nobody holds. */
+  get next(): number {
+    return this.#free >= 0 ? this.#free : this.#end;
+  }
+
   /** The entity's id, held once more than before: who calls this releases it once. */
   hold(entity: EntityKey): number {
     const end = this.#write(entity, true);
-    const known = this.#names.find(this.#name.bytes, 0, end);
+    const known = this.#names.find(this.#name, 0, end);
     if (known >= 0) {
       this.#held[known]!++;
       return known;
     }
     const id = this.#newId();
-    this.#names.add(this.#name.bytes, 0, end, id);
+    this.#names.add(this.#name, 0, end, id);
     this.#held[id] = 1;
     return id;
   }
@@ -103,7 +95,7 @@ export class EntityIds {
   /** The id of an entity, or -1 where nobody holds it. */
   find(entity: EntityKey): number {
     const end = this.#write(entity, false);
-    return end < 0 ? -1 : this.#names.find(this.#name.bytes, 0, end);
+    return end < 0 ? -1 : this.#names.find(this.#name, 0, end);
   }
 
   /** @throws TypeError for an id that nobody holds. */
@@ -114,10 +106,10 @@ export class EntityIds {
   }
 
   #newId(): number {
-    const free = this.#free;
-    if (free >= 0) {
-      this.#free = -1 - this.#held[free]! - 1;
-      return free;
+    const { next } = this;
+    if (next === this.#free) {
+      this.#free = -1 - this.#held[next]! - 1;
+      return next;
     }
     if (this.#end === this.#held.length) {
       const held = new Int32Array(2 * this.#end);
@@ -136,89 +128,18 @@ export class EntityIds {
       if (!add) return -1;
       types.push(typeOf(entity));
     }
-    const end = this.#name.write(entity, types[type]!.length + 1, 1);
-    this.#name.bytes[0] = type;
-    return end;
-  }
-}
-
-const FIRST_SLOTS = 16;
-
-/**
- * A hash table from ids to numbers, both int32 and at least 0. Open addressing, at most three quarters full, outside V8's heap.
- * Rejected: Map, which takes 40 bytes an entry and no more than 16.7 million entries.
- */
-export class IdMap {
-  /** [slots, 2]: 1 + the id, or 0 for a free slot, and the id's number. */
-  #slots = new Int32Array(2 * FIRST_SLOTS);
-  #size = 0;
-
-  get bytes(): number {
-    return this.#slots.byteLength;
-  }
-
-  /** The id's number, or -1. */
-  get(id: number): number {
-    const slots = this.#slots;
-    const last = slots.length - 2;
-    for (let slot = placeOf(id) & last; ; slot = (slot + 2) & last) {
-      const held = slots[slot]!;
-      if (held === id + 1) return slots[slot + 1]!;
-      if (held === 0) return -1;
+    const start = types[type]!.length + 1;
+    const length = entity.length - start;
+    if (1 + length * MOST_BYTES > this.#name.length) this.#name = Buffer.alloc(1 + length * MOST_BYTES);
+    const name = this.#name;
+    name[0] = type;
+    for (let i = 0; i < length; i++) {
+      const code = entity.charCodeAt(start + i);
+      if (code >= 0x80) return 1 + name.write(entity.slice(start), 1);
+      name[1 + i] = code;
     }
+    return 1 + length;
   }
-
-  set(id: number, value: number): void {
-    const slots = this.#slots;
-    const last = slots.length - 2;
-    let slot = placeOf(id) & last;
-    while (slots[slot] !== 0 && slots[slot] !== id + 1) slot = (slot + 2) & last;
-    slots[slot + 1] = value;
-    if (slots[slot] !== 0) return;
-    slots[slot] = id + 1;
-    if (8 * ++this.#size > 3 * slots.length) this.#grow();
-  }
-
-  /** Removes an id, if it is there. The entries behind it move up, so that nothing marks a removed entry. */
-  delete(id: number): void {
-    const slots = this.#slots;
-    const last = slots.length - 2;
-    let gap = placeOf(id) & last;
-    while (slots[gap] !== id + 1) {
-      if (slots[gap] === 0) return;
-      gap = (gap + 2) & last;
-    }
-    for (let slot = (gap + 2) & last; slots[slot] !== 0; slot = (slot + 2) & last) {
-      const wished = placeOf(slots[slot]! - 1) & last;
-      // An entry stays where the gap lies before the slot that it hashes to.
-      if (((slot - wished) & last) < ((slot - gap) & last)) continue;
-      slots[gap] = slots[slot]!;
-      slots[gap + 1] = slots[slot + 1]!;
-      gap = slot;
-    }
-    slots[gap] = 0;
-    this.#size--;
-  }
-
-  #grow(): void {
-    const before = this.#slots;
-    const slots = new Int32Array(2 * before.length);
-    const last = slots.length - 2;
-    for (let from = 0; from < before.length; from += 2) {
-      if (before[from] === 0) continue;
-      let slot = placeOf(before[from]! - 1) & last;
-      while (slots[slot] !== 0) slot = (slot + 2) & last;
-      slots[slot] = before[from]!;
-      slots[slot + 1] = before[from + 1]!;
-    }
-    this.#slots = slots;
-  }
-}
-
-/** The slot that an id hashes to, before it is masked. */
-function placeOf(id: number): number {
-  const hash = Math.imul(id, 0x9e3779b1);
-  return (hash ^ (hash >>> 15)) << 1;
 }
 
 const [FEWEST_BITS, MOST_BITS] = [10, 26];

@@ -1,6 +1,6 @@
 import type { EntityKey } from '../graph/entity.ts';
 import { Best } from '../kernels/scan/best.ts';
-import { type EntityIds, IdMap } from './entity-ids.ts';
+import { type EntityIds, PagedNumbers } from './entity-ids.ts';
 
 /** In this time, what a like weighs in what is popular falls to a half. */
 const HALF_LIFE_MS = 24 * 3_600_000;
@@ -26,7 +26,8 @@ export interface PopularEntity {
  */
 export class Popularity {
   readonly #ids: EntityIds;
-  readonly #slotOf = new IdMap();
+  /** By entity: 1 + its slot, or 0. */
+  readonly #slotOf = new PagedNumbers((ids) => new Int32Array(ids));
   #size = 0;
   /** By slot: the entity's id. */
   #entities = new Int32Array(FIRST_SLOTS);
@@ -53,12 +54,12 @@ export class Popularity {
 
   /** Time of the entity's newest edge, epoch ms. */
   lastOf(entity: number): number | undefined {
-    const slot = this.#slotOf.get(entity);
+    const slot = this.#slotOf.get(entity) - 1;
     return slot < 0 ? undefined : this.#times[slot];
   }
 
   add(entity: number, at: number, sign: 1 | -1): void {
-    const slot = this.#slotOf.get(entity);
+    const slot = this.#slotOf.get(entity) - 1;
     if (slot < 0) {
       if (sign > 0) this.#set(this.#newSlot(entity), 1, at);
       return;
@@ -72,15 +73,15 @@ export class Popularity {
   }
 
   delete(entity: number): void {
-    const slot = this.#slotOf.get(entity);
+    const slot = this.#slotOf.get(entity) - 1;
     if (slot < 0) return;
-    this.#slotOf.delete(entity);
+    this.#slotOf.set(entity, 0);
     this.#ids.release(entity);
     const last = --this.#size;
     if (slot === last) return;
     const moved = this.#entities[last]!;
     this.#entities[slot] = moved;
-    this.#slotOf.set(moved, slot);
+    this.#slotOf.set(moved, 1 + slot);
     this.#set(slot, this.#weights[last]!, this.#times[last]!);
   }
 
@@ -149,7 +150,7 @@ export class Popularity {
       this.#scores = grown(this.#scores, new Float64Array(2 * slot));
     }
     this.#entities[slot] = entity;
-    this.#slotOf.set(entity, slot);
+    this.#slotOf.set(entity, 1 + slot);
     this.#ids.holdAgain(entity);
     return slot;
   }

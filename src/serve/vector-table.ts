@@ -1,9 +1,8 @@
-import { type EntityKey, entityKey, isOfType } from '../graph/entity.ts';
-import { NameIndex } from '../graph/name-index.ts';
+import { type EntityKey, isOfType } from '../graph/entity.ts';
 import { mostScanRows } from '../kernels/scan/layout.ts';
 import { rowMarks } from '../kernels/scan/scan.ts';
 import { ScanTable } from '../kernels/scan/table.ts';
-import { IdBytes, PagedNumbers } from './entity-ids.ts';
+import { EntityIds, PagedNumbers } from './entity-ids.ts';
 
 /** Times that the marks of idle rows are kept for. */
 const KEPT_MARKS = 4;
@@ -17,16 +16,13 @@ export interface MarkedRows {
 
 /**
  * The vectors of the entities of one type, by name. A row that an entity gave up is used again. More rows than can
- * be scanned are never asked for. Names are kept as the bytes of their ids.
+ * be scanned are never asked for.
  */
 export class VectorTable {
   readonly scan: ScanTable;
   readonly #type: string;
-  /** Rows by id. */
-  readonly #ids = new NameIndex();
-  /** Scratch for the id that is looked up. */
-  readonly #id = new IdBytes();
-  readonly #free: number[] = [];
+  /** The id of an entity is its row. */
+  readonly #ids = new EntityIds();
   /** By row: time of the newest event that names the entity, epoch ms; 0 where none is known. */
   readonly #activeAt = new PagedNumbers((rows) => new Float64Array(rows));
   /** By row: time of the newest event that the vector has learned, epoch ms. */
@@ -75,21 +71,18 @@ export class VectorTable {
     activeAt: (name: EntityKey) => number = neverActive,
     at = 0,
   ): void {
-    const end = this.#write(name);
-    const known = this.#ids.find(this.#id.bytes, 0, end);
-    if (end < 0) throw new TypeError(`${name} is no ${this.#type}`);
-    const row = known >= 0 ? known : (this.#free.at(-1) ?? this.scan.rows);
+    if (!isOfType(name, this.#type)) throw new TypeError(`${name} is no ${this.#type}`);
+    const known = this.#ids.find(name);
+    const row = known >= 0 ? known : this.#ids.next;
     // Written first: a vector that the table refuses leaves nothing behind.
     this.scan.write(row, vector);
     this.#vectorAt.set(row, at);
     this.#setSuperseded(row, 0);
     if (known >= 0) return;
-    if (row === this.#free.at(-1)) this.#free.pop();
     this.#forgetMarks();
     // Asked first: the row may still have the time of whom it belonged to. Whoever is asked may look for names here.
     this.#activeAt.set(row, activeAt(name));
-    const again = this.#write(name);
-    this.#ids.add(this.#id.bytes, 0, again, row);
+    this.#ids.hold(name);
   }
 
   /** An event of that time names the entity. Whether the entity has a vector. */
@@ -147,7 +140,7 @@ export class VectorTable {
     const marks = rowMarks(rows);
     let count = 0;
     for (let row = 0; row < rows; row++) {
-      if (!this.#ids.has(row)) continue;
+      if (!this.scan.has(row)) continue;
       const at = this.#activeAt.get(row);
       if (!(at === 0 ? unknown : at < before)) continue;
       marks[row] = 1;
@@ -172,22 +165,18 @@ export class VectorTable {
     this.scan.clear(row);
     this.#setSuperseded(row, 0);
     this.#forgetMarks();
-    this.#ids.remove(row);
-    this.#free.push(row);
+    this.#ids.release(row);
     return true;
   }
 
   rowOf(name: EntityKey): number | undefined {
-    const end = this.#write(name);
-    const row = this.#ids.find(this.#id.bytes, 0, end);
+    const row = this.#ids.find(name);
     return row < 0 ? undefined : row;
   }
 
   /** @throws TypeError for a row without an entity. */
   nameOf(row: number): EntityKey {
-    const id = this.#ids.nameAt(row);
-    if (id === undefined) throw new TypeError(`row ${row} has no entity`);
-    return entityKey(this.#type, id.toString('utf8'));
+    return this.#ids.nameOf(row);
   }
 
   /** The entity at a place among all, from 0 to below 1; undefined where there is none. Each is about as likely as any other. */
@@ -196,14 +185,14 @@ export class VectorTable {
     const first = Math.floor(place * rows);
     for (let i = 0; i < rows; i++) {
       const row = (first + i) % rows;
-      if (this.#ids.has(row)) return this.nameOf(row);
+      if (this.scan.has(row)) return this.nameOf(row);
     }
     return undefined;
   }
 
   /** Each entity with its row. */
   *entries(): IterableIterator<[EntityKey, number]> {
-    for (let row = 0; row < this.scan.rows; row++) if (this.#ids.has(row)) yield [this.nameOf(row), row];
+    for (let row = 0; row < this.scan.rows; row++) if (this.scan.has(row)) yield [this.nameOf(row), row];
   }
 
   *names(): IterableIterator<EntityKey> {
@@ -223,11 +212,6 @@ export class VectorTable {
       if (row !== undefined) rows.push(row);
     }
     return rows;
-  }
-
-  /** Writes the bytes of the entity's id into the scratch, and gives their end; -1 for an entity of another type. */
-  #write(name: EntityKey): number {
-    return isOfType(name, this.#type) ? this.#id.write(name, this.#type.length + 1, 0) : -1;
   }
 }
 

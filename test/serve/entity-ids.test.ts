@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
-import { EntityIds, Forgotten, IdMap } from '../../src/serve/entity-ids.ts';
+import { EntityIds, Forgotten } from '../../src/serve/entity-ids.ts';
 import { tweet, user } from './serve-fixture.ts';
 
 it('gives an entity one number for as long as somebody holds it, and the number again after that', () => {
@@ -36,27 +36,6 @@ it('has the names of all that is held, whatever they are made of', () => {
       }
       for (const [name, number] of held) expect([ids.nameOf(number), ids.find(name)]).toEqual([name, number]);
       expect([ids.size, new Set(held.values()).size]).toEqual([held.size, held.size]);
-    }),
-  );
-});
-
-it('maps ids to numbers as a Map does', () => {
-  // Far from one another, so that some hash to the same slot.
-  const ids = Array.from({ length: 60 }, (_, i) => (i * 2_654_435_761) % 2 ** 30);
-  const operation = fc.tuple(fc.constantFrom(...ids), fc.option(fc.nat(), { freq: 2 }));
-  fc.assert(
-    fc.property(fc.array(operation, { maxLength: 400, size: 'max' }), (operations) => {
-      const [map, plain] = [new IdMap(), new Map<number, number>()];
-      for (const [id, value] of operations) {
-        if (value === null) {
-          map.delete(id);
-          plain.delete(id);
-        } else {
-          map.set(id, value);
-          plain.set(id, value);
-        }
-      }
-      for (const id of ids) expect(map.get(id)).toBe(plain.get(id) ?? -1);
     }),
   );
 });
