@@ -12,18 +12,17 @@ export {
 } from '../topics/index.ts';
 export type { ConfigureTwhin } from './config/load.ts';
 export type { ConfigInput } from './config/schema.ts';
-export type { RecentAnswer } from './serve/entities.ts';
-export type { SearchAnswer } from './serve/search.ts';
-export type { Answer, RankAnswer, SimilarAnswer } from './serve/surfaces.ts';
 export type {
-  ListAsked,
-  RankAsked,
-  RecentAsked,
-  SearchedFor,
-  ServedGraphs,
-  ServeGraphsOptions,
-  SimilarAsked,
-} from './serve-graphs.ts';
+  Answer,
+  RankAnswer,
+  RecentAnswer,
+  SearchAnswer,
+  SimilarAnswer,
+} from './serve/answers.ts';
+export type { RecentAsked } from './serve/entities.ts';
+export type { SearchAsked as SearchedFor } from './serve/search.ts';
+export type { CandidatesAsked as ListAsked, RankAsked, SimilarAsked } from './serve/surfaces.ts';
+export type { ServedGraphs, ServeGraphsOptions } from './serve-graphs.ts';
 
 /**
  * Begins to read the vectors of graphs, like any reader, to answer from them in this process: see {@link ServedGraphs}.

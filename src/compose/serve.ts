@@ -1,7 +1,6 @@
 import { embeddingsName, modelName, topicName } from '../../topics/index.ts';
 import { retrying } from '../adapters/backoff.ts';
 import type { LogConnection } from '../adapters/connect.ts';
-import type { GraphStatus } from '../adapters/http/serving-schema.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { RetryableError, reasonOf, TwhinError } from '../errors/errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
@@ -11,6 +10,7 @@ import type { ServedSnapshot } from '../metrics/serving.ts';
 import type { EventLog, RecordRun } from '../pipeline/ports.ts';
 import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
 import { Activity } from '../serve/activity.ts';
+import type { GraphStatus } from '../serve/answers.ts';
 import { surfacesOf } from '../serve/plan.ts';
 import { ActivityFeed, Reading, VectorFeed } from '../serve/reading.ts';
 import type { ServedGraph } from '../serve/served-graph.ts';

@@ -1,11 +1,14 @@
 import { reasonOf, UsageError } from '../errors/errors.ts';
 import { type EntityKey, isOfType, typeOf } from '../graph/entity.ts';
 import type { OwnEdge } from './activity.ts';
+import type { RecentAnswer } from './answers.ts';
 import { readEntity, refuseUnread, type ServedGraph, typesOf, wrongQuestion } from './served-graph.ts';
 import { QUERY } from './spaces.ts';
 
 /** The type of the entities that are named by an id alone. */
 const USER = 'user';
+/** Items of an answer, unless said. */
+export const DEFAULT_ITEMS = 20;
 
 /** A user, from an id with or without `user:`. @throws UsageError for an entity of another type, and as `readEntity`. */
 export function userKey(id: string): EntityKey {
@@ -40,8 +43,14 @@ export function keyOf(
 }
 
 /** The entities that a field lists. @throws UsageError naming the place. */
-export function keysOf(field: string, texts: readonly string[]): EntityKey[] {
+export function keysOf(field: string, texts: readonly string[] = []): EntityKey[] {
   return texts.map((each, i) => keyOf(`${field}.${i}`, each));
+}
+
+/** The subject of a question: an entity as `TYPE:ID`, or a user by the id alone. */
+export interface About {
+  readonly from?: string | undefined;
+  readonly user?: string | undefined;
 }
 
 /** The entity of a question, which may name a user by the id alone. @throws UsageError unless there is exactly one of the two. */
@@ -50,6 +59,12 @@ export function oneOf(field: string, entity: string | undefined, user: string | 
   if (entity === undefined && user !== undefined) return keyOf('user', user, userKey);
   const seen = user === undefined ? 'neither' : 'both';
   throw wrongQuestion(field, `expected either ${field}=TYPE:ID or user=ID, seen ${seen}`);
+}
+
+/** @throws UsageError for what is no number of items. */
+export function countOf(field: string, count = DEFAULT_ITEMS): number {
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw wrongQuestion(field, `expected a whole number from 1, seen ${count}`);
 }
 
 /** @throws UsageError for the first entity of another type. */
@@ -70,10 +85,12 @@ export function refuseUnknown(
   throw wrongQuestion(field, `expected TYPE:ID of ${types.join(', ')}, seen ${JSON.stringify(entity)}`);
 }
 
-/** What an entity did lately, the newest first. */
-export interface RecentAnswer {
-  readonly entity: EntityKey;
-  readonly items: readonly (Omit<OwnEdge, 'target'> & { readonly entity: EntityKey })[];
+export interface RecentAsked {
+  /** As `TYPE:ID`; or a user. */
+  readonly entity?: string | undefined;
+  readonly user?: string | undefined;
+  /** Most edges: 20 unless given. */
+  readonly k?: number | undefined;
 }
 
 export interface EntitiesOptions {
@@ -104,8 +121,10 @@ export class Entities {
   }
 
   /** The entity's own edges, at most `k`; an edge that several graphs have, once. @throws UsageError for a type that no graph has. */
-  recent(entity: EntityKey, k: number): RecentAnswer {
+  recent(asked: RecentAsked): RecentAnswer {
     const { graphs } = this.#options;
+    const entity = oneOf('entity', asked.entity, asked.user);
+    const k = countOf('k', asked.k);
     refuseUnknown('entity', graphs, entity);
     const found = new Map<string, OwnEdge>();
     for (const { activity } of this.#read())

@@ -1,24 +1,13 @@
 import type { RelationVector } from '../../topics/model.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { Activity, OwnEdge } from './activity.ts';
+import type { ItemReason, SharedNeighbours } from './answers.ts';
 import { squaredDistance } from './interests.ts';
 import type { RelationQuery, ServedGraph } from './served-graph.ts';
 import type { VectorTable } from './vector-table.ts';
 
 /** How many of a user's newest targets are compared with a candidate to explain it. */
 export const NEAR = 50;
-
-/** Why an entity is in a list. */
-export interface ItemReason {
-  /** The relation that says most for it, and its share of the user's own edges. */
-  readonly relation: string;
-  readonly share: number;
-  readonly score: number;
-  /** Of what the user engaged with of late, the entity nearest to it. */
-  readonly near?: EntityKey;
-  /** Between the vectors of the two, L2; lower is nearer. */
-  readonly distance?: number;
-}
 
 /** What the user engaged with of late by the relations of the queries. */
 export function recentOf(
@@ -90,15 +79,6 @@ export function nearestOf(
 const MOST_NAMED = 3;
 /** Neighbours of the entity that was asked for, which are compared with those of others. */
 const MOST_COMPARED = 50;
-
-/** The neighbours that two entities share, as far as they are remembered. */
-export interface SharedNeighbours {
-  /** The newest of them, at most 3. */
-  readonly shared: readonly EntityKey[];
-  /** How many there are among the newest neighbours of the entity that was asked for, and how many these are. */
-  readonly count: number;
-  readonly of: number;
-}
 
 /**
  * Gives the neighbours that an entity shares with others of its type; undefined where none are known. The neighbours of entities

@@ -1,10 +1,11 @@
 import type { UsageError } from '../errors/errors.ts';
 import { type EntityKey, idOf } from '../graph/entity.ts';
 import { popularItems } from './accepted-rows.ts';
+import type { SearchAnswer } from './answers.ts';
+import { countOf, keyOf, queryKey } from './entities.ts';
 import { meanOf } from './interests.ts';
 import type { Asking } from './looks.ts';
 import {
-  type AnswerHead,
   about,
   idleRows,
   movedBy,
@@ -22,28 +23,16 @@ import { weightedTop } from './weighted-top.ts';
 const STAND_INS = 20;
 
 export interface SearchAsked {
-  /** With its text normalised, as `readEntity` gives it. */
-  readonly query: EntityKey;
+  /** What somebody typed. */
+  readonly q: string;
   /** Of what is searched for. */
   readonly type: string;
-  readonly k: number;
   /** The graph whose vectors the list is made of; unless said, the first one that has the type, best one that knows of searches too. */
   readonly graph?: string | undefined;
+  /** Entities in the list: 20 unless given. */
+  readonly k?: number | undefined;
   /** Leaves out what no event named for so long; nothing unless given. */
   readonly idleMs?: number | undefined;
-}
-
-export interface SearchAnswer extends AnswerHead {
-  readonly items: readonly { readonly entity: EntityKey; readonly score: number | null }[];
-  /** Entities that were left out. */
-  readonly filtered: { readonly erased: number; readonly idle: number };
-  readonly query: {
-    readonly text: string;
-    /** Whether the query itself has a vector. */
-    readonly known: boolean;
-    /** The graph that knows who searched it, and has its vector. */
-    readonly graph: string;
-  };
 }
 
 /**
@@ -64,8 +53,10 @@ interface Place {
  */
 export function* search(
   served: readonly ServedGraph[],
-  { query, type, k, idleMs, graph: name }: SearchAsked,
+  { q, type, k, idleMs, graph: name }: SearchAsked,
 ): Asking<SearchAnswer> {
+  const query = keyOf('q', q, queryKey);
+  const count = countOf('k', k);
   const place = placeOf(served, name, type);
   const { graph, names } = place.shows;
   const searched = place.asks.graph;
@@ -88,10 +79,10 @@ export function* search(
   const point = space && known && (yield* pointOf(place, space, known, query));
   const queries = space && point ? movedBy(space, point, names, (each) => activity.liveOfAll(each)) : [];
   if (table === undefined || queries.length === 0) {
-    const items = popularItems(activity, type, table, idle, k);
+    const items = popularItems(activity, type, table, idle, count);
     return { items, ...said, fallback: 'popular' };
   }
-  const found = yield* weightedTop(scoredTable(table, queries[0]!.of), queries, [], k, idle.marks);
+  const found = yield* weightedTop(scoredTable(table, queries[0]!.of), queries, [], count, idle.marks);
   const items = found.map(({ row, score }) => ({ entity: table.nameOf(row), score }));
   return { items, ...said, fallback: null };
 }

@@ -4,6 +4,7 @@ import { RetryableError, UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, parseEntityKey } from '../graph/entity.ts';
 import type { Activity } from './activity.ts';
+import type { AnswerHead } from './answers.ts';
 import { QUERY, type Space, type Spaces } from './spaces.ts';
 import type { MarkedRows, VectorTable } from './vector-table.ts';
 import type { ScoredTable, WeightedQuery } from './weighted-top.ts';
@@ -20,18 +21,6 @@ export interface ServedGraph {
   staleSince(): number | undefined;
   /** Why nobody should ask the graph now, a phrase each; none once it is read. */
   unready(): readonly string[];
-}
-
-/** What each answer says of the graph and the vectors that it is made of. */
-export interface AnswerHead {
-  readonly graph: string;
-  readonly space: string;
-  /** Highest step and newest event time of the vectors. */
-  readonly step: number;
-  readonly asOf: number;
-  /** Since when the brokers are out of reach and lists are made of what was read before, epoch ms; null while they answer. */
-  readonly staleSince: number | null;
-  readonly fallback: 'popular' | null;
 }
 
 /** A point, such as an entity's vector, moved by a relation; its weight is the relation's share of edges. */

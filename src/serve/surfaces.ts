@@ -2,7 +2,8 @@ import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { Surface } from '../graph/surface.ts';
 import { acceptedTop, groupLimiter, popularItems } from './accepted-rows.ts';
 import type { OwnEdge } from './activity.ts';
-import { refuseOthers, refuseUnknown } from './entities.ts';
+import type { Answer, RankAnswer, SearchAnswer, SimilarAnswer } from './answers.ts';
+import { type About, countOf, keyOf, keysOf, oneOf, refuseOthers, refuseUnknown } from './entities.ts';
 import {
   type Clusters,
   type Interest,
@@ -14,20 +15,17 @@ import {
 import type { Asking } from './looks.ts';
 import { type PlanAsked, planOf, wrongRelation } from './plan.ts';
 import {
-  type ItemReason,
   itemReason,
   meanScores,
   NEAR,
   nearestOf,
   newestTo,
   recentOf,
-  type SharedNeighbours,
   sharingWith,
   vectorsOf,
 } from './reasons.ts';
-import { type SearchAnswer, type SearchAsked, search } from './search.ts';
+import { type SearchAsked, search } from './search.ts';
 import {
-  type AnswerHead,
   about,
   idleRows,
   movedBy,
@@ -43,9 +41,12 @@ import type { Space } from './spaces.ts';
 import type { VectorTable } from './vector-table.ts';
 import { scoreOf, weightedTop } from './weighted-top.ts';
 
-export interface CandidatesAsked extends PlanAsked {
-  readonly k: number;
-  readonly exclude?: readonly EntityKey[] | undefined;
+/** A list that is asked for. */
+export interface CandidatesAsked extends About, Omit<PlanAsked, 'from'> {
+  /** Entities in the list: 20 unless given. */
+  readonly k?: number | undefined;
+  /** As `TYPE:ID`. */
+  readonly exclude?: readonly string[] | undefined;
   readonly explain?: boolean | undefined;
   /** Leaves out what no event named for so long; nothing unless given. */
   readonly idleMs?: number | undefined;
@@ -53,70 +54,14 @@ export interface CandidatesAsked extends PlanAsked {
   readonly interests?: InterestWay | undefined;
 }
 
-export interface SimilarAsked {
-  readonly entity: EntityKey;
-  readonly k: number;
-  readonly graph?: string | undefined;
-  readonly exclude?: readonly EntityKey[] | undefined;
-  /** With the neighbours that each shares with the entity. */
-  readonly explain?: boolean | undefined;
+/** explain: with the neighbours that each shares with the entity. */
+export interface SimilarAsked extends Pick<CandidatesAsked, 'k' | 'graph' | 'exclude' | 'explain'> {
+  readonly entity: string;
 }
 
-export interface RankAsked {
-  readonly from: EntityKey;
+export interface RankAsked extends About, Pick<CandidatesAsked, 'graph'> {
   readonly relation: string;
-  readonly candidates: readonly EntityKey[];
-  readonly graph?: string | undefined;
-}
-
-export interface Item {
-  readonly entity: EntityKey;
-  /** The scorer's own, higher is better; null in a list of popular entities. */
-  readonly score: number | null;
-  readonly reason?: ItemReason;
-}
-
-/** Entities that were left out. */
-export interface Filtered {
-  /** Targets of the relations that the list leaves out, also of edges that were taken back. */
-  readonly seen: number;
-  /** By the entity, and those who blocked it. */
-  readonly blocked: number;
-  /** By the request, and by nothing before it. */
-  readonly excluded: number;
-  /** Their erasure was read, and their tombstone is still to come; none of those above is among them. */
-  readonly erased: number;
-  readonly idle: number;
-}
-
-export interface Answer extends AnswerHead {
-  readonly items: readonly Item[];
-  /** How the list was made: `none` also for an entity without a target, and while the first clusters are made. */
-  readonly interests: InterestWay;
-  readonly filtered: Filtered;
-  /** Whether all is remembered that the event topics told of what the entity has seen and blocked. */
-  readonly seenComplete: boolean;
-}
-
-export interface RankedCandidate {
-  readonly entity: EntityKey;
-  readonly score: number;
-}
-
-export interface RankAnswer extends AnswerHead {
-  readonly items: readonly RankedCandidate[];
-  /** Candidates without a vector. */
-  readonly missing: readonly EntityKey[];
-}
-
-export interface SimilarItem extends RankedCandidate {
-  /** None where no shared neighbour is known. */
-  readonly reason?: SharedNeighbours;
-}
-
-export interface SimilarAnswer extends AnswerHead {
-  readonly items: readonly SimilarItem[];
-  readonly filtered: Pick<Filtered, 'excluded' | 'erased'>;
+  readonly candidates: readonly string[];
 }
 
 export interface SurfacesOptions {
@@ -157,7 +102,15 @@ export class Surfaces {
    * The score of each candidate by a relation from an entity, the highest first; undefined: the entity or the relation has no vector.
    * @throws UsageError for a relation that does not begin at the entity's type, or candidates of a type that it does not lead to.
    */
-  rank({ from, relation, candidates, graph: graphName }: RankAsked): RankAnswer | undefined {
+  rank({
+    from: name,
+    user,
+    relation,
+    candidates: names,
+    graph: graphName,
+  }: RankAsked): RankAnswer | undefined {
+    const from = oneOf('from', name, user);
+    const candidates = keysOf('candidates', names);
     const graphs = namedGraphs(this.#options.graphs, graphName);
     refuseUnknown('from', graphs, from);
     const type = typeOf(from);
@@ -173,7 +126,7 @@ export class Surfaces {
     const [query] = space === undefined ? [] : queriesOf(graph, space, from, [relation]);
     if (space === undefined || table === undefined || query === undefined) return undefined;
     const scored = scoredTable(table, query.of);
-    const items: RankedCandidate[] = [];
+    const items: RankAnswer['items'] = [];
     const missing: EntityKey[] = [];
     for (const entity of candidates) {
       const row = table.rowOf(entity);
@@ -194,8 +147,8 @@ export class Surfaces {
   }
 
   *#byRelations(asked: CandidatesAsked): Asking<Answer> {
-    const { from, k, explain = false } = asked;
-    const { plan, leftOut, groups, idle, said, table, queries } = this.#begin(asked);
+    const { explain = false } = asked;
+    const { from, k, plan, leftOut, groups, idle, said, table, queries } = this.#begin(asked);
     const { graph } = plan;
     if (table === undefined || queries.length === 0) {
       const { accepts } = groupLimiter(graph, groups);
@@ -220,9 +173,9 @@ export class Surfaces {
 
   /** undefined where several interests were not asked for, or nothing is known of them. */
   *#byInterests(asked: CandidatesAsked): Asking<Answer | undefined> {
-    const { interests: way = 'none', from, k, explain = false } = asked;
+    const { interests: way = 'none', explain = false } = asked;
     if (way === 'none') return undefined;
-    const { plan, leftOut, groups, idle, said, space, table } = this.#begin(asked);
+    const { from, k, plan, leftOut, groups, idle, said, space, table } = this.#begin(asked);
     const { graph, relations } = plan;
     const of = space?.relations.values().next().value;
     if (table === undefined || of === undefined) return undefined;
@@ -260,8 +213,10 @@ export class Surfaces {
 
   /** What a list is made of, as of now: who is asked for, what is left out, and where to look. @throws UsageError. */
   #begin(asked: CandidatesAsked) {
-    const { from, exclude = [], idleMs } = asked;
-    const plan = planOf(this.#options.graphs, this.#options.surfaces, asked);
+    const from = oneOf('from', asked.from, asked.user);
+    const k = countOf('k', asked.k);
+    const exclude = keysOf('exclude', asked.exclude);
+    const plan = planOf(this.#options.graphs, this.#options.surfaces, { ...asked, from });
     const { graph, to, relations, leaveOut, atMost } = plan;
     refuseOthers('exclude', to, exclude);
     refuseUnread(graph);
@@ -272,11 +227,13 @@ export class Surfaces {
     const groups = atMost && { ...atMost, blocked: activity.blocked(from, owner) };
     const space = graph.spaces.current;
     const table = space?.table(to);
-    const idle = idleRows(graph, table, idleMs);
+    const idle = idleRows(graph, table, asked.idleMs);
     const known = new Set([...seen, ...blocked, from]);
     const excluded = new Set(exclude.filter((entity) => !known.has(entity)));
     const leftOut = new Set([...known, ...excluded]);
     return {
+      from,
+      k,
       plan,
       idle,
       leftOut,
@@ -298,14 +255,12 @@ export class Surfaces {
     };
   }
 
-  *#similar({
-    entity,
-    k,
-    graph: graphName,
-    exclude = [],
-    explain = false,
-  }: SimilarAsked): Asking<SimilarAnswer | undefined> {
-    const graphs = namedGraphs(this.#options.graphs, graphName);
+  *#similar(asked: SimilarAsked): Asking<SimilarAnswer | undefined> {
+    const { explain = false } = asked;
+    const entity = keyOf('entity', asked.entity);
+    const k = countOf('k', asked.k);
+    const exclude = keysOf('exclude', asked.exclude);
+    const graphs = namedGraphs(this.#options.graphs, asked.graph);
     refuseUnknown('entity', graphs, entity);
     const type = typeOf(entity);
     refuseOthers('exclude', type, exclude);

@@ -65,8 +65,8 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // The ports they adapt, and those of the trainer and of the store; how a store's rows lie is said beside its port.
   'src/adapters/': {
     all: rooms(`
-      errors/ graph/store.ts graph/row-writes.ts graph/entity.ts graph/murmur2.ts serve/entities.ts
-      serve/surfaces.ts serve/interests.ts serve/served-graph.ts adapters/trainer/worker.ts`),
+      errors/ graph/store.ts graph/row-writes.ts graph/entity.ts graph/murmur2.ts serve/answers.ts
+      serve/entities.ts serve/surfaces.ts serve/served-graph.ts adapters/trainer/worker.ts`),
     types: rooms(`
       graph/describe-entity.ts pipeline/ports.ts pipeline/progress.ts pipeline/reading/lag.ts
       pipeline/rejections.ts pipeline/training/trainer.ts pipeline/loading/image.ts log.ts`),

@@ -1,9 +1,9 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { GraphStatus } from '../../src/adapters/http/serving-schema.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import { readServingPage } from '../../src/pages/page-files.ts';
+import type { GraphStatus } from '../../src/serve/answers.ts';
 import { openLists } from '../adapters/http/lists.ts';
 import { graphOf, surfacesOf, T0, tweet, user } from '../serve/serve-fixture.ts';
 import { barriers, brokenWords, noBrowser, openBrowser, openPage } from './browser.ts';

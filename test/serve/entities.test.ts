@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { entityKey } from '../../src/graph/entity.ts';
 import { Entities, keyOfType } from '../../src/serve/entities.ts';
 import { activityOf, block, edge, graphOf, T0, tweet, user } from './serve-fixture.ts';
 
@@ -42,7 +41,7 @@ test('what an entity did lately is the newest first, of all graphs, without what
   b.take(edge(user(1), 'follows', user(2), T0 + 4));
   b.take(edge(user(1), 'follows', user(2), T0 + 7, true));
   b.take(block(user(1), user(3), T0 + 6));
-  const { items: seen } = entities.recent(user(1), 9);
+  const { items: seen } = entities.recent({ entity: user(1), k: 9 });
   expect(seen.map(({ relation, entity, at }) => [relation, entity, at - T0])).toEqual([
     ['follows', user(2), 7],
     ['follows', user(3), 6],
@@ -55,13 +54,13 @@ test('what an entity did lately is the newest first, of all graphs, without what
     [false, false],
     [false, false],
   ]);
-  expect(entities.recent(user(1), 2)).toEqual({ entity: user(1), items: seen.slice(0, 2) });
+  expect(entities.recent({ entity: user(1), k: 2 })).toEqual({ entity: user(1), items: seen.slice(0, 2) });
   // A follow ends the block.
   b.take(edge(user(1), 'follows', user(3), T0 + 8));
-  expect(entities.recent(user(1), 1).items).toEqual([
+  expect(entities.recent({ entity: user(1), k: 1 }).items).toEqual([
     { relation: 'follows', entity: user(3), at: T0 + 8, removed: false, blocked: false },
   ]);
-  expect(() => entities.recent(entityKey('product', '1'), 1)).toThrow(
+  expect(() => entities.recent({ entity: 'product:1', k: 1 })).toThrow(
     /expected TYPE:ID of user, .*, seen "product:1"/,
   );
 });

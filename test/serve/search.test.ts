@@ -17,7 +17,7 @@ import {
 } from './serve-fixture.ts';
 
 const ask = (surfaces: Surfaces, text: string, asked: Partial<SearchAsked> = {}) =>
-  surfaces.search({ query: readEntity(`query:${text}`), type: 'tweet', k: 3, ...asked });
+  surfaces.search({ q: text, type: 'tweet', k: 3, ...asked });
 
 /**
  * Two subjects: jazz on the right, at x from 10, and chess on the left, at x from -10. Tweets and users are numbered from

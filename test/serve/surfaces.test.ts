@@ -254,7 +254,7 @@ describe('an erased entity', () => {
     const list = await surfaces.candidates({ surface: 'home', from: user(1), k: 9 });
     const popular = await surfaces.candidates({ surface: 'home', from: user('new'), k: 9 });
     const near = await surfaces.similar({ entity: tweet(1), k: 9 });
-    const found = await surfaces.search({ query: query('jazz'), type: 'tweet', k: 9 });
+    const found = await surfaces.search({ q: 'jazz', type: 'tweet', k: 9 });
     const ranks = surfaces.rank({ from: user(1), relation: 'likes', candidates: [tweet(1), tweet(2)] });
     const hasIt = ({ items }: { readonly items: readonly { readonly entity: EntityKey }[] }) =>
       items.some(({ entity }) => entity === tweet(2));

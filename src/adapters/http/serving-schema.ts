@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { INTEREST_WAYS } from '../../serve/interests.ts';
+import { answers, interests } from '../../serve/answers.ts';
+import { DEFAULT_ITEMS } from '../../serve/entities.ts';
 
 /** Most entities of a list, candidates of a request to be ranked, and entities that a request leaves out. */
 export const [MOST_ITEMS, MOST_RANKED, MOST_EXCLUDED] = [500, 1_000, 10_000];
@@ -10,7 +11,6 @@ export const MAX_ID = 600;
 /** Requests of one client in a minute, unless said: another service asks for all of its users. */
 export const REQUESTS = 120_000;
 
-const DEFAULT_ITEMS = 20;
 /** Text of digits alone: `1e2` and `0x10` are no counts. */
 const countText = z
   .string()
@@ -29,7 +29,6 @@ const printable = z
 export const userId = printable.min(1);
 export const entityId = printable.min(3);
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,99}$/, 'expected lower-case letters, digits and dashes');
-const interests = z.enum(INTEREST_WAYS);
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 /** A time such as 90s, 30m, 12h or 30d, as milliseconds. */
 const timeText = z
@@ -97,137 +96,6 @@ export const recentQuery = z.strictObject({
 });
 export const randomQuery = z.strictObject({ type: name });
 
-const head = {
-  graph: z.string(),
-  space: z.string().meta({ description: 'Training run of the vectors.' }),
-  step: z.number().meta({ description: 'Highest training step of the vectors.' }),
-  asOf: z.number().meta({ description: 'Time of the newest event that is known, epoch ms.' }),
-  staleSince: z
-    .number()
-    .nullable()
-    .meta({ description: 'Since when the brokers are out of reach, epoch ms; null while they answer.' }),
-  fallback: z
-    .literal('popular')
-    .nullable()
-    .meta({ description: 'popular: the entity has no vector, or nothing is known of the query.' }),
-};
-const reason = z.object({
-  relation: z.string(),
-  share: z.number(),
-  score: z.number(),
-  near: z.string().optional().meta({ description: "Nearest of the entity's own targets." }),
-  distance: z.number().optional().meta({ description: 'From near, L2 between the two vectors.' }),
-});
-const items = z.array(
-  z.object({ entity: z.string(), score: z.number().nullable(), reason: reason.optional() }),
-);
-const erased = z.number().meta({
-  description: 'Entities whose erasure was read and whose vectors are still in the topic.',
-});
-const excluded = z.number().meta({ description: 'By the request, and by nothing else.' });
-const candidatesAnswer = z.object({
-  items,
-  ...head,
-  filtered: z.object({
-    seen: z.number().meta({
-      description: 'Targets of the relations that the list leaves out, also where that was taken back.',
-    }),
-    blocked: z.number().meta({ description: 'By the entity, and those who blocked it.' }),
-    excluded,
-    erased,
-    idle: z.number(),
-  }),
-  seenComplete: z.boolean().meta({
-    description:
-      'Whether all is remembered that the event topics told of what the entity has seen and blocked.',
-  }),
-  interests: interests.meta({ description: 'How the list was made.' }),
-});
-const shared = z.object({
-  shared: z.array(z.string()).meta({ description: 'Neighbours of both entities, the newest ones.' }),
-  count: z.number().meta({ description: 'How many neighbours they share.' }),
-  of: z.number().meta({ description: 'Of so many neighbours of the entity that was asked for.' }),
-});
-const similarAnswer = z.object({
-  items: z.array(z.object({ entity: z.string(), score: z.number(), reason: shared.optional() })),
-  ...head,
-  filtered: z.object({ excluded, erased }),
-});
-const searchAnswer = z.object({
-  items: z.array(z.object({ entity: z.string(), score: z.number().nullable() })),
-  ...head,
-  filtered: z.object({ erased, idle: z.number() }),
-  query: z.object({
-    text: z.string().meta({ description: 'As it was understood: lower case, single spaces.' }),
-    known: z.boolean().meta({
-      description: 'Whether the query has a vector; the list of another one is of popular entities.',
-    }),
-    graph: z.string().meta({ description: 'The graph that knows who searched it.' }),
-  }),
-});
-const rankAnswer = z.object({
-  items: z
-    .array(z.object({ entity: z.string(), score: z.number() }))
-    .meta({ description: 'The highest score first.' }),
-  ...head,
-  missing: z.array(z.string()).meta({ description: 'Candidates without a vector.' }),
-});
-const randomAnswer = z.object({ entity: z.string() });
-const recentAnswer = z.object({
-  entity: z.string(),
-  items: z
-    .array(
-      z.object({
-        relation: z.string(),
-        entity: z.string(),
-        at: z.number().meta({ description: 'Time of the event, epoch ms.' }),
-        removed: z.boolean().meta({ description: 'The event took the edge back, such as an unlike.' }),
-        blocked: z.boolean().meta({ description: 'The event was a block.' }),
-      }),
-    )
-    .meta({ description: 'The newest first, each edge with its newest event.' }),
-});
-const share = z.number().min(0).max(1);
-const servedGraph = z.object({
-  graph: z.string(),
-  reasons: z.array(z.string()).meta({ description: 'Why it can not be asked now; none once it is read.' }),
-  relations: z
-    .array(z.object({ name: z.string(), lhs: z.string(), rhs: z.string() }))
-    .meta({ description: 'Each leads from the type lhs to the type rhs.' }),
-  surfaces: z.array(z.object({ name: z.string(), from: z.array(z.string()), to: z.string() })),
-  space: head.space,
-  step: head.step,
-  staleSince: head.staleSince,
-  vectorsAsOf: z.number().meta({ description: 'Time of the newest event that is in the vectors, epoch ms.' }),
-  eventsAsOf: z.number().meta({ description: 'Time of the newest event that was read, epoch ms.' }),
-  eventsSince: z.number().meta({
-    description: 'From when on all events are known, epoch ms; 0 where the topics still have the first ones.',
-  }),
-  vectors: z.record(z.string(), z.number()).meta({ description: 'Vectors by entity type.' }),
-  read: z.object({ vectors: share, events: share }).meta({
-    description: 'Share that is read of what the topics held at the start; 1 when the graph is up to date.',
-  }),
-});
-const statusAnswer = z.object({
-  version: z.string(),
-  ready: z.boolean(),
-  reasons: z.array(z.string()).meta({ description: 'Why not.' }),
-  graphs: z.array(servedGraph),
-  actions: z.array(z.object({ name: z.string(), type: z.string() })).meta({
-    description:
-      'What a demo lets its page do, and to which type; none where the server is read-only, as `twhin serve` is.',
-  }),
-});
-/** Bodies of answers, for whoever asks with these types. */
-export type CandidatesBody = z.infer<typeof candidatesAnswer>;
-export type SimilarBody = z.infer<typeof similarAnswer>;
-export type SearchBody = z.infer<typeof searchAnswer>;
-export type RankBody = z.infer<typeof rankAnswer>;
-export type RecentBody = z.infer<typeof recentAnswer>;
-export type StatusBody = z.infer<typeof statusAnswer>;
-/** How far a graph is that is served. */
-export type GraphStatus = z.infer<typeof servedGraph>;
-
 const failure = z.object({ error: z.string(), field: z.string().optional() });
 const unavailable = z.object({
   error: z.string(),
@@ -270,13 +138,7 @@ export function openApi(version: string): object {
     SimilarBody: similarBody,
     SearchQuery: searchQuery,
     RankBody: rankBody,
-    CandidatesAnswer: candidatesAnswer,
-    SimilarAnswer: similarAnswer,
-    SearchAnswer: searchAnswer,
-    RankAnswer: rankAnswer,
-    RecentAnswer: recentAnswer,
-    RandomAnswer: randomAnswer,
-    StatusAnswer: statusAnswer,
+    ...answers,
     Failure: failure,
     Unavailable: unavailable,
   };

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
-import { type Entities, keyOf, keysOf, oneOf, queryKey } from '../../serve/entities.ts';
+import type { GraphStatus } from '../../serve/answers.ts';
+import { type Entities, keyOf, oneOf } from '../../serve/entities.ts';
 import type { Surfaces } from '../../serve/surfaces.ts';
 import { type HttpServer, type ServerOptions, serveGuarded, understood } from './guarded.ts';
 import {
   BODY_BYTES,
   candidatesBody,
   candidatesQuery,
-  type GraphStatus,
   openApi,
   REQUESTS,
   randomQuery,
@@ -81,8 +81,7 @@ function addStatus(server: FastifyInstance, serving: ServingOptions, readiness: 
 /** The paths for entities themselves. */
 function addEntities(server: FastifyInstance, entities: Entities): void {
   server.get('/v1/recent', async (request) => {
-    const { entity, user, k } = understood(recentQuery, request.query);
-    return entities.recent(oneOf('entity', entity, user), k);
+    return entities.recent(understood(recentQuery, request.query));
   });
   server.get('/v1/random', async (request, reply) => {
     const { type } = understood(randomQuery, request.query);
@@ -94,34 +93,25 @@ function addEntities(server: FastifyInstance, entities: Entities): void {
 
 /** The paths for lists, neighbours, searches and ranks. */
 function addLists(server: FastifyInstance, surfaces: Surfaces): void {
-  const candidates = ({ from, user, exclude, idle, ...asked }: z.infer<typeof candidatesBody>) =>
-    surfaces.candidates({
-      ...asked,
-      from: oneOf('from', from, user),
-      idleMs: idle,
-      exclude: keysOf('exclude', exclude),
-    });
+  const candidates = ({ idle, ...asked }: z.infer<typeof candidatesBody>) =>
+    surfaces.candidates({ ...asked, idleMs: idle });
   server.get('/v1/candidates', (request) => candidates(understood(candidatesQuery, request.query)));
   server.post('/v1/candidates', (request) => candidates(understood(candidatesBody, request.body)));
-  const similar = async (
-    { entity, exclude, ...asked }: z.infer<typeof similarBody>,
-    reply: FastifyReply,
-  ): Promise<unknown> => {
-    const of = keyOf('entity', entity);
-    const answer = await surfaces.similar({ ...asked, entity: of, exclude: keysOf('exclude', exclude) });
-    return answer ?? reply.code(404).send({ error: `${of} has no vector`, field: 'entity' });
+  const similar = async (asked: z.infer<typeof similarBody>, reply: FastifyReply): Promise<unknown> => {
+    const error = `${keyOf('entity', asked.entity)} has no vector`;
+    return (await surfaces.similar(asked)) ?? reply.code(404).send({ error, field: 'entity' });
   };
   server.get('/v1/similar', (request, reply) => similar(understood(similarQuery, request.query), reply));
   server.post('/v1/similar', (request, reply) => similar(understood(similarBody, request.body), reply));
   server.get('/v1/search', async (request) => {
-    const { q, idle, ...asked } = understood(searchQuery, request.query);
-    return surfaces.search({ query: keyOf('q', q, queryKey), idleMs: idle, ...asked });
+    const { idle, ...asked } = understood(searchQuery, request.query);
+    return surfaces.search({ ...asked, idleMs: idle });
   });
   server.post('/v1/rank', async (request, reply) => {
-    const { from, user, relation, graph, candidates } = understood(rankBody, request.body);
-    const of = oneOf('from', from, user);
-    const answer = surfaces.rank({ from: of, relation, candidates: keysOf('candidates', candidates), graph });
-    const error = `${of} or the relation ${relation} has no trained vector`;
-    return answer ?? reply.code(404).send({ error, field: from === undefined ? 'user' : 'from' });
+    const asked = understood(rankBody, request.body);
+    const { from, user, relation } = asked;
+    const error = `${oneOf('from', from, user)} or the relation ${relation} has no trained vector`;
+    const field = from === undefined ? 'user' : 'from';
+    return surfaces.rank(asked) ?? reply.code(404).send({ error, field });
   });
 }

@@ -1,11 +1,11 @@
 // @ts-check
 
-/** @typedef {import('../../adapters/http/serving-schema.ts').CandidatesBody} Candidates */
-/** @typedef {import('../../adapters/http/serving-schema.ts').SimilarBody} Similar */
-/** @typedef {import('../../adapters/http/serving-schema.ts').SearchBody} Found */
-/** @typedef {import('../../adapters/http/serving-schema.ts').RankBody} Ranked */
-/** @typedef {import('../../adapters/http/serving-schema.ts').RecentBody} Recent */
-/** @typedef {import('../../adapters/http/serving-schema.ts').StatusBody} Status */
+/** @typedef {import('../../serve/answers.ts').Answer} Candidates */
+/** @typedef {import('../../serve/answers.ts').SimilarAnswer} Similar */
+/** @typedef {import('../../serve/answers.ts').SearchAnswer} Found */
+/** @typedef {import('../../serve/answers.ts').RankAnswer} Ranked */
+/** @typedef {import('../../serve/answers.ts').RecentAnswer} Recent */
+/** @typedef {import('../../serve/answers.ts').StatusAnswer} Status */
 /** @typedef {{ groups: Record<string, string[]> }} Groups */
 /** @typedef {{ at: number, topic: string }} Sent */
 

@@ -268,7 +268,7 @@ async function learnGroups() {
 async function send(action, which) {
   const began = performance.now();
   const by = entity;
-  const card = cards.find(({ entities }) => entities.includes(which));
+  const card = cards.find(({ entities }) => entities.some((each) => each === which));
   news(`${DONE[action]} ${which}: on its way through Kafka …`);
   try {
     const { at } = await act(action, by, which);

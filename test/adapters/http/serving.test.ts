@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
 import type { ServingOptions } from '../../../src/adapters/http/serving.ts';
-import type { GraphStatus } from '../../../src/adapters/http/serving-schema.ts';
 import { openApi, SERVING_PATHS } from '../../../src/adapters/http/serving-schema.ts';
 import { readServingPage } from '../../../src/pages/page-files.ts';
+import type { GraphStatus } from '../../../src/serve/answers.ts';
 import { Clusters } from '../../../src/serve/interests.ts';
 import { graphOf, query, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
 import { ask, type Replied } from './ask.ts';
