@@ -1,6 +1,6 @@
 import { openRocksdb } from '../src/adapters/rocksdb/store.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
-import type { EdgeChange } from '../src/graph/edge.ts';
+import type { EdgeState } from '../src/graph/edge.ts';
 import { type EntityKey, entityKey } from '../src/graph/entity.ts';
 import { type EntityRecord, GraphStore } from '../src/graph/graph-store.ts';
 import { Layout } from '../src/graph/layout.ts';
@@ -43,10 +43,6 @@ export async function writeLargeStore(
     edges: { likes: size.edges },
     entities: { user: users, tweet: size.entities - users },
   };
-  const nothing = {
-    ...{ erasedEdges: [], erasedEntities: [], erasures: [], outboxAdded: [], outboxCleared: [] },
-    ...{ edges: [], entities: [], rows: new Int32Array(0), floats: new Float32Array(0) },
-  };
   const keyOf = (n: number) =>
     n % USER_EVERY === 0
       ? entityKey('user', `${1_000_000_000 + n}`)
@@ -60,7 +56,7 @@ export async function writeLargeStore(
         if (row < relationRows) continue;
         entities.push({ key: keyOf(row - relationRows), row, updates: 5, firstSeen: AT, lastSeen: AT });
       }
-      await store.commit({ ...nothing, head, entities, rows, floats: vectors(count, model.dim, random) });
+      await store.commit({ head, entities, rows, floats: vectors(count, model.dim, random) });
     }
     const tweets = size.entities - users;
     const tweetAt = (n: number): EntityKey => {
@@ -69,16 +65,16 @@ export async function writeLargeStore(
     };
     const there = new Set<number>();
     while (there.size < size.edges) {
-      const edges: EdgeChange[] = [];
+      const edges: [id: string, state: EdgeState][] = [];
       while (edges.length < COMMIT_EDGES && there.size < size.edges) {
         const user = random.below(users);
         const tweet = Math.floor(tweets * random.uniform() ** 2);
         const before = there.size;
         if (there.add(user * tweets + tweet).size === before) continue;
         const [lhs, rhs] = [keyOf(USER_EVERY * user), tweetAt(tweet)];
-        edges.push({ lhs, relation: 'likes', rhs, at: AT, removed: false });
+        edges.push([store.layout.edgeId({ lhs, relation: 'likes', rhs }), { at: AT, removed: false }]);
       }
-      await store.commit({ ...nothing, head, edges });
+      await store.commit({ head, edges });
     }
   } finally {
     await store.close();

@@ -1,5 +1,5 @@
 import { FatalError } from '../errors/errors.ts';
-import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
+import type { EdgeChange, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, decodeEntity, type EntityState, encodeEntity, type Layout } from './layout.ts';
@@ -27,9 +27,8 @@ export interface StoredVector {
 /** Everything that one commit writes. */
 export interface Commit {
   readonly head: Head;
-  readonly edges?: Iterable<EdgeChange>;
-  /** Edges that an erasure deletes: not even their removal is remembered. */
-  readonly erasedEdges?: Iterable<EdgeName>;
+  /** By `Layout.edgeId`. null: an erasure deletes the edge, and not even its removal is remembered. */
+  readonly edges?: Iterable<readonly [id: string, state: EdgeState | null]>;
   readonly entities?: Iterable<EntityRecord>;
   readonly erasedEntities?: Iterable<{ key: EntityKey; row: number }>;
   readonly erasures?: Iterable<{ key: EntityKey; at: number }>;
@@ -128,8 +127,9 @@ export class GraphStore {
     }
   }
 
-  async readEdges(edges: readonly EdgeName[]): Promise<(EdgeState | undefined)[]> {
-    const values = await this.#store.getMany(edges.map((edge) => this.layout.edgeKey(edge)));
+  /** Edges in the order of `ids`, see `Layout.edgeId`. */
+  async readEdges(ids: readonly string[]): Promise<(EdgeState | undefined)[]> {
+    const values = await this.#store.getMany(ids.map((id) => this.layout.keyOf(id)));
     return values.map((value) => value && this.layout.decodeEdge(value));
   }
 
@@ -175,18 +175,17 @@ export class GraphStore {
    */
   async commit(commit: Commit): Promise<void> {
     const { layout } = this;
-    const { head, edges = [], erasedEdges = [], entities = [], erasedEntities = [], erasures = [] } = commit;
+    const { head, edges = [], entities = [], erasedEntities = [], erasures = [] } = commit;
     const { rows = new Int32Array(0), floats = new Float32Array(0), steps = head.step } = commit;
     await this.#checkEpoch(head);
     const batch = new WriteBatch();
-    await inSlices(erasedEdges, (edge) => {
-      batch.delete(layout.edgeKey(edge));
-      batch.delete(layout.reverseKey(edge));
-    });
-    await inSlices(edges, (edge) => {
-      const value = layout.encodeEdge(edge);
-      batch.put(layout.edgeKey(edge), value);
-      batch.put(layout.reverseKey(edge), value);
+    await inSlices(edges, ([id, state]) => {
+      const key = layout.keyOf(id);
+      const value = state && layout.encodeEdge(state);
+      for (const each of [key, layout.turned(key)]) {
+        if (value === null) batch.delete(each);
+        else batch.put(each, value);
+      }
     });
     // An entity erased and named again in one commit has a new row: the old entry is deleted before the new one is put.
     for (const { key } of erasedEntities) batch.delete(layout.entityKey(key));

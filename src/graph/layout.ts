@@ -90,12 +90,44 @@ export class Layout {
 
   /** Key of an edge. */
   edgeKey({ lhs, relation, rhs }: EdgeName): Buffer {
-    return this.#joined(EDGE, lhs, relation, rhs);
+    const [lhsId, rhsId] = [idOf(lhs), idOf(rhs)];
+    const key = Buffer.allocUnsafe(6 + Buffer.byteLength(lhsId) + Buffer.byteLength(rhsId));
+    key[0] = EDGE;
+    const at = this.#write(key, 1, lhs, lhsId);
+    key[at] = this.#index(this.#relationIndex, relation, 'relation');
+    this.#write(key, at + 1, rhs, rhsId);
+    return key;
   }
 
-  /** Key of the edge's reverse entry. */
-  reverseKey({ lhs, relation, rhs }: EdgeName): Buffer {
-    return this.#joined(REVERSE, rhs, relation, lhs);
+  /** An edge's key as text, a character for each byte: what maps know the edge by. */
+  edgeId(edge: EdgeName): string {
+    return this.edgeKey(edge).toString('latin1');
+  }
+
+  /** The key that is {@link edgeId}. */
+  keyOf(edgeId: string): Buffer {
+    return Buffer.from(edgeId, 'latin1');
+  }
+
+  /** Tells of an {@link edgeId} whether the edge has the entity at an end. */
+  touching(entity: EntityKey): (edgeId: string) => boolean {
+    if (this.typeIndex(typeOf(entity)) === undefined) return () => false;
+    const out = this.prefixes.edgesOut(entity).toString('latin1');
+    const name = out.slice(1);
+    const atSecond = (id: string) => id.length - name.length === 5 + id.charCodeAt(2);
+    return (id) => id.startsWith(out) || (id.endsWith(name) && atSecond(id));
+  }
+
+  /** The key of an edge's other entry: of the reverse one where this is the key of the edge, and vice versa. */
+  turned(key: Uint8Array): Buffer {
+    const end = this.firstEnd(key);
+    const second = key.subarray(end + 1);
+    const turned = Buffer.allocUnsafe(key.length);
+    turned[0] = key[0] === EDGE ? REVERSE : EDGE;
+    turned.set(second, 1);
+    turned[1 + second.length] = key[end]!;
+    turned.set(key.subarray(1, end), 2 + second.length);
+    return turned;
   }
 
   /** Prefixes: all keys of a kind; the entities of one type, and their edges out; the edges out and in of one entity. */
@@ -207,18 +239,6 @@ export class Layout {
     const key = Buffer.allocUnsafe(3 + Buffer.byteLength(id));
     key[0] = kind;
     this.#write(key, 1, entity, id);
-    return key;
-  }
-
-  /** One allocation per key: an edge of the stream needs three keys. */
-  #joined(kind: number, first: EntityKey, relation: string, second: EntityKey): Buffer {
-    const firstId = idOf(first);
-    const secondId = idOf(second);
-    const key = Buffer.allocUnsafe(6 + Buffer.byteLength(firstId) + Buffer.byteLength(secondId));
-    key[0] = kind;
-    const at = this.#write(key, 1, first, firstId);
-    key[at] = this.#index(this.#relationIndex, relation, 'relation');
-    this.#write(key, at + 1, second, secondId);
     return key;
   }
 

@@ -1,3 +1,4 @@
+import type { EdgeChange, EdgeName } from '../../src/graph/edge.ts';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
 import { EntityIndex } from '../../src/graph/entity-index.ts';
 import { type Commit, type EntityRecord, GraphStore } from '../../src/graph/graph-store.ts';
@@ -54,21 +55,24 @@ export function entity(key: EntityKey, row: number, rest: Partial<EntityRecord> 
 
 /** A commit of only what is given. vectors: vector, accumulator and drift by row. */
 export function commitOf(
-  parts: Partial<Omit<Commit, 'rows' | 'floats'>> & { vectors?: Record<number, readonly number[]> },
+  parts: Partial<Omit<Commit, 'rows' | 'floats' | 'edges'>> & {
+    edges?: readonly EdgeChange[];
+    erasedEdges?: readonly EdgeName[];
+    vectors?: Record<number, readonly number[]>;
+  },
 ): Commit {
-  const rows = Object.keys(parts.vectors ?? {}).map(Number);
+  const { edges = [], erasedEdges = [], vectors, ...rest } = parts;
+  const layout = new Layout(rest.head?.model ?? MODEL);
+  const rows = Object.keys(vectors ?? {}).map(Number);
   return {
     head: HEAD,
-    edges: [],
-    erasedEdges: [],
-    entities: [],
-    erasedEntities: [],
-    erasures: [],
-    outboxAdded: [],
-    outboxCleared: [],
-    ...parts,
+    edges: [
+      ...erasedEdges.map((edge) => [layout.edgeId(edge), null] as const),
+      ...edges.map((edge) => [layout.edgeId(edge), edge] as const),
+    ],
+    ...rest,
     rows: Int32Array.from(rows),
-    floats: Float32Array.from(rows.flatMap((row) => parts.vectors?.[row] ?? [])),
+    floats: Float32Array.from(rows.flatMap((row) => vectors?.[row] ?? [])),
   };
 }
 

@@ -33,7 +33,8 @@ describe('Layout', () => {
     expect(hex(layout.vectorKey(0xfffffffe))).toBe('76fffffffe');
     const edge = { lhs: user('a'), relation: 'likes', rhs: tweet('bc') };
     expect(hex(layout.edgeKey(edge))).toBe('65000061010101'.concat('6263'));
-    expect(hex(layout.reverseKey(edge))).toBe('6901016263'.concat('01', '000061'));
+    expect(hex(layout.turned(layout.edgeKey(edge)))).toBe('6901016263'.concat('01', '000061'));
+    expect(layout.edgeId(edge)).toBe('e\0\0a\x01\x01\x01bc');
     // x, and what sha256sum says of user:a
     expect(hex(layout.erasedKey(user('a')))).toBe(
       '78767321b3673f590fcc4b5b441afbaade7a8be6db95273f71c67df0366924f43b',
@@ -70,7 +71,8 @@ describe('Layout', () => {
         expect(layout.entityOf(layout.entityKey(lhs))).toBe(lhs);
         expect(layout.entityOf(layout.entityKey(rhs))).toBe(rhs);
         expect(layout.edgeOf(layout.edgeKey(edge))).toEqual(edge);
-        expect(layout.edgeOf(layout.reverseKey(edge))).toEqual(edge);
+        expect(layout.edgeOf(layout.turned(layout.edgeKey(edge)))).toEqual(edge);
+        expect(layout.turned(layout.turned(layout.edgeKey(edge)))).toEqual(layout.keyOf(layout.edgeId(edge)));
         expect(layout.rowOf(layout.vectorKey(number))).toBe(number);
         expect(layout.decodeEdge(layout.encodeEdge({ at: number, removed }))).toEqual({
           at: number,
@@ -90,9 +92,10 @@ describe('Layout', () => {
     ) => {
       const edge = { lhs: other, relation: name, rhs: end };
       expect(starts(layout.edgeKey(edge), layout.prefixes.edgesOut(one))).toBe(one === other);
-      expect(starts(layout.reverseKey({ ...edge, lhs: end, rhs: other }), layout.prefixes.edgesIn(one))).toBe(
-        one === other,
-      );
+      const back = { ...edge, lhs: end, rhs: other };
+      expect(starts(layout.turned(layout.edgeKey(back)), layout.prefixes.edgesIn(one))).toBe(one === other);
+      const touches = [edge, back].map((each) => layout.touching(one)(layout.edgeId(each)));
+      expect(touches).toEqual(new Array(2).fill(one === other || one === end));
     };
     const alike = ['a', 'ab', 'aÿ', 'a\u{10ffff}', 'b', 'a'.repeat(255), 'a'.repeat(256)];
     for (const one of alike) for (const other of alike) check(user(one), user(other), 'follows', user('a'));

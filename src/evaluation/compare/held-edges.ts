@@ -93,7 +93,7 @@ export async function readHeldEdges(
 /** Whether the edge is live in neither store and the change would make it live in both. */
 async function isNew({ a, b }: ComparedStores, change: EdgeChange): Promise<boolean> {
   for (const { store } of [a, b]) {
-    const [state] = await store.readEdges([change]);
+    const [state] = await store.readEdges([store.layout.edgeId(change)]);
     const verdict = judge(state, change);
     if ((state && !state.removed) || (verdict !== 'new' && verdict !== 'newer')) return false;
   }

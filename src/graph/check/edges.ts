@@ -43,9 +43,9 @@ async function* storedEdges(
     const edges = batch.flatMap(({ key, value }) => {
       const edge = readEdge(layout, { key, value });
       if (edge === undefined) findings.add('entry-damaged', `edge ${asBuffer(key).toString('hex')}`);
-      return edge === undefined ? [] : [{ edge, value }];
+      return edge === undefined ? [] : [{ edge, key, value }];
     });
-    const others = edges.map(({ edge }) => (isForward ? layout.reverseKey(edge) : layout.edgeKey(edge)));
+    const others = edges.map(({ key }) => layout.turned(key));
     const ends = [...new Set(edges.map(({ edge }) => (isForward ? edge.lhs : edge.rhs)))];
     const found = await entries.getMany([...others, ...ends.map((end) => layout.entityKey(end))]);
     const there = new Set(ends.filter((_, i) => found[edges.length + i] !== undefined));

@@ -47,7 +47,7 @@ export async function fillStores(
       const live = !layout.isRemoved(value);
       const { at } = layout.decodeEdge(value);
       const [lhs, rhs] = spread.place(key, live, at, (end) => graph.ownerHas(merged, end));
-      const reverse = layout.reverseKey(layout.edgeOf(key));
+      const reverse = layout.turned(key);
       const relation = live ? layout.relations[layout.relationIn(key)]!.name : undefined;
       filling[lhs]!.putEdge(key, reverse, value, relation, true);
       if (rhs !== lhs) filling[rhs]!.putEdge(key, reverse, value, relation, false);

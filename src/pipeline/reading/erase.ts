@@ -2,10 +2,11 @@ import type { EdgeChange, Erasure, Verdict } from '../../graph/edge.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Layout } from '../../graph/layout.ts';
 import type { Counters } from '../counters.ts';
 import type { Neighbours } from '../neighbours.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
-import { edgeId, type Unwritten } from './unwritten.ts';
+import type { Unwritten } from './unwritten.ts';
 
 /** The graph while records are applied: the store, and over it the commits that are not written yet. */
 export interface KnownGraph {
@@ -39,12 +40,12 @@ export function erase(
   counters.watermark = Math.max(counters.watermark, at);
 
   let newerLive = 0;
-  for (const [id, edge] of edgesNow(unwritten, key, stored)) {
+  for (const [id, edge] of edgesNow(unwritten, store.layout, key, stored)) {
     if (edge.at > at) {
       if (!edge.removed) newerLive++;
       continue;
     }
-    commit.eraseEdge(id, edge);
+    commit.edges.set(id, null);
     if (edge.removed) continue;
     counters.edgeChanged(edge.relation, true, false);
     const place = neighbours.placeOf(edge);
@@ -77,13 +78,14 @@ export function erase(
 /** Every edge of the entity in its present state: the stored edges, and over them the unwritten ones. */
 function edgesNow(
   unwritten: Unwritten,
+  layout: Layout,
   entity: EntityKey,
   stored: readonly EdgeChange[],
 ): Map<string, EdgeChange> {
-  const edges = new Map(stored.map((edge) => [edgeId(edge), edge]));
-  for (const { id, change } of unwritten.of(entity)) {
-    if (change === null) edges.delete(id);
-    else edges.set(id, change);
+  const edges = new Map(stored.map((edge) => [layout.edgeId(edge), edge]));
+  for (const [id, state] of unwritten.of(entity, layout)) {
+    if (state === null) edges.delete(id);
+    else edges.set(id, { ...layout.edgeOf(layout.keyOf(id)), ...state });
   }
   return edges;
 }

@@ -1,17 +1,16 @@
 import type { RecordLimits } from '../../../topics/record.ts';
 import type { EventTopic } from '../../../topics/topic.ts';
-import { type EdgeChange, type EdgeName, type EdgeState, judge, type Verdict } from '../../graph/edge.ts';
+import { type EdgeChange, type EdgeState, judge, type Verdict } from '../../graph/edge.ts';
 import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import type { EdgePlace } from '../neighbours.ts';
 import type { RecordContent, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
 import { erase, type KnownGraph } from './erase.ts';
 import { readContent } from './record-content.ts';
-import { edgeId } from './unwritten.ts';
 
 /** What the store holds of the edges and entities that a run of records names. */
 export interface Fetched {
-  /** By {@link edgeId}. */
+  /** By `Layout.edgeId`. */
   readonly edges: ReadonlyMap<string, EdgeState | undefined>;
   /** Edges of entities that are to be erased. */
   readonly edgesOf: ReadonlyMap<EntityKey, readonly EdgeChange[]>;
@@ -20,8 +19,8 @@ export interface Fetched {
 /** A record as read. */
 export interface ReadRecord extends RecordContent {
   readonly record: SourceRecord;
-  /** {@link edgeId} of each change; empty for an erasure. */
-  readonly ids: readonly string[];
+  /** [n] `Layout.edgeId` of each change; undefined for an erasure, and for an edge that is not of this graph or part of it. */
+  readonly ids: readonly (string | undefined)[];
   /** [n] whose each change is that is an edge. */
   readonly places: readonly EdgePlace[];
 }
@@ -46,18 +45,16 @@ export class Ingest {
   /** Reads records and fetches what the store knows of the edges they name. */
   async read(records: readonly SourceRecord[]): Promise<{ reads: ReadRecord[]; fetched: Fetched }> {
     const reads = records.map((record) => this.#read(record));
-    const names = new Map<string, EdgeName>();
+    const wanted = new Set<string>();
     const erased = new Set<EntityKey>();
     this.#graph.unwritten.prune();
-    for (const { changes, ids, places } of reads) {
-      changes.forEach((change, i) => {
-        if ('erased' in change) erased.add(change.erased);
-        else if (this.#concerns(change, places[i]!) && this.#graph.unwritten.get(ids[i]!) === undefined)
-          names.set(ids[i]!, change);
-      });
+    for (const { changes, ids } of reads) {
+      for (const id of ids)
+        if (id !== undefined && this.#graph.unwritten.get(id) === undefined) wanted.add(id);
+      for (const change of changes) if ('erased' in change) erased.add(change.erased);
     }
-    const states = await this.#graph.store.readEdges([...names.values()]);
-    const edges = new Map([...names.keys()].map((id, i) => [id, states[i]]));
+    const states = await this.#graph.store.readEdges([...wanted]);
+    const edges = new Map([...wanted].map((id, i) => [id, states[i]]));
     const edgesOf = new Map<EntityKey, EdgeChange[]>();
     for (const entity of erased) {
       if (this.#graph.store.layout.typeIndex(typeOf(entity)) === undefined) continue;
@@ -80,11 +77,10 @@ export class Ingest {
     }
     const verdicts: Verdict[] = [];
     for (const [i, change] of read.changes.entries()) {
-      const place = read.places[i]!;
+      const id = read.ids[i];
       if ('erased' in change)
         verdicts.push(erase(this.#graph, change, fetched.edgesOf.get(change.erased) ?? [], batch));
-      else if (this.#concerns(change, place))
-        verdicts.push(this.#applyEdge(change, read.ids[i]!, place, fetched, batch));
+      else if (id !== undefined) verdicts.push(this.#applyEdge(change, id, read.places[i]!, fetched, batch));
     }
     if (verdicts.length === 0 || verdicts.some((verdict) => verdict === 'new' || verdict === 'newer')) return;
     if (verdicts.includes('duplicate')) this.#graph.counters.events.duplicate++;
@@ -94,13 +90,13 @@ export class Ingest {
   #read(record: SourceRecord): ReadRecord {
     if (record.topic === this.#graph.neighbours.topic) return { record, ids: [], places: [], changes: [] };
     const content = record.content ?? readContent(record, this.#graph.topics, this.#graph.limits);
-    // Made once: a string remembers its hash, and several maps look it up.
-    const ids = content.changes.map((change) => ('erased' in change ? '' : edgeId(change)));
-    return { record, ids, places: this.#graph.neighbours.placesOf(content.changes), ...content };
-  }
-
-  #concerns(change: EdgeChange, place: EdgePlace): boolean {
-    return place.here && this.#graph.store.layout.relationIndex(change.relation) !== undefined;
+    const places = this.#graph.neighbours.placesOf(content.changes);
+    const { layout } = this.#graph.store;
+    const ids = content.changes.map((change, i) => {
+      const isOther = 'erased' in change || layout.relationIndex(change.relation) === undefined;
+      return isOther || !places[i]!.here ? undefined : layout.edgeId(change);
+    });
+    return { record, ids, places, ...content };
   }
 
   #applyEdge(change: EdgeChange, id: string, place: EdgePlace, fetched: Fetched, batch: OpenBatch): Verdict {
@@ -110,7 +106,7 @@ export class Ingest {
     const verdict = judge(known, change);
     if (verdict === 'duplicate' || verdict === 'late') return verdict;
 
-    this.#graph.unwritten.open.putEdge(id, change);
+    this.#graph.unwritten.open.edges.set(id, change);
     const before = known !== undefined && !known.removed;
     const now = !change.removed;
     this.#graph.counters.watermark = Math.max(this.#graph.counters.watermark, change.at);

@@ -1,26 +1,15 @@
-import type { EdgeChange, EdgeName, EdgeState } from '../../graph/edge.ts';
+import type { EdgeState } from '../../graph/edge.ts';
 import type { EntityKey } from '../../graph/entity.ts';
+import type { Layout } from '../../graph/layout.ts';
 import type { Message } from '../ports.ts';
 import type { Pace } from '../tuning.ts';
-
-/** One text for an edge. Ids can't hold control characters, so the parts can't run into each other. */
-export function edgeId(edge: EdgeName): string {
-  return `${edge.lhs}\n${edge.relation}\n${edge.rhs}`;
-}
-
-/** An edge that an erasure deletes whole: not even its removal is remembered. */
-interface ErasedEdge extends EdgeName {
-  readonly erased: true;
-}
-
-type EdgesById = Map<string, EdgeChange | ErasedEdge>;
 
 /** What has happened since the last commit and is not the trainer's: edges, entities, erasures, dead letters. */
 export class PendingCommit {
   /** Commits of a process are numbered from 1. */
   readonly number: number;
-  /** By {@link edgeId}: the last that was said of the edge. */
-  readonly edges: EdgesById = new Map();
+  /** By `Layout.edgeId`: the last that was said of the edge. null: an erasure deletes it. */
+  readonly edges = new Map<string, EdgeState | null>();
   /** Rows of entities that an event named. */
   readonly touched = new Set<number>();
   /** By row: an entity can be erased, named again and erased once more, each time with a row of its own. */
@@ -56,22 +45,6 @@ export class PendingCommit {
     this.deadLetters.push(letter);
     this.deadLetterBytes += letter.value?.length ?? 0;
   }
-
-  putEdge(id: string, change: EdgeChange): void {
-    this.edges.set(id, change);
-  }
-
-  eraseEdge(id: string, { lhs, relation, rhs }: EdgeName): void {
-    this.edges.set(id, { lhs, relation, rhs, erased: true });
-  }
-
-  *changedEdges(): Iterable<EdgeChange> {
-    for (const edge of this.edges.values()) if (!isErased(edge)) yield edge;
-  }
-
-  *erasedEdges(): Iterable<EdgeName> {
-    for (const edge of this.edges.values()) if (isErased(edge)) yield edge;
-  }
 }
 
 /**
@@ -94,19 +67,20 @@ export class Unwritten {
   get(id: string): EdgeState | null | undefined {
     for (const { edges } of this.#layers) {
       const edge = edges.get(id);
-      if (edge !== undefined) return isErased(edge) ? null : edge;
+      if (edge !== undefined) return edge;
     }
     return undefined;
   }
 
   /** Edges of an entity, the newest state of each; null: erased. A walk over all: erasures are rare. */
-  *of(entity: EntityKey): Iterable<{ id: string; change: EdgeChange | null }> {
+  *of(entity: EntityKey, layout: Layout): Iterable<[id: string, state: EdgeState | null]> {
+    const touches = layout.touching(entity);
     const seen = new Set<string>();
     for (const { edges } of this.#layers) {
-      for (const [id, edge] of edges) {
-        if ((edge.lhs !== entity && edge.rhs !== entity) || seen.has(id)) continue;
+      for (const [id, state] of edges) {
+        if (!touches(id) || seen.has(id)) continue;
         seen.add(id);
-        yield { id, change: isErased(edge) ? null : edge };
+        yield [id, state];
       }
     }
   }
@@ -128,8 +102,4 @@ export class Unwritten {
   prune(): void {
     while (this.#layers.at(-1)!.number <= this.#written) this.#layers.pop();
   }
-}
-
-function isErased(edge: EdgeChange | ErasedEdge): edge is ErasedEdge {
-  return 'erased' in edge;
 }

@@ -170,7 +170,7 @@ describe('a check', () => {
     const value = store.layout.encodeEdge({ at: 1, removed: true });
     const batch = new WriteBatch();
     batch.put(store.layout.edgeKey(gone), value);
-    batch.put(store.layout.reverseKey(gone), value);
+    batch.put(store.layout.turned(store.layout.edgeKey(gone)), value);
     batch.put(store.layout.outboxPartKey(1), store.layout.encodeNames([user('erased')]));
     await store.entries.write(batch);
     const report = await checkStore(store);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Layout } from '../../../src/graph/layout.ts';
 import { Counters } from '../../../src/pipeline/counters.ts';
 import { Alone } from '../../../src/pipeline/neighbours.ts';
 import { Ingest } from '../../../src/pipeline/reading/ingest.ts';
@@ -6,9 +7,10 @@ import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
 import { OpenBatch } from '../../../src/pipeline/training/open-batch.ts';
 import { EVENT_TOPICS } from '../../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../../topics/record.ts';
-import { commitOf, entity, graph, indexOf, user } from '../../graph/graph-fixture.ts';
+import { commitOf, entity, graph, indexOf, MODEL, user } from '../../graph/graph-fixture.ts';
 import { saidBy } from '../training/trainer-fixture.ts';
 
+const layout = new Layout(MODEL);
 const A = user('a');
 const B = user('b');
 const C = user('c');
@@ -60,6 +62,7 @@ async function setUp() {
   return { index, counters, unwritten, open, tell };
 }
 
+const idOf = (lhs: typeof A, rhs: typeof A) => layout.edgeId({ lhs, relation: 'follows', rhs });
 const follow = (followerId: string, followedId: string, at: number) =>
   ['follow', { followerId, followedId, action: 'follow', at }] as const;
 const erasure = (entityKey: string, at: number) => ['erasure', { entity: entityKey, at }] as const;
@@ -71,20 +74,16 @@ describe('erase', () => {
     expect(index.find(A)).toBeUndefined();
     expect([...open.commit.erasedEntities]).toEqual([[4, A]]);
     expect([...open.commit.erasures]).toEqual([[A, 3000]]);
-    expect([...open.commit.erasedEdges()].map(({ lhs, rhs }) => [lhs, rhs]).sort()).toEqual([
-      [A, B],
-      [A, C],
-      [B, A],
-      [C, A],
-    ]);
-    expect([...open.commit.changedEdges()]).toEqual([]);
+    const { edges } = open.commit;
+    expect([...edges.keys()].sort()).toEqual([idOf(A, B), idOf(A, C), idOf(B, A), idOf(C, A)].sort());
+    expect(new Set(edges.values())).toEqual(new Set([null]));
     expect([...open.commit.touched]).toEqual([6]);
     const { trained, changed, ...rows } = saidBy(open.batch.close());
     expect([trained, rows]).toMatchObject([[], { dropped: [4], reset: [] }]);
     // The new edge too is live no more.
     expect(changed.sort()).toEqual(['-4 0 5', '-4 0 6', '-6 0 4', '4 0 6']);
     expect([counters.edges['follows'], counters.watermark]).toEqual([0, 3000]);
-    expect(unwritten.get('user:a\nfollows\nuser:b')).toBeNull();
+    expect(unwritten.get(idOf(A, B))).toBeNull();
   });
 
   test('an entity with a newer live edge stays, and starts again', async () => {

@@ -89,7 +89,7 @@ describe('Committer', () => {
   test('writes everything at once, as of the moment the commit was asked for', async () => {
     const { store, index, rows, trainer, sink, counters, unwritten, publisher, committer, commit } = setUp();
     const pending = unwritten.open;
-    pending.putEdge('id', edge);
+    pending.edges.set(store.layout.edgeId(edge), edge);
     pending.touched.add(rows.a).add(rows.b);
     pending.erasures.set(user('gone'), 9);
     counters.events.consumed = 3;
