@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { createGunzip, createZstdDecompress, gunzip, zstdDecompress } from 'node:zlib';
-import { decompressFrame, uncompressSync } from 'lz4-napi';
+import { uncompressSync } from 'lz4-napi';
 import { uncompress } from 'snappy';
 import { hasCode } from '../../../errors/errors.ts';
 
@@ -8,8 +8,8 @@ const gunzipWhole = promisify(gunzip);
 const zstdWhole = promisify(zstdDecompress);
 
 /**
- * The decompressed records of a batch, in parts of about `partBytes`. A batch that fits into one part is decompressed in
- * one call, a larger one as a stream, so that a highly compressed batch takes up no more memory than any other.
+ * The decompressed records of a batch, in parts: of gzip and zstd in one of `partBytes` where the batch fits into it, else as a
+ * stream, of LZ4 and Java's snappy block by block. So a highly compressed batch takes up no more memory than any other.
  * codec: its number in the batch's attributes.
  * @throws Error when the bytes were not written by the codec.
  */
@@ -29,7 +29,7 @@ export async function* decompressed(
       yield* snappyBlocks(packed);
       return;
     case 3:
-      yield* lz4Blocks(packed, partBytes);
+      yield* lz4Blocks(packed);
       return;
     case 4:
       yield* wholeOrStream(zstdWhole, createZstdDecompress, packed, partBytes);
@@ -85,20 +85,16 @@ async function* snappyBlocks(packed: Buffer): AsyncGenerator<Buffer> {
 
 /*
  * An LZ4 frame, little-endian. A block of size 0 ends the frame; the top bit of a size says that the block is not
- * compressed. Where blocks depend on one another, each block refers to the 64 KiB before it.
+ * compressed. Where blocks depend on one another, each block refers to the 64 KiB before it. Its checksums are not looked
+ * at, because that of the batch covers them.
  *   magic u32 | flags u8 | block size u8 | [content size u64] | [dictionary u32] | header checksum u8
  *   { size u32 | block | [checksum u32] }... | 0 u32 | [content checksum u32]
  */
 const LZ4_MAGIC = 0x184d2204;
-const LZ4_MOST_FOLD = 255;
 const LZ4_WINDOW_BYTES = 64 << 10;
 const UNCOMPRESSED = 0x80000000;
 
-async function* lz4Blocks(packed: Buffer, partBytes: number): AsyncGenerator<Buffer> {
-  if (packed.length * LZ4_MOST_FOLD <= partBytes) {
-    yield await decompressFrame(packed);
-    return;
-  }
+function* lz4Blocks(packed: Buffer): Generator<Buffer> {
   if (packed.readUInt32LE(0) !== LZ4_MAGIC) throw new Error('the bytes are no LZ4 frame');
   const flags = packed.readUInt8(4);
   const [dependent, blockChecksums] = [(flags & 0x20) === 0, (flags & 0x10) !== 0];
