@@ -10,6 +10,11 @@ export function murmur2(key: string | Uint8Array): number {
   return typeof key === 'string' ? ofText(key) : ofBytes(key);
 }
 
+/** The partition of `count` that Kafka's default partitioner chooses for a key. */
+export function partitionOf(key: string | Uint8Array, count: number): number {
+  return (murmur2(key) & 0x7fffffff) % count;
+}
+
 function ofText(text: string): number {
   const { length } = text;
   const whole = length & ~3;

@@ -1,5 +1,5 @@
 import type { EntityKey } from './entity.ts';
-import { murmur2 } from './murmur2.ts';
+import { partitionOf } from './murmur2.ts';
 
 /** One part of a graph that is cut: the entities it owns are those that {@link shardOf} gives its index for. */
 export interface Shard {
@@ -19,7 +19,7 @@ export const COPY_ACCUMULATOR = -1;
  * many partitions as there are shards.
  */
 export function shardOf(key: EntityKey | string, count: number): number {
-  return (murmur2(key) & 0x7fffffff) % count;
+  return partitionOf(key, count);
 }
 
 /**

@@ -1,39 +1,6 @@
-import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { entityKey } from '../../src/graph/entity.ts';
-import {
-  COPY_ACCUMULATOR,
-  graphOf,
-  shardName,
-  shardOf,
-  trainedShare,
-  trainingShard,
-} from '../../src/graph/shard.ts';
+import { COPY_ACCUMULATOR, graphOf, shardName, trainedShare, trainingShard } from '../../src/graph/shard.ts';
 import { FOREIGN } from '../../src/model/table.ts';
-
-test('an entity belongs to the shard of the partition that another client chooses for its key', () => {
-  const theirs = Partitioners.DefaultPartitioner();
-  const owned = [0, 0, 0];
-  for (let id = 0; id < 300; id++) {
-    const key = entityKey(id % 2 === 0 ? 'user' : 'query', id % 3 === 0 ? `größe ${id}` : String(id));
-    const partitionMetadata = [0, 1, 2].map((partitionId) => ({
-      ...{ partitionErrorCode: 0, partitionId, leader: 1, replicas: [1], isr: [1] },
-    }));
-    const shard = shardOf(key, 3);
-    expect(shard).toBe(theirs({ topic: 'x', partitionMetadata, message: { key, value: null } }));
-    owned[shard]!++;
-  }
-  for (const count of owned) expect(count).toBeGreaterThan(50);
-});
-
-// From the vectors of Kafka's UtilsTest.testMurmur2: the sign is masked off before the division.
-test.each([
-  ['21', (-973932308 & 0x7fffffff) % 8],
-  ['foobar', (-790332482 & 0x7fffffff) % 8],
-])('%s belongs to shard %i of 8', (key, shard) => {
-  expect(shardOf(key, 8)).toBe(shard);
-  expect(shardOf(key, 1)).toBe(0);
-});
 
 test.each([1, 2, 3, 4, 5, 8, 16, 255])('of %i shards, each trains its share of the edges', (count) => {
   const shards = Array.from({ length: count }, (_, index) => index);

@@ -1,4 +1,4 @@
-import { murmur2 } from '../../../graph/murmur2.ts';
+import { partitionOf } from '../../../graph/murmur2.ts';
 
 /** Chooses a partition as Java's client does, by the hash of the key. Messages without a key go to all partitions in turn. */
 export function keyPartitioner(): (
@@ -7,5 +7,5 @@ export function keyPartitioner(): (
 ) => number {
   let turn = 0;
   return (key, partitions) =>
-    key === undefined || key === null ? turn++ % partitions : (murmur2(key) & 0x7fffffff) % partitions;
+    key === undefined || key === null ? turn++ % partitions : partitionOf(key, partitions);
 }
