@@ -92,12 +92,12 @@ export class Producer {
       if (stopping.aborted) throw stopped();
       await this.#transaction([]);
     };
-    const mayPass = ({ error }: Failure) => !isFinal(error) && this.#refused(error) === undefined;
+    const mayPass = ({ error }: Failure) => !isFinal(error) && !isLasting(error);
     const onTrouble = ({ error }: Failure) =>
       log('warn', `${this.#names} could not be taken over yet: ${reasonsOf(error)}; trying again`);
     return this.#after(ALL, () =>
       retrying(attempt, { signal: stopping, mayPass, onTrouble }).catch((error) => {
-        throw isFinal(error) ? error : (this.#refused(error) ?? stopped());
+        throw isFinal(error) ? error : isLasting(error) ? this.#refusal(error) : stopped();
       }),
     );
   }
@@ -176,16 +176,17 @@ export class Producer {
   #lookedUp(messages: readonly Message[], until: number): Promise<Part[]> {
     const { settings, stopping, log } = this.#options;
     const failureOf = (error: unknown) =>
+      (isLasting(error) ? this.#refusal(error) : undefined) ??
       kafkaError(`asking for the partitions of ${this.#names}`, settings, error);
     const mayPass = ({ error }: Failure) => {
-      const failure = this.#refused(error) ?? failureOf(error);
+      const failure = failureOf(error);
       return failure instanceof RetryableError && !['refused', 'topic-missing'].includes(failure.code);
     };
     const onTrouble = ({ error }: Failure) =>
       log('debug', `the partitions of ${this.#names} are asked for again: ${reasonsOf(error)}`);
     const retried = { signal: stopping, until, mayPass, onTrouble };
     return retrying(() => this.#parts(messages), retried).catch((error) => {
-      throw this.#refused(error) ?? failureOf(error);
+      throw failureOf(error);
     });
   }
 
@@ -196,7 +197,7 @@ export class Producer {
       await retrying(() => this.#attempt(part, records), {
         signal: stopping,
         until: Date.now() + giveUpMs,
-        mayPass: ({ error }) => this.#refused(error) === undefined,
+        mayPass: ({ error }) => !isLasting(error),
       });
     } catch (error) {
       // The brokers may have these records, and would take other records under the same numbers for them.
@@ -276,7 +277,7 @@ export class Producer {
     return this.#topics.map(({ name }) => name).join(' and ');
   }
 
-  #refusal(failure: unknown, messages: readonly PlainRecord[]): Refusal | undefined {
+  #refusal(failure: unknown, messages: readonly PlainRecord[] = []): RetryableError | undefined {
     return refusalOf(failure, {
       topic: this.#names,
       user: userOf(this.#options.settings),
@@ -285,18 +286,12 @@ export class Producer {
     });
   }
 
-  /** The error of a refusal that no retry mends. */
-  #refused(failure: unknown): RetryableError | undefined {
-    const refusal = this.#refusal(failure, []);
-    return refusal?.waits === false ? refusal.error : undefined;
-  }
-
   /** @throws the error of messages that were given up, and may be sent again. */
   #fail(failure: unknown, messages: readonly PlainRecord[]): never {
     if (this.#fence !== undefined && isFinal(failure)) throw failure;
     const { settings } = this.#options;
     const error =
-      this.#refusal(failure, messages)?.error ?? kafkaError(`sending to ${this.#names}`, settings, failure);
+      this.#refusal(failure, messages) ?? kafkaError(`sending to ${this.#names}`, settings, failure);
     if (!(error instanceof RetryableError) || error.code === 'refused') throw error;
     const message = `${messages.length} messages for ${this.#names} were not acknowledged by ${addressOf(settings)}: ${reasonsOf(failure)}; they can be sent again`;
     throw new RetryableError('not-acknowledged', message, { cause: failure });
@@ -323,59 +318,46 @@ export interface Sent {
   readonly transactionalId?: string;
 }
 
-/** The way out of a refusal. waits: the refusal may pass by itself, so that a retry is worth it. */
-interface Remedy {
-  readonly what: (sent: Sent) => string;
-  readonly waits?: boolean;
-}
+/** What to do about a refusal. */
+type Remedy = (sent: Sent) => string;
 
-const TOO_LARGE: Remedy = {
-  what: ({ topic, largestBytes }) =>
-    `its largest message has ${largestBytes} bytes: raise max.message.bytes of topic ${topic}`,
-};
-const TOO_FEW_REPLICAS: Remedy = {
-  what: ({ topic }) =>
-    `bring the brokers that hold replicas of topic ${topic} back, or lower its min.insync.replicas`,
-  waits: true,
-};
+const raiseLimit: Remedy = ({ topic, largestBytes }) =>
+  `its largest message has ${largestBytes} bytes: raise max.message.bytes of topic ${topic}`;
+const bringReplicas: Remedy = ({ topic }) =>
+  `bring the brokers that hold replicas of topic ${topic} back, or lower its min.insync.replicas`;
+const grantOnTopic: Remedy = ({ topic, user }) =>
+  `grant WRITE on topic ${topic} to ${user ?? 'the user of this client'}`;
 
-const MAY_NOT_WRITE: Remedy = {
-  what: ({ topic, user }) => `grant WRITE on topic ${topic} to ${user ?? 'the user of this client'}`,
-};
-
-const REMEDIES: Readonly<Record<string, Remedy>> = {
-  MESSAGE_TOO_LARGE: TOO_LARGE,
-  RECORD_LIST_TOO_LARGE: TOO_LARGE,
-  NOT_ENOUGH_REPLICAS: TOO_FEW_REPLICAS,
-  NOT_ENOUGH_REPLICAS_AFTER_APPEND: TOO_FEW_REPLICAS,
+/** The refusals that may pass by themselves, so that the send is retried as after any other failure. */
+const PASSING: Readonly<Record<string, Remedy>> = {
+  NOT_ENOUGH_REPLICAS: bringReplicas,
+  NOT_ENOUGH_REPLICAS_AFTER_APPEND: bringReplicas,
   // The previous transaction is committed, but its markers are not yet on every partition.
-  CONCURRENT_TRANSACTIONS: {
-    what: (sent) => `the previous transaction can't end: ${TOO_FEW_REPLICAS.what(sent)}`,
-    waits: true,
-  },
-  TOPIC_AUTHORIZATION_FAILED: MAY_NOT_WRITE,
-  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: {
-    what: ({ transactionalId, user }) =>
-      `grant WRITE on transactional id ${transactionalId} to ${user ?? 'the user of this client'}`,
-  },
+  CONCURRENT_TRANSACTIONS: (sent) => `the previous transaction can't end: ${bringReplicas(sent)}`,
+};
+const LASTING: Readonly<Record<string, Remedy>> = {
+  MESSAGE_TOO_LARGE: raiseLimit,
+  RECORD_LIST_TOO_LARGE: raiseLimit,
+  TOPIC_AUTHORIZATION_FAILED: grantOnTopic,
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: ({ transactionalId, user }) =>
+    `grant WRITE on transactional id ${transactionalId} to ${user ?? 'the user of this client'}`,
   // A producer gets its id where it may write to any topic (KIP-679).
-  CLUSTER_AUTHORIZATION_FAILED: MAY_NOT_WRITE,
+  CLUSTER_AUTHORIZATION_FAILED: grantOnTopic,
 };
 
-export interface Refusal {
-  /** Code `refused`, with what to do. */
-  readonly error: RetryableError;
-  /** Whether the refusal may pass by itself, so that the send is retried as after any other failure. */
-  readonly waits: boolean;
+/** Whether an error of a send is a refusal that no retry mends. */
+export function isLasting(error: unknown): boolean {
+  return LASTING[protocolError(error) ?? ''] !== undefined;
 }
 
-/** The refusal in an error of a send; undefined where the brokers refused nothing, for example because they were out of reach. */
-export function refusalOf(error: unknown, sent: Sent): Refusal | undefined {
-  const remedy = REMEDIES[protocolError(error) ?? ''];
+/**
+ * The refusal in an error of a send, with what to do; undefined where the brokers refused nothing, for example because they
+ * were out of reach.
+ */
+export function refusalOf(error: unknown, sent: Sent): RetryableError | undefined {
+  const refused = protocolError(error) ?? '';
+  const remedy = PASSING[refused] ?? LASTING[refused];
   if (remedy === undefined) return undefined;
-  const message = `the brokers refused what was sent to ${sent.topic}: ${reasonsOf(error)}; ${remedy.what(sent)}`;
-  return {
-    error: new RetryableError('refused', message, { cause: error }),
-    waits: remedy.waits ?? false,
-  };
+  const message = `the brokers refused what was sent to ${sent.topic}: ${reasonsOf(error)}; ${remedy(sent)}`;
+  return new RetryableError('refused', message, { cause: error });
 }

@@ -6,7 +6,7 @@ import {
   ResponseError,
 } from '@platformatic/kafka';
 import { expect, test } from 'vitest';
-import { refusalOf } from '../../../../src/adapters/kafka/producer/producer.ts';
+import { isLasting, refusalOf } from '../../../../src/adapters/kafka/producer/producer.ts';
 import { RetryableError } from '../../../../src/errors/errors.ts';
 
 const sent = { topic: 'vectors', largestBytes: 12_345, user: 'twhin', transactionalId: 'twhin-follow' };
@@ -36,16 +36,16 @@ test.each([
   ];
   for (const error of wrapped) {
     const refusal = refusalOf(error, sent);
-    expect(refusal?.error).toBeInstanceOf(RetryableError);
-    expect(refusal?.error.code).toBe('refused');
-    expect(refusal?.error.message).toContain(type);
-    expect(refusal?.error.message).toContain(what);
-    expect(refusal?.waits).toBe(waits);
+    expect(refusal).toBeInstanceOf(RetryableError);
+    expect(refusal?.code).toBe('refused');
+    expect(refusal?.message).toContain(type);
+    expect(refusal?.message).toContain(what);
+    expect(isLasting(error)).toBe(!waits);
   }
 });
 
 test('an error that passes by itself is no refusal', () => {
   for (const error of [answer('NOT_LEADER_OR_FOLLOWER'), new Error('connect ECONNREFUSED'), 'x', undefined]) {
-    expect(refusalOf(error, sent)).toBeUndefined();
+    expect([refusalOf(error, sent), isLasting(error)]).toEqual([undefined, false]);
   }
 });
