@@ -88,13 +88,12 @@ export class KafkaAdmin implements LogAdmin {
   async describe(names: readonly string[]): Promise<TopicState[]> {
     const doing = 'describing topics';
     if (names.length === 0) return [];
-    const metadata = await this.#metadata(doing, names);
-    const there = metadata.topics.filter(({ errorCode }) => errorCode === 0);
+    const there = await this.#existing(doing, names);
     if (there.length === 0) return [];
     const results = await this.#ask(doing, async (brokers) => {
       const resources = there.map(({ name }) => ({
         resourceType: TOPIC,
-        resourceName: name ?? '',
+        resourceName: name,
         configurationKeys: null,
       }));
       const asking = describeConfigsV4.api.async(await brokers.any(), resources, false, false);
@@ -110,10 +109,10 @@ export class KafkaAdmin implements LogAdmin {
     });
     const settings = new Map(results.map(({ resourceName, configs }) => [resourceName, configs]));
     return there.map(({ name, partitions }) => ({
-      name: name ?? '',
+      name,
       partitions: partitions.length,
       configs: Object.fromEntries(
-        (settings.get(name ?? '') ?? []).map(({ name: key, value }) => [key, value ?? '']),
+        (settings.get(name) ?? []).map(({ name: key, value }) => [key, value ?? '']),
       ),
     }));
   }
@@ -139,32 +138,24 @@ export class KafkaAdmin implements LogAdmin {
 
   /** The number of partitions of each topic that exists. */
   async partitionCounts(names: readonly string[]): Promise<Map<string, number>> {
-    const { topics } = await this.#metadata('counting partitions', names);
-    return new Map(topics.map(({ name, partitions }) => [name ?? '', partitions.length]));
+    const there = await this.#existing('counting partitions', names);
+    return new Map(there.map(({ name, partitions }) => [name, partitions.length]));
   }
 
   /** The id of each existing topic, by name, as Kafka's own tools print ids. A topic that is made again gets another id. */
   async topicIds(names: readonly string[]): Promise<Record<string, string>> {
-    const { topics } = await this.#metadata('asking for the ids of topics', names);
-    const there = topics.filter(({ errorCode }) => errorCode === 0);
-    return Object.fromEntries(
-      there.map(({ name, topicId }) => {
-        const id = Buffer.from(topicId.replaceAll('-', ''), 'hex');
-        return [name ?? '', id.toString('base64url')];
-      }),
-    );
+    const there = await this.#existing('asking for the ids of topics', names);
+    const printed = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
+    return Object.fromEntries(there.map(({ name, topicId }) => [name, printed(topicId)]));
   }
 
   /** What a group has committed, for every partition of topics that exist. */
   async groupOffsets(groupId: string, names: readonly string[]): Promise<GroupOffset[]> {
     const doing = `asking for the offsets of group ${groupId}`;
-    const metadata = await this.#metadata(doing, names);
-    const topics = metadata.topics
-      .filter(({ errorCode }) => errorCode === 0)
-      .map(({ name, partitions }) => ({
-        name: name ?? '',
-        partitionIndexes: partitions.map(({ partitionIndex }) => partitionIndex),
-      }));
+    const topics = (await this.#existing(doing, names)).map(({ name, partitions }) => ({
+      name,
+      partitionIndexes: partitions.map(({ partitionIndex }) => partitionIndex),
+    }));
     const group = { groupId, memberId: null, memberEpoch: -1, topics };
     const { groups } = await this.#ask(
       doing,
@@ -239,6 +230,13 @@ export class KafkaAdmin implements LogAdmin {
   /** Closes for good: a request in progress then fails, instead of connecting again and keeping the process alive. */
   async close(): Promise<void> {
     await this.#brokers.close();
+  }
+
+  async #existing(doing: string, names: readonly string[]) {
+    const { topics } = await this.#metadata(doing, names);
+    return topics.flatMap((topic) =>
+      topic.errorCode === 0 && topic.name != null ? [{ ...topic, name: topic.name }] : [],
+    );
   }
 
   /** @throws FatalError `not-authorized`: a topic that may not be looked at would else be taken for one that is there, or missing. */
