@@ -22,7 +22,8 @@ export class EntityIndex {
   #firstSeen = new Float64Array(FIRST_CAPACITY);
   #lastSeen = new Float64Array(FIRST_CAPACITY);
   #nextRow: number;
-  readonly #free: FreeRows;
+  /** Which rows below `nextRow` may be used again, and which not yet. */
+  readonly free: FreeRows;
 
   /**
    * nextRow: the first row never in use; in a fresh graph this is the number of relation rows.
@@ -35,7 +36,7 @@ export class EntityIndex {
     { firstRow = nextRow, freed = [] }: { firstRow?: number; freed?: readonly number[] } = {},
   ) {
     this.#nextRow = nextRow;
-    this.#free = new FreeRows(firstRow, freed);
+    this.free = new FreeRows(firstRow, freed);
     this.#types = [...entityTypes];
     this.#live = entityTypes.map(() => 0);
   }
@@ -44,14 +45,9 @@ export class EntityIndex {
     return this.#nextRow;
   }
 
-  /** Rows below `nextRow` that are free for an entity. */
+  /** The number of rows below `nextRow` that are free for an entity. */
   get freeRows(): number {
-    return this.#free.count(this.#nextRow, this.size);
-  }
-
-  /** How many rows were used again. */
-  get reused(): number {
-    return this.#free.taken;
+    return this.free.count(this.#nextRow, this.size);
   }
 
   /** The number of entities. */
@@ -100,7 +96,7 @@ export class EntityIndex {
 
   /** Gives a new entity the lowest free row, or else the next row. */
   add(key: EntityKey, at: number): number {
-    const again = this.freeRows > 0 ? this.#free.take((row) => this.names.has(row)) : undefined;
+    const again = this.freeRows > 0 ? this.free.take((row) => this.names.has(row)) : undefined;
     const row = again ?? this.#nextRow++;
     this.#put(this.#name, 0, this.#write(key), { row, updates: 0, firstSeen: at, lastSeen: at });
     return row;
@@ -131,22 +127,7 @@ export class EntityIndex {
     if (row === undefined) return;
     this.names.remove(row);
     this.#live[this.#name[0]!]! -= 1;
-    this.#free.leave(row);
-  }
-
-  /** Notes that a commit of records is cut: the rows that the previous commit freed may now be used again. */
-  cut(): void {
-    this.#free.cut();
-  }
-
-  /** Rows that the last commit of records freed; no entity may have them yet. */
-  get freed(): readonly number[] {
-    return this.#free.freed;
-  }
-
-  /** Keeps a row out of use, because the store holds a vector there that no entity owns. */
-  withhold(row: number): void {
-    this.#free.withhold(row);
+    this.free.leave(row);
   }
 
   #put(
@@ -287,8 +268,8 @@ class FreeRows {
     this.#freed = new Set(freed);
   }
 
-  /** The rows that the last commit freed. */
-  get freed(): readonly number[] {
+  /** The rows that the last commit of records freed; no entity may have them yet. */
+  get freed(): number[] {
     return [...this.#freed];
   }
 
@@ -311,14 +292,14 @@ class FreeRows {
     this.#leaving.add(row);
   }
 
-  /** Notes that a commit of records is cut. */
+  /** Notes that a commit of records is cut: the rows that the previous commit freed may now be used again. */
   cut(): void {
     for (const row of this.#freed) this.#lowest = Math.min(this.#lowest, row);
     this.#freed = this.#leaving;
     this.#leaving = new Set();
   }
 
-  /** Keeps a row from ever being used. */
+  /** Keeps a row out of use, because the store holds a vector there that no entity owns. */
   withhold(row: number): void {
     this.#withheld.add(row);
   }

@@ -27,11 +27,11 @@ export class EntitySample {
   }
 
   async read(): Promise<SampledEntity[]> {
-    const { nextRow, reused } = this.#index;
+    const { nextRow, free } = this.#index;
     // Rows that the sample left out may belong to entities again.
-    if (reused - this.#reused > nextRow / RENEWED) {
+    if (free.taken - this.#reused > nextRow / RENEWED) {
       this.#rows = new RowSample(SIZE);
-      this.#reused = reused;
+      this.#reused = free.taken;
     }
     const rows = this.#rows.of(nextRow, (row) => this.#index.keyAt(row) !== undefined);
     const keys = rows.map((row) => this.#index.keyAt(row));

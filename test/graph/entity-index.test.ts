@@ -55,27 +55,27 @@ describe('EntityIndex', () => {
     index.remove(user('c'));
     index.remove(user('a'));
     expect([index.freeRows, index.add(user('e'), 1)]).toEqual([0, 8]);
-    index.cut();
-    expect(index.freed).toEqual([6, 4]);
+    index.free.cut();
+    expect(index.free.freed).toEqual([6, 4]);
     index.remove(user('b'));
     expect([index.freeRows, index.add(user('f'), 1)]).toEqual([0, 9]);
-    index.cut();
-    expect(index.freed).toEqual([5]);
-    expect([index.freeRows, index.reused]).toEqual([2, 0]);
-    expect([index.add(user('g'), 1), index.keyAt(4), index.reused]).toEqual([4, 'user:g', 1]);
-    index.cut();
-    expect(index.freed).toEqual([]);
+    index.free.cut();
+    expect(index.free.freed).toEqual([5]);
+    expect([index.freeRows, index.free.taken]).toEqual([2, 0]);
+    expect([index.add(user('g'), 1), index.keyAt(4), index.free.taken]).toEqual([4, 'user:g', 1]);
+    index.free.cut();
+    expect(index.free.freed).toEqual([]);
     expect(['h', 'i', 'j'].map((id) => index.add(user(id), 1))).toEqual([5, 6, 10]);
-    expect([index.freeRows, index.reused, index.nextRow, index.size]).toEqual([0, 3, 11, 7]);
+    expect([index.freeRows, index.free.taken, index.nextRow, index.size]).toEqual([0, 3, 11, 7]);
   });
 
   test('a restarted index has the free rows of an index that kept running', () => {
     const index = new EntityIndex(10, ['user'], { firstRow: 4, freed: [5] });
     index.restore(Buffer.from([0, 0, 0x61]), 0, 3, entity(user('a'), 8));
-    index.withhold(6);
+    index.free.withhold(6);
     // Rows 4, 7 and 9 are in use; the last commit freed row 5, and row 6 holds a vector without an entity.
     expect([index.freeRows, index.add(user('b'), 1), index.add(user('c'), 1)]).toEqual([3, 4, 7]);
-    index.cut();
+    index.free.cut();
     expect(['d', 'e', 'f'].map((id) => index.add(user(id), 1))).toEqual([5, 9, 10]);
   });
 
@@ -93,7 +93,7 @@ describe('EntityIndex', () => {
         const index = new EntityIndex(4, ['tweet', 'user']);
         const twin = new Map<EntityKey, number>();
         for (const [what, of] of deeds) {
-          if (what === 'cut') index.cut();
+          if (what === 'cut') index.free.cut();
           else if (what === 'remove') {
             index.remove(of);
             twin.delete(of);

@@ -34,7 +34,8 @@ export function withholdOrphans(
   const width = floats.length / types.length;
   for (let i = Math.max(0, firstRow - first); i < types.length; i++) {
     if (types[i] !== NO_TYPE) continue;
-    if (floats.subarray(i * width, (i + 1) * width).some((number) => number !== 0)) index.withhold(first + i);
+    if (floats.subarray(i * width, (i + 1) * width).some((number) => number !== 0))
+      index.free.withhold(first + i);
   }
 }
 

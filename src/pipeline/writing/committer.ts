@@ -83,7 +83,7 @@ export class Committer {
     const { epoch, space, stepBase, topicIds } = writer;
     // Empty commits must not advance the reuse of rows: a process that goes on without a restart writes none at a
     // start.
-    if (pending.records > 0) index.cut();
+    if (pending.records > 0) index.free.cut();
     // Looked up now, while the index stands at this commit: it is ahead once the commit is written.
     const erased = [...pending.erasedEntities.values()];
     const own = erased.filter((key) => neighbours.owns(key));
@@ -96,7 +96,7 @@ export class Committer {
     });
     const head = {
       rows: index.nextRow,
-      freed: [...index.freed],
+      freed: index.free.freed,
       offsets: ledger.offsets('applied'),
       events: { ...counters.events },
       edges: { ...counters.edges },
