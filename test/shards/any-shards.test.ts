@@ -7,7 +7,7 @@ import { FOREIGN } from '../../src/model/table.ts';
 import type { Router } from '../../src/shards/routing/router.ts';
 import { Life } from '../pipeline/life.ts';
 import { SequentialModel } from '../pipeline/sequential-model.ts';
-import { sent } from '../pipeline/told-events.ts';
+import { type Sent, sent } from '../pipeline/told-events.ts';
 import { DIM, EMBEDDINGS, graphStore, liveEdges } from '../pipeline/updater-fixture.ts';
 import { Shards } from './shards-fixture.ts';
 
@@ -22,6 +22,9 @@ const round = fc.record({
     maxLength: 25,
     size: 'max',
   }),
+  /** What the edges topic and the group of routers lose before it. */
+  cut: fc.option(fc.nat(MOST_SHARDS - 1)),
+  moved: fc.option(fc.record({ event: sent, to: fc.constantFrom('start', 'end') })),
   /** The moment at which the first router is killed, and whether the next one has begun before. */
   routerDies: fc.option(fc.nat(12), { freq: 2 }),
   overlap: fc.boolean(),
@@ -37,20 +40,35 @@ const story = fc.record({
 
 type Story = typeof story extends fc.Arbitrary<infer T> ? T : never;
 
+/** What is said of one edge is in one partition, so that it is read in the order said. */
+function partitionOf({ told }: Sent): number {
+  const first = told.kind === 'erase' ? told.entity : told.edges[0]![0];
+  return 'abc'.indexOf(first.at(-1) ?? '');
+}
+
 /** Runs all shards side by side, round after round, and then twice without a death. */
-async function lived({ count, erases, rounds }: Story): Promise<{ shards: Shards; model: SequentialModel }> {
+async function lived({ count, erases, rounds }: Story) {
   const shards = new Shards(count);
   const model = new SequentialModel();
-  const through = { records: [], deaths: [], routerDies: null, overlap: false };
+  /** By shard: the records that concern it. */
+  const concerning = shards.stores.map(() => 0);
+  const through = { records: [], cut: null, moved: null, deaths: [], routerDies: null, overlap: false };
   // Asking for a vector and getting it takes a round each, where every shard ends once it has caught up.
   const settling = Array.from({ length: 5 }, () => through);
-  for (const { records, deaths, routerDies, overlap } of [...rounds, ...settling]) {
+  for (const { records, cut, moved, deaths, routerDies, overlap } of [...rounds, ...settling]) {
+    if (cut !== null) shards.log.cut(cut);
+    if (moved !== null) shards.move(moved.event.topic, partitionOf(moved.event), moved.to);
     for (const { event, times } of records) {
-      if (event.told.kind === 'erase' && !erases) continue;
+      const { told } = event;
+      if (told.kind === 'erase' && !erases) continue;
       for (let n = 0; n < times; n++) {
-        shards.log.append(event.topic, event.value);
-        model.tell(event.told);
+        shards.log.append(event.topic, event.value, { partition: partitionOf(event) });
+        model.tell(told);
       }
+      const ends = told.kind === 'erase' ? [] : told.edges.flatMap(([lhs, , rhs]) => [lhs, rhs]);
+      for (const shard of concerning.keys())
+        if (told.kind === 'erase' || ends.some((key) => shardOf(key, count) === shard))
+          concerning[shard]! += times;
     }
     const routing = new Routing(shards, routerDies ?? undefined, overlap);
     const running = shards.stores.map(async (_, index) => {
@@ -62,7 +80,7 @@ async function lived({ count, erases, rounds }: Story): Promise<{ shards: Shards
     await Promise.all(running);
     await routing.stop();
   }
-  return { shards, model };
+  return { shards, model, concerning };
 }
 
 /** A router that may be killed, and another beside it or after it. */
@@ -148,7 +166,9 @@ describe('any events, over any number of shards, killed at any moment', () => {
       let copies = 0;
       await fc.assert(
         fc.asyncProperty(story, async (told) => {
-          const { shards, model } = await lived(told);
+          const { shards, model, concerning } = await lived(told);
+          const heads = await Promise.all(shards.stores.map((store) => graphStore(store).head()));
+          expect(heads.map((head) => head?.events.consumed ?? 0)).toEqual(concerning);
           await expectEdges(shards, model, told.erases);
           copies += await expectVectors(shards, model, told.erases);
         }),

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { type Shard, shardOf } from '../../src/graph/shard.ts';
 import { silentLog } from '../../src/log.ts';
 import type { EventLog, FollowedLog, Leadership, Message, Sink } from '../../src/pipeline/ports.ts';
@@ -5,6 +6,7 @@ import type { Updater } from '../../src/pipeline/updater.ts';
 import { ShardNeighbourhood } from '../../src/shards/neighbourhood.ts';
 import { Router } from '../../src/shards/routing/router.ts';
 import { ShardLog } from '../../src/shards/routing/shard-log.ts';
+import { decodeStretch } from '../../src/shards/routing/stretch.ts';
 import { DEFAULT_LIMITS } from '../../topics/index.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { Life } from '../pipeline/life.ts';
@@ -23,6 +25,7 @@ const RELATIONS = new Set(MODEL.relations.map(({ name }) => name));
 /** A log with the topics between shards: what is sent to them can be read from them, as on a broker. */
 export class ExchangeLog extends MemoryLog {
   readonly #count: number;
+  readonly #lows: Record<string, number> = {};
 
   constructor(count: number) {
     super();
@@ -52,18 +55,28 @@ export class ExchangeLog extends MemoryLog {
     return memoryReader(this, {
       anyTopic: true,
       partitions: { [EXCHANGE]: this.#count, [EDGES]: this.#count },
+      lows: this.#lows,
     });
+  }
+
+  /** Retention takes everything that was routed to a shard. */
+  cut(shard: number): void {
+    this.#lows[`${EDGES}/${shard}`] = this.#lengthOf(EDGES, shard);
   }
 
   #exchange({ topic, key, value, headers }: Message): void {
     const partition = shardOf(String(key), this.#count);
-    const offset = this.records.filter((each) => each.topic === topic && each.partition === partition).length;
+    const offset = this.#lengthOf(topic, partition);
     this.records.push({
       ...{ topic, partition, offset, timestamp: 5_000 },
       key: Buffer.from(String(key)),
       value: value && Buffer.from(value),
       headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
     });
+  }
+
+  #lengthOf(topic: string, partition: number): number {
+    return this.records.filter((each) => each.topic === topic && each.partition === partition).length;
   }
 }
 
@@ -105,9 +118,25 @@ export class Shards {
     });
   }
 
+  /** The group of routers loses where it is in a partition, or is told that everything in it is routed. */
+  move(topic: string, partition: number, to: 'start' | 'end'): void {
+    const ends = this.log.records.filter((each) => each.topic === topic && each.partition === partition);
+    if (to === 'start') this.#committed.delete(`${topic}/${partition}`);
+    else this.#committed.set(`${topic}/${partition}`, ends.length);
+  }
+
   /** A process that routes all partitions, until it is killed. */
   router(life = new Life()): Router {
     const plain = this.log.sink();
+    /** By shard and event partition: where the last stretch that went out ends. */
+    const ends = new Map<string, number>();
+    const checkFollowsOn = ({ topic: to, key, value }: Message) => {
+      if (to !== EDGES) return;
+      const { topic, partition, from, until } = decodeStretch(value && Buffer.from(value));
+      const place = `${key} ${topic}/${partition}`;
+      expect([place, from]).toEqual([place, ends.get(place) ?? from]);
+      ends.set(place, until);
+    };
     const stopped = Promise.withResolvers<void>();
     const ending = new AbortController();
     return new Router({
@@ -138,7 +167,13 @@ export class Shards {
         stop: async () => stopped.resolve(),
       },
       eventLog: this.log.reader(),
-      sink: { ...plain, publish: (messages) => life.call(() => plain.publish(messages)) },
+      sink: {
+        ...plain,
+        publish: (messages) => {
+          for (const message of messages) checkFollowsOn(message);
+          return life.call(() => plain.publish(messages));
+        },
+      },
       reread: [],
       begin: {},
       markMs: 2,

@@ -1,5 +1,5 @@
 import { setImmediate as ticked } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { FatalError } from '../../../src/errors/errors.ts';
 import { shardOf } from '../../../src/graph/shard.ts';
 import { silentLog } from '../../../src/log.ts';
@@ -154,4 +154,20 @@ test('marks of all partitions that come due while something is sent go out after
     const told = to(shard, publishing[1]!.messages).filter(({ partition }) => partition === 1);
     expect(told.map(({ from, until }) => [from, until])).toEqual([[0, 0]]);
   }
+});
+
+test('shards are told of all partitions by the first mark and by every twentieth after it, though nothing is new', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { router, publishing } = setUp({ markMs: 500 });
+  router.begin(EVENTS, 1, 0);
+  for (const [ms, sent] of [[500, 1] as const, [9_500, 1] as const, [500, 2] as const]) {
+    vi.advanceTimersByTime(ms);
+    for (const { answer } of publishing) answer.resolve();
+    await ticked();
+    expect(publishing).toHaveLength(sent);
+  }
+  for (const { messages } of publishing)
+    for (const shard of [0, 1])
+      expect(to(shard, messages)).toMatchObject([{ partition: 1, from: 0, until: 0 }]);
 });
