@@ -100,7 +100,7 @@ async function statsOf(
   const head = await store?.head();
   const digested =
     withDigest && store
-      ? await digest(store, (done) => progress(`${graph.name}: ${count(done)} records digested`))
+      ? await digest([store], (done) => progress(`${graph.name}: ${count(done)} records digested`))
       : undefined;
   const none = { consumed: 0, rejected: 0, duplicate: 0, late: 0 };
   return {
@@ -115,7 +115,7 @@ async function statsOf(
     outbox: head?.outbox ?? 0,
     offsets: head?.offsets ?? {},
     fingerprint: fingerprint(head?.model ?? graph.model),
-    ...(digested && { digest: digested }),
+    ...(digested && { digest: digested.digest }),
     ...(graph.shard && {
       // A store that was restored and never run has its own entities alone.
       own: { entities: { ...(head?.shard ?? head)?.entities }, edges: { ...(head?.shard ?? head)?.edges } },

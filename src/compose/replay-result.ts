@@ -1,9 +1,7 @@
 import { FatalError } from '../errors/errors.ts';
-import { type Digest, digest } from '../graph/digest.ts';
+import { type Digest, digest, type GraphDigest } from '../graph/digest.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
-import { digestGraph } from '../graph/reshard/graph-digest.ts';
-import { MergedGraph } from '../graph/reshard/merged-graph.ts';
 import { openForReading } from '../state/open.ts';
 import type { ReplayRecord } from '../state/places.ts';
 import type { FinishedReplay, ReplayOrder } from './replay-run.ts';
@@ -49,7 +47,6 @@ export async function resultOf(
   await using opened = new AsyncDisposableStack();
   const stores: GraphStore[] = [];
   const heads: Head[] = [];
-  const found: ReplayedStore[] = [];
   for (const [i, part] of parts.entries()) {
     const { folder } = places[i]!;
     const store = opened.use(await openForReading(part, places[i]));
@@ -58,19 +55,12 @@ export async function resultOf(
       throw new FatalError('replay-store', `${folder} holds no store; replay again with --restart`);
     stores.push(store);
     heads.push(head);
-    const { entities, edges } = head.shard ?? head;
-    const { duplicate, late } = head.events;
-    const held = {
-      entities,
-      edges,
-      step: head.step,
-      duplicate,
-      late,
-      digest: await digest(store, onProgress),
-    };
-    found.push({ graph: part.name, folder, ...held });
   }
-  const { events } = heads[0]!;
+  const digests: GraphDigest[] = [];
+  for (const store of stores) digests.push(await digest([store], onProgress));
+  // What all stores hold together.
+  const whole = stores.length === 1 ? digests[0]! : await digest(stores, onProgress);
+  const { consumed, rejected } = heads[0]!.events;
   const { from, until, range, publish, space } = record;
   return {
     graph: graph.name,
@@ -81,23 +71,25 @@ export async function resultOf(
     range,
     publish,
     space,
-    events: events.consumed,
-    rejected: events.rejected,
-    ...(await wholeOf(stores, heads, found[0]!, onProgress)),
-    stores: found,
+    events: consumed,
+    rejected,
+    entities: whole.entities,
+    edges: whole.live,
+    digest: whole.digest,
+    stores: heads.map(({ shard, step, events: { duplicate, late }, ...head }, i) => {
+      const { entities, edges } = shard ?? head;
+      const { folder } = places[i]!;
+      return {
+        graph: head.graph,
+        folder,
+        entities,
+        edges,
+        step,
+        duplicate,
+        late,
+        digest: digests[i]!.digest,
+      };
+    }),
     ...(trained && { seconds: trained.seconds, reasons: Object.fromEntries(trained.rejected) }),
   };
-}
-
-/** What all stores hold together. */
-async function wholeOf(
-  stores: readonly GraphStore[],
-  heads: readonly Head[],
-  first: ReplayedStore,
-  onProgress: (done: number) => void,
-): Promise<Pick<ReplayResult, 'entities' | 'edges' | 'digest'>> {
-  if (stores.length === 1) return { entities: first.entities, edges: first.edges, digest: first.digest };
-  const merged = await MergedGraph.read(stores);
-  const { entities, live, edges, vectors } = await digestGraph(merged, heads, onProgress);
-  return { entities, edges: live, digest: { edges, vectors } };
 }

@@ -7,8 +7,6 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError, UsageError } from '../errors/errors.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
-import { relationRows } from '../graph/reshard/merged-graph.ts';
-import { WriteBatch } from '../graph/store.ts';
 import type { Log } from '../log.ts';
 import type { EventLog, PartitionRange } from '../pipeline/ports.ts';
 import type { Bound } from '../replay/bound.ts';
@@ -303,9 +301,9 @@ interface TopicEnds {
 }
 
 /**
- * Makes the stores of shards that were trained in one process what shards on a log can go on from. Relations get the rows of the first
- * shard, as in `twhin reshard`. Copies stay as they are: at their first use their owners send them, and an empty one asks. Runs and
- * received ranges stay as well: they tell gradients of these stores apart from then on.
+ * Makes the stores of shards that were trained in one process what shards on a log can go on from. Copies stay as they are: at their
+ * first use their owners send them, and an empty one asks. Runs and received ranges stay as well: they tell gradients of these stores
+ * apart from then on. So do relation rows, which shards merge.
  *
  * meeting: the topic in which the shards met, which is on no log. exchange: the topic in which they are to meet; each shard reads
  * it from its end. All that is there now was sent in another training, and whatever else such senders still write is passed over for
@@ -316,11 +314,7 @@ async function settleShards(
   meeting: string,
   exchange: TopicEnds | undefined,
 ): Promise<void> {
-  const relations = await relationRows(stores[0]!);
   for (const [shard, store] of stores.entries()) {
-    const batch = new WriteBatch();
-    for (const { key, value } of relations) batch.put(key, value);
-    await store.entries.write(batch);
     const head = await store.head();
     if (head === undefined)
       throw new FatalError('replay-store', `shard ${shard} holds no commit; replay again with --restart`);

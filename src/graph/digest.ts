@@ -1,47 +1,112 @@
 import { createHash } from 'node:crypto';
-import { type EntityRecord, type GraphStore, inBatches, type StoredRow } from './graph-store.ts';
-import { asBuffer } from './layout.ts';
+import { FatalError } from '../errors/errors.ts';
+import { Census, type Counts, describeDifference, differencesFrom, Tally } from './census.ts';
+import { typeOf } from './entity.ts';
+import type { GraphStore } from './graph-store.ts';
+import { type MergedEdge, MergedGraph, relationRows } from './merged-graph.ts';
+import { shardOf } from './shard.ts';
 
-/** Two digests of sixteen hex digits: equal exactly where two stores hold the same edges, and the same vectors. */
+/** Two digests of sixteen hex digits: equal exactly where two graphs hold the same edges, and the same vectors. */
 export interface Digest {
   readonly edges: string;
   readonly vectors: string;
 }
 
-/**
- * The digest of a store. It does not depend on the order in which rows were given to entities.
- * edges: live edges with their times. vectors: step, relation rows, then each entity's name, vector and accumulator.
- */
-export async function digest(
-  store: GraphStore,
-  onProgress: (done: number) => void = () => {},
-): Promise<Digest> {
-  const edges = createHash('sha256');
-  let done = 0;
-  for await (const edge of store.edges()) {
-    if (!edge.removed) edges.update(`${edge.lhs}\n${edge.relation}\n${edge.rhs}\n${edge.at}\n`);
-    if (++done % 10_000 === 0) onProgress(done);
-  }
-  const vectors = createHash('sha256');
-  const head = await store.head();
-  vectors.update(`${head?.step ?? 0}\n`);
-  const relationRows = store.layout.relations.flatMap((_, i) => [2 * i, 2 * i + 1]);
-  for (const row of await store.readRows(relationRows)) vectors.update(learned(row, store.layout.dim));
-  for await (const entities of inBatches<EntityRecord>(store.entities())) {
-    const rows = await store.readRows(entities.map(({ row }) => row));
-    entities.forEach(({ key }, i) => {
-      vectors.update(`${key}\n`);
-      vectors.update(learned(rows[i], store.layout.dim));
-    });
-    done += entities.length;
-    onProgress(done);
-  }
-  return { edges: edges.digest('hex').slice(0, 16), vectors: vectors.digest('hex').slice(0, 16) };
+/** What the stores of a graph hold together. It does not depend on the number of stores, nor on the rows of the entities. */
+export interface GraphDigest {
+  readonly digest: Digest;
+  /** Live edges by relation, and removed ones. */
+  readonly live: Counts;
+  readonly removed: number;
+  /** Entities by type that their owners have. */
+  readonly entities: Counts;
+  /** Edges that are not in one state in the stores of both owners and nowhere else: one of these has not read them yet. */
+  readonly uneven: number;
 }
 
-/** Vector and accumulator. Drift is left out: it depends on publishing, not on training. */
-function learned(row: StoredRow | undefined, dim: number): Uint8Array {
-  if (row === undefined) return new Uint8Array(0);
-  const floats = row.floats.subarray(0, dim + 1);
-  return asBuffer(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
+/** Where the row's number ends in an entity's value. */
+const AFTER_ROW = 4;
+const FLOAT_BYTES = 4;
+
+/**
+ * Digests a graph: one store, or those of all its shards in their order.
+ * edges: every edge with its time and removal mark. vectors: the step, the relation rows of the first store, then each entity's
+ * name, updates, times seen, vector and accumulator at its owner. Drift is left out: it depends on publishing, not on training.
+ * @throws FatalError where a store holds other numbers of edges or entities than its head counts: RocksDB does not notice a
+ * truncated list of files.
+ */
+export async function digest(
+  stores: readonly GraphStore[],
+  onProgress: (entries: number) => void = () => {},
+): Promise<GraphDigest> {
+  const graph = await MergedGraph.read(stores);
+  const { layout } = graph;
+  const there = stores.map(() => new Census(layout));
+  const [edges, vectors] = [createHash('sha256'), createHash('sha256')];
+  const [live, entities] = [new Tally(), new Tally()];
+  let [removed, uneven, done] = [0, 0, 0];
+  const learned = (row: Uint8Array) => row.subarray(0, FLOAT_BYTES * (layout.dim + 1));
+  const heads = await Promise.all(stores.map((store) => store.head()));
+  vectors.update(`${Math.max(...heads.map((head) => head?.step ?? 0))}\n`);
+  for (const { value } of await relationRows(stores[0]!)) vectors.update(learned(value));
+  for await (const block of graph.entities()) {
+    const rows = await graph.rowsOf(block);
+    block.forEach(({ key, name, held, owner, own }, i) => {
+      for (const { store, value } of held) there[store]!.add({ key, value });
+      if (own === undefined) return;
+      entities.add(typeOf(name));
+      const row = rows[i];
+      if (row === undefined) return;
+      vectors.update(key);
+      vectors.update(held.find(({ store }) => store === owner)!.value.subarray(AFTER_ROW));
+      vectors.update(learned(row));
+    });
+    done += block.length;
+    onProgress(done);
+  }
+  for await (const block of graph.edges()) {
+    for (const edge of block) {
+      const { key, value, held, erased } = edge;
+      for (const each of held) there[each.store]!.add({ key, value: each.value });
+      if (!isEven(graph, edge)) uneven++;
+      if (erased) continue;
+      if (layout.isRemoved(value)) removed++;
+      else live.add(layout.relations[layout.relationIn(key)]!.name);
+      edges.update(key);
+      edges.update(value);
+    }
+    done += block.length;
+    onProgress(done);
+  }
+  for (const [store, head] of heads.entries()) {
+    if (head === undefined) continue;
+    const { counted } = there[store]!;
+    const [first] = differencesFrom(head, { entities: counted.entities, edges: counted.edges });
+    if (first !== undefined) throw damaged(head.graph, describeDifference(first));
+  }
+  return {
+    digest: { edges: edges.digest('hex').slice(0, 16), vectors: vectors.digest('hex').slice(0, 16) },
+    live: live.counts,
+    removed,
+    entities: entities.counts,
+    uneven,
+  };
+}
+
+/** Whether both owners hold the edge in one state, and no other store holds it. */
+function isEven({ layout, stores }: MergedGraph, { key, held, value, erased }: MergedEdge): boolean {
+  if (erased) return false;
+  const { lhs, rhs } = layout.edgeOf(key);
+  const owners = new Set([shardOf(lhs, stores.length), shardOf(rhs, stores.length)]);
+  return (
+    held.length === owners.size &&
+    held.every((each) => owners.has(each.store) && Buffer.compare(each.value, value) === 0)
+  );
+}
+
+function damaged(graph: string, what: string): FatalError {
+  return new FatalError(
+    'store-damaged',
+    `the store of ${graph} does not match its head: ${what}; twhin check --graph ${graph} says what to do about it`,
+  );
 }

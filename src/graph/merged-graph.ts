@@ -1,9 +1,9 @@
-import { type EdgeState, judge } from '../edge.ts';
-import type { EntityKey } from '../entity.ts';
-import type { GraphStore } from '../graph-store.ts';
-import { asBuffer, decodeEntity, type EntityState, type Layout } from '../layout.ts';
-import { shardOf } from '../shard.ts';
-import type { Entry } from '../store.ts';
+import { type EdgeState, judge } from './edge.ts';
+import type { EntityKey } from './entity.ts';
+import type { GraphStore } from './graph-store.ts';
+import { asBuffer, decodeEntity, type EntityState, type Layout } from './layout.ts';
+import { shardOf } from './shard.ts';
+import type { Entry } from './store.ts';
 
 /** Entries handed over at a time. */
 const BLOCK = 1_024;
@@ -20,10 +20,10 @@ export interface MergedEntity extends MergedEntry {
   readonly name: EntityKey;
   /** Index of the store that owns the entity. */
   readonly owner: number;
-  /** What the owner keeps of it; undefined where the owner does not have it, or has to start it again. */
+  /** What the owner keeps of it; undefined where the owner does not have it, or has to erase it. */
   readonly own: EntityState | undefined;
-  /** Time of an erasure that the owner had not read and another store had. */
-  readonly erasedAt: number | undefined;
+  /** Whether another store has read an erasure that the owner has not. */
+  readonly erased: boolean;
 }
 
 /** An edge in its newest state. */
@@ -82,10 +82,9 @@ export class MergedGraph {
       yield block.map(({ key, held }) => {
         const name = layout.entityOf(key);
         const owner = shardOf(name, stores.length);
-        const erasure = this.#erasureOf(name);
-        const erasedAt = erasure?.stores.has(owner) === false ? erasure.at : undefined;
-        const found = erasedAt === undefined ? held.find(({ store }) => store === owner) : undefined;
-        return { key, held, name, owner, own: found && decodeEntity(found.value), erasedAt };
+        const erased = this.#erasureOf(name)?.stores.has(owner) === false;
+        const found = erased ? undefined : held.find(({ store }) => store === owner);
+        return { key, held, name, owner, own: found && decodeEntity(found.value), erased };
       });
     }
   }
@@ -100,10 +99,10 @@ export class MergedGraph {
     }
   }
 
-  /** Whether the store that owns an end of the edge has the edge, and so must have the end. */
-  ownerHas({ held }: MergedEdge, end: EntityKey): boolean {
+  /** Whether the store that owns an end of a live edge has read the edge as it is now, and so must have the end. */
+  ownerHas({ held, value }: MergedEdge, end: EntityKey): boolean {
     const owner = shardOf(end, this.stores.length);
-    return held.some(({ store, value }) => store === owner && !this.layout.isRemoved(value));
+    return held.some((each) => each.store === owner && Buffer.compare(each.value, value) === 0);
   }
 
   /** The stored row of each entity at its owner; undefined where there is none. */

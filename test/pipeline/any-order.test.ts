@@ -95,7 +95,7 @@ describe('any stream of events, read by updaters that die at any commit', () => 
       fc.asyncProperty(parts, pace, async (stream, paces) => {
         const died = await lived(stream, paces, true);
         const whole = await lived(stream, paces, false);
-        expect(await digest(graphStore(died.store))).toEqual(await digest(graphStore(whole.store)));
+        expect(await digest([graphStore(died.store)])).toEqual(await digest([graphStore(whole.store)]));
       }),
       { numRuns: 60 },
     );

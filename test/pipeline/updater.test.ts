@@ -102,7 +102,7 @@ describe('Updater', () => {
       const log = manyFollows(300);
       const store = new MemoryStore();
       await caughtUp(log, store, { handOver });
-      digests.push(await digest(graphStore(store)));
+      digests.push(await digest([graphStore(store)]));
     }
     expect(digests[1]).toEqual(digests[0]);
     expect(digests[2]).toEqual(digests[0]);

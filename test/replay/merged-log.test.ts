@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Digest, digest } from '../../src/graph/digest.ts';
+import { digest, type GraphDigest } from '../../src/graph/digest.ts';
 import type { Stretch } from '../../src/pipeline/ports.ts';
 import { soleLeadership } from '../../src/pipeline/sole-leadership.ts';
 import type { Updater } from '../../src/pipeline/updater.ts';
@@ -36,10 +36,10 @@ async function started(log: MemoryLog, store: MemoryStore, options: Replaying = 
   return { merged, running };
 }
 
-async function replayed(log: MemoryLog, options: Replaying = {}): Promise<Digest> {
+async function replayed(log: MemoryLog, options: Replaying = {}): Promise<GraphDigest> {
   const store = new MemoryStore();
   await (await started(log, store, options)).running.run({ untilCaughtUp: true });
-  return digest(graphStore(store));
+  return digest([graphStore(store)]);
 }
 
 /** As the log would be after `sent` came again in a longer stream: enough for several commits. */
@@ -83,7 +83,7 @@ describe('a range replayed', () => {
           const through = await ended((await started(log, store, { large })).running);
           store.dieAfter(Number.POSITIVE_INFINITY, false);
           await (await started(log, store, { large })).running.run({ untilCaughtUp: true });
-          expect(await digest(graphStore(store))).toEqual(whole);
+          expect(await digest([graphStore(store)])).toEqual(whole);
           if (through) break;
         }
       }),
@@ -104,7 +104,7 @@ describe('a range replayed', () => {
         await running;
         clearInterval(watch);
         await (await started(log, store)).running.run({ untilCaughtUp: true });
-        expect(await digest(graphStore(store))).toEqual(await replayed(log));
+        expect(await digest([graphStore(store)])).toEqual(await replayed(log));
       }),
       { numRuns: 40 },
     );
@@ -170,7 +170,7 @@ describe('a merged log', () => {
     store.dieAfter(Number.POSITIVE_INFINITY, false);
     const reader = { lows: { 'twhin.follow/0': read } };
     await (await started(log, store, { range, reader })).running.run({ untilCaughtUp: true });
-    expect(await digest(graphStore(store))).toEqual(await replayed(log));
+    expect(await digest([graphStore(store)])).toEqual(await replayed(log));
   });
 
   test('hands over nothing more until there is room', async () => {

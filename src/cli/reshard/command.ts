@@ -51,7 +51,7 @@ export function resultOf(plan: ReshardPlan, { heads, places }: PresentStores, do
     to: next.length,
     present: heads.map((head, i) => counted(head, places[i]!)),
     new: done.heads.map((head, i) => counted(head, targets[i]!)),
-    digests: { before: digestsOf(before), after: digestsOf(after) },
+    digests: { before: before.digest, after: after.digest },
     entities: after.entities,
     edges: after.live,
     removed: after.removed,
@@ -125,10 +125,6 @@ function leftovers(places: readonly StorePlace[]): string[] {
 function counted({ graph, step, offsets, shard, entities, edges }: Head, { folder }: StorePlace) {
   const own = { entities: total(shard?.entities ?? entities), edges: total(shard?.edges ?? edges) };
   return { graph, ...own, step, offsets, folder };
-}
-
-function digestsOf({ edges, vectors }: Resharded['before']) {
-  return { edges, vectors };
 }
 
 function parts(shards: number): string {

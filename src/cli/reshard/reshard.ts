@@ -1,11 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { freshSpace } from '../../compose/graph-updater.ts';
 import { FatalError } from '../../errors/errors.ts';
+import { digest, type GraphDigest } from '../../graph/digest.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import type { Head } from '../../graph/head.ts';
 import { type Filled, fillStores } from '../../graph/reshard/fill-stores.ts';
-import { digestGraph, type GraphDigest } from '../../graph/reshard/graph-digest.ts';
-import { MergedGraph } from '../../graph/reshard/merged-graph.ts';
 import { openForReading } from '../../state/open.ts';
 import { StagedStore, verifyStore } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
@@ -24,18 +22,17 @@ export interface Resharded extends Filled {
  */
 export async function reshard(
   plan: ReshardPlan,
-  { stores, heads }: PresentStores,
+  present: PresentStores,
   { output, progress }: CommandContext,
 ): Promise<Resharded> {
   const { graph, next, targets, set } = plan;
-  const merged = await MergedGraph.read(stores);
   const staged = next.map((each, i) => new StagedStore(each, targets[i]!));
   let settled = false;
   try {
-    const before = await digestGraph(merged, heads, (done) =>
+    const before = await digest(present.stores, (done) =>
       progress(`${graph}: ${count(done)} entries of the present stores digested`),
     );
-    const filled = await fill(plan, heads, merged, staged, progress);
+    const filled = await fill(plan, present, staged, progress);
     const after = await verified(plan, staged, before, filled, progress);
     const since = new Date().toISOString();
     settled = true;
@@ -54,17 +51,16 @@ export async function reshard(
 /** Fills the new stores, and closes them. */
 async function fill(
   { graph, next, internalTopics }: ReshardPlan,
-  heads: readonly Head[],
-  merged: MergedGraph,
+  present: PresentStores,
   staged: readonly StagedStore[],
   progress: CommandContext['progress'],
 ): Promise<Filled> {
   await using filling = new AsyncDisposableStack();
   const stores: GraphStore[] = [];
-  for (const each of staged) stores.push(filling.use(await each.open(merged.layout)));
+  for (const each of staged) stores.push(filling.use(await each.open(present.stores[0]!.layout)));
   return await fillStores(
-    merged,
-    heads,
+    present.stores,
+    present.heads,
     stores,
     { graphs: next, internalTopics, runs: next.map(() => freshSpace()) },
     (what, done) => progress(`${graph}: ${count(done)} ${what} written`),
@@ -92,8 +88,7 @@ async function verified(
       (done) => progress(`${name}: ${count(done)} entries checked`),
     );
   }
-  const merged = await MergedGraph.read(stores);
-  const after = await digestGraph(merged, heads, (done) =>
+  const after = await digest(stores, (done) =>
     progress(`${graph}: ${count(done)} entries of the new stores digested`),
   );
   const entities = { ...before.entities };

@@ -7,27 +7,24 @@ import { shardOf, trainingShard } from '../shard.ts';
 
 const BITS = 32;
 
-/** An entity that live edges name and no store has: its owner has not read them yet. */
+/** An entity that live edges name and that its owner does not have: the owner has not read them yet. */
 export interface UnreadEntity {
   readonly name: EntityKey;
-  /** Epoch ms. */
+  /** Times of the edges, epoch ms. */
   firstSeen: number;
   lastSeen: number;
 }
 
 /**
- * To which of `count` new shards each entity belongs, and which of them hold a copy of it. Entities are numbered in the order in which
- * they are added. Memory: an entity's name, 40 bytes, and a bit for each shard.
+ * Which of `count` new shards hold a copy of each entity. Entities are numbered in the order in which they are added. Memory: an
+ * entity's name, 40 bytes, and a bit for each shard.
  */
 export class EntitySpread {
-  /** The entities that no store has, by number; few, for each is one that its owner was about to read. */
+  /** The entities that their owners do not have, by number; few, for each is one that its owner was about to read. */
   readonly unread = new Map<number, UnreadEntity>();
   readonly #layout: Layout;
   readonly #count: number;
   readonly #names = new NameIndex();
-  readonly #owners: number[] = [];
-  /** Ends of live edges. */
-  readonly #live: boolean[] = [];
   /** [entities, words] */
   readonly #holders: number[] = [];
   readonly #words: number;
@@ -38,18 +35,12 @@ export class EntitySpread {
     this.#words = Math.ceil(count / BITS);
   }
 
-  /** key: of kind `n`. */
-  add(key: Uint8Array, name: EntityKey): void {
-    this.#add(key, 1, key.length, name);
-  }
-
-  ownerOf(entity: number): number {
-    return this.#owners[entity]!;
-  }
-
-  /** Whether the entity is an end of a live edge. */
-  isNamed(entity: number): boolean {
-    return this.#live[entity]!;
+  /** Adds the entity whose name lies in a key. */
+  add(key: Uint8Array, from = 1, until = key.length): number {
+    const entity = this.#names.size;
+    this.#names.add(key, from, until, entity);
+    for (let word = 0; word < this.#words; word++) this.#holders.push(0);
+    return entity;
   }
 
   /** The shards that hold a copy, ascending. */
@@ -63,56 +54,38 @@ export class EntitySpread {
   }
 
   /**
-   * The shards that own the ends of an edge, and notes for a live edge that the one that trains it holds a copy of its far end.
+   * Notes a live edge: the shard that trains it holds a copy of its far end.
    * key: of kind `e`. at: the edge's time. ownerHas: whether the present owner of an end has the edge.
-   * @throws FatalError where an owner has a live edge and not its own end.
+   * @throws FatalError where an owner has the edge and not its own end.
    */
-  place(
-    key: Uint8Array,
-    live: boolean,
-    at: number,
-    ownerHas: (end: EntityKey) => boolean,
-  ): [lhs: number, rhs: number] {
+  link(key: Uint8Array, edge: EdgeName, at: number, ownerHas: (end: EntityKey) => boolean): void {
     const split = this.#layout.firstEnd(key);
-    const lhs = this.#endAt(key, 1, split, 'lhs');
-    const rhs = this.#endAt(key, split + 1, key.length, 'rhs');
-    const owners: [number, number] = [this.ownerOf(lhs), this.ownerOf(rhs)];
-    if (!live) return owners;
+    const { lhs, rhs } = edge;
+    const owners = [shardOf(lhs, this.#count), shardOf(rhs, this.#count)] as const;
     const trainedBy = trainingShard(...owners, this.#count);
-    for (const end of [lhs, rhs]) {
+    const ends = [this.#endAt(key, 1, split, lhs), this.#endAt(key, split + 1, key.length, rhs)];
+    for (const [i, end] of ends.entries()) {
       const unread = this.unread.get(end);
       if (unread !== undefined) {
-        if (ownerHas(unread.name)) throw endLost(this.#layout.edgeOf(key), unread.name);
+        if (ownerHas(unread.name)) throw endLost(edge, unread.name);
         unread.firstSeen = Math.min(at, unread.firstSeen);
         unread.lastSeen = Math.max(at, unread.lastSeen);
       }
-      this.#live[end] = true;
-      if (trainedBy !== this.ownerOf(end))
+      if (trainedBy !== owners[i])
         this.#holders[end * this.#words + Math.floor(trainedBy / BITS)]! |= 1 << (trainedBy % BITS);
     }
-    return owners;
   }
 
   /** The number of an end of an edge, whose name lies in the edge's key. */
-  #endAt(key: Uint8Array, from: number, until: number, end: 'lhs' | 'rhs'): number {
+  #endAt(key: Uint8Array, from: number, until: number, name: EntityKey): number {
     const known = this.#names.find(key, from, until);
     if (known >= 0) return known;
-    const name = this.#layout.edgeOf(key)[end];
-    const entity = this.#add(key, from, until, name);
+    const entity = this.add(key, from, until);
     this.unread.set(entity, {
       name,
       firstSeen: Number.POSITIVE_INFINITY,
       lastSeen: Number.NEGATIVE_INFINITY,
     });
-    return entity;
-  }
-
-  #add(key: Uint8Array, from: number, until: number, name: EntityKey): number {
-    const entity = this.#names.size;
-    this.#names.add(key, from, until, entity);
-    this.#owners.push(shardOf(name, this.#count));
-    this.#live.push(false);
-    for (let word = 0; word < this.#words; word++) this.#holders.push(0);
     return entity;
   }
 }

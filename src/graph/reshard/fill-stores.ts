@@ -2,12 +2,12 @@ import { Tally } from '../census.ts';
 import { type EntityKey, typeOf } from '../entity.ts';
 import type { GraphStore } from '../graph-store.ts';
 import { decodeHead, encodeHead, type Head } from '../head.ts';
-import { decodeEntity, type EntityState, encodeEntity, type Layout } from '../layout.ts';
+import { type EntityState, encodeEntity, type Layout } from '../layout.ts';
+import { MergedGraph, relationRows } from '../merged-graph.ts';
 import { inParts, namesIn, putPart } from '../outbox.ts';
 import { COPY_ACCUMULATOR, shardOf } from '../shard.ts';
 import { type Entry, WriteBatch } from '../store.ts';
 import { EntitySpread } from './entity-spread.ts';
-import { type MergedEntity, type MergedGraph, relationRows } from './merged-graph.ts';
 import { type NextShards, nextHead } from './next-head.ts';
 
 /** Puts in one batch. */
@@ -25,30 +25,34 @@ export interface Filled {
  * Fills empty stores, one for each new shard, with what the present stores of the graph hold: each entity at its new owner, each edge
  * at both, copies of entities where edges with them are trained, the erasures in all. A store's head is written last.
  * Memory: see {@link EntitySpread}; the outbox.
- * heads: of the present stores. @throws FatalError where they are not of one training, or are damaged.
+ * present: of the graph's shards in their order, or of the whole graph. heads: theirs. @throws FatalError where they are not of one
+ * training, or are damaged.
  */
 export async function fillStores(
-  graph: MergedGraph,
+  present: readonly GraphStore[],
   heads: readonly Head[],
   stores: readonly GraphStore[],
   next: NextShards,
   onProgress: (what: 'edges' | 'entities', done: number) => void = () => {},
 ): Promise<Filled> {
+  const graph = await MergedGraph.read(present);
   const { layout } = graph;
   const spread = new EntitySpread(layout, stores.length);
   const filling = stores.map((store, index) => new FilledStore(store, nextHead(heads, next, index)));
-  for await (const block of graph.entities()) for (const { key, name } of block) spread.add(key, name);
+  const ownerOf = (name: EntityKey) => shardOf(name, stores.length);
+  for await (const block of graph.entities()) for (const { key, own } of block) if (own) spread.add(key);
 
   let edges = 0;
   for await (const block of graph.edges()) {
     for (const merged of block) {
       const { key, value, erased } = merged;
       if (erased) continue;
-      const live = !layout.isRemoved(value);
-      const { at } = layout.decodeEdge(value);
-      const [lhs, rhs] = spread.place(key, live, at, (end) => graph.ownerHas(merged, end));
+      const edge = layout.edgeOf(key);
+      const { at, removed } = layout.decodeEdge(value);
+      if (!removed) spread.link(key, edge, at, (end) => graph.ownerHas(merged, end));
       const reverse = layout.turned(key);
-      const relation = live ? layout.relations[layout.relationIn(key)]!.name : undefined;
+      const relation = removed ? undefined : edge.relation;
+      const [lhs, rhs] = [ownerOf(edge.lhs), ownerOf(edge.rhs)];
       filling[lhs]!.putEdge(key, reverse, value, relation, true);
       if (rhs !== lhs) filling[rhs]!.putEdge(key, reverse, value, relation, false);
     }
@@ -57,40 +61,34 @@ export async function fillStores(
     onProgress('edges', edges);
   }
 
-  const added = new Tally();
-  let entities = 0;
+  const put = (entity: number, name: EntityKey, state: EntityState, stored: Uint8Array | undefined) => {
+    filling[ownerOf(name)]!.putOwn(name, state, stored);
+    for (const holder of spread.holdersOf(entity)) filling[holder]!.putCopy(name, state, stored);
+  };
+  let [entity, entities] = [0, 0];
   for await (const block of graph.entities()) {
     const rows = await graph.rowsOf(block);
-    block.forEach((merged, i) => {
-      const entity = entities + i;
-      const owner = filling[spread.ownerOf(entity)]!;
-      if (merged.erasedAt !== undefined) owner.due.add(merged.name);
-      if (merged.own === undefined && !spread.isNamed(entity)) return;
-      if (merged.own === undefined) added.add(typeOf(merged.name));
-      const state = merged.own ?? startOf(merged);
-      owner.putOwn(merged.name, state, rows[i]);
-      for (const holder of spread.holdersOf(entity)) filling[holder]!.putCopy(merged.name, state, rows[i]);
-    });
+    for (const [i, { name, own, erased }] of block.entries()) {
+      if (erased) filling[ownerOf(name)]!.due.add(name);
+      if (own !== undefined) put(entity++, name, own, rows[i]);
+    }
     for (const store of filling) await store.flushFull();
     entities += block.length;
     onProgress('entities', entities);
   }
-
-  for (const [entity, { name, ...seen }] of spread.unread) {
-    if (!spread.isNamed(entity)) continue;
+  const added = new Tally();
+  for (const [unread, { name, ...seen }] of spread.unread) {
     added.add(typeOf(name));
-    const state = { row: 0, updates: 0, ...seen };
-    filling[spread.ownerOf(entity)]!.putOwn(name, state, undefined);
-    for (const holder of spread.holdersOf(entity)) filling[holder]!.putCopy(name, state, undefined);
+    put(unread, name, { row: 0, updates: 0, ...seen }, undefined);
     for (const store of filling) await store.flushFull();
   }
 
-  const relations = await relationRows(graph.stores[0]!);
+  const relations = await relationRows(present[0]!);
   for (const store of filling) for (const relation of relations) await store.put(relation);
   for await (const erasure of graph.erasures()) for (const store of filling) await store.put(erasure);
-  for (const store of graph.stores)
+  for (const store of present)
     for (const name of namesIn(await Array.fromAsync(store.outboxParts())))
-      filling[shardOf(name, filling.length)]!.due.add(name);
+      filling[ownerOf(name)]!.due.add(name);
   return {
     added: added.counts,
     heads: await Promise.all(filling.map((store, index) => store.finish(next, index))),
@@ -103,14 +101,6 @@ function copyOf(stored: Uint8Array, { dim }: Layout): Buffer {
   value.writeFloatLE(COPY_ACCUMULATOR, dim * FLOAT_BYTES);
   value.writeFloatLE(0, (dim + 1) * FLOAT_BYTES);
   return value;
-}
-
-/** How an entity begins that its owner has not read yet, or has to erase. */
-function startOf({ held, erasedAt }: MergedEntity): EntityState {
-  if (erasedAt !== undefined) return { row: 0, updates: 0, firstSeen: erasedAt, lastSeen: erasedAt };
-  const known = held.map(({ value }) => decodeEntity(value));
-  const firstSeen = Math.min(...known.map((each) => each.firstSeen));
-  return { row: 0, updates: 0, firstSeen, lastSeen: Math.max(...known.map((each) => each.lastSeen)) };
 }
 
 /** A new store while it is filled. */
