@@ -1,4 +1,3 @@
-import { FatalError } from '../errors/errors.ts';
 import type { EdgeChange, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
@@ -169,15 +168,11 @@ export class GraphStore {
     return this.layout.erasedKey(entity).toString('latin1');
   }
 
-  /**
-   * Writes everything or nothing. The caller waits for one commit before the next.
-   * @throws FatalError `fenced` when a later epoch has written to the store; then nothing is written.
-   */
+  /** Writes everything or nothing. The caller waits for one commit before the next. */
   async commit(commit: Commit): Promise<void> {
     const { layout } = this;
     const { head, edges = [], entities = [], erasedEntities = [], erasures = [] } = commit;
     const { rows = new Int32Array(0), floats = new Float32Array(0), steps = head.step } = commit;
-    await this.#checkEpoch(head);
     const batch = new WriteBatch();
     await inSlices(edges, ([id, state]) => {
       const key = layout.keyOf(id);
@@ -217,16 +212,6 @@ export class GraphStore {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #checkEpoch({ graph, epoch }: Head): Promise<void> {
-    const stored = (await this.head())?.epoch ?? 0;
-    if (stored <= epoch) return;
-    throw new FatalError(
-      'fenced',
-      `the store of ${graph} was written under epoch ${stored}, and this process has epoch ${epoch}: another process has ` +
-        'taken over; stop this process',
-    );
   }
 
   #storedVector(value: Uint8Array): StoredVector {

@@ -187,9 +187,9 @@ export class LoadedPipeline {
     this.rejections.look();
   }
 
-  /** Trains the open batch and asks for a commit, each where it is due. idle: no record is at hand. */
-  async trainAndCommit(idle: boolean): Promise<void> {
-    if (this.#workings.training.isDue(idle)) await this.#train();
+  /** Trains the open batch and asks for a commit, each where it is due. */
+  async trainAndCommit(): Promise<void> {
+    if (this.#workings.training.dueInMs === 0) await this.#train();
     await this.#commitWhenDue();
   }
 

@@ -171,7 +171,7 @@ export class Updater {
       this.#lifecycle.check();
       pipeline.look(this.#intake.records);
       await pipeline.apply(runs, this.#intake.takenSince);
-      await pipeline.trainAndCommit(runs.every(({ records }) => records.length === 0));
+      await pipeline.trainAndCommit();
     }
   }
 
@@ -232,8 +232,7 @@ export class Updater {
 
   /** How long to wait for records: until the open batch or the next commit is due. */
   #waitMs(): number {
-    const { lingerMs, commitMs } = this.#options.tuning;
-    return Math.min(lingerMs, commitMs, 1_000);
+    return Math.min(this.#training.dueInMs, this.#options.tuning.commitMs, 1_000);
   }
 
   /** Something at work beside `run` failed. That its wait was ended is no failure. */

@@ -12,7 +12,7 @@ export interface TrainingLineOptions {
   readonly trainer: Trainer;
   readonly summary: TrainingSummary;
   readonly measures: Measures;
-  /** lingerMs: a batch is due at this age, or as soon as no record is waiting; Infinity: only when it is full. */
+  /** lingerMs: a batch is due at this age; Infinity: only when it is full. */
   readonly tuning: Pick<Pace, 'lingerMs'>;
   clock(): number;
   /** The trainer can't go on. */
@@ -35,13 +35,11 @@ export class TrainingLine {
     this.#neighbours = neighbours;
   }
 
-  /** Whether the open batch is to wait no longer. idle: no record is at hand. */
-  isDue(idle: boolean): boolean {
+  /** Time until the open batch is to wait no longer, ms; Infinity while it is empty. */
+  get dueInMs(): number {
     const { tuning, clock } = this.#options;
-    const { lingerMs } = tuning;
-    const { since } = this.open;
-    if (since === undefined || lingerMs === Number.POSITIVE_INFINITY) return false;
-    return idle || clock() - since >= lingerMs;
+    const { since = Number.POSITIVE_INFINITY } = this.open;
+    return Math.max(0, since + tuning.lingerMs - clock());
   }
 
   /** Hands the open batch to the trainer; waits only while it has two already. Never rejects. */

@@ -312,7 +312,7 @@ describe('a standby', () => {
     });
     // However little a vector moved, it is one to be published.
     const tuning = { ...TUNING, epsilon: 0, lingerMs: 1, commitEdges: 1 };
-    const standby = updater(log, copy, { role: 'standby', space: 'second', tuning });
+    const standby = updater(log, copy, { role: 'standby', space: 'second', tuning, clock: Date.now });
     const ended = standby.run();
     await vi.waitFor(() => expect(writes).toHaveBeenCalled(), IN_TIME);
     turn.resolve();
