@@ -1,4 +1,3 @@
-import { ShapeError } from '../errors/errors.ts';
 import type { Asking } from './looks.ts';
 import type { Later } from './shared-passes.ts';
 import type { VectorTable } from './vector-table.ts';
@@ -12,9 +11,9 @@ export type InterestWay = (typeof INTEREST_WAYS)[number];
 export const NEWEST_TARGETS = 100;
 /** Clusters of all targets. */
 const CLUSTERS = 256;
-/** Rounds of k-means, and targets of each cluster that it is made from. */
 const ROUNDS = 10;
-const POINTS_OF_A_CLUSTER = 64;
+/** Most targets that clusters are made from. */
+const MOST_POINTS = 64 * CLUSTERS;
 /** Points that are assigned in one step: a few milliseconds. */
 const SLICE = 64;
 /** Most interests of one user. */
@@ -31,65 +30,31 @@ export interface Interest {
 type Vector = Float32Array | Float64Array;
 
 /**
- * Clusters points by Lloyd's k-means, step by step: other work gets its turn between two steps. The first centres are points
- * drawn with equal chances; a centre without points stays where it is.
+ * The centres of points by Lloyd's k-means, a step at a time: other work gets its turn between two steps. The first centres are
+ * points drawn with equal chances, no more than there are; a centre without points stays where it is.
+ * below: a random whole number below the one given.
  * Source: Lloyd 1982, "Least squares quantization in PCM".
  */
-export class KMeans {
-  readonly #points: readonly Vector[];
-  readonly #centroids: Float64Array[];
-  readonly #sums: Float64Array[];
-  readonly #counts: Int32Array;
-  #round = 0;
-  #next = 0;
-
-  /** Most points that are worth handing over. */
-  static readonly mostPoints = CLUSTERS * POINTS_OF_A_CLUSTER;
-
-  /** below: a random whole number below the one given. @throws ShapeError without a point. */
-  constructor(points: readonly Vector[], below: (n: number) => number, clusters = CLUSTERS) {
-    const [first] = points;
-    if (first === undefined) throw new ShapeError('k-means needs at least one point; seen none');
-    this.#points = points;
-    const drawn = [...points];
-    this.#centroids = Array.from({ length: Math.min(clusters, points.length) }, (_, i) => {
-      const other = i + below(drawn.length - i);
-      [drawn[i], drawn[other]] = [drawn[other]!, drawn[i]!];
-      return Float64Array.from(drawn[i]!);
-    });
-    this.#sums = this.#centroids.map(() => new Float64Array(first.length));
-    this.#counts = new Int32Array(this.#centroids.length);
-  }
-
-  get done(): boolean {
-    return this.#round === ROUNDS;
-  }
-
-  /** Assigns the next few points; after the last of them, the centres move to the means of their points. */
-  step(): void {
-    if (this.done) return;
-    const until = Math.min(this.#next + SLICE, this.#points.length);
-    for (; this.#next < until; this.#next++) {
-      const point = this.#points[this.#next]!;
-      const cluster = nearest(point, this.#centroids);
-      add(this.#sums[cluster]!, point);
-      this.#counts[cluster]!++;
+export function* kMeans(
+  points: readonly Vector[],
+  below: (n: number) => number,
+  clusters = CLUSTERS,
+): Generator<void, Float64Array[]> {
+  const drawn = [...points];
+  const centroids = Array.from({ length: Math.min(clusters, points.length) }, (_, i): Float64Array => {
+    const other = i + below(drawn.length - i);
+    [drawn[i], drawn[other]] = [drawn[other]!, drawn[i]!];
+    return Float64Array.from(drawn[i]!);
+  });
+  for (let round = 0; round < ROUNDS; round++) {
+    const members = centroids.map((): Vector[] => []);
+    for (let next = 0; next < points.length; next += SLICE) {
+      for (const point of points.slice(next, next + SLICE)) members[nearest(point, centroids)]!.push(point);
+      yield;
     }
-    if (this.#next < this.#points.length) return;
-    for (const [i, sum] of this.#sums.entries()) {
-      const count = this.#counts[i]!;
-      if (count > 0) this.#centroids[i] = sum.map((value) => value / count);
-      sum.fill(0);
-    }
-    this.#counts.fill(0);
-    this.#next = 0;
-    this.#round++;
+    for (const [i, of] of members.entries()) if (of.length > 0) centroids[i] = meanOf(of);
   }
-
-  /** The centres so far. */
-  get centroids(): readonly Float64Array[] {
-    return this.#centroids;
-  }
+  return centroids;
 }
 
 /**
@@ -239,10 +204,10 @@ export class Clusters {
     // Old centres serve until there are new ones.
     const made: Clustered = { madeAt: now, centroids: known?.centroids };
     this.#tables.set(table, made);
-    const kMeans = new KMeans(points, this.#below);
+    const steps = kMeans(points, this.#below);
     const step = () => {
-      kMeans.step();
-      if (kMeans.done) made.centroids = kMeans.centroids;
+      const { done, value } = steps.next();
+      if (done) made.centroids = value;
       else this.#later(step);
     };
     this.#later(step);
@@ -252,7 +217,7 @@ export class Clusters {
   /** Copies: the vectors go on to move. */
   #sample({ scan }: VectorTable): Float32Array[] {
     const points: Float32Array[] = [];
-    for (let i = Math.min(scan.rows, KMeans.mostPoints); i > 0; i--) {
+    for (let i = Math.min(scan.rows, MOST_POINTS); i > 0; i--) {
       const row = this.#below(scan.rows);
       if (scan.has(row)) points.push(scan.vector(row).slice());
     }

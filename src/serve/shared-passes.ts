@@ -156,13 +156,10 @@ interface WaitingRequest extends Looking {
   readonly writes: number;
 }
 
-/** A query of a request's look. */
+/** A query of a look. */
 interface AskedQuery {
   readonly query: ScanQuery;
   readonly look: Look;
-  /** Takes what was found for the query. */
-  found(list: readonly Found[]): void;
-  failed(error: unknown): void;
 }
 
 /**
@@ -297,32 +294,40 @@ export class SharedPasses {
     });
   }
 
-  /** Scans for all of them, and takes each a step further. Gives those that have to look again. */
+  /**
+   * Scans for all of them, and takes each a step further. Gives those that have to look again. A scan that fails is the failure of
+   * the requests that share it.
+   */
   async #look(looking: readonly Looking[]): Promise<Looking[]> {
-    const again: Looking[] = [];
-    const queries: AskedQuery[] = [];
-    for (const { request, look } of looking) {
-      const goOn = (seen: Seen) => {
-        const next = request.resume(seen);
-        if (next !== undefined) again.push({ request, look: next });
-      };
-      queries.push(...queriesOf(request, look, goOn));
-    }
-    await Promise.all(passesOf(queries).map((pass) => this.#top(pass)));
-    return again;
-  }
-
-  /** A scan that fails is the failure of the requests that share it. */
-  async #top(pass: readonly AskedQuery[]): Promise<void> {
-    const { table, scorer } = pass[0]!.look;
-    const depth = Math.max(...pass.map(({ look }) => look.depth));
-    try {
-      const queries = pass.map(({ query }) => query);
-      const lists = await this.#options.scans.top({ table, scorer, queries, depth });
-      for (const [i, { found, look }] of pass.entries()) found(lists[i]!.slice(0, look.depth));
-    } catch (error) {
-      for (const { failed } of pass) failed(error);
-    }
+    const found = new Map<ScanQuery, Promise<readonly Found[]>>();
+    const scans = passesOf(looking.map(({ look }) => look)).map((pass) => {
+      const { table, scorer } = pass[0]!.look;
+      const depth = Math.max(...pass.map(({ look }) => look.depth));
+      const lists = this.#options.scans.top({
+        table,
+        scorer,
+        queries: pass.map(({ query }) => query),
+        depth,
+      });
+      for (const [i, { query, look }] of pass.entries())
+        found.set(
+          query,
+          lists.then((all) => all[i]!.slice(0, look.depth)),
+        );
+      return lists;
+    });
+    const again = looking.map(async ({ request, look: { queries } }) => {
+      try {
+        const look = request.resume(await Promise.all(queries.map((query) => found.get(query)!)));
+        return look === undefined ? [] : [{ request, look }];
+      } catch (error) {
+        request.fail(error);
+        return [];
+      }
+    });
+    // Where one fails, the others are out for a while: vectors are written once all are done.
+    await Promise.allSettled(scans);
+    return (await Promise.all(again)).flat();
   }
 }
 
@@ -330,30 +335,14 @@ function busy(waiting: number): FatalError {
   return new FatalError('busy', `${waiting} requests wait for an answer; ask again in a second`);
 }
 
-/** The queries of a look, which can be in several passes: the request goes on once the last of them is answered. */
-function queriesOf(request: Request, look: Look, goOn: (seen: Seen) => void): AskedQuery[] {
-  const lists: (readonly Found[])[] = [];
-  let left = look.queries.length;
-  if (left === 0) goOn(NOTHING);
-  return look.queries.map((query, i) => ({
-    query,
-    look,
-    found: (list) => {
-      lists[i] = list;
-      left--;
-      if (left === 0) goOn(lists);
-    },
-    failed: (error) => request.fail(error),
-  }));
-}
-
-/** Queries of one table and scorer, four at a time. */
-function passesOf(queries: readonly AskedQuery[]): AskedQuery[][] {
+/** The queries of looks at one table by one scorer, four at a time. */
+function passesOf(looks: readonly Look[]): AskedQuery[][] {
   const passes: AskedQuery[][] = [];
-  for (const ofTable of Map.groupBy(queries, ({ look }) => look.table).values()) {
-    for (const together of Map.groupBy(ofTable, ({ look }) => look.scorer).values()) {
-      for (let first = 0; first < together.length; first += QUERIES_OF_A_PASS)
-        passes.push(together.slice(first, first + QUERIES_OF_A_PASS));
+  for (const ofTable of Map.groupBy(looks, ({ table }) => table).values()) {
+    for (const together of Map.groupBy(ofTable, ({ scorer }) => scorer).values()) {
+      const queries = together.flatMap((look) => look.queries.map((query) => ({ query, look })));
+      for (let first = 0; first < queries.length; first += QUERIES_OF_A_PASS)
+        passes.push(queries.slice(first, first + QUERIES_OF_A_PASS));
     }
   }
   return passes;

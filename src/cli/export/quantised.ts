@@ -5,7 +5,7 @@ import { decodeVector } from '../../../topics/index.ts';
 import { npy } from '../../adapters/npy.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { Random } from '../../sampling/random.ts';
-import { KMeans } from '../../serve/interests.ts';
+import { kMeans } from '../../serve/interests.ts';
 import { type Format, type StoredVectors, type VectorWriter, vectorsOf } from './vectors.ts';
 
 /** Centroids of each part: a code is one byte. */
@@ -48,16 +48,15 @@ export async function trainCodebooks(
   const codebooks = new Float32Array(CENTROIDS * dim);
   for (let part = 0; part < parts && sample.length > 0; part++) {
     const points = sample.map((vector) => vector.subarray(part * width, (part + 1) * width));
-    const means = new KMeans(points, (n) => random.below(n), CENTROIDS);
-    for (let step = 0; !means.done; step++) {
-      means.step();
+    const steps = kMeans(points, (n) => random.below(n), CENTROIDS);
+    let made = steps.next();
+    for (let step = 0; !made.done; made = steps.next(), step++) {
       if (step % STEPS > 0) continue;
       status(`centroids of ${type}: part ${part + 1} of ${parts}`);
       await breathe();
       stopping.throwIfAborted();
     }
-    for (const [c, centroid] of means.centroids.entries())
-      codebooks.set(centroid, (part * CENTROIDS + c) * width);
+    for (const [c, centroid] of made.value.entries()) codebooks.set(centroid, (part * CENTROIDS + c) * width);
   }
   return codebooks;
 }
