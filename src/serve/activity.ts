@@ -192,14 +192,19 @@ export class Activity {
     return { targets: Array.from(targets, (id) => this.#ids.nameOf(id)), complete: this.#isComplete(entity) };
   }
 
-  /** The targets of the entity's live edges of a relation, those heard of last at the end. */
-  live(entity: EntityKey, relation: string): EntityKey[] {
-    return this.#live(entity, relation).map((id) => this.#ids.nameOf(id));
-  }
-
   /** How many live edges of a relation the entity has. */
   liveOf(entity: EntityKey, relation: string): number {
-    return this.#live(entity, relation).length;
+    const code = this.#kindOf.get(relation)?.code;
+    const records = this.#recordsOf(entity);
+    let count = 0;
+    for (let i = 0; i < records.length; i++)
+      if (
+        records.kind(i) === code &&
+        records.flags(i) === 0 &&
+        !this.#erasures.cover(records.other(i), records.at(i))
+      )
+        count++;
+    return count;
   }
 
   /** Whether the entity has a live edge to the target, by one of the relations. */
@@ -503,20 +508,6 @@ export class Activity {
 
   #recordsOf(entity: EntityKey): Records {
     return this.#own.recordsOf(this.#own.find(this.#ids.find(entity)));
-  }
-
-  #live(entity: EntityKey, relation: string): number[] {
-    const code = this.#kindOf.get(relation)?.code;
-    const records = this.#recordsOf(entity);
-    const found: number[] = [];
-    for (let i = 0; i < records.length; i++)
-      if (
-        records.kind(i) === code &&
-        records.flags(i) === 0 &&
-        !this.#erasures.cover(records.other(i), records.at(i))
-      )
-        found.push(records.other(i));
-    return found;
   }
 
   #sourcesOf(target: EntityKey, relation: string): { readonly source: number; readonly at: number }[] {

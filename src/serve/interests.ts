@@ -59,17 +59,13 @@ export function* kMeans(
 
 /**
  * The user as a mixture of clusters: those that most of the user's targets are in, each asked for by the mean of these
- * targets, in proportion to how many they are. targets: the newest last.
+ * targets, in proportion to how many they are. targets: the newest first.
  * Source: El-Kishky et al. 2022, "TwHIN" and "kNN-Embed".
  */
 export function mixtureOf(targets: readonly Vector[], centroids: readonly Float64Array[]): Interest[] {
   const clusters = Map.groupBy(targets, (target) => nearest(target, centroids));
-  const age = new Map(targets.map((target, i) => [target, i]));
-  const newest = (members: readonly Vector[]) => Math.max(...members.map((member) => age.get(member)!));
-  // Of equal clusters, the one with the newest target first.
-  const kept = [...clusters.values()]
-    .sort((a, b) => b.length - a.length || newest(b) - newest(a))
-    .slice(0, MOST_INTERESTS);
+  // Of equal clusters, the one with the newest target first: so they were found.
+  const kept = [...clusters.values()].sort((a, b) => b.length - a.length).slice(0, MOST_INTERESTS);
   const all = kept.reduce((sum, { length }) => sum + length, 0);
   return kept.map((members) => ({ vector: meanOf(members), share: members.length / all }));
 }

@@ -2,31 +2,30 @@ import type { RelationVector } from '../../topics/model.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { Activity, OwnEdge } from './activity.ts';
 import type { ItemReason, SharedNeighbours } from './answers.ts';
-import { squaredDistance } from './interests.ts';
-import type { RelationQuery, ServedGraph } from './served-graph.ts';
+import { NEWEST_TARGETS, squaredDistance } from './interests.ts';
+import type { ServedGraph } from './served-graph.ts';
 import type { VectorTable } from './vector-table.ts';
 
-/** How many of a user's newest targets are compared with a candidate to explain it. */
-export const NEAR = 50;
+/** How many of an entity's newest targets are compared with a candidate to explain it. */
+const NEAR = 50;
 
-/** What the user engaged with of late by the relations of the queries. */
-export function recentOf(
-  { activity }: ServedGraph,
-  user: EntityKey,
-  queries: readonly RelationQuery[],
-): EntityKey[] {
-  return queries.flatMap(({ of }) => activity.live(user, of.relation).slice(-NEAR));
-}
+/** What an entity engaged with, by its newest edge to it, and the vector of that, which is valid until the table grows. */
+export type Engaged = Pick<OwnEdge, 'relation' | 'target'> & { readonly vector: Float32Array };
 
-/** An entity with its vector, which is valid until the table grows. */
-export type NamedVector = readonly [entity: EntityKey, vector: Float32Array];
-
-/** Those entities that have a vector, in the order given. */
-export function vectorsOf(table: VectorTable | undefined, entities: readonly EntityKey[]): NamedVector[] {
-  return entities.flatMap((entity): NamedVector[] => {
-    const vector = table?.vectorOf(entity);
-    return vector === undefined ? [] : [[entity, vector]];
-  });
+/** The newest that an entity engaged with by some relations and that has a vector, the newest first. */
+export function engagedOf(
+  { activity }: Pick<ServedGraph, 'activity'>,
+  table: VectorTable,
+  entity: EntityKey,
+  relations: readonly string[],
+): Engaged[] {
+  const withVectors = newestTo(activity, entity, relations)
+    .values()
+    .flatMap(({ relation, target }) => {
+      const vector = table.vectorOf(target);
+      return vector === undefined ? [] : [{ relation, target, vector }];
+    });
+  return withVectors.take(NEWEST_TARGETS).toArray();
 }
 
 /** By each query, the mean of its scores in a list. */
@@ -48,7 +47,7 @@ export function itemReason(
   scores: readonly number[],
   means: readonly number[],
   vector: Float32Array,
-  recent: readonly NamedVector[],
+  recent: readonly Engaged[],
 ): ItemReason {
   const liftOf = (i: number) => queries[i]!.weight * (scores[i]! - means[i]!);
   let best = 0;
@@ -58,21 +57,18 @@ export function itemReason(
     if (ahead > 0 || (ahead === 0 && queries[i]!.weight > queries[best]!.weight)) best = i;
   }
   const { of, weight } = queries[best]!;
-  const near = nearestOf(vector, recent);
-  return { relation: of.relation, share: weight, score: scores[best]!, ...near };
+  return { relation: of.relation, share: weight, score: scores[best]!, ...nearestOf(vector, recent)?.said };
 }
 
-/** What an item is nearest to, and how near. */
-export function nearestOf(
-  vector: Float32Array,
-  among: readonly NamedVector[],
-): Required<Pick<ItemReason, 'near' | 'distance'>> | undefined {
-  let near: { entity: EntityKey; distance: number } | undefined;
-  for (const [entity, other] of among) {
-    const distance = squaredDistance(vector, other);
-    if (near === undefined || distance < near.distance) near = { entity, distance };
+/** The nearest of the newest that an entity engaged with, and what a reason says of it. */
+export function nearestOf(vector: Float32Array, engaged: readonly Engaged[]) {
+  let near: Engaged | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const each of engaged.slice(0, NEAR)) {
+    const distance = squaredDistance(vector, each.vector);
+    if (distance < least) [near, least] = [each, distance];
   }
-  return near && { near: near.entity, distance: Math.sqrt(near.distance) };
+  return near && { relation: near.relation, said: { near: near.target, distance: Math.sqrt(least) } };
 }
 
 /** Neighbours that a reason names. */

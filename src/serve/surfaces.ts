@@ -1,29 +1,12 @@
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { Surface } from '../graph/surface.ts';
 import { acceptedTop, groupLimiter, popularItems } from './accepted-rows.ts';
-import type { OwnEdge } from './activity.ts';
 import type { Answer, RankAnswer, SearchAnswer, SimilarAnswer } from './answers.ts';
 import { type About, countOf, keyOf, keysOf, oneOf, refuseOthers, refuseUnknown } from './entities.ts';
-import {
-  type Clusters,
-  type Interest,
-  type InterestWay,
-  interestTop,
-  mixtureOf,
-  NEWEST_TARGETS,
-} from './interests.ts';
+import { type Clusters, type Interest, type InterestWay, interestTop, mixtureOf } from './interests.ts';
 import type { Asking } from './looks.ts';
 import { type PlanAsked, planOf, wrongRelation } from './plan.ts';
-import {
-  itemReason,
-  meanScores,
-  NEAR,
-  nearestOf,
-  newestTo,
-  recentOf,
-  sharingWith,
-  vectorsOf,
-} from './reasons.ts';
+import { type Engaged, engagedOf, itemReason, meanScores, nearestOf, sharingWith } from './reasons.ts';
 import { type SearchAsked, search } from './search.ts';
 import {
   about,
@@ -161,7 +144,7 @@ export class Surfaces {
     const found = yield* acceptedTop(graph, table, idle.marks, k, groups, (length, marks) =>
       weightedTop(scored, queries, rows, length, marks),
     );
-    const recent = explain ? vectorsOf(table, recentOf(graph, from, queries)) : [];
+    const recent = explain ? engagedOf(graph, table, from, plan.relations) : [];
     const means = explain ? meanScores(found, queries.length) : [];
     const items = found.map(({ entity, row, score, scores }) => ({
       entity,
@@ -179,35 +162,29 @@ export class Surfaces {
     const { graph, relations } = plan;
     const of = space?.relations.values().next().value;
     if (table === undefined || of === undefined) return undefined;
-    // The newest last.
-    const targets = newestTo(graph.activity, from, relations)
-      .reverse()
-      .filter(({ target }) => table.rowOf(target) !== undefined);
-    const interests = this.#interests(table, targets);
+    const engaged = engagedOf(graph, table, from, relations);
+    const interests = this.#interests(table, engaged);
     if (interests.length === 0) return undefined;
     const scored = scoredTable(table, of);
     const rows = table.rowsOf(leftOut);
     const found = yield* acceptedTop(graph, table, idle.marks, k, groups, (length, marks) =>
       interestTop(scored, interests, rows, length, marks),
     );
-    const recent = explain ? targets.slice(-NEAR) : [];
-    const vectors = vectorsOf(
-      table,
-      recent.map(({ target }) => target),
-    );
     const items = found.map(({ entity, row, score, interest: { share } }) => {
-      const near = nearestOf(table.scan.vector(row), vectors);
-      const relation = recent.find(({ target }) => target === near?.near)?.relation;
-      return { entity, score, ...(near && relation && { reason: { relation, share, score, ...near } }) };
+      const near = explain ? nearestOf(table.scan.vector(row), engaged) : undefined;
+      return {
+        entity,
+        score,
+        ...(near && { reason: { relation: near.relation, share, score, ...near.said } }),
+      };
     });
     return { ...said, items, fallback: null, interests: way };
   }
 
   /** The interests that the newest targets show. None while clusters are made for the first time. */
-  #interests(table: VectorTable, targets: readonly OwnEdge[]): Interest[] {
-    const { clusters } = this.#options;
-    const vectors = targets.slice(-NEWEST_TARGETS).flatMap(({ target }) => table.vectorOf(target) ?? []);
-    const centroids = vectors.length === 0 ? undefined : clusters?.centroids(table);
+  #interests(table: VectorTable, engaged: readonly Engaged[]): Interest[] {
+    const vectors = engaged.map(({ vector }) => vector);
+    const centroids = vectors.length === 0 ? undefined : this.#options.clusters?.centroids(table);
     return centroids === undefined ? [] : mixtureOf(vectors, centroids);
   }
 

@@ -7,7 +7,7 @@ import { engagement } from '../../topics/engagement.ts';
 import { erasure } from '../../topics/erasure.ts';
 import { follow } from '../../topics/follow.ts';
 import { defineTopic } from '../../topics/topic.ts';
-import { activityOf, ad, advertiser, T0, tweet, user } from './serve-fixture.ts';
+import { activityOf, ad, advertiser, liveTargets, T0, tweet, user } from './serve-fixture.ts';
 
 const topics = new Map([engagement, follow, erasure, adClick].map((topic) => [`my.${topic.name}`, topic]));
 const limits = { valueBytes: 1_000, depth: 8 };
@@ -39,13 +39,13 @@ describe('ActivityFeed', () => {
     take('my.engagement', like('1'), like('2'), like('3', 'retweet'), like('2', 'unlike', T0 + 1));
     take('my.follow', followed('follow'));
     take('my.ad-click', { userId: 1, adId: 7, advertiserId: 9, at: T0 });
-    expect(activity.live(user(1), 'likes')).toEqual([tweet(1)]);
-    expect(activity.live(user(1), 'retweets')).toEqual([tweet(3)]);
-    expect(activity.live(user(1), 'follows')).toEqual([user(2)]);
-    expect(activity.live(user(1), 'clicks')).toEqual([ad(7)]);
+    expect(liveTargets(activity, user(1), 'likes')).toEqual([tweet(1)]);
+    expect(liveTargets(activity, user(1), 'retweets')).toEqual([tweet(3)]);
+    expect(liveTargets(activity, user(1), 'follows')).toEqual([user(2)]);
+    expect(liveTargets(activity, user(1), 'clicks')).toEqual([ad(7)]);
     expect(activity.sourceOf(ad(7), 'promotes')).toBe(advertiser(9));
     take('my.erasure', { entity: 'user:1', at: T0 + 2 });
-    expect([activity.live(user(1), 'likes'), activity.edges, feed.rejected]).toEqual([[], 1, 0]);
+    expect([liveTargets(activity, user(1), 'likes'), activity.edges, feed.rejected]).toEqual([[], 1, 0]);
   });
 
   it.each([
@@ -56,7 +56,10 @@ describe('ActivityFeed', () => {
   ])('tells %s from the others', (action, live, blocked) => {
     const { activity, take } = feedOf();
     take('my.follow', followed(action));
-    expect([activity.live(user(1), 'follows'), activity.blocked(user(1), 'user')]).toEqual([live, blocked]);
+    expect([liveTargets(activity, user(1), 'follows'), activity.blocked(user(1), 'user')]).toEqual([
+      live,
+      blocked,
+    ]);
   });
 
   it.each([
@@ -109,7 +112,7 @@ describe('ActivityFeed', () => {
   ])('leaves out a record with %s, counts it, and goes on', (_, wrong) => {
     const { activity, take, feed } = feedOf();
     take('my.engagement', like('1'), wrong, like('3'));
-    expect([feed.rejected, activity.live(user(1), 'likes')]).toEqual([1, [tweet(1), tweet(3)]]);
+    expect([feed.rejected, liveTargets(activity, user(1), 'likes')]).toEqual([1, [tweet(1), tweet(3)]]);
   });
 
   it('tells which entities an event names, and when; not those of an erasure or of what it leaves out', () => {

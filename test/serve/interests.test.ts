@@ -73,7 +73,7 @@ describe('mixtureOf', () => {
   it('asks for the means of the targets in each cluster, in proportion to how many they are', () => {
     const centroids = points(0, 10, 20, 30, 40, 50).map((centre) => Float64Array.from(centre));
     // Two in the cluster of 10, three in that of 30, one in each other: the five with the most or newest targets are kept.
-    const targets = points(1, 11, 29, 14, 30, 28, 22, 41, 52);
+    const targets = points(52, 41, 22, 28, 30, 14, 29, 11, 1);
     const interests = mixtureOf(targets, centroids);
     expect(interests.map(({ vector }) => vector[0])).toEqual([29, 12.5, 52, 41, 22]);
     expect(interests.map(({ share }) => share)).toEqual([3 / 8, 2 / 8, 1 / 8, 1 / 8, 1 / 8]);

@@ -67,9 +67,8 @@ export class PlainActivity {
     };
   }
 
-  live(entity: EntityKey, relation: string): EntityKey[] {
-    const live = this.#known(entity).filter((each) => each.relation === relation && !each.removed);
-    return live.map(({ target }) => target);
+  liveOf(entity: EntityKey, relation: string): number {
+    return this.#known(entity).filter((each) => each.relation === relation && !each.removed).length;
   }
 
   liveOfAll(relation: string): number {

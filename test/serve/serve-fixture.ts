@@ -94,6 +94,13 @@ export function activityOf(options: Partial<ActivityOptions> = {}): Activity {
   });
 }
 
+/** The targets of an entity's live edges of a relation, by name. */
+export function liveTargets(activity: Activity, entity: EntityKey, relation: string): EntityKey[] {
+  const edges = activity.recent(entity, Number.POSITIVE_INFINITY);
+  const live = edges.filter((each) => each.relation === relation && !each.removed);
+  return live.map(({ target }) => target).sort();
+}
+
 /** A graph that is served, empty at first. */
 export interface TestGraph extends ServedGraph {
   /** Gives an entity of the space `a` a vector; null takes the vector away. */
