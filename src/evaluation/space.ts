@@ -60,7 +60,7 @@ export class Space {
 
   /**
    * Reads a whole store, or the stores of all shards of a graph as one space: each entity's vector from the shard that owns it,
-   * and the mean of the shards' relation vectors.
+   * and the mean of the shards' relation vectors. Each entity of a whole store has the row that it has there.
    * unseen: entities that take part although no event has named them; an entity without a vector lies at the origin.
    * @throws FatalError `store-model` when the store was trained with a scorer that this version lacks.
    */
@@ -77,15 +77,16 @@ export class Space {
     const entities = new Map<string, EntityKey[]>(entityTypes.map((type) => [type, []]));
     const rows = new Map<EntityKey, number>();
     const firstRow = 2 * relations.length;
-    const put = (key: EntityKey) => {
+    const put = (key: EntityKey, row: number) => {
       if (rows.has(key)) return;
-      rows.set(key, firstRow + rows.size);
+      rows.set(key, row);
       entities.get(typeOf(key))?.push(key);
     };
     const placed = await Promise.all(parts.map(placedIn));
-    for (const { key } of placed.flat()) put(key);
-    for (const key of unseen) put(key);
-    const maxRows = firstRow + rows.size;
+    const keeps = parts.length === 1 && parts[0].owns === undefined;
+    for (const { key, row } of placed.flat()) put(key, keeps ? row : firstRow + rows.size);
+    let maxRows = keeps ? Math.max(head.rows, firstRow) : firstRow + rows.size;
+    for (const key of unseen) if (!rows.has(key)) put(key, maxRows++);
     const table = new Table({
       dim,
       maxRows,
