@@ -15,7 +15,6 @@ import {
 import { readStream, type StreamRead } from '../evaluation/stream/read-stream.ts';
 import {
   ByVectors,
-  modelOf,
   popularity,
   type Recommender,
   recentPopularity,
@@ -164,22 +163,26 @@ export async function measureStream(
     await progress.train(replaying!, stretches, { graph: graph.name, model: name });
   };
   await train(known, NOTHING);
-  const model = modelOf(await loadSpace([{ graph, place }]), read.stream);
+  const space = await loadSpace([{ graph, place }]);
   const lists = await rankTasks(
     tasks,
-    new ByVectors(model, split),
+    new ByVectors(space, read.stream, split),
     progress.meter(`lists ranked by ${name}`),
   );
-  await train(range, learnedAs(model.rows, read.stream, split.cut));
+  await train(range, learnedAs(space, read.stream, split.cut));
   await rm(place.folder, { recursive: true });
   return { lists, ranked: joinedEdges(ranked) };
 }
 
 const NOTHING: EdgeRows = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
 
-/** The edges learned before an event, as rows of the store. */
-function learnedAs(rows: Int32Array, stream: EdgeStream, until: number): EdgeRows {
-  const { lhs, rhs, relation, removes } = stream;
+/** The edges learned before an event, as rows of the whole store that the space was read from. */
+function learnedAs(
+  space: Space,
+  { entities, lhs, rhs, relation, removes }: EdgeStream,
+  until: number,
+): EdgeRows {
+  const rows = Int32Array.from(entities, (key) => space.rowOf(key) ?? -1);
   const events = Array.from({ length: until }, (_, event) => event).filter(
     (event) => rows[lhs[event]!]! >= 0 && rows[rhs[event]!]! >= 0 && !removes[event],
   );

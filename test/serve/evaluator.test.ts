@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Ranking } from '../../src/evaluation/ranking.ts';
 import { Space } from '../../src/evaluation/space.ts';
-import { ByVectors, modelOf } from '../../src/evaluation/stream/recommender.ts';
+import { ByVectors } from '../../src/evaluation/stream/recommender.ts';
 import { splitStream } from '../../src/evaluation/stream/split.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
@@ -85,7 +85,7 @@ describe('the home list', () => {
     events.forEach((text, at) => void graph.activity.take(changeOf(text, at + 1)));
     const split = splitStream(stream, events.length);
     const scope = split.scopes.find(({ relations: { length } }) => length === 2)!;
-    const by = new ByVectors(modelOf(space, stream), split);
+    const by = new ByVectors(space, stream, split);
     const scores = new Float64Array(scope.pair.candidates.length);
     for (const [name, seen] of [
       ['a', [1, 2, 7]],

@@ -43,47 +43,30 @@ export function recentPopularity(split: Split, halfLife: number): Recommender {
   });
 }
 
-/** What a trained model is asked. */
-export interface Model {
-  /** [entities] row of each entity by number in the stream, or -1. */
-  readonly rows: Int32Array;
-  /**
-   * Scores of some rows of entities with a relation's forward vector, against candidate rows.
-   * rows: [n]; candidates: [m]; out: [n, m] row-major, overwritten.
-   */
-  scores(rows: Int32Array, relation: number, candidates: Int32Array, out: Float32Array): void;
-}
-
-/** A space asked about the entities of a stream. */
-export function modelOf(space: Space, stream: EdgeStream): Model {
-  const relationRows = stream.relations.map(({ name }) => space.relationRow(name, false));
-  return {
-    rows: Int32Array.from(stream.entities, (key) => space.rowOf(key) ?? -1),
-    scores: (rows, relation, candidates, out) =>
-      space.kernel.scoreMatrix(
-        rows,
-        rows.map(() => relationRows[relation]!),
-        candidates,
-        out,
-      ),
-  };
-}
-
 /**
  * By the vectors: the score of user and relation against each candidate. With several relations, the mean of their
  * scores, each weighted by the user's own number of live edges of the relation; a user without any takes the numbers of
  * all users. Scores of one model are on one scale, whatever the relation.
  */
 export class ByVectors implements Recommender {
-  readonly #model: Model;
+  readonly #space: Pick<Space, 'relationRow' | 'kernel'>;
+  /** [entities] row of each entity by number in the stream, or -1. */
+  readonly #rows: Int32Array;
+  readonly #relations: EdgeStream['relations'];
   /** By pair: rows of its candidates, and by user the live edges of each relation. */
   readonly #pairs = new Map<
     Pair,
     { readonly candidates: Int32Array; readonly counts: Map<number, number[]> }
   >();
 
-  constructor(model: Model, split: Split) {
-    this.#model = model;
+  constructor(
+    space: Pick<Space, 'rowOf' | 'relationRow' | 'kernel'>,
+    { entities, relations }: Pick<EdgeStream, 'entities' | 'relations'>,
+    split: Split,
+  ) {
+    this.#space = space;
+    this.#rows = Int32Array.from(entities, (key) => space.rowOf(key) ?? -1);
+    this.#relations = relations;
     for (const pair of new Set(split.scopes.map((scope) => scope.pair))) {
       const counts = new Map<number, number[]>();
       const { lhs, relation } = pair.live;
@@ -94,19 +77,25 @@ export class ByVectors implements Recommender {
           counts.set(user, own);
         }
       }
-      const candidates = Int32Array.from(pair.candidates, (entity) => model.rows[entity]!);
+      const candidates = Int32Array.from(pair.candidates, (entity) => this.#rows[entity]!);
       this.#pairs.set(pair, { candidates, counts });
     }
   }
 
   score(users: readonly number[], scope: Scope, out: Float64Array): void {
     const { candidates } = this.#pairs.get(scope.pair)!;
-    const rows = Int32Array.from(users, (user) => this.#model.rows[user]!);
+    const rows = Int32Array.from(users, (user) => this.#rows[user]!);
     const weights = users.map((user) => this.#weights(user, scope));
     const scores = new Float32Array(rows.length * candidates.length);
     out.fill(0);
     for (const [i, relation] of scope.relations.entries()) {
-      this.#model.scores(rows, relation, candidates, scores);
+      const relationRow = this.#space.relationRow(this.#relations[relation]!.name, false);
+      this.#space.kernel.scoreMatrix(
+        rows,
+        rows.map(() => relationRow),
+        candidates,
+        scores,
+      );
       for (let user = 0, k = 0; user < rows.length; user++) {
         const weight = weights[user]![i]!;
         for (const end = k + candidates.length; k < end; k++) out[k]! += weight * scores[k]!;

@@ -2,14 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { EdgeStream } from '../../../src/evaluation/stream/edge-stream.ts';
 import {
   ByVectors,
-  type Model,
-  modelOf,
   popularity,
   type Recommender,
   recentPopularity,
 } from '../../../src/evaluation/stream/recommender.ts';
 import { type Split, splitStream } from '../../../src/evaluation/stream/split.ts';
-import { entityKey } from '../../../src/graph/entity.ts';
+import { type EntityKey, entityKey } from '../../../src/graph/entity.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import { spaceOf, thing } from '../space-fixture.ts';
 import { streamOf } from './stream-fixture.ts';
@@ -61,19 +59,23 @@ describe('recentPopularity', () => {
 });
 
 describe('ByVectors', () => {
+  const rowOfKey = (key: EntityKey) => 50 + stream.entities.indexOf(key);
   /** Score of a candidate row: the row, times ten for retweets, plus a hundred times the anchor's row. */
-  const model: Model = {
-    rows: Int32Array.from(stream.entities, (_, number) => 50 + number),
-    scores: (rows, relation, candidates, out) => {
-      rows.forEach((row, i) => {
-        candidates.forEach((candidate, k) => {
-          out[i * candidates.length + k] = (relation === 1 ? 10 : 1) * candidate + 100 * row;
+  const space: ConstructorParameters<typeof ByVectors>[0] = {
+    rowOf: rowOfKey,
+    relationRow: (name) => (name === 'retweets' ? 10 : 1),
+    kernel: {
+      scoreMatrix: (rows, relationRows, candidates, out) => {
+        rows.forEach((row, i) => {
+          candidates.forEach((candidate, k) => {
+            out[i * candidates.length + k] = relationRows[i]! * candidate + 100 * row;
+          });
         });
-      });
+      },
     },
   };
-  const by = new ByVectors(model, split);
-  const rowOf = (type: string, id: string) => 50 + (stream.find(entityKey(type, id)) ?? -1);
+  const by = new ByVectors(space, stream, split);
+  const rowOf = (type: string, id: string) => rowOfKey(entityKey(type, id));
 
   it('scores by one relation', () => {
     expect(scoresOf(by, split, 'retweets')['tweet:3']).toBe(10 * rowOf('tweet', '3') + 100 * 50);
@@ -93,7 +95,7 @@ describe('ByVectors', () => {
   it('weighs them by the edges of all users, for a user without any', () => {
     const nobody = rowOf('user', 'b') - 50 + 1;
     const third = rowOf('tweet', '3');
-    const row = model.rows[nobody]!;
+    const row = 50 + nobody;
     // Four likes and two retweets are live.
     expect(scoresOf(by, split, 'user→tweet', nobody)['tweet:3']).toBeCloseTo(
       (4 / 6) * third + (2 / 6) * 10 * third + 100 * row,
@@ -102,7 +104,7 @@ describe('ByVectors', () => {
   });
 });
 
-describe('modelOf', () => {
+describe('ByVectors on a space', () => {
   it('scores as the formula in float64 does, but for float32', async () => {
     const likes = { name: 'likes', lhs: 'thing', rhs: 'thing' };
     const things = new EdgeStream([likes]);
@@ -116,7 +118,7 @@ describe('modelOf', () => {
     const known = splitStream(things, 40);
     const space = await spaceOf('transe-l2', { relation, reverse, things: vectors });
     const out = new Float64Array(2 * 40);
-    new ByVectors(modelOf(space, things), known).score([7, 0], known.scopes[0]!, out);
+    new ByVectors(space, things, known).score([7, 0], known.scopes[0]!, out);
     const plain = [7, 0].flatMap((user) =>
       vectors.map((vector) => -Math.hypot(...vector.map((x, k) => vectors[user]![k]! + relation[k]! - x))),
     );
