@@ -118,17 +118,3 @@ describe('twhin promote', () => {
     expect(err.join('\n')).toMatch(/main \(live\), shadow\b(?!\.old)/);
   });
 });
-
-test('--reread accepts the name of a topic with the prefix and without', async () => {
-  for (const name of ['engagement', 'twhin.engagement']) {
-    await ok('run', ...GRAPH, '--reread', name, '--until-caught-up');
-  }
-  expect(json(await ok('stats', ...GRAPH, '--json'))).toMatchObject({
-    graphs: { engagement: { events: { consumed: 903, duplicate: 600, late: 2 } } },
-  });
-  await refused(
-    here.run('run', ...GRAPH, '--reread', 'follow'),
-    2,
-    /--reread: expected one of twhin.engagement, .*seen follow/,
-  );
-});

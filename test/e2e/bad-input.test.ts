@@ -54,14 +54,20 @@ test('10,000 good and 2,000 bad records of every kind: each bad one a dead lette
   expect(sent).toHaveLength(GOOD + BAD);
   await here.ok(['topics', 'apply']);
   await produceRaw(brokers, sent);
+  const lettersOf = async (...graphs: string[]) => {
+    const found = await readTopic(brokers, full('dead-letter'));
+    const expected = traced.flatMap(({ topic, trace }) =>
+      graphs.flatMap((graph) => (READ_BY[graph]?.includes(topic) ? [`${graph} ${trace}`] : [])),
+    );
+    const toldApart = found.map(({ headers }) => `${headers['graph']} ${headers['trace']}`);
+    expect(toldApart.toSorted()).toEqual(expected.toSorted());
+    return found;
+  };
+  // A graph that runs alone writes the letters of all of its topics, and another its own of the same records later.
+  await here.ok(['run', '--graph', 'follow', '--until-caught-up']);
+  await lettersOf('follow');
   await here.ok(['run', '--until-caught-up']);
-
-  const letters = await readTopic(brokers, full('dead-letter'));
-  const expectedLetters = traced.flatMap(({ topic, trace }) =>
-    Object.keys(READ_BY).flatMap((graph) => (READ_BY[graph]?.includes(topic) ? [`${graph} ${trace}`] : [])),
-  );
-  const toldApart = letters.map(({ headers }) => `${headers['graph']} ${headers['trace']}`);
-  expect(toldApart.toSorted()).toEqual(expectedLetters.toSorted());
+  const letters = await lettersOf(...Object.keys(READ_BY));
   const records = (await Promise.all(TOPICS.map((name) => readTopic(brokers, full(name))))).flat();
   const source = new Map(
     records.map((record) => [`${record.topic}/${record.partition}/${record.offset}`, record]),
@@ -109,32 +115,3 @@ test('10,000 good and 2,000 bad records of every kind: each bad one a dead lette
 function sameBytes(a: Buffer | null, b: Buffer | null): boolean {
   return a === null || b === null ? a === b : a.equals(b);
 }
-
-test('a graph that runs alone writes the dead letters of all of its topics, and another graph its own later', async () => {
-  const brokers = inject('brokers');
-  const here = await deployed();
-  const full = (name: string) => here.topic(name);
-  const at = Date.now();
-  const topics = ['follow', 'ad-click', 'erasure'];
-  const bad = badRecords(topics, 60, at).map((record, n) => ({ ...record, trace: `bad-${n}` }));
-  await here.ok(['topics', 'apply']);
-  await produceRaw(
-    brokers,
-    bad.map(({ topic, key, value, trace }) => ({
-      ...{ topic: full(topic), key, value, headers: { trace }, timestamp: at },
-    })),
-  );
-  const letters = async () => {
-    const records = await readTopic(brokers, full('dead-letter'));
-    return records.map(({ headers }) => `${headers['graph']} ${headers['trace']}`).toSorted();
-  };
-  const ofGraph = (graph: string, read: readonly string[]) =>
-    bad.flatMap(({ topic, trace }) => (read.includes(topic) ? [`${graph} ${trace}`] : []));
-
-  await here.ok(['run', '--graph', 'follow', '--until-caught-up']);
-  expect(await letters()).toEqual(ofGraph('follow', topics).toSorted());
-  await here.ok(['run', '--graph', 'engagement', '--until-caught-up']);
-  expect(await letters()).toEqual(
-    [...ofGraph('follow', topics), ...ofGraph('engagement', ['ad-click', 'erasure'])].toSorted(),
-  );
-});

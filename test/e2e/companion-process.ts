@@ -29,7 +29,6 @@ async function run({ args, cwd, env }: z.infer<typeof commandSchema>): Promise<v
       said.stderr += `${line}\n`;
     },
     status: () => undefined,
-    statusDone: () => undefined,
   };
   const code = await main(args, output);
   process.send?.({ code, ...said });

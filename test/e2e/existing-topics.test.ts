@@ -6,7 +6,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Broker, startBroker } from '../../broker/start.ts';
 import { registerCodecs } from '../kafka/kafkajs-codecs.ts';
 import { deployed } from './deployed.ts';
-import { readTopic } from './topic-reader.ts';
 import { until } from './twhin.ts';
 
 const { CompressionTypes, ConfigResourceTypes, Kafka, logLevel } = kafkajs;
@@ -177,30 +176,4 @@ test('topics that exist are the same before and after every command', async () =
   expect(made).not.toContain(here.topic('web.views'));
   const { groups } = await admin.listGroups();
   expect(groups.map(({ groupId }) => groupId)).toContain(here.topic('shop'));
-});
-
-test('a topic of others that is missing is created by its name alone; its dead letters say where they are from', async () => {
-  const here = await deployed(
-    SHOP.replaceAll(/(shop.orders|web.views|crm.wishlist)(\.v2)?/g, '$1.v3'),
-    broker.brokers,
-  );
-  const topics = () => admin.listTopics();
-  expect(await here.ok(['topics', 'apply'])).toContain(
-    'create it with: twhin topics apply --create shop.orders.v3',
-  );
-  expect(await topics()).not.toContain('shop.orders.v3');
-  await here.ok(['topics', 'apply', '--create', 'shop.orders.v3', '--create', 'views', '--create', 'wishes']);
-  expect(await topics()).toEqual(
-    expect.arrayContaining(['shop.orders.v3', 'web.views.v3', 'crm.wishlist.v3']),
-  );
-  const bought = { customer: 'c', product: 'p', at: Date.now() };
-  await here.ok(['feed', '-', '--topic', 'shop.orders.v3', '--raw'], {
-    stdin: `${JSON.stringify(bought)}\n{"customer":"c"}\n`,
-  });
-  await here.ok(['run', '--until-caught-up']);
-  const letters = await readTopic(broker.brokers, here.topic('dead-letter'));
-  expect(letters.map(({ headers }) => headers)).toEqual([
-    expect.objectContaining({ 'source-topic': 'shop.orders.v3', code: 'wrong-shape', graph: 'shop' }),
-  ]);
-  expect(await here.ok(['topics', 'plan'])).toContain('nothing to change at');
 });

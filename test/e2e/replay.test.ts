@@ -76,10 +76,7 @@ test('twice gives the same digest, its edges those of the live store, which runs
   expect(JSON.parse(stats).graphs[GRAPH].digest.edges).toBe(one.digest.edges);
   expect(live.over).toBe(false);
   expect(await settledEnds(inject('brokers'), [topic])).toEqual(before);
-});
-
-test('it joins no group and leaves none', async () => {
-  await replayed('grouped');
+  // It joined no group and left none.
   const { groups } = await withAdmin(inject('brokers'), (admin) => admin.listGroups());
   const ours = groups.map(({ groupId }) => groupId).filter((id) => id.includes(twhin.prefix));
   expect(ours).toEqual([`${twhin.prefix}${GRAPH}`]);
