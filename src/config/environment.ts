@@ -59,48 +59,32 @@ export const VARIABLES = {
 
 type Name = keyof typeof VARIABLES;
 
-/** The environment, read once. */
-export interface Environment {
-  readonly brokers: readonly string[] | undefined;
-  readonly state: string | undefined;
-  readonly topicPrefix: string | undefined;
-  readonly http: string | undefined;
-  readonly configFile: string | undefined;
-  readonly ssl: boolean;
-  readonly caFile: string | undefined;
-  readonly sasl: KafkaSettings['sasl'] | undefined;
-}
+/** What the environment says; undefined where it says nothing. */
+export type Environment = ReturnType<typeof readEnvironment>;
 
 /** Reads the environment once. `problems` gets a line for each unusable variable, without the values of secrets. */
-export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Environment {
+export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]) {
   const text = (name: Name) => (env[name] === '' ? undefined : env[name]);
+  const refuse = (name: Name, expected: string) =>
+    problems.push(`${name}: expected ${expected}, seen ${JSON.stringify(env[name])}`);
+  // Unlike the others, an empty prefix is a value.
+  const topicPrefix = env['TWHIN_TOPIC_PREFIX'];
+  if (topicPrefix !== undefined && !TOPIC_PREFIX.test(topicPrefix))
+    refuse('TWHIN_TOPIC_PREFIX', TOPIC_PREFIX_RULE);
+  const ssl = text('KAFKA_SSL') ?? 'false';
+  if (ssl !== 'true' && ssl !== 'false') refuse('KAFKA_SSL', 'true or false');
+  const [caFile, sasl] = [text('KAFKA_SSL_CA'), readSasl(text, problems)];
   return {
     brokers: text('KAFKA_BROKERS')
       ?.split(',')
       .map((broker) => broker.trim()),
     state: text('TWHIN_STATE'),
-    // Unlike the others, an empty prefix is a value.
-    topicPrefix: readPrefix(env['TWHIN_TOPIC_PREFIX'], problems),
+    topicPrefix,
     http: text('TWHIN_HTTP'),
     configFile: text('TWHIN_CONFIG'),
-    ssl: flag(env, 'KAFKA_SSL', problems),
-    caFile: text('KAFKA_SSL_CA'),
-    sasl: readSasl(text, problems),
+    /** Of the connections to the brokers. */
+    security: { ssl: ssl === 'true', ...(sasl && { sasl }), ...(caFile !== undefined && { caFile }) },
   };
-}
-
-function readPrefix(prefix: string | undefined, problems: string[]): string | undefined {
-  if (prefix !== undefined && !TOPIC_PREFIX.test(prefix)) {
-    problems.push(`TWHIN_TOPIC_PREFIX: expected ${TOPIC_PREFIX_RULE}, seen ${JSON.stringify(prefix)}`);
-  }
-  return prefix;
-}
-
-function flag(env: NodeJS.ProcessEnv, name: Name, problems: string[]): boolean {
-  const value = env[name];
-  if (value === undefined || value === '' || value === 'false') return false;
-  if (value !== 'true') problems.push(`${name}: expected true or false, seen ${JSON.stringify(value)}`);
-  return value === 'true';
 }
 
 function readSasl(

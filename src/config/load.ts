@@ -6,7 +6,7 @@ import { actionField, entityField, idField, instantField, secondsField } from '.
 import { defineTopic } from '../../topics/topic.ts';
 import { reasonOf, UsageError } from '../errors/errors.ts';
 import { entityKey } from '../graph/entity.ts';
-import { type Environment, readEnvironment } from './environment.ts';
+import { readEnvironment } from './environment.ts';
 import { fileProblems } from './file-problems.ts';
 import { withSettings } from './overrides.ts';
 import { withPreset } from './presets.ts';
@@ -38,14 +38,12 @@ export type ConfigSource = (settings?: readonly string[]) => Promise<Config>;
  * @throws UsageError with every problem, a line each: key, what was expected, what was seen.
  */
 export function configSource(env: NodeJS.ProcessEnv, cwd: string): ConfigSource {
-  const problems: string[] = [];
-  const environment = readEnvironment(env, problems);
+  const { environment, check } = checking(env, cwd);
   let reading: ReturnType<typeof readConfigFile> | undefined;
   return async (settings = []) => {
     reading ??= readConfigFile(environment.configFile, cwd);
-    const { path, input } = await reading;
-    const file = input === undefined ? undefined : path;
-    return checked(withSettings(input ?? {}, settings), { environment, cwd, problems, path: file });
+    const file = await reading;
+    return check(file?.input ?? {}, settings, file?.path);
   };
 }
 
@@ -65,46 +63,37 @@ export function configOf(
   cwd: string,
   settings: readonly string[] = [],
 ): Config {
-  const problems: string[] = [];
-  const environment = readEnvironment(env, problems);
   const input = typeof content === 'function' ? content(CONFIG_KIT) : content;
-  return checked(withSettings(input, settings), { environment, cwd, problems });
+  return checking(env, cwd).check(input, settings);
 }
 
-/**
- * Checks a file's content, by itself and together with the environment.
- * problems: those of the environment. path: of the file, where there is one.
- * @throws UsageError as {@link configSource} does.
- */
-function checked(
-  input: unknown,
-  beside: {
-    readonly environment: Environment;
-    readonly cwd: string;
-    readonly problems: readonly string[];
-    readonly path?: string | undefined;
-  },
-): Config {
-  const problems = [...beside.problems];
-  const parsed = configFileSchema.safeParse(withPreset(input));
-  if (!parsed.success) problems.push(...fileProblems(parsed.error, input));
-  const file = parsed.success ? parsed.data : configFileSchema.parse({});
-  const config = resolveConfig(file, beside.environment, beside.cwd, problems);
-  if (problems.length > 0 || config === undefined) {
+/** The environment, read once, and what checks a file's content with settings over it, by itself and together with the environment. */
+function checking(env: NodeJS.ProcessEnv, cwd: string) {
+  const wrong: string[] = [];
+  const environment = readEnvironment(env, wrong);
+  /** @throws UsageError as {@link configSource} does. */
+  const check = (content: unknown, settings: readonly string[], path?: string): Config => {
+    const problems = [...wrong];
+    const input = withSettings(content, settings);
+    const parsed = configFileSchema.safeParse(withPreset(input));
+    if (!parsed.success) problems.push(...fileProblems(parsed.error, input));
+    const file = parsed.success ? parsed.data : configFileSchema.parse({});
+    const config = resolveConfig(file, environment, cwd, problems);
+    if (problems.length === 0 && config !== undefined) return Object.freeze({ ...config, file: path });
     const s = problems.length === 1 ? '' : 's';
     throw UsageError.listing(`the configuration has ${problems.length} problem${s}`, problems);
-  }
-  return Object.freeze({ ...config, file: beside.path });
+  };
+  return { environment, check };
 }
 
 /** The content of a configuration file, unchecked; undefined where none was named and the default one does not exist. */
 async function readConfigFile(
   named: string | undefined,
   cwd: string,
-): Promise<{ readonly path: string; readonly input: unknown }> {
+): Promise<{ readonly path: string; readonly input: unknown } | undefined> {
   const path = resolve(cwd, named ?? CONFIG_FILE);
   if (!existsSync(path)) {
-    if (named === undefined) return { path, input: undefined };
+    if (named === undefined) return undefined;
     throw new UsageError(`TWHIN_CONFIG: there is no file ${path}`);
   }
   try {

@@ -87,7 +87,8 @@ export function resolveConfig(
 ): Config | undefined {
   const brokers = environment.brokers ?? file.kafka.brokers ?? ['127.0.0.1:9092'];
   checkBrokers(brokers, problems);
-  const { entityTypes, relations, vocabulary } = namesIn(file, problems);
+  const asked = graphsIn(file);
+  const { entityTypes, relations, vocabulary } = namesIn(file, asked, problems);
   // Erasures may name the configuration's own entity types too.
   const erasure = erasureOf(vocabulary.entityTypes);
   const ownTopics = file.topics.map((topic) => withVocabulary(topic, vocabulary));
@@ -103,33 +104,25 @@ export function resolveConfig(
   checkUnique('topics', namesOf(topics), problems);
   checkRecipe(file, namesOf(relations), problems);
   const state = resolve(cwd, environment.state ?? file.state ?? '.twhin/state');
-  const names = graphNames(file);
-  const graphs = names.flatMap((name) => {
-    const own = file.graphs[name];
-    const shards = own?.shards ?? 1;
-    const named = (key: 'topics' | 'relations') => {
-      const list = own?.[key] ?? GRAPHS[name]?.[key];
-      if (list === undefined) problems.push(`graphs.${name}.${key}: expected names of ${key}, seen nothing`);
-      return list ?? [];
-    };
-    const chosen = pick(`graphs.${name}.relations`, named('relations'), relations, problems);
-    const read = pick(`graphs.${name}.topics`, named('topics'), topics, problems);
-    const erases = own?.erasure ?? true;
+  const graphs = asked.flatMap(({ name, shards, erasure: erases, ...named }) => {
+    const chosen = pick(`graphs.${name}.relations`, named.relations, relations, problems);
+    const read = pick(`graphs.${name}.topics`, named.topics, topics, problems);
     const readsErasure = read.some((topic) => topic.name === erasure.name);
     if (readsErasure && !erases) {
       problems.push(
         `graphs.${name}.erasure: expected true with the topic erasure in graphs.${name}.topics, seen false`,
       );
     }
+    const erasures = erases && !readsErasure ? topics.filter((topic) => topic.name === erasure.name) : [];
     const whole = {
       name,
-      topics:
-        erases && !readsErasure ? [...read, ...topics.filter((topic) => topic.name === erasure.name)] : read,
+      topics: [...read, ...erasures],
       folder: resolve(state, name),
       ...modelOf(file, inOrder(chosen)),
     };
-    checkShards(whole, shards, { names, training: file.training }, problems);
-    return shards === 1 ? [whole] : shardsOf(whole, shards, state);
+    if (shards === 1) return [whole];
+    checkShards(whole, shards, namesOf(asked), file.training.threads, problems);
+    return shardsOf(whole, shards, state);
   });
   const topicPrefix = environment.topicPrefix ?? file.topicPrefix;
   const read = new Set(graphs.flatMap((graph) => graph.topics));
@@ -143,17 +136,13 @@ export function resolveConfig(
     graphs.map(({ model }) => model.relations),
     problems,
   );
-  const http = httpOf(file, environment, problems);
+  const [key, address] =
+    environment.http === undefined ? ['http', file.http] : ['TWHIN_HTTP', environment.http];
+  const http = address === undefined ? undefined : readHttpAddress(key, address, problems);
   if (problems.length > 0) return undefined;
   const { training, commit, publish, limits } = file;
   return frozen({
-    kafka: {
-      brokers,
-      clientId: file.kafka.clientId,
-      ssl: environment.ssl,
-      ...(environment.sasl && { sasl: environment.sasl }),
-      ...(environment.caFile !== undefined && { caFile: environment.caFile }),
-    },
+    kafka: { brokers, clientId: file.kafka.clientId, ...environment.security },
     topicPrefix,
     eventRetention: file.eventRetentionMs,
     state,
@@ -178,13 +167,27 @@ export function resolveConfig(
   });
 }
 
+/** The graphs of the file, or without any those that come with us. Lists that a graph must have may be missing. */
+function graphsIn({ graphs }: ConfigFile) {
+  const own = Object.keys(graphs);
+  return (own.length > 0 ? own : Object.keys(GRAPHS)).map((name) => {
+    const { shards = 1, erasure = true, ...own }: Partial<ConfigFile['graphs'][string]> = graphs[name] ?? {};
+    const { topics = GRAPHS[name]?.topics, relations = GRAPHS[name]?.relations } = own;
+    return { name, shards, erasure, topics, relations };
+  });
+}
+
 /**
  * The entity types and relations that graphs can have. The configuration's own come first, so that they lead each list of what
  * was expected, and a relation of its own replaces one of TwHIN's.
  * vocabulary: what its own topics may make, and erasures may name. TwHIN's names are among it where a graph has them: an event
  * with any other would be lost without a trace.
  */
-function namesIn(file: ConfigFile, problems: string[]): Vocabulary & { readonly vocabulary: Vocabulary } {
+function namesIn(
+  file: ConfigFile,
+  graphs: ReturnType<typeof graphsIn>,
+  problems: string[],
+): Vocabulary & { readonly vocabulary: Vocabulary } {
   checkUnique('entityTypes', file.entityTypes, problems);
   checkUnique('relations', namesOf(file.relations), problems);
   const entityTypes = [...new Set([...file.entityTypes, ...ENTITY_TYPES])];
@@ -198,20 +201,12 @@ function namesIn(file: ConfigFile, problems: string[]): Vocabulary & { readonly 
         problems.push(`relations.${name}: expected one of ${entityTypes.join(', ')}, seen "${type}"`);
     }
   }
-  const inGraphs = graphNames(file).flatMap(
-    (name) => file.graphs[name]?.relations ?? GRAPHS[name]?.relations ?? [],
-  );
+  const inGraphs = graphs.flatMap((graph) => graph.relations ?? []);
   const used = relations.filter(
     (relation) => inGraphs.includes(relation.name) || file.relations.includes(relation),
   );
   const types = [...file.entityTypes, ...used.flatMap(({ lhs, rhs }) => [lhs, rhs])];
   return { entityTypes, relations, vocabulary: { entityTypes: [...new Set(types)], relations: used } };
-}
-
-/** The graphs of the file; without any, those that come with us. */
-function graphNames({ graphs }: ConfigFile): string[] {
-  const own = Object.keys(graphs);
-  return own.length > 0 ? own : Object.keys(GRAPHS);
 }
 
 /** The shards of a whole graph. They differ by their names, and by the folders of their stores in `state`. */
@@ -226,11 +221,10 @@ export function shardsOf(whole: GraphConfig, count: number, state: string): Grap
 function checkShards(
   { name: graph, model }: GraphConfig,
   shards: number,
-  { names, training }: { names: readonly string[]; training: ConfigFile['training'] },
+  names: readonly string[],
+  threads: number,
   problems: string[],
 ): void {
-  if (shards === 1) return;
-  const { threads } = training;
   const { dim, relations } = model;
   const bytes = 2 * relations.length * (dim + 1) * Float32Array.BYTES_PER_ELEMENT;
   if (bytes > RELATION_BYTES) {
@@ -317,11 +311,6 @@ function checkRecipe(
   }
 }
 
-function httpOf(file: ConfigFile, environment: Environment, problems: string[]): Config['http'] {
-  if (environment.http !== undefined) return readHttpAddress('TWHIN_HTTP', environment.http, problems);
-  return file.http === undefined ? undefined : readHttpAddress('http', file.http, problems);
-}
-
 function namesOf(list: readonly { readonly name: string }[]): string[] {
   return list.map(({ name }) => name);
 }
@@ -357,10 +346,14 @@ function checkNamesOnCluster(
 
 function pick<T extends { readonly name: string }>(
   key: string,
-  names: readonly string[],
+  names: readonly string[] | undefined,
   from: readonly T[],
   problems: string[],
 ): T[] {
+  if (names === undefined) {
+    problems.push(`${key}: expected names, seen nothing`);
+    return [];
+  }
   checkUnique(key, names, problems);
   return names.flatMap((name) => {
     const found = from.find((each) => each.name === name);

@@ -457,7 +457,7 @@ describe('loadConfig', () => {
 describe('twhin init', () => {
   const template = async () => {
     const written: string[] = [];
-    await init(folder, { out: (line) => written.push(line), err() {}, status() {}, statusDone() {} });
+    await init(folder, { out: (line) => written.push(line), err() {}, status() {} });
     expect(written).toEqual([`wrote ${join(folder, 'twhin.config.ts')}`]);
     return readFile(join(folder, 'twhin.config.ts'), 'utf8');
   };

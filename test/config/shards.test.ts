@@ -34,8 +34,8 @@ test('one shard is the graph as it always was', () => {
 
 test('a graph of its own needs topics and relations', () => {
   expect(problemsIn({ graphs: { mine: { shards: 2 } } })).toEqual([
-    'graphs.mine.relations: expected names of relations, seen nothing',
-    'graphs.mine.topics: expected names of topics, seen nothing',
+    'graphs.mine.relations: expected names, seen nothing',
+    'graphs.mine.topics: expected names, seen nothing',
   ]);
 });
 
