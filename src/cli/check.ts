@@ -3,18 +3,15 @@ import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
 import { checkStore } from '../graph/check/check.ts';
 import { FINDINGS, type Finding } from '../graph/check/findings.ts';
-import { openForReading, refuseNoStore } from '../state/open.ts';
-import { livePlace, placeOf, type StorePlace } from '../state/places.ts';
 import type { CommandContext } from './context.ts';
 import { count, total } from './format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
-import { NO_STORE_YET, storeTitle, tell } from './output.ts';
-import { selectGraphs } from './select.ts';
+import { storeTitle, tell } from './output.ts';
+import { type ChosenStore, openChosen, selectStores } from './select.ts';
 
 /** What was found in one store. */
 interface Checked {
-  /** null: there is no store yet. */
-  readonly store: string | null;
+  readonly store: string;
   readonly ok: boolean;
   readonly entities: number;
   readonly edges: number;
@@ -29,43 +26,32 @@ const NOTHING = { entities: 0, edges: 0, removed: 0, findings: [] };
 /** Codes for files that are damaged or lost. */
 const DAMAGE = new Set(['store-open', 'store-read', 'store-damaged']);
 
-/** Puts `twhin check` on the command line. */
-export function addCheckCommand(program: Command, context: CommandContext): void {
-  program
-    .command('check')
+/** What `twhin check` takes, and does. */
+export function addCheckCommand(command: Command, context: CommandContext): void {
+  command
     .description('read the whole store and report all damage; an updater may be running')
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--store <name>', 'the store of that name instead of the live store')
     .option('--json', JSON_HELP)
     .addHelpText('after', example('twhin check --graph engagement'))
     .action(async ({ graph, store, json }) => {
-      const { output } = context;
-      const config = await context.config();
+      const { config, output, progress } = context;
       const checked: Record<string, Checked> = {};
-      const graphs = selectGraphs(config, graph);
-      if (store === undefined) refuseNoStore(graphs, config.state);
-      for (const each of graphs) {
-        const place = store === undefined ? livePlace(each) : placeOf(each, store);
-        const found = await check(each, place, context);
-        output.statusDone();
-        if (found.store === null && store !== undefined)
-          throw new FatalError(
-            'store-missing',
-            `${each.name} has no store ${store}: there is none in ${place.folder}`,
-          );
-        checked[each.name] = found;
-        if (json !== true) tell(output, storeTitle(place), linesOf(each, found));
+      for (const each of selectStores(await config(), output, graph, store)) {
+        const found = await check(each, progress);
+        checked[each.graph.name] = found;
+        if (!json) tell(output, storeTitle(each.place), linesOf(each.graph, found));
       }
       const ok = Object.values(checked).every((each) => each.ok);
-      if (json === true) output.out(JSON.stringify({ ok, graphs: checked }));
+      if (json) output.out(JSON.stringify({ ok, graphs: checked }));
       if (!ok) context.fail();
     });
 }
 
-async function check(graph: GraphConfig, place: StorePlace, { progress }: CommandContext): Promise<Checked> {
+async function check(chosen: ChosenStore, progress: CommandContext['progress']): Promise<Checked> {
+  const { place } = chosen;
   try {
-    await using store = await openForReading(graph, place);
-    if (store === undefined) return { store: null, ok: true, ...NOTHING };
+    await using store = await openChosen(chosen);
     const { entities, edges, removed, findings } = await checkStore(store, (entries) =>
       progress(`${place.graph}: ${count(entries)} entries checked`),
     );
@@ -78,7 +64,6 @@ async function check(graph: GraphConfig, place: StorePlace, { progress }: Comman
 }
 
 function linesOf({ name: graph, folder, shard }: GraphConfig, found: Checked): string[] {
-  if (found.store === null) return [NO_STORE_YET];
   if (found.damage !== undefined) return [`DAMAGED  ${found.damage}`];
   const again = shard
     ? `stop the shard, move ${folder} away, and make the store again with twhin restore DIR --graph ${graph}`

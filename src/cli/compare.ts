@@ -31,10 +31,9 @@ interface CompareOptions {
   readonly json?: boolean;
 }
 
-/** Puts `twhin compare` on the command line. */
-export function addCompareCommand(program: Command, context: CommandContext): void {
-  program
-    .command('compare')
+/** What `twhin compare` takes, and does. */
+export function addCompareCommand(command: Command, context: CommandContext): void {
+  command
     .description('compare two stores of a graph: which one ranks events better that neither has read?')
     .argument('<a>', 'name of a store, or live')
     .argument('<b>', 'name of a store, or live')
@@ -83,7 +82,6 @@ async function compare(
     seed: SEED,
     onProgress: (what, done) => context.progress(`${graph.name}: ${count(done)} ${what}`),
   });
-  output.statusDone();
   const report = {
     graph: graph.name,
     a: reportOf(a),

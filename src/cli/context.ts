@@ -33,7 +33,9 @@ export interface CommandContext {
   ask<T>(question: Promise<T>, what: string): Promise<T>;
   /** Aborted by the first signal; a second one ends the process. A command ends soon, and leaves nothing half done. */
   readonly stopping: AbortSignal;
-  /** Says how far a command is, on a terminal. @throws RetryableError `interrupted` once a signal has come. */
+  /** Says how far a command is: on a terminal each time, in the log every ten seconds with the fields. */
+  tell(line: string, fields?: object): void;
+  /** The same. @throws RetryableError `interrupted` once a signal has come. */
   progress(line: string): void;
   readonly output: Output;
   readonly world: World;

@@ -7,8 +7,7 @@ import { declaredTopics } from '../config/declared-topics.ts';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf } from '../errors/errors.ts';
-import { differences, fingerprint } from '../graph/head.ts';
-import { graphOf } from '../graph/shard.ts';
+import { fingerprint, refuseOther } from '../graph/head.ts';
 import { WriteBatch } from '../graph/store.ts';
 import { kernelHere, reproducible, simdLevel } from '../kernels/select.ts';
 import { loadTensorFlow } from '../kernels/tfjs/tensorflow.ts';
@@ -28,68 +27,56 @@ interface Finding {
   readonly detail: string;
 }
 
-/** Puts `twhin doctor` on the command line. */
-export function addDoctorCommand(program: Command, context: CommandContext): void {
-  program
-    .command('doctor')
+/** What `twhin doctor` takes, and does. */
+export function addDoctorCommand(command: Command, context: CommandContext): void {
+  command
     .description('check Node, SIMD, RocksDB, brokers, topics and stores')
     .option('--json', JSON_HELP)
     .addHelpText('after', example('KAFKA_BROKERS=localhost:9092 twhin doctor'))
     .action(async ({ json }) => {
-      if (!(await doctor({ json: json === true, cwd: process.cwd() }, context))) context.fail();
+      if (!(await doctor(json, process.cwd(), context))) context.fail();
     });
 }
 
 /** Checks everything that a run needs, with a line for each. Gives whether all is well. */
-async function doctor(
-  options: { readonly json: boolean; readonly cwd: string },
-  context: CommandContext,
-): Promise<boolean> {
+async function doctor(json: boolean | undefined, cwd: string, context: CommandContext): Promise<boolean> {
   const { config: load, output, stopping } = context;
   const config = await load();
   const findings: Finding[] = [];
   const tell = (what: string, state: Finding['state'], detail: string) => {
     findings.push({ what, state, detail });
-    if (!options.json) output.out(`${state.padEnd(4)}  ${what.padEnd(20)} ${detail}`);
+    if (!json) output.out(`${state.padEnd(4)}  ${what.padEnd(20)} ${detail}`);
   };
-  const check = async (what: string, look: () => Promise<string>, remedy: string) => {
+  const check = async (what: string, look: () => Promise<string>, remedy = '') => {
     stopping.throwIfAborted();
     try {
       tell(what, 'ok', await look());
     } catch (error) {
-      tell(what, 'FAIL', `${reasonOf(error)}${remedy === '' ? '' : `; ${remedy}`}`);
+      const reason = reasonOf(error).replaceAll(/\n\s*/g, ' ');
+      tell(what, 'FAIL', reason + remedy);
     }
   };
-  tell('configuration', 'ok', describeConfiguration(config, options.cwd));
-  const major = Number(process.versions.node.split('.')[0]);
-  tell(
-    'Node',
-    major >= 24 ? 'ok' : 'FAIL',
-    major >= 24 ? process.version : `${process.version}; install Node 24 or newer`,
-  );
-  await check(
-    'SIMD',
-    async () => describeSimd(config),
-    'set training.kernel to reference, which is slow but needs none',
-  );
+  tell('configuration', 'ok', describeConfiguration(config, cwd));
+  // The command line does not start with an older one than is needed.
+  tell('Node', 'ok', process.version);
+  await check('SIMD', async () => describeSimd(config));
   if (config.graphs.some(({ trainer }) => trainer.kernel === 'tfjs')) {
-    await check('TensorFlow.js', async () => loadTensorFlow([options.cwd]).description, '');
+    await check('TensorFlow.js', async () => loadTensorFlow([cwd]).description);
   }
   const threads = Math.max(...config.graphs.map(({ trainer }) => trainer.threads));
-  if (threads > 1) tell('threads', ...judgeThreads(threads, availableParallelism()));
+  if (threads > 1) await check('threads', async () => describeThreads(threads, availableParallelism()));
   await check(
     'RocksDB',
     tryRocksdb,
-    'it needs Linux, macOS or Windows on x64 or arm64, and libatomic1 on Linux',
+    '; it needs Linux, macOS or Windows on x64 or arm64, and libatomic1 on Linux',
   );
   await checkLog(config, context, tell);
   for (const graph of config.graphs) {
-    const what = `store ${graph.name}`;
-    await check(what, () => describeStore(config, graph, load), '');
+    await check(`store ${graph.name}`, () => describeStore(config, graph, load));
   }
   stopping.throwIfAborted();
   const ok = findings.every(({ state }) => state !== 'FAIL');
-  if (options.json) output.out(JSON.stringify({ ok, findings }));
+  if (json) output.out(JSON.stringify({ ok, findings }));
   return ok;
 }
 
@@ -103,7 +90,9 @@ function describeSimd({ graphs }: Config): string {
   const level = simdLevel();
   const choices = [...new Set(graphs.map(({ trainer }) => trainer.kernel))];
   if (level === 'none' && choices.some((choice) => choice !== 'reference')) {
-    throw new Error('WebAssembly has no SIMD on this machine');
+    throw new Error(
+      'WebAssembly has no SIMD on this machine; set training.kernel to reference, which is slow but needs none',
+    );
   }
   const kernels = choices.map(
     (choice) => `kernel ${choice} is ${kernelHere(choice)}, in a replay ${reproducible(choice)}`,
@@ -111,13 +100,11 @@ function describeSimd({ graphs }: Config): string {
   return [level, ...kernels].join('; ');
 }
 
-function judgeThreads(threads: number, cores: number): [state: Finding['state'], detail: string] {
-  return threads > cores
-    ? [
-        'FAIL',
-        `training.threads is ${threads} on ${cores} cores, and some would only wait for others; set it to ${cores} at most`,
-      ]
-    : ['ok', `${threads} train a graph, 1 in a replay; ${cores} cores`];
+function describeThreads(threads: number, cores: number): string {
+  if (threads <= cores) return `${threads} train a graph, 1 in a replay; ${cores} cores`;
+  throw new Error(
+    `training.threads is ${threads} on ${cores} cores, and some would only wait for others; set it to ${cores} at most`,
+  );
 }
 
 async function tryRocksdb(): Promise<string> {
@@ -190,11 +177,6 @@ async function describeStore(config: Config, plain: GraphConfig, load: ConfigSou
   await using store = await openForReading(graph);
   const head = await store?.head();
   if (head === undefined) return `none yet in ${folder}; twhin run makes it`;
-  const differing = differences(head.model, graph.model);
-  if (differing.length > 0) {
-    throw new Error(
-      `another model's: ${differing.join('; ')}; put the configuration back, or replay with the new configuration and promote: twhin replay --graph ${graphOf(plain)} --into NAME`,
-    );
-  }
+  refuseOther(head, graph);
   return `${name}: ${count(total(head.entities))} entities, step ${count(head.step)}, fingerprint ${fingerprint(head.model)} in ${folder}`;
 }

@@ -1,32 +1,36 @@
 import type { Command } from 'commander';
-import { type EventTopic, fullName, readEvent, topicNamed } from '../../topics/index.ts';
+import { type EventTopic, fullName, readEvent } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import { readEvents } from '../adapters/event-file/event-file.ts';
-import { type BadLine, type FeedProgress, feed as feedEvents } from '../adapters/event-file/feeder.ts';
+import {
+  type BadLine,
+  type FeedOptions as FeederOptions,
+  type FeedProgress,
+  feed as feedEvents,
+} from '../adapters/event-file/feeder.ts';
 import type { Config } from '../config/resolve.ts';
-import { FatalError, UsageError } from '../errors/errors.ts';
+import { FatalError } from '../errors/errors.ts';
 import type { CommandContext } from './context.ts';
 import { count, duration } from './format.ts';
 import { example, JSON_HELP, positiveInteger, positiveNumber } from './options.ts';
+import { topicAfter } from './select.ts';
 
-export interface FeedOptions {
-  /** Path, or `-` for stdin. */
-  readonly file: string;
+interface FeedOptions {
   /** Event topic, by its name in the configuration or by its full name. */
   readonly topic: string;
-  readonly ratePerS?: number | undefined;
-  readonly limit?: number | undefined;
-  readonly raw: boolean;
-  readonly json: boolean;
+  /** Events a second. */
+  readonly rate?: number;
+  readonly limit?: number;
+  readonly raw?: boolean;
+  readonly json?: boolean;
 }
 
 /** This many bad lines are shown; the rest are counted by reason. */
 const SHOWN_BAD_LINES = 20;
 
-/** Puts `twhin feed` on the command line. */
-export function addFeedCommand(program: Command, context: CommandContext): void {
-  program
-    .command('feed')
+/** What `twhin feed` takes, and does. */
+export function addFeedCommand(command: Command, context: CommandContext): void {
+  command
     .description('check the events of a file, one JSON object on each line, and send them to a topic')
     .argument('<file>', 'path of a file, plain or gzip, or - for stdin')
     .requiredOption('--topic <name>', 'event topic, such as engagement')
@@ -35,9 +39,8 @@ export function addFeedCommand(program: Command, context: CommandContext): void 
     .option('--raw', 'send bad lines too, unchanged')
     .option('--json', JSON_HELP)
     .addHelpText('after', example(EXAMPLES))
-    .action(async (file, { topic, rate, limit, raw, json }) => {
-      const options = { file, topic, ratePerS: rate, limit, raw: raw === true, json: json === true };
-      if (!(await feed(await context.config(), options, context))) context.fail();
+    .action(async (file: string, options: FeedOptions) => {
+      if (!(await feed(file, options, context))) context.fail();
     });
 }
 
@@ -45,15 +48,16 @@ const EXAMPLES = `twhin feed events.ndjson.gz --topic engagement
 zcat follows.ndjson.gz | twhin feed - --topic follow --rate 5000`;
 
 /**
- * Sends the events of a file to a topic. A signal stops the reading; events that were read are still sent.
+ * Sends the events of a file, or with `-` of stdin, to a topic. A signal stops the reading; events that were read are still sent.
  * Gives false when it was stopped, or when no line held an event.
  */
-export async function feed(
-  config: Config,
+async function feed(
+  file: string,
   options: FeedOptions,
-  { ask, connect, output, stopping }: Pick<CommandContext, 'ask' | 'connect' | 'output' | 'stopping'>,
+  { ask, config: load, connect, output, stopping, tell }: CommandContext,
 ): Promise<boolean> {
-  const topic = eventTopic(config, options);
+  const config = await load();
+  const topic = topicAfter('--topic', config.topicPrefix, config.topics, options.topic);
   const name = fullName(config.topicPrefix, topic);
   await using connection = await connect(config);
   await using sink = connection.sink();
@@ -63,43 +67,40 @@ export async function feed(
   const onBad = ({ line, problem: { code, message } }: BadLine) => {
     reasons[code] = (reasons[code] ?? 0) + 1;
     if (++shown > SHOWN_BAD_LINES) return;
-    output.statusDone();
-    output.err(`${options.file === '-' ? 'stdin' : options.file}:${line}: ${code}: ${message}`);
+    output.err(`${file === '-' ? 'stdin' : file}:${line}: ${code}: ${message}`);
   };
-  try {
-    await checkTopic(connection, name, topic, ask);
-    const { sent, bad, line } = await feedEvents({
-      events: readEvents(options.file, { signal: stopping }),
-      keyOf: (value, timestamp) => readEvent(topic, { value, timestamp }, config.limits).key,
-      sink,
-      topicName: name,
-      raw: options.raw,
-      ratePerS: options.ratePerS,
-      limit: options.limit,
-      onProgress: (now) => output.status(describeFed(now, name, Date.now() - start)),
-      onBad,
-      signal: stopping,
-    });
-    output.statusDone();
-    const counts = Object.entries(reasons).map(([code, times]) => `${code} ${count(times)}`);
-    if (bad > SHOWN_BAD_LINES) output.err(`${count(bad)} bad lines in all: ${counts.join(', ')}`);
-    const stopped = stopping.aborted;
-    if (options.json) output.out(JSON.stringify({ topic: name, sent, bad, reasons, line, stopped }));
-    else output.out(describeFed({ sent, bad }, name, Date.now() - start));
-    if (stopped && !options.json) output.err(`stopped after line ${line}`);
-    return !stopped && (sent > 0 || bad === 0);
-  } finally {
-    output.statusDone();
-  }
+  await checkTopic(connection, name, topic, ask);
+  const { sent, bad, line } = await feedFile(file, topic, config, {
+    sink,
+    raw: options.raw,
+    ratePerS: options.rate,
+    limit: options.limit,
+    onProgress: (now) => tell(describeFed(now, name, Date.now() - start)),
+    onBad,
+    signal: stopping,
+  });
+  const counts = Object.entries(reasons).map(([code, times]) => `${code} ${count(times)}`);
+  if (bad > SHOWN_BAD_LINES) output.err(`${count(bad)} bad lines in all: ${counts.join(', ')}`);
+  const stopped = stopping.aborted;
+  if (options.json) output.out(JSON.stringify({ topic: name, sent, bad, reasons, line, stopped }));
+  else output.out(describeFed({ sent, bad }, name, Date.now() - start));
+  if (stopped && !options.json) output.err(`stopped after line ${line}`);
+  return !stopped && (sent > 0 || bad === 0);
 }
 
-function eventTopic(config: Config, { topic: asked }: FeedOptions): EventTopic {
-  const found = topicNamed(config.topicPrefix, config.topics, asked);
-  if (found === undefined) {
-    const known = config.topics.map(({ name }) => name).join(', ');
-    throw new UsageError(`--topic: expected one of ${known}, seen ${JSON.stringify(asked)}`);
-  }
-  return found;
+/** Sends the lines of a file, or with `-` of stdin, as events of a topic. */
+export function feedFile(
+  file: string,
+  topic: EventTopic,
+  { topicPrefix, limits }: Config,
+  options: Omit<FeederOptions, 'events' | 'keyOf' | 'topicName'> & { readonly signal: AbortSignal },
+): Promise<FeedProgress> {
+  return feedEvents({
+    ...options,
+    events: readEvents(file, options),
+    keyOf: (value, timestamp) => readEvent(topic, { value, timestamp }, limits).key,
+    topicName: fullName(topicPrefix, topic),
+  });
 }
 
 async function checkTopic(

@@ -8,10 +8,9 @@ import type { CommandContext } from './context.ts';
 import { example } from './options.ts';
 import type { Output } from './output.ts';
 
-/** Puts `twhin init` on the command line. */
-export function addInitCommand(program: Command, { output }: CommandContext): void {
-  program
-    .command('init')
+/** What `twhin init` takes, and does. */
+export function addInitCommand(command: Command, { output }: CommandContext): void {
+  command
     .description('write a commented twhin.config.ts')
     .addHelpText('after', example('twhin init && $EDITOR twhin.config.ts'))
     .action(() => init(process.cwd(), output));

@@ -6,8 +6,11 @@ import { Logging } from './logging.ts';
 import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
 import { hearSignals } from './signals.ts';
 
-/** Puts a command on the command line. */
-type Add = (program: Command, context: CommandContext) => void;
+/** Between two lines of the log that say how far a command is. */
+const LOG_MS = 10_000;
+
+/** Says what a command takes and does. */
+type Add = (command: Command, context: CommandContext) => void;
 
 /** Every command, in the order of the help. Its sources are loaded where it is called, or where help names all. */
 const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
@@ -62,6 +65,13 @@ export async function main(
       if (command.name() === 'run') tellOfDefaults = (text) => logging.log.info({}, text);
     });
   let configWith: ConfigSource | undefined;
+  let toldAt = performance.now();
+  const tell = (line: string, fields: object = {}) => {
+    output.status(line);
+    if (performance.now() - toldAt < LOG_MS) return;
+    toldAt = performance.now();
+    logging.log.info(fields, line);
+  };
   const context: CommandContext = {
     config: async (set) => {
       const { configSource } = await import('../config/load.ts');
@@ -78,21 +88,24 @@ export async function main(
       world.connect(kafka, (level, message) => log[level]({}, message)),
     ask: (question, what) => answered(question, what, stopping),
     stopping,
+    tell,
     progress: (line) => {
       stopping.throwIfAborted();
-      output.status(line);
+      tell(line);
     },
     output,
     world,
     fail: () => (code = FAILED),
   };
-  for (const load of called(argv)) (await load())(program, context);
+  for (const name of called(argv)) (await COMMANDS[name]?.())?.(program.command(name), context);
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE;
     return report(error, logging.verbose, output);
+  } finally {
+    output.status('');
   }
 }
 
@@ -102,9 +115,8 @@ function describeOption(option: Option): string {
 }
 
 /** The command that the arguments name, none where they ask for the version alone, else all. */
-function called(argv: readonly string[]): readonly (() => Promise<Add>)[] {
+function called(argv: readonly string[]): readonly string[] {
   const name = argv.find((word) => !word.startsWith('-'));
   if (name === undefined && argv.includes('--version')) return [];
-  const named = COMMANDS[name ?? ''];
-  return named === undefined ? Object.values(COMMANDS) : [named];
+  return name !== undefined && Object.hasOwn(COMMANDS, name) ? [name] : Object.keys(COMMANDS);
 }

@@ -10,21 +10,22 @@ export const WRONG_USAGE = 2;
 export interface Output {
   out(line: string): void;
   err(line: string): void;
-  /** Overwrites the last line on a terminal; prints nothing elsewhere. */
+  /** Shows a line on a terminal until the next line of any kind; prints nothing elsewhere. Empty: removes the shown one. */
   status(line: string): void;
-  /** Ends the status line. */
-  statusDone(): void;
 }
 
 export const terminal: Output = {
-  out: (line) => process.stdout.write(`${line}\n`),
-  err: (line) => process.stderr.write(`${line}\n`),
+  out: (line) => {
+    terminal.status('');
+    process.stdout.write(`${line}\n`);
+  },
+  err: (line) => {
+    terminal.status('');
+    process.stderr.write(`${line}\n`);
+  },
   status: (line) => {
     if (process.stderr.isTTY)
       process.stderr.write(`\r\u001b[2K${line.slice(0, (process.stderr.columns ?? 100) - 1)}`);
-  },
-  statusDone: () => {
-    if (process.stderr.isTTY) process.stderr.write('\r\u001b[2K');
   },
 };
 
@@ -46,7 +47,6 @@ export function report(error: unknown, verbose: boolean, output: Output): number
   const first = firstOf(error);
   const failure = first instanceof Error ? first : new Error(String(first));
   const known = failure instanceof TwhinError;
-  output.statusDone();
   const code = known ? failure.code : undefined;
   output.err(`twhin: ${code === undefined ? '' : `[${code}] `}${failure.message}`);
   if (code === 'fault' || code === 'shape')
@@ -55,8 +55,6 @@ export function report(error: unknown, verbose: boolean, output: Output): number
   else if (!known) output.err('This was not expected; --verbose shows where it happened.');
   return failure instanceof UsageError ? WRONG_USAGE : FAILED;
 }
-
-export const NO_STORE_YET = 'no store yet; twhin run makes it';
 
 /** The title of what is told of a store. */
 export function storeTitle({ graph, name, folder }: StorePlace): string {

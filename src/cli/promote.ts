@@ -15,25 +15,9 @@ interface PromoteOptions {
   readonly json?: boolean;
 }
 
-/** The object that `--json` prints. */
-interface Promoted {
-  readonly graph: string;
-  readonly store: string;
-  /** Of the graph, or of each shard whose live store is here. */
-  readonly stores: readonly {
-    readonly graph: string;
-    readonly previous: string | null;
-    /** Records that the store has still to read. */
-    readonly behind: number;
-  }[];
-  /** Shards whose live stores are in other state folders. */
-  readonly elsewhere: readonly string[];
-}
-
-/** Puts `twhin promote` on the command line. */
-export function addPromoteCommand(program: Command, context: CommandContext): void {
-  program
-    .command('promote')
+/** What `twhin promote` takes, and does. */
+export function addPromoteCommand(command: Command, context: CommandContext): void {
+  command
     .description('make a store the live store of its graph; a running updater swaps within a second')
     .argument('[name]', 'name of the store; leave it out with --rollback')
     .option('--graph <name>', 'the graph; needed only if several graphs have a store of that name')
@@ -66,15 +50,32 @@ async function promoteStore(
   await using reader = connection.log();
   const behind = await ask(recordsBehind(promotion, reader), connection.describe);
   const previous = await promote(promotion);
+  // Of the graph, or of each shard whose live store is here.
   const stores = promotion.candidates.map(({ part }, i) => ({
     graph: part.name,
     previous: previous[i]!,
     behind: behind[i]!,
   }));
-  const elsewhere = promotion.elsewhere.map((part) => part.name);
-  const promoted: Promoted = { graph: graphOf(parts[0]!), store, stores, elsewhere };
-  if (json === true) output.out(JSON.stringify(promoted));
-  else for (const line of inWords(promoted, promotion.elsewhere)) output.out(line);
+  const graph = graphOf(parts[0]!);
+  if (json) {
+    const elsewhere = promotion.elsewhere.map((part) => part.name);
+    output.out(JSON.stringify({ graph, store, stores, elsewhere }));
+    return;
+  }
+  for (const { graph: part, previous, behind } of stores) {
+    const back = previous === null ? '' : `; ${previous} stays to go back to`;
+    output.out(`${store} is the live store of ${part}, and is ${count(behind)} records behind${back}`);
+  }
+  output.out(
+    'A running updater swaps within a second and publishes what differs; without one, the next twhin run does.',
+  );
+  for (const part of promotion.elsewhere) {
+    output.out(
+      `${part.name} has no live store here, and shards skip what is sent in another training. Move ${placeOf(part, store).folder} to ` +
+        `${part.name}/stores/${store} in the state folder where it runs, and promote it there now`,
+    );
+  }
+  output.out(`To go back: twhin promote --rollback --graph ${graph}`);
 }
 
 /** @throws UsageError listing the choices, if the name or the graph does not fit. */
@@ -99,17 +100,4 @@ function choose(
   if (another !== undefined)
     throw new UsageError(`several graphs have such a store: ${where}; say which with --graph`);
   return one;
-}
-
-function* inWords({ graph, store, stores }: Promoted, elsewhere: readonly GraphConfig[]): Iterable<string> {
-  for (const { graph: part, previous, behind } of stores) {
-    const back = previous === null ? '' : `; ${previous} stays to go back to`;
-    yield `${store} is the live store of ${part}, and is ${count(behind)} records behind${back}`;
-  }
-  yield 'A running updater swaps within a second and publishes what differs; without one, the next twhin run does.';
-  for (const part of elsewhere) {
-    yield `${part.name} has no live store here, and shards skip what is sent in another training. Move ${placeOf(part, store).folder} to ` +
-      `${part.name}/stores/${store} in the state folder where it runs, and promote it there now`;
-  }
-  yield `To go back: twhin promote --rollback --graph ${graph}`;
 }

@@ -1,9 +1,13 @@
+import { existsSync } from 'node:fs';
 import { edgesName, exchangeName, fullName, type TopicNames, topicNamed } from '../../topics/index.ts';
 import { CONFIG_FILE, type ConfigSource } from '../config/load.ts';
 import { type Config, type GraphConfig, wholeGraphs } from '../config/resolve.ts';
 import { FatalError, UsageError } from '../errors/errors.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
 import { graphOf, shardName } from '../graph/shard.ts';
-import { type Live, readLive } from '../state/places.ts';
+import { isStore, openForReading } from '../state/open.ts';
+import { type Live, livePlace, placeOf, readLive, type StorePlace } from '../state/places.ts';
+import type { Output } from './output.ts';
 
 /**
  * The named graphs in the order of the configuration; all graphs if none is named. The name of a graph with shards stands for
@@ -14,6 +18,51 @@ export function selectGraphs(config: Config, names: readonly string[] | undefine
   const namesOf = (graph: GraphConfig) => [graph.name, graphOf(graph)];
   refuseUnknown(config, names, config.graphs.flatMap(namesOf));
   return config.graphs.filter((graph) => namesOf(graph).some((name) => names.includes(name)));
+}
+
+/** A graph, and a store of it that exists. */
+export interface ChosenStore {
+  readonly graph: GraphConfig;
+  readonly place: StorePlace;
+}
+
+/**
+ * The live stores of the named graphs, or their stores of a name. Says which graphs have no live store yet: with the wrong state folder,
+ * every graph would look new and well.
+ * @throws FatalError `store-missing` where no graph has a live store, or one has none of the name; UsageError as {@link selectGraphs}.
+ */
+export function selectStores(
+  config: Config,
+  output: Output,
+  graphs: readonly string[] | undefined,
+  name?: string,
+): readonly ChosenStore[] {
+  const chosen = selectGraphs(config, graphs).map((graph) => ({
+    graph,
+    place: name === undefined ? livePlace(graph) : placeOf(graph, name),
+  }));
+  const missing = chosen.filter(({ place }) => !isStore(place));
+  if (missing.length === 0) return chosen;
+  const names = missing.map(({ graph }) => graph.name).join(', ');
+  if (name === undefined && missing.length < chosen.length) {
+    output.err(`no store yet: ${names}; twhin run makes it`);
+    return chosen.filter((each) => !missing.includes(each));
+  }
+  const seen = existsSync(config.state) ? config.state : `${config.state}, which does not exist`;
+  const [what, how] = name === undefined ? ['', 'twhin run'] : [` ${name}`, `twhin replay --into ${name}`];
+  throw new FatalError(
+    'store-missing',
+    `there is no store${what} of ${names} in the state folder ${seen}; set TWHIN_STATE to the folder that holds the stores, or make them ` +
+      `with: ${how}`,
+  );
+}
+
+/** Opens a store for reading. @throws FatalError `store-missing` where it is gone since it was chosen. */
+export async function openChosen({ graph, place }: ChosenStore): Promise<GraphStore> {
+  const store = await openForReading(graph, place);
+  if (store === undefined)
+    throw new FatalError('store-missing', `there is no store in ${place.folder} any more`);
+  return store;
 }
 
 /** As {@link selectGraphs}, each graph once and whole, for commands that only read topics. @throws UsageError listing the graphs. */
@@ -81,22 +130,21 @@ export function selectTopics(
     ...events,
     ...(shard ? [{ name: exchangeName(shard.graph) }, { name: edgesName(shard.graph) }] : []),
   ]);
-  return fullNames('--reread', topicPrefix, topics, named);
+  return named.map((name) => fullName(topicPrefix, topicAfter('--reread', topicPrefix, topics, name)));
 }
 
-/** Full names of the topics after an option, which may name any of `topics`. @throws UsageError listing them. */
-export function fullNames(
+/** The one of `topics` after an option, by its name in the configuration or its full name. @throws UsageError listing them. */
+export function topicAfter<T extends TopicNames>(
   option: string,
   prefix: string,
-  topics: readonly TopicNames[],
-  named: readonly string[],
-): string[] {
-  const found = named.flatMap((name) => topicNamed(prefix, topics, name) ?? []);
-  if (found.length === named.length) return found.map((topic) => fullName(prefix, topic));
-  const unknown = named.filter((name) => topicNamed(prefix, topics, name) === undefined);
+  topics: readonly T[],
+  name: string,
+): T {
+  const found = topicNamed(prefix, topics, name);
+  if (found !== undefined) return found;
   const known = [...new Set(topics.map((topic) => fullName(prefix, topic)))].join(', ');
   const expected = known === '' ? 'the whole name of a defined topic; there is none' : `one of ${known}`;
-  throw new UsageError(`${option}: expected ${expected}; seen ${unknown.join(', ')}`);
+  throw new UsageError(`${option}: expected ${expected}; seen ${name}`);
 }
 
 /** The names of the whole graphs of a configuration. */

@@ -1,70 +1,64 @@
 import type { Command } from 'commander';
 import { typedEntity } from '../../topics/fields.ts';
-import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
 import { describeEntity, type EntityDescription, findEntity } from '../graph/describe-entity.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import { shardName, shardOf } from '../graph/shard.ts';
-import { openForReading, refuseNoStore } from '../state/open.ts';
 import type { CommandContext } from './context.ts';
 import { count } from './format.ts';
 import { collect, example, GRAPHS_HELP } from './options.ts';
 import { type Output, tell } from './output.ts';
-import { selectGraphs } from './select.ts';
+import { type ChosenStore, openChosen, selectStores } from './select.ts';
 
-/** Puts `twhin show` on the command line. */
-export function addShowCommand(program: Command, context: CommandContext): void {
-  program
-    .command('show')
+/** What `twhin show` takes, and does. */
+export function addShowCommand(command: Command, context: CommandContext): void {
+  command
     .description('show an entity: its edges, its vector and the nearest entities')
     .argument('<entity>', 'TYPE:ID, such as user:123', typedEntity)
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--json', 'print one JSON object a graph on stdout')
     .addHelpText('after', example('twhin show user:123 --graph engagement'))
     .action(async (entity, { graph, json }) => {
-      const loaded = await context.config();
-      const graphs = selectGraphs(loaded, graph);
-      refuseNoStore(graphs, loaded.state);
-      await show(graphs, entity, { json: json === true }, context);
+      await show(selectStores(await context.config(), context.output, graph), entity, json, context);
     });
 }
 
 /** Shows the entity in each graph that has it. @throws FatalError when no graph has it. */
 async function show(
-  graphs: readonly GraphConfig[],
+  stores: readonly ChosenStore[],
   entity: EntityKey,
-  options: { json: boolean },
+  json: boolean | undefined,
   { output, progress }: CommandContext,
 ): Promise<void> {
   let found = 0;
-  const owners = graphs.filter(
-    ({ shard }) => shard === undefined || shardOf(entity, shard.count) === shard.index,
+  const owners = stores.filter(
+    ({ graph: { shard } }) => shard === undefined || shardOf(entity, shard.count) === shard.index,
   );
-  for (const graph of owners) {
-    await using store = await openForReading(graph);
+  for (const owner of owners) {
+    const { graph } = owner;
+    await using store = await openChosen(owner);
     const record = await findEntity(store, entity);
-    if (store === undefined || record === undefined) continue;
+    if (record === undefined) continue;
     found++;
     progress(`${graph.name}: comparing with every vector`);
     const { description, vector } = await describeEntity(store, record);
-    output.statusDone();
-    if (options.json) output.out(JSON.stringify({ graph: graph.name, ...description, vector: [...vector] }));
+    if (json) output.out(JSON.stringify({ graph: graph.name, ...description, vector: [...vector] }));
     else print(graph.name, description, output);
   }
   if (found > 0) return;
-  const [asked] = graphs;
-  if (owners.length === 0 && asked?.shard !== undefined) {
-    const { graph, count } = asked.shard;
+  const namesOf = (those: typeof stores) => those.map(({ graph }) => graph.name).join(', ');
+  const shard = stores[0]?.graph.shard;
+  if (owners.length === 0 && shard !== undefined) {
+    const { graph, count } = shard;
     const owner = shardName({ graph, index: shardOf(entity, count) });
     throw new FatalError(
       'unknown-entity',
-      `${entity} belongs to ${owner}, and not to ${graphs.map(({ name }) => name).join(', ')}; ask with --graph ${graph}`,
+      `${entity} belongs to ${owner}, and not to ${namesOf(stores)}; ask with --graph ${graph}`,
     );
   }
-  const names = owners.map(({ name }) => name).join(', ');
   throw new FatalError(
     'unknown-entity',
-    `${entity} is not in ${names}: no event has named it there, or it was erased`,
+    `${entity} is not in ${namesOf(owners)}: no event has named it there, or it was erased`,
   );
 }
 

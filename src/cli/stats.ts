@@ -1,31 +1,14 @@
 import type { Command } from 'commander';
-import type { GraphConfig } from '../config/resolve.ts';
-import { type Digest, digest } from '../graph/digest.ts';
-import { fingerprint, type Head } from '../graph/head.ts';
+import { digest } from '../graph/digest.ts';
+import { fingerprint } from '../graph/head.ts';
 import { graphOf } from '../graph/shard.ts';
-import { openForReading, refuseNoStore } from '../state/open.ts';
-import { livePlace } from '../state/places.ts';
 import type { CommandContext } from './context.ts';
 import { count, listed, named } from './format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
-import { NO_STORE_YET, storeTitle, tell } from './output.ts';
-import { selectGraphs } from './select.ts';
+import { storeTitle, tell } from './output.ts';
+import { type ChosenStore, openChosen, selectStores } from './select.ts';
 
-interface GraphStats {
-  /** Name of the live store, which the figures are of; null: there is no store yet. */
-  readonly store: string | null;
-  readonly entities: Record<string, number>;
-  /** Live edges. */
-  readonly edges: Record<string, number>;
-  readonly events: Head['events'];
-  readonly step: number;
-  readonly outbox: number;
-  readonly offsets: Head['offsets'];
-  readonly fingerprint: string;
-  readonly digest?: Digest;
-  /** Of a shard: the entities that it owns, and the live edges that begin at one of them. Each is counted by one shard. */
-  readonly own?: Counted;
-}
+type GraphStats = Awaited<ReturnType<typeof statsOf>>;
 
 /** By type, and by relation. */
 interface Counted {
@@ -33,51 +16,49 @@ interface Counted {
   readonly edges: Record<string, number>;
 }
 
-/** Puts `twhin stats` on the command line. */
-export function addStatsCommand(program: Command, context: CommandContext): void {
-  program
-    .command('stats')
+const NOTHING = {
+  ...{ entities: {}, edges: {}, step: 0, outbox: 0, offsets: {} },
+  events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
+};
+
+/** What `twhin stats` takes, and does. */
+export function addStatsCommand(command: Command, context: CommandContext): void {
+  command
     .description('show what the stores hold as of their last commits')
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--json', JSON_HELP)
     .option('--digest', 'add digests of edges and vectors, which reads all of them')
     .addHelpText('after', example('twhin stats --graph engagement --json --digest'))
     .action(async ({ graph, json, digest }) => {
-      const loaded = await context.config();
-      const options = { json: json === true, digest: digest === true, state: loaded.state };
-      await stats(selectGraphs(loaded, graph), options, context);
+      await stats(selectStores(await context.config(), context.output, graph), { json, digest }, context);
     });
 }
 
-/**
- * Shows what the stores hold as of their last commits, also beside a running updater.
- * @throws FatalError `store-missing` where no graph has a store.
- */
+/** Shows what the stores hold as of their last commits, also beside a running updater. */
 async function stats(
-  graphs: readonly GraphConfig[],
-  options: { json: boolean; digest: boolean; state: string },
-  { output, progress }: Pick<CommandContext, 'output' | 'progress'>,
+  stores: readonly ChosenStore[],
+  { json, digest: digested }: { json?: boolean; digest?: boolean },
+  { output, progress }: CommandContext,
 ): Promise<void> {
-  refuseNoStore(graphs, options.state);
   const all: Record<string, GraphStats> = {};
-  for (const graph of graphs) all[graph.name] = await statsOf(graph, options.digest, progress);
-  output.statusDone();
-  const whole = wholeOf(graphs, all);
-  if (options.json) {
+  for (const each of stores) all[each.graph.name] = await statsOf(each, digested, progress);
+  const whole = wholeOf(stores, all);
+  if (json) {
     output.out(JSON.stringify({ graphs: all, ...(Object.keys(whole).length > 0 && { whole }) }));
     return;
   }
-  for (const graph of graphs) tell(output, storeTitle(livePlace(graph)), linesOf(all[graph.name]!));
+  for (const { graph, place } of stores) tell(output, storeTitle(place), linesOf(all[graph.name]!));
   for (const [graph, { entities, edges }] of Object.entries(whole))
     tell(output, `${graph}  (all shards, each entity and edge once)`, countsOf(entities, edges));
 }
 
 /** Each graph of which all shards are here, as a whole: an edge between two shards is in the stores of both. */
 function wholeOf(
-  graphs: readonly GraphConfig[],
+  stores: readonly ChosenStore[],
   all: Readonly<Record<string, GraphStats>>,
 ): Record<string, Counted> {
   const whole: Record<string, Counted> = {};
+  const graphs = stores.map((each) => each.graph);
   for (const [graph, shards] of Map.groupBy(graphs, graphOf)) {
     if (shards.length !== shards[0]?.shard?.count) continue;
     const sums: Counted = { entities: {}, edges: {} };
@@ -91,31 +72,29 @@ function wholeOf(
 }
 
 async function statsOf(
-  graph: GraphConfig,
-  withDigest: boolean,
+  chosen: ChosenStore,
+  digested: boolean | undefined,
   progress: CommandContext['progress'],
-): Promise<GraphStats> {
-  const place = livePlace(graph);
-  await using store = await openForReading(graph, place);
-  const head = await store?.head();
-  const digested =
-    withDigest && store
-      ? await digest([store], (done) => progress(`${graph.name}: ${count(done)} records digested`))
-      : undefined;
-  const none = { consumed: 0, rejected: 0, duplicate: 0, late: 0 };
+) {
+  const { graph, place } = chosen;
+  await using store = await openChosen(chosen);
+  const head = await store.head();
+  const { model, entities, edges, events, step, outbox, offsets } = head ?? {
+    ...NOTHING,
+    model: graph.model,
+  };
+  const relations = model.relations.map(({ name }) => name);
   return {
-    store: store ? place.name : null,
-    entities: zeroed(head?.model.entityTypes ?? graph.model.entityTypes, head?.entities),
-    edges: zeroed(
-      (head?.model ?? graph.model).relations.map(({ name }) => name),
-      head?.edges,
-    ),
-    events: head?.events ?? none,
-    step: head?.step ?? 0,
-    outbox: head?.outbox ?? 0,
-    offsets: head?.offsets ?? {},
-    fingerprint: fingerprint(head?.model ?? graph.model),
-    ...(digested && { digest: digested.digest }),
+    store: place.name,
+    entities: { ...zeros(model.entityTypes), ...entities },
+    edges: { ...zeros(relations), ...edges },
+    ...{ events, step, outbox, offsets },
+    fingerprint: fingerprint(model),
+    ...(digested && {
+      digest: (await digest([store], (done) => progress(`${graph.name}: ${count(done)} records digested`)))
+        .digest,
+    }),
+    // Of a shard: the entities that it owns, and the live edges that begin at one of them. Each is counted by one shard.
     ...(graph.shard && {
       // A store that was restored and never run has its own entities alone.
       own: { entities: { ...(head?.shard ?? head)?.entities }, edges: { ...(head?.shard ?? head)?.edges } },
@@ -123,11 +102,8 @@ async function statsOf(
   };
 }
 
-function zeroed(
-  names: readonly string[],
-  counts: Record<string, number> | undefined,
-): Record<string, number> {
-  return Object.fromEntries(names.map((name) => [name, counts?.[name] ?? 0]));
+function zeros(names: readonly string[]): Record<string, number> {
+  return Object.fromEntries(names.map((name) => [name, 0]));
 }
 
 type Line = readonly [label: string, text: string];
@@ -140,7 +116,6 @@ function countsOf(entities: Record<string, number>, edges: Record<string, number
 }
 
 function linesOf(found: GraphStats): (string | Line)[] {
-  if (found.store === null) return [NO_STORE_YET];
   const { digest: digested } = found;
   return [
     ...countsOf(found.entities, found.edges),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { fullName } from '../../topics/index.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
 import {
   applyTopics,
@@ -9,20 +10,11 @@ import {
 } from '../pipeline/topic-plan.ts';
 import type { CommandContext } from './context.ts';
 import { collect, example, JSON_HELP } from './options.ts';
-import { fullNames } from './select.ts';
+import { topicAfter } from './select.ts';
 
-interface TopicsOptions {
-  readonly apply: boolean;
-  /** Topics of others that are to be created, as typed. */
-  readonly create: readonly string[];
-  readonly json: boolean;
-}
-
-/** Puts `twhin topics` on the command line. */
-export function addTopicsCommand(program: Command, context: CommandContext): void {
-  const command = program
-    .command('topics')
-    .description('plan or create the topics that the configuration needs');
+/** What `twhin topics` takes, and does. */
+export function addTopicsCommand(command: Command, context: CommandContext): void {
+  command.description('plan or create the topics that the configuration needs');
   for (const apply of [false, true]) {
     command
       .command(apply ? 'apply' : 'plan')
@@ -39,18 +31,20 @@ export function addTopicsCommand(program: Command, context: CommandContext): voi
       )
       .option('--json', JSON_HELP)
       .addHelpText('after', example(`KAFKA_BROKERS=localhost:9092 twhin topics ${apply ? 'apply' : 'plan'}`))
-      .action(({ create, json }) => topics({ apply, create, json: json === true }, context));
+      .action((asked) => topics(apply, asked, context));
   }
 }
 
 /** Shows what would change on the cluster and, with `apply`, changes it. A second apply changes nothing. */
 async function topics(
-  { apply, create, json }: TopicsOptions,
+  apply: boolean,
+  { create, json }: { readonly create: readonly string[]; readonly json?: boolean },
   { ask, config: load, connect, output }: CommandContext,
 ): Promise<void> {
   const config = await load();
   const named = config.topics.filter(({ topic }) => topic !== undefined);
-  const asked = fullNames('--create', config.topicPrefix, named, create);
+  const { topicPrefix: prefix } = config;
+  const asked = create.map((name) => fullName(prefix, topicAfter('--create', prefix, named, name)));
   await using connection = await connect(config);
   const admin = connection.admin();
   const declared = declaredTopics(config);

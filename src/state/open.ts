@@ -11,7 +11,7 @@ import { GraphStore } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
 import { Layout } from '../graph/layout.ts';
 import type { Store } from '../graph/store.ts';
-import { livePlace, type PlacedGraph, type StorePlace } from './places.ts';
+import { livePlace, type StorePlace } from './places.ts';
 
 /** The graph whose store is opened, with the layout of a fresh store. */
 export type StoreModel = Pick<GraphConfig, 'name' | 'folder' | 'model' | 'shard'>;
@@ -50,21 +50,6 @@ export async function openForWriting(graph: StoreModel, options: OpenOptions = {
 /** Whether there is a store in the place. */
 export function isStore(place: StorePlace): boolean {
   return existsSync(join(databaseFolder(place), 'CURRENT'));
-}
-
-/**
- * For commands that show what stores hold: with the wrong folder, every graph would look new and well.
- * state: the folder of all stores. @throws FatalError `store-missing` where no graph has a live store.
- */
-export function refuseNoStore(graphs: readonly PlacedGraph[], state: string): void {
-  if (graphs.some((graph) => isStore(livePlace(graph)))) return;
-  const names = graphs.map(({ name }) => name).join(', ');
-  const seen = existsSync(state) ? state : `${state}, which does not exist`;
-  throw new FatalError(
-    'store-missing',
-    `there is no store of ${names} in the state folder ${seen}; set TWHIN_STATE to the folder that holds the stores, or make them ` +
-      'with: twhin run',
-  );
 }
 
 /**

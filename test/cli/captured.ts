@@ -54,7 +54,6 @@ export async function place(env: Record<string, string> = {}, world: World = rea
           out: (line: string) => out.push(...line.split('\n')),
           err: (line: string) => err.push(...line.split('\n')),
           status: () => undefined,
-          statusDone: () => undefined,
         };
         const code = await main(argv, output, {
           ...world,

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Random } from '../../src/sampling/random.ts';
-import { json, own, type Place, place, refused } from './captured.ts';
+import { json, own, type Place, place, refused, succeeded } from './captured.ts';
 
 let at: Place;
 const names = (text: string[]) => text.join('\n');
@@ -83,18 +83,32 @@ test('compares without quality if the log is out of reach', async () => {
   );
 });
 
+test('says which of two replays is better on events that both held back, and that equal ones are not', async () => {
+  const replay = ['replay', '--graph', 'engagement', '--into'];
+  await succeeded(at.run(...replay, 'good'));
+  await succeeded(at.run(...replay, 'again'));
+  await succeeded(at.run(...replay, 'poor', '--set', 'learningRate=0.00001'));
+  await at.run('feed', await likes(2400, 3000), '--topic', 'engagement');
+  const compared = async (b: string) => json(await at.run('compare', 'good', b, '--json'));
+  expect(await compared('poor')).toMatchObject({ better: 'A', held: { records: 600 } });
+  expect(await compared('again')).toMatchObject({
+    better: null,
+    quality: { difference: { mrr: 0, standardError: 0 } },
+  });
+});
+
 test('refuses a missing store and lists the existing stores', async () => {
   await refused(
     at.run('compare', 'live', 'shadow', '--graph', 'engagement'),
     2,
     'twhin: no graph has the stores live and shadow:\n' +
-      `  engagement has main (live), early in ${join(at.folder, 'state', 'engagement')}\n` +
+      `  engagement has main (live), again, early, good, poor in ${join(at.folder, 'state', 'engagement')}\n` +
       'twhin replay --into NAME makes one',
   );
   await refused(
     at.run('compare', 'live', 'shadow'),
     2,
-    /^ {2}engagement has main \(live\), early in .*\n {2}follow has none yet in .*$/m,
+    /^ {2}engagement has main \(live\), .*\n {2}follow has none yet in .*$/m,
   );
   expect((await at.run('compare', 'live', 'BAD/NAME')).code).toBe(2);
   expect((await at.run('compare', 'live', 'early', '--wait', 'soon')).code).toBe(2);

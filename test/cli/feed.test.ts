@@ -1,132 +1,129 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { connect } from '../../src/adapters/connect.ts';
-import { type FeedOptions, feed } from '../../src/cli/feed.ts';
-import type { Output } from '../../src/cli/output.ts';
-import { declaredTopics } from '../../src/config/declared-topics.ts';
-import { loadConfig } from '../../src/config/load.ts';
-import type { Config } from '../../src/config/resolve.ts';
-import { FatalError, UsageError } from '../../src/errors/errors.ts';
-import { applyTopics, planTopics } from '../../src/pipeline/topic-plan.ts';
+import { json, own, type Place, place, refused, succeeded } from './captured.ts';
 
-let folder: string;
-let config: Config;
-let out: string[];
-let err: string[];
-const output: Output = {
-  out: (line) => out.push(line),
-  err: (line) => err.push(line),
-  status: () => undefined,
-  statusDone: () => undefined,
-};
-
+let here: Place;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'feed-'));
-  config = await loadConfig(
-    { KAFKA_BROKERS: `file:${join(folder, 'log')}`, TWHIN_STATE: join(folder, 'state') },
-    folder,
-  );
-  out = [];
-  err = [];
+  here = await own(place());
+  await succeeded(here.run('topics', 'apply'));
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function prepared(content: string, name = 'events.ndjson'): Promise<string> {
-  const connection = await connect(config.kafka);
-  await applyTopics(connection.admin(), planTopics(declaredTopics(config), []));
-  await connection.close();
-  const path = join(folder, name);
-  await writeFile(path, content);
-  return path;
+async function feed(content: string, ...options: string[]) {
+  await writeFile(join(here.folder, 'events.ndjson'), content);
+  return here.run('feed', join(here.folder, 'events.ndjson'), '--topic', 'follow', ...options);
 }
 
-const feeding = (
-  file: string,
-  options: Partial<FeedOptions> = {},
-  { signal: stopping } = new AbortController(),
-) =>
-  feed(
-    config,
-    { file, topic: 'follow', raw: false, json: false, ...options },
-    { ask: (question) => question, connect: ({ kafka }) => connect(kafka), output, stopping },
-  );
-
-/** Records of a topic on the log. */
-async function recordsOf(topic: string): Promise<number> {
-  const connection = await connect(config.kafka);
-  const log = connection.log();
-  const ranges = await log.ranges([topic]);
-  await log.close();
-  await connection.close();
-  return ranges.reduce((sum, { high }) => sum + high, 0);
+/** Records of the topic on the log. */
+async function records(): Promise<number> {
+  const brokers = [`file:${join(here.folder, 'log')}`];
+  await using connection = await connect({ brokers, clientId: 'test', ssl: false });
+  await using log = connection.log();
+  return (await log.ranges(['twhin.follow'])).reduce((sum, { high }) => sum + high, 0);
 }
 
 const follow = (id: number) => `{"followerId":${id},"followedId":"b","action":"follow","at":1704067200000}\n`;
 
 describe('twhin feed', () => {
-  test('sends good lines and reports bad ones by file and line', async () => {
-    const path = await prepared(`${follow(1)}nonsense\n${follow(2)}`);
-    expect(await feeding(path)).toBe(true);
-    expect(await recordsOf('twhin.follow')).toBe(2);
-    expect(out).toHaveLength(1);
-    expect(out[0]).toMatch(/^2 events sent to twhin\.follow in .*; 1 bad line$/);
-    expect(err).toEqual([`${path}:2: not-json: the value is not JSON: "nonsense"`]);
-  });
-
-  test('--raw sends bad lines too', async () => {
-    expect(await feeding(await prepared(`${follow(1)}nonsense\n`), { raw: true })).toBe(true);
-    expect(await recordsOf('twhin.follow')).toBe(2);
-    expect(err).toHaveLength(1);
-  });
+  test.each([
+    [[], 2],
+    [['--raw'], 3],
+  ])(
+    'sends good lines, reports bad ones by file and line, and sends them too if asked: %j',
+    async (options, sent) => {
+      const { code, out, err } = await feed(`${follow(1)}nonsense\n${follow(2)}`, ...options);
+      expect([code, await records()]).toEqual([0, sent]);
+      expect(out).toEqual([expect.stringMatching(/^\d events sent to twhin\.follow in .*; 1 bad line$/)]);
+      const path = join(here.folder, 'events.ndjson');
+      expect(err).toEqual([`${path}:2: not-json: the value is not JSON: "nonsense"`]);
+    },
+  );
 
   test('--json prints one object', async () => {
-    const path = await prepared(follow(1) + '{}\n'.repeat(30));
-    await feeding(path, { json: true, topic: 'twhin.follow' });
-    expect(out.map((line) => JSON.parse(line))).toEqual([
-      { topic: 'twhin.follow', sent: 1, bad: 30, reasons: { 'wrong-shape': 30 }, line: 31, stopped: false },
-    ]);
-    expect(err).toHaveLength(21);
-    expect(err.at(-1)).toBe('30 bad lines in all: wrong-shape 30');
+    const said = await feed(follow(1) + '{}\n'.repeat(30), '--json', '--topic', 'twhin.follow');
+    expect(json(said)).toEqual({
+      ...{
+        topic: 'twhin.follow',
+        sent: 1,
+        bad: 30,
+        reasons: { 'wrong-shape': 30 },
+        line: 31,
+        stopped: false,
+      },
+    });
+    expect([said.err.length, said.err.at(-1)]).toEqual([21, '30 bad lines in all: wrong-shape 30']);
   });
 
   test('a file without a single event is a failure, and an empty file is not', async () => {
-    expect(await feeding(await prepared('a\nb\n'))).toBe(false);
-    expect(await feeding(await prepared(''))).toBe(true);
+    expect((await feed('a\nb\n')).code).toBe(1);
+    expect((await feed('')).code).toBe(0);
   });
 
   test('--limit stops after that many events', async () => {
-    const path = await prepared([1, 2, 3, 4].map(follow).join(''));
-    await feeding(path, { limit: 3 });
-    expect(await recordsOf('twhin.follow')).toBe(3);
+    await feed([1, 2, 3, 4].map(follow).join(''), '--limit', '3');
+    expect(await records()).toBe(3);
   });
 
   test('a signal stops the feeding, which prints the line that it reached', async () => {
-    const path = await prepared(Array.from({ length: 100 }, (_, id) => follow(id)).join(''));
-    const stop = new AbortController();
     const looking = setInterval(async () => {
-      if ((await recordsOf('twhin.follow')) > 0) stop.abort();
+      if ((await records()) === 0) return;
+      // A second signal would end the process.
+      if (looking.hasRef()) process.emit('SIGINT', 'SIGINT');
+      looking.unref();
     }, 50);
-    expect(await feeding(path, { ratePerS: 20 }, stop)).toBe(false);
+    const said = await feed(Array.from({ length: 100 }, (_, id) => follow(id)).join(''), '--rate', '20');
     clearInterval(looking);
-    const sent = await recordsOf('twhin.follow');
+    expect([said.code, said.err]).toEqual([1, [expect.stringMatching(/^stopped after line \d+$/)]]);
+    const sent = await records();
     expect(sent).toBeGreaterThan(0);
     expect(sent).toBeLessThan(100);
-    expect(err[0]).toMatch(/^stopped after line \d+$/);
   });
 
   test('a missing file, a missing topic or a wrong option is refused before anything is sent', async () => {
-    const path = join(folder, 'events.ndjson');
-    await writeFile(path, follow(1));
-    await expect(feeding(path)).rejects.toThrow(FatalError);
-    await expect(feeding(path)).rejects.toThrow(
-      /no topic twhin\.follow .*; create it with: twhin topics apply/,
+    const known = /--topic: expected one of twhin\.engagement, .*, twhin\.erasure; seen nope/;
+    await refused(feed(follow(1), '--topic', 'nope'), 2, known);
+    await refused(here.run('feed', 'absent', '--topic', 'follow'), 2, 'no such file');
+    expect(await records()).toBe(0);
+    here = await own(place());
+    const missing = /no topic twhin\.follow .*; create it with: twhin topics apply/;
+    await refused(feed(follow(1)), 1, missing);
+  });
+
+  test('says what a wrong mapping of the configuration makes, before it sends', async () => {
+    const shop = `export default ({ z, defineTopic, idField, instantField, entityKey }) => ({
+      entityTypes: ['customer', 'product'],
+      relations: ['views', 'buys'].map((name) => ({ name, lhs: 'customer', rhs: 'product' })),
+      topics: [
+        defineTopic({
+          name: 'follow',
+          schema: z.object({ c: idField, lhs: z.string(), kind: z.string(), at: instantField }),
+          key: ({ c }) => c,
+          changes: ({ c, lhs, kind, at }) => [
+            { lhs: entityKey(lhs, c), relation: kind, rhs: entityKey('product', 'p'), at, removed: false },
+          ],
+        }),
+      ],
+      graphs: { shop: { topics: ['follow'], relations: ['views', 'buys'] } },
+    })`;
+    await writeFile(join(here.folder, 'shop.config.ts'), shop);
+    const events = [
+      { c: 'c1', lhs: 'customer', kind: 'buys', at: 1 },
+      { c: 'c1', lhs: 'customer', kind: 'buy', at: 1 },
+      { c: 'c2', lhs: 'product', kind: 'buys', at: 1 },
+    ];
+    const file = join(here.folder, 'events.ndjson');
+    await writeFile(
+      file,
+      events.map((event) => `${JSON.stringify(event)}\n`),
     );
-    await expect(feeding(path, { topic: 'nope' })).rejects.toThrow(
-      '--topic: expected one of engagement, follow, ad-click, search, erasure, seen "nope"',
-    );
-    await prepared('');
-    await expect(feeding(join(folder, 'absent'))).rejects.toThrow(UsageError);
+    const fed = await here.configured('shop.config.ts')('feed', file, '--topic', 'follow');
+    expect(fed.out[0]).toMatch(/^1 events sent to twhin\.follow in .*; 2 bad lines$/);
+    expect(fed.err.map((line) => line.replace(/^.*ndjson:/, ''))).toEqual([
+      expect.stringMatching(/^2: mapping-failed: .* has no relation "buy"; expected one of views, buys$/),
+      expect.stringMatching(
+        /^3: mapping-failed: .* buys to lead from customer to product, seen "product" to "product"$/,
+      ),
+    ]);
   });
 });

@@ -97,7 +97,7 @@ describe('the command line', () => {
 
   test('the exit code tells wrong usage from a failure', () => {
     const said: string[] = [];
-    const output = { out() {}, err: (line: string) => said.push(line), status() {}, statusDone() {} };
+    const output = { out() {}, err: (line: string) => said.push(line), status() {} };
     expect(report(new UsageError('wrong'), false, output)).toBe(2);
     expect(report(new FatalError('store-open', 'broken'), false, output)).toBe(1);
     expect(said).toEqual(['twhin: wrong', 'twhin: [store-open] broken']);

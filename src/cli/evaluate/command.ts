@@ -1,10 +1,7 @@
 import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import { fullName, readEvent } from '../../../topics/index.ts';
 import type { LogConnection } from '../../adapters/connect.ts';
-import { readEvents } from '../../adapters/event-file/event-file.ts';
-import { feed } from '../../adapters/event-file/feeder.ts';
 import { temporaryFolder } from '../../adapters/leftovers.ts';
 import {
   CANDIDATES,
@@ -18,28 +15,25 @@ import {
   type StreamPlan,
   simpleRules,
 } from '../../compose/evaluation.ts';
-import { type Replaying, trainToEnd } from '../../compose/replay.ts';
+import { trainToEnd } from '../../compose/replay.ts';
 import { UsageError } from '../../errors/errors.ts';
-import type { Stretch } from '../../pipeline/ports.ts';
 import { resolveRange } from '../../replay/range.ts';
 import { Random } from '../../sampling/random.ts';
 import type { CommandContext } from '../context.ts';
+import { feedFile } from '../feed.ts';
 import { count, duration } from '../format.ts';
-import { collect, example, JSON_HELP, positiveInteger } from '../options.ts';
+import { example, JSON_HELP, positiveInteger } from '../options.ts';
 import type { Output } from '../output.ts';
-import { replayTeller } from '../replay/progress.ts';
+import { trainingTeller, withTrainingOptions } from '../training.ts';
 import { lossLines, printStreamReport, type StreamReport } from './report.ts';
 import { readStreamRequest, type StreamOptions, type StreamRequest } from './request.ts';
 
 const USERS = 5_000;
 const HOLDOUT = '15%';
-const LOG_MS = 10_000;
 
-/** Puts `twhin evaluate` on the command line. */
-export function addEvaluateCommand(program: Command, context: CommandContext): void {
-  const command = program
-    .command('evaluate')
-    .description('how well the vectors foretell the next events of a stream, beside simple rules');
+/** What `twhin evaluate` takes, and does. */
+export function addEvaluateCommand(command: Command, context: CommandContext): void {
+  command.description('how well the vectors foretell the next events of a stream, beside simple rules');
   withStreamOptions(command)
     .option('--json', JSON_HELP)
     .addHelpText('after', WHAT)
@@ -49,10 +43,7 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
 
 /** Options that say which events are read, and what is ranked. */
 export function withStreamOptions(command: Command): Command {
-  return command
-    .option('--graph <name>', 'the graph whose topics are read')
-    .option('--from <start>', 'start: earliest, offsets, a time, or a time before now', 'earliest')
-    .option('--until <end>', 'end: latest, offsets, a time, or a time before now', 'latest')
+  return withTrainingOptions(command)
     .option('--file <path>', 'read the events of this file, plain or gzip, instead of the topics')
     .option('--topic <name>', "topic of the file's events; if not given, the first topic of the graph")
     .option(
@@ -61,8 +52,7 @@ export function withStreamOptions(command: Command): Command {
       share,
       share(HOLDOUT),
     )
-    .option('--users <n>', 'rank for at most this many users, drawn at random', positiveInteger, USERS)
-    .option('--set <key=value>', 'a setting that overrides the configuration; may be repeated', collect, []);
+    .option('--users <n>', 'rank for at most this many users, drawn at random', positiveInteger, USERS);
 }
 
 const WHAT = `
@@ -92,14 +82,13 @@ export async function reportOnStream<Report extends object>(
   print: (report: Report, output: Output) => void,
 ): Promise<void> {
   const request = await readStreamRequest(options, context);
-  const progress = new SignalledProgress(request.graph.name, context);
+  const progress = progressOf(request.graph.name, context);
   await using folder = temporaryFolder();
   await using connection = await openEventLog(request, folder.path, context);
   await using eventLog = connection.log();
   context.stopping.throwIfAborted();
   const outside = { log: context.log(), eventLog, folder: folder.path, progress };
   const report = await measure(request, outside);
-  context.output.statusDone();
   if (options.json === true) context.output.out(JSON.stringify(report));
   else print(report, context.output);
 }
@@ -161,7 +150,7 @@ async function evaluate(request: StreamRequest, outside: EvaluationOutside): Pro
 async function openEventLog(
   { topics, fileTopic, options: { file }, current: { config } }: StreamRequest,
   folder: string,
-  { connect, output, stopping }: Pick<CommandContext, 'connect' | 'output' | 'stopping'>,
+  { connect, output, stopping, tell }: Pick<CommandContext, 'connect' | 'output' | 'stopping' | 'tell'>,
 ): Promise<LogConnection> {
   if (file === undefined || fileTopic === undefined) return connect(config);
   const kafka = { ...config.kafka, brokers: [`file:${join(folder, 'log')}`] };
@@ -170,14 +159,11 @@ async function openEventLog(
   await connection.admin().create(topics.map((name) => ({ name, partitions: 1, configs: {} })));
   const filling = async () => {
     await using sink = connection.sink();
-    return await feed({
-      events: readEvents(file, { signal: stopping }),
-      keyOf: (value, timestamp) => readEvent(fileTopic, { value, timestamp }, config.limits).key,
+    return await feedFile(file, fileTopic, config, {
       sink,
-      topicName: fullName(config.topicPrefix, fileTopic),
       // A line that is no event is reported as a record that can't be used, as where topics are read.
       raw: true,
-      onProgress: ({ sent }) => output.status(`${file}: ${count(sent)} events read`),
+      onProgress: ({ sent }) => tell(`${file}: ${count(sent)} events read`),
       onBad: ({ line, problem }) => {
         if (problem.code === 'too-large') output.err(`${file}:${line}: ${problem.message}`);
       },
@@ -191,47 +177,29 @@ async function openEventLog(
   return connection;
 }
 
-/** Says how far an evaluation is: on a terminal all the time, in the log every ten seconds. Ends it after a signal. */
-class SignalledProgress implements EvaluationProgress {
-  readonly #graph: string;
-  readonly #context: Pick<CommandContext, 'output' | 'log' | 'stopping'>;
-  #logged = performance.now();
-
-  constructor(graph: string, context: Pick<CommandContext, 'output' | 'log' | 'stopping'>) {
-    this.#graph = graph;
-    this.#context = context;
-  }
-
-  /**
-   * Reports on work of which the whole is known, such as lists ranked; other work of the process gets its turn.
-   * Awaiting the report throws once a signal has come.
-   */
-  meter(what: string): (done: number, of: number) => Promise<void> {
-    const started = performance.now();
-    return (done, of) => {
-      const leftMs = ((performance.now() - started) / done) * (of - done);
-      return this.turn(`${what}: ${count(done)} of ${count(of)}, ${duration(leftMs)} to go`);
-    };
-  }
-
-  /** Reports, and gives other work of the process its turn. */
-  async turn(status: string): Promise<void> {
-    this.#context.output.status(`${this.#graph}: ${status}`);
-    const now = performance.now();
-    if (now - this.#logged >= LOG_MS) {
-      this.#logged = now;
-      this.#context.log().info({ graph: this.#graph }, status);
-    }
+/** Says how far an evaluation is, and ends it after a signal: each part then throws RetryableError `interrupted`. */
+function progressOf(
+  graph: string,
+  { progress, tell, stopping }: Pick<CommandContext, 'progress' | 'tell' | 'stopping'>,
+): EvaluationProgress {
+  const turn = async (status: string) => {
+    progress(`${graph}: ${status}`);
     await breathe();
-    this.#context.stopping.throwIfAborted();
-  }
-
-  /** Trains to the end of a range. @throws RetryableError `interrupted`; the store then stands at its last commit. */
-  async train(replaying: Replaying, range: readonly Stretch[], fields: object): Promise<void> {
-    const { output, stopping } = this.#context;
-    const tell = replayTeller(fields, { log: this.#context.log(), output });
-    await trainToEnd([replaying], range, { stopping, tell });
-    output.statusDone();
     stopping.throwIfAborted();
-  }
+  };
+  return {
+    turn,
+    meter: (what) => {
+      const started = performance.now();
+      return (done, of) => {
+        const leftMs = ((performance.now() - started) / done) * (of - done);
+        return turn(`${what}: ${count(done)} of ${count(of)}, ${duration(leftMs)} to go`);
+      };
+    },
+    // The store then stands at its last commit.
+    train: async (replaying, range, fields) => {
+      await trainToEnd([replaying], range, { stopping, tell: trainingTeller(fields, tell) });
+      stopping.throwIfAborted();
+    },
+  };
 }

@@ -1,25 +1,20 @@
-import { type EventTopic, fullName, topicNamed } from '../../../topics/index.ts';
+import type { EventTopic } from '../../../topics/index.ts';
 import type { Variant } from '../../compose/evaluation.ts';
-import { PLACES } from '../../config/overrides.ts';
-import type { GraphConfig } from '../../config/resolve.ts';
-import { wholeGraphs } from '../../config/resolve.ts';
+import { topicsOf } from '../../compose/graph-updater.ts';
+import { type GraphConfig, wholeGraphs } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
-import { type Bound, readRange } from '../../replay/bound.ts';
-import { liveSettings } from '../../state/places.ts';
+import type { Bound } from '../../replay/bound.ts';
 import type { CommandContext } from '../context.ts';
-import { selectParts } from '../select.ts';
+import { topicAfter } from '../select.ts';
+import { noting, readTraining, type TrainingOptions } from '../training.ts';
 
 /** The options as typed on the command line. */
-export interface StreamOptions {
-  readonly graph?: string;
-  readonly from: string;
-  readonly until: string;
+export interface StreamOptions extends TrainingOptions {
   readonly file?: string;
   readonly topic?: string;
   /** Share of the records that is held back, above 0 and below 1. */
   readonly holdout: number;
   readonly users: number;
-  readonly set: readonly string[];
   readonly json?: boolean;
 }
 
@@ -44,49 +39,35 @@ export async function readStreamRequest(
   options: StreamOptions,
   { config: load }: Pick<CommandContext, 'config'>,
 ): Promise<StreamRequest> {
-  const plain = await load();
-  const parts = selectParts(plain, options.graph);
-  const live = wholeGraphs(parts)[0] ?? parts[0];
   const problems: string[] = [];
-  for (const each of options.set.filter((setting) => PLACES.test(setting))) {
-    problems.push(`--set: an evaluation reads where the live graph does; seen ${JSON.stringify(each)}`);
-  }
-  const fileTopic = fileTopicOf(live, plain.topicPrefix, options, problems);
-  const topics = live.topics.map((topic) => fullName(plain.topicPrefix, topic));
-  const reading = { nowMs: Date.now(), topics: live.topics, prefix: plain.topicPrefix };
-  const range = readRange(options, reading, problems);
+  const { plain, parts, set, range } = await readTraining(options, load, problems);
+  const live = wholeGraphs(parts)[0] ?? parts[0];
+  const fileTopic = await fileTopicOf(live, plain.topicPrefix, options, problems);
   if (problems.length > 0 || !range)
     throw UsageError.listing('the evaluation cannot be done as asked', problems);
-  const set = [...liveSettings(parts), ...options.set];
   const variant = async (name: string, settings: readonly string[]): Promise<Variant> => {
     const config = await load([...set, ...settings]);
-    return {
-      name,
-      config,
-      graph: wholeGraphs(config.graphs).find((graph) => graph.name === live.name) ?? live,
-    };
+    const graph = wholeGraphs(config.graphs).find((each) => each.name === live.name) ?? live;
+    return { name, config, graph };
   };
   const current = await variant('vectors', []);
+  const topics = [...topicsOf(plain, live).keys()];
   return { options, graph: current.graph, current, variant, topics, fileTopic, ...range };
 }
 
 /** The topic of the file: the graph's first, unless another is named. */
-function fileTopicOf(
+async function fileTopicOf(
   graph: GraphConfig,
   prefix: string,
   { file, topic, from, until }: StreamOptions,
   problems: string[],
-): EventTopic | undefined {
+): Promise<EventTopic | undefined> {
   if (file === undefined) {
     if (topic !== undefined) problems.push('--topic: says what --file holds; seen no --file');
     return undefined;
   }
   if (from !== 'earliest' || until !== 'latest')
     problems.push('--from, --until: a file is read from its start to its end; leave them out with --file');
-  const found = topic === undefined ? graph.topics[0] : topicNamed(prefix, graph.topics, topic);
-  if (found === undefined) {
-    const known = graph.topics.map(({ name }) => name).join(', ');
-    problems.push(`--topic: ${graph.name} reads ${known}; seen ${JSON.stringify(topic)}`);
-  }
-  return found;
+  if (topic === undefined) return graph.topics[0];
+  return noting(problems, () => topicAfter('--topic', prefix, graph.topics, topic));
 }

@@ -1,6 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
+import { decodeVector } from '../../../topics/index.ts';
 import { makeWhole } from '../../adapters/atomic-file.ts';
 import { npy } from '../../adapters/npy.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
@@ -8,20 +9,18 @@ import { FatalError, reasonOf, TwhinError, UsageError } from '../../errors/error
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { fingerprint, type Head } from '../../graph/head.ts';
 import { describeModel } from '../../model/described.ts';
-import { openForReading, refuseNoStore } from '../../state/open.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { collect, example, positiveInteger } from '../options.ts';
-import { selectGraphs } from '../select.ts';
-import { describeCodes, quantising, refuseParts, trainCodebooks, writeCodebooks } from './quantised.ts';
+import { type ChosenStore, openChosen, selectGraphs, selectStores } from '../select.ts';
+import { describeCodes, quantiser, refuseParts, trainCodebooks, writeCodebooks } from './quantised.ts';
 import { FORMATS, type Format, openWriter, type StoredVectors, vectorsOf } from './vectors.ts';
 
 const PROGRESS_EVERY = 4_096;
 
-/** Puts `twhin export` on the command line. */
-export function addExportCommand(program: Command, { config, output, stopping }: CommandContext): void {
-  program
-    .command('export')
+/** What `twhin export` takes, and does. */
+export function addExportCommand(command: Command, context: CommandContext): void {
+  command
     .description('write the vectors of a graph for other programs, as of its last commit')
     .requiredOption('--graph <name>', 'the graph')
     .requiredOption('--out <folder>', 'a folder that does not exist yet')
@@ -31,16 +30,15 @@ export function addExportCommand(program: Command, { config, output, stopping }:
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
     .action(async ({ graph, out, format, type, pq }) => {
-      const loaded = await config();
-      const [found, another] = selectGraphs(loaded, [graph]);
-      if (found === undefined) return;
-      if (another !== undefined)
+      const loaded = await context.config();
+      const { length: shards } = selectGraphs(loaded, [graph]);
+      if (shards > 1)
         throw new UsageError(
-          `${graph} is cut into ${found.shard?.count} shards, and their stores are exported one by one: --graph ${graph}-0, and so on. ` +
+          `${graph} is cut into ${shards} shards, and their stores are exported one by one: --graph ${graph}-0, and so on. ` +
             'The topic with the embeddings has the vectors of all of them',
         );
-      refuseNoStore([found], loaded.state);
-      await exportGraph(found, { folder: out, format, types: type, parts: pq }, { output, stopping });
+      for (const each of selectStores(loaded, context.output, [graph]))
+        await exportGraph(each, { folder: out, format, types: type, parts: pq }, context);
     });
 }
 
@@ -71,10 +69,11 @@ interface ExportAsked {
  * where there is no store, `file` where the folder can't be written.
  */
 async function exportGraph(
-  graph: GraphConfig,
+  chosen: ChosenStore,
   { folder, format, types, parts }: ExportAsked,
-  { output, stopping }: Pick<CommandContext, 'output' | 'stopping'>,
+  { output, progress, stopping }: CommandContext,
 ): Promise<void> {
+  const { graph } = chosen;
   const { dim, entityTypes: known } = graph.model;
   const unknown = types.find((type) => !known.includes(type));
   if (unknown !== undefined) {
@@ -83,51 +82,48 @@ async function exportGraph(
   }
   if (parts !== undefined) refuseParts(parts, dim);
   await refuseFilled(folder);
-  await using store = (await openForReading(graph)) ?? noStore(graph);
-  const status = (text: string) => output.status(`${graph.name}: ${text}`);
-  try {
-    const head = (await store.head()) ?? noStore(graph);
-    let written = 0;
-    await inWholeFolder(folder, async (partial) => {
-      for (const type of types.length > 0 ? types : known) {
-        const entities = (head.shard ?? head).entities[type] ?? 0;
-        const stored = { store, type, dim, entities, shard: graph.shard, stopping };
-        written += await writeType(stored, { folder: partial, format, parts }, (text) =>
-          status(`${count(written)} vectors written; ${text}`),
-        );
-      }
-      const codes = parts === undefined ? {} : describeCodes(parts, format);
-      await writeModel(partial, graph, store, head, codes);
-    });
-    output.statusDone();
-    output.out(`${count(written)} vectors of ${graph.name} in ${folder}`);
-  } finally {
-    output.statusDone();
+  await using store = await openChosen(chosen);
+  const head = await store.head();
+  if (head === undefined) {
+    throw new FatalError(
+      'store-missing',
+      `the store of ${graph.name} has no commit yet; twhin run --graph ${graph.name} makes one`,
+    );
   }
-}
-
-function noStore({ name }: GraphConfig): never {
-  throw new FatalError(
-    'store-missing',
-    `the store of ${name} has no commit yet; twhin run --graph ${name} makes one`,
-  );
+  let written = 0;
+  await inWholeFolder(folder, async (partial) => {
+    for (const type of types.length > 0 ? types : known) {
+      const entities = (head.shard ?? head).entities[type] ?? 0;
+      const stored = { store, type, dim, entities, shard: graph.shard, stopping };
+      written += await writeType(stored, { folder: partial, format, parts }, (text) =>
+        progress(`${graph.name}: ${count(written)} vectors written; ${text}`),
+      );
+    }
+    const codes = parts === undefined ? {} : describeCodes(parts, format);
+    await writeModel(partial, graph, store, head, codes);
+  });
+  output.out(`${count(written)} vectors of ${graph.name} in ${folder}`);
 }
 
 /** Gives the number of vectors. */
 async function writeType(
   stored: StoredVectors,
   { folder, format, parts }: Omit<ExportAsked, 'types'>,
-  status: (text: string) => void,
+  progress: CommandContext['progress'],
 ): Promise<number> {
   const { type } = stored;
-  const codebooks = parts === undefined ? undefined : await trainCodebooks(stored, parts, status);
-  if (codebooks && parts) await writeCodebooks(folder, type, codebooks, parts);
-  const plain = await openWriter(format, folder, stored, parts);
-  await using writer = codebooks && parts ? quantising(plain, codebooks, parts) : plain;
+  let coded = (bytes: Uint8Array) => bytes;
+  if (parts !== undefined) {
+    const codebooks = await trainCodebooks(stored, parts, progress);
+    await writeCodebooks(folder, type, codebooks, parts);
+    const codesOf = quantiser(codebooks, parts);
+    coded = (bytes) => codesOf(decodeVector(bytes));
+  }
+  await using writer = await openWriter(format, folder, stored, parts);
   let done = 0;
   for await (const { key, bytes } of vectorsOf(stored)) {
-    await writer.add(key, bytes);
-    if (++done % PROGRESS_EVERY === 0) status(`${type}: ${count(done)}`);
+    await writer.add(key, coded(bytes));
+    if (++done % PROGRESS_EVERY === 0) progress(`${type}: ${count(done)}`);
   }
   await writer.end();
   return done;

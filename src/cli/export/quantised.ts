@@ -6,7 +6,7 @@ import { npy } from '../../adapters/npy.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { Random } from '../../sampling/random.ts';
 import { kMeans } from '../../serve/interests.ts';
-import { type Format, type StoredVectors, type VectorWriter, vectorsOf } from './vectors.ts';
+import { type Format, type StoredVectors, vectorsOf } from './vectors.ts';
 
 /** Centroids of each part: a code is one byte. */
 const CENTROIDS = 256;
@@ -35,9 +35,9 @@ export function refuseParts(parts: number, dim: number): void {
 export async function trainCodebooks(
   stored: StoredVectors,
   parts: number,
-  status: (text: string) => void,
+  progress: (text: string) => void,
 ): Promise<Float32Array> {
-  const { type, dim, entities, stopping } = stored;
+  const { type, dim, entities } = stored;
   const random = Random.seeded(SEED);
   const sample: Float32Array[] = [];
   // Names are in no order that the vectors know of.
@@ -52,17 +52,16 @@ export async function trainCodebooks(
     let made = steps.next();
     for (let step = 0; !made.done; made = steps.next(), step++) {
       if (step % STEPS > 0) continue;
-      status(`centroids of ${type}: part ${part + 1} of ${parts}`);
+      progress(`centroids of ${type}: part ${part + 1} of ${parts}`);
       await breathe();
-      stopping.throwIfAborted();
     }
     for (const [c, centroid] of made.value.entries()) codebooks.set(centroid, (part * CENTROIDS + c) * width);
   }
   return codebooks;
 }
 
-/** Writes the codes of the vectors it is given: the nearest centroid of each part; of equal ones, the first. */
-export function quantising(writer: VectorWriter, codebooks: Float32Array, parts: number): VectorWriter {
+/** Gives the codes of a vector: the nearest centroid of each part; of equal ones, the first. */
+export function quantiser(codebooks: Float32Array, parts: number): (vector: Float32Array) => Uint8Array {
   const width = codebooks.length / CENTROIDS / parts;
   const codeOf = (vector: Float32Array, part: number) => {
     let [best, code] = [Number.POSITIVE_INFINITY, 0];
@@ -74,17 +73,7 @@ export function quantising(writer: VectorWriter, codebooks: Float32Array, parts:
     }
     return code;
   };
-  return {
-    add: (entity, bytes) => {
-      const vector = decodeVector(bytes);
-      return writer.add(
-        entity,
-        Uint8Array.from({ length: parts }, (_, part) => codeOf(vector, part)),
-      );
-    },
-    end: () => writer.end(),
-    [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
-  };
+  return (vector) => Uint8Array.from({ length: parts }, (_, part) => codeOf(vector, part));
 }
 
 export async function writeCodebooks(folder: string, type: string, codebooks: Float32Array, parts: number) {

@@ -3,25 +3,20 @@ import { type ReplayResult, resultOf } from '../../compose/replay-result.ts';
 import { type ReplayOrder, ReplayRun } from '../../compose/replay-run.ts';
 import type { CommandContext } from '../context.ts';
 import { count, duration, total } from '../format.ts';
-import { collect, example, JSON_HELP } from '../options.ts';
-import type { Output } from '../output.ts';
-import { replayTeller } from './progress.ts';
+import { example, JSON_HELP } from '../options.ts';
+import { type Output, tell } from '../output.ts';
+import { trainingTeller, withTrainingOptions } from '../training.ts';
 import { type ReplayOptions, readRequest } from './request.ts';
 
-/** Puts `twhin replay` on the command line. */
-export function addReplayCommand(program: Command, context: CommandContext): void {
-  program
-    .command('replay')
-    .description('train a graph again from the event topics, into a store beside the live store')
-    .option('--graph <name>', 'the graph to replay')
-    .option('--from <start>', 'start: earliest, offsets, a time, or a time before now', 'earliest')
-    .option('--until <end>', 'end: latest, offsets, a time, or a time before now', 'latest')
+/** What `twhin replay` takes, and does. */
+export function addReplayCommand(command: Command, context: CommandContext): void {
+  command.description('train a graph again from the event topics, into a store beside the live store');
+  withTrainingOptions(command)
     .option('--into <name>', 'name of the new store')
     .option(
       '--publish <topic>',
       'publish the vectors to this topic, and relation vectors to TOPIC.model; made if missing',
     )
-    .option('--set <key=value>', 'a setting that overrides the configuration; may be repeated', collect, [])
     .option('--restart', 'begin anew: remove the store of an earlier replay of that name')
     .option('--json', JSON_HELP)
     .addHelpText('after', WHERE)
@@ -64,11 +59,10 @@ async function replay(order: ReplayOrder, context: CommandContext): Promise<Repl
     answered: (question) => context.ask(question, connection.describe),
     watch: {
       stopping,
-      tell: replayTeller({ graph: graph.name, into }, { log, output }),
+      tell: trainingTeller({ graph: graph.name, into }, context.tell),
       tooLate: () => output.err(ALL_READ),
     },
   }).run();
-  output.statusDone();
   if (finished === undefined) {
     const next = parts.length > 1 ? 'starts from the beginning' : 'goes on from the last commit';
     output.err(`interrupted; the same command ${next}`);
@@ -76,11 +70,7 @@ async function replay(order: ReplayOrder, context: CommandContext): Promise<Repl
   }
   if (finished.trained === undefined)
     output.err(`${into} was finished at ${finished.record.finished}; nothing was read again`);
-  const result = await resultOf(order, finished, (done) =>
-    output.status(`${into}: ${count(done)} records digested`),
-  );
-  output.statusDone();
-  return result;
+  return await resultOf(order, finished, (done) => context.tell(`${into}: ${count(done)} records digested`));
 }
 
 const ALL_READ =
@@ -90,13 +80,13 @@ function print(result: ReplayResult, output: Output): void {
   const { graph, into, events, rejected, entities, edges, digest, stores, seconds, reasons = {} } = result;
   const [first] = stores;
   const where = stores.length > 1 ? `, ${stores.length} shards` : `  (${first?.folder})`;
-  output.out(`${graph} replayed into ${into}${where}`);
-  if (seconds !== undefined)
-    output.out(`  time         ${duration(seconds * 1000)}: ${count(events / seconds)}/s`);
-  output.out(`  events       ${count(events)}, ${count(rejected)} of them unusable`);
-  for (const [reason, times] of Object.entries(reasons))
-    output.out(`               ${count(times)} ${reason}`);
-  output.out(`  entities     ${count(total(entities))}`);
-  output.out(`  live edges   ${count(total(edges))}`);
-  output.out(`  digest       edges ${digest.edges}, vectors ${digest.vectors}`);
+  const pace = seconds && `${duration(seconds * 1000)}: ${count(events / seconds)}/s`;
+  tell(output, `${graph} replayed into ${into}${where}`, [
+    ...(pace ? [['time', pace] as const] : []),
+    ['events', `${count(events)}, ${count(rejected)} of them unusable`],
+    ...Object.entries(reasons).map(([reason, times]) => ['', `${count(times)} ${reason}`] as const),
+    ['entities', count(total(entities))],
+    ['live edges', count(total(edges))],
+    ['digest', `edges ${digest.edges}, vectors ${digest.vectors}`],
+  ]);
 }

@@ -2,23 +2,17 @@ import { createHash } from 'node:crypto';
 import { topicsOf } from '../../compose/graph-updater.ts';
 import type { ReplayOrder } from '../../compose/replay-run.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
-import { PLACES } from '../../config/overrides.ts';
 import { type Config, type GraphConfig, wholeGraphs } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { graphOf } from '../../graph/shard.ts';
-import { readRange } from '../../replay/bound.ts';
-import { FIRST_STORE, liveSettings, placeOf, readLive, type StorePlace } from '../../state/places.ts';
+import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
-import { selectParts } from '../select.ts';
+import { noting, readTraining, type TrainingOptions } from '../training.ts';
 
 /** The options as typed on the command line. */
-export interface ReplayOptions {
-  readonly graph?: string;
-  readonly from: string;
-  readonly until: string;
+export interface ReplayOptions extends TrainingOptions {
   readonly into?: string;
   readonly publish?: string;
-  readonly set: readonly string[];
   readonly restart?: boolean;
 }
 
@@ -31,48 +25,22 @@ export async function readRequest(
   { config: load }: Pick<CommandContext, 'config'>,
 ): Promise<ReplayOrder> {
   const problems: string[] = [];
-  const plain = await load();
-  const named = selectParts(plain, options.graph);
-  const name = graphOf(named[0]!);
-  const set = [...liveSettings(named), ...options.set];
-  for (const each of options.set.filter((setting) => PLACES.test(setting))) {
-    problems.push(`--set: a replay reads and writes where the live graph does; seen ${JSON.stringify(each)}`);
-  }
-  const config = await noting(problems, () => load(set));
+  const { plain, parts: named, set, config, range } = await readTraining(options, load, problems);
+  const name = graphOf(named[0]);
   const parts = config?.graphs.filter((each) => graphOf(each) === name) ?? [];
   const [graph] = wholeGraphs(parts);
-  const places = await noting(problems, async () => named.map((part) => freePlace(part, options.into)));
-  const ofGraph = named[0]!.topics;
-  const reading = { nowMs: Date.now(), topics: ofGraph, prefix: plain.topicPrefix };
-  const range = readRange(options, reading, problems);
+  const places = await noting(problems, () => named.map((part) => freePlace(part, options.into)));
   checkPublish(options.publish, plain, named, problems);
   if (problems.length > 0 || !config || !graph || !places || !range)
     throw UsageError.listing('the replay cannot be done as asked', problems);
+  const { from, until, publish, restart = false } = options;
   return {
-    config,
-    graph,
-    parts,
-    places,
-    asked: { from: options.from, until: options.until },
-    range,
-    set,
+    ...{ config, graph, parts, places, range, set, publish, restart },
+    asked: { from, until },
     into: places[0]!.name,
-    topics: [...topicsOf(plain, named[0]!).keys()],
-    publish: options.publish,
+    topics: [...topicsOf(plain, named[0]).keys()],
     settings: settingsOf(config, graph, parts.length),
-    restart: options.restart === true,
   };
-}
-
-/** undefined: the UsageError of `work` was added to the problems. */
-async function noting<T>(problems: string[], work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    problems.push(error.message);
-    return undefined;
-  }
 }
 
 function freePlace(graph: GraphConfig, into: string | undefined): StorePlace {

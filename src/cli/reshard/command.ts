@@ -6,7 +6,7 @@ import { FIRST_STORE, type StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
 import { count, listed, total } from '../format.ts';
 import { example, JSON_HELP, positiveInteger } from '../options.ts';
-import type { Output } from '../output.ts';
+import { type Output, tell } from '../output.ts';
 import { type PresentStores, planReshard, type ReshardPlan, withPresentStores } from './plan.ts';
 import { type Resharded, reshard } from './reshard.ts';
 
@@ -17,9 +17,8 @@ import { type Resharded, reshard } from './reshard.ts';
  * `STATE/<graph>/stores/shards-1`. The number of shards in the configuration says which store is live (`readLive`), so that
  * changing the number opens the new stores and changing it back opens the old ones; nothing is overwritten.
  */
-export function addReshardCommand(program: Command, context: CommandContext): void {
-  program
-    .command('reshard')
+export function addReshardCommand(command: Command, context: CommandContext): void {
+  command
     .description('make the stores of a graph with another number of shards; no updater may be running')
     .requiredOption('--graph <name>', 'the whole graph, such as engagement')
     .requiredOption('--to <n>', 'the number of shards that the graph is to have', positiveInteger)
@@ -66,24 +65,20 @@ export function print(result: ReturnType<typeof resultOf>, output: Output): void
   const { graph, from, to, digests, entities, edges, removed, added, next, back, old } = result;
   const { before, after } = digests;
   const begun = `${listed(added)} of these only other shards had read; they begin anew`;
-  const lines = [
-    `${graph}  (${parts(from)} to ${parts(to)})`,
-    `  entities    ${listed(entities)}`,
-    ...(total(added) > 0 ? [`              ${begun}`] : []),
-    `  live edges  ${listed(edges)}; ${count(removed)} removed`,
-    `  digests     edges ${before.edges}, and ${after.edges} in the new stores`,
-    `              vectors ${before.vectors}, and ${after.vectors} in the new stores`,
+  tell(output, `${graph}  (${parts(from)} to ${parts(to)})`, [
+    ['entities', listed(entities)],
+    ...(total(added) > 0 ? [['', begun] as const] : []),
+    ['live edges', `${listed(edges)}; ${count(removed)} removed`],
+    ['digests', `edges ${before.edges}, and ${after.edges} in the new stores`],
+    ['', `vectors ${before.vectors}, and ${after.vectors} in the new stores`],
     ...result.new.map(
-      (each) => `  ${each.graph}  ${each.folder}: ${count(each.entities)} entities of its own`,
+      (each) => [each.graph, `${each.folder}: ${count(each.entities)} entities of its own`] as const,
     ),
-    'Next, in this order:',
-    ...next.map((step, i) => `  ${i + 1}. ${step}`),
-    'To go back, with all updaters of the graph stopped:',
-    ...back.map((step, i) => `  ${i + 1}. ${step}`),
-    'Once the new stores run well, remove the old ones:',
-    ...old.map((folder) => `  ${folder}`),
-  ];
-  for (const line of lines) output.out(line);
+  ]);
+  const numbered = (steps: readonly string[]) => steps.map((step, i) => `${i + 1}. ${step}`);
+  tell(output, 'Next, in this order:', numbered(next));
+  tell(output, 'To go back, with all updaters of the graph stopped:', numbered(back));
+  tell(output, 'Once the new stores run well, remove the old ones:', old);
 }
 
 /** What to do next, and how to go back, as steps. A whole graph has no topics between shards. */

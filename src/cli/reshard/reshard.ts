@@ -23,7 +23,7 @@ export interface Resharded extends Filled {
 export async function reshard(
   plan: ReshardPlan,
   present: PresentStores,
-  { output, progress }: CommandContext,
+  { progress }: CommandContext,
 ): Promise<Resharded> {
   const { graph, next, targets, set } = plan;
   const staged = next.map((each, i) => new StagedStore(each, targets[i]!));
@@ -43,8 +43,6 @@ export async function reshard(
     // Once one store is in its place, a staging folder that is left keeps the others from beginning anew.
     if (!settled) for (const each of staged) await each.remove();
     throw error;
-  } finally {
-    output.statusDone();
   }
 }
 

@@ -10,10 +10,9 @@ import { type Output, tell } from '../output.ts';
 import { planFromBackup } from './from-backup.ts';
 import { planFromTopic } from './from-topic.ts';
 
-/** Puts `twhin restore` on the command line. */
-export function addRestoreCommand(program: Command, context: CommandContext): void {
-  program
-    .command('restore')
+/** What `twhin restore` takes, and does. */
+export function addRestoreCommand(command: Command, context: CommandContext): void {
+  command
     .description('restore stores; each is checked whole before it is put in place')
     .argument('[dir]', 'folder that was given to twhin backup')
     .option(
@@ -44,7 +43,6 @@ export function addRestoreCommand(program: Command, context: CommandContext): vo
         const restored = await restoreStore(plan, (entries) =>
           context.progress(`${name}: ${count(entries)} entries checked`),
         );
-        output.statusDone();
         done[name] = summary(plan, restored);
         if (json !== true) print(plan, restored, output);
       }

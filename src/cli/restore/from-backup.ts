@@ -3,8 +3,7 @@ import { readBackup } from '../../backup/backup.ts';
 import { graphsIn } from '../../backup/folder.ts';
 import { type Manifest, readManifest } from '../../backup/manifest.ts';
 import { PLACES } from '../../config/overrides.ts';
-import type { GraphConfig } from '../../config/resolve.ts';
-import { FatalError, UsageError } from '../../errors/errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { type Head, refuseOther } from '../../graph/head.ts';
 import { WriteBatch } from '../../graph/store.ts';
@@ -27,12 +26,9 @@ export async function planFromBackup(
   { config, progress }: CommandContext,
 ): Promise<Restoring[]> {
   const plain = await config();
-  const there = await graphsIn(dir, (name) =>
-    plain.graphs.some((graph) => graph.name === name || shardIndex(graph.shard?.graph, name) !== undefined),
-  );
+  const there = await graphsIn(dir, (name) => plain.graphs.some((graph) => graph.name === name));
   const chosen = selectGraphs(plain, names.length > 0 ? names : there);
   if (there.length === 0) throw new FatalError('backup-read', `there is no backup in ${dir}`);
-  refuseOtherShards(chosen, there, dir);
   const plans: Restoring[] = [];
   for (const graph of chosen) {
     const folder = join(dir, graph.name);
@@ -54,27 +50,6 @@ export async function planFromBackup(
     });
   }
   return plans;
-}
-
-/** @throws UsageError when the backup is of a graph with more shards: each store would hold entities of other shards. */
-function refuseOtherShards(graphs: readonly GraphConfig[], there: readonly string[], dir: string): void {
-  for (const { shard } of graphs) {
-    if (shard === undefined) continue;
-    const { graph, count } = shard;
-    const beyond = there.find((name) => (shardIndex(graph, name) ?? 0) >= count);
-    if (beyond === undefined) continue;
-    throw new UsageError(
-      `${graph} is cut into ${count} shards, and ${dir} holds a backup of ${beyond}: it is of a graph with more shards, whose ` +
-        `entities are spread in another way. Set graphs.${graph}.shards as it was when the backup was made`,
-    );
-  }
-}
-
-/** Which shard of the graph has that name; undefined: none could have it. */
-function shardIndex(graph: string | undefined, name: string): number | undefined {
-  if (graph === undefined || !name.startsWith(`${graph}-`)) return undefined;
-  const index = name.slice(graph.length + 1);
-  return /^\d{1,3}$/.test(index) ? Number(index) : undefined;
 }
 
 /** A backup may contain settings of the training, and no setting that says where anything is stored. */

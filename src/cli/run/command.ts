@@ -4,7 +4,7 @@ import { type Failure, retrying } from '../../adapters/backoff.ts';
 import type { LogConnection } from '../../adapters/connect.ts';
 import { composeRouters } from '../../compose/router.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
-import { HTTP_DEFAULT, type HttpAddress } from '../../config/environment.ts';
+import { HTTP_DEFAULT } from '../../config/environment.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { RetryableError, reasonOf, UsageError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
@@ -17,10 +17,9 @@ import { stopWithin } from '../signals.ts';
 import { GraphRun } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
 
-/** Puts `twhin run` on the command line. */
-export function addRunCommand(program: Command, context: CommandContext): void {
-  program
-    .command('run')
+/** What `twhin run` takes, and does. */
+export function addRunCommand(command: Command, context: CommandContext): void {
+  command
     .description('consume events, train and publish vectors until stopped')
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--until-caught-up', 'end when the events that were there at the start are learned and published')
@@ -37,25 +36,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
       'serve health and metrics on this address, or off (default: 127.0.0.1:8077; off with --until-caught-up)',
     )
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ graph, untilCaughtUp, createTopics, standby, reread, http }) => {
-      const config = await context.config();
-      const graphs = selectGraphs(config, graph);
-      // A run that ends by itself serves nothing unless told to.
-      const standard = untilCaughtUp === true ? 'off' : HTTP_DEFAULT;
-      const address = (http === undefined ? config.http : httpOption(http)) ?? standard;
-      const options: RunOptions = {
-        graphs,
-        untilCaughtUp: untilCaughtUp === true,
-        createTopics: createTopics === true,
-        standby: standby === true,
-        reread: selectTopics(config, graphs, reread),
-        http: address === 'off' ? undefined : address,
-      };
-      if (options.standby && options.untilCaughtUp) {
-        throw new UsageError('a standby follows without an end: leave out --standby or --until-caught-up');
-      }
-      await run(config, options, context);
-    });
+    .action((options: RunOptions) => run(options, context));
 }
 
 const EXAMPLES = `twhin run --create-topics
@@ -63,24 +44,31 @@ twhin run --graph engagement --until-caught-up
 twhin run --graph engagement-3
 TWHIN_STATE=/var/lib/twhin-2 twhin run --standby --http 127.0.0.1:8078`;
 
+/** The options as typed on the command line. */
 interface RunOptions {
-  readonly graphs: readonly GraphConfig[];
-  readonly untilCaughtUp: boolean;
-  readonly createTopics: boolean;
-  /** Follows with a store of its own until no other process runs the graphs. */
-  readonly standby: boolean;
-  /** Full names of topics that are read from their start. */
+  readonly graph: readonly string[];
+  readonly untilCaughtUp?: boolean;
+  readonly createTopics?: boolean;
+  readonly standby?: boolean;
   readonly reread: readonly string[];
-  /** Address for health and metrics; undefined: nothing is served. */
-  readonly http: HttpAddress | undefined;
+  readonly http?: string;
 }
 
 /**
  * Runs the graphs in this process until stopped, or until all are up to date.
  * @throws the error that stopped the first graph; the other graphs are stopped gracefully before.
  */
-async function run(config: Config, options: RunOptions, context: CommandContext): Promise<void> {
+async function run(options: RunOptions, context: CommandContext): Promise<void> {
   const { output, stopping, world } = context;
+  const config = await context.config();
+  const { standby = false, untilCaughtUp = false } = options;
+  const graphs = selectGraphs(config, options.graph);
+  const reread = selectTopics(config, graphs, options.reread);
+  const asked = options.http === undefined ? config.http : httpOption(options.http);
+  // A run that ends by itself serves nothing unless told to.
+  const address = asked ?? (untilCaughtUp ? 'off' : HTTP_DEFAULT);
+  if (standby && untilCaughtUp)
+    throw new UsageError('a standby follows without an end: leave out --standby or --until-caught-up');
   const { log, faults } = rememberingFaults(context.log());
   const runs: GraphRun[] = [];
   const stop = () => {
@@ -92,19 +80,19 @@ async function run(config: Config, options: RunOptions, context: CommandContext)
   // Declared after what is open, and so over before that is closed.
   using _ = stopWithin(stopping, { stopMs: config.stopMs, stop }, log);
   // The server starts first: a bad address is reported before anything is opened, and probes are answered meanwhile.
-  const names = options.graphs.map(({ name }) => name);
-  const watch = opened.use(await Watch.begin({ address: options.http, names, faults, log }));
+  const names = graphs.map(({ name }) => name);
+  const served = address === 'off' ? undefined : address;
+  const watch = opened.use(await Watch.begin({ address: served, names, faults, log }));
   if (options.createTopics) await createTopics(config, connection, stopping, log);
   // Nothing waits for it: the brokers may be out of reach.
-  void tellReplayGaps(config, options.graphs, connection, log);
-  const { standby, reread, untilCaughtUp } = options;
+  void tellReplayGaps(config, graphs, connection, log);
   const { measuresOf } = watch;
   const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
-  for (const graph of options.graphs) {
+  for (const graph of graphs) {
     const run = await GraphRun.open({ graph, config, configWith: context.config, outside, untilCaughtUp });
     runs.push(opened.adopt(run, (each) => each.close()));
   }
-  const routers = await composeRouters(config, options.graphs, { connection, log, reread });
+  const routers = await composeRouters(config, graphs, { connection, log, reread });
   for (const router of routers) opened.adopt(router, (each) => each.stop());
   // The signal may have come before there was a run to stop.
   if (stopping.aborted) stop();
@@ -124,7 +112,7 @@ async function run(config: Config, options: RunOptions, context: CommandContext)
 }
 
 /** Creates the topics that are missing, and waits as long as no broker answers; returns early when stopped. */
-export async function createTopics(
+async function createTopics(
   config: Config,
   connection: LogConnection,
   stopping: AbortSignal,
@@ -147,7 +135,7 @@ export async function createTopics(
 }
 
 /** Logs what a replay would lack. A start never fails for it: the right to look at settings may be missing. */
-export async function tellReplayGaps(
+async function tellReplayGaps(
   config: Config,
   graphs: readonly GraphConfig[],
   connection: LogConnection,

@@ -11,14 +11,14 @@ const SHOW_PROGRESS_MS = 1_000;
 /** Shows the progress of the runs on a terminal, logs it every ten seconds, and logs when readiness changes. */
 export function reportProgress(runs: readonly GraphRun[], log: Log, output: Output): { stop(): void } {
   let before = new Map<string, Progress>();
-  const readiness = runs.map((run) => new Readiness(run, log));
+  const readiness = runs.map((run) => readinessOf(run, log));
   const show = setInterval(() => {
     const now = runs.map(({ updater }) => updater.progress());
     output.status(
       now.map((each) => describeProgress(each, before.get(each.graph), SHOW_PROGRESS_MS)).join(' | '),
     );
     before = new Map(now.map((each) => [each.graph, each]));
-    for (const each of readiness) void each.look();
+    for (const look of readiness) void look();
   }, SHOW_PROGRESS_MS);
   const write = setInterval(() => {
     for (const { updater } of runs) log.info(progressFields(updater.progress()), 'progress');
@@ -27,36 +27,28 @@ export function reportProgress(runs: readonly GraphRun[], log: Log, output: Outp
     stop: () => {
       clearInterval(show);
       clearInterval(write);
-      output.statusDone();
+      output.status('');
     },
   };
 }
 
-class Readiness {
-  readonly #run: GraphRun;
-  readonly #log: Log;
-  #last: string | undefined;
-  #looking = false;
-
-  constructor(run: GraphRun, log: Log) {
-    this.#run = run;
-    this.#log = log;
-  }
-
-  /** Logs a change of readiness since the last look; one look at a time. */
-  async look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
-    const reasons = await this.#run.updater.unready();
-    this.#looking = false;
+/** Gives what logs a change of readiness since its last call; one look at a time. */
+function readinessOf(run: GraphRun, log: Log): () => Promise<void> {
+  let last: string | undefined;
+  let looking = false;
+  return async () => {
+    if (looking) return;
+    looking = true;
+    const reasons = await run.updater.unready();
+    looking = false;
     const now = reasons.map((reason) => reason.replaceAll(/\d+/g, '#')).join('; ');
-    if (now === this.#last) return;
-    this.#last = now;
-    const { graph, phase } = this.#run.updater.progress();
-    if (reasons.length === 0) this.#log.info({ graph }, 'ready');
+    if (now === last) return;
+    last = now;
+    const { graph, phase } = run.updater.progress();
+    if (reasons.length === 0) log.info({ graph }, 'ready');
     // A start is no reason for a warning.
-    else this.#log[phase === 'running' ? 'warn' : 'info']({ graph, reasons }, 'not ready');
-  }
+    else log[phase === 'running' ? 'warn' : 'info']({ graph, reasons }, 'not ready');
+  };
 }
 
 /** Progress of a graph in a few words, for a terminal. intervalMs: time since `before`. */

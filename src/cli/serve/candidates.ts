@@ -29,10 +29,9 @@ const LISTS_OF_A_THREAD = 4;
 /** Stands for any entity of a type where only the type counts. */
 const ANY = '0';
 
-/** Puts `twhin candidates` on the command line. */
-export function addCandidatesCommand(program: Command, context: CommandContext): void {
-  program
-    .command('candidates')
+/** What `twhin candidates` takes, and does. */
+export function addCandidatesCommand(command: Command, context: CommandContext): void {
+  command
     .description('write lists for many entities, as of one moment')
     .option('--from <type>', 'type of the entities that the lists are for')
     .option('--to <type>', 'type of what the lists show')
@@ -80,9 +79,12 @@ interface ListsAsked {
   readonly graph: readonly string[];
 }
 
-/** @throws RetryableError `interrupted` after a signal; FatalError `no-lists`. No file is left half written. */
+/**
+ * Writes a list for each entity, in their order. The file appears when it is whole. @throws RetryableError `interrupted` after a signal;
+ * FatalError `unknown-entity` where there is no list.
+ */
 async function writeLists(
-  { config: load, connect, log: logOf, output, progress: tell, stopping: signalled }: CommandContext,
+  { config: load, connect, log: logOf, output, progress, stopping }: CommandContext,
   { surface, from, to, ids, out, k, graph: names }: ListsAsked,
 ): Promise<void> {
   const config = await load();
@@ -106,10 +108,9 @@ async function writeLists(
     hasBegun = true;
   });
   await serving.ready((reasons) => {
-    signalled.throwIfAborted();
     if (hasBegun && reasons.length > 0 && !run?.isReading)
       throw new FatalError('unknown-entity', `there is no list to write: ${reasons.join('; ')}`);
-    output.status(reasons.join('; '));
+    progress(reasons.join('; '));
   });
   // From here on nothing moves: all lists are of one moment.
   await serving.freeze();
@@ -119,10 +120,30 @@ async function writeLists(
     const { items, fallback } = await serving.surfaces.candidates({ from: entity, to, surface, k });
     return { from: entity, items, fallback };
   };
-  const atATime = LISTS_OF_A_THREAD * threads;
-  const progress = (done: number) => tell(`${count(done)} of ${count(all.length)} lists`);
-  await write(all, { out, atATime, stopping: signalled, listOf, progress });
-  output.statusDone();
+  const partial = `${out}.partial`;
+  const fill = async (): Promise<void> => {
+    await using file = await openLists(partial, out.endsWith('.parquet'));
+    const making: Promise<EntityList>[] = [];
+    for (const [i, entity] of all.entries()) {
+      // Signals are heard between two lists.
+      if (i % LOOK_LINES === 0) {
+        progress(`${count(i)} of ${count(all.length)} lists`);
+        await sleep(0);
+      }
+      stopping.throwIfAborted();
+      const list = listOf(entity);
+      // It may fail before its turn has come.
+      list.catch(() => undefined);
+      making.push(list);
+      if (making.length >= LISTS_OF_A_THREAD * threads) await file.add(await making.shift()!);
+    }
+    for (const list of making) await file.add(await list);
+    await file.end();
+  };
+  await makeWhole(out, partial, fill).catch((error: unknown) => {
+    if (error instanceof TwhinError) throw error;
+    throw new UsageError(`--out: ${out} can't be written: ${reasonOf(error)}`, { cause: error });
+  });
   output.out(`${count(all.length)} lists in ${out}`);
 }
 
@@ -142,47 +163,6 @@ function noLists(ids: string | undefined, type: string, graph: string): FatalErr
       ? `no ${type} has a vector in the graph ${graph}: its updater has published none yet, or events name none`
       : `${ids} names no ${type}`;
   return new FatalError('unknown-entity', `there is no list to write: ${reason}`);
-}
-
-interface Writing {
-  readonly out: string;
-  readonly atATime: number;
-  readonly stopping: AbortSignal;
-  listOf(entity: EntityKey): Promise<EntityList>;
-  progress(done: number): void;
-}
-
-/** Writes a list for each entity, in their order. The file appears when it is whole. */
-async function write(
-  entities: readonly EntityKey[],
-  { out, atATime, stopping, listOf, progress }: Writing,
-): Promise<void> {
-  const partial = `${out}.partial`;
-  const fill = async (): Promise<void> => {
-    await using file = await openLists(partial, out.endsWith('.parquet'));
-    const making: Promise<EntityList>[] = [];
-    for (const [i, entity] of entities.entries()) {
-      // Signals are heard between two lists.
-      if (i % LOOK_LINES === 0) {
-        progress(i);
-        await sleep(0);
-      }
-      stopping.throwIfAborted();
-      const list = listOf(entity);
-      // It may fail before its turn has come.
-      list.catch(() => undefined);
-      making.push(list);
-      if (making.length >= atATime) await file.add(await making.shift()!);
-    }
-    for (const list of making) await file.add(await list);
-    await file.end();
-  };
-  try {
-    await makeWhole(out, partial, fill);
-  } catch (error) {
-    if (error instanceof TwhinError) throw error;
-    throw new UsageError(`--out: ${out} can't be written: ${reasonOf(error)}`, { cause: error });
-  }
 }
 
 /** @throws UsageError naming the file and the line. */

@@ -17,14 +17,13 @@ import { selectWholeGraphs } from '../select.ts';
 import { boundsToSay, edgesWithin, memoryHere } from './bounds.ts';
 
 const ADDRESS = '127.0.0.1:8079';
-const REPORT_MS = 10_000;
+const LOOK_MS = 200;
 /** One core is left for the main thread, and more than eight have too little to do at a time. */
 const DEFAULT_THREADS = Math.min(8, Math.max(1, availableParallelism() - 1));
 
-/** Puts `twhin serve` on the command line. */
-export function addServeCommand(program: Command, context: CommandContext): void {
-  program
-    .command('serve')
+/** What `twhin serve` takes, and does. */
+export function addServeCommand(command: Command, context: CommandContext): void {
+  command
     .description('answer candidates, neighbours and ranks from the vectors on the topics')
     .option('--graph <name>', WHOLE_GRAPHS_HELP, collect, [])
     .option('--http <host:port>', 'address to serve on', ADDRESS)
@@ -82,7 +81,7 @@ function threadCount(text: string): number {
 
 /** Serves until stopped, or until a topic can't be followed any further. */
 async function serve(
-  { config: load, connect, log: logOf, stopping }: CommandContext,
+  { config: load, connect, log: logOf, stopping, tell }: CommandContext,
   { graph: names, http, edges: asked, requests, threads }: ServeAsked,
 ): Promise<void> {
   const config = await load();
@@ -104,25 +103,20 @@ async function serve(
   await using server = await beginVectorServer(config, graphs, address, options);
   const { url, serving } = server;
   log.info({ url, graphs: graphs.map(({ name }) => name) }, `serving on ${url}`);
-  using _timer = reportReadiness(serving, log);
+  using _timer = reportReadiness(serving, log, tell);
   await Promise.race([aborted(stopping, server), serving.ended]);
   log.info({}, 'stopping: requests in flight are answered');
 }
 
-/** Says how far the reading is until all is read, and then when readiness changes. */
-function reportReadiness(serving: Serving, log: Log): NodeJS.Timeout {
-  let last = '';
-  let said = 0;
+/** Says how far the reading is while not all is read, and when it is. */
+function reportReadiness(serving: Serving, log: Log, tell: CommandContext['tell']): NodeJS.Timeout {
+  let ready = false;
   return setInterval(() => {
     const reasons = serving.unready();
-    const now = reasons.join('; ');
-    const changed = (now === '') !== (last === '') || said === 0;
-    if (!changed && (now === '' || Date.now() - said < REPORT_MS)) return;
-    last = now;
-    said = Date.now();
-    if (now === '') log.info({ graphs: serving.runs.map((run) => run.snapshot()) }, 'ready');
-    else log.info({ reasons }, 'reading');
-  }, 200);
+    if (reasons.length > 0) tell(reasons.join('; '), { reasons });
+    else if (!ready) log.info({ graphs: serving.runs.map((run) => run.snapshot()) }, 'ready');
+    ready = reasons.length === 0;
+  }, LOOK_MS);
 }
 
 /** `Serving` over HTTP. actions: none in `twhin serve`, which is read-only. */

@@ -22,13 +22,11 @@ interface TuneOptions extends StreamOptions {
   readonly firstRound: number;
 }
 
-/** Puts `twhin tune` on the command line. */
-export function addTuneCommand(program: Command, context: CommandContext): void {
-  const command = program
-    .command('tune')
-    .description(
-      'look for better training settings on a stream; nothing live is touched, nothing is applied',
-    );
+/** What `twhin tune` takes, and does. */
+export function addTuneCommand(command: Command, context: CommandContext): void {
+  command.description(
+    'look for better training settings on a stream; nothing live is touched, nothing is applied',
+  );
   withStreamOptions(command)
     .option('--trials <n>', 'how many settings are tried beside the current ones', positiveInteger, TRIALS)
     .option('--seed <n>', 'seed of the draws', positiveInteger, SEED)

@@ -128,9 +128,13 @@ describe('twhin evaluate', () => {
     [
       'a topic of another graph',
       ['--file', 'x', '--topic', 'search'],
-      /--topic: follow reads follow, ad-click/,
+      /--topic: expected one of twhin\.follow, twhin\.ad-click/,
     ],
-    ['another state folder', ['--set', 'state=/x'], /--set: an evaluation reads where the live graph does/],
+    [
+      'another state folder',
+      ['--set', 'state=/x'],
+      /--set: events and stores stay where the live graph has them/,
+    ],
     ['a missing file', ['--file', 'missing.ndjson'], /no such file: .*missing\.ndjson/],
     ['a share above 1', ['--holdout', '150%'], /expected a share such as 15%/],
   ])('refuses %s', async (_, argv, message) => {

@@ -185,7 +185,7 @@ describe('twhin replay of a graph with shards', () => {
       '--publish: a replay of a graph with shards',
     );
     expect(await refused(...INTO, '--set', 'graphs.engagement.shards=2')).toContain(
-      'where the live graph does',
+      'where the live graph has them',
     );
     expect(await lives()).toEqual(['main', 'main', 'main']);
     expect(await refused(...INTO, '--set', 'learningRate=0.03')).toContain('was asked something else');

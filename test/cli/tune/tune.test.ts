@@ -107,7 +107,7 @@ it.each([
       ...{ graph: 'follow', records: 10, tuned: 8, holdout: 0.2, trials: [], seconds: 1 },
       ...{ best: ['model.beta=12'], confirmed: { best: of, current: of, lead } },
     },
-    { out: say, err: say, status: say, statusDone: () => undefined },
+    { out: say, err: say, status: say },
   );
   expect(lines.join('\n').includes('keep the current settings')).toBe(said !== undefined);
 });
