@@ -121,7 +121,7 @@ export async function composeLive(
           ...(shardPlace ? [shardPlace.exchangeTopic] : []),
         ],
         id: groupId,
-        confirm: () => leadership.confirm({ fresh: true }),
+        confirm: () => leadership.confirm(),
       },
     }),
     store,

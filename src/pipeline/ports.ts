@@ -86,11 +86,11 @@ export interface Leadership {
   /** Waits while the brokers are out of reach. @throws RetryableError `stopped` when stopped meanwhile. */
   committed(): Promise<GroupCommit>;
   /**
-   * Resolves once the brokers have confirmed, within the lease, that this process is its group's one leader; with
-   * `fresh`, since the call. Waits while the brokers are out of reach.
+   * Resolves once the brokers have said, asked since the call, that this process is its group's one leader. Waits while they are
+   * out of reach.
    * @throws FatalError `fenced` when another process has taken over, RetryableError `stopped` when stopped meanwhile.
    */
-  confirm(options?: { fresh: boolean }): Promise<void>;
+  confirm(): Promise<void>;
   /** Leaves the group. Idempotent. */
   stop(): Promise<void>;
 }

@@ -80,7 +80,7 @@ describe('kill -9 of the broker', () => {
     await producing;
     await until('everything', () => reader.records.length >= PRODUCED);
     // This process leads through the kills, and no record follows the last one.
-    await leadership.confirm({ fresh: true });
+    await leadership.confirm();
     await log.close();
     await leadership.stop();
     await sink.stop();
@@ -105,7 +105,7 @@ describe('kill -9 of the broker', () => {
       const leadership = new KafkaLeadership(settings, group, quiet);
       const lost: Error[] = [];
       await leadership.join({ position: () => undefined, failed: (error) => lost.push(error) });
-      const confirm = () => leadership.confirm({ fresh: true });
+      const confirm = () => leadership.confirm();
       const sink = new KafkaSink(
         settings,
         { giveUpMs: 60_000, fenced: { topics: [topic], id: topic, confirm } },

@@ -24,7 +24,7 @@ await leadership.join({
 say('leading');
 try {
   for (let n = 1; ; n++) {
-    await leadership.confirm({ fresh: true });
+    await leadership.confirm();
     say(`confirmed ${n}`);
     // Without a rest the process and the broker take a core between them.
     await sleep(20);

@@ -67,7 +67,7 @@ describe.skipIf(!inject('jars'))('logging in', () => {
     await log.follow([topic], collector);
     await until('all records', () => collector.records.length === 100);
     await leadership.join({ position: () => undefined, failed: quiet });
-    await leadership.confirm({ fresh: true });
+    await leadership.confirm();
   };
   /** The error of each way of using Kafka. */
   const refusals = async (settings: ReturnType<typeof settingsOf>): Promise<unknown[]> => {

@@ -140,7 +140,7 @@ function faultyLeadership(leadership: Leadership, gate: Gate): Leadership {
     join: (candidate) => leadership.join(candidate),
     commit: (...args) => gate.around('leadership.commit', () => leadership.commit(...args)),
     committed: () => leadership.committed(),
-    confirm: (...args) => gate.around('leadership.confirm', () => leadership.confirm(...args)),
+    confirm: () => gate.around('leadership.confirm', () => leadership.confirm()),
     stop: () => leadership.stop(),
   };
 }

@@ -7,7 +7,6 @@ import { fenced, groupInUse } from '../../log-errors.ts';
 import { type GroupOffset, KafkaAdmin } from '../admin.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import { type Claim, encodeGroupNote, latestNote, ONE_LEADER } from './claim.ts';
-import { Lease, moment } from './lease.ts';
 import { asMember, type GroupOptions, type Member, type MemberOptions, SESSION_MS } from './member.ts';
 
 export interface LeadershipOptions extends GroupOptions {
@@ -15,11 +14,7 @@ export interface LeadershipOptions extends GroupOptions {
   readonly standby?: boolean;
 }
 
-/**
- * The lease is half a session. Heartbeats are sent twice a second, so that only a process in trouble misses half a
- * session; and work begun within the lease has the other half to finish before another process can get the group.
- */
-const LEASE_SHARE = 0.5;
+/** Between two heartbeats where nobody asks for one. */
 const HEARTBEAT_MS = 500;
 const JOIN_AGAIN_MS = 100;
 /** Time from the end of a member's session until the other members have joined again without it. */
@@ -40,7 +35,6 @@ export class KafkaLeadership implements Leadership {
   readonly #options: LeadershipOptions & MemberOptions;
   readonly #log: LogLine;
   readonly #admin: KafkaAdmin;
-  readonly #lease: Lease;
   readonly #commits: OffsetCommits;
   readonly #stopping = new AbortController();
   /** The name under which this process leaves notes on the group. */
@@ -50,6 +44,14 @@ export class KafkaLeadership implements Leadership {
   #leading: Member | undefined;
   /** Whether this process has led before, and may have written as the leader. */
   #held = false;
+  /** When the group last answered that this process leads, by the wall clock, which goes on while a machine is suspended. */
+  #answeredAt = Date.now();
+  /** Callers of `confirm`, each of whom waits for the answer to a heartbeat sent after the call. */
+  #asking: PromiseWithResolvers<void>[] = [];
+  /** Ends the pause before the next heartbeat. */
+  #asked = Promise.withResolvers<void>();
+  /** Why this process never leads again. */
+  #end: Error | undefined;
   #owned: string | null = null;
   #sequence = 0;
 
@@ -58,7 +60,6 @@ export class KafkaLeadership implements Leadership {
     this.#options = { sessionTimeoutMs: SESSION_MS, ...options, protocol: ONE_LEADER };
     this.#log = log;
     this.#admin = new KafkaAdmin(settings);
-    this.#lease = new Lease(this.#options.sessionTimeoutMs * LEASE_SHARE);
     this.#commits = new OffsetCommits(async (offsets, note) => {
       if (this.#leading === undefined) return false;
       await this.#leave(this.#leading, offsets, note);
@@ -84,7 +85,7 @@ export class KafkaLeadership implements Leadership {
       (error: unknown) => {
         if (this.#stopping.signal.aborted && error instanceof RetryableError) return led.reject(error);
         const failure = error instanceof Error ? error : new Error(reasonOf(error));
-        this.#lease.end(failure);
+        this.#ended(failure);
         if (leads) candidate.failed(failure);
         else led.reject(failure);
       },
@@ -103,15 +104,19 @@ export class KafkaLeadership implements Leadership {
     });
   }
 
-  confirm({ fresh = false }: { fresh?: boolean } = {}): Promise<void> {
-    return this.#lease.confirm(fresh);
+  async confirm(): Promise<void> {
+    if (this.#end !== undefined) throw this.#end;
+    const asking = Promise.withResolvers<void>();
+    this.#asking.push(asking);
+    this.#asked.resolve();
+    await asking.promise;
   }
 
   async stop(): Promise<void> {
     await this.#commits.end();
     this.#stopping.abort();
     await this.#running;
-    this.#lease.end(this.#stopped());
+    this.#ended(this.#stopped());
     await this.#admin.close();
   }
 
@@ -146,11 +151,8 @@ export class KafkaLeadership implements Leadership {
     let [settled, heard] = [false, performance.now()];
     while (!signal.aborted) {
       try {
-        if (settled) {
-          const sent = moment();
-          await member.heartbeat();
-          this.#lease.renewed(sent);
-        } else {
+        if (settled) await this.#beat(member);
+        else {
           await this.#settle(member, candidate, told, waiting);
           settled = true;
         }
@@ -167,8 +169,29 @@ export class KafkaLeadership implements Leadership {
           member.outlast(error, settled ? heard : Number.NEGATIVE_INFINITY);
         }
       }
-      await pause(settled ? HEARTBEAT_MS : JOIN_AGAIN_MS, signal);
+      if (settled) await Promise.race([pause(HEARTBEAT_MS, signal), this.#asked.promise]);
+      else await pause(JOIN_AGAIN_MS, signal);
     }
+  }
+
+  /** Sends a heartbeat, and tells those who asked before that this process leads. @throws the brokers' error. */
+  async #beat(member: Member): Promise<void> {
+    this.#asked = Promise.withResolvers();
+    const asking = this.#asking.splice(0);
+    try {
+      await member.heartbeat();
+    } catch (error) {
+      this.#asking.unshift(...asking);
+      throw error;
+    }
+    this.#answeredAt = Date.now();
+    if (this.#leading === member) for (const { resolve } of asking) resolve();
+    else this.#asking.unshift(...asking);
+  }
+
+  #ended(error: Error): void {
+    this.#end = error;
+    for (const { reject } of this.#asking.splice(0)) reject(error);
   }
 
   /** Joins the group, and leads it where this member is chosen to. */
@@ -180,31 +203,29 @@ export class KafkaLeadership implements Leadership {
   ): Promise<void> {
     const { groupId, standby = false } = this.#options;
     const claim: Claim = { owned: this.#owned, sequence: this.#sequence, standby };
-    const { assigned, sent } = await member.join(Buffer.from(JSON.stringify(claim)));
+    const assigned = await member.join(Buffer.from(JSON.stringify(claim)));
     heard();
+    const awayMs = Date.now() - this.#answeredAt;
     if (assigned.length === 0) {
       this.#loseLead();
-      if (this.#held) throw fenced(groupId, this.#lease.ageMs ?? 0);
+      if (this.#held) throw fenced(groupId, awayMs);
       if (!standby) waiting.begin();
       return;
     }
     waiting.end();
-    const awayMs = this.#lease.ageMs ?? 0;
     const leadsOn = this.#leading === member && this.#owned === member.id;
     // Before anything is confirmed, the note must tell what happened since the last membership.
     if (!leadsOn) this.#loseLead();
-    this.#lease.renewed(sent);
+    this.#answeredAt = Date.now();
     if (leadsOn) return;
     this.#owned = member.id;
     await this.#takeNote(member, candidate, awayMs);
     this.#leading = member;
-    this.#lease.open();
     onLead();
   }
 
   #loseLead(): void {
     this.#leading = undefined;
-    this.#lease.close();
   }
 
   /**

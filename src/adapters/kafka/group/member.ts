@@ -14,7 +14,6 @@ import { instanceTaken } from '../../log-errors.ts';
 import { Brokers, GROUP } from '../brokers.ts';
 import { kafkaError, memberIdIn, memberRights, protocolError } from '../failure.ts';
 import type { KafkaSettings, LogLine } from '../settings.ts';
-import { type Moment, moment } from './lease.ts';
 
 /** A member that does not join a rebalance within this time is put out. Any session is shorter, and ends first. */
 const REBALANCE_MS = 60_000;
@@ -59,14 +58,6 @@ export interface GroupOptions {
 export interface MemberOptions extends GroupOptions {
   readonly protocol: Protocol;
   readonly sessionTimeoutMs: number;
-}
-
-/** A member's result of a rebalance. */
-export interface Joined {
-  /** What this member got. */
-  readonly assigned: readonly Assigned[];
-  /** When the last request of the rebalance was sent. */
-  readonly sent: Moment;
 }
 
 /**
@@ -146,8 +137,8 @@ export class Member {
     this.#joining.forgetCoordinators();
   }
 
-  /** Resolves at the end of the rebalance. userData: for those who assign. @throws the brokers' error. */
-  async join(userData: Buffer): Promise<Joined> {
+  /** What this member gets in a rebalance, at its end. userData: for those who assign. @throws the brokers' error. */
+  async join(userData: Buffer): Promise<readonly Assigned[]> {
     const { groupId, topics, protocol } = this.#options;
     const metadata = encodeConsumerProtocolSubscription({ version: 0, topics: [...topics], userData });
     const coordinator = await this.#joining.coordinator(GROUP, groupId);
@@ -172,7 +163,6 @@ export class Member {
     this.#id = joined.memberId;
     this.#generation = joined.generationId;
     const assignments = joined.leader === joined.memberId ? await this.#assign(joined.members) : [];
-    const sent = moment();
     const { assignment } = await syncGroupV5.api.async(
       coordinator,
       groupId,
@@ -183,9 +173,7 @@ export class Member {
       protocol.name,
       assignments,
     );
-    const assigned =
-      assignment.length > 0 ? decodeConsumerProtocolAssignment(assignment).assignedPartitions : [];
-    return { assigned, sent };
+    return assignment.length > 0 ? decodeConsumerProtocolAssignment(assignment).assignedPartitions : [];
   }
 
   /** @throws the brokers' error. */

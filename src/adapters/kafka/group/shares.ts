@@ -117,7 +117,7 @@ export class KafkaShares implements Shares {
       await this.#admin.refuseMissing(topics);
       const counts = [...(await this.#admin.partitionCounts(topics))];
       // A member that knows of more partitions says something else than before, which has the group divide them anew.
-      const { assigned } = await member.join(Buffer.from(JSON.stringify(counts)));
+      const assigned = await member.join(Buffer.from(JSON.stringify(counts)));
       const committed = await this.#admin.groupOffsets(groupId, topics);
       const names = assigned.flatMap(({ topic, partitions }) => partitions.map((each) => `${topic}/${each}`));
       this.#log('info', `group ${groupId} gave this process ${names.length} partitions: ${names.join(', ')}`);
