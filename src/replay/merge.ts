@@ -28,8 +28,8 @@ export interface Merged {
 export class Merge {
   readonly #cursors: readonly StretchCursor[];
   readonly #read: (record: SourceRecord) => SourceRecord;
-  /** A binary heap, the earliest head on top; undefined before the first call. */
-  #heap: Lane[] | undefined;
+  /** Those with records left; undefined before the first call. */
+  #lanes: Lane[] | undefined;
   #ended: Stretch[] = [];
 
   /** read: puts the content into a record. Called once for each record, when it is the next of its partition. */
@@ -40,14 +40,16 @@ export class Merge {
 
   /** The next `limit` records; fewer, or none, only at the end of all. @throws what a cursor throws. */
   async take(limit: number): Promise<Merged> {
-    this.#heap ??= await this.#start();
-    const heap = this.#heap;
+    this.#lanes ??= await this.#start();
+    const lanes = this.#lanes;
     const records: SourceRecord[] = [];
-    for (let lane = heap[0]; lane !== undefined && records.length < limit; lane = heap[0]) {
+    while (lanes.length > 0 && records.length < limit) {
+      const lane = lanes.reduce((first, each) => (comesBefore(each, first) ? each : first));
       records.push(lane.head);
-      if (lane.next === lane.records.length && !(await refill(lane))) this.#end(heap, lane);
-      else this.#advance(lane);
-      sink(heap, 0);
+      if (lane.next === lane.records.length && !(await refill(lane))) {
+        this.#ended.push(lane.cursor.stretch);
+        lanes.splice(lanes.indexOf(lane), 1);
+      } else this.#advance(lane);
     }
     const ended = this.#ended;
     this.#ended = [];
@@ -56,20 +58,17 @@ export class Merge {
 
   async #start(): Promise<Lane[]> {
     const first = await Promise.all(this.#cursors.map((cursor) => cursor.next()));
-    const heap: Lane[] = [];
-    for (const [i, cursor] of this.#cursors.entries()) {
+    return this.#cursors.flatMap((cursor, i) => {
       const records = first[i];
       const head = records?.[0];
       if (records === undefined || head === undefined) {
         this.#ended.push(cursor.stretch);
-        continue;
+        return [];
       }
       const lane = { cursor, records, next: 0, head, at: 0 };
       this.#advance(lane);
-      heap.push(lane);
-    }
-    for (let i = (heap.length >> 1) - 1; i >= 0; i--) sink(heap, i);
-    return heap;
+      return [lane];
+    });
   }
 
   #advance(lane: Lane): void {
@@ -77,13 +76,6 @@ export class Merge {
     if (record === undefined) return;
     lane.head = this.#read(record);
     lane.at = eventTime(lane.head);
-  }
-
-  /** Removes the lane on top. */
-  #end(heap: Lane[], lane: Lane): void {
-    this.#ended.push(lane.cursor.stretch);
-    const last = heap.pop();
-    if (last !== undefined && last !== lane) heap[0] = last;
   }
 }
 
@@ -94,21 +86,6 @@ async function refill(lane: Lane): Promise<boolean> {
   lane.records = records;
   lane.next = 0;
   return true;
-}
-
-/** Moves the lane at `from` down the heap to its place. */
-function sink(heap: Lane[], from: number): void {
-  const lane = heap[from];
-  if (lane === undefined) return;
-  let hole = from;
-  for (let child = 2 * hole + 1; child < heap.length; child = 2 * hole + 1) {
-    const [left, right] = [heap[child], heap[child + 1]];
-    const least = left && right && comesBefore(right, left) ? right : left;
-    if (least === undefined || !comesBefore(least, lane)) break;
-    heap[hole] = least;
-    hole = least === right ? child + 1 : child;
-  }
-  heap[hole] = lane;
 }
 
 /** No two lanes have the same partition, so that offsets need no comparison. */
