@@ -69,7 +69,7 @@ export class DemoServing {
   async lists(surface: string, user: EntityKey, k: number) {
     const { runs, surfaces } = this.#server!.serving;
     const shown = SURFACES.find(({ name }) => name === surface)?.to;
-    const known = runs.flatMap(({ graph: { activity } }) => [
+    const known = runs.flatMap(({ activity }) => [
       ...activity.recent(user, EDGES_OF_ONE).map(({ target }) => target),
       ...activity.blocked(user, 'user'),
     ]);
@@ -99,14 +99,14 @@ export class DemoServing {
 
   async #begin({ config, port = PORT, groupsOf }: DemoServingOptions): Promise<void> {
     const advertiserOf = (ad: EntityKey): EntityKey | undefined => {
-      for (const { graph } of this.#server?.serving.runs ?? []) {
-        const source = graph.activity.sourceOf(ad, 'promotes');
+      for (const { activity } of this.#server?.serving.runs ?? []) {
+        const source = activity.sourceOf(ad, 'promotes');
         if (source !== undefined) return source;
       }
       return undefined;
     };
     const knows = (entity: EntityKey) =>
-      this.#server?.serving.runs.some(({ graph }) => graph.spaces.current?.vectorOf(entity) !== undefined) ===
+      this.#server?.serving.runs.some(({ spaces }) => spaces.current?.vectorOf(entity) !== undefined) ===
       true;
     const { topicPrefix, graphs } = config;
     const sink = this.#sink;

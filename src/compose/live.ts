@@ -7,7 +7,6 @@ import { imageFile } from '../adapters/image-file.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { hasCode } from '../errors/errors.ts';
 import { forgetTopic } from '../graph/graph-store.ts';
 import { graphOf, type Shard } from '../graph/shard.ts';
 import type { StoreMemory } from '../graph/store.ts';
@@ -180,18 +179,10 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  */
 export async function instanceIdOf({ folder }: Pick<GraphConfig, 'folder'>): Promise<string> {
   const path = join(folder, 'instance-id');
-  const known = (await read(path)).trim();
+  // A file that can't be read is no name that this process could keep.
+  const known = (await readFile(path, 'utf8').catch(() => '')).trim();
   if (UUID.test(known)) return known;
   const id = randomUUID();
   await writeAside(path, `${id}\n`);
   return id;
-}
-
-async function read(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return '';
-    throw error;
-  }
 }

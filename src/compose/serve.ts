@@ -3,6 +3,7 @@ import { retrying } from '../adapters/backoff.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { RetryableError, reasonOf, TwhinError } from '../errors/errors.ts';
+import type { Relation } from '../graph/edge.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { Surface } from '../graph/surface.ts';
 import type { Log } from '../log.ts';
@@ -43,15 +44,16 @@ export interface ServeOptions {
 }
 
 /** A graph's vectors and its users' edges, read from the topics like by any other reader. */
-export class ServedRun {
-  readonly graph: ServedGraph;
+export class ServedRun implements ServedGraph {
+  readonly name: string;
+  readonly relations: readonly Relation[];
+  readonly spaces: Spaces;
+  readonly activity: Activity;
   readonly #options: ServeOptions;
   readonly #eventLog: EventLog;
   readonly #vectorTopics: readonly string[];
   readonly #vectorFeed: VectorFeed;
   readonly #feed: ActivityFeed;
-  readonly #spaces: Spaces;
-  readonly #activity: Activity;
   readonly #eventTopics: readonly string[];
   readonly #surfaces: readonly Surface[];
   /** Entities that were erased or came back in the run of records that is taken. */
@@ -73,17 +75,19 @@ export class ServedRun {
     const modelTopic = topicName(prefix, modelName(graph.name));
     const topics = topicsOf(config, graph);
     const { relations } = graph.model;
+    this.name = graph.name;
+    this.relations = relations;
     this.#options = options;
     this.#surfaces = surfacesOf(config.surfaces, relations);
     this.#vectorTopics = [embeddingsTopic, modelTopic];
     this.#eventTopics = [...topics.keys()];
-    this.#spaces = new Spaces(
+    this.spaces = new Spaces(
       graph.trainer.maxRows,
       () => this.#vectors?.caughtUp === true,
       scanners,
-      (entity, at) => this.#activity.hidesVector(entity, at),
+      (entity, at) => this.activity.hidesVector(entity, at),
     );
-    this.#activity = new Activity({
+    this.activity = new Activity({
       edgesOfOne: EDGES_OF_ONE,
       edges,
       relations,
@@ -95,24 +99,15 @@ export class ServedRun {
       clock: Date.now,
       erasureChanged: (entity) => this.#erasureChanged.add(entity),
     });
-    this.#feed = new ActivityFeed(this.#activity, topics, config.limits, (entity, at) =>
-      this.#spaces.active(entity, at),
+    this.#feed = new ActivityFeed(this.activity, topics, config.limits, (entity, at) =>
+      this.spaces.active(entity, at),
     );
-    this.graph = {
-      name: graph.name,
-      relations,
-      spaces: this.#spaces,
-      activity: this.#activity,
-      eventsSince: () => this.#feed.since,
-      staleSince: () => this.#staleSince,
-      unready: () => this.unready(),
-    };
     this.#vectorFeed = new VectorFeed({
       graph: graph.name,
       types: graph.model.entityTypes,
       embeddingsTopic,
       modelTopic,
-      spaces: this.#spaces,
+      spaces: this.spaces,
       gate,
       skipped: (record) => {
         const { skippedRecords } = this.#vectorFeed;
@@ -149,7 +144,7 @@ export class ServedRun {
     const { log } = this.#options;
     const trouble = (error: unknown) => {
       this.#trouble = reasonOf(error);
-      const reason = { graph: this.graph.name, reason: this.#trouble };
+      const reason = { graph: this.name, reason: this.#trouble };
       log.warn(reason, 'the topics can not be read yet; trying again');
     };
     try {
@@ -178,10 +173,13 @@ export class ServedRun {
     if (!this.#stopping.signal.aborted) this.#timer ??= setInterval(() => void this.#look(), LOOK_MS);
   }
 
+  readonly eventsSince = (): number => this.#feed.since;
+  readonly staleSince = (): number | undefined => this.#staleSince;
+
   /** Why nobody should ask now, a phrase each; none when the graph is ready. */
   unready(): readonly string[] {
     const reasons: string[] = [];
-    const { name } = this.graph;
+    const { name } = this;
     for (const [what, reading] of [
       ['vectors', this.#vectors],
       ['events', this.#events],
@@ -190,7 +188,7 @@ export class ServedRun {
       reasons.push(`${name}: ${Math.floor(100 * shareOf(reading))} % of the ${what} are read`);
     }
     if (this.#trouble !== undefined) reasons.push(`${name}: the topics can't be read: ${this.#trouble}`);
-    const { current } = this.#spaces;
+    const { current } = this.spaces;
     if (reasons.length === 0 && current !== undefined && current.relations.size === 0)
       reasons.push(`${name}: no relation vectors are read; is the updater older than this process?`);
     return reasons;
@@ -203,10 +201,10 @@ export class ServedRun {
   }
 
   snapshot(): ServedSnapshot {
-    const { current, all } = this.#spaces;
+    const { current, all } = this.spaces;
     const tables = (current?.types ?? []).map((type) => [type, current!.table(type)!] as const);
     return {
-      graph: this.graph.name,
+      graph: this.name,
       caughtUp: this.unready().length === 0,
       lag: this.#vectors?.lag ?? 0,
       staleSince: this.#staleSince,
@@ -218,25 +216,25 @@ export class ServedRun {
       ),
       spaces: all.length,
       rejected: this.#feed.rejected,
-      edges: this.#activity.edges,
-      forgotten: this.#activity.forgotten,
+      edges: this.activity.edges,
+      forgotten: this.activity.forgotten,
     };
   }
 
   /** Where the graph is, for people. */
   status(): GraphStatus {
-    const { current } = this.#spaces;
+    const { current } = this.spaces;
     const { vectors, staleSince } = this.snapshot();
     return {
-      graph: this.graph.name,
+      graph: this.name,
       reasons: [...this.unready()],
-      relations: [...this.graph.relations],
+      relations: [...this.relations],
       surfaces: this.#surfaces.map(({ name, from, to }) => ({ name, from: [...from], to })),
       space: current?.space ?? '',
       step: current?.step ?? 0,
       staleSince: staleSince ?? null,
       vectorsAsOf: current?.at ?? 0,
-      eventsAsOf: this.#activity.at,
+      eventsAsOf: this.activity.at,
       eventsSince: this.#feed.since,
       vectors,
       read: { vectors: shareOf(this.#vectors), events: shareOf(this.#events) },
@@ -264,7 +262,7 @@ export class ServedRun {
     const changed = [...this.#erasureChanged];
     this.#erasureChanged.clear();
     return this.#options.gate.write(() => {
-      for (const entity of changed) this.#spaces.judge(entity);
+      for (const entity of changed) this.spaces.judge(entity);
     });
   }
 

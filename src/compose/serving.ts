@@ -59,12 +59,11 @@ export class Serving implements AsyncDisposable {
     });
     const outside = { connection, log, edges, gate, scanners: Math.max(1, threads), visible, failed };
     this.runs = graphs.map((graph) => new ServedRun(config, graph, outside));
-    const served = this.runs.map(({ graph }) => graph);
     // Samples are drawn the same way each time.
     const random = Random.seeded(1);
     const clusters = new Clusters(setImmediate, clock, (n) => random.below(n));
-    this.surfaces = new Surfaces({ graphs: served, surfaces: config.surfaces, passes, clusters });
-    this.entities = new Entities({ graphs: served, random: Math.random });
+    this.surfaces = new Surfaces({ graphs: this.runs, surfaces: config.surfaces, passes, clusters });
+    this.entities = new Entities({ graphs: this.runs, random: Math.random });
   }
 
   /** Begins to read all graphs at the same time, however long the brokers are out of reach. */

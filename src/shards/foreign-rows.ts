@@ -333,15 +333,6 @@ function kept({ lhs, relation, rhs }: EdgeRows, keep: (i: number) => boolean): E
 }
 
 function joined(first: EdgeRows, second: EdgeRows): EdgeRows {
-  const both = (a: Int32Array, b: Int32Array) => {
-    const all = new Int32Array(a.length + b.length);
-    all.set(a);
-    all.set(b, a.length);
-    return all;
-  };
-  return {
-    lhs: both(first.lhs, second.lhs),
-    relation: both(first.relation, second.relation),
-    rhs: both(first.rhs, second.rhs),
-  };
+  const both = (of: keyof EdgeRows) => Int32Array.from([...first[of], ...second[of]]);
+  return { lhs: both('lhs'), relation: both('relation'), rhs: both('rhs') };
 }

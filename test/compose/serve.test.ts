@@ -133,7 +133,7 @@ describe('ServedRun', () => {
     expect(run.unready()).toContain('engagement: 0 % of the vectors are read');
     gate.open();
     await expect.poll(() => run.unready()).toEqual([]);
-    expect([...run.graph.spaces.current!.vectorOf(user(1))!]).toEqual([1, 1]);
+    expect([...run.spaces.current!.vectorOf(user(1))!]).toEqual([1, 1]);
   });
 
   it('leaves an erased entity out from its event on, whatever was read first, and lets it come back', async () => {
@@ -150,7 +150,7 @@ describe('ServedRun', () => {
           value: Buffer.from(JSON.stringify(value)),
         }),
       );
-    const known = () => run.graph.spaces.current?.vectorOf(tweet(1)) !== undefined;
+    const known = () => run.spaces.current?.vectorOf(tweet(1)) !== undefined;
     const at = embedding([0, 0]).at;
     await vectors.take(run1(vectorRecord(0, 'tweet:1', [1, 1])));
     expect(known()).toBe(true);
@@ -216,8 +216,8 @@ describe('ServedRun', () => {
     await run.start();
     await expect.poll(() => run.unready()).toEqual([]);
     expect(followed.toSorted()).toEqual([...new Set(followed)].sort());
-    expect(run.graph.spaces.current?.vectorOf(tweet(1))).toEqual(Float32Array.of(1, 1));
-    expect(run.graph.spaces.current?.vectorOf(user(1))).toEqual(Float32Array.of(0, 0));
+    expect(run.spaces.current?.vectorOf(tweet(1))).toEqual(Float32Array.of(1, 1));
+    expect(run.spaces.current?.vectorOf(user(1))).toEqual(Float32Array.of(0, 0));
   });
 
   it('begins nothing once it is stopped, and tries nothing again', async () => {

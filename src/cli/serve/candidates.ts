@@ -114,7 +114,7 @@ async function writeLists(
   });
   // From here on nothing moves: all lists are of one moment.
   await serving.freeze();
-  const all = listed ?? [...(run?.graph.spaces.current?.table(type)?.names() ?? [])];
+  const all = listed ?? [...(run?.spaces.current?.table(type)?.names() ?? [])];
   if (all.length === 0) throw noLists(ids, type, graph.name);
   const listOf = async (entity: EntityKey): Promise<EntityList> => {
     const { items, fallback } = await serving.surfaces.candidates({ from: entity, to, surface, k });
