@@ -66,6 +66,18 @@ export const headSchema = z.object({
 
 export type Head = z.infer<typeof headSchema>;
 
+/** The part of a store's head that a shard has. */
+export type ShardHead = NonNullable<Head['shard']>;
+
+/** That of a new run of the shard: it trains all its edges again. own: what the shard owns. */
+export function freshShard(
+  { index, count }: Shard,
+  run: string,
+  own: Pick<ShardHead, 'edges' | 'entities'> = { edges: {}, entities: {} },
+): ShardHead {
+  return { index, count, run, trained: 0, received: {}, ...own };
+}
+
 /** What the vectors of a store depend on: training can't go on with another model. */
 export type ModelIdentity = Head['model'];
 

@@ -3,7 +3,7 @@ import { decodeRelation, type RelationVector } from '../../topics/model.ts';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import { type EntityKey, entityKey, idOf, MAX_ID_BYTES, typeOf } from '../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
-import { fingerprint, type Head, type ModelIdentity, STORE_FORMAT } from '../graph/head.ts';
+import { fingerprint, freshShard, type Head, type ModelIdentity, STORE_FORMAT } from '../graph/head.ts';
 import { graphOf, type Shard, shardOf } from '../graph/shard.ts';
 import type { SourceRecord } from '../pipeline/ports.ts';
 import type { Checkpoint } from '../pipeline/training/trainer.ts';
@@ -97,18 +97,7 @@ export class TopicFold {
       space,
       stepBase: 0,
       topicIds: {},
-      // A new run of the shard: it trains all its edges again.
-      ...(shard && {
-        shard: {
-          index: shard.index,
-          count: shard.count,
-          run: space,
-          trained: 0,
-          received: {},
-          edges: {},
-          entities,
-        },
-      }),
+      ...(shard && { shard: freshShard(shard, space, { edges: {}, entities }) }),
     };
   }
 
@@ -156,7 +145,7 @@ export class TopicFold {
    */
   async finish(): Promise<Head> {
     this.#refuseForeign();
-    if (Object.values(this.#head.entities).every((count) => count === 0)) {
+    if (this.#vectors === 0) {
       throw new FatalError(
         'topic-record',
         `the topic holds no vector of ${this.#of.graph}; there is nothing to restore; check the name of the topic, or replay the event topics: twhin replay`,
@@ -167,6 +156,10 @@ export class TopicFold {
     if (goesOn !== undefined) this.#head.space = goesOn;
     await this.#of.store.commit({ head: this.#head, ...this.#relationRows() });
     return this.#head;
+  }
+
+  get #vectors(): number {
+    return Object.values(this.#head.entities).reduce((sum, count) => sum + count, 0);
   }
 
   /** Rows of relations: those of a fresh store, with the published vectors in their places. */
@@ -273,23 +266,15 @@ export class TopicFold {
 
   /** Vectors of two models can't stand side by side; vectors that were replaced since do not matter. */
   #refuseForeign(): void {
-    const foreign = new Map<string, { count: number; sample: EntityKey }>();
-    for (const [key, { foreign: print }] of this.#seen) {
-      if (print === undefined) continue;
-      const found = foreign.get(print) ?? { count: 0, sample: key };
-      found.count++;
-      foreign.set(print, found);
-    }
-    if (foreign.size === 0) return;
-    const ours = Object.values(this.#head.entities).reduce((sum, count) => sum + count, 0);
-    const others = [...foreign].map(
-      ([print, { count, sample }]) => `${count} of ${print}, such as ${sample}`,
-    );
+    const foreign = [...this.#seen].filter(([, seen]) => seen.foreign !== undefined);
+    const [first] = foreign;
+    if (first === undefined) return;
+    const [sample, { foreign: other }] = first;
     throw new FatalError(
       'topic-record',
-      `the topic holds vectors of other models than the configured one: ${others.join('; ')}; ${ours} are of the ` +
-        `configured ${this.#fingerprint}. Put the configuration back that they were published with; where the topic ` +
-        'holds several, replay the event topics instead: twhin replay',
+      `the topic holds vectors of other models than the configured one: ${foreign.length}, such as ${sample} of ${other}; ` +
+        `${this.#vectors} are of the configured ${this.#fingerprint}. Put the configuration back that they were ` +
+        'published with; where the topic holds several, replay the event topics instead: twhin replay',
     );
   }
 }

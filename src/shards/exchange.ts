@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { EdgeChange, EdgeName, GraphChange } from '../graph/edge.ts';
 import { type EntityKey, entityKey, typeOf } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
-import { fingerprint, type Head } from '../graph/head.ts';
+import { fingerprint, freshShard, type Head, type ShardHead } from '../graph/head.ts';
 import { partitionKey, type Shard, shardOf, trainingShard } from '../graph/shard.ts';
 import type {
   EdgePlace,
@@ -26,9 +26,6 @@ import { Peers } from './peers.ts';
 const MOST_RECEIVED = 16;
 /** A lease on a copy that is not used ends after this long, or after twice as long. */
 const LEASE_MS = 10 * 60_000;
-
-/** The part of a store's head that a shard has. */
-type ShardHead = NonNullable<Head['shard']>;
 
 /** When shards send each other what no edge asks for. */
 export interface ExchangePace {
@@ -111,16 +108,16 @@ export class Exchange implements Neighbours {
     const { shard, topic, pace, freshRun } = place;
     const { model, index, space, sink, log, clock, failed } = parts;
     const { dim } = model;
-    const head = parts.head?.shard;
+    const { run, trained, received, edges, entities } = parts.head?.shard ?? freshShard(shard, freshRun);
     const { count } = shard;
     this.#shard = shard;
     this.topic = topic;
     this.#pace = pace;
     this.#index = index;
     this.#parts = parts;
-    this.#run = head?.run ?? freshRun;
-    this.#trained = head?.trained ?? 0;
-    this.#own = { edges: { ...head?.edges }, entities: { ...head?.entities } };
+    this.#run = run;
+    this.#trained = trained;
+    this.#own = { edges: { ...edges }, entities: { ...entities } };
     this.#places = placesIn(shard);
     this.#keys = Array.from({ length: count }, (_, each) => partitionKey(each, count));
     this.#headers = { graph: shard.graph, fingerprint: fingerprint(model), space };
@@ -128,7 +125,7 @@ export class Exchange implements Neighbours {
     this.#packing = new Packing(dim, (row) => index.names.nameAt(row));
     const relationRows = 2 * model.relations.length;
     const expected = { shard, topic, ...this.#headers, dim, relationRows, log };
-    this.#peers = new Peers(expected, head?.received, clock);
+    this.#peers = new Peers(expected, received, clock);
     this.#absent = new AbsentCopies(pace.wantMs, clock);
     this.#open = new OpenShardBatch(dim);
     homes.forEach((home, row) => {

@@ -1,5 +1,5 @@
 import { FatalError, ShapeError } from '../errors/errors.ts';
-import type { Head } from '../graph/head.ts';
+import type { ShardHead } from '../graph/head.ts';
 import type { Shard } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
 import type { Peer } from '../pipeline/neighbours.ts';
@@ -7,7 +7,7 @@ import type { SourceRecord } from '../pipeline/ports.ts';
 import { decodeParcel, type Parcel } from './parcel.ts';
 
 /** By sender, as a store's head has it: the range and part of the last gradients received. */
-type Received = NonNullable<Head['shard']>['received'];
+type Received = ShardHead['received'];
 type Range = Pick<Parcel, 'first' | 'last' | 'part'>;
 
 /** What a parcel of the shard's own training is known by. */
@@ -40,7 +40,7 @@ export class Peers {
   /** Spaces of other trainings that the log was told of. */
   readonly #otherSpaces = new Set<string>();
 
-  constructor(expected: Expected, received: Received = {}, clock: () => number) {
+  constructor(expected: Expected, received: Received, clock: () => number) {
     this.#expected = expected;
     this.#received = new Map(Object.entries(received).map(([from, last]) => [Number(from), last]));
     this.#clock = clock;

@@ -217,7 +217,7 @@ describe('folding an embeddings topic', () => {
       name: 'FatalError',
       code: 'topic-record',
       message: expect.stringMatching(
-        new RegExp(`2 of ${OTHERS}, such as user:a; 1 are of the configured ${OURS}\\..*twhin replay`),
+        new RegExp(`2, such as user:a of ${OTHERS}; 1 are of the configured ${OURS}\\..*twhin replay`),
       ),
     });
     await folding.add([record('user:a', 2, V2), record('user:c', 3, null, { fingerprint: OTHERS })]);

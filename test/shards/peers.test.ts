@@ -11,7 +11,7 @@ function peers({ now = () => 0, ...overrides }: Partial<Expected> & { now?: () =
     ...{ shard: { graph: 'g', index: 0, count: 3 }, topic: EXCHANGE, fingerprint: FINGERPRINT, space: SPACE },
     ...{ dim: DIM, relationRows: 2, log, ...overrides },
   };
-  const made = new Peers(expected, undefined, now);
+  const made = new Peers(expected, {}, now);
   const read = (record: ReturnType<typeof recordOf>) => made.read(record, () => counts.unreadable++);
   return { peers: made, log, counts, read };
 }

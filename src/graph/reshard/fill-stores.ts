@@ -1,7 +1,7 @@
 import { Tally } from '../census.ts';
 import { type EntityKey, typeOf } from '../entity.ts';
 import type { GraphStore } from '../graph-store.ts';
-import { decodeHead, encodeHead, type Head } from '../head.ts';
+import { decodeHead, encodeHead, freshShard, type Head } from '../head.ts';
 import { type EntityState, encodeEntity, type Layout } from '../layout.ts';
 import { MergedGraph, relationRows } from '../merged-graph.ts';
 import { inParts, namesIn, putPart } from '../outbox.ts';
@@ -173,15 +173,10 @@ class FilledStore {
       outbox: this.due.size,
       outboxParts: parts.length,
       ...(shard && {
-        shard: {
-          index,
-          count: shard.count,
-          run: next.runs[index]!,
-          trained: 0,
-          received: {},
+        shard: freshShard(shard, next.runs[index]!, {
           edges: this.#own.edges.counts,
           entities: this.#own.entities.counts,
-        },
+        }),
       }),
     };
     const bytes = encodeHead(head);

@@ -205,7 +205,7 @@ describe('twhin restore --from-topic', () => {
     for (const [argv, message] of [
       [
         ['--graph', 'engagement'],
-        /vectors of other models than the configured one: 57 of [0-9a-f]{16}, such as .*; 0 are of the configured/,
+        /vectors of other models than the configured one: 57, such as .* of [0-9a-f]{16}; 0 are of the configured/,
       ],
       [['--graph', 'follow'], /holds no vector of follow/],
       [['--graph', 'follow', '--topic', 'none'], /none/],
