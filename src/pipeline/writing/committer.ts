@@ -1,4 +1,3 @@
-import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { EntityRecord } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
@@ -15,6 +14,7 @@ import type { Publishing } from '../tuning.ts';
 import type { UpdaterOptions } from '../updater-options.ts';
 import { Moves } from './moves.ts';
 import type { Publisher } from './publish.ts';
+import type { Put } from './waiting.ts';
 import type { Writer } from './writer.ts';
 
 export interface CommitterOptions
@@ -87,13 +87,10 @@ export class Committer {
     // Looked up now, while the index stands at this commit: it is ahead once the commit is written.
     const erased = [...pending.erasedEntities.values()];
     const own = erased.filter((key) => neighbours.owns(key));
-    const named = [...new Set([...pending.due, ...own])];
-    const namedRows = named.map((name) => index.find(name));
-    const places = named.map(() => -1);
-    const entities = [...pending.touched].flatMap((row) => {
-      const record = index.record(row);
-      return record ? [{ ...record }] : [];
-    });
+    const named = Array.from(new Set([...pending.due, ...own]), (name) => ({ name, row: index.find(name) }));
+    const entities = Array.from(pending.touched, (row) => index.record(row)).filter(
+      (found) => found !== undefined,
+    );
     const head = {
       rows: index.nextRow,
       freed: index.free.freed,
@@ -120,9 +117,7 @@ export class Committer {
     checkpoint.catch(() => undefined);
     this.#writing.push(asked);
     const written = this.#tail
-      .then(async () =>
-        this.#write(pending, { names: named, rows: namedRows, places }, entities, head, await checkpoint),
-      )
+      .then(async () => this.#write(pending, named, entities, head, await checkpoint))
       .finally(() => {
         this.#writing.shift();
       });
@@ -141,7 +136,7 @@ export class Committer {
 
   async #write(
     pending: PendingCommit,
-    named: Put,
+    named: readonly Pick<Put, 'name' | 'row'>[],
     entities: readonly EntityRecord[],
     head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox' | 'outboxParts'>,
     checkpoint: Checkpoint,
@@ -163,9 +158,9 @@ export class Committer {
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     // A step that is committed is not trained again, so what it gives other shards must have reached them before.
     await this.#options.neighbours.sent();
-    const { names, rows, places } = publisher.open ? this.#put(named, checkpoint) : NOTHING;
+    const puts = publisher.open ? this.#puts(named, entities, checkpoint) : [];
     if (publisher.open) await leadership.confirm();
-    const outbox = publisher.prepare(names);
+    const outbox = publisher.prepare(puts);
     await store.commit({
       head: {
         format: STORE_FORMAT,
@@ -200,52 +195,30 @@ export class Committer {
     // older copy of the store is always recognised.
     if (publisher.open) await leadership.commit(head.offsets, writer.note(this.step));
     this.moves.add(checkpoint, index, model.dim);
-    const eventAt = eventsOf(rows, entities);
     const { step, floats } = checkpoint;
-    publisher.add(
-      outbox,
-      { commit: pending.number, step, since: pending.since, rows, places, eventAt },
-      checkpoint,
-    );
+    publisher.add(outbox, { commit: pending.number, step, since: pending.since }, checkpoint);
     // From now on nobody reads the rows of the commit before, and their memory may be used again.
     const done = this.#floats?.buffer;
     if (done instanceof SharedArrayBuffer) this.#spare.push(done);
     this.#floats = floats;
-    return names.length;
+    return puts.length;
   }
 
   /** What to publish: the named entities, and the rows that the trainer flagged. Each name once. */
-  #put(named: Put, { rows: written, publish }: Checkpoint): Put {
-    const { index } = this.#options;
-    const [names, rows, places] = [[...named.names], [...named.rows], [...named.places]];
-    const known = new Set(names);
-    for (let place = 0; place < written.length; place++) {
-      const row = written[place]!;
+  #puts(
+    named: readonly Pick<Put, 'name' | 'row'>[],
+    entities: readonly EntityRecord[],
+    { rows, publish }: Checkpoint,
+  ): Put[] {
+    const eventAt = new Map<number | undefined, number>(entities.map(({ row, lastSeen }) => [row, lastSeen]));
+    const puts: Put[] = named.map((each) => ({ ...each, place: -1, eventAt: eventAt.get(each.row) }));
+    const known = new Set(named.map(({ name }) => name));
+    for (let place = 0; place < rows.length; place++) {
+      const row = rows[place]!;
       // No name: the entity was erased after this commit was asked for, and the next commit puts up its tombstone.
-      const name = publish[place] === 1 ? index.keyAt(row) : undefined;
-      if (name === undefined || (known.size > 0 && known.has(name))) continue;
-      names.push(name);
-      rows.push(row);
-      places.push(place);
+      const name = publish[place] === 1 ? this.#options.index.keyAt(row) : undefined;
+      if (name !== undefined && !known.has(name)) puts.push({ name, row, place, eventAt: eventAt.get(row) });
     }
-    return { names, rows, places };
+    return puts;
   }
-}
-
-type Rows = readonly (number | undefined)[];
-
-/** Entities by name, with the row of each; undefined: the entity is gone. */
-interface Put {
-  readonly names: readonly EntityKey[];
-  readonly rows: Rows;
-  /** Place of each row among the rows that the commit writes; −1: the row stands elsewhere in the store. */
-  readonly places: readonly number[];
-}
-
-const NOTHING: Put = { names: [], rows: [], places: [] };
-
-/** In the order of `rows`: time of the newest event that named the entity. entities: those that events named. */
-function eventsOf(rows: Rows, entities: readonly EntityRecord[]): Rows {
-  const byRow = new Map<number | undefined, number>(entities.map(({ row, lastSeen }) => [row, lastSeen]));
-  return rows.map((row) => byRow.get(row));
 }

@@ -9,7 +9,7 @@ import type { Message } from '../ports.ts';
 import type { UpdaterOptions } from '../updater-options.ts';
 import { Window } from '../window.ts';
 import type { CommittedRows, RelationVectors } from './relation-vectors.ts';
-import { type Due, type Outbox, type Sent, Waiting } from './waiting.ts';
+import { type Due, type Outbox, type Put, type PutBy, Waiting } from './waiting.ts';
 import type { Writer } from './writer.ts';
 
 /** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
@@ -20,13 +20,6 @@ const SWEEP = 2_000;
  */
 const MANY = 10 * SWEEP;
 const LONG_SWEEP = 4 * SWEEP;
-
-/** The rows of the last commit, [n, dim + 2]. Their memory is used again once the next commit is written. */
-export interface WrittenRows {
-  readonly commit: number;
-  readonly step: number;
-  readonly floats: Float32Array;
-}
 
 /**
  * Sends every vector in the outbox to the embeddings topic, and relation vectors to the model topic. Vectors of the last commit are taken from its own rows,
@@ -40,7 +33,8 @@ export class Publisher {
   /** False until this process is the graph's one publisher: nothing is sent or put up before. */
   open = false;
   readonly #waiting: Waiting;
-  #last: WrittenRows | undefined;
+  /** The rows of the last commit, [n, dim + 2]. Their memory is used again once the next commit is written. */
+  #last: { readonly commit: number; readonly step: number; readonly floats: Float32Array } | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
   #failure: Error | undefined;
@@ -71,20 +65,20 @@ export class Publisher {
   /** Begins to publish, with what waited when the store was loaded. rowOf: the stored row of an entity. */
   begin(rowOf: (name: EntityKey) => number | undefined): void {
     this.open = true;
-    this.#waiting.load(0, this.#options.step(), rowOf);
+    this.#waiting.load(this.#options.step(), rowOf);
     this.#send();
   }
 
-  /** What a commit that puts up these names writes of the outbox. Once it is written, the result goes to `add`. */
-  prepare(names: readonly EntityKey[]): Outbox {
-    return this.#waiting.prepare(names);
+  /** What a commit that puts these up writes of the outbox. Once it is written, the result goes to `add`. */
+  prepare(puts: readonly Put[]): Outbox {
+    return this.#waiting.prepare(puts);
   }
 
   /** Puts up what a commit wrote. */
-  add(outbox: Outbox, sent: Sent, written?: CommittedRows): void {
-    this.#last = written && { commit: sent.commit, step: sent.step, floats: written.floats };
-    if (written) this.#options.relations?.take(written, sent.step);
-    this.#waiting.add(outbox, sent);
+  add(outbox: Outbox, by: PutBy, written: CommittedRows): void {
+    this.#last = { commit: by.commit, step: by.step, floats: written.floats };
+    this.#options.relations?.take(written, by.step);
+    this.#waiting.add(outbox, by);
     this.#send();
   }
 
@@ -164,8 +158,7 @@ export class Publisher {
   }
 
   /**
-   * The messages of a sweep. An entity that lost its row while the vector was read is left out: the row may hold
-   * another entity's vector by now, and the entity's tombstone, or the vector of its new row, waits behind.
+   * The messages of a sweep, without entities that lost their row while the vectors were read.
    */
   #messages(sweep: readonly Due[], vectors: readonly (StoredVector | undefined)[]): Message[] {
     const { topic, header, writer } = this.#options;
@@ -173,17 +166,17 @@ export class Publisher {
     const at = this.#options.watermark();
     // Vectors of one step share their headers, so that a sink can encode them once.
     const said = new Map<number, Message['headers']>();
-    return sweep.flatMap(({ name, state, step: putAt }, i) => {
-      if (state === 'void') return [];
+    return sweep.flatMap((due, i) => {
+      if (this.#waiting.isVoid(due)) return [];
       const vector = vectors[i];
       // A tombstone has the step of its own commit: a later commit may be written by now, and may bring the entity back.
-      const step = stepBase + (vector?.step ?? putAt);
+      const step = stepBase + (vector?.step ?? due.step);
       let headers = said.get(step);
       if (headers === undefined) {
         headers = embeddingHeaders({ ...header, step, at, epoch, space });
         said.set(step, headers);
       }
-      return [{ topic, key: name, value: vector?.bytes ?? null, headers }];
+      return [{ topic, key: due.name, value: vector?.bytes ?? null, headers }];
     });
   }
 }

@@ -9,48 +9,34 @@ interface OpenPart extends OutboxPart {
   open: number;
 }
 
-/** A vector or tombstone to be sent. A vector that moves again while it waits keeps its place. */
-export interface Due {
+/** A vector or tombstone that a commit puts up. */
+export interface Put {
   readonly name: EntityKey;
-  /** Arrival of the oldest record behind the vector, epoch ms. */
-  readonly since: number | undefined;
-  /** Time of the event that moved the vector, epoch ms; undefined where no event named the entity. */
-  eventAt: number | undefined;
-  /** Newest commit that moved the vector, and its step, under which a tombstone is sent. */
-  commit: number;
-  step: number;
-  /** The entity's row as of that commit; undefined: the entity is gone, and a tombstone is sent. */
-  row: number | undefined;
+  /** The entity's row as of the commit; undefined: the entity is gone, and a tombstone is sent. */
+  readonly row: number | undefined;
   /** Place of the row among the rows that the commit wrote; −1: the row stands elsewhere in the store. */
-  place: number;
-  /** The stored part of the outbox that names the entity. */
-  part: OpenPart;
-  /**
-   * over: acknowledged, or moved again while in hand, in which case another entry waits. void: moved again while in
-   * hand, and the row is not the entity's any more, so that a read of the row may find another entity's vector.
-   */
-  state: 'waiting' | 'in hand' | 'over' | 'void';
+  readonly place: number;
+  /** Time of the newest event that named the entity, epoch ms. */
+  readonly eventAt: number | undefined;
 }
 
-type Put = Pick<Due, 'commit' | 'step' | 'eventAt' | 'row' | 'place' | 'part'>;
-
-/** What a commit leaves to be sent. */
-export interface Sent {
+/** The commit that puts vectors up, and its step, under which tombstones are sent. */
+export interface PutBy {
   readonly commit: number;
   readonly step: number;
-  readonly since?: number | undefined;
-  /** In the order of the names, as are the next two: see {@link Due}. */
-  readonly rows: readonly (number | undefined)[];
-  readonly places?: readonly number[];
-  /** Time of the newest event that named each, epoch ms. */
-  readonly eventAt?: readonly (number | undefined)[];
+  /** Arrival of the oldest record behind the commit, epoch ms. */
+  readonly since: number | undefined;
 }
 
-/** What a commit is to write of the outbox. */
+/** A vector or tombstone to be sent, as of the newest commit that moved it, with the arrival and the event of the oldest. */
+export interface Due extends Put, PutBy {
+  /** The stored part of the outbox that names the entity. */
+  part: OpenPart;
+}
+
+/** What a commit is to write of the outbox when it puts vectors up. */
 export interface Outbox {
-  readonly names: readonly EntityKey[];
-  /** In the order of the names: the entry that waits already. */
-  readonly found: readonly (Due | undefined)[];
+  readonly puts: readonly Put[];
   readonly parts: readonly OpenPart[];
   /** New parts with the names of sparse ones. */
   readonly moved: readonly OpenPart[];
@@ -63,11 +49,11 @@ export interface Outbox {
 /** Every vector and tombstone not yet acknowledged, in the order in which they are to be sent. */
 export class Waiting {
   readonly #parts: OutboxParts;
-  readonly #byName = new Map<EntityKey, Due>();
-  /** From `#first` on. */
-  #queue: Due[] = [];
-  #first = 0;
-  #inHand: readonly Due[] = [];
+  /** In order: an entry that is put up again while it waits keeps its place. */
+  readonly #queue = new Map<EntityKey, Due>();
+  /** What was taken last, and the part of it that was not put up again since. */
+  #taken: readonly Due[] = [];
+  readonly #inHand = new Map<EntityKey, Due>();
   #loaded: readonly OutboxPart[];
 
   /** loaded: the stored outbox, which waits from `load` on. */
@@ -76,18 +62,18 @@ export class Waiting {
     this.#loaded = loaded;
   }
 
-  /** Entries, those in hand included. */
+  /** Entities whose vector or tombstone is not acknowledged. */
   get size(): number {
-    return this.#byName.size;
+    return this.#queue.size + this.#inHand.size;
   }
 
   get inQueue(): number {
-    return this.#queue.length - this.#first;
+    return this.#queue.size;
   }
 
   /** The entry that is sent now, or else next. */
   get first(): Due | undefined {
-    return this.#inHand[0] ?? this.#queue[this.#first];
+    return this.#taken[0] ?? this.#queue.values().next().value;
   }
 
   /** Stored parts that the next commit deletes. */
@@ -95,35 +81,28 @@ export class Waiting {
     return this.#parts.cleared;
   }
 
-  /**
-   * What the next commit writes when it puts up these names. Once it is written, and before another commit, the
-   * result goes to `add`.
-   */
-  prepare(names: readonly EntityKey[]): Outbox {
-    const found = names.map((name) => this.#byName.get(name));
-    let waiting = this.size;
-    for (const due of found) if (due === undefined) waiting++;
+  /** What the next commit writes when it puts these up. Once it is written, and before another commit, the result goes to `add`. */
+  prepare(puts: readonly Put[]): Outbox {
+    const fresh = puts.filter(({ name }) => this.#find(name) === undefined);
+    const waiting = this.size + fresh.length;
     const cleared = this.#parts.takeCleared();
     const kept = this.#parts
       .sparse(this.size)
-      .flatMap((part) => part.names.filter((name) => this.#byName.get(name)?.part === part));
-    const [parts, moved] = [this.#parts.add(names), this.#parts.add(kept)];
-    return { names, found, parts, moved, cleared, waiting, stored: this.#parts.stored };
+      .flatMap((part) => part.names.filter((name) => this.#find(name)?.part === part));
+    const parts = this.#parts.add(puts.map(({ name }) => name));
+    const moved = this.#parts.add(kept);
+    return { puts, parts, moved, cleared, waiting, stored: this.#parts.stored };
   }
 
   /** Puts up what a commit wrote. */
-  add({ found, parts, moved }: Outbox, { commit, step, since, rows, places, eventAt }: Sent): void {
-    let i = 0;
-    for (const part of parts) {
-      for (const name of part.names) {
-        const put = { commit, step, eventAt: eventAt?.[i], row: rows[i], place: places?.[i] ?? -1, part };
-        this.#put(name, since, found[i], put);
-        i++;
-      }
-    }
+  add({ puts, parts, moved }: Outbox, by: PutBy): void {
+    const partOf = parts.flatMap((part) => part.names.map(() => part));
+    puts.forEach((put, i) => {
+      this.#put(put, by, partOf[i]!);
+    });
     for (const part of moved) {
       for (const name of part.names) {
-        const due = this.#byName.get(name);
+        const due = this.#find(name);
         this.#parts.release(due?.part ?? part);
         if (due) due.part = part;
       }
@@ -131,12 +110,12 @@ export class Waiting {
   }
 
   /** Puts up the stored outbox, as of the head's step. rowOf: the stored row of an entity. */
-  load(commit: number, step: number, rowOf: (name: EntityKey) => number | undefined): void {
+  load(step: number, rowOf: (name: EntityKey) => number | undefined): void {
     for (const loaded of this.#loaded) {
       const part = this.#parts.take(loaded);
       for (const name of part.names) {
-        const put = { commit, step, eventAt: undefined, row: rowOf(name), place: -1, part };
-        this.#put(name, undefined, this.#byName.get(name), put);
+        const put = { name, row: rowOf(name), place: -1, eventAt: undefined };
+        this.#put(put, { commit: 0, step, since: undefined }, part);
       }
     }
     this.#loaded = [];
@@ -144,48 +123,45 @@ export class Waiting {
 
   /** Takes the next entries in hand. */
   take(most: number): readonly Due[] {
-    const taken = this.#queue.slice(this.#first, this.#first + most);
-    for (const due of taken) due.state = 'in hand';
-    this.#first += taken.length;
-    if (2 * this.#first >= this.#queue.length) {
-      // Seldom enough that each entry is moved once on average.
-      this.#queue = this.#queue.slice(this.#first);
-      this.#first = 0;
+    this.#taken = this.#queue.values().take(most).toArray();
+    for (const due of this.#taken) {
+      this.#queue.delete(due.name);
+      this.#inHand.set(due.name, due);
     }
-    this.#inHand = taken;
-    return taken;
+    return this.#taken;
   }
 
   /** Notes that the entries in hand are acknowledged. */
   acknowledged(): void {
-    for (const due of this.#inHand) {
-      if (due.state !== 'in hand') continue;
-      due.state = 'over';
-      this.#byName.delete(due.name);
-      this.#parts.release(due.part);
-    }
-    this.#inHand = [];
+    for (const { part } of this.#inHand.values()) this.#parts.release(part);
+    this.#inHand.clear();
+    this.#taken = [];
   }
 
   /**
-   * Puts up a vector or tombstone. An entry that waits already now stands for the new vector as well. Otherwise another is appended
-   * behind all others, or vectors that move with each commit would hold up the rest; one in hand is sent as it was.
+   * Whether an entity in hand lost the row meanwhile, so that a read of the row may find another entity's vector. Its tombstone, or
+   * the vector of its new row, waits.
    */
-  #put(name: EntityKey, since: number | undefined, due: Due | undefined, put: Put): void {
-    if (due?.state === 'waiting' || due?.state === 'in hand') this.#parts.release(due.part);
-    if (due?.state === 'waiting') {
-      due.part = put.part;
-      due.commit = put.commit;
-      due.step = put.step;
-      due.row = put.row;
-      due.place = put.place;
-      due.eventAt ??= put.eventAt;
-      return;
-    }
-    if (due?.state === 'in hand') due.state = due.row === put.row ? 'over' : 'void';
-    const added: Due = { name, since, ...put, state: 'waiting' };
-    this.#byName.set(name, added);
-    this.#queue.push(added);
+  isVoid({ name, row }: Due): boolean {
+    const later = this.#queue.get(name);
+    return later !== undefined && later.row !== row;
+  }
+
+  #find(name: EntityKey): Due | undefined {
+    return this.#queue.get(name) ?? this.#inHand.get(name);
+  }
+
+  /**
+   * Puts up a vector or tombstone. An entry that waits already then stands for the new vector as well. One in hand is sent as it
+   * was, and the new vector waits behind all others: vectors that move with each commit would hold up the rest.
+   */
+  #put(put: Put, by: PutBy, part: OpenPart): void {
+    const { name } = put;
+    const [waiting, inHand] = [this.#queue.get(name), this.#inHand.get(name)];
+    for (const known of [waiting, inHand]) if (known) this.#parts.release(known.part);
+    this.#inHand.delete(name);
+    const { since, eventAt } = waiting ?? { ...by, ...put };
+    this.#queue.set(name, { ...put, ...by, since, eventAt: eventAt ?? put.eventAt, part });
   }
 }
 

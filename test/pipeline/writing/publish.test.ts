@@ -3,7 +3,7 @@ import type { EntityKey } from '../../../src/graph/entity.ts';
 import { EntityIndex } from '../../../src/graph/entity-index.ts';
 import type { OutboxPart } from '../../../src/graph/outbox.ts';
 import { Publisher } from '../../../src/pipeline/writing/publish.ts';
-import type { Sent } from '../../../src/pipeline/writing/waiting.ts';
+import type { Put, PutBy } from '../../../src/pipeline/writing/waiting.ts';
 import { Writer } from '../../../src/pipeline/writing/writer.ts';
 import { commitOf, entity, graph, HEAD, user } from '../../graph/graph-fixture.ts';
 import { FaultySink, keptLog } from '../faulty-sink.ts';
@@ -14,9 +14,6 @@ const B = user('b');
 const hex = (value: Uint8Array | null | undefined) => value && Buffer.from(value).toString('hex');
 const ONE = '0000803f00000000';
 const TWO = '0000004000000000';
-
-/** Rows of a commit, which the publisher finds by their places. */
-const written = (floats: Float32Array) => ({ rows: new Int32Array(0), floats });
 
 /** A publisher of users a, on row 4, and b, on row 5, whose vectors are [1, 0]. */
 async function setUp(outbox: readonly OutboxPart[] = []) {
@@ -47,14 +44,23 @@ async function setUp(outbox: readonly OutboxPart[] = []) {
   const move = (row: number, value: number, step: number) =>
     store.commit(commitOf({ head: { ...HEAD, step }, vectors: { [row]: [value, 0, 0, 0] } }));
   const gone: OutboxPart[] = [];
-  const prepare = (names: readonly EntityKey[]) => {
-    const outbox = publisher.prepare(names);
+  const prepare = (puts: readonly Put[]) => {
+    const outbox = publisher.prepare(puts);
     gone.push(...outbox.cleared);
     return outbox;
   };
-  /** rows: those of the index, unless said. */
-  const add = (names: readonly EntityKey[], sent: Partial<Sent> & Pick<Sent, 'commit'>) =>
-    publisher.add(prepare(names), { step: 7, rows: names.map((name) => index.find(name)), ...sent });
+  /** Puts up what stands in the store or, where `floats` are given, among the rows of the commit. Rows: those of the index, unless said. */
+  const add = (
+    names: readonly (EntityKey | (Partial<Put> & Pick<Put, 'name'>))[],
+    by: Partial<PutBy> & Pick<PutBy, 'commit'>,
+    floats = new Float32Array(0),
+  ) => {
+    const puts = names.map((each) => {
+      const said = typeof each === 'string' ? { name: each } : each;
+      return { row: index.find(said.name), place: -1, eventAt: undefined, ...said };
+    });
+    publisher.add(prepare(puts), { step: 7, since: undefined, ...by }, { rows: new Int32Array(0), floats });
+  };
   /** Parts of the outbox that commits deleted since the last call, the next one included. */
   const dropped = () => {
     prepare([]);
@@ -84,7 +90,7 @@ describe('Publisher', () => {
     store.readVectors = async (rows) => {
       if (reads++ === 0) {
         await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
-        add([A], { commit: 2, rows: [undefined] });
+        add([{ name: A, row: undefined }], { commit: 2 });
         await store.commit(commitOf({ entities: [entity(C, 4)], vectors: { 4: [2, 0, 0, 0] } }));
       }
       return read(rows);
@@ -102,7 +108,7 @@ describe('Publisher', () => {
   });
 
   test('vectors of the last commit come from its rows, all others from the store', async () => {
-    const { store, sink, publisher, prepare, sent, through } = await setUp();
+    const { store, sink, add, sent, through } = await setUp();
     const asked: number[][] = [];
     const read = store.readVectors.bind(store);
     store.readVectors = (rows) => {
@@ -112,14 +118,10 @@ describe('Publisher', () => {
     // The relation's row 0 comes first; b was put up by a commit before, and stands in the store.
     const floats = Float32Array.of(9, 9, 9, 9, 2, 0, 0, 0);
     const C = user('c');
-    publisher.add(
-      prepare([C]),
-      { commit: 1, step: 7, rows: [6], places: [0] },
-      written(Float32Array.of(1, 0, 0, 0)),
-    );
+    add([{ name: C, row: 6, place: 0 }], { commit: 1 }, Float32Array.of(1, 0, 0, 0));
     expect(await sink.next()).toEqual([C]);
-    publisher.add(prepare([B]), { commit: 2, step: 7, rows: [5], places: [0] }, written(floats.slice()));
-    publisher.add(prepare([A]), { commit: 3, step: 8, rows: [4], places: [1] }, written(floats));
+    add([{ name: B, place: 0 }], { commit: 2 }, floats.slice());
+    add([{ name: A, place: 1 }], { commit: 3, step: 8 }, floats);
     await sink.acknowledge();
     expect(await sink.next()).toEqual([B, A]);
     // The memory is another commit's once the next is written: what is under way is a copy.
@@ -165,7 +167,7 @@ describe('Publisher', () => {
   test('measures the age of a vector since its event arrived, and since the event', async () => {
     const { sink, now, measures, publisher, add, through } = await setUp();
     // An event of 250, arrived at 400, named a; b was but one of the negatives.
-    add([A, B], { commit: 1, since: 400, eventAt: [250, undefined] });
+    add([{ name: A, eventAt: 250 }, B], { commit: 1, since: 400 });
     expect(publisher.oldest).toBe(400);
     await sink.next();
     now.ms = 1_500;
@@ -180,7 +182,7 @@ describe('Publisher', () => {
     add([B], { commit: 1 });
     await sink.next();
     add([A], { commit: 1, since: 400 });
-    add([A], { commit: 2, since: 600, eventAt: [550] });
+    add([{ name: A, eventAt: 550 }], { commit: 2, since: 600 });
     await sink.acknowledge();
     await sink.next();
     now.ms = 1_500;
@@ -240,10 +242,22 @@ describe('Publisher', () => {
     index.remove(A);
     index.remove(B);
     index.add(B, 1);
-    add([B, A], { commit: 1, rows: [5, 4] });
+    add(
+      [
+        { name: B, row: 5 },
+        { name: A, row: 4 },
+      ],
+      { commit: 1 },
+    );
     await through();
     await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
-    add([A, B], { commit: 2, step: 8, rows: [undefined, 5] });
+    add(
+      [
+        { name: A, row: undefined },
+        { name: B, row: 5 },
+      ],
+      { commit: 2, step: 8 },
+    );
     await through();
     expect(sent()).toEqual([
       [B, ONE, '7'],

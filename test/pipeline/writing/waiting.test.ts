@@ -1,11 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { EntityKey } from '../../../src/graph/entity.ts';
 import type { OutboxPart } from '../../../src/graph/outbox.ts';
-import { type Sent, Waiting } from '../../../src/pipeline/writing/waiting.ts';
+import { type Put, type PutBy, Waiting } from '../../../src/pipeline/writing/waiting.ts';
 import { part, user } from '../../graph/graph-fixture.ts';
 
 const [A, B, C] = [user('a'), user('b'), user('c')];
 const users = (count: number, from = 0) => Array.from({ length: count }, (_, i) => user(`u${from + i}`));
+
+const put = (name: EntityKey, rest: Partial<Put> = {}): Put => ({
+  ...{ name, row: 1, place: -1, eventAt: undefined, ...rest },
+});
+const by = (commit: number): PutBy => ({ commit, step: commit, since: undefined });
 
 /** What is stored, beside what waits: commits put and delete parts as they are told to. */
 class Stored {
@@ -16,27 +21,19 @@ class Stored {
   constructor(loaded: readonly OutboxPart[] = []) {
     this.parts = [...loaded];
     this.waiting = new Waiting(loaded);
-    this.waiting.load(0, 0, () => 1);
+    this.waiting.load(0, () => 1);
   }
 
-  commit(names: readonly EntityKey[], sent: Partial<Sent> = {}): void {
-    const outbox = this.waiting.prepare(names);
+  commit(names: readonly (EntityKey | Put)[], since?: number): void {
+    const outbox = this.waiting.prepare(names.map((each) => (typeof each === 'string' ? put(each) : each)));
     for (const { number } of outbox.cleared) {
       const at = this.parts.findIndex((each) => each.number === number);
       expect(at).toBeGreaterThanOrEqual(0);
       this.parts.splice(at, 1);
     }
     this.parts.push(...[...outbox.parts, ...outbox.moved].map((each) => part(each.number, ...each.names)));
-    this.waiting.add(outbox, {
-      commit: ++this.#commit,
-      step: this.#commit,
-      rows: names.map(() => 1),
-      ...sent,
-    });
-    expect([outbox.waiting, outbox.stored]).toEqual([
-      this.waiting.size,
-      this.parts.filter(({ number }) => number !== undefined).length,
-    ]);
+    this.waiting.add(outbox, { ...by(++this.#commit), since });
+    expect([outbox.waiting, outbox.stored]).toEqual([this.waiting.size, this.parts.length]);
   }
 
   /** Sends so many. */
@@ -100,12 +97,12 @@ describe('what waits to be published', () => {
 
   test('a vector acknowledged while a commit moves it again waits again, in the part of that commit', () => {
     const { waiting } = new Stored();
-    const first = waiting.prepare([A]);
-    waiting.add(first, { commit: 1, step: 1, rows: [] });
+    const first = waiting.prepare([put(A)]);
+    waiting.add(first, by(1));
     waiting.take(1);
-    const second = waiting.prepare([A]);
+    const second = waiting.prepare([put(A)]);
     waiting.acknowledged();
-    waiting.add(second, { commit: 2, step: 2, rows: [] });
+    waiting.add(second, by(2));
     expect([waiting.size, waiting.first?.name, waiting.cleared]).toEqual([1, A, 1]);
     expect(waiting.prepare([]).cleared.map(({ number }) => number)).toEqual([1]);
     waiting.take(1);
@@ -115,12 +112,22 @@ describe('what waits to be published', () => {
 
   test('a vector that moves again while it waits keeps its place, its arrival and the time of its first event', () => {
     const stored = new Stored();
-    stored.commit([A, B], { since: 1, eventAt: [undefined, 10] });
-    stored.commit([B, A], { since: 2, eventAt: [20, 20], rows: [7, 7] });
+    stored.commit([A, put(B, { eventAt: 10 })], 1);
+    stored.commit([put(B, { eventAt: 20, row: 7 }), put(A, { eventAt: 20, row: 7 })], 2);
     expect(stored.waiting.take(9)).toMatchObject([
       { name: A, since: 1, eventAt: 20, commit: 2, row: 7 },
       { name: B, since: 1, eventAt: 10, commit: 2, row: 7 },
     ]);
+  });
+
+  test('an entity in hand that lost its row since is void, however often it was put up again', () => {
+    const stored = new Stored();
+    stored.commit([A, B]);
+    const taken = stored.waiting.take(2);
+    stored.commit([A, B]);
+    expect(taken.map((due) => stored.waiting.isVoid(due))).toEqual([false, false]);
+    stored.commit([put(A, { row: undefined })]);
+    expect(taken.map((due) => stored.waiting.isVoid(due))).toEqual([true, false]);
   });
 
   test('after a start the names of the stored parts wait, each once, and part numbers go on rising', () => {
@@ -150,8 +157,8 @@ describe('what waits to be published', () => {
     const waiting = new Waiting([part(4, A)]);
     expect(waiting.prepare([])).toMatchObject({ waiting: 0, stored: 1, cleared: [], parts: [] });
     // It can lead more than once.
-    waiting.load(0, 0, () => 1);
-    waiting.load(0, 0, () => 1);
+    waiting.load(0, () => 1);
+    waiting.load(0, () => 1);
     expect(waiting.size).toBe(1);
     waiting.take(1);
     waiting.acknowledged();
@@ -179,17 +186,18 @@ describe('what waits to be published', () => {
 
   test('no part is kept for names acknowledged while the part was written', () => {
     const waiting = new Waiting();
-    waiting.add(waiting.prepare([A, ...users(999)]), { commit: 1, step: 1, rows: [] });
+    const putUp = (...names: EntityKey[]) => waiting.prepare(names.map((name) => put(name)));
+    waiting.add(putUp(A, ...users(999)), by(1));
     // The first part waits for a alone from here on, until so much is stored that a is put into another.
-    let outbox = waiting.prepare(users(999));
+    let outbox = putUp(...users(999));
     for (let i = 0; i < 30 && outbox.moved.length === 0; i++) {
-      waiting.add(outbox, { commit: 2, step: 2, rows: [] });
-      outbox = waiting.prepare([...users(999), user(`once${i}`)]);
+      waiting.add(outbox, by(2));
+      outbox = putUp(...users(999), user(`once${i}`));
     }
     expect(outbox.moved[0]?.names[0]).toBe(A);
     expect(waiting.take(1).map(({ name }) => name)).toEqual([A]);
     waiting.acknowledged();
-    waiting.add(outbox, { commit: 3, step: 3, rows: [] });
+    waiting.add(outbox, by(3));
     waiting.take(2_000);
     waiting.acknowledged();
     expect(waiting.prepare([])).toMatchObject({ waiting: 0, stored: 0 });
