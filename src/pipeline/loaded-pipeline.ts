@@ -16,9 +16,9 @@ import { OffsetLedger } from './reading/offset-ledger.ts';
 import { type PendingCommit, Unwritten } from './reading/unwritten.ts';
 import { areMass, Rejections } from './rejections.ts';
 import type { TrainingSummary } from './training/summary.ts';
-import type { TrainingLine } from './training/training-line.ts';
+import { TrainingLine } from './training/training-line.ts';
 import { followedTopics, type UpdaterOptions } from './updater-options.ts';
-import type { Cadence } from './writing/cadence.ts';
+import { Cadence } from './writing/cadence.ts';
 import { Committer } from './writing/committer.ts';
 import { Publisher } from './writing/publish.ts';
 import { RelationVectors } from './writing/relation-vectors.ts';
@@ -26,18 +26,15 @@ import { takeOver } from './writing/take-over.ts';
 import { sameTopics, TopicWatch } from './writing/topic-identity.ts';
 import { Writer } from './writing/writer.ts';
 
-/** What an updater has before its store is loaded. */
-export interface Workings {
-  readonly options: UpdaterOptions;
-  readonly lifecycle: Lifecycle;
-  readonly training: TrainingLine;
-  readonly summary: TrainingSummary;
-  readonly cadence: Cadence;
-}
+/** Longest wait for records, ms. */
+const LONGEST_WAIT_MS = 1_000;
 
 /** Loads the store, and puts a pipeline together on it. @throws FatalError when the store can't be used. */
-export async function loadPipeline(workings: Workings): Promise<LoadedPipeline> {
-  const { options, lifecycle } = workings;
+export async function loadPipeline(
+  options: UpdaterOptions,
+  lifecycle: Lifecycle,
+  summary: TrainingSummary,
+): Promise<LoadedPipeline> {
   const { graph, model, store, trainer, clock, log, image, shard, neighbourhood, view: openView } = options;
   const space = await neighbourhood.space(options.freshSpace, lifecycle.ends);
   const began = clock();
@@ -64,7 +61,7 @@ export async function loadPipeline(workings: Workings): Promise<LoadedPipeline> 
       'many records of this store were rejected; if the definition of a topic was wrong and is right now, --reread TOPIC reads the topic from its start and counts no event twice',
     );
   }
-  return new LoadedPipeline(workings, loaded, laterCheck, space);
+  return new LoadedPipeline(options, lifecycle, summary, loaded, laterCheck, space);
 }
 
 /** One graph's pipeline on its loaded store: records in, trained rows committed, committed vectors published. */
@@ -79,7 +76,10 @@ export class LoadedPipeline {
   readonly publisher: Publisher;
   readonly committer: Committer;
   readonly #options: UpdaterOptions;
-  readonly #workings: Workings;
+  readonly #lifecycle: Lifecycle;
+  readonly #summary: TrainingSummary;
+  readonly #training: TrainingLine;
+  readonly #cadence: Cadence;
   readonly #unwritten = new Unwritten();
   readonly #ingest: Ingest;
   readonly neighbours: Neighbours;
@@ -90,14 +90,21 @@ export class LoadedPipeline {
   /** The commit asked for last. */
   #committed: Promise<unknown> = Promise.resolve();
 
-  constructor(workings: Workings, loaded: Recovered, laterCheck: LaterCheck | undefined, freshSpace: string) {
-    const { options, lifecycle, summary, cadence } = workings;
+  constructor(
+    options: UpdaterOptions,
+    lifecycle: Lifecycle,
+    summary: TrainingSummary,
+    loaded: Recovered,
+    laterCheck: LaterCheck | undefined,
+    freshSpace: string,
+  ) {
     const { model, store, measures = {} } = options;
     const { head, index, outbox, erasedAt } = loaded;
     const topics = followedTopics(options);
     const failed = (error: Error) => lifecycle.fail(error);
     this.#options = options;
-    this.#workings = workings;
+    this.#lifecycle = lifecycle;
+    this.#summary = summary;
     this.#laterCheck = laterCheck;
     this.index = index;
     this.counters = new Counters(head);
@@ -117,7 +124,6 @@ export class LoadedPipeline {
       erased: (key) => erasedAt.has(store.erasedName(key)),
       failed,
     });
-    workings.training.join(this.neighbours);
     const parts = {
       ...options,
       index,
@@ -128,6 +134,8 @@ export class LoadedPipeline {
       unwritten: this.#unwritten,
     };
     this.#ingest = new Ingest({ ...parts, erasedAt });
+    this.#training = new TrainingLine({ ...parts, summary, failed });
+    this.#cadence = new Cadence(options.tuning, options.clock);
     const { modelTopic } = options;
     // Published vectors are the whole graph's, whichever shard trained them.
     const identity = {
@@ -150,7 +158,7 @@ export class LoadedPipeline {
     const { ledger, publisher } = this;
     this.committer = new Committer({ ...parts, ledger, publisher, image: this.#image }, head);
     summary.step = this.committer.step;
-    cadence.begin(index.nextRow);
+    this.#cadence.begin(index.nextRow);
   }
 
   /** Reading waits while more vectors than allowed are not acknowledged: back-pressure from the embeddings topic. */
@@ -158,11 +166,16 @@ export class LoadedPipeline {
     return this.publisher.size >= this.#options.tuning.maxOutbox;
   }
 
+  /** How long to wait for records, ms: until the open batch or the next commit is due. */
+  get waitMs(): number {
+    return Math.min(this.#training.dueInMs, this.#options.tuning.commitMs, LONGEST_WAIT_MS);
+  }
+
   /** Begins what is looked at now and then. waiting: records that wait to be applied. */
   look(waiting: number): void {
     this.#topicWatch.look();
     this.neighbours.look();
-    this.#workings.cadence.look(this.lag.appliedAt, waiting, this.publisher.oldest);
+    this.#cadence.look(this.lag.appliedAt, waiting, this.publisher.oldest);
   }
 
   /**
@@ -189,7 +202,7 @@ export class LoadedPipeline {
 
   /** Trains the open batch and asks for a commit, each where it is due. */
   async trainAndCommit(): Promise<void> {
-    if (this.#workings.training.dueInMs === 0) await this.#train();
+    if (this.#training.dueInMs === 0) await this.#train();
     await this.#commitWhenDue();
   }
 
@@ -199,8 +212,8 @@ export class LoadedPipeline {
     if (this.#pending.records > 0) await this.#flush();
     // The last commit may still be on its way, with no record after it.
     await this.#committed;
-    this.#workings.lifecycle.check();
-    const due = await takeOver(this.#options, this, this.#workings.lifecycle.ends);
+    this.#lifecycle.check();
+    const due = await takeOver(this.#options, this, this.#lifecycle.ends);
     await leadership.commit(this.ledger.offsets('committed'), this.writer.note(this.committer.step));
     this.publisher.begin((name) => this.index.find(name));
     this.neighbours.begin();
@@ -222,18 +235,18 @@ export class LoadedPipeline {
   async drain(): Promise<void> {
     const { graph, log } = this.#options;
     log.info({ graph, outbox: this.publisher.size }, 'reading has ended');
-    if (this.#workings.training.open.since !== undefined) await this.#train();
+    if (this.#training.open.since !== undefined) await this.#train();
     await this.#committed;
     // Vectors that moved little are put up in slices, until none is left: memory stays bounded.
     while ((await this.#write(true)) > 0);
-    this.#workings.lifecycle.check();
+    this.#lifecycle.check();
     log.info(
       { graph, outbox: this.publisher.size },
       'all committed; waiting for the last vectors to be acknowledged',
     );
     await this.publisher.drained();
     if (this.publisher.cleared > 0) await this.#write(false);
-    this.#workings.lifecycle.check();
+    this.#lifecycle.check();
     this.#image.due();
   }
 
@@ -244,11 +257,7 @@ export class LoadedPipeline {
     try {
       await this.publisher.stop();
     } finally {
-      await Promise.allSettled([
-        this.#workings.training.settled(),
-        this.#committed,
-        this.#laterCheck?.stop(),
-      ]);
+      await Promise.allSettled([this.#training.settled(), this.#committed, this.#laterCheck?.stop()]);
       await this.#image.leave();
     }
   }
@@ -258,15 +267,14 @@ export class LoadedPipeline {
   }
 
   get #batchIsFull(): boolean {
-    const { training, cadence, options } = this.#workings;
-    const { batchEdges } = options.tuning;
-    if (training.open.edges >= batchEdges || this.neighbours.isFull(batchEdges)) return true;
-    return cadence.isFull(this.#pending);
+    const { batchEdges } = this.#options.tuning;
+    if (this.#training.open.edges >= batchEdges || this.neighbours.isFull(batchEdges)) return true;
+    return this.#cadence.isFull(this.#pending);
   }
 
   #applyRecord(read: ReadRecord, fetched: Fetched, since: number | undefined): void {
     const options = this.#options;
-    const { open } = this.#workings.training;
+    const { open } = this.#training;
     const pending = this.#pending;
     open.begin(options.clock(), since);
     pending.since ??= since;
@@ -280,23 +288,21 @@ export class LoadedPipeline {
   }
 
   async #train(): Promise<void> {
-    const { training } = this.#workings;
-    await training.hand();
-    this.#workings.lifecycle.check();
+    await this.#training.hand();
+    this.#lifecycle.check();
   }
 
   async #commitWhenDue(): Promise<void> {
-    const { training, cadence, summary } = this.#workings;
-    if (training.open.since === undefined && cadence.isDue(this.#pending, this, summary))
-      await this.#commit();
+    if (this.#training.open.since !== undefined) return;
+    if (this.#cadence.isDue(this.#pending, this, this.#summary)) await this.#commit();
   }
 
   /** Trains and commits all in hand, and waits until it is written. */
   async #flush(): Promise<void> {
-    if (this.#workings.training.open.since !== undefined) await this.#train();
+    if (this.#training.open.since !== undefined) await this.#train();
     await this.#commit();
     await this.#committed;
-    this.#workings.lifecycle.check();
+    this.#lifecycle.check();
   }
 
   /** Starts a commit; waits for the one before, so that at most one is being written behind the training. */
@@ -304,18 +310,17 @@ export class LoadedPipeline {
     const before = this.#committed;
     this.#committed = this.#write(false);
     await before;
-    this.#workings.lifecycle.check();
+    this.#lifecycle.check();
   }
 
   /** Writes everything since the last commit. Gives how many vectors it put up for publishing; never rejects. */
   async #write(everything: boolean): Promise<number> {
-    const { cadence, lifecycle } = this.#workings;
     const pending = this.#unwritten.close();
-    cadence.asked(this.index.nextRow);
+    this.#cadence.asked(this.index.nextRow);
     try {
-      return await this.committer.commit(pending, { everything, holdMs: cadence.holdMs });
+      return await this.committer.commit(pending, { everything, holdMs: this.#cadence.holdMs });
     } catch (error) {
-      lifecycle.fail(error);
+      this.#lifecycle.fail(error);
       return 0;
     }
   }

@@ -1,9 +1,9 @@
-import type { Counters, Rejected } from './counters.ts';
+import type { Counters } from './counters.ts';
 import type { Phase } from './lifecycle.ts';
 import type { LoadedPipeline } from './loaded-pipeline.ts';
 import type { ExchangeProgress } from './neighbours.ts';
 import type { Intake } from './reading/intake.ts';
-import type { RejectedBy } from './rejections.ts';
+import type { Rejected, RejectedBy } from './rejections.ts';
 import type { Quality, TrainingSummary } from './training/summary.ts';
 import type { Tuning } from './tuning.ts';
 import type { Moved } from './writing/moves.ts';
@@ -82,7 +82,7 @@ export function progressOf(
     phase,
     events: counters ? { ...counters.events } : { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
     rejectedBy: pipeline?.rejections.byTopic() ?? {},
-    rejected: counters?.rejected ?? [],
+    rejected: pipeline?.rejections.newest ?? [],
     entities: index?.counts() ?? {},
     rows: index?.nextRow ?? 0,
     freeRows: index?.freeRows ?? 0,

@@ -16,17 +16,29 @@ export function areMass(rejected: number, records: number): boolean {
 /** Numbers of rejected records, by topic and by code. */
 export type RejectedBy = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
+/** Rejected records that are remembered, and bytes of each. */
+const REMEMBERED = 20;
+const PREVIEW_BYTES = 300;
+
+/** A record that could not be used, for people to look at. */
+export interface Rejected extends Pick<SourceRecord, 'topic' | 'partition' | 'offset' | 'timestamp'> {
+  readonly code: string;
+  readonly message: string;
+  /** The first bytes of the value; null for a tombstone. */
+  readonly preview: Buffer | null;
+}
+
 /** What one code rejected of a topic. */
-interface Rejected {
+interface ByCode {
   /** Since the process began, and since the topic was judged last. */
   total: number;
   recent: number;
   /** The first record since the topic was judged last. */
-  example: Pick<SourceRecord, 'partition' | 'offset'> & { readonly reason: string };
+  example: Rejected;
 }
 
 interface Topic {
-  readonly byCode: Map<string, Rejected>;
+  readonly byCode: Map<string, ByCode>;
   /** Records since the topic was judged last. */
   records: number;
   /** Epoch ms. */
@@ -47,6 +59,8 @@ interface RejectionsOptions {
  * fault is in the topic's definition or in its main sender, and a warning says so.
  */
 export class Rejections {
+  /** The newest rejected records, newest last. */
+  readonly newest: Rejected[] = [];
   readonly #options: RejectionsOptions;
   readonly #topics: ReadonlyMap<string, Topic>;
 
@@ -61,18 +75,16 @@ export class Rejections {
   }
 
   /** Takes each record that was read. problem: why it can't be used. */
-  take({ topic: name, partition, offset }: SourceRecord, problem: BadEvent | undefined): void {
-    const topic = this.#topics.get(name);
-    if (topic === undefined) return;
-    topic.records++;
+  take(record: SourceRecord, problem: BadEvent | undefined): void {
+    const topic = this.#topics.get(record.topic);
+    if (topic) topic.records++;
     if (problem === undefined) return;
-    const { code, message: reason } = problem;
-    const known = topic.byCode.get(code);
-    if (known === undefined) {
-      topic.byCode.set(code, { total: 1, recent: 1, example: { partition, offset, reason } });
-      return;
-    }
-    if (known.recent === 0) known.example = { partition, offset, reason };
+    const example = rejected(record, problem);
+    this.newest.push(example);
+    if (this.newest.length > REMEMBERED) this.newest.shift();
+    const known = topic?.byCode.get(problem.code) ?? { total: 0, recent: 0, example };
+    topic?.byCode.set(problem.code, known);
+    if (known.recent === 0) known.example = example;
     known.total++;
     known.recent++;
   }
@@ -108,12 +120,19 @@ export class Rejections {
     return sum;
   }
 
-  #warn(topic: string, code: string, records: number, { recent: rejected, example }: Rejected): void {
-    const { partition, offset, reason } = example;
+  #warn(topic: string, code: string, records: number, { recent, example }: ByCode): void {
+    const { partition, offset, message: reason } = example;
     const { graph, log } = this.#options;
     log.warn(
-      { graph, topic, code, rejected, records, partition, offset, reason },
+      { graph, topic, code, rejected: recent, records, partition, offset, reason },
       `many records of ${topic} are rejected as ${code}, such as offset ${offset} of partition ${partition}: ${reason}`,
     );
   }
+}
+
+function rejected(record: SourceRecord, { code, message }: BadEvent): Rejected {
+  const { topic, partition, offset, timestamp, value } = record;
+  // A copy: the value is a part of its whole batch, which would stay in memory.
+  const preview = value && Buffer.from(value.subarray(0, PREVIEW_BYTES));
+  return { code, message, topic, partition, offset, timestamp, preview };
 }

@@ -9,9 +9,7 @@ import { Readiness } from './readiness.ts';
 import { Intake } from './reading/intake.ts';
 import type { PartitionLag } from './reading/lag.ts';
 import { TrainingSummary } from './training/summary.ts';
-import { TrainingLine } from './training/training-line.ts';
 import { followedTopics, type UpdaterOptions } from './updater-options.ts';
-import { Cadence } from './writing/cadence.ts';
 
 const READ_RECORDS = 1024;
 
@@ -25,29 +23,18 @@ export class Updater {
   readonly #lifecycle = new Lifecycle();
   readonly #intake: Intake;
   readonly #summary: TrainingSummary;
-  readonly #training: TrainingLine;
   readonly #readiness: Readiness;
-  readonly #cadence: Cadence;
   #pipeline: LoadedPipeline | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: UpdaterOptions) {
-    const { trainer, tuning, clock, measures = {} } = options;
+    const { tuning, clock } = options;
     this.#options = options;
     this.#topics = followedTopics(options);
     // What other shards send ages while it waits, and events do not.
     this.#intake = new Intake(tuning, clock, this.#fails, (topic) => topic === options.neighbourhood.urgent);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
     this.#readiness = new Readiness(options);
-    this.#cadence = new Cadence(tuning, clock);
-    this.#training = new TrainingLine({
-      trainer,
-      summary: this.#summary,
-      measures,
-      tuning,
-      clock,
-      failed: this.#fails,
-    });
     this.#lifecycle.ends.addEventListener('abort', () => this.#intake.close());
   }
 
@@ -127,13 +114,7 @@ export class Updater {
   }
 
   async #load(): Promise<LoadedPipeline> {
-    this.#pipeline = await loadPipeline({
-      options: this.#options,
-      lifecycle: this.#lifecycle,
-      training: this.#training,
-      summary: this.#summary,
-      cadence: this.#cadence,
-    });
+    this.#pipeline = await loadPipeline(this.#options, this.#lifecycle, this.#summary);
     this.#lifecycle.on('loaded');
     return this.#pipeline;
   }
@@ -166,8 +147,8 @@ export class Updater {
     while (this.#lifecycle.reads && !(ends && pipeline.ledger.applied(ends))) {
       if (this.#lifecycle.phase === 'taking-over') await this.#takeOver(pipeline);
       const runs = pipeline.outboxIsFull
-        ? await this.#intake.pause(this.#waitMs())
-        : await this.#intake.next(READ_RECORDS, this.#waitMs());
+        ? await this.#intake.pause(pipeline.waitMs)
+        : await this.#intake.next(READ_RECORDS, pipeline.waitMs);
       this.#lifecycle.check();
       pipeline.look(this.#intake.records);
       await pipeline.apply(runs, this.#intake.takenSince);
@@ -228,11 +209,6 @@ export class Updater {
     ];
     for (const release of releases) await release().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
-  }
-
-  /** How long to wait for records: until the open batch or the next commit is due. */
-  #waitMs(): number {
-    return Math.min(this.#training.dueInMs, this.#options.tuning.commitMs, 1_000);
   }
 
   /** Something at work beside `run` failed. That its wait was ended is no failure. */

@@ -72,7 +72,6 @@ export class Ingest {
     this.#graph.counters.events.consumed++;
     if (read.problem) {
       this.#graph.counters.events.rejected++;
-      this.#graph.counters.reject(read.problem, read.record);
       return;
     }
     const verdicts: Verdict[] = [];

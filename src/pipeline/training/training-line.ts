@@ -1,5 +1,5 @@
 import type { Measures } from '../measures.ts';
-import { Alone, type Neighbours } from '../neighbours.ts';
+import type { Neighbours } from '../neighbours.ts';
 import type { Pace } from '../tuning.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { TrainingSummary } from './summary.ts';
@@ -12,6 +12,8 @@ export interface TrainingLineOptions {
   readonly trainer: Trainer;
   readonly summary: TrainingSummary;
   readonly measures: Measures;
+  /** What is joined to each batch. */
+  readonly neighbours: Neighbours;
   /** lingerMs: a batch is due at this age; Infinity: only when it is full. */
   readonly tuning: Pick<Pace, 'lingerMs'>;
   clock(): number;
@@ -22,17 +24,11 @@ export interface TrainingLineOptions {
 /** The batch being gathered, and those before it on their way through the trainer. */
 export class TrainingLine {
   open = new OpenBatch();
-  #neighbours: Neighbours = new Alone();
   readonly #options: TrainingLineOptions;
   readonly #waiting: Promise<void>[] = [];
 
   constructor(options: TrainingLineOptions) {
     this.#options = options;
-  }
-
-  /** neighbours: what is joined to each batch from now on. To be called before the first record. */
-  join(neighbours: Neighbours): void {
-    this.#neighbours = neighbours;
   }
 
   /** Time until the open batch is to wait no longer, ms; Infinity while it is empty. */
@@ -45,11 +41,10 @@ export class TrainingLine {
   /** Hands the open batch to the trainer; waits only while it has two already. Never rejects. */
   async hand(): Promise<void> {
     const batch = this.open;
-    const neighbours = this.#neighbours;
+    const { trainer, summary, neighbours, measures, clock, failed } = this.#options;
     this.open = new OpenBatch();
     if (batch.empty && neighbours.idle) return;
     const handed = neighbours.hand(batch.edges);
-    const { trainer, summary, measures, clock, failed } = this.#options;
     const began = clock();
     measures.batch?.(began - (batch.arrived ?? began));
     const training = trainer
