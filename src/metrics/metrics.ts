@@ -68,10 +68,10 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 const EVENT_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3_600, 86_400];
 
 /** The durations that updaters measure, as histograms; `of` gives the measures of one graph. */
-export function durations(registry: Registry): { of(graph: string): Measures } {
+function durations(registry: Registry): { of(graph: string): Measures } {
   const seconds = (name: string, help: string, buckets = BUCKETS) => {
     const made = histogram(registry, { name, help, buckets, labels: ['graph'] });
-    return (graph: string, ms: number) => made.observe({ graph }, Math.max(0, ms) / 1000);
+    return (graph: string) => (ms: number) => made.observe({ graph }, Math.max(0, ms) / 1000);
   };
   const batch = seconds(
     'twhin_batch_duration_seconds',
@@ -105,14 +105,14 @@ export function durations(registry: Registry): { of(graph: string): Measures } {
     of: (graph) => ({
       batch: (ms) => {
         batches.inc({ graph });
-        batch(graph, ms);
+        batch(graph)(ms);
       },
-      step: (ms) => step(graph, ms),
-      commit: (ms) => commit(graph, ms),
-      publish: (ms) => publish(graph, ms),
+      step: step(graph),
+      commit: commit(graph),
+      publish: publish(graph),
       fresh: (sinceArrivalMs, sinceEventMs) => {
-        arrival(graph, sinceArrivalMs);
-        event(graph, sinceEventMs);
+        arrival(graph)(sinceArrivalMs);
+        event(graph)(sinceEventMs);
       },
     }),
   };

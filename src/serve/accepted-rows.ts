@@ -27,7 +27,7 @@ export function* acceptedTop<Row extends { readonly row: number }>(
   const { accepts, full } = groupLimiter(graph, groups);
   const taken: (Row & { readonly entity: EntityKey })[] = [];
   let marks = marked;
-  let rowsOf: Map<EntityKey, number[]> | undefined;
+  let rowsOf: Map<EntityKey | undefined, number[]> | undefined;
   for (let length = k; ; length = Math.max(k, Math.min(MOST_MORE, LONGER * length))) {
     const found = yield* top(length, marks);
     for (const each of found) {
@@ -42,7 +42,11 @@ export function* acceptedTop<Row extends { readonly row: number }>(
       marks.set(marked);
     } else if (groups !== undefined) {
       // Most lists are full by now: only the others are worth a look at all groups.
-      rowsOf ??= rowsByGroup(graph, table, groups.by);
+      const groupOf = (row: number) => graph.activity.sourceOf(table.nameOf(row), groups.by);
+      rowsOf ??= Map.groupBy(
+        table.entries().map(([, row]) => row),
+        groupOf,
+      );
     }
     for (const { row } of found) marks[row] = 1;
     if (rowsOf === undefined) continue;
@@ -51,23 +55,6 @@ export function* acceptedTop<Row extends { readonly row: number }>(
       rowsOf.delete(group);
     }
   }
-}
-
-/** The rows of each group. */
-function rowsByGroup(
-  { activity }: Pick<ServedGraph, 'activity'>,
-  table: VectorTable,
-  by: string,
-): Map<EntityKey, number[]> {
-  const rowsOf = new Map<EntityKey, number[]>();
-  for (const [item, row] of table.entries()) {
-    const group = activity.sourceOf(item, by);
-    if (group === undefined) continue;
-    const rows = rowsOf.get(group);
-    if (rows === undefined) rowsOf.set(group, [row]);
-    else rows.push(row);
-  }
-  return rowsOf;
 }
 
 /** A limit for the items of each group, and groups that have no item in the list, such as what somebody blocked promotes. */

@@ -191,12 +191,12 @@ export class VectorTable {
   }
 
   /** Each entity with its row. */
-  *entries(): IterableIterator<[EntityKey, number]> {
+  *entries(): Generator<[EntityKey, number], undefined> {
     for (let row = 0; row < this.scan.rows; row++) if (this.scan.has(row)) yield [this.nameOf(row), row];
   }
 
-  *names(): IterableIterator<EntityKey> {
-    for (const [name] of this.entries()) yield name;
+  names(): IteratorObject<EntityKey> {
+    return this.entries().map(([name]) => name);
   }
 
   vectorOf(name: EntityKey): Float32Array | undefined {

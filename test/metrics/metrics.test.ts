@@ -197,10 +197,16 @@ describe('metrics', () => {
     expect(samples.get('twhin_ready{graph="other"}')).toBe(0);
   });
 
-  test('of a graph that is loading show the phase, and nothing that looks like an empty store', async () => {
+  test('of a graph that is loading show the phase, and nothing that looks like an empty store or disk', async () => {
     const loading: Progress = { ...PROGRESS, phase: 'loading', writer: undefined };
-    const { metrics } = setUp({ progress: () => loading, unready: async () => ['it is loading'] });
+    const { metrics } = setUp({
+      ...{ progress: () => loading, unready: async () => ['it is loading'], lag: () => [] },
+      ...{ storeMemory: async () => undefined, folder: join(folder, 'none') },
+    });
     const samples = read(await metrics.render());
+    expect(samples.get('twhin_ready{graph="follow"}')).toBe(0);
+    expect(samples.has('twhin_store_bytes{graph="follow"}')).toBe(false);
+    expect(samples.has('twhin_store_memory_bytes{graph="follow",part="cache"}')).toBe(false);
     expect(samples.get('twhin_phase{graph="follow",phase="loading"}')).toBe(1);
     expect(samples.has('twhin_events_consumed_total{graph="follow"}')).toBe(false);
     expect(samples.has('twhin_rows_free{graph="follow"}')).toBe(false);
@@ -289,16 +295,6 @@ describe('metrics', () => {
     expect(samples.get(`twhin_publish_duration_seconds_sum{${graph}}`)).toBe(0.07);
     expect(samples.get(`twhin_arrival_latency_seconds_sum{${graph}}`)).toBe(0.9);
     expect(samples.get(`twhin_event_latency_seconds_sum{${graph}}`)).toBe(0);
-  });
-
-  test('show a graph that is not ready, and leave out the disk of a graph without a folder', async () => {
-    const unready = async () => ['it is loading'];
-    const storeMemory = async () => undefined;
-    const { metrics } = setUp({ unready, storeMemory, folder: join(folder, 'none'), lag: () => [] });
-    const samples = read(await metrics.render());
-    expect(samples.get('twhin_ready{graph="follow"}')).toBe(0);
-    expect(samples.has('twhin_store_bytes{graph="follow"}')).toBe(false);
-    expect(samples.has('twhin_store_memory_bytes{graph="follow",part="cache"}')).toBe(false);
   });
 
   test('look at the files of the stores once a minute, and at the free space each time', async () => {
