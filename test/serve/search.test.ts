@@ -1,20 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { configOf } from '../../src/config/load.ts';
-import type { EntityKey } from '../../src/graph/entity.ts';
 import type { SearchAsked } from '../../src/serve/search.ts';
-import { readEntity } from '../../src/serve/served-graph.ts';
 import type { Surfaces } from '../../src/serve/surfaces.ts';
-import {
-  edge,
-  graphOf,
-  query,
-  RELATIONS,
-  surfacesOf,
-  T0,
-  type TestGraph,
-  tweet,
-  user,
-} from './serve-fixture.ts';
+import { graphOf, query, RELATIONS, surfacesOf, T0, type TestGraph, tweet, user } from './serve-fixture.ts';
 
 const ask = (surfaces: Surfaces, text: string, asked: Partial<SearchAsked> = {}) =>
   surfaces.search({ q: text, type: 'tweet', k: 3, ...asked });
@@ -39,9 +27,6 @@ function subjects(): TestGraph {
   graph.relate('searches', [0, 5], { rhs: 'query', inverse: true });
   return graph;
 }
-
-const entities = ({ items }: { items: readonly { entity: EntityKey }[] }) =>
-  items.map(({ entity }) => entity);
 
 describe('a search', () => {
   it('is asked as for a user in the middle of those who searched it', async () => {
@@ -84,14 +69,6 @@ describe('a search', () => {
     expect(await ask(surfacesOf(graph), 'jazz news')).toMatchObject({ fallback: 'popular', items: [] });
   });
 
-  it('finds a query however it is typed', async () => {
-    const surfaces = surfacesOf(subjects());
-    for (const text of ['jazz news', '  JAZZ \u3000 News ', 'ｊａｚｚ news'])
-      expect((await ask(surfaces, text)).query).toMatchObject({ text: 'jazz news', known: true });
-    expect(readEntity('query: JAZZ  News')).toBe(query('jazz news'));
-    expect(readEntity('tweet: A  B')).toBe(tweet(' A  B'));
-  });
-
   it('of a query without a vector gives what is popular, and only what has a vector', async () => {
     const graph = subjects();
     for (const [target, fans] of [
@@ -124,18 +101,6 @@ describe('a search', () => {
     }
   });
 
-  it('never has who or what was erased', async () => {
-    const graph = subjects();
-    graph.edges(user('jazz0'), 'searches', [query('jazz news')]);
-    graph.edges(user('chess9'), 'searches', [query('jazz news')]);
-    graph.activity.take({ erased: user('chess9'), at: T0 + 5 });
-    graph.put(user('chess9'), null);
-    graph.put(tweet('jazz1'), null);
-    expect(entities(await ask(surfacesOf(graph), 'jazz news'))).toEqual(
-      ['jazz0', 'jazz2', 'jazz3'].map(tweet),
-    );
-  });
-
   it('is asked of a graph that knows of searches and of the type', async () => {
     const likes = graphOf({ name: 'likes', relations: RELATIONS.filter(({ rhs }) => rhs === 'tweet') });
     const whole = graphOf({ name: 'whole' });
@@ -166,13 +131,6 @@ describe('a search', () => {
     expect(items.map(({ entity }) => entity)).toEqual(['jazz5', 'jazz6', 'jazz7'].map(tweet));
     // Of the tweets on chess nothing is known, although the events reach back.
     expect(filtered).toEqual({ erased: 0, idle: 15 });
-  });
-
-  it('takes a removal of the search into account', async () => {
-    const graph = subjects();
-    graph.edges(user('jazz0'), 'searches', [query('chess news')]);
-    graph.activity.take(edge(user('jazz0'), 'searches', query('chess news'), T0 + 5, true));
-    expect(entities(await ask(surfacesOf(graph), 'chess news', { k: 1 }))).toEqual([tweet('chess3')]);
   });
 });
 
@@ -245,15 +203,6 @@ describe('a search for users with the graphs of the default configuration', () =
     follow.edges(user(1), 'follows', [user(7)]);
     expect(await ask(surfaces, 'chess', users)).toMatchObject({
       ...{ graph: 'follow', fallback: 'popular', items: [{ entity: user(7), score: null }] },
-    });
-  });
-
-  it('of tweets is made of engagement alone', async () => {
-    const { engagement, surfaces } = defaultGraphs();
-    engagement.put(tweet('a'), [30, 0]);
-    engagement.relate('likes', [0, 0]);
-    expect(await ask(surfaces, 'chess', { k: 1 })).toMatchObject({
-      ...{ graph: 'engagement', items: [{ entity: tweet('a'), score: 0 }], query: { graph: 'engagement' } },
     });
   });
 

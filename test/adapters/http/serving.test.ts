@@ -2,7 +2,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
 import type { ServingOptions } from '../../../src/adapters/http/serving.ts';
 import { openApi, SERVING_PATHS } from '../../../src/adapters/http/serving-schema.ts';
-import { readServingPage } from '../../../src/pages/page-files.ts';
 import type { GraphStatus } from '../../../src/serve/answers.ts';
 import { Clusters } from '../../../src/serve/interests.ts';
 import { graphOf, query, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
@@ -225,15 +224,6 @@ describe('twhin serve over HTTP', () => {
     for (const method of ['POST', 'PUT', 'DELETE'])
       for (const path of ['/', '/v1/status', '/v1/recent', '/demo/action'])
         expect([404, 405]).toContain((await ask(url, path, { method })).status);
-  });
-
-  test('has a page that may load nothing from elsewhere', async () => {
-    const url = await serve({ page: await readServingPage() });
-    const { status, headers, text } = await ask(url, '/');
-    expect([status, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
-    expect(headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
-    expect(text).toContain('<title>twhin serve</title>');
-    expect((await ask(url, '/../package.json')).status).toBe(404);
   });
 
   test('answers searches, however a query is typed', async () => {
@@ -504,38 +494,6 @@ describe('the limits of the server', () => {
     for (const path of ['/', '/v1', '/v1/candidates/', '/v2/candidates', '/__proto__', '/V1/similar'])
       expect(await ask(url, path)).toMatchObject({ status: 404, json: { paths: SERVING_PATHS } });
     expect(answered[0]).toEqual(['unknown', 404]);
-  });
-
-  test('HEAD has the headers of GET and no body', async () => {
-    const url = await serve();
-    for (const path of [home(), '/v1/similar?entity=tweet:1', '/healthz', '/openapi.json', '/metrics']) {
-      const { status, headers } = await ask(url, path);
-      const head = await ask(url, path, { method: 'HEAD' });
-      expect([head.status, head.text, head.headers['content-length']]).toEqual([
-        ...[status, '', headers['content-length']],
-      ]);
-    }
-  });
-
-  test('a Host of another name is 421, on every path', async () => {
-    const url = await serve();
-    const { port } = new URL(url);
-    const of = async (host: string, path: string) => (await ask(url, path, { headers: { host } })).status;
-    for (const path of [home(), '/openapi.json', '/metrics', '/nowhere'])
-      expect([path, await of(`evil.example:${port}`, path)]).toEqual([path, 421]);
-    expect(await of(`LOCALHOST:${port}`, home())).toBe(200);
-    const posted = await post(url, '/v1/rank', { user: '1' }, { host: 'evil.example' });
-    expect(posted.status).toBe(421);
-  });
-
-  test('a client has so many requests a minute; with 0, as many as it likes', async () => {
-    const codes = async (requests: number) => {
-      const url = await serve({ requests });
-      const asked = Array.from({ length: 5 }, () => ask(url, home({ k: '1' })));
-      return (await Promise.all(asked)).map(({ status }) => status).sort();
-    };
-    expect(await codes(3)).toEqual([200, 200, 200, 429, 429]);
-    expect(await codes(0)).toEqual([200, 200, 200, 200, 200]);
   });
 
   test('503 with Retry-After while the vectors of the graph are not read, for lists alone', async () => {
