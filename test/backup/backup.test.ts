@@ -8,7 +8,8 @@ import { writeBackup } from '../../src/backup/backup.ts';
 import { type Manifest, readManifest } from '../../src/backup/manifest.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { encodeHead, fingerprint } from '../../src/graph/head.ts';
-import type { Entry, Store } from '../../src/graph/store.ts';
+import type { Entry } from '../../src/graph/store.ts';
+import { portWith } from '../fixtures/port.ts';
 import { filled, HEAD_OF_FILLED, put } from '../graph/check/check-fixture.ts';
 import { graph, MODEL } from '../graph/graph-fixture.ts';
 import { ABOUT, everything, type Folder, folder, forge, large, read } from './backup-fixture.ts';
@@ -22,11 +23,7 @@ afterEach(() => at.remove());
 /** A view whose scan fails after a number of entries. */
 function dying(store: GraphStore, entries: number): GraphStore {
   const { entries: whole } = store;
-  const cut: Store = {
-    getMany: (keys) => whole.getMany(keys),
-    write: (batch) => whole.write(batch),
-    close: () => whole.close(),
-    runs: (prefix) => whole.runs(prefix),
+  const cut = portWith(whole, {
     async *scan(prefix): AsyncIterable<Entry> {
       let left = entries;
       for await (const entry of whole.scan(prefix)) {
@@ -34,7 +31,7 @@ function dying(store: GraphStore, entries: number): GraphStore {
         yield entry;
       }
     },
-  };
+  });
   return new GraphStore(cut, store.layout);
 }
 

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { connect } from '../../src/adapters/connect.ts';
 import { realWorld, type World } from '../../src/cli/context.ts';
 import type { LogAdmin } from '../../src/pipeline/ports.ts';
+import { portWith } from '../fixtures/port.ts';
 import { json, own, type Place, place, refused, type Said } from './captured.ts';
 
 const DAY = 86_400_000;
@@ -29,17 +30,8 @@ function worldWith(over: Partial<LogAdmin> = {}): World {
     ...realWorld,
     connect: async (settings, log) => {
       const connection = await connect(settings, log);
-      const admin = connection.admin();
-      const whole: LogAdmin = {
-        info: () => admin.info(),
-        missing: (names) => admin.missing(names),
-        describe: (names) => admin.describe(names),
-        create: (topics) => admin.create(topics),
-        alterConfigs: (name, configs) => admin.alterConfigs(name, configs),
-        close: () => admin.close(),
-        ...over,
-      };
-      return { ...connection, keepsAll: false, admin: () => whole };
+      const admin = portWith(connection.admin(), over);
+      return { ...connection, keepsAll: false, admin: () => admin };
     },
   };
 }

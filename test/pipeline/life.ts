@@ -1,5 +1,6 @@
-import type { Entry, Store, WriteBatch } from '../../src/graph/store.ts';
+import type { Store } from '../../src/graph/store.ts';
 import type { Image } from '../../src/pipeline/loading/image.ts';
+import { portWith } from '../fixtures/port.ts';
 
 /** How a process ends before its time: at so many moments, of which each call of a port has one before and one after it. */
 export interface End {
@@ -50,21 +51,14 @@ export class Life {
 
   /** The image as this process has it. */
   image(image: Image): Image {
-    return {
-      read: (head) => image.read(head),
+    return portWith(image, {
       write: (head, blocks) => this.call(() => image.write(head, blocks)),
       remove: () => this.call(() => image.remove()),
-    };
+    });
   }
 
   /** The store as this process has it. */
   store(store: Store): Store {
-    return {
-      getMany: (keys) => store.getMany(keys),
-      scan: (prefix: Uint8Array): AsyncIterable<Entry> => store.scan(prefix),
-      runs: (prefix: Uint8Array): AsyncIterable<readonly Entry[]> => store.runs(prefix),
-      write: (batch: WriteBatch) => this.call(() => store.write(batch)),
-      close: () => store.close(),
-    };
+    return portWith(store, { write: (batch) => this.call(() => store.write(batch)) });
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { RetryableError } from '../../src/errors/errors.ts';
 import type { FollowedLog } from '../../src/pipeline/ports.ts';
+import { portWith } from '../fixtures/port.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
@@ -23,8 +24,7 @@ describe('Updater in trouble', () => {
     follows(log, 'u', 50);
     const eventLog = (): FollowedLog => {
       const plain = log.eventLog(50);
-      return {
-        ...plain,
+      return portWith(plain, {
         ranges: async (topics) => {
           ends();
           return (await plain.ranges(topics)).map((range) =>
@@ -33,12 +33,13 @@ describe('Updater in trouble', () => {
         },
         // Behind the last record stands the marker of a transaction.
         follow: (topics, follower) =>
-          plain.follow(topics, {
-            position: (topic, partition) => follower.position(topic, partition),
-            take: (run) => follower.take(run.next === 50 ? { ...run, next: 51 } : run),
-            failed: (error) => follower.failed(error),
-          }),
-      };
+          plain.follow(
+            topics,
+            portWith(follower, {
+              take: (run) => follower.take(run.next === 50 ? { ...run, next: 51 } : run),
+            }),
+          ),
+      });
     };
     const store = new MemoryStore();
     const running = updater(log, store, { eventLog: eventLog() });

@@ -1,10 +1,9 @@
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LogConnection } from '../../../src/adapters/connect.ts';
 import type { World } from '../../../src/cli/context.ts';
 import { FatalError } from '../../../src/errors/errors.ts';
-import type { Store } from '../../../src/graph/store.ts';
-import type { EventLog, Leadership, RecordRun, Sink } from '../../../src/pipeline/ports.ts';
+import type { Follower } from '../../../src/pipeline/ports.ts';
+import { portWith } from '../../fixtures/port.ts';
 import type { Failpoint, Place } from './plan.ts';
 
 export interface FaultyOptions {
@@ -14,12 +13,57 @@ export interface FaultyOptions {
 }
 
 /** The outside as commands know it, with failpoints in the calls to it. */
-export function faultyWorld(world: World, failpoints: readonly Failpoint[], options: FaultyOptions): World {
+export function faultyWorld(
+  world: World,
+  failpoints: readonly Failpoint[],
+  { sessionTimeoutMs, tellReads }: FaultyOptions,
+): World {
   const gate = new Gate(failpoints);
+  const session = sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs };
+  const taking = (follower: Follower): Follower =>
+    portWith(follower, {
+      take: (run) => {
+        const [first] = run.records;
+        if (tellReads && first) writeSync(2, `read ${run.topic}/${run.partition} ${first.offset}\n`);
+        return gate.aroundNow('log.take', () => follower.take(run));
+      },
+    });
   return {
     ...world,
-    connect: async (...args) => faultyConnection(await world.connect(...args), gate, options),
-    openStore: async (...args) => faultyStore(await world.openStore(...args), gate),
+    openStore: async (...args) => {
+      const store = await world.openStore(...args);
+      return portWith(store, {
+        getMany: (keys) => gate.around('store.getMany', () => store.getMany(keys)),
+        write: (batch) => gate.around('store.write', () => store.write(batch)),
+      });
+    },
+    connect: async (...args) => {
+      const connection = await world.connect(...args);
+      return portWith(connection, {
+        log: (options) => {
+          const log = connection.log(options);
+          return portWith(log, { follow: (topics, follower) => log.follow(topics, taking(follower)) });
+        },
+        leadership: (options) => {
+          const leadership = connection.leadership({ ...options, ...session });
+          return (
+            leadership &&
+            portWith(leadership, {
+              commit: (...args) => gate.around('leadership.commit', () => leadership.commit(...args)),
+              confirm: () => gate.around('leadership.confirm', () => leadership.confirm()),
+            })
+          );
+        },
+        shares: (options) => connection.shares({ ...options, ...session }),
+        sink: (options) => {
+          const sink = connection.sink(options);
+          return portWith(sink, {
+            publish: (messages) => gate.around('sink.publish', () => sink.publish(messages)),
+            takeOver: () => gate.around('sink.takeOver', () => sink.takeOver()),
+          });
+        },
+      });
+    },
   };
 }
 
@@ -77,79 +121,4 @@ class Gate {
     process.kill(process.pid, act === 'kill' ? 'SIGKILL' : 'SIGSTOP');
     return act;
   }
-}
-
-function faultyStore(store: Store, gate: Gate): Store {
-  return {
-    getMany: (keys) => gate.around('store.getMany', () => store.getMany(keys)),
-    scan: (prefix) => store.scan(prefix),
-    runs: (prefix) => store.runs(prefix),
-    write: (batch) => gate.around('store.write', () => store.write(batch)),
-    close: () => store.close(),
-  };
-}
-
-function faultyConnection(
-  connection: LogConnection,
-  gate: Gate,
-  { sessionTimeoutMs, tellReads }: FaultyOptions,
-): LogConnection {
-  const session = sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs };
-  return {
-    describe: connection.describe,
-    keepsAll: connection.keepsAll,
-    log: (options) => faultyLog(connection.log(options), gate, tellReads),
-    leadership: (options) => {
-      const leadership = connection.leadership({ ...options, ...session });
-      return leadership && faultyLeadership(leadership, gate);
-    },
-    shares: (options) => connection.shares({ ...options, ...session }),
-    sink: (options) => faultySink(connection.sink(options), gate),
-    admin: () => connection.admin(),
-    close: () => connection.close(),
-    [Symbol.asyncDispose]: () => connection.close(),
-  };
-}
-
-function faultyLog(log: EventLog, gate: Gate, tellReads: boolean): EventLog & AsyncDisposable {
-  const tell = ({ topic, partition, records: [first] }: RecordRun) => {
-    if (tellReads && first) writeSync(2, `read ${topic}/${partition} ${first.offset}\n`);
-  };
-  return {
-    ranges: (topics) => log.ranges(topics),
-    offsetsAt: (...args) => log.offsetsAt(...args),
-    topicIds: (topics) => log.topicIds(topics),
-    read: (stretches) => log.read(stretches),
-    follow: (topics, follower) =>
-      log.follow(topics, {
-        position: (...args) => follower.position(...args),
-        reads: (...args) => follower.reads?.(...args) ?? true,
-        take: (run) => {
-          tell(run);
-          return gate.aroundNow('log.take', () => follower.take(run));
-        },
-        failed: (error) => follower.failed(error),
-      }),
-    close: () => log.close(),
-    [Symbol.asyncDispose]: () => log.close(),
-  };
-}
-
-function faultyLeadership(leadership: Leadership, gate: Gate): Leadership {
-  return {
-    join: (candidate) => leadership.join(candidate),
-    commit: (...args) => gate.around('leadership.commit', () => leadership.commit(...args)),
-    committed: () => leadership.committed(),
-    confirm: () => gate.around('leadership.confirm', () => leadership.confirm()),
-    stop: () => leadership.stop(),
-  };
-}
-
-function faultySink(sink: Sink, gate: Gate): Sink & AsyncDisposable {
-  return {
-    publish: (messages) => gate.around('sink.publish', () => sink.publish(messages)),
-    takeOver: () => gate.around('sink.takeOver', () => sink.takeOver()),
-    stop: () => sink.stop(),
-    [Symbol.asyncDispose]: () => sink.stop(),
-  };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReadableLog, SourceRecord } from '../../../src/pipeline/ports.ts';
 import { eachRecord, wholeTopics } from '../../../src/pipeline/reading/bounded.ts';
+import { portWith } from '../../fixtures/port.ts';
 import { memoryReader } from '../memory-reader.ts';
 
 /** null: a tombstone. */
@@ -53,20 +54,18 @@ describe('a bounded read', () => {
   it('closes what it opened, also where the records can not be taken', async () => {
     const inner = memoryReader({ records: [record('a', 0, 0)] });
     let open = 0;
-    const log: ReadableLog = {
-      ranges: (topics) => inner.ranges(topics),
+    const log: ReadableLog = portWith(inner, {
       read: async (stretches) => {
         const reading = await inner.read(stretches);
         open++;
-        return {
-          cursors: reading.cursors,
+        return portWith(reading, {
           close: () => {
             open--;
             return reading.close();
           },
-        };
+        });
       },
-    };
+    });
     const stretches = await wholeTopics(log, ['a']);
     const refusal = eachRecord(log, stretches, () => {
       throw new Error('full');
