@@ -24,6 +24,41 @@ const FAIR: Weather = {
   cutsAnswers: false,
 };
 
+/** A proxy before each of several brokers. */
+export class Proxies {
+  readonly each: readonly BrokerProxy[];
+  /** The addresses of the proxies, as clients take them. */
+  readonly through: string;
+
+  private constructor(each: readonly BrokerProxy[], fronts: readonly Front[]) {
+    this.each = each;
+    this.through = fronts.map(({ advertised }) => `127.0.0.1:${advertised}`).join(',');
+  }
+
+  static async before(fronts: readonly Front[]): Promise<Proxies> {
+    return new Proxies(await Promise.all(fronts.map((front) => BrokerProxy.before(front))), fronts);
+  }
+
+  /** Connections cut so far. */
+  get cut(): number {
+    return this.each.reduce((sum, { cut }) => sum + cut, 0);
+  }
+
+  change(weather: Partial<Weather>): void {
+    for (const proxy of this.each) proxy.change(weather);
+  }
+
+  /** Fair weather again; who waited in silence hears that it was in vain. */
+  clear(): void {
+    this.change({});
+    for (const proxy of this.each) proxy.drop();
+  }
+
+  async remove(): Promise<void> {
+    for (const proxy of this.each) await proxy.close();
+  }
+}
+
 /** A TCP proxy before a broker's front door, for a network that is slow, narrow, silent or cut. */
 export class BrokerProxy {
   /** Connections cut so far. */

@@ -2,6 +2,7 @@ import { inject, test } from 'vitest';
 import { type DeployOptions, Faulty, lastWords } from './deployment.ts';
 import { Dice } from './dice.ts';
 import type { LoadOptions } from './load/load.ts';
+import { Proxies } from './proxy.ts';
 import { Sharded } from './sharded.ts';
 
 /**
@@ -23,28 +24,34 @@ export function form<T>(short: T, long: T, first: T = short): T {
   return FORM === 'short' ? short : first;
 }
 
+/** A proxy, a kill and a short session need brokers that were started here. */
+const NOT_STARTED = 'the tests have started no broker: set no KAFKA_BROKERS, and install Java 17 and Maven';
+
 export interface SeededContext {
   readonly dice: Dice;
   /** A deployment on the suite's brokers, unless others are given. It is removed once the test is over. */
   deploy(options?: Partial<DeployOptions>): Promise<Faulty>;
   /** Likewise, in shards. */
   deployShards(shards: number, load: LoadOptions): Promise<Sharded>;
+  /** Proxies before the suite's brokers, closed once the test is over. */
+  proxies(): Promise<Proxies>;
   /** Ends the test as skipped, saying why. */
   skip(reason: string): void;
 }
 
 /**
- * A test, in every form, whose chance comes from one seed, which is printed. The long form has another seed each time, the
- * others the same every time; FAULTS_SEED gives one.
+ * A test, in every form, whose chance comes from one seed, which a failure names. The long form has another seed each time,
+ * the others the same every time; FAULTS_SEED gives one.
  */
 export function seeded(name: string, body: (context: SeededContext) => Promise<void>): void {
-  // A proxy, a kill and a short session need brokers that were started here.
-  test.skipIf(inject('fronts').length === 0)(
+  const [brokers, fronts] = [inject('brokers'), inject('fronts')];
+  const started = fronts.length > 0;
+  test.skipIf(!started && process.env['CI'] !== 'true')(
     name,
     { timeout: LIMIT_MS },
     async ({ skip, onTestFailed, onTestFinished }) => {
       const seed = GIVEN === undefined ? (LONG ? Date.now() % 1_000_000 : 1) : Number(GIVEN);
-      process.stderr.write(`${name}: seed ${seed}\n`);
+      if (!started) throw new Error(NOT_STARTED);
       onTestFailed(() => {
         process.stderr.write(`${lastWords()}\n`);
       });
@@ -53,12 +60,13 @@ export function seeded(name: string, body: (context: SeededContext) => Promise<v
         onTestFinished(() => deployment.remove());
         return deployment;
       };
-      const [dice, brokers] = [new Dice(seed), inject('brokers')];
+      const dice = new Dice(seed);
       try {
         await body({
           dice,
           deploy: (options) => kept(Faulty.deploy({ brokers, dice, ...options })),
           deployShards: (shards, load) => kept(Sharded.deploy({ brokers, dice, shards, load })),
+          proxies: () => kept(Proxies.before(fronts)),
           skip: (reason) => skip(reason),
         });
       } catch (error) {

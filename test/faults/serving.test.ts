@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, inject } from 'vitest';
+import { expect, inject } from 'vitest';
 import { Random } from '../../src/sampling/random.ts';
 import { embeddingHeaders, encodeVector, relationHeaders } from '../../topics/index.ts';
 import { deployed } from '../e2e/deployed.ts';
@@ -10,15 +10,8 @@ import type { Faulty } from './deployment.ts';
 import { drawKill, withFailpoints } from './failpoints/plan.ts';
 import { withProducer } from './load/direct.ts';
 import { type LoadRecord, MIXED } from './load/load.ts';
-import { BrokerProxy } from './proxy.ts';
 import { form, type SeededContext, seeded } from './seeded.ts';
 import { entitiesOf, nearestOf, publishedVectors, Served } from './served.ts';
-
-let proxies: BrokerProxy[] = [];
-afterEach(async () => {
-  for (const proxy of proxies) await proxy.close();
-  proxies = [];
-});
 
 const DIM = 16;
 const TWEETS = 60;
@@ -197,14 +190,10 @@ async function likeTheTopic(faulty: Faulty, served: Served): Promise<void> {
 
 seeded(
   'serve killed and started again under load: no answer before all is read, nothing erased comes back, unchanged vectors give the same answers',
-  async ({ dice, deploy }) => {
+  async ({ dice, deploy, proxies }) => {
     const faulty = await underLoad(deploy);
-    for (const front of inject('fronts')) proxies.push(await BrokerProxy.before(front));
-    const through = {
-      KAFKA_BROKERS: inject('fronts')
-        .map(({ advertised }) => `127.0.0.1:${advertised}`)
-        .join(','),
-    };
+    const before = await proxies();
+    const through = { KAFKA_BROKERS: before.through };
     const updater = faulty.run();
     faulty.feeder.start(200);
     let served = await Served.start(faulty.twhin, through);
@@ -220,7 +209,7 @@ seeded(
       await sleep(dice.between(0, 1_000));
       await served.kill();
       // So slow that it can be asked in the middle of its reading.
-      for (const proxy of proxies) proxy.change({ bytesPerS: 30_000 });
+      before.change({ bytesPerS: 30_000 });
       served = await Served.start(faulty.twhin, through);
       asker.served = served;
       const { answers } = asker;
@@ -231,7 +220,7 @@ seeded(
       const early = await served.home(known(1));
       expect(early).toMatchObject({ status: 503, retryAfter: '1' });
       expect(early.body.error).toMatch(/^not ready: .*% of the vectors are read/);
-      for (const proxy of proxies) proxy.change({});
+      before.change({});
       await served.ready();
       await until('answers again', () => asker.answers > answers + 2);
     }
@@ -248,13 +237,12 @@ seeded(
       for (const user of users) all.push((await served.home(user)).body);
       return all;
     };
-    const before = await lists();
+    const asked = await lists();
     await served.kill();
     served = await Served.start(faulty.twhin);
     await served.ready();
-    expect(await lists()).toEqual(before);
+    expect(await lists()).toEqual(asked);
     for (const entity of asker.gone) expect((await served.similar(entity)).status).toBe(404);
-    process.stderr.write(`${JSON.stringify({ answers: asker.answers, refusals: asker.refusals })}\n`);
   },
 );
 
@@ -286,6 +274,5 @@ seeded(
     await likeTheTopic(faulty, served);
     await asker.stop();
     expect([asker.wrong, asker.refusals, served.running.over]).toEqual([[], 0, false]);
-    process.stderr.write(`${JSON.stringify({ answers: asker.answers })}\n`);
   },
 );

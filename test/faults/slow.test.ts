@@ -1,16 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, inject } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { Faulty } from './deployment.ts';
 import { withFailpoints } from './failpoints/plan.ts';
-import { BrokerProxy } from './proxy.ts';
 import { form, seeded } from './seeded.ts';
-
-let proxies: BrokerProxy[] = [];
-
-afterEach(async () => {
-  for (const proxy of proxies) await proxy.close();
-  proxies = [];
-});
 
 describe('slow', () => {
   seeded(
@@ -34,47 +26,37 @@ describe('slow', () => {
 
   seeded(
     'broker, narrow lines, dropped connections and silence: latency grows, and nothing else',
-    async ({ dice, deploy }) => {
-      const fronts = inject('fronts');
-      for (const front of fronts) proxies.push(await BrokerProxy.before(front));
-      const through = fronts.map(({ advertised }) => `127.0.0.1:${advertised}`).join(',');
-      const deployed = await deploy({ through });
+    async ({ dice, deploy, proxies }) => {
+      const before = await proxies();
+      const deployed = await deploy({ through: before.through });
       const running = deployed.run();
       await running.says(/store is new/);
       deployed.feeder.start(200);
       await deployed.progresses();
-      const every = (act: (proxy: BrokerProxy) => void) => {
-        for (const proxy of proxies) act(proxy);
-      };
-      const fair = await latencies(deployed, 6_000);
-      every((proxy) => proxy.change({ latencyMs: 150 }));
+      before.change({ latencyMs: 150 });
       const slow = await latencies(deployed, form(8_000, 30_000));
-      every((proxy) => proxy.change({ bytesPerS: 60_000 }));
+      before.change({ bytesPerS: 60_000 });
       await sleep(form(4_000, 30_000));
       for (let drops = 0; drops < form(4, 20); drops++) {
-        every((proxy) => proxy.change({ cutsAnswers: true }));
+        before.change({ cutsAnswers: true });
         await sleep(dice.between(100, 800));
-        every((proxy) => proxy.change({ latencyMs: 20 }));
+        before.change({ latencyMs: 20 });
         await sleep(dice.between(100, 1_500));
-        dice.pick(proxies).drop();
+        dice.pick(before.each).drop();
         await sleep(dice.between(300, 2_500));
       }
-      every((proxy) => proxy.change({ blackHole: true }));
+      before.change({ blackHole: true });
       await sleep(form(4_000, 30_000));
-      every((proxy) => {
-        proxy.change({});
-        proxy.drop();
-      });
+      before.clear();
       await deployed.progresses();
       await deployed.feeder.stop();
       await deployed.caughtUp();
       expect({ over: running.over, stderr: running.stderr.slice(-1_000) }).toMatchObject({ over: false });
       await running.stop();
-      const verified = await deployed.verify();
-      process.stderr.write(`${JSON.stringify({ fair, slow, ...verified })}\n`);
+      await deployed.verify();
       // One way of the line at the least; how much more is the machine's affair.
       expect(slow).toBeGreaterThan(150);
-      expect(proxies.reduce((sum, { cut }) => sum + cut, 0)).toBeGreaterThan(0);
+      expect(before.cut).toBeGreaterThan(0);
     },
   );
 });

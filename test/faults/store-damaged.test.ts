@@ -45,7 +45,6 @@ describe('the store’s own files', () => {
           outcomes.push('refused');
         }
       }
-      process.stderr.write(`${JSON.stringify(outcomes)}\n`);
       expect(outcomes).toContain('refused');
       await rm(store, { recursive: true });
       await cp(aside, store, { recursive: true });

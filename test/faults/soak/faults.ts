@@ -5,7 +5,7 @@ import type { SuiteBrokers } from '../brokers.ts';
 import type { Faulty } from '../deployment.ts';
 import type { Dice } from '../dice.ts';
 import { drawKill, withFailpoints } from '../failpoints/plan.ts';
-import type { BrokerProxy } from '../proxy.ts';
+import type { Proxies, Weather } from '../proxy.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** What faults happen to. */
@@ -13,7 +13,7 @@ export interface Scene {
   readonly faulty: Faulty;
   readonly supervisor: Supervisor;
   readonly brokers: SuiteBrokers;
-  readonly proxies: readonly BrokerProxy[];
+  readonly proxies: Proxies;
   readonly dice: Dice;
 }
 
@@ -63,7 +63,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 3,
     happen: async ({ proxies, dice }) => {
       for (let drops = dice.between(1, 5); drops > 0; drops--) {
-        dice.pick(proxies).drop();
+        dice.pick(proxies.each).drop();
         await sleep(dice.between(50, 800));
       }
     },
@@ -115,15 +115,9 @@ async function killBrokers({ brokers, dice }: Scene, count: number): Promise<voi
   await Promise.all(nodes.map((node) => node.restart()));
 }
 
-async function weather(
-  { proxies, dice }: Scene,
-  change: Parameters<BrokerProxy['change']>[0],
-): Promise<void> {
-  for (const proxy of proxies) proxy.change(change);
+async function weather({ proxies, dice }: Scene, change: Partial<Weather>): Promise<void> {
+  proxies.change(change);
   await sleep(dice.between(2_000, 10_000));
-  for (const proxy of proxies) {
-    proxy.change({});
-    // Who waited in silence hears now that it was in vain.
-    if (change.blackHole) proxy.drop();
-  }
+  if (change.blackHole) proxies.clear();
+  else proxies.change({});
 }

@@ -3,7 +3,7 @@ import { startSuiteBrokers } from '../brokers.ts';
 import { Faulty } from '../deployment.ts';
 import { Dice } from '../dice.ts';
 import { MIXED } from '../load/load.ts';
-import { BrokerProxy } from '../proxy.ts';
+import { Proxies } from '../proxy.ts';
 import type { Verified } from '../verifier/verify.ts';
 import { drawFault, type Scene } from './faults.ts';
 import type { SoakOptions } from './main.ts';
@@ -19,10 +19,9 @@ export async function mixedFaults(options: SoakOptions): Promise<{ text: string;
   say(`seed ${seed}; starting ${options.brokers} brokers`);
   const dice = new Dice(seed);
   const brokers = await startSuiteBrokers(options.brokers);
-  const proxies = await Promise.all(brokers.fronts.map((front) => BrokerProxy.before(front)));
-  const through = brokers.fronts.map(({ advertised }) => `127.0.0.1:${advertised}`).join(',');
+  const proxies = await Proxies.before(brokers.fronts);
   const faulty = await Faulty.deploy({
-    ...{ brokers: brokers.brokers, through, dice, sessionMs: 6_000 },
+    ...{ brokers: brokers.brokers, through: proxies.through, dice, sessionMs: 6_000 },
     // Few erasures: each leaves open, of all events that it concerns, whether they counted before it came.
     load: { ...MIXED, users: 2_000, tweets: 3_000, erasures: 0.0001 },
   });
@@ -58,7 +57,7 @@ export async function mixedFaults(options: SoakOptions): Promise<{ text: string;
   } finally {
     await supervisor.stop();
     await faulty.remove();
-    for (const proxy of proxies) await proxy.close();
+    await proxies.remove();
     await brokers.stop();
   }
 }
