@@ -1,15 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Partitioners, type Producer } from 'kafkajs';
 import { client } from '../../e2e/topic-ends.ts';
-import type { LoadRecord } from './load.ts';
+import type { Load, LoadRecord } from './load.ts';
 
 const TICK_MS = 50;
 const RETRY_MS = 200;
-
-/** What makes the records. */
-export interface Source {
-  next(): LoadRecord;
-}
 
 /**
  * Sends a load at a rate through brokers that may fail, and remembers what was acknowledged. One partition a request,
@@ -22,13 +17,9 @@ export class Feeder {
   readonly acknowledged = new Set<number>();
   /** Requests that failed and were made again. */
   retries = 0;
-  /** When the last record was acknowledged, epoch ms. */
-  lastAt = Date.now();
-  /** Longest time without an acknowledgement while there was something to send, ms. */
-  longestStallMs = 0;
   readonly #brokers: string;
   readonly #prefix: string;
-  readonly #load: Source;
+  readonly #load: Load;
   readonly #queues = new Map<string, LoadRecord[]>();
   readonly #partitions = new Map<string, number>();
   readonly #sending = new Map<string, Promise<void>>();
@@ -36,7 +27,7 @@ export class Feeder {
   #loop: Promise<void> | undefined;
   #stopping = false;
 
-  constructor(brokers: string, prefix: string, load: Source) {
+  constructor(brokers: string, prefix: string, load: Load) {
     this.#brokers = brokers;
     this.#prefix = prefix;
     this.#load = load;
@@ -145,7 +136,6 @@ export class Feeder {
     const messages = records.map(({ n, key, value }) => ({
       ...{ key, value, partition, headers: { n: String(n) } },
     }));
-    const began = Date.now();
     for (;;) {
       this.#producer ??= this.#connect();
       const current = this.#producer;
@@ -164,9 +154,6 @@ export class Feeder {
       }
     }
     for (const { n } of records) this.acknowledged.add(n);
-    const now = Date.now();
-    this.longestStallMs = Math.max(this.longestStallMs, now - Math.max(this.lastAt, began));
-    this.lastAt = now;
   }
 
   async #connect(): Promise<Producer> {

@@ -24,6 +24,8 @@ export interface LoadOptions {
   readonly bad: number;
   /** In front of every user's id: loads of two names have no edge in common. */
   readonly name: string;
+  /** Others of a type that a user can come to at most; all unless given. Few make a world that is full soon, and then grows no more. */
+  readonly degree?: number;
 }
 
 export const MIXED: LoadOptions = {
@@ -44,6 +46,9 @@ export const ORDERLESS: LoadOptions = { ...MIXED, erasures: 0 };
 const START = 1_704_067_200_000;
 const REMEMBERED = 2_000;
 const ADS = 40;
+const QUERIES = 60;
+/** Between those that two users come to. */
+const STRIDE = 7_919;
 const UNDOES: Readonly<Record<string, readonly string[]>> = {
   like: ['unlike'],
   retweet: ['unretweet'],
@@ -104,29 +109,43 @@ export class Load {
   }
 
   /** Busy ones are picked far more often. */
-  #user(): string {
-    return `${this.#options.name}${Math.floor(this.#options.users * this.#dice.next() ** 2)}`;
+  #userNumber(): number {
+    return Math.floor(this.#options.users * this.#dice.next() ** 2);
+  }
+
+  #user(number = this.#userNumber()): string {
+    return `${this.#options.name}${number}`;
+  }
+
+  /** The number of another, out of so many, that a user comes to. */
+  #other(user: number, count: number): number {
+    const { degree } = this.#options;
+    if (degree === undefined) return this.#dice.below(count);
+    return (user * STRIDE + this.#dice.below(degree)) % count;
   }
 
   #new(): LoadRecord {
-    const user = this.#user();
+    const number = this.#userNumber();
+    const user = this.#user(number);
+    const { users, tweets, degree } = this.#options;
     const at = this.#at;
     const dice = this.#dice.next();
     if (dice < 0.45) {
       const action = this.#dice.pick(['like', 'like', 'retweet', 'reply', 'quote', 'mention']);
-      const tweetId = `t${this.#dice.below(this.#options.tweets)}`;
+      const tweetId = `t${this.#other(number, tweets)}`;
       return this.#tell({ topic: 'engagement', key: user, event: { userId: user, tweetId, action, at } });
     }
     if (dice < 0.75) {
-      const event = { followerId: user, followedId: this.#user(), action: 'follow', at };
+      const followedId = this.#user(degree === undefined ? undefined : this.#other(number, users));
+      const event = { followerId: user, followedId, action: 'follow', at };
       return this.#tell({ topic: 'follow', key: user, event });
     }
     if (dice < 0.88) {
-      const ad = this.#dice.below(ADS);
+      const ad = this.#other(number, ADS);
       const event = { userId: user, adId: `a${ad}`, advertiserId: `v${ad % 7}`, at };
       return this.#tell({ topic: 'ad-click', key: user, event });
     }
-    const event = { userId: user, query: `query ${this.#dice.below(60)}`, at };
+    const event = { userId: user, query: `query ${this.#other(number, QUERIES)}`, at };
     return this.#tell({ topic: 'search', key: user, event });
   }
 
@@ -153,7 +172,7 @@ export class Load {
 
   #bad(): LoadRecord {
     for (;;) {
-      const { topic, key, event } = this.#dice.pick(GOOD).make(this.#user(), this.#at);
+      const { topic, key, event } = this.#dice.pick(GOOD)(this.#user(), this.#at);
       const [code, spoil] = this.#dice.pick(SPOILERS);
       const value = spoil({ ...event }, topic);
       // Not every topic can be spoilt in every way; and the record's own time, which decides what lies in the
@@ -164,35 +183,19 @@ export class Load {
   }
 }
 
-const GOOD: readonly { make(user: string, at: number): Told }[] = [
-  {
-    make: (user, at) => ({
-      ...{ topic: 'engagement', key: user },
-      event: { userId: user, tweetId: 'spoilt', action: 'like', at },
-    }),
-  },
-  {
-    make: (user, at) => ({
-      ...{ topic: 'follow', key: user },
-      event: { followerId: user, followedId: 'spoilt', action: 'follow', at },
-    }),
-  },
-  {
-    make: (user, at) => ({
-      ...{ topic: 'ad-click', key: user },
-      event: { userId: user, adId: 'spoilt', advertiserId: 'spoilt', at },
-    }),
-  },
-  {
-    make: (user, at) => ({
-      ...{ topic: 'search', key: user },
-      event: { userId: user, query: 'spoilt', at },
-    }),
-  },
-  {
-    make: (user, at) => ({
-      ...{ topic: 'erasure', key: `user:${user}` },
-      event: { entity: `user:${user}-spoilt`, at },
-    }),
-  },
+/** A good event of each topic, to be spoilt. */
+const GOOD: readonly ((user: string, at: number) => Told)[] = [
+  (key, at) => ({ topic: 'engagement', key, event: { userId: key, tweetId: 'spoilt', action: 'like', at } }),
+  (key, at) => ({
+    topic: 'follow',
+    key,
+    event: { followerId: key, followedId: 'spoilt', action: 'follow', at },
+  }),
+  (key, at) => ({
+    topic: 'ad-click',
+    key,
+    event: { userId: key, adId: 'spoilt', advertiserId: 'spoilt', at },
+  }),
+  (key, at) => ({ topic: 'search', key, event: { userId: key, query: 'spoilt', at } }),
+  (user, at) => ({ topic: 'erasure', key: `user:${user}`, event: { entity: `user:${user}-spoilt`, at } }),
 ];

@@ -6,12 +6,15 @@ import { type Running, Twhin, until } from '../../e2e/twhin.ts';
 import { startSuiteBrokers } from '../brokers.ts';
 import { Dice } from '../dice.ts';
 import { Feeder } from '../load/feeder.ts';
+import { Load, type LoadOptions, MIXED } from '../load/load.ts';
 import { verify } from '../verifier/verify.ts';
 import { type Check, type Sample, verdictOf } from './bounds.ts';
 import type { SoakOptions } from './main.ts';
-import { POPULATION, Population } from './population.ts';
 import { parseMetrics, type Scrape, total } from './scrape.ts';
 
+/** A world that is full after so many events, and does not grow from then on. */
+const FULL_AFTER = 800_000;
+const WORLD: LoadOptions = { ...MIXED, users: 3_000, tweets: 1_500, degree: 2, erasures: 0, bad: 0.005 };
 const MIB = 1024 * 1024;
 const SAMPLE_MS = 10_000;
 const FILL_MS = 900_000;
@@ -32,16 +35,15 @@ export async function steady(
   const { rate, seed, minutes } = options;
   writeFileSync(samples, '');
   say(`seed ${seed}; starting ${options.brokers} broker(s); samples go to ${samples}`);
-  const population = new Population(new Dice(seed), POPULATION, Date.now);
   const brokers = await startSuiteBrokers(options.brokers);
   // The configuration as it is shipped.
   const twhin = await Twhin.create(brokers.brokers, '');
-  const feeder = new Feeder(brokers.brokers, twhin.prefix, population);
+  const feeder = new Feeder(brokers.brokers, twhin.prefix, new Load(new Dice(seed), WORLD));
   try {
     await twhin.ok(['topics', 'apply']);
     const running = twhin.start(['run', '--http', '127.0.0.1:0'], { env: memoryOfImage() });
     const url = await running.url();
-    await fill(feeder, population, url);
+    await fill(feeder, url);
     say(`filled with ${feeder.made.length} events; the steady time begins: ${url}`);
     const [said, began] = [running.stderr.length, Date.now()];
     const seen: Sample[] = [];
@@ -91,9 +93,9 @@ function memoryOfImage(): Record<string, string> {
   );
 }
 
-/** Feeds every edge of the population, and waits until all of it is trained and published. */
-async function fill(feeder: Feeder, population: Population, url: string): Promise<void> {
-  await feeder.sendAll(population.fill());
+/** Feeds events until the world is full, and waits until all of it is trained and published. */
+async function fill(feeder: Feeder, url: string): Promise<void> {
+  await feeder.send(FULL_AFTER);
   const fed = (...topics: string[]) => feeder.made.filter(({ topic }) => topics.includes(topic)).length;
   const wanted = { engagement: fed('engagement', 'ad-click', 'search'), follow: fed('follow', 'ad-click') };
   const full = async () => {
@@ -105,7 +107,7 @@ async function fill(feeder: Feeder, population: Population, url: string): Promis
         metrics[`twhin_outbox_vectors{graph="${graph}"}`] === 0,
     );
   };
-  await until('the whole population published', full, FILL_MS);
+  await until('the whole world published', full, FILL_MS);
 }
 
 async function scrape(url: string): Promise<Scrape> {
