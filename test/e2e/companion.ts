@@ -3,13 +3,11 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 /** How a command ended, and what it said. */
-export interface Said {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-const saidSchema = z.object({ code: z.number(), stdout: z.string(), stderr: z.string() });
+const saidSchema = z.object({
+  ...{ code: z.number(), signal: z.null().default(null) },
+  ...{ stdout: z.string(), stderr: z.string() },
+});
+type Said = z.infer<typeof saidSchema>;
 
 /** Commands that set up a deployment or look at it, and keep nothing in their process from one to the next. */
 const COMMANDS: ReadonlySet<string> = new Set(['topics', 'feed', 'stats', 'show', 'check']);

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { besideTest, type Said } from './companion.ts';
+import { besideTest } from './companion.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const COMMAND = join(ROOT, 'bin', 'twhin.js');
@@ -20,6 +20,13 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+/** Gives how a process ended. @throws what it said, where it did not end well. */
+export function well(ended: Ended, what = 'the process'): Ended {
+  const { code, signal, stderr } = ended;
+  if (code !== 0) throw new Error(`${what} ended with ${code ?? signal}, not well:\n${stderr.slice(-4000)}`);
+  return ended;
 }
 
 /** A small model where vectors don't matter: what is left is the moving of bytes. */
@@ -89,26 +96,15 @@ export class Twhin {
 
   /** Runs a command to its end, whatever that is. */
   async end(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
-    const running = this.start(args, options);
-    const timer = setTimeout(() => running.kill('SIGKILL'), options.limitMs ?? HANGS_MS);
-    const ended = await running.ended;
-    clearTimeout(timer);
-    return ended;
+    return this.start(args, options).endsWithin(options.limitMs);
   }
 
   /** Runs a command that has to succeed, a short one in the companion process; gives its stdout. */
   async ok(args: readonly string[], options: CommandOptions = {}): Promise<string> {
-    const { code, stdout, stderr } = await (this.#beside(args, options) ?? this.end(args, options));
-    if (code === 0) return stdout;
-    throw new Error(`twhin ${args.join(' ')} ended with ${code ?? 'a signal'}:\n${stderr.slice(-4000)}`);
-  }
-
-  #beside(
-    args: readonly string[],
-    { stdin, command, alone, env }: CommandOptions,
-  ): Promise<Said> | undefined {
-    if (stdin !== undefined || command !== undefined || alone === true) return undefined;
-    return besideTest(args, this.folder, { ...this.env, ...env });
+    const { stdin, command, alone, env } = options;
+    const short = stdin === undefined && command === undefined && alone !== true;
+    const beside = short ? besideTest(args, this.folder, { ...this.env, ...env }) : undefined;
+    return well(await (beside ?? this.end(args, options)), `twhin ${args.join(' ')}`).stdout;
   }
 
   /** What a command says with --json; one object is all there may be on stdout. */
@@ -188,8 +184,15 @@ export class Running {
   /** Ends it as an operator does. @throws when it does not end well. */
   async stop(): Promise<void> {
     this.kill('SIGTERM');
-    const { code, signal, stderr } = await this.ended;
-    if (code !== 0) throw new Error(`ended with ${code ?? signal}, not well:\n${stderr.slice(-4000)}`);
+    well(await this.ended);
+  }
+
+  /** Waits for its end, which a signal brings about where nothing else does in time. */
+  async endsWithin(limitMs = HANGS_MS, signal: NodeJS.Signals = 'SIGKILL'): Promise<Ended> {
+    const timer = setTimeout(() => this.kill(signal), limitMs);
+    const ended = await this.ended;
+    clearTimeout(timer);
+    return ended;
   }
 
   /** Where it serves, once it does. */

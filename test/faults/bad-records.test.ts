@@ -61,6 +61,18 @@ describe('records that can’t be used', () => {
     },
   );
 
+  seeded(
+    'a graph that runs alone writes the dead letters of all its topics, and another graph its own later',
+    async ({ deploy }) => {
+      const deployed = await deploy({ load: { ...MIXED, bad: 0.5 } });
+      await deployed.feeder.send(200);
+      for (const graphs of [['follow'], ['follow', 'engagement']] as const) {
+        await deployed.catchUp({ graphs: graphs.slice(-1) });
+        expect((await deployed.verify({ graphs })).letters).toBeGreaterThan(0);
+      }
+    },
+  );
+
   furtherCase(
     'batches in every codec are read; one whose codec is wrong, or that is cut off, comes no further than the broker',
     async ({ dice, deploy }) => {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endsOnceLed } from '../e2e/topic-ends.ts';
 import { readLog } from '../e2e/topic-reader.ts';
-import { type CommandOptions, HANGS_MS, type Running, Twhin, until } from '../e2e/twhin.ts';
+import { type CommandOptions, HANGS_MS, type Running, Twhin, until, well } from '../e2e/twhin.ts';
 import type { Dice } from './dice.ts';
 import { type FailpointInput, SESSION_MS, withFailpoints } from './failpoints/plan.ts';
 import { Feeder } from './load/feeder.ts';
@@ -109,21 +109,15 @@ export class Faulty {
     // Something to read and to write at all times, so that each place comes up again and again.
     this.feeder.start(UNTIL_KILLED_RATE);
     const running = this.run([], { env: withFailpoints(failpoint) });
-    const timer = setTimeout(() => running.kill('SIGTERM'), HANGS_MS);
-    const { code, signal, stderr } = await running.ended;
-    clearTimeout(timer);
+    const { code, signal, stderr } = await running.endsWithin(HANGS_MS, 'SIGTERM');
     await this.feeder.stop();
     if (signal !== 'SIGKILL')
       throw new Error(`not killed, but ended with ${code ?? signal}:\n${stderr.slice(-4000)}`);
   }
 
   /** Runs to the end of what is there. @throws when that fails. */
-  async catchUp(options: CommandOptions = {}): Promise<void> {
-    const running = this.run(['--until-caught-up'], options);
-    const timer = setTimeout(() => running.kill('SIGKILL'), options.limitMs ?? HANGS_MS);
-    const { code, signal, stderr } = await running.ended;
-    clearTimeout(timer);
-    if (code !== 0) throw new Error(`the run ended with ${code ?? signal}:\n${stderr.slice(-4000)}`);
+  async catchUp(options: RunOptions = {}): Promise<void> {
+    well(await this.run(['--until-caught-up'], options).endsWithin(options.limitMs));
   }
 
   /** Every number of the graphs' stores and topics, compared with what was sent. @throws when anything differs. */
@@ -216,13 +210,13 @@ export interface Elsewhere {
 }
 
 /** What `read` gives beside a writer; undefined where there is nothing to read. */
-async function beside<T>(read: () => Promise<T>): Promise<T | undefined> {
+export async function beside<T>(read: () => Promise<T>): Promise<T | undefined> {
   for (let attempt = 1; attempt <= 5; attempt++) {
     try {
       return await read();
     } catch {
       // Not there yet, or a file was compacted away while it was opened.
-      await sleep(50 * attempt);
+      await sleep(20 * attempt);
     }
   }
   return undefined;

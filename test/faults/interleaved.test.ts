@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Partitioners, type Producer } from 'kafkajs';
+import type { Producer } from 'kafkajs';
 import { expect } from 'vitest';
 import { readStore } from '../e2e/stored.ts';
-import { client } from '../e2e/topic-ends.ts';
 import { until } from '../e2e/twhin.ts';
 import type { Dice } from './dice.ts';
+import { withProducer } from './load/direct.ts';
 import { form, seeded } from './seeded.ts';
 
 /** Producers at once, each with a transactional id of its own. */
@@ -29,25 +29,19 @@ seeded(
     const committed = new Set<string>();
     let aborted = 0;
     const write = async (number: number, mine: Dice, rounds: number): Promise<void> => {
-      const producer = client(brokers).producer({
+      const config = {
         transactionalId: `${twhin.prefix}${number}`,
         idempotent: true,
         maxInFlightRequests: 1,
-        createPartitioner: Partitioners.DefaultPartitioner,
-        retry: { retries: 12 },
-        // The brokers abort a transaction that is open for longer, and a busy machine takes its time.
-        transactionTimeout: 600_000,
-      });
-      await producer.connect();
-      try {
+      };
+      // The brokers abort a transaction that is open for longer, and a busy machine takes its time.
+      await withProducer(brokers, { ...config, transactionTimeout: 600_000 }, async (producer) => {
         for (let round = 0; round < rounds; round++) {
           const names = await transaction(producer, `p${number}-${serial++}-`, mine);
           if (names.committed) for (const name of names.edges) committed.add(name);
           else aborted += names.edges.length;
         }
-      } finally {
-        await producer.disconnect();
-      }
+      });
     };
     /** One transaction, sent in parts with pauses, so that others' records come to lie between its own. */
     const transaction = async (producer: Producer, stem: string, mine: Dice) => {

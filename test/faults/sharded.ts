@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readStore, type Stored } from '../e2e/stored.ts';
 import { settledEnds } from '../e2e/topic-ends.ts';
 import { readTopic, type TopicRecord } from '../e2e/topic-reader.ts';
-import { type Running, until } from '../e2e/twhin.ts';
-import { Faulty, MANY_COMMITS, type RunOptions } from './deployment.ts';
+import { type Running, until, well } from '../e2e/twhin.ts';
+import { beside, Faulty, MANY_COMMITS, type RunOptions } from './deployment.ts';
 import type { Dice } from './dice.ts';
 import { Feeder } from './load/feeder.ts';
 import { Load, type LoadOptions } from './load/load.ts';
@@ -67,16 +67,8 @@ export class Sharded {
   }
 
   /** The head of a shard's store; undefined before its first commit. */
-  async head(shard: number, state = this.states[shard]!): Promise<HeadJson | undefined> {
-    for (let attempt = 1; attempt <= 5; attempt++) {
-      try {
-        return await readHeadBytes(this.folder(shard, state));
-      } catch {
-        // Not there yet, or a file was compacted away while it was opened.
-        await sleep(LOOK_MS * attempt);
-      }
-    }
-    return undefined;
+  head(shard: number, state = this.states[shard]!): Promise<HeadJson | undefined> {
+    return beside(() => readHeadBytes(this.folder(shard, state)));
   }
 
   /** The folder of a shard's database. */
@@ -224,6 +216,5 @@ export async function endAll(running: readonly Running[]): Promise<void> {
 
 /** @throws what one of them said, where it did not end well. */
 export async function wellEnded(running: readonly Running[]): Promise<void> {
-  for (const { code, signal, stderr } of await Promise.all(running.map(({ ended }) => ended)))
-    if (code !== 0) throw new Error(`a shard ended with ${code ?? signal}:\n${stderr.slice(-4000)}`);
+  for (const ended of await Promise.all(running.map(({ ended }) => ended))) well(ended, 'a shard');
 }

@@ -5,49 +5,6 @@ import { form, seeded } from './seeded.ts';
 
 describe('what producers do to a topic', () => {
   seeded(
-    'transactions: aborted events are never seen, committed ones once; one that stays open holds up and no more',
-    async ({ dice, deploy }) => {
-      const deployed = await deploy();
-      const { feeder, twhin, brokers } = deployed;
-      const running = deployed.run();
-      await running.says(/store is new/);
-      await feeder.send(500);
-      const never: LoadRecord[] = [];
-      // Users of their own, so that an event of theirs that was seen could not hide behind another.
-      const aborted = new Load(dice.fork(), { ...MIXED, bad: 0, erasures: 0, name: 'aborted-' });
-      const config = { transactionalId: `${twhin.prefix}producer`, idempotent: true, maxInFlightRequests: 1 };
-      await withProducer(brokers, config, async (producer) => {
-        for (let round = 0; round < form(6, 40); round++) {
-          const transaction = await producer.transaction();
-          const lasts = round % 2 === 0;
-          const records = lasts
-            ? new Load(dice.fork(), { ...MIXED, name: `c${round}-` }).take(dice.between(1, 80))
-            : aborted.take(dice.between(1, 80));
-          for (const [, part] of Map.groupBy(records, ({ topic }) => topic)) {
-            const numbered = part.map((record, i) => ({ ...record, n: lasts ? feeder.next + i : -1 }));
-            if (lasts) await sendAs(feeder, transaction, twhin.prefix, numbered);
-            else
-              await sendAs({ remember: (record) => never.push(record) }, transaction, twhin.prefix, numbered);
-          }
-          // Between its records and its end there are others', which must wait for it and nothing else.
-          if (round % 3 === 0) await feeder.send(50);
-          await (lasts ? transaction.commit() : transaction.abort());
-        }
-      });
-      await feeder.send(300);
-      expect(never.length).toBeGreaterThan(0);
-      await deployed.caughtUp();
-      await running.stop();
-      await deployed.verify({ aborted: ({ headers }) => headers['n'] === '-1' });
-      for (const graph of deployed.graphs) {
-        const stored = await deployed.stored(graph);
-        const seen = [...(stored?.entities.keys() ?? [])].filter((name) => name.startsWith('user:aborted-'));
-        expect(seen).toEqual([]);
-      }
-    },
-  );
-
-  seeded(
     'the same batch again and again by a producer that heard no answer: each event counts once',
     async ({ dice, deploy }) => {
       const deployed = await deploy();

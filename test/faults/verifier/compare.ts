@@ -141,6 +141,8 @@ export function compareLetters(
       problems.push(`the dead letter of ${from} says ${headers['code']}, not ${original.code}`);
     else if (!sameBytes(value, original.value) || key !== original.key)
       problems.push(`the dead letter of ${from} has other bytes`);
+    else if (Object.entries(original.headers).some(([name, text]) => headers[name] !== text))
+      problems.push(`the dead letter of ${from} has lost a header`);
   }
   for (const from of expected.keys()) if (!seen.has(from)) problems.push(`no dead letter of ${from}`);
   return { problems: some(problems, (problem) => problem), repeated };
