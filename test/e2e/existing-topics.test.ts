@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import kafkajs from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Broker, startBroker } from '../../broker/start.ts';
 import { registerCodecs } from '../kafka/kafkajs-codecs.ts';
+import { ownBroker } from '../kafka/own-broker.ts';
 import { deployed } from './deployed.ts';
 import { until } from './twhin.ts';
 
@@ -16,23 +14,18 @@ const EVENTS = 300;
 /** A client that shares nothing with the one under test. */
 let kafka: InstanceType<typeof Kafka>;
 let admin: ReturnType<typeof kafka.admin>;
-let broker: Broker;
-let dir: string;
+const own = ownBroker({
+  env: { ...process.env, KAFKA_BROKERS: '' },
+  // A retention that was lowered deletes within a second, so that the counts of records tell.
+  settings: { 'log.retention.check.interval.ms': '300', 'log.initial.task.delay.ms': '300' },
+});
 beforeAll(async () => {
   registerCodecs();
-  dir = await mkdtemp(join(tmpdir(), 'twhin-existing-'));
-  // A retention that was lowered deletes within a second, so that the counts of records tell.
-  const settings = { 'log.retention.check.interval.ms': '300', 'log.initial.task.delay.ms': '300' };
-  broker = await startBroker({ dir, env: { ...process.env, KAFKA_BROKERS: '' }, settings });
-  kafka = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING });
+  kafka = new Kafka({ brokers: [own.broker.brokers], logLevel: logLevel.NOTHING });
   admin = kafka.admin();
   await admin.connect();
 });
-afterAll(async () => {
-  await admin?.disconnect();
-  await broker?.stop();
-  await rm(dir, { recursive: true, force: true });
-});
+afterAll(() => admin?.disconnect());
 
 const SHOP = `
   model: { dim: 16 }, limits: { maxEntities: 100_000, maxKnownEdges: 1_000_000 },
@@ -121,7 +114,7 @@ async function seenByOthers(topics: readonly string[]) {
 }
 
 test('topics that exist are the same before and after every command', async () => {
-  const here = await deployed(SHOP, broker.brokers);
+  const here = await deployed(SHOP, own.broker.brokers);
   const topics = await makeTopics(here.prefix);
   const before = await seenByOthers(topics);
   const unharmedBy = async (command: string, work: () => Promise<unknown>) => {

@@ -1,30 +1,20 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Broker, startBroker } from '../../broker/start.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NO_JARS, ownBroker } from '../kafka/own-broker.ts';
 import { readStore, unlike } from './stored.ts';
 import { fold, readTopic } from './topic-reader.ts';
 import { Twhin, until } from './twhin.ts';
 
 /** A broker of its own: these tests stop it. */
-let broker: Broker;
-let folder: string;
+const own = ownBroker();
 const made: Twhin[] = [];
 
 const deployment = async (): Promise<Twhin> => {
-  const one = await Twhin.create(broker.brokers);
+  const one = await Twhin.create(own.broker.brokers);
   made.push(one);
   return one;
 };
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'twhin-no-broker-'));
-  broker = await startBroker({ dir: folder, jarsOnly: true });
-});
 afterAll(async () => {
   for (const one of made) await one.remove();
-  await broker?.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const likes = (count: number) =>
@@ -34,7 +24,7 @@ const likes = (count: number) =>
 const RUN = ['run', '--graph', 'engagement', '--until-caught-up'];
 
 // One outage for all tests here, which the last of them ends: a start of a broker takes more of a machine than a test.
-describe.skipIf(!inject('jars'))('without a broker', () => {
+describe.skipIf(NO_JARS)('without a broker', () => {
   let fed: Twhin;
   let bare: Twhin;
   beforeAll(async () => {
@@ -42,7 +32,7 @@ describe.skipIf(!inject('jars'))('without a broker', () => {
     bare = await deployment();
     await fed.ok(['topics', 'apply']);
     await fed.feed('engagement', likes(500));
-    await broker.stop();
+    await own.broker.stop();
   });
 
   test('one-shot commands fail in time and name the address', async () => {
@@ -55,7 +45,7 @@ describe.skipIf(!inject('jars'))('without a broker', () => {
     const ended = await Promise.all(commands.map((args) => fed.end(args, { stdin: events })));
     for (const [i, { code, stdout, stderr }] of ended.entries()) {
       expect({ args: commands[i], code, stdout }).toEqual({ args: commands[i], code: 1, stdout: '' });
-      expect(stderr).toContain(broker.brokers);
+      expect(stderr).toContain(own.broker.brokers);
       expect(stderr).toContain('KAFKA_BROKERS');
       expect(stderr).not.toMatch(/\n\s+at /);
     }
@@ -81,12 +71,12 @@ describe.skipIf(!inject('jars'))('without a broker', () => {
     await until('two attempts', () => attempts(creating.stderr).length >= 2 || creating.over);
     expect([run.over, creating.over]).toEqual([false, false]);
 
-    await broker.restart();
+    await own.broker.restart();
     expect((await run.ended).code).toBe(0);
     const { head, vectors } = await readStore(fed, 'engagement');
     expect(head).toMatchObject({ edges: { likes: 500 }, entities: { user: 10, tweet: 500 }, outbox: 0 });
     expect(
-      unlike(vectors, fold(await readTopic(broker.brokers, fed.topic('embeddings.engagement')))),
+      unlike(vectors, fold(await readTopic(own.broker.brokers, fed.topic('embeddings.engagement')))),
     ).toEqual([]);
     const { code, stderr } = await creating.ended;
     expect({ code, stderr: stderr.slice(-500) }).toMatchObject({ code: 0 });
@@ -94,7 +84,7 @@ describe.skipIf(!inject('jars'))('without a broker', () => {
   });
 });
 
-test.skipIf(!inject('jars'))('a stop that can’t publish waits; a second signal ends it at once', async () => {
+test.skipIf(NO_JARS)('a stop that can’t publish waits; a second signal ends it at once', async () => {
   const twhin = await deployment();
   await twhin.ok(['topics', 'apply']);
   const run = twhin.start(['run', '--graph', 'engagement']);
@@ -106,7 +96,7 @@ test.skipIf(!inject('jars'))('a stop that can’t publish waits; a second signal
   });
   const consumed = async () => (await readStore(twhin, 'engagement', true)).head?.events.consumed ?? 0;
   await until('events consumed', async () => (await consumed()) > 100);
-  await broker.kill();
+  await own.broker.kill();
   feeding.kill('SIGKILL');
   await feeding.ended;
 
@@ -118,19 +108,19 @@ test.skipIf(!inject('jars'))('a stop that can’t publish waits; a second signal
   run.kill('SIGTERM');
   expect(await run.ended).toMatchObject({ code: 143, signal: null });
 
-  await broker.restart();
+  await own.broker.restart();
   await twhin.ok(RUN);
   const { head, vectors } = await readStore(twhin, 'engagement');
   expect(head?.events.duplicate).toBe(0);
   expect(head?.edges['likes']).toBe(head?.events.consumed);
-  const topic = fold(await readTopic(broker.brokers, twhin.topic('embeddings.engagement')));
+  const topic = fold(await readTopic(own.broker.brokers, twhin.topic('embeddings.engagement')));
   expect(unlike(vectors, topic)).toEqual([]);
 });
 
 /** The times since when no broker answers, as each attempt's line has it. */
 function attempts(stderr: string): string[] {
   const line = new RegExp(
-    `(?:no broker answers|topics cannot be created) at (?:Kafka at )?${broker.brokers} since (\\S+); trying again`,
+    `(?:no broker answers|topics cannot be created) at (?:Kafka at )?${own.broker.brokers} since (\\S+); trying again`,
     'g',
   );
   return [...stderr.matchAll(line)].map(([, since]) => since ?? '');

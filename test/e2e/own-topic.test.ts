@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { expect, inject, test } from 'vitest';
+import { makeTopic } from '../kafka/make-topic.ts';
 import { statusAt } from './answers.ts';
 import { deployed } from './deployed.ts';
 import { produceRaw, type RawRecord } from './raw-producer.ts';
@@ -91,8 +92,7 @@ test('a shop: its topics by their own names, its graph alone, wrong mappings as 
   const admin = client(brokers).admin();
   await admin.connect();
   try {
-    const topics = [orders, views].map((topic) => ({ topic, numPartitions: 3 }));
-    await admin.createTopics({ waitForLeaders: true, topics });
+    for (const topic of [orders, views]) await makeTopic(topic, 3);
     const events = Array.from({ length: EVENTS }, (_, n) => view(n));
     const bought = Array.from({ length: 200 }, (_, n) => ({
       ...{ customer: `c${n % 40}`, sku: `P${(7 * n) % 60}`, ts: AT / 1_000 + n },

@@ -1,10 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import kafkajs, { type AclEntry } from 'kafkajs';
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
-import { freePorts } from '../../broker/properties.ts';
-import { type Broker, startBroker } from '../../broker/start.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { NO_JARS, ownBroker } from '../kafka/own-broker.ts';
 import { statusAt } from './answers.ts';
 import { deployed } from './deployed.ts';
 import { withAdmin } from './topic-ends.ts';
@@ -41,30 +37,15 @@ const SHARD: Rights = {
   transactionalIds: ['engagement-0', 'engagement-1'],
 };
 
-let broker: Broker;
-let dir: string;
-let door: string;
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'twhin-rights-'));
-  const { broker: port } = await freePorts();
-  door = `127.0.0.1:${port}`;
-  broker = await startBroker({
-    dir,
-    jarsOnly: true,
-    front: { listens: port, advertised: port },
-    settings: {
-      'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FRONT:SASL_PLAINTEXT',
-      'sasl.enabled.mechanisms': 'PLAIN',
-      'listener.name.front.plain.sasl.jaas.config': `${PLAIN} required user_router="r" user_shard="s" user_looker="l" user_stranger="n";`,
-      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-      // The broker itself, and whoever comes in by the door without a login.
-      'super.users': 'User:ANONYMOUS',
-    },
-  });
-});
-afterAll(async () => {
-  await broker?.stop();
-  await rm(dir, { recursive: true, force: true });
+const own = ownBroker({
+  jarsOnly: true,
+  mechanisms: 'PLAIN',
+  settings: {
+    'listener.name.front.plain.sasl.jaas.config': `${PLAIN} required user_router="r" user_shard="s" user_looker="l" user_stranger="n";`,
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    // The broker itself, and whoever comes in by the door without a login.
+    'super.users': 'User:ANONYMOUS',
+  },
 });
 
 function entries(here: Twhin, user: string, { topics, groups, transactionalIds }: Rights): AclEntry[] {
@@ -89,7 +70,7 @@ function entries(here: Twhin, user: string, { topics, groups, transactionalIds }
 /** The same deployment, as a user that logs in. */
 function as(here: Twhin, username: string, password: string): Twhin {
   const there = here.elsewhere({
-    KAFKA_BROKERS: door,
+    KAFKA_BROKERS: own.door,
     KAFKA_SASL_MECHANISM: 'plain',
     KAFKA_SASL_USERNAME: username,
     KAFKA_SASL_PASSWORD: password,
@@ -105,9 +86,9 @@ const likes = Array.from({ length: USERS }, (_, i) => ({
   at: 1_700_000_000_000 + i,
 }));
 
-const it = test.skipIf(!inject('jars'));
+const it = test.skipIf(NO_JARS);
 it('shards do all their work with the rights that docs/deploy.md lists, and are told which one they lack', async () => {
-  const open = broker.brokers;
+  const open = own.broker.brokers;
   const here = await deployed(CONFIG, open);
   await here.ok(['topics', 'apply']);
   await here.feed('engagement', likes);
@@ -147,8 +128,8 @@ it('shards do all their work with the rights that docs/deploy.md lists, and are 
   );
 });
 
-test('a right that is missing is told by its name, in every command that needs it, and never as brokers out of reach', async () => {
-  const open = broker.brokers;
+it('a right that is missing is told by its name, in every command that needs it, and never as brokers out of reach', async () => {
+  const open = own.broker.brokers;
   const here = await deployed(`model: { dim: 16 }, graphs: { follow: {} },`, open);
   await here.ok(['topics', 'apply']);
   await here.feed('follow', [{ followerId: 'a', followedId: 'b', action: 'follow', at: 1_700_000_000_000 }]);

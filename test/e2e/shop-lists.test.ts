@@ -7,8 +7,8 @@ import { Random } from '../../src/sampling/random.ts';
 import { serveGraphs } from '../../src/serve-graphs.ts';
 import { decodeEmbedding } from '../../topics/embeddings.ts';
 import { decodeRelation } from '../../topics/model.ts';
+import { makeTopic } from '../kafka/make-topic.ts';
 import { deployed } from './deployed.ts';
-import { withAdmin } from './topic-ends.ts';
 import { readTopic } from './topic-reader.ts';
 import { type Twhin, until } from './twhin.ts';
 
@@ -25,8 +25,7 @@ beforeEach(async () => {
   const shop = `shop-${process.pid}-${++made}-${Date.now()}`;
   [orders, views] = [`${shop}.orders.v2`, `${shop}.web.views`];
   twhin = await deployed(configuration(orders, views));
-  const topics = [orders, views].map((topic) => ({ topic, numPartitions: 3 }));
-  await withAdmin(inject('brokers'), (admin) => admin.createTopics({ topics, waitForLeaders: true }));
+  for (const topic of [orders, views]) await makeTopic(topic, 3);
   await twhin.ok(['topics', 'apply']);
 });
 

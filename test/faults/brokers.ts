@@ -8,6 +8,8 @@ import { TwhinError } from '../../src/errors/errors.ts';
 /** Brokers of a suite, and the doors to each that a proxy can stand before. */
 export interface SuiteBrokers extends Cluster {
   readonly fronts: Front[];
+  /** Holds a folder of each. */
+  readonly dir: string;
 }
 
 /** Sessions of groups may be short, so that a killed reader's is over soon. */
@@ -37,7 +39,7 @@ export async function startSuiteBrokers(size: number): Promise<SuiteBrokers> {
         await cluster.stop();
         await rm(dir, { recursive: true, force: true });
       };
-      return { ...cluster, stop, fronts };
+      return { ...cluster, stop, fronts, dir };
     } catch (error) {
       await rm(dir, { recursive: true, force: true });
       // A port that was free a moment ago can be someone's by now.

@@ -1,10 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { startCluster } from '../../broker/cluster.ts';
-import { type Broker, startBroker } from '../../broker/start.ts';
 import { connect, type LogConnection } from '../../src/adapters/connect.ts';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { KafkaLeadership } from '../../src/adapters/kafka/group/leadership.ts';
@@ -16,6 +14,7 @@ import { take } from '../adapters/reader-conformance.ts';
 import { readTopic } from '../e2e/topic-reader.ts';
 import { quiet } from '../kafka/apart.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from '../kafka/collector.ts';
+import { ownBroker } from '../kafka/own-broker.ts';
 import { publishAgain } from '../kafka/publish-again.ts';
 import { seeded } from './seeded.ts';
 
@@ -28,20 +27,11 @@ const KILLED_AFTER = [1 / 4, 1 / 2];
 const SLICE = 3000;
 
 /** A broker of their own: these tests kill it. */
-let broker: Broker;
-let dir: string;
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'twhin-clients-'));
-  broker = await startBroker({ dir, jarsOnly: true });
-});
-afterAll(async () => {
-  await broker?.stop();
-  await rm(dir, { recursive: true, force: true });
-});
+const own = ownBroker();
 
 async function made(stem: string, partitions: number): Promise<string> {
   const name = freshTopic(stem);
-  const admin = new KafkaAdmin({ brokers: [broker.brokers], clientId: 'faults' });
+  const admin = new KafkaAdmin({ brokers: [own.broker.brokers], clientId: 'faults' });
   await admin.create([{ name, partitions, configs: {} }]);
   await admin.close();
   return name;
@@ -49,7 +39,7 @@ async function made(stem: string, partitions: number): Promise<string> {
 
 describe('kill -9 of the broker', () => {
   seeded('while records are produced and consumed: none is lost, none is repeated', async () => {
-    const settings = { brokers: [broker.brokers], clientId: 'faults' };
+    const settings = { brokers: [own.broker.brokers], clientId: 'faults' };
     const topic = await made('faults', 3);
 
     const troubles: Trouble[] = [];
@@ -73,9 +63,9 @@ describe('kill -9 of the broker', () => {
 
     for (const at of KILLED_AFTER.map((share) => share * PRODUCED)) {
       await until(`${at} acknowledged`, () => acknowledged >= at);
-      await broker.kill();
+      await own.broker.kill();
       await sleep(1000);
-      await broker.restart();
+      await own.broker.restart();
     }
     await producing;
     await until('everything', () => reader.records.length >= PRODUCED);
@@ -91,7 +81,7 @@ describe('kill -9 of the broker', () => {
     expect(disorder(reader.records)).toEqual([]);
     expect(reader.errors).toEqual([]);
     // The reason: through all kills, every record was written under one producer id.
-    const ids = await producerIds(join(dir, 'data', `${topic}-0`, `${'0'.repeat(20)}.log`));
+    const ids = await producerIds(join(own.dir, 'data', `${topic}-0`, `${'0'.repeat(20)}.log`));
     expect(ids.size).toBe(1);
     expect(Math.min(...ids)).toBeGreaterThanOrEqual(0);
   });
@@ -99,7 +89,7 @@ describe('kill -9 of the broker', () => {
   seeded(
     'while the only publisher publishes: nothing is lost, and no key returns to an older value',
     async () => {
-      const settings = { brokers: [broker.brokers], clientId: 'faults' };
+      const settings = { brokers: [own.broker.brokers], clientId: 'faults' };
       const [events, topic] = [await made('events', 2), await made('vectors', 2)];
       const group = { groupId: events, topics: [events], sessionTimeoutMs: 6000 };
       const leadership = new KafkaLeadership(settings, group, quiet);
@@ -127,16 +117,16 @@ describe('kill -9 of the broker', () => {
         }
       })();
       await until('a third of it', () => done >= ROUNDS / 3);
-      await broker.kill();
+      await own.broker.kill();
       await sleep(1000);
-      await broker.restart();
+      await own.broker.restart();
       await publishing;
       await sink.stop();
       await leadership.stop();
       expect(lost).toEqual([]);
       const last = new Map<string, number>();
       const seen = new Set<string>();
-      for (const { key, value } of await readTopic(broker.brokers, topic)) {
+      for (const { key, value } of await readTopic(own.broker.brokers, topic)) {
         expect(Number(value)).toBeGreaterThanOrEqual(last.get(String(key)) ?? 0);
         last.set(String(key), Number(value));
         seen.add(`${key}: ${value}`);
@@ -146,7 +136,7 @@ describe('kill -9 of the broker', () => {
   );
 
   seeded('while the follower has no room: reading continues where it stopped', async () => {
-    const settings = { brokers: [broker.brokers], clientId: 'faults' };
+    const settings = { brokers: [own.broker.brokers], clientId: 'faults' };
     const topic = await made('held', 2);
     const sink = new KafkaSink(settings, {}, quiet);
     await sink.publish(numbered(topic, 2000, 10));
@@ -157,10 +147,10 @@ describe('kill -9 of the broker', () => {
     await log.follow([topic], reader);
     await until('a run of each partition', () => reader.runs.length === 2);
     const held = reader.records.length;
-    await broker.kill();
+    await own.broker.kill();
     const away = new KafkaAdmin(settings);
     await expect(away.ranges(topic)).rejects.toMatchObject({ code: 'broker-unreachable' });
-    await broker.restart();
+    await own.broker.restart();
     await until('a broker that answers', () =>
       away.ranges(topic).then(
         () => true,
@@ -181,7 +171,7 @@ describe('kill -9 of the broker', () => {
 describe('kill -9 of the broker under a reader', () => {
   let log: LogConnection;
   beforeAll(async () => {
-    log = await connect({ brokers: [broker.brokers], clientId: 'reader-faults' });
+    log = await connect({ brokers: [own.broker.brokers], clientId: 'reader-faults' });
   });
   afterAll(() => log?.close());
 
@@ -216,16 +206,16 @@ describe('kill -9 of the broker under a reader', () => {
       await until(`${at} records`, () => records.length >= at);
       down = true;
       const before = troubles.length;
-      await broker.kill();
+      await own.broker.kill();
       await until('a report', () => troubles.length > before + 1);
       await expect(reader.ranges([topic])).rejects.toMatchObject({ code: 'broker-unreachable' });
       down = false;
-      await broker.restart();
+      await own.broker.restart();
     }
     await until('all that was there', () => records.length >= WAITING);
     // At the end of the log, the reader waits through a third kill.
-    await broker.kill();
-    await broker.restart();
+    await own.broker.kill();
+    await own.broker.restart();
     await sink.publish(numbered(topic, 300, 30, WAITING));
     await sink.stop();
     await until('what came later', () => records.length >= WAITING + 300);
@@ -235,7 +225,7 @@ describe('kill -9 of the broker under a reader', () => {
     expect(records.length).toBe(WAITING + 300);
     expect(new Set(numbersOf(records)).size).toBe(WAITING + 300);
     expect(disorder(records)).toEqual([]);
-    expect(troubles[0]).toMatchObject({ brokers: broker.brokers, attempt: 1 });
+    expect(troubles[0]).toMatchObject({ brokers: own.broker.brokers, attempt: 1 });
     expect(troubles[1]).toMatchObject({ attempt: 2, since: troubles[0]?.since });
   });
 
@@ -249,19 +239,19 @@ describe('kill -9 of the broker under a reader', () => {
     const reading = await reader.read([{ topic, partition: 0, from: 0, until: 2 }]);
     expect((await take(reading.cursors[0], 1)).length).toBe(1);
     const waiting = reading.cursors[0]?.next().catch((error: unknown) => error);
-    await broker.kill();
+    await own.broker.kill();
     await until('a report', () => troubles.length > 0);
     await reading.close();
     expect(await waiting).toMatchObject({ code: 'stopped' });
     await reader.close();
-    await broker.restart();
+    await own.broker.restart();
   });
 });
 
 seeded(
   'while each of three brokers is killed in turn, reading follows the leaders: no record is lost or repeated',
   async () => {
-    const cluster = await startCluster({ dir: join(dir, 'cluster') });
+    const cluster = await startCluster({ dir: join(own.dir, 'cluster') });
     try {
       const log = await connect({ brokers: cluster.brokers.split(','), clientId: 'reader-cluster' });
       const topic = freshTopic('cluster');

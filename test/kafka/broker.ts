@@ -14,6 +14,8 @@ declare module 'vitest' {
     brokers: string;
     /** Whether tests can start brokers of their own, and proxies can stand before the shared ones. */
     jars: boolean;
+    /** Folder of the brokers' folders; empty where the brokers are somebody else's. */
+    data: string;
     /** The doors of the brokers that a proxy can stand before; in order. Empty where the brokers are somebody else's. */
     fronts: Front[];
   }
@@ -22,6 +24,7 @@ declare module 'vitest' {
 interface Shared {
   readonly brokers: string;
   readonly fronts?: Front[];
+  readonly dir?: string;
   stop(): Promise<void>;
 }
 
@@ -34,6 +37,7 @@ export async function setup(project: TestProject): Promise<void> {
   const size = project.config.env['FAULTS'] === 'long' ? 3 : 1;
   shared = await brokersOrSkip(project, () => (jars && !given ? startSuiteBrokers(size) : startOther()));
   project.provide('brokers', shared?.brokers ?? '');
+  project.provide('data', shared?.dir ?? '');
   project.provide('fronts', shared?.fronts ?? []);
   project.provide('jars', jars);
 }
@@ -46,7 +50,7 @@ async function startOther(): Promise<Shared> {
     await broker.stop();
     await rm(dir, { recursive: true, force: true });
   };
-  return { ...broker, stop };
+  return { brokers: broker.brokers, stop };
 }
 
 export async function teardown(): Promise<void> {

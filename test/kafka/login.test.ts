@@ -1,13 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
-import { freePorts } from '../../broker/properties.ts';
-import { type Broker, startBroker } from '../../broker/start.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { KafkaAdmin, KafkaLeadership, KafkaLog, KafkaSink } from '../../src/adapters/kafka/kafka.ts';
 import type { SaslSettings } from '../../src/adapters/kafka/settings.ts';
 import { quiet } from './apart.ts';
 import { Collector, freshTopic, numbered, until } from './collector.ts';
+import { NO_JARS, ownBroker } from './own-broker.ts';
 
 const SECURITY = 'org.apache.kafka.common.security';
 
@@ -19,32 +17,17 @@ function unsecuredToken(user: string): string {
 }
 
 /** A separate broker, at which clients must log in. */
-describe.skipIf(!inject('jars'))('logging in', () => {
-  let broker: Broker;
-  let dir: string;
-  let door: string;
-  beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'twhin-login-'));
-    const { broker: port } = await freePorts();
-    door = `127.0.0.1:${port}`;
-    broker = await startBroker({
-      dir,
-      jarsOnly: true,
-      front: { listens: port, advertised: port },
-      settings: {
-        'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FRONT:SASL_PLAINTEXT',
-        'sasl.enabled.mechanisms': 'PLAIN,OAUTHBEARER',
-        'listener.name.front.plain.sasl.jaas.config': `${SECURITY}.plain.PlainLoginModule required user_twhin="right";`,
-        'listener.name.front.oauthbearer.sasl.jaas.config': `${SECURITY}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`,
-      },
-    });
-  });
-  afterAll(async () => {
-    await broker?.stop();
-    await rm(dir, { recursive: true, force: true });
+describe.skipIf(NO_JARS)('logging in', () => {
+  const own = ownBroker({
+    jarsOnly: true,
+    mechanisms: 'PLAIN,OAUTHBEARER',
+    settings: {
+      'listener.name.front.plain.sasl.jaas.config': `${SECURITY}.plain.PlainLoginModule required user_twhin="right";`,
+      'listener.name.front.oauthbearer.sasl.jaas.config': `${SECURITY}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`,
+    },
   });
 
-  const settingsOf = (sasl: SaslSettings) => ({ brokers: [door], clientId: 'login', sasl });
+  const settingsOf = (sasl: SaslSettings) => ({ brokers: [own.door], clientId: 'login', sasl });
   const plain = (password: string) => settingsOf({ mechanism: 'plain', username: 'twhin', password });
   /** One of each client, for a test. */
   const clients = (settings: ReturnType<typeof settingsOf>, topic: string) => {
@@ -87,7 +70,7 @@ describe.skipIf(!inject('jars'))('logging in', () => {
   test('a wrong password is reported as a wrong password by every part, and is fatal', async () => {
     for (const error of await refusals(plain('wrong'))) {
       expect(error).toMatchObject({ name: 'FatalError', code: 'broker-refused' });
-      expect(String(error)).toMatch(new RegExp(`${door} refused the login: .*user name and password`));
+      expect(String(error)).toMatch(new RegExp(`${own.door} refused the login: .*user name and password`));
       expect(String(error)).not.toMatch(/right|wrong/);
     }
   });
@@ -102,7 +85,7 @@ describe.skipIf(!inject('jars'))('logging in', () => {
 
   test('with a bearer token everything works; the file of the token is read again for each login', async () => {
     await works(settingsOf({ mechanism: 'oauthbearer', token: unsecuredToken('twhin') }));
-    const file = join(dir, 'token');
+    const file = join(own.dir, 'token');
     await writeFile(file, `${unsecuredToken('twhin')}\n`);
     await works(settingsOf({ mechanism: 'oauthbearer', token: { file } }));
   });
@@ -112,7 +95,7 @@ describe.skipIf(!inject('jars'))('logging in', () => {
     for (const error of await refusals(old)) {
       expect(error).toMatchObject({ name: 'FatalError', code: 'broker-refused' });
     }
-    const file = join(dir, 'missing');
+    const file = join(own.dir, 'missing');
     for (const error of await refusals(settingsOf({ mechanism: 'oauthbearer', token: { file } }))) {
       expect(error).toMatchObject({ name: 'UsageError' });
       expect(String(error)).toContain(file);

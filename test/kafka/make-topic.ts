@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import kafkajs from 'kafkajs';
 import { inject } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { RetryableError } from '../../src/errors/errors.ts';
+import { growTopic as addPartitions } from '../e2e/topic-ends.ts';
 
-const { Kafka, logLevel } = kafkajs;
 const LOOK_MS = 50;
 
 /**
@@ -27,10 +26,7 @@ export async function makeTopic(
  * partitions that it does not know.
  */
 export async function growTopic(name: string, partitions: number): Promise<void> {
-  const other = new Kafka({ brokers: inject('brokers').split(','), logLevel: logLevel.NOTHING }).admin();
-  await other.connect();
-  await other.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] });
-  await other.disconnect();
+  await addPartitions(inject('brokers'), name, partitions);
   await withAdmin((admin) => answered(admin, name, partitions));
 }
 

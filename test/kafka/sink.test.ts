@@ -10,6 +10,7 @@ import { RetryableError } from '../../src/errors/errors.ts';
 import { apart, quiet, settings } from './apart.ts';
 import { Collector, freshTopic, numbered, numbersOf, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
+import { NO_JARS } from './own-broker.ts';
 
 describe('Kafka sink', () => {
   const { admin } = apart();
@@ -83,7 +84,7 @@ describe('Kafka sink', () => {
     expect(String(failure)).toContain('127.0.0.1:1');
   });
 
-  test.skipIf(!inject('jars')).each(['gzip', 'snappy', 'lz4', 'zstd'])(
+  test.skipIf(NO_JARS).each(['gzip', 'snappy', 'lz4', 'zstd'])(
     "what Java's producer wrote with %s is read",
     async (codec) => {
       const { origin } = await findBroker({ jarsOnly: true });
