@@ -4,46 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { CLUSTER_CONFIG, generated } from '../../tools/k8s/generated.ts';
 import { ofKind, parseDocuments, type Resource, ROOT, render, SKIPPED } from './rendered.ts';
+import { on, READS, rightsOf, topicSchema, userSchema } from './strimzi.ts';
 
-/** Strimzi's own definitions (v1, 0.49 and newer), reduced to the fields that we use; other fields fail. */
-const metadata = z.strictObject({
-  name: z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/),
-  namespace: z.string().optional(),
-  labels: z.strictObject({ 'strimzi.io/cluster': z.string().min(1) }),
-});
-const topicSchema = z.strictObject({
-  apiVersion: z.literal('kafka.strimzi.io/v1'),
-  kind: z.literal('KafkaTopic'),
-  metadata,
-  spec: z.strictObject({
-    topicName: z.string(),
-    partitions: z.int().positive(),
-    config: z.record(z.string(), z.string()),
-  }),
-});
-const OPERATIONS = ['Read', 'Write', 'Describe', 'DescribeConfigs'] as const;
-const aclSchema = z.strictObject({
-  resource: z.strictObject({
-    type: z.enum(['topic', 'group', 'transactionalId']),
-    name: z.string(),
-    patternType: z.literal('literal'),
-  }),
-  operations: z.array(z.enum(OPERATIONS)).min(1),
-});
-const userSchema = z.strictObject({
-  apiVersion: z.literal('kafka.strimzi.io/v1'),
-  kind: z.literal('KafkaUser'),
-  metadata,
-  spec: z.strictObject({
-    authentication: z.strictObject({
-      type: z.literal('scram-sha-512'),
-      password: z.strictObject({
-        valueFrom: z.strictObject({ secretKeyRef: z.strictObject({ name: z.string(), key: z.string() }) }),
-      }),
-    }),
-    authorization: z.strictObject({ type: z.literal('simple'), acls: z.array(aclSchema) }),
-  }),
-});
 const pairs = z.record(z.string(), z.string());
 const rule = z
   .strictObject({ record: z.string(), alert: z.string(), for: z.string(), keep_firing_for: z.string() })
@@ -64,17 +26,13 @@ const ruleSchema = z.strictObject({
   spec: z.strictObject({ groups: z.array(group) }),
 });
 
-/** Rights on several resources, by name: `on('topic', 'follow search', 'Read')`. */
-const on = (type: string, names: string, operations: string): Record<string, readonly string[]> =>
-  Object.fromEntries(names.split(' ').map((name) => [`${type} twhin.${name}`, operations.split(' ')]));
-const READS = 'DescribeConfigs Describe Read';
 const EVENTS = on('topic', 'engagement follow ad-click search erasure', READS);
 const WRITTEN = 'embeddings.engagement embeddings.follow model.engagement model.follow';
 /** The rights that each kind of process needs, written by hand from its reads, writes and leadership. */
 const RIGHTS = {
   ...EVENTS,
   ...on('topic', WRITTEN, `${READS} Write`),
-  ...on('topic', 'dead-letter', 'DescribeConfigs Describe Write'),
+  ...on('topic', 'dead-letter', 'Describe DescribeConfigs Write'),
   ...on('group', 'engagement follow', 'Describe Read'),
   ...on('transactionalId', 'engagement follow', 'Describe Write'),
 };
@@ -107,17 +65,7 @@ describe('the generated manifests', async () => {
     ['twhin', RIGHTS],
     ['twhin-serve', SERVE_RIGHTS],
   ])('have a user %s with exactly the needed rights', (name, needed) => {
-    const [user, ...more] = ofKind(resources, 'KafkaUser', userSchema).filter(
-      ({ metadata }) => metadata.name === name,
-    );
-    expect(more).toEqual([]);
-    const acls = user?.spec.authorization.acls ?? [];
-    const rights = acls.map(({ resource, operations }) => [
-      `${resource.type} ${resource.name}`,
-      [...operations].sort(),
-    ]);
-    const wanted = Object.entries(needed).map(([on, operations]) => [on, [...operations].sort()]);
-    expect(rights.sort()).toEqual(wanted.sort());
+    expect(rightsOf(resources, name)).toEqual(needed);
   });
 
   test('have one rule with all rules of Prometheus’s own files', () => {
