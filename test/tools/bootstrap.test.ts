@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 const CHECKOUT = join(import.meta.dirname, '..', '..');
 const LOCK = {
@@ -49,27 +49,11 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true }));
 
-function start(args: string[], env: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, [join(root, 'tools', 'bootstrap.js'), ...args], {
-    cwd: tmpdir(),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      npm_execpath: join(root, 'fake', 'npm-cli.js'),
-      npm_node_execpath: process.execPath,
-      ...env,
-    },
-  });
-}
-
-async function bootstrap(args: string[], env: Record<string, string> = {}) {
-  const child = start(args, env);
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.on('data', (data) => (stdout += data));
-  child.stderr?.on('data', (data) => (stderr += data));
-  const code = await new Promise((resolve) => child.on('close', resolve));
-  return { code, stdout, stderr };
+/** What the target, or what runs it, was told; npm is the stand-in. */
+function run(args: string[], env: Record<string, string> = {}) {
+  const npm = { npm_execpath: join(root, 'fake', 'npm-cli.js'), npm_node_execpath: process.execPath };
+  const options = { cwd: tmpdir(), encoding: 'utf8', env: { ...process.env, ...npm, ...env } } as const;
+  return spawnSync(process.execPath, [join(root, 'tools', 'bootstrap.js'), ...args], options);
 }
 
 function npmCalls(): string[] {
@@ -86,96 +70,70 @@ function installedAre(packages: object): void {
   writeFileSync(join(root, 'node_modules', '.package-lock.json'), JSON.stringify({ packages }));
 }
 
-test('installs once when nothing is there, says so in one line, and runs the target', async () => {
-  const first = await bootstrap(['demo/main.js', '0', '--seed', '7']);
-  expect(first.code).toBe(0);
-  expect(first.stderr.trim().split('\n').length).toBe(1);
-  expect(JSON.parse(first.stdout).args).toEqual(['0', '--seed', '7']);
-  expect(npmCalls()).toEqual(['ci --include=dev --no-audit --no-fund --loglevel=error']);
-  const second = await bootstrap(['demo/main.js', '0']);
-  expect(second.stderr).toBe('');
-  expect(npmCalls().length).toBe(1);
-});
-
 test.each([
+  ['nothing is there', undefined],
   ['a package is missing', {}],
   ['a package is of another version', { 'node_modules/one': { version: '1.0.1', integrity: 'sha512-one' } }],
   ['a package has other bytes', { 'node_modules/one': { version: '1.0.0', integrity: 'sha512-two' } }],
-])('installs again when %s', async (_, packages) => {
-  installedAre(packages);
-  await bootstrap(['demo/main.js', '0']);
-  expect(npmCalls().length).toBe(1);
+])('installs once when %s, says so in one line, and runs the target', (_, packages) => {
+  if (packages !== undefined) installedAre(packages);
+  const { status, stdout, stderr } = run(['demo/main.js', '0', '--seed', '7']);
+  expect([status, stderr.trim().split('\n').length]).toEqual([0, 1]);
+  expect(JSON.parse(stdout).args).toEqual(['0', '--seed', '7']);
+  expect(run(['demo/main.js', '0']).stderr).toBe('');
+  expect(npmCalls()).toEqual(['ci --include=dev --no-audit --no-fund --loglevel=error']);
 });
 
-test('another platform’s optional package and a workspace’s link need not be there', async () => {
-  installedAre(INSTALLED);
-  await bootstrap(['demo/main.js', '0']);
-  expect(npmCalls()).toEqual([]);
-});
-
-test('a failed install stops with a message, the target unrun', async () => {
-  const { code, stdout, stderr } = await bootstrap(['demo/main.js', '0'], { NPM_CODE: '3' });
-  expect(code).toBe(1);
-  expect(stdout).toBe('');
+test('a failed install stops with a message, the target unrun', () => {
+  const { status, stdout, stderr } = run(['demo/main.js', '0'], { NPM_CODE: '3' });
+  expect([status, stdout]).toEqual([1, '']);
   expect(stderr).toContain('npm ci failed with code 3');
 });
 
-test('keeps the target’s exit code, and 128 + the number of the signal that ended it', async () => {
+test('keeps the target’s exit code, and 128 + the number of the signal that ended it; the checkout’s commands come first', () => {
+  // Another platform's optional package and a workspace's link need not be there.
   installedAre(INSTALLED);
-  expect((await bootstrap(['demo/main.js', '7'])).code).toBe(7);
-  expect((await bootstrap(['demo/main.js', 'die'])).code).toBe(128 + 9);
-});
-
-test('puts the checkout’s commands first on the PATH', async () => {
-  installedAre(INSTALLED);
-  const { stdout } = await bootstrap(['demo/main.js', '0']);
+  const { status, stdout } = run(['demo/main.js', '7']);
   expect(JSON.parse(stdout).path.startsWith(join(root, 'node_modules', '.bin'))).toBe(true);
+  expect([status, run(['demo/main.js', 'die']).status, npmCalls()]).toEqual([7, 128 + 9, []]);
 });
 
-test('--vitest runs the tests once, with the arguments given', async () => {
+test('--vitest runs the tests once, with the arguments given; nothing named is wrong usage', () => {
   installedAre(INSTALLED);
   mkdirSync(join(root, 'node_modules', 'vitest'));
-  writeFileSync(
-    join(root, 'node_modules', 'vitest', 'vitest.mjs'),
-    'console.log(process.argv.slice(2).join(" "))',
-  );
-  expect((await bootstrap(['--vitest', 'test/demo'])).stdout.trim()).toBe('run test/demo');
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  writeFileSync(vitest, 'console.log(process.argv.slice(2).join(" "))');
+  expect(run(['--vitest', 'test/demo']).stdout.trim()).toBe('run test/demo');
+  expect(run([])).toMatchObject({ status: 2, stderr: expect.stringContaining('name what to run') });
 });
 
-test.each(['SIGTERM', 'SIGINT'] as const)('passes %s on and waits for the clean end', async (signal) => {
+/** Runs a target that waits in a shell, which gets a signal once it does; gives what the target said last. */
+async function signalled(command: string, signal: NodeJS.Signals, env: Record<string, string> = {}) {
   installedAre(INSTALLED);
-  const child = start(['demo/main.js', 'wait']);
+  const options = { cwd: root, env: { ...process.env, ...env } };
+  const shell = spawn('sh', ['-c', command], { ...options, stdio: ['ignore', 'pipe', 'ignore'] });
   let stdout = '';
-  child.stdout?.on('data', (data) => {
+  shell.stdout.on('data', (data) => {
     stdout += data;
-    if (String(data).includes('ready')) child.kill(signal);
+    if (String(data).includes('ready')) shell.kill(signal);
   });
-  const code = await new Promise((resolve) => child.on('close', resolve));
-  expect(code).toBe(0);
-  expect(stdout.trim().split('\n').at(-1)).toBe(signal);
-});
+  // The pipe closes when the last process that holds it is gone.
+  await new Promise((resolve) => shell.on('close', resolve));
+  return [shell.exitCode, stdout.trim().split('\n').at(-1)];
+}
+const WAITING = `"${process.execPath}" tools/bootstrap.js demo/main.js wait`;
 
-test.runIf(process.platform !== 'win32')(
-  'stops the target when npm’s shell is ended and only that',
-  async () => {
-    installedAre(INSTALLED);
+describe.runIf(process.platform !== 'win32')('a signal', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s is passed on, and the clean end waited for',
+    async (signal) => {
+      expect(await signalled(`exec ${WAITING}`, signal)).toEqual([0, signal]);
+    },
+  );
+
+  test('for npm’s shell alone stops the target', async () => {
     // The second command keeps the shell from becoming the first.
-    const command = `"${process.execPath}" tools/bootstrap.js demo/main.js wait; true`;
-    const env = { ...process.env, npm_command: 'run-script' };
-    const shell = spawn('sh', ['-c', command], { cwd: root, env, stdio: ['ignore', 'pipe', 'ignore'] });
-    let stdout = '';
-    shell.stdout.on('data', (data) => {
-      stdout += data;
-      if (String(data).includes('ready')) shell.kill('SIGTERM');
-    });
-    // The pipe closes when the last process that holds it is gone.
-    await new Promise((resolve) => shell.stdout.on('close', resolve));
-    expect(stdout.trim().split('\n').at(-1)).toBe('SIGTERM');
-  },
-);
-
-test('nothing named is wrong usage', async () => {
-  const { code, stderr } = await bootstrap([]);
-  expect(code).toBe(2);
-  expect(stderr).toContain('name what to run');
+    const [, last] = await signalled(`${WAITING}; true`, 'SIGTERM', { npm_command: 'run-script' });
+    expect(last).toBe('SIGTERM');
+  });
 });
