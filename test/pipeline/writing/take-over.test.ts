@@ -1,4 +1,3 @@
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
 import { forgetTopic } from '../../../src/graph/graph-store.ts';
@@ -117,7 +116,7 @@ describe('taking over', () => {
   test('the group has a note that covers each vector before the vector goes out', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 100);
-    log.before.commit = () => sleep(5);
+    log.before.commit = () => turns(5);
     const ahead: string[] = [];
     let reached = false;
     log.before.publish = (messages) => {
@@ -317,7 +316,7 @@ describe('a standby', () => {
     await vi.waitFor(() => expect(writes).toHaveBeenCalled(), IN_TIME);
     turn.resolve();
     await vi.waitFor(() => expect(standby.progress().phase).toBe('taking-over'), IN_TIME);
-    for (let i = 0; i < 100; i++) await setImmediate();
+    await turns(100);
     written.resolve();
     await vi.waitFor(async () => expect(await standby.unready()).toEqual([]), IN_TIME);
     standby.stop();

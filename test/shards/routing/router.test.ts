@@ -1,5 +1,5 @@
 import { setImmediate as ticked } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
 import { silentLog } from '../../../src/log.ts';
 import type { Follower, Message, Offsets, Share } from '../../../src/pipeline/ports.ts';
@@ -8,6 +8,14 @@ import { decodeStretch } from '../../../src/shards/routing/stretch.ts';
 import { DEFAULT_LIMITS, engagement } from '../../../topics/index.ts';
 
 const TOPIC = 'twhin.engagement';
+const MARK_MS = 20;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 /** A router on a log whose partitions begin at 10, with a group that gives shares when told. */
 function routing(
@@ -62,7 +70,7 @@ function routing(
     reread: options.reread ?? [],
     begin: options.begin ?? {},
     deadLetter: (record) => ({ topic: 'dead', key: null, value: record.value, headers: {} }),
-    markMs: 20,
+    markMs: MARK_MS,
     log: silentLog,
     clock: () => now.ms,
   });
@@ -120,7 +128,8 @@ test('a share is read from where the group stands, or from its start, and is let
 test('shards are told how far a share is routed before anything of it is read, and the group of nothing', async () => {
   const { give, sent, done } = routing();
   const share = await give(50);
-  while (sent.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  vi.advanceTimersByTime(MARK_MS);
+  await ticked();
   const told = sent.map(({ value }) => decodeStretch(value)).map(({ from, until }) => [from, until]);
   expect(told.map(String)).toEqual(['50,50', '50,50']);
   await share.end();
@@ -141,7 +150,8 @@ test('an offset is told to the group once all shards have what is below it', asy
   // The edge may concern one shard alone: the other is told by its mark.
   for (let n = 0; n < 100 && done.at(-1)?.[TOPIC]?.['0'] !== 11; n++) {
     acknowledgements.shift()?.();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    vi.advanceTimersByTime(MARK_MS);
+    await ticked();
   }
   expect(done.at(-1)).toEqual({ [TOPIC]: { '0': 11 } });
   share.end();

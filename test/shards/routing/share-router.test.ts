@@ -1,5 +1,5 @@
 import { setImmediate as ticked } from 'node:timers/promises';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { FatalError } from '../../../src/errors/errors.ts';
 import { shardOf } from '../../../src/graph/shard.ts';
 import { silentLog } from '../../../src/log.ts';
@@ -12,6 +12,13 @@ import { DEFAULT_LIMITS, engagement } from '../../../topics/index.ts';
 const EVENTS = 'twhin.engagement';
 const SHARDS = 2;
 const SECOND = 1_000;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 /** A router whose messages are acknowledged, or refused, one publish at a time. */
 function setUp({ markMs = 1_000 * SECOND } = {}) {
@@ -119,7 +126,8 @@ test('nothing is sent or said to be routed after a failure for good', async () =
   await ticked();
   expect(failures).toEqual([error]);
   void read(1, 2);
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  vi.advanceTimersByTime(30);
+  await ticked();
   expect([publishing.length, routed, failures.length]).toEqual([1, [], 1]);
 });
 
@@ -128,7 +136,10 @@ test('the group is told once every shard has what concerns it, and not by marks 
   router.begin(EVENTS, 0, 0);
   router.begin(EVENTS, 1, 0);
   const next = async (count: number) => {
-    while (publishing.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
+    for (let marks = 0; publishing.length < count && marks < 25; marks++) {
+      vi.advanceTimersByTime(5);
+      await ticked();
+    }
     publishing[count - 1]!.answer.resolve();
     await ticked();
   };
@@ -146,7 +157,8 @@ test('marks of all partitions that come due while something is sent go out after
   const { router, read, publishing } = setUp({ markMs: 5 });
   router.begin(EVENTS, 1, 0);
   void read(0, 1);
-  await new Promise((resolve) => setTimeout(resolve, 40));
+  vi.advanceTimersByTime(40);
+  await ticked();
   expect(publishing).toHaveLength(1);
   publishing[0]!.answer.resolve();
   await ticked();
@@ -157,8 +169,6 @@ test('marks of all partitions that come due while something is sent go out after
 });
 
 test('shards are told of all partitions by the first mark and by every twentieth after it, though nothing is new', async () => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-  onTestFinished(() => void vi.useRealTimers());
   const { router, publishing } = setUp({ markMs: 500 });
   router.begin(EVENTS, 1, 0);
   for (const [ms, sent] of [[500, 1] as const, [9_500, 1] as const, [500, 2] as const]) {
