@@ -18,7 +18,10 @@ const WHOLE_PROCESS = [
   'test/adapters/event-file/event-file.test.ts',
 ];
 
-const WITH_BROKER = ['test/kafka/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/bench/smoke.test.ts'];
+const WITH_BROKER = ['test/kafka/**/*.test.ts', 'test/e2e/**/*.test.ts'];
+
+/** Runs every bench, which changes of the sources seldom break and takes a minute: with CI=true and in the long form. */
+const BENCHES = 'test/bench/smoke.test.ts';
 
 /** Whole commands and browsers that need no broker. */
 const WITHOUT_BROKER = ['closed-pipe', 'dashboard-page', 'demo', 'package', 'serving-page'].map(
@@ -32,7 +35,7 @@ const FIRST_FAULTS = ['bad-records', 'interleaved', 'killed', 'shards', 'store-d
 
 /** A state that is waited for comes in a moment, but not on a busy machine. */
 const PATIENT = { poll: { timeout: 60_000 } };
-const UNIT = { testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: WORKERS, expect: PATIENT };
+const UNIT = { testTimeout: 300_000, hookTimeout: 300_000, maxWorkers: WORKERS, expect: PATIENT };
 /** kafkajs waits for a moment that is over, which Node 24 warns of each time. */
 const QUIET = ['--disable-warning=TimeoutNegativeWarning'];
 const WHOLE = {
@@ -56,7 +59,7 @@ export default defineConfig(({ mode }) => {
             name: 'unit',
             include: ['test/**/*.test.ts'],
             // Tests below folders of test/faults are of the suite's own parts, and need no broker.
-            exclude: [...WITH_BROKER, 'test/faults/*.test.ts', ...WHOLE_PROCESS],
+            exclude: [...WITH_BROKER, BENCHES, 'test/faults/*.test.ts', ...WHOLE_PROCESS],
             isolate: false,
             ...UNIT,
           },
@@ -69,7 +72,10 @@ export default defineConfig(({ mode }) => {
           test: {
             name: 'kafka',
             env: { FAULTS: form },
-            include: [...(form === 'first' ? FIRST_FAULTS : ['test/faults/*.test.ts']), ...WITH_BROKER],
+            include: [
+              ...(form === 'first' ? FIRST_FAULTS : [BENCHES, 'test/faults/*.test.ts']),
+              ...WITH_BROKER,
+            ],
             exclude: WITHOUT_BROKER,
             globalSetup: ['test/kafka/broker.ts'],
             isolate: false,

@@ -13,7 +13,7 @@ const codeOf = (error: unknown): string => (error instanceof TwhinError && error
 
 const leadership = new KafkaLeadership(
   { brokers: brokers.split(','), clientId: 'other' },
-  { groupId: `g-${topic}`, topics: [topic], sessionTimeoutMs: 6000, ...JSON.parse(options) },
+  { groupId: `g-${topic}`, topics: [topic], ...JSON.parse(options) },
   () => undefined,
 );
 say('joining');

@@ -97,7 +97,7 @@ describe('any stream of events, read by updaters that die at any commit', () => 
         const whole = await lived(stream, paces, false);
         expect(await digest([graphStore(died.store)])).toEqual(await digest([graphStore(whole.store)]));
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 });
