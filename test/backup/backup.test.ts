@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
@@ -113,6 +113,14 @@ describe('a backup', () => {
     };
     await writeFile(join(at.path, 'file'), '');
     await expect(writeBackup(join(at.path, 'file'), store, ABOUT)).rejects.toMatchObject(failure);
+    const manifest = await writeBackup(at.path, store, ABOUT);
+    // A disk that is full, in the place of the entries that are being written.
+    await symlink('/dev/full', join(at.path, 'entries.partial'));
+    const full = { code: 'backup-write', message: expect.stringMatching(/can't be written: .*ENOSPC/) };
+    await expect(writeBackup(at.path, await large(), ABOUT)).rejects.toMatchObject(full);
+    expect(await readManifest(at.path, 'test')).toEqual(manifest);
+    expect(await read(at.path, manifest)).toEqual(await everything(store));
+    await rm(join(at.path, 'manifest.json'));
     // A folder is in the place of the manifest.
     await mkdir(join(at.path, 'manifest.json', 'x'), { recursive: true });
     await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject(failure);
