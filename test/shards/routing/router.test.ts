@@ -136,29 +136,6 @@ test('shards are told how far a share is routed before anything of it is read, a
   expect(done).toEqual([]);
 });
 
-test('an offset is told to the group once all shards have what is below it', async () => {
-  const acknowledgements: (() => void)[] = [];
-  const { give, followers, done } = routing({
-    publish: () => new Promise((resolve) => void acknowledgements.push(resolve)),
-  });
-  const share = await give(10);
-  void followers[0]!.take({ topic: TOPIC, partition: 0, records: [like(10)], next: 11 });
-  await ticked();
-  expect(done).toEqual([]);
-  acknowledgements.shift()?.();
-  await ticked();
-  // The edge may concern one shard alone: the other is told by its mark.
-  for (let n = 0; n < 100 && done.at(-1)?.[TOPIC]?.['0'] !== 11; n++) {
-    acknowledgements.shift()?.();
-    vi.advanceTimersByTime(MARK_MS);
-    await ticked();
-  }
-  expect(done.at(-1)).toEqual({ [TOPIC]: { '0': 11 } });
-  share.end();
-  acknowledgements.shift()?.();
-  await share.work;
-});
-
 test('a partition of which the group knows nothing is begun where this process has it, if it has any of it', async () => {
   const { give, followers } = routing({ begin: { [TOPIC]: { '0': 33 } } });
   for (const [known, begun] of [
