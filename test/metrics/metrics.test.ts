@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { BadEvent } from '../../src/errors/errors.ts';
-import { silentLog } from '../../src/log.ts';
 import { LOADED, OPENED, READY, ROUTER, type WatchedRouter } from '../../src/metrics/families.ts';
 import type { WatchedGraph } from '../../src/metrics/graph.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import type { Progress } from '../../src/pipeline/progress.ts';
 import type { PartitionLag } from '../../src/pipeline/reading/lag.ts';
-import { Rejections } from '../../src/pipeline/rejections.ts';
+import { routerOf } from './metrics-fixture.ts';
 
 const QUALITY = { count: 9, mrr: 0.25, hits10: 0.5, popularityMrr: 0.125, randomMrr: 0.0625 };
 const PROGRESS: Progress = {
@@ -220,24 +219,10 @@ describe('metrics', () => {
   test('of routers are those of this moment', async () => {
     const { routers, metrics } = setUp();
     expect(await metrics.render()).not.toMatch(/^twhin_router_.* /m);
-    const rejections = new Rejections({
-      graph: 'follow',
-      topics: ['twhin.follow'],
-      log: silentLog,
-      clock: () => 0,
-    });
+    const router = routerOf();
     const record = { topic: 'twhin.follow', partition: 0, offset: 1, timestamp: 0, key: null, value: null };
-    for (let n = 0; n < 2; n++) rejections.take(record, new BadEvent('not-json', 'the value is not JSON'));
-    const router = {
-      graph: 'follow',
-      counts: { records: 31, sent: 44, bytes: 900 },
-      rejections,
-      codes: ['not-json', 'empty-id'],
-      retries: 3,
-      partitions: 2,
-      lag: () => LAG.slice(1),
-      unready: () => [],
-    };
+    for (let n = 0; n < 2; n++)
+      router.rejections.take(record, new BadEvent('not-json', 'the value is not JSON'));
     routers.push(router);
     const shown = async () =>
       Object.fromEntries([...read(await metrics.render())].filter(([name]) => name.includes('_router_')));

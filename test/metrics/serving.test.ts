@@ -1,20 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type ServedSnapshot, ServingMetrics } from '../../src/metrics/serving.ts';
+import { ServingMetrics } from '../../src/metrics/serving.ts';
+import { SERVED } from './metrics-fixture.ts';
 
-const snapshot: ServedSnapshot = {
-  ...{
-    graph: 'g',
-    caughtUp: true,
-    lag: 3,
-    staleSince: undefined,
-    skipped: 2,
-    rejected: 5,
-    vectors: { user: 5, tweet: 7 },
-    bytes: 4_096,
-    spaces: 1,
-  },
-  ...{ edges: 11, forgotten: 4 },
-};
 let metrics: ServingMetrics;
 
 const linesOf = async (name: string) =>
@@ -22,7 +9,7 @@ const linesOf = async (name: string) =>
 
 describe('ServingMetrics', () => {
   it('tell the state of each graph as it is when asked', async () => {
-    let snapshots = [snapshot, { ...snapshot, graph: 'h', caughtUp: false, vectors: {} }];
+    let snapshots = [SERVED, { ...SERVED, graph: 'h', caughtUp: false, vectors: {} }];
     metrics = new ServingMetrics('1.2.3', () => snapshots);
     expect(await linesOf('twhin_serve_')).toEqual([
       ...['twhin_serve_caught_up{graph="g"} 1', 'twhin_serve_caught_up{graph="h"} 0'],
@@ -37,7 +24,7 @@ describe('ServingMetrics', () => {
       ...['twhin_serve_forgotten_edges_total{graph="g"} 4', 'twhin_serve_forgotten_edges_total{graph="h"} 4'],
     ]);
     // A counter is told, not counted: asked again, it is the same. A type without a vector is gone.
-    snapshots = [{ ...snapshot, skipped: 3, vectors: { tweet: 6 } }];
+    snapshots = [{ ...SERVED, skipped: 3, vectors: { tweet: 6 } }];
     await metrics.render();
     expect(await linesOf('twhin_serve_skipped')).toContain('twhin_serve_skipped_records_total{graph="g"} 3');
     expect(await linesOf('twhin_serve_vectors')).toEqual(['twhin_serve_vectors{graph="g",type="tweet"} 6']);

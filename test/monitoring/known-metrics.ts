@@ -1,8 +1,7 @@
-import { silentLog } from '../../src/log.ts';
 import { LOADED, OPENED } from '../../src/metrics/families.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { ServingMetrics } from '../../src/metrics/serving.ts';
-import { Rejections } from '../../src/pipeline/rejections.ts';
+import { routerOf, SERVED } from '../metrics/metrics-fixture.ts';
 import { askedFor } from './promql.ts';
 import type { Rule } from './shipped.ts';
 
@@ -14,33 +13,6 @@ const TARGET = ['job', 'instance'];
 /** Metrics of Prometheus itself. */
 const OWN = { up: [], ALERTS: ['alertname', 'alertstate', 'severity'] };
 
-/** A served graph. */
-const SERVED = {
-  graph: 'any',
-  caughtUp: true,
-  lag: 0,
-  staleSince: undefined,
-  skipped: 0,
-  rejected: 0,
-  vectors: { user: 1 },
-  bytes: 1,
-  spaces: 1,
-  edges: 1,
-  forgotten: 0,
-};
-
-/** A router of a cut graph. */
-const ROUTER = {
-  graph: 'any',
-  counts: { records: 1, sent: 1, bytes: 1 },
-  rejections: new Rejections({ graph: 'any', topics: ['any'], log: silentLog, clock: () => 0 }),
-  codes: ['not-json'],
-  retries: 0,
-  partitions: 1,
-  lag: () => [{ topic: 'any', partition: 0, records: 0, seconds: undefined }],
-  unready: () => [],
-};
-
 /** All metrics of twhin by the names of their series; a histogram has the names of its parts. */
 export async function told(): Promise<Known> {
   const known = new Map<string, Set<string>>();
@@ -48,7 +20,7 @@ export async function told(): Promise<Known> {
     version: '1',
     names: ['any'],
     graphs: () => [],
-    routers: () => [ROUTER],
+    routers: () => [routerOf()],
     clock: () => 0,
   });
   // A histogram has series and labels only after its first value.

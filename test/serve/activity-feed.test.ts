@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import type { RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
 import { ActivityFeed } from '../../src/serve/reading.ts';
 import { adClick } from '../../topics/ad-click.ts';
 import { engagement } from '../../topics/engagement.ts';
 import { erasure } from '../../topics/erasure.ts';
 import { follow } from '../../topics/follow.ts';
-import { defineTopic } from '../../topics/topic.ts';
 import { activityOf, ad, advertiser, liveTargets, T0, tweet, user } from './serve-fixture.ts';
 
 const topics = new Map([engagement, follow, erasure, adClick].map((topic) => [`my.${topic.name}`, topic]));
@@ -38,7 +36,9 @@ describe('ActivityFeed', () => {
     const { activity, take, feed } = feedOf();
     take('my.engagement', like('1'), like('2'), like('3', 'retweet'), like('2', 'unlike', T0 + 1));
     take('my.follow', followed('follow'));
+    take('my.follow', { ...followed('block'), followedId: '3' });
     take('my.ad-click', { userId: 1, adId: 7, advertiserId: 9, at: T0 });
+    expect(activity.blocked(user(3), 'user')).toEqual([user(1)]);
     expect(liveTargets(activity, user(1), 'likes')).toEqual([tweet(1)]);
     expect(liveTargets(activity, user(1), 'retweets')).toEqual([tweet(3)]);
     expect(liveTargets(activity, user(1), 'follows')).toEqual([user(2)]);
@@ -46,38 +46,6 @@ describe('ActivityFeed', () => {
     expect(activity.sourceOf(ad(7), 'promotes')).toBe(advertiser(9));
     take('my.erasure', { entity: 'user:1', at: T0 + 2 });
     expect([liveTargets(activity, user(1), 'likes'), activity.edges, feed.rejected]).toEqual([[], 1, 0]);
-  });
-
-  it.each([
-    ['follow', [user(2)], []],
-    ['unfollow', [], []],
-    ['block', [], [user(2)]],
-    ['unblock', [], []],
-  ])('tells %s from the others', (action, live, blocked) => {
-    const { activity, take } = feedOf();
-    take('my.follow', followed(action));
-    expect([liveTargets(activity, user(1), 'follows'), activity.blocked(user(1), 'user')]).toEqual([
-      live,
-      blocked,
-    ]);
-  });
-
-  it.each([
-    [{ blocked: true }, [user(2)]],
-    [{}, []],
-  ])('takes for a block what the mapping of any topic says is one: %o', (said, blocked) => {
-    const report = defineTopic({
-      name: 'report',
-      schema: z.object({}),
-      key: () => '1',
-      changes: () => [{ lhs: user(1), relation: 'follows', rhs: user(2), at: T0, removed: true, ...said }],
-    });
-    const { activity, take } = feedOf(new Map([['my.report', report]]));
-    take('my.report', {});
-    expect([activity.blocked(user(1), 'user'), activity.blocked(user(2), 'user')]).toEqual([
-      blocked,
-      blocked.map(() => user(1)),
-    ]);
   });
 
   it('weighs no edge in what is popular as younger than its record', () => {

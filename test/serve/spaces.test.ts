@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FatalError, ShapeError } from '../../src/errors/errors.ts';
+import { ShapeError } from '../../src/errors/errors.ts';
 import { type EntityKey, typeOf } from '../../src/graph/entity.ts';
 import { Spaces } from '../../src/serve/spaces.ts';
 import { embedding, query, relationVector, T0, tweet, user } from './serve-fixture.ts';
@@ -264,16 +264,5 @@ describe('Spaces', () => {
     hidden = false;
     spaces.judge(query('jazz'));
     expect(a?.vectorOf(query('jazz'))?.[0]).toBe(3);
-  });
-
-  it('say that a table is full, and go on to move and to free its rows', () => {
-    const spaces = new Spaces(2);
-    for (const i of [1, 2]) spaces.embed(tweet(i), embedding([i, 0]));
-    expect(() => spaces.embed(tweet(3), embedding([3, 0]))).toThrow(FatalError);
-    expect(spaces.current?.left).toBe(2);
-    spaces.embed(tweet(1), embedding([9, 0]));
-    spaces.embed(tweet(2), embedding(null));
-    spaces.embed(tweet(3), embedding([3, 0]));
-    expect([1, 2, 3].map((i) => spaces.current?.vectorOf(tweet(i))?.[0])).toEqual([9, undefined, 3]);
   });
 });

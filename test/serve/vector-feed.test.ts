@@ -123,30 +123,6 @@ describe('VectorFeed', () => {
     expect(spaces.current?.relations.get('relation:likes')?.vector).toEqual(Float32Array.of(0, 1));
   });
 
-  it('takes records that share their headers as it takes those that do not', async () => {
-    const run = runOf([
-      vectorRecord('tweet:1', [1, 2]),
-      vectorRecord('tweet:2', [3, 4]),
-      vectorRecord('tweet:3', [5, Number.NaN]),
-      vectorRecord('tweet:4', [6, 7, 8], { dim: '2' }),
-      vectorRecord('tweet:1', [9, 10]),
-    ]);
-    const headers = run.records[0]!.headers!;
-    await feed.take({ ...run, records: run.records.map((record) => ({ ...record, headers })) });
-    const table = spaces.current!.table('tweet')!;
-    expect([1, 2].map((id) => table.vectorOf(tweet(id)))).toEqual([
-      Float32Array.of(9, 10),
-      Float32Array.of(3, 4),
-    ]);
-    expect([table.size, skipped.map(({ offset, reason }) => [offset, reason])]).toEqual([
-      2,
-      [
-        [102, expect.stringMatching(/not finite/)],
-        [103, expect.stringMatching(/dim is 2, but the value holds 3/)],
-      ],
-    ]);
-  });
-
   it('erases by a tombstone whatever its headers are, as long as they do not name another graph', async () => {
     await feed.take(runOf([1, 2, 3].map((i) => vectorRecord(`tweet:${i}`, [i, 0]))));
     const bare = { ...vectorRecord('tweet:1', null), headers: {} };
