@@ -249,8 +249,6 @@ export function unpackEntities(
  * free when no entity has it.
  */
 class FreeRows {
-  /** How many rows were used again. */
-  taken = 0;
   readonly #first: number;
   /** Freed since the last commit was cut. */
   #leaving = new Set<number>();
@@ -283,7 +281,6 @@ class FreeRows {
     let row = this.#lowest;
     while (isOwned(row) || this.#leaving.has(row) || this.#freed.has(row) || this.#withheld.has(row)) row++;
     this.#lowest = row + 1;
-    this.taken++;
     return row;
   }
 

@@ -1,11 +1,9 @@
 import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
-import { rowHash } from '../sampling/fixed-candidates.ts';
+import { FixedCandidates } from '../sampling/fixed-candidates.ts';
 
 const SIZE = 600;
-/** The sample begins anew once this fraction of all rows (1/n) was used again. */
-const RENEWED = 8;
 
 export interface SampledEntity {
   readonly key: EntityKey;
@@ -17,23 +15,21 @@ export interface SampledEntity {
 export class EntitySample {
   readonly #store: GraphStore;
   readonly #index: EntityIndex;
-  #rows = new RowSample(SIZE);
-  /** How many rows had been used again when the sample began. */
-  #reused = 0;
+  readonly #chosen: FixedCandidates;
+  /** Rows below this one were looked at. */
+  #seen = 0;
 
-  constructor(store: GraphStore, index: EntityIndex) {
+  constructor(store: GraphStore, index: EntityIndex, size = SIZE) {
     this.#store = store;
     this.#index = index;
+    this.#chosen = new FixedCandidates({ types: 1, size, rows: { rows: () => this.#inUse(0) } });
   }
 
   async read(): Promise<SampledEntity[]> {
-    const { nextRow, free } = this.#index;
-    // Rows that the sample left out may belong to entities again.
-    if (free.taken - this.#reused > nextRow / RENEWED) {
-      this.#rows = new RowSample(SIZE);
-      this.#reused = free.taken;
-    }
-    const rows = this.#rows.of(nextRow, (row) => this.#index.keyAt(row) !== undefined);
+    for (const row of this.#inUse(this.#seen)) this.#chosen.add(row, 0);
+    this.#seen = this.#index.nextRow;
+    for (const row of this.#chosen.of(0)) if (!this.#index.names.has(row)) this.#chosen.drop(row, 0);
+    const rows = this.#chosen.of(0);
     const keys = rows.map((row) => this.#index.keyAt(row));
     const stored = await this.#store.readRows(rows);
     const { dim } = this.#store.layout;
@@ -44,38 +40,9 @@ export class EntitySample {
       return [{ key, vector: row.floats.subarray(0, dim) }];
     });
   }
-}
 
-/**
- * A steady sample of rows: the rows whose numbers have the lowest hashes. As rows are added, the sample changes only
- * where a new row takes another's place.
- */
-export class RowSample {
-  readonly #size: number;
-  /** Highest hash first: the next row to be replaced. */
-  #rows: { row: number; hash: number }[] = [];
-  #seen = 0;
-
-  constructor(size: number) {
-    this.#size = size;
-  }
-
-  /** The sample of rows 0 … rows − 1 that `wanted` accepts, ascending. */
-  of(rows: number, wanted: (row: number) => boolean): number[] {
-    // Fewer rows than before: this is another store.
-    if (rows < this.#seen) [this.#rows, this.#seen] = [[], 0];
-    this.#rows = this.#rows.filter(({ row }) => wanted(row));
-    for (; this.#seen < rows; this.#seen++) {
-      const hash = rowHash(this.#seen);
-      if (this.#rows.length === this.#size && hash >= (this.#rows[0]?.hash ?? 0)) continue;
-      if (wanted(this.#seen)) this.#take({ row: this.#seen, hash });
-    }
-    return this.#rows.map(({ row }) => row).sort((a, b) => a - b);
-  }
-
-  #take(taken: { row: number; hash: number }): void {
-    if (this.#rows.length === this.#size) this.#rows.shift();
-    const at = this.#rows.findIndex(({ hash }) => hash < taken.hash);
-    this.#rows.splice(at === -1 ? this.#rows.length : at, 0, taken);
+  *#inUse(first: number): Iterable<number> {
+    const { names, nextRow } = this.#index;
+    for (let row = first; row < nextRow; row++) if (names.has(row)) yield row;
   }
 }

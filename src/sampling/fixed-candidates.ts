@@ -1,5 +1,3 @@
-import type { TypeRows } from './type-rows.ts';
-
 /** The place of a row in a fixed shuffle of all rows: the finaliser of murmur3, a bijection of 32-bit numbers. */
 export function rowHash(row: number): number {
   let hash = row;
@@ -8,17 +6,22 @@ export function rowHash(row: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
+interface RowsByType {
+  /** Every row of a type, in any order. */
+  rows(type: number): Iterable<number>;
+}
+
 /**
  * Up to `size` rows of each type to rank against: those with the smallest hash. They are uniform over the rows of a type,
  * depend on nothing but these rows, and change rarely as rows are added.
  */
 export class FixedCandidates {
   readonly #size: number;
-  readonly #rows: TypeRows;
+  readonly #rows: RowsByType;
   /** By type: rows by ascending hash; undefined after one of the rows was dropped. */
   readonly #chosen: (number[] | undefined)[];
 
-  constructor(options: { types: number; size: number; rows: TypeRows }) {
+  constructor(options: { types: number; size: number; rows: RowsByType }) {
     this.#size = options.size;
     this.#rows = options.rows;
     this.#chosen = Array.from({ length: options.types }, () => []);

@@ -1,41 +1,36 @@
-import { describe, expect, test } from 'vitest';
-import { RowSample } from '../../src/pipeline/entity-sample.ts';
+import { expect, test } from 'vitest';
+import { EntityIndex } from '../../src/graph/entity-index.ts';
+import { EntitySample } from '../../src/pipeline/entity-sample.ts';
+import { rowHash } from '../../src/sampling/fixed-candidates.ts';
+import { commitOf, graph, user } from '../graph/graph-fixture.ts';
 
-const all = () => true;
+test('samples the entities of the lowest hashes as entities come and go, each with its committed vector', async () => {
+  const [store, index] = [graph(), new EntityIndex(4)];
+  const sample = new EntitySample(store, index, 10);
+  const name = async (from: number, count: number) => {
+    const rows = Array.from({ length: count }, (_, i) => index.add(user(`u${from + i}`), 1));
+    await store.commit(commitOf({ vectors: Object.fromEntries(rows.map((row) => [row, [row, 1, 0, 0]])) }));
+  };
+  const lowest = () =>
+    Array.from({ length: index.nextRow }, (_, row) => row)
+      .filter((row) => index.keyAt(row) !== undefined)
+      .sort((a, b) => rowHash(a) - rowHash(b))
+      .slice(0, 10);
+  const expected = () => lowest().map((row) => ({ key: index.keyAt(row), vector: Float32Array.of(row, 1) }));
+  await name(0, 5);
+  expect(await sample.read()).toEqual(expected());
+  await name(5, 500);
+  expect(await sample.read()).toEqual(expected());
+  for (const row of lowest().slice(0, 3)) index.remove(index.keyAt(row)!);
+  await name(505, 5);
+  expect(await sample.read()).toEqual(expected());
+});
 
-describe('RowSample', () => {
-  test('is all of few rows, and so many of many, spread over them', () => {
-    const sample = new RowSample(100);
-    expect(sample.of(3, all)).toEqual([0, 1, 2]);
-    const rows = sample.of(10_000, all);
-    expect([rows.length, new Set(rows).size]).toEqual([100, 100]);
-    // Of a hundred rows about a quarter lies in each quarter.
-    for (let quarter = 0; quarter < 4; quarter++) {
-      const within = rows.filter((row) => Math.floor(row / 2_500) === quarter).length;
-      expect(within).toBeGreaterThan(10);
-      expect(within).toBeLessThan(45);
-    }
-  });
-
-  test('does not hang on when it was asked before, and changes by few as rows are added', () => {
-    const asked = new RowSample(100);
-    const before = asked.of(10_000, all);
-    const after = asked.of(10_500, all);
-    expect(after).toEqual(new RowSample(100).of(10_500, all));
-    expect(before.filter((row) => after.includes(row)).length).toBeGreaterThan(85);
-  });
-
-  test('leaves out what is not wanted, from the start or later', () => {
-    const sample = new RowSample(10);
-    const even = sample.of(1_000, (row) => row % 2 === 0);
-    expect(even).toHaveLength(10);
-    expect(even.every((row) => row % 2 === 0)).toBe(true);
-    expect(sample.of(1_000, (row) => row % 4 === 0)).toEqual(even.filter((row) => row % 4 === 0));
-  });
-
-  test('begins anew with another store, which has fewer rows', () => {
-    const sample = new RowSample(10);
-    sample.of(1_000, all);
-    expect(sample.of(20, all)).toEqual(new RowSample(10).of(20, all));
-  });
+test('leaves out an entity that lost its row while the vectors were read', async () => {
+  const [store, index] = [graph(), new EntityIndex(4)];
+  const rows = ['a', 'b'].map((id) => index.add(user(id), 1));
+  await store.commit(commitOf({ vectors: Object.fromEntries(rows.map((row) => [row, [1, 1, 0, 0]])) }));
+  const read = new EntitySample(store, index).read();
+  index.remove(user('a'));
+  expect((await read).map(({ key }) => key)).toEqual([user('b')]);
 });
