@@ -1,9 +1,7 @@
-import { RetryableError, TwhinError } from '../errors/errors.ts';
+import { TwhinError } from '../errors/errors.ts';
 import type { Log } from '../log.ts';
+import { patiently } from './patience.ts';
 import type { Message, Sink } from './ports.ts';
-
-const FIRST_BACKOFF_MS = 200;
-const MAX_BACKOFF_MS = 10_000;
 
 /** Codes of failed sends; `other` stands for every code that is not listed, which bounds the metric's labels. */
 export const SEND_FAILURES = [
@@ -31,8 +29,7 @@ export class Delivery {
   trouble: string | undefined;
   readonly #sink: Sink;
   readonly #log: Log;
-  #stopped = false;
-  #wake: (() => void) | undefined;
+  readonly #stopping = new AbortController();
 
   constructor(sink: Sink, log: Log) {
     this.#sink = sink;
@@ -41,32 +38,28 @@ export class Delivery {
 
   /**
    * Resolves once all messages are acknowledged. what: a word for the messages, for the log.
-   * @throws what the sink throws, where another attempt would not help or `stop` was called.
+   * @throws what the sink throws, where another attempt would not help; RetryableError `stopped` after `stop`.
    */
   async send(messages: readonly Message[], what: string): Promise<void> {
-    for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS)) {
-      try {
-        await this.#sink.publish(messages);
-        this.trouble = undefined;
-        return;
-      } catch (error) {
+    const attempt = () =>
+      this.#sink.publish(messages).catch((error: unknown) => {
         this.#count(error);
-        if (!(error instanceof RetryableError) || this.#stopped) throw error;
-        this.retries++;
-        this.trouble = error.message;
-        this.#log.warn(
-          { messages: messages.length, code: error.code, reason: error.message, backoffMs },
-          `${what} could not be published; trying again`,
-        );
-        await this.#pause(backoffMs);
-      }
-    }
+        throw error;
+      });
+    await patiently(attempt, this.#stopping.signal, ({ code, message: reason }, backoffMs) => {
+      this.retries++;
+      this.trouble = reason;
+      this.#log.warn(
+        { messages: messages.length, code, reason, backoffMs },
+        `${what} could not be published; trying again`,
+      );
+    });
+    this.trouble = undefined;
   }
 
-  /** Ends a pause; the send behind it gets one more attempt. */
+  /** Ends the wait for another attempt. */
   stop(): void {
-    this.#stopped = true;
-    this.#wake?.();
+    this.#stopping.abort();
   }
 
   /** Counts a failure; a sink that was stopped did not fail. */
@@ -75,12 +68,5 @@ export class Delivery {
     if (code === 'stopped') return;
     const failure = SEND_FAILURES.find((known) => known === code) ?? 'other';
     this.failures.set(failure, (this.failures.get(failure) ?? 0) + 1);
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    this.#wake = resolve;
-    return promise.finally(() => clearTimeout(timer));
   }
 }

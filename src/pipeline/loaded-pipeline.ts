@@ -34,6 +34,7 @@ export async function loadPipeline(
   options: UpdaterOptions,
   lifecycle: Lifecycle,
   summary: TrainingSummary,
+  failed: (error: Error) => void,
 ): Promise<LoadedPipeline> {
   const { graph, model, store, trainer, clock, log, image, shard, neighbourhood, view: openView } = options;
   const space = await neighbourhood.space(options.freshSpace, lifecycle.ends);
@@ -49,7 +50,6 @@ export async function loadPipeline(
     throw error;
   });
   const { head, index, outbox, took } = loaded;
-  const failed = (error: Error) => lifecycle.fail(error);
   const laterCheck = loaded.uncounted && view && head ? new LaterCheck(view, head, failed) : undefined;
   void (laterCheck?.done ?? Promise.resolve()).then(() => view?.close()).catch(failed);
   const fields = { graph, entities: index.size, step: head?.step ?? 0, outbox: namesIn(outbox).size };
@@ -61,7 +61,17 @@ export async function loadPipeline(
       'many records of this store were rejected; if the definition of a topic was wrong and is right now, --reread TOPIC reads the topic from its start and counts no event twice',
     );
   }
-  return new LoadedPipeline(options, lifecycle, summary, loaded, laterCheck, space);
+  return new LoadedPipeline({ options, lifecycle, summary, failed, loaded, laterCheck, freshSpace: space });
+}
+
+interface PipelineParts {
+  readonly options: UpdaterOptions;
+  readonly lifecycle: Lifecycle;
+  readonly summary: TrainingSummary;
+  readonly loaded: Recovered;
+  readonly laterCheck: LaterCheck | undefined;
+  readonly freshSpace: string;
+  failed(error: Error): void;
 }
 
 /** One graph's pipeline on its loaded store: records in, trained rows committed, committed vectors published. */
@@ -90,18 +100,10 @@ export class LoadedPipeline {
   /** The commit asked for last. */
   #committed: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    options: UpdaterOptions,
-    lifecycle: Lifecycle,
-    summary: TrainingSummary,
-    loaded: Recovered,
-    laterCheck: LaterCheck | undefined,
-    freshSpace: string,
-  ) {
+  constructor({ options, lifecycle, summary, failed, loaded, laterCheck, freshSpace }: PipelineParts) {
     const { model, store, measures = {} } = options;
     const { head, index, outbox, erasedAt } = loaded;
     const topics = followedTopics(options);
-    const failed = (error: Error) => lifecycle.fail(error);
     this.#options = options;
     this.#lifecycle = lifecycle;
     this.#summary = summary;

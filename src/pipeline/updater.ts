@@ -114,7 +114,7 @@ export class Updater {
   }
 
   async #load(): Promise<LoadedPipeline> {
-    this.#pipeline = await loadPipeline(this.#options, this.#lifecycle, this.#summary);
+    this.#pipeline = await loadPipeline(this.#options, this.#lifecycle, this.#summary, this.#fails);
     this.#lifecycle.on('loaded');
     return this.#pipeline;
   }

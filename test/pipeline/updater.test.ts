@@ -1,6 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
-import type { EntityKey } from '../../src/graph/entity.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { MemoryLog } from './memory-log.ts';
 import {
@@ -108,15 +107,6 @@ describe('Updater', () => {
     expect(digests[2]).toEqual(digests[0]);
   });
 
-  it('a store of another model is refused, saying what differs', async () => {
-    const log = manyFollows(10);
-    const store = new MemoryStore();
-    await caughtUp(log, store);
-    await expect(caughtUp(log, store, { dim: 16 })).rejects.toThrow(
-      /dim: the store has 8, the configuration 16/,
-    );
-  });
-
   it('bounds the records read ahead of training', async () => {
     const log = manyFollows(400);
     const running = updater(log, new MemoryStore(), { handOver: 10, pace: { queueBytes: 2000 } });
@@ -150,19 +140,6 @@ describe('Updater', () => {
     running.stop();
     await ended;
   }, 15_000);
-
-  it('moves every vector an edge names, and publishes it under its name', async () => {
-    const log = manyFollows(50);
-    const store = new MemoryStore();
-    await caughtUp(log, store);
-    const names = new Set<EntityKey>();
-    for await (const { key, updates } of graphStore(store).entities()) {
-      names.add(key);
-      expect(updates).toBeGreaterThan(0);
-    }
-    expect(new Set(log.folded(EMBEDDINGS).keys())).toEqual(names);
-    for (const [, value] of log.folded(EMBEDDINGS)) expect(value.some((byte) => byte !== 0)).toBe(true);
-  });
 });
 
 function manyFollows(count: number): MemoryLog {

@@ -6,6 +6,7 @@ import { shardOf } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import type { ImageBlock } from '../../../src/pipeline/loading/image.ts';
 import { type RecoveryOptions, recover } from '../../../src/pipeline/loading/recovery.ts';
+import type { LoadedRows } from '../../../src/pipeline/training/trainer.ts';
 import { ShardNeighbourhood } from '../../../src/shards/neighbourhood.ts';
 import { put } from '../../graph/check/check-fixture.ts';
 import { commitOf, entity, graph, HEAD, MODEL, part, tweet, user } from '../../graph/graph-fixture.ts';
@@ -137,24 +138,6 @@ describe('recover', () => {
     await expectRefused(recovered(store), 'store-format', message);
   });
 
-  test('loads rows in portions', async () => {
-    const store = graph();
-    const far = 9_000;
-    await store.commit(
-      commitOf({
-        head: { ...HEAD, rows: far + 1, entities: { user: 1 }, edges: {}, outbox: 0 },
-        entities: [entity(user('far'), far)],
-        vectors: { 0: [1, 1, 1, 0], [far]: [2, 2, 2, 0] },
-      }),
-    );
-    const trainer = new StandInTrainer();
-    await recovered(store, trainer);
-    expect(trainer.loadedRows.map(({ types }) => types.length)).toEqual([4096, 4096, 809]);
-    const last = trainer.loadedRows[2];
-    // 9,000 less twice 4,096
-    expect([last?.types[808], last?.floats[4 * 808]]).toEqual([0, 2]);
-  });
-
   test('refuses a store that has lost entries, even if RocksDB notices nothing', async () => {
     const whole = { entities: { user: 2, tweet: 1 }, edges: { follows: 1 }, outbox: 1, outboxParts: 1 };
     const holding = async (counts: object) => {
@@ -186,7 +169,7 @@ describe('recover', () => {
     await expectRefused(recovered(headless), 'store-damaged', 'it holds user:a, but no head');
   });
 
-  test('hands over edges once all rows are taken in, however long that takes', async () => {
+  test('hands over rows in portions, and edges once all rows are taken in, however long that takes', async () => {
     const store = graph();
     await store.commit(
       commitOf({
@@ -199,14 +182,17 @@ describe('recover', () => {
     const done: string[] = [];
     const trainer = new StandInTrainer();
     const slowly: StandInTrainer = Object.assign(trainer, {
-      loadRows: async ({ types }: { types: Uint8Array }) => {
+      loadRows: async ({ types, floats }: LoadedRows) => {
         await new Promise((resolve) => setTimeout(resolve, 20));
-        done.push(`${types.length} rows`);
+        done.push(`${types.length} rows, the last ${types.at(-1)} ${floats.at(-4)}`);
       },
       loadEdges: async ({ lhs }: { lhs: Int32Array }) => void done.push(`${lhs.length} edges`),
     });
     const { took } = await recover(store, slowly, 'test', MODEL, () => done.length);
-    expect(done).toEqual(['4096 rows', '4096 rows', '808 rows', '1 edges']);
+    expect(done).toEqual([
+      ...['4096 rows, the last 255 0', '4096 rows, the last 255 0'],
+      ...['808 rows, the last 0 9', '1 edges'],
+    ]);
     expect(took).toEqual({ entitiesMs: 0, rowsAndEdgesMs: 4 });
   });
 
