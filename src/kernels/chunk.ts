@@ -109,14 +109,3 @@ function checkCount(name: string, count: number, most: number): void {
     throw new ShapeError(`${name} is ${count}; it must be an integer in 0 … ${most}`);
   }
 }
-
-/** The sides of a chunk that are trained, those from lhs first. Their candidates and corrections are those that count. */
-export function trainedSides({ sides }: Chunk): readonly ChunkSide[] {
-  return [sides.rhs, sides.lhs]
-    .filter(({ count }) => count > 0)
-    .map((side) => ({
-      ...side,
-      candidates: side.candidates.subarray(0, side.count),
-      corrections: side.corrections.subarray(0, side.count),
-    }));
-}

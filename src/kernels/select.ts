@@ -1,4 +1,3 @@
-import { UsageError } from '../errors/errors.ts';
 import type { Kernel, KernelChoice, KernelName } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
@@ -11,7 +10,7 @@ import { WasmKernel } from './wasm.ts';
 /**
  * Makes a kernel on a table. For a compiled kernel, the table must have been made with `workspaceBytes` of at least
  * `workspaceBytes(settings, maxEdges, maxCandidates)`. folders: where to look for TensorFlow.js.
- * @throws UsageError naming every setting out of range, or when TensorFlow.js is not installed.
+ * @throws UsageError when TensorFlow.js is not installed.
  * @throws FatalError when the table has too little room for the workspace.
  */
 export function createKernel(
@@ -21,7 +20,6 @@ export function createKernel(
   size: ChunkSize,
   folders: readonly string[] = [],
 ): Kernel {
-  checkSettings(table, settings, size);
   const name = kernelHere(choice);
   switch (name) {
     case 'reference':
@@ -42,27 +40,6 @@ export function kernelHere(choice: KernelChoice): KernelName {
 /** The kernel for a choice where the same events must give the same bytes on every machine. */
 export function reproducible(choice: KernelChoice): KernelName {
   return choice === 'reference' ? 'reference' : 'wasm-plain';
-}
-
-function checkSettings(table: Table, settings: ModelSettings, { maxEdges, maxCandidates }: ChunkSize): void {
-  const { dim, beta, margin, negativeWeight, learningRate } = settings;
-  const problems: string[] = [];
-  const need = (good: boolean, key: string, value: number, expected: string) => {
-    if (!good) problems.push(`${key} is ${value}; it must be ${expected}`);
-  };
-  need(dim === table.dim, 'dim', dim, `the table's, ${table.dim}`);
-  need(beta > 0 && Number.isFinite(beta), 'beta', beta, 'above 0');
-  need(Number.isFinite(margin), 'margin', margin, 'a finite number');
-  need(negativeWeight > 0 && Number.isFinite(negativeWeight), 'negativeWeight', negativeWeight, 'above 0');
-  need(learningRate > 0 && Number.isFinite(learningRate), 'learningRate', learningRate, 'above 0');
-  need(Number.isInteger(maxEdges) && maxEdges > 0, 'maxEdges', maxEdges, 'an integer above 0');
-  need(
-    Number.isInteger(maxCandidates) && maxCandidates >= 0,
-    'maxCandidates',
-    maxCandidates,
-    'an integer, 0 or more',
-  );
-  if (problems.length > 0) throw new UsageError(problems.join('\n'));
 }
 
 /** SIMD support of the machine. `wasm-plain` needs `simd128`, `wasm-relaxed` needs `relaxed`. */

@@ -1,10 +1,10 @@
-import type { Chunk, ChunkSide, Kernel } from '../../model/kernel.ts';
+import type { ChunkSide } from '../../model/kernel.ts';
 import { NEGLIGIBLE_EXPONENT } from '../../model/losses.ts';
 import { MIN_SQUARED_DISTANCE } from '../../model/scorers.ts';
 import type { LossName, ModelSettings, ScorerName } from '../../model/settings.ts';
 import type { Table } from '../../model/table.ts';
-import { type ChunkSize, checkChunk, checkScoreMatrix, createChunk, trainedSides } from '../chunk.ts';
-import { RowGradients } from '../row-gradients.ts';
+import { type ChunkSize, checkScoreMatrix } from '../chunk.ts';
+import { SummingKernel } from '../summing-kernel.ts';
 import type { Tensor, TensorFlow } from './tensorflow.ts';
 
 /** Added to the score of a masked candidate where a loss has no weights by candidate, so that its term vanishes. */
@@ -15,47 +15,24 @@ const MASKED = -1e30;
  * sums and applies the gradients here. The gradients are therefore independent of those of the other kernels, and check
  * them. With the GPU package, the products run on the GPU.
  */
-export class TfjsKernel implements Kernel {
+export class TfjsKernel extends SummingKernel {
   readonly name = 'tfjs';
-  readonly chunk: Chunk;
-  readonly losses: Float32Array;
   readonly #tf: TensorFlow;
-  readonly #table: Table;
-  readonly #settings: ModelSettings;
-  readonly #gradients: RowGradients;
 
   constructor(tf: TensorFlow, table: Table, settings: ModelSettings, size: ChunkSize) {
+    super(table, settings, size);
     this.#tf = tf;
-    this.#table = table;
-    this.#settings = settings;
-    this.chunk = createChunk(size, settings);
-    this.losses = new Float32Array(size.maxEdges);
-    this.#gradients = new RowGradients(table, settings);
   }
 
-  step(): number {
-    const { chunk } = this;
-    const firstEntity = checkChunk(chunk, this.#table);
-    this.#gradients.clear();
-    this.losses.fill(0);
-    if (chunk.edges > 0) for (const side of trainedSides(chunk)) this.#tf.tidy(() => this.#addSide(side));
-    this.#gradients.apply(firstEntity, chunk.learningRate);
-    return this.losses.reduce((sum, loss) => sum + loss, 0);
-  }
-
-  foreignGradients(visit: (row: number, gradient: Float32Array) => void): void {
-    this.#gradients.visitForeign(visit);
-  }
-
-  scoreMatrix(
+  override scoreMatrix(
     anchors: Int32Array,
     relationRows: Int32Array,
     candidates: Int32Array,
     out: Float32Array,
   ): void {
-    checkScoreMatrix(this.#table, anchors, relationRows, candidates, out);
+    checkScoreMatrix(this.table, anchors, relationRows, candidates, out);
     if (candidates.length === 0) return;
-    const { scorer, beta } = this.#settings;
+    const { scorer, beta } = this.settings;
     this.#tf.tidy(() => {
       const vectors = this.#vectors(candidates);
       anchors.forEach((anchor, i) => {
@@ -65,13 +42,17 @@ export class TfjsKernel implements Kernel {
     });
   }
 
-  /** Adds the gradients of one side by row, and its weighted losses by edge. */
-  #addSide(side: ChunkSide): void {
+  protected override addSide(side: ChunkSide, losses: Float64Array): void {
+    this.#tf.tidy(() => this.#addTensors(side, losses));
+  }
+
+  #addTensors(side: ChunkSide, losses: Float64Array): void {
     const tf = this.#tf;
-    const { scorer, loss, beta } = this.#settings;
+    const { scorer, loss, beta } = this.settings;
     const { edges, relation } = this.chunk;
     const anchors = side.anchors.subarray(0, edges);
     const positives = side.positives.subarray(0, edges);
+    const rows = side.candidates.subarray(0, side.count);
     const relationRows = relation.subarray(0, edges).map((each) => 2 * each + side.reverse);
     const { bias, weights, terms } = this.#masks(side);
     const lossOf = tf.valueAndGrads((moved, positive, candidates) => {
@@ -79,38 +60,33 @@ export class TfjsKernel implements Kernel {
         positive: SCORERS[scorer].each(tf, beta, moved!, positive!),
         negatives: SCORERS[scorer].all(tf, beta, moved!, candidates!),
       };
-      return LOSSES[loss].terms(tf, scores, bias, this.#settings);
+      return LOSSES[loss].terms(tf, scores, bias, this.settings);
     });
-    const operands = [
-      this.#translated(anchors, relationRows),
-      this.#vectors(positives),
-      this.#vectors(side.candidates),
-    ];
+    const operands = [this.#translated(anchors, relationRows), this.#vectors(positives), this.#vectors(rows)];
     const { value, grads } = lossOf(operands, tf.tensor(weights, [edges, terms]));
-    const losses = value.dataSync();
+    const values = value.dataSync();
     for (let i = 0; i < edges; i++) {
-      for (let at = i * terms; at < (i + 1) * terms; at++) this.losses[i]! += weights[at]! * losses[at]!;
+      for (let at = i * terms; at < (i + 1) * terms; at++) losses[i]! += weights[at]! * values[at]!;
     }
     const [moved, positive, candidates] = grads;
     this.#addRows(anchors, moved!);
     this.#addRows(relationRows, moved!);
     this.#addRows(positives, positive!);
-    this.#addRows(side.candidates, candidates!);
+    this.#addRows(rows, candidates!);
   }
 
   /**
    * Masks of a side as numbers. bias: [edges, candidates] added to scores where candidates have no terms of their own;
    * weights: [edges, terms] the weights of the terms of the loss.
    */
-  #masks({ candidates, mask, corrections }: ChunkSide): {
+  #masks({ count, mask, corrections }: ChunkSide): {
     bias: Tensor;
     weights: Float32Array;
     terms: number;
   } {
     const { edges, edgeWeights, maxCandidates } = this.chunk;
-    const { ofAnchor, ofCandidates } = LOSSES[this.#settings.loss];
-    const logOfWeight = Math.log(this.#settings.negativeWeight);
-    const count = candidates.length;
+    const { ofAnchor, ofCandidates } = LOSSES[this.settings.loss];
+    const logOfWeight = Math.log(this.settings.negativeWeight);
     const terms = (ofAnchor ? 1 : 0) + (ofCandidates ? count : 0);
     const bias = new Float32Array(edges * count);
     const weights = new Float32Array(edges * terms);
@@ -129,9 +105,9 @@ export class TfjsKernel implements Kernel {
 
   /** [rows, dim]: vectors of the table. */
   #vectors(rows: Int32Array): Tensor {
-    const { dim } = this.#settings;
+    const { dim } = this.settings;
     const floats = new Float32Array(rows.length * dim);
-    for (const [i, row] of rows.entries()) floats.set(this.#table.vector(row), i * dim);
+    for (const [i, row] of rows.entries()) floats.set(this.table.vector(row), i * dim);
     return this.#tf.tensor(floats, [rows.length, dim]);
   }
 
@@ -142,10 +118,10 @@ export class TfjsKernel implements Kernel {
 
   /** Adds gradient i, of [rows, dim], to the sum of row i. */
   #addRows(rows: Int32Array, tensor: Tensor): void {
-    const { dim } = this.#settings;
+    const { dim } = this.settings;
     const floats = tensor.dataSync();
     for (const [i, row] of rows.entries()) {
-      const sum = this.#gradients.of(row);
+      const sum = this.gradientOf(row);
       for (let k = 0; k < dim; k++) sum[k]! += floats[i * dim + k]!;
     }
   }
