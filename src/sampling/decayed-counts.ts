@@ -34,9 +34,4 @@ export class DecayedCounts {
   of(row: number): number {
     return this.#counts[row]!;
   }
-
-  /** The count as a sum of weights, where an event of now weighs 1. */
-  now(row: number): number {
-    return this.#counts[row]! / this.#weight;
-  }
 }

@@ -1,3 +1,5 @@
+import { Best } from '../../kernels/scan/best.ts';
+import { rankAmong } from '../../pipeline/training/ranker.ts';
 import type { Random } from '../../sampling/random.ts';
 import { bootstrap, type Interval } from '../bootstrap.ts';
 import type { Recommender } from './recommender.ts';
@@ -17,8 +19,6 @@ interface Ranked {
   readonly ranks: Float64Array;
   /** Up to {@link LIST} candidates of the highest scores; of equal ones, those of the lower number. */
   readonly top: readonly number[];
-  /** Candidates that are not left out. */
-  readonly candidates: number;
 }
 
 /**
@@ -27,35 +27,14 @@ interface Ranked {
  */
 export function rankAll(scores: Float64Array, targets: Int32Array, leftOut: Iterable<number>): Ranked {
   for (let k = 0; k < scores.length; k++) if (Number.isNaN(scores[k])) scores[k] = -Number.MAX_VALUE;
-  let candidates = scores.length;
-  for (const k of leftOut) {
-    scores[k] = Number.NEGATIVE_INFINITY;
-    candidates--;
-  }
-  const ranks = Float64Array.from(targets, (target) => {
-    const wanted = scores[target]!;
-    let [above, equal] = [0, 0];
-    for (let k = 0; k < scores.length; k++) {
-      if (scores[k]! > wanted) above++;
-      else if (scores[k] === wanted) equal++;
-    }
-    return 1 + above + (equal - 1) / 2;
-  });
-  return { ranks, top: topOf(scores), candidates };
-}
-
-function topOf(scores: Float64Array): number[] {
-  const top: number[] = [];
-  for (let k = 0; k < scores.length; k++) {
-    const score = scores[k]!;
-    if (score === Number.NEGATIVE_INFINITY) continue;
-    if (top.length === LIST && score <= scores[top[LIST - 1]!]!) continue;
-    let place = top.length;
-    while (place > 0 && scores[top[place - 1]!]! < score) place--;
-    top.splice(place, 0, k);
-    if (top.length > LIST) top.pop();
-  }
-  return top;
+  const mask = new Uint8Array(scores.length);
+  for (const k of leftOut) mask[k] = 1;
+  // Among all, a target ties with itself.
+  const ranks = Float64Array.from(targets, (target) => rankAmong(scores[target]!, scores, mask) - 0.5);
+  const bestFirst = (a: number, b: number) => scores[b]! - scores[a]! || a - b;
+  const best = new Best<number>(LIST, (a, b) => bestFirst(a, b) > 0);
+  for (let k = 0; k < scores.length; k++) if (mask[k] === 0) best.offer(k);
+  return { ranks, top: best.held.toSorted(bestFirst) };
 }
 
 /**

@@ -39,7 +39,7 @@ export function recentPopularity(split: Split, halfLife: number): Recommender {
       for (; now < event[i]!; now++) counts.tick();
       if (relations.includes(relation[i]!)) counts.add(item[i]!);
     }
-    return Float64Array.from(pair.candidates, (_, k) => counts.now(k));
+    return Float64Array.from(pair.candidates, (_, k) => counts.of(k));
   });
 }
 
