@@ -7,7 +7,6 @@ import {
   type ScanSize,
   type VectorLayout,
 } from './layout.ts';
-import type { RowVectors } from './scan.ts';
 
 /** Where a scan table is: everything that another thread needs to scan it, as a message can hold it. */
 export interface ScanPlace extends Required<ScanSize> {
@@ -21,7 +20,7 @@ export interface ScanPlace extends Required<ScanSize> {
  * The rows of a scan table, for reading, in any thread. A writer and scanners never work at the same time: the caller
  * sees to it, and lets other threads know of a change by a message, after which they see all of it.
  */
-export class ScanRows implements RowVectors {
+export class ScanRows {
   readonly place: ScanPlace;
   readonly dim: number;
   readonly layout: ScanLayout;
@@ -51,6 +50,7 @@ export class ScanRows implements RowVectors {
     this.#vectors = place.vectors.map(({ buffer }) => new Float32Array(buffer));
   }
 
+  /** One more than the highest row in use; rows below it can be cleared. */
   get rows(): number {
     return this.#header[0]!;
   }
@@ -79,6 +79,7 @@ export class ScanRows implements RowVectors {
     return [codes, ...vectors].reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
   }
 
+  /** Whether the row has a vector. */
   has(row: number): boolean {
     if (!(row >= 0 && row < this.rows)) return false;
     return this.floats[measuresAt(this.layout, row) + 4]! >= 0;

@@ -32,28 +32,6 @@ export interface RowRange {
   readonly until: number;
 }
 
-/** The vectors of rows, as a scan reads them. */
-export interface RowVectors {
-  readonly dim: number;
-  /** One more than the highest row in use; rows below it can be cleared. */
-  readonly rows: number;
-  /** Whether the row has a vector. */
-  has(row: number): boolean;
-  /** [dim] */
-  vector(row: number): Float32Array;
-}
-
-/** Exact answers about all rows: as if every score were computed in float64, its terms added one after the other. */
-export interface Scan {
-  /**
-   * For each query the best `count` rows, best first; of equal scores, the lower row first. Rows left out never make a list
-   * shorter: fewer rows come only where fewer are left. queries: at most 4, which share a pass over the rows.
-   * range: the rows looked at, all unless given.
-   * @throws ShapeError when a query has another length than the rows or a number out of range, or with too many queries.
-   */
-  top(queries: readonly ScanQuery[], count: number, range?: RowRange): Found[][];
-}
-
 /** The best `count` of the whole, from the answers of ranges that share no row. */
 export function mergeTop(parts: readonly (readonly Found[])[], count: number): Found[] {
   return parts.flat().sort(bestFirst).slice(0, count);
@@ -68,7 +46,7 @@ export function bestFirst(a: Found, b: Found): number {
 const MAX_NUMBER = 2 ** 129;
 
 /** @throws ShapeError for a query or a number of queries that a scan does not take. */
-export function checkQueries(queries: readonly ScanQuery[], { dim }: Pick<RowVectors, 'dim'>): void {
+export function checkQueries(queries: readonly ScanQuery[], { dim }: { readonly dim: number }): void {
   if (queries.length > MAX_QUERIES) {
     throw new ShapeError(`${queries.length} queries share a pass; at most ${MAX_QUERIES} can`);
   }

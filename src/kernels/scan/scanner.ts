@@ -6,15 +6,7 @@ import { compiledScan, ExactScores } from './exact.ts';
 import { BLOCK_ROWS, blockAt, MAX_QUERIES } from './layout.ts';
 import { LoadedQuery } from './query.ts';
 import type { ScanRows } from './rows.ts';
-import {
-  bestFirst,
-  checkQueries,
-  clip,
-  type Found,
-  type RowRange,
-  type Scan,
-  type ScanQuery,
-} from './scan.ts';
+import { bestFirst, checkQueries, clip, type Found, type RowRange, type ScanQuery } from './scan.ts';
 
 /** Rows of the first part of a pass, all of which are scored; each later part has twice as many, up to a block. */
 const FIRST_ROWS = 64;
@@ -31,11 +23,12 @@ interface Marking {
 }
 
 /**
- * The compiled scan (`assembly/`): a pass over the codes proves of nearly all rows that they score lower than the best rows
+ * The compiled scan (`assembly/`): exact answers about all rows, as if every score were computed in float64, its terms added one after
+ * the other. A pass over the codes proves of nearly all rows that they score lower than the best rows
  * found so far, and the few that are left are scored exactly, block by block. Since the limit is an exact score, no row has
  * to wait for a better limit, and no buffer can be full. Both builds give the same answers.
  */
-export class Scanner implements Scan {
+export class Scanner {
   readonly #rows: ScanRows;
   readonly #queries: readonly LoadedQuery[];
   readonly #foundRows: Int32Array;
@@ -85,6 +78,12 @@ export class Scanner implements Scan {
     return this.#scored;
   }
 
+  /**
+   * For each query the best `count` rows, best first; of equal scores, the lower row first. Rows left out never make a list
+   * shorter: fewer rows come only where fewer are left. queries: at most 4, which share a pass over the rows.
+   * range: the rows looked at, all unless given.
+   * @throws ShapeError when a query has another length than the rows or a number out of range, or with too many queries.
+   */
   top(queries: readonly ScanQuery[], count: number, range?: RowRange): Found[][] {
     checkQueries(queries, this.#rows);
     if (count < 1) return queries.map(() => []);

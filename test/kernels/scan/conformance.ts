@@ -1,51 +1,58 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../../src/errors/errors.ts';
+import type { WasmBuild } from '../../../src/kernels/instance.ts';
 import { BLOCK_ROWS } from '../../../src/kernels/scan/layout.ts';
 import {
   type Found,
   mergeTop,
   type RowRange,
   rowMarks,
-  type Scan,
   type ScanQuery,
 } from '../../../src/kernels/scan/scan.ts';
+import { Scanner } from '../../../src/kernels/scan/scanner.ts';
+import { ScanTable } from '../../../src/kernels/scan/table.ts';
+import type { ScorerName } from '../../../src/model/settings.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import { pairs } from '../fixture.ts';
-import { type Opened, open, PlainVectors, SCORERS, type ScanName, WORLDS } from './fixture.ts';
+import { PlainVectors, SCORERS, WORLDS } from './fixture.ts';
 import { ReferenceScan } from './reference.ts';
 
 const DIMS = [1, 3, 8, 100, 128, 200, 256];
 /** More than a block, and no multiple of four. */
 const ROWS = 1_310;
 
-/** What every scan must do: by numbers worked out by hand, and bit for bit like the reference. */
-export function scanConformance(name: ScanName): void {
-  describe(`${name} scan`, () => {
-    byHand(name);
-    refusals(name);
-    if (name !== 'reference') {
-      worlds(name);
-      passes(name);
-      churn(name);
-    }
+/** What each build of the scan must do: by numbers worked out by hand, and bit for bit like the reference. */
+export function scanConformance(build: WasmBuild): void {
+  describe(`${build} scan`, () => {
+    byHand(build);
+    refusals(build);
+    worlds(build);
+    passes(build);
+    churn(build);
   });
+}
+
+/** A table, which has its vectors in as many memories as can be, so that rows of several are found; and what makes scans over it. */
+function open(build: WasmBuild, dim: number, maxRows: number) {
+  const vectors = new ScanTable({ dim, maxRows, scanners: 1, pieceRows: BLOCK_ROWS });
+  return { vectors, scan: (scorer: ScorerName) => new Scanner(vectors, scorer, build) };
 }
 
 function query(...vector: number[]): ScanQuery {
   return { vector: Float64Array.from(vector) };
 }
 
-function byHand(name: ScanName): void {
+function byHand(build: WasmBuild): void {
   /** Distances to [2, 0]: by L1 1, 5, 2, 1, 4; the squares 1, 13, 4, 1, 10. Dot products with it: 2, 0, 4, 2, -2. */
-  const five = (): Opened => {
-    const opened = open(name, 2, 100);
+  const five = () => {
+    const opened = open(build, 2, 100);
     const rows = pairs('1 0, 0 3, 2 2, 1 0, -1 -1');
     for (const [row, vector] of rows.entries()) opened.vectors.write(row, Float32Array.from(vector));
     return opened;
   };
   const asked = query(2, 0);
-  const rowsOf = (scan: Scan, one: ScanQuery, count: number) =>
+  const rowsOf = (scan: Scanner, one: ScanQuery, count: number) =>
     scan.top([one], count)[0]!.map(({ row }) => row);
   const bySquares = pairs('0 -1, 3 -1, 2 -4, 4 -10, 1 -13');
 
@@ -113,14 +120,14 @@ function byHand(name: ScanName): void {
   });
 
   it('finds nothing in an empty table', () => {
-    const { scan } = open(name, 3, 10);
+    const { scan } = open(build, 3, 10);
     expect(scan('twhin').top([query(1, 2, 3), query(0, 0, 0)], 5)).toEqual([[], []]);
   });
 }
 
-function refusals(name: ScanName): void {
+function refusals(build: WasmBuild): void {
   it('refuses a query of another length, with a number out of range, or the fifth in a pass', () => {
-    const { vectors, scan } = open(name, 2, 10);
+    const { vectors, scan } = open(build, 2, 10);
     vectors.write(0, Float32Array.of(1, 1));
     const opened = scan('twhin');
     const good = query(1, 1);
@@ -142,13 +149,13 @@ function refusals(name: ScanName): void {
 
 /** A table and the vectors that it has to be like. */
 class Pair {
-  readonly opened: Opened;
+  readonly opened: ReturnType<typeof open>;
   readonly plain: PlainVectors;
   readonly next: () => Float32Array;
   readonly random = Random.seeded(7);
 
-  constructor(name: ScanName, world: string, dim: number, rows = ROWS) {
-    this.opened = open(name, dim, 5_000);
+  constructor(build: WasmBuild, world: string, dim: number, rows = ROWS) {
+    this.opened = open(build, dim, 5_000);
     this.plain = new PlainVectors(dim);
     this.next = WORLDS[world]!(dim, this.random);
     for (let row = 0; row < rows; row++) this.write(row);
@@ -203,10 +210,10 @@ function expectFound(actual: readonly (readonly Found[])[], expected: readonly (
   if (!equal || actual.length !== expected.length) expect(actual).toStrictEqual(expected);
 }
 
-function worlds(name: ScanName): void {
+function worlds(build: WasmBuild): void {
   describe.each(Object.keys(WORLDS))('with vectors %s', (world) => {
     it.each(DIMS)('answers like the reference at dim %i', (dim) => {
-      const pair = new Pair(name, world, dim);
+      const pair = new Pair(build, world, dim);
       for (let i = 0; i < 60; i++) pair.clear(pair.random.below(ROWS));
       for (const scorer of SCORERS) {
         const scan = pair.opened.scan(scorer);
@@ -225,9 +232,9 @@ function worlds(name: ScanName): void {
   });
 }
 
-function passes(name: ScanName): void {
+function passes(build: WasmBuild): void {
   it.each(SCORERS)('answers queries that share a pass as it answers each alone, with %s', (scorer) => {
-    const pair = new Pair(name, 'in clusters', 24);
+    const pair = new Pair(build, 'in clusters', 24);
     const scan = pair.opened.scan(scorer);
     const queries = pair.queries();
     const alone = queries.map((one) => scan.top([one], 10)[0]!);
@@ -237,7 +244,7 @@ function passes(name: ScanName): void {
   });
 
   it.each(SCORERS)('gives for ranges, merged, what it gives for the whole, with %s', (scorer) => {
-    const pair = new Pair(name, 'one of ten, each many times', 24, 2_500);
+    const pair = new Pair(build, 'one of ten, each many times', 24, 2_500);
     const scan = pair.opened.scan(scorer);
     const cuts = [0, 1, 6, 511, 1_024, 1_025, 2_047, 2_500];
     const ranges = cuts.slice(1).map((until, i): RowRange => ({ from: cuts[i]!, until }));
@@ -249,7 +256,7 @@ function passes(name: ScanName): void {
 }
 
 /** Rows written, written again and cleared at random, with questions between. */
-function churn(name: ScanName): void {
+function churn(build: WasmBuild): void {
   const row = fc.nat(1_100);
   const step = fc.oneof(
     { weight: 4, arbitrary: fc.record({ do: fc.constant('write' as const), row }) },
@@ -274,7 +281,7 @@ function churn(name: ScanName): void {
         fc.constantFrom(1, 5, 32),
         fc.array(step, { maxLength: 120 }),
         (world, scorer, dim, steps) => {
-          const pair = new Pair(name, world, dim, 30);
+          const pair = new Pair(build, world, dim, 30);
           const scan = pair.opened.scan(scorer);
           const reference = new ReferenceScan(pair.plain, scorer);
           for (const one of steps) {

@@ -1,21 +1,10 @@
-import { BLOCK_ROWS } from '../../../src/kernels/scan/layout.ts';
-import type { RowVectors, Scan } from '../../../src/kernels/scan/scan.ts';
-import { Scanner } from '../../../src/kernels/scan/scanner.ts';
-import { ScanTable } from '../../../src/kernels/scan/table.ts';
 import type { ScorerName } from '../../../src/model/settings.ts';
 import type { Random } from '../../../src/sampling/random.ts';
-import { ReferenceScan } from './reference.ts';
 
 export const SCORERS: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
 
-/** Vectors that are written and cleared row by row. */
-export interface Vectors extends RowVectors {
-  write(row: number, vector: Float32Array): void;
-  clear(row: number): void;
-}
-
 /** The vectors of a `Map`: what a scan table has to be like. */
-export class PlainVectors implements Vectors {
+export class PlainVectors {
   readonly dim: number;
   readonly #byRow = new Map<number, Float32Array>();
   rows = 0;
@@ -42,24 +31,6 @@ export class PlainVectors implements Vectors {
   clear(row: number): void {
     this.#byRow.delete(row);
   }
-}
-
-export type ScanName = 'reference' | 'wasm-plain' | 'wasm-relaxed';
-
-/** Vectors, and what makes a scan over them. */
-export interface Opened {
-  readonly vectors: Vectors;
-  scan(scorer: ScorerName): Scan;
-}
-
-/** The compiled scan has its vectors in as many memories as can be, so that rows of several are found. */
-export function open(name: ScanName, dim: number, maxRows: number): Opened {
-  if (name === 'reference') {
-    const vectors = new PlainVectors(dim);
-    return { vectors, scan: (scorer) => new ReferenceScan(vectors, scorer) };
-  }
-  const vectors = new ScanTable({ dim, maxRows, scanners: 1, pieceRows: BLOCK_ROWS });
-  return { vectors, scan: (scorer) => new Scanner(vectors, scorer, name) };
 }
 
 /** A bell curve about 0 with a spread of 1, near enough: the sum of twelve uniform numbers. */

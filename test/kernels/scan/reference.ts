@@ -1,20 +1,21 @@
+import type { ScanRows } from '../../../src/kernels/scan/rows.ts';
 import {
   checkQueries,
   clip,
   type Found,
   type RowRange,
-  type RowVectors,
-  type Scan,
   type ScanQuery,
 } from '../../../src/kernels/scan/scan.ts';
 import type { ScorerName } from '../../../src/model/settings.ts';
 
+type Vectors = Pick<ScanRows, 'dim' | 'rows' | 'has' | 'vector'>;
+
 /** The scan in plain TypeScript: every row scored in float64, and sorted. Slow and clear, the oracle of the compiled scan. */
-export class ReferenceScan implements Scan {
-  readonly #vectors: RowVectors;
+export class ReferenceScan {
+  readonly #vectors: Vectors;
   readonly #score: (query: Float64Array, vector: Float32Array) => number;
 
-  constructor(vectors: RowVectors, scorer: ScorerName) {
+  constructor(vectors: Vectors, scorer: ScorerName) {
     this.#vectors = vectors;
     this.#score = SCORES[scorer];
   }

@@ -10,7 +10,6 @@ import { WORLDS } from './fixture.ts';
 const BUILDS =
   simdLevel() === 'relaxed' ? (['wasm-plain', 'wasm-relaxed'] as const) : (['wasm-plain'] as const);
 
-scanConformance('reference');
 scanConformance('wasm-plain');
 describe.runIf(simdLevel() === 'relaxed')('on a machine with relaxed SIMD', () =>
   scanConformance('wasm-relaxed'),
