@@ -1,5 +1,4 @@
-import { MIN_SQUARED_DISTANCE } from '../model/scorers.ts';
-import type { ScorerName } from '../model/settings.ts';
+import { MIN_SQUARED_DISTANCE, SCORERS, type Scorer } from '../model/scorers.ts';
 import type { Space } from './space.ts';
 
 /** Which place the answer has among the candidates, asked from an anchor by a relation. */
@@ -26,6 +25,8 @@ const UNIT = 2 ** -24;
  */
 export class Ranking {
   readonly #space: Space;
+  /** Of L2, without the root: it does not change the order. */
+  readonly #scorer: Scorer;
   readonly #candidates: Int32Array;
   readonly #norms: Norms;
   readonly #leftOut: Uint8Array;
@@ -34,6 +35,8 @@ export class Ranking {
   /** candidates: rows, each once. */
   constructor(space: Space, candidates: Int32Array) {
     this.#space = space;
+    const { scorer } = space.model;
+    this.#scorer = SCORERS[scorer === 'transe-l2' ? 'transe-l2-squared' : scorer];
     this.#candidates = candidates;
     this.#norms = largestNorms(space, candidates);
     this.#leftOut = new Uint8Array(space.table.maxRows);
@@ -98,7 +101,7 @@ export class Ranking {
   }
 
   #exact(anchor: Float64Array, row: number): number {
-    return EXACT[this.#space.model.scorer](anchor, this.#space.table.vector(row));
+    return this.#scorer.score(anchor, this.#space.table.vector(row), 1);
   }
 
   /** Most by which the float32 score of a candidate, turned into an exact one, differs from the exact score. */
@@ -154,26 +157,4 @@ function largestNorms({ table }: Space, candidates: Int32Array): Norms {
     square = Math.max(square, squares);
   }
   return { absolute, euclidean: Math.sqrt(square) };
-}
-
-/** Scores in float64, by the scorer; without β, and for L2 without the root: neither changes the order. */
-const EXACT: Readonly<Record<ScorerName, (anchor: Float64Array, candidate: Float32Array) => number>> = {
-  'transe-l1': (anchor, candidate) => {
-    let sum = 0;
-    for (let k = 0; k < anchor.length; k++) sum += Math.abs(anchor[k]! - candidate[k]!);
-    return -sum;
-  },
-  'transe-l2': squared,
-  'transe-l2-squared': squared,
-  twhin: (anchor, candidate) => {
-    let sum = 0;
-    for (let k = 0; k < anchor.length; k++) sum += anchor[k]! * candidate[k]!;
-    return sum;
-  },
-};
-
-function squared(anchor: Float64Array, candidate: Float32Array): number {
-  let sum = 0;
-  for (let k = 0; k < anchor.length; k++) sum += (anchor[k]! - candidate[k]!) ** 2;
-  return -sum;
 }

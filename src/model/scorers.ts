@@ -3,12 +3,15 @@ import type { ScorerName } from './settings.ts';
 /** Least squared L2 distance: closer vectors count as this far apart, which keeps the gradient finite. */
 export const MIN_SQUARED_DISTANCE = 1e-8;
 
+/** Numbers of a vector, [dim]. */
+type Vector = Float64Array | Float32Array;
+
 /**
  * Compares a translated anchor (an entity's vector plus a relation's vector) with a candidate. Vectors: [dim]. A higher
  * score is better.
  */
 export interface Scorer {
-  score(anchor: Float64Array, candidate: Float64Array, beta: number): number;
+  score(anchor: Vector, candidate: Vector, beta: number): number;
   /**
    * Adds `weight` · ∂score/∂anchor to `anchorGradient` and `weight` · ∂score/∂candidate to `candidateGradient`;
    * `weight` is ∂loss/∂score.
@@ -83,11 +86,11 @@ const twhin: Scorer = {
   },
 };
 
-function l2Distance(anchor: Float64Array, candidate: Float64Array): number {
+function l2Distance(anchor: Vector, candidate: Vector): number {
   return Math.sqrt(Math.max(squaredDistance(anchor, candidate), MIN_SQUARED_DISTANCE));
 }
 
-function squaredDistance(anchor: Float64Array, candidate: Float64Array): number {
+function squaredDistance(anchor: Vector, candidate: Vector): number {
   let square = 0;
   for (let k = 0; k < anchor.length; k++) square += (anchor[k]! - candidate[k]!) ** 2;
   return square;

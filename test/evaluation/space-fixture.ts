@@ -6,7 +6,7 @@ import { storeOf } from './compare/fixture.ts';
 
 export const thing = (i: number): EntityKey => entityKey('thing', `${i}`);
 /** Rows 0 and 1 belong to the relation `likes`. */
-export const FIRST_THING = 2;
+const FIRST_THING = 2;
 
 /** A space of things 0, 1, …, with these vectors, and of one relation. */
 export async function spaceOf(
@@ -16,7 +16,7 @@ export async function spaceOf(
     reverse: readonly number[];
     things: readonly (readonly number[])[];
   },
-  options: { kernel?: KernelName; unseen?: readonly EntityKey[] } = {},
+  options: { kernel?: KernelName } = {},
 ): Promise<Space> {
   const { relation, reverse, things } = vectors;
   const dim = relation.length;

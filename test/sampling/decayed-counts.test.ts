@@ -35,7 +35,9 @@ describe('DecayedCounts', () => {
             (sum, each, i) => sum + (each === row ? 2 ** (-(rows.length - 1 - i) / halfLife) : 0),
             0,
           );
-          expect(Math.abs(counts.of(row) / counts.of(5) - plain)).toBeLessThanOrEqual(1e-9 * Math.max(1, plain));
+          expect(Math.abs(counts.of(row) / counts.of(5) - plain)).toBeLessThanOrEqual(
+            1e-9 * Math.max(1, plain),
+          );
         }
       }),
       { numRuns: 30 },

@@ -53,26 +53,35 @@ describe('KnownPositives', () => {
         fc.constantFrom<Side>('lhs', 'rhs'),
         fc.constantFrom(0, 3, Number.POSITIVE_INFINITY),
         (changes, asked, candidates, side, hub) => {
-          const known = new KnownPositives({ maxRows: ROWS, maxEdges: 1000 });
-          const set = new PositivesSet();
+          const options = { maxRows: ROWS, maxEdges: 1000 };
+          const [grown, loaded, set] = [
+            new KnownPositives(options),
+            new KnownPositives(options),
+            new PositivesSet(),
+          ];
           for (const [[lhs, name, rhs], live] of changes) {
             if (live === set.has(lhs, name, rhs)) continue;
-            (live ? known.add : known.remove).call(known, lhs, name, rhs);
+            (live ? grown.add : grown.remove).call(grown, lhs, name, rhs);
             (live ? set.add : set.remove).call(set, lhs, name, rhs);
           }
-          expect(known.edges).toBe(set.edges);
-          expect(known.edgesOf(0) + known.edgesOf(1)).toBe(set.edges);
-          for (const [lhs, name, rhs] of asked) {
-            expect(known.has(lhs, name, rhs)).toBe(set.has(lhs, name, rhs));
-            expect(known.degree('rhs', rhs)).toBe(set.inDegree(rhs));
-          }
-          // Twice, since the first call must not affect the second.
-          for (let time = 0; time < 2; time++) {
-            const task = taskOf(side, asked, candidates, hub);
-            known.mask(task);
-            const { counted, rest } = partsOf(task);
-            expect(counted).toEqual(set.mask(task));
-            expect([...rest]).toEqual([7]);
+          for (const [lhs, name, rhs] of set.live) loaded.load(lhs, name, rhs);
+          loaded.settle();
+          expect(grown.out(0, ROWS)).toEqual(loaded.out(0, ROWS));
+          for (const known of [grown, loaded]) {
+            expect(known.edges).toBe(set.edges);
+            expect(known.edgesOf(0) + known.edgesOf(1)).toBe(set.edges);
+            for (const [lhs, name, rhs] of asked) {
+              expect(known.has(lhs, name, rhs)).toBe(set.has(lhs, name, rhs));
+              expect(known.degree('rhs', rhs)).toBe(set.inDegree(rhs));
+            }
+            // Twice, since the first call must not affect the second.
+            for (let time = 0; time < 2; time++) {
+              const task = taskOf(side, asked, candidates, hub);
+              known.mask(task);
+              const { counted, rest } = partsOf(task);
+              expect(counted).toEqual(set.mask(task));
+              expect([...rest]).toEqual([7]);
+            }
           }
         },
       ),

@@ -8,6 +8,13 @@ export class PositivesSet {
     return this.#live.size;
   }
 
+  get live(): (readonly [lhs: number, relation: number, rhs: number])[] {
+    return Array.from(this.#live, (edge) => {
+      const [lhs = 0, relation = 0, rhs = 0] = edge.split(' ').map(Number);
+      return [lhs, relation, rhs];
+    });
+  }
+
   add(lhs: number, relation: number, rhs: number): void {
     this.#live.add(`${lhs} ${relation} ${rhs}`);
   }

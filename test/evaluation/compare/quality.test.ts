@@ -130,31 +130,20 @@ describe('compareQuality', () => {
     expect(quality?.all.b.meanRank).toBe((1 + 5) / 2);
   });
 
-  test('finds a relation by its name, whatever its number in each model', async () => {
+  test('finds relations and entities by their names, whatever their rows in each store', async () => {
     const model = { ...MODEL, relations: [...MODEL.relations].reverse() };
-    const parts = {
-      vectors: vectorsOf(LINE),
-      relations: {
-        follows: ONWARD,
-        likes: [
-          [9, 9],
-          [9, 9],
-        ] as const,
-      },
-    };
-    const [a, b] = [await storeOf(parts), await storeOf({ ...parts, model })];
+    const vectors = vectorsOf(LINE);
+    const apart = [
+      [9, 9],
+      [9, 9],
+    ] as const;
+    const relations = { follows: ONWARD, likes: apart };
+    const a = await storeOf({ vectors, relations });
+    const backwards = Object.fromEntries(Object.entries(vectors).reverse());
+    const b = await storeOf({ vectors: backwards, relations, model });
     const quality = await compared(a, b, [edge('user:2 follows user:3')]);
     expect(quality?.all.a).toEqual({ mrr: 1, hits10: 1, meanRank: 1 });
     expect(quality?.all.b).toEqual(quality?.all.a);
-  });
-
-  test("takes an entity's vector from its row in each store", async () => {
-    const relations = { follows: ONWARD };
-    const backwards = Object.fromEntries(Object.entries(vectorsOf(LINE)).reverse());
-    const a = await storeOf({ vectors: vectorsOf(LINE), relations });
-    const b = await storeOf({ vectors: backwards, relations });
-    const quality = await compared(a, b, [edge('user:1 follows user:2')]);
-    expect(quality?.all.b).toEqual({ mrr: 1, hits10: 1, meanRank: 1 });
   });
 
   test('skips an end without candidates, and gives undefined without edges', async () => {

@@ -31,15 +31,6 @@ function scoresOf(by: CommonNeighbours, scope: Scope, user: number): number[] {
 }
 
 describe('CommonNeighbours', () => {
-  it('sums the cosines with the items of the user, by hand', () => {
-    const stream = streamOf('a likes 1', 'b likes 1', 'b likes 2', 'c likes 2', 'c likes 3', 'a likes 9');
-    const { scopes } = splitStream(stream, 5);
-    const by = new CommonNeighbours({ cut: 5, scopes, tasks: [] }, Random.seeded(1));
-    const [one, two, three] = scoresOf(by, scopes[0]!, stream.find(entityKey('user', 'a'))!);
-    // Users of 1: a and b; of 2: b and c; of 3: c.
-    expect([one, two, three]).toEqual([expect.closeTo(1, 12), expect.closeTo(1 / 2, 12), 0]);
-  });
-
   it('agrees with the plain formula where no list is longer than the limit', () => {
     const event = fc.tuple(fc.nat(5), fc.constantFrom('likes', 'retweets'), fc.nat(5));
     fc.assert(

@@ -76,14 +76,6 @@ describe('scopeFigures', () => {
 });
 
 describe('rankAll', () => {
-  it('ranks targets among all candidates that are not left out, ties half', () => {
-    const scores = Float64Array.of(5, 4, 4, 3, 9, 1);
-    // 9 is left out. Ahead of candidate 2 are 5 and, tied, 4: rank 2.5. Candidate 5 is the last of five.
-    const { ranks, top } = rankAll(scores, Int32Array.of(2, 5), [4]);
-    expect([...ranks]).toEqual([2.5, 5]);
-    expect(top).toEqual([0, 1, 2, 3, 5]);
-  });
-
   it('puts a score that is no number last', () => {
     const { ranks } = rankAll(Float64Array.of(Number.NaN, 1, 2), Int32Array.of(0), []);
     expect([...ranks]).toEqual([3]);

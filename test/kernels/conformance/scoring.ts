@@ -3,25 +3,10 @@ import type { KernelName } from '../../../src/model/kernel.ts';
 import type { ModelSettings } from '../../../src/model/settings.ts';
 import { DEFAULTS, fill, kernelOnRandomRows, rowBytes, SCORER_NAMES, snapshot } from '../fixture.ts';
 import { plainScore, plus } from '../plain-loss.ts';
-import { CROWDED, ROWS } from './crowded.ts';
+import { CROWDED } from './crowded.ts';
 
-/** Scores, by hand-worked numbers and by formula. */
+/** Scores, by formula. */
 export function scoring(name: KernelName): void {
-  test.each([
-    // anchor + relation − candidate = (1, 1, 1) + (3, −4, 0) − (1, 1, 1); β = 2.
-    { scorer: 'transe-l1', score: -14 },
-    { scorer: 'transe-l2', score: -10 },
-    { scorer: 'twhin', score: 4 },
-  ] as const)('$scorer scores by hand-worked numbers', ({ scorer, score }) => {
-    const { kernel, table } = kernelOnRandomRows(name, { ...DEFAULTS, scorer }, { rows: ROWS });
-    table.vector(4).fill(1);
-    table.vector(1).set([3, -4, 0]);
-    table.vector(5).fill(1);
-    const out = new Float32Array(1);
-    kernel.scoreMatrix(Int32Array.of(4), Int32Array.of(1), Int32Array.of(5), out);
-    expect(out[0]).toBeCloseTo(score, 5);
-  });
-
   test.each(SCORER_NAMES)(
     '%s scores a matrix of any size, and leaves the chunk and the rows alone',
     (scorer) => {

@@ -14,10 +14,10 @@ import {
   snapshot,
   triples,
 } from '../fixture.ts';
-import { numericalGradient } from '../plain-loss.ts';
+import { numericalGradient, plainLosses } from '../plain-loss.ts';
 import { CROWDED, ROWS } from './crowded.ts';
 
-/** The effect of a step on rows: which rows move, and how far. */
+/** The effect of a step: its losses, which rows move, and how far. */
 export function updates(name: KernelName): void {
   test.each(MODELS)('$scorer with $loss: every row of the chunk moves and no other byte changes', (model) => {
     const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 5, margin: 5 };
@@ -40,6 +40,20 @@ export function updates(name: KernelName): void {
       const spare = table.floats.subarray(table.at(row) + table.drift + 1, table.at(row + 1));
       expect([...padding, ...spare].every((x) => x === 0)).toBe(true);
     }
+  });
+
+  test.each(MODELS)('$scorer with $loss: gives the plain loss, in all and by edge', (model) => {
+    const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 6 };
+    const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS });
+    fill(kernel.chunk, CROWDED);
+    const { vectors } = snapshot(table);
+    const total = kernel.step();
+    const expected = plainLosses(vectors, kernel.chunk, settings);
+    for (const [i, loss] of expected.entries()) expect(kernel.losses[i]).toBeCloseTo(loss, 4);
+    expect(total).toBeCloseTo(
+      expected.reduce((a, b) => a + b, 0),
+      4,
+    );
   });
 
   test.each(MODELS)(
