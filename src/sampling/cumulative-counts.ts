@@ -19,34 +19,10 @@ export class CumulativeCounts {
   }
 
   add(row: number, change: number): void {
+    if (change === 0) return;
     this.#total += change;
     const sums = this.#sums;
     for (let i = row + 1; i < sums.length; i += i & -i) sums[i]! += change;
-  }
-
-  /**
-   * Replaces all counts, in one pass over the first `rows` rows. No row from `rows` on may have or have had a count: a table
-   * for millions of rows would take a quarter of a second, however few are in use.
-   */
-  fill(countOf: (row: number) => number, rows: number = this.#sums.length - 1): void {
-    const sums = this.#sums;
-    this.#total = 0;
-    // Elements that stay 0 are not written: untouched memory pages cost nothing.
-    for (let i = 1; i <= rows; i++) {
-      const count = countOf(i - 1);
-      if (sums[i] !== count) sums[i] = count;
-      this.#total += count;
-    }
-    // Of the elements further on, only these few sum any of the first rows.
-    const further: number[] = [];
-    for (let i = rows + (rows & -rows); rows > 0 && i < sums.length; i += i & -i) further.push(i);
-    for (const i of further) sums[i] = 0;
-    const pass = (i: number) => {
-      const above = i + (i & -i);
-      if (sums[i] !== 0 && above < sums.length) sums[above]! += sums[i]!;
-    };
-    for (let i = 1; i <= rows; i++) pass(i);
-    for (const i of further) pass(i);
   }
 
   /** The row of the k-th thing, in the order of rows, and how many things of that row come before it. k: below `total`. */

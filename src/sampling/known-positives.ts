@@ -68,7 +68,7 @@ export class KnownPositives {
   settle(): void {
     this.#byLhs.settle();
     this.#byRhs.settle();
-    this.#out.fill((row) => this.#byLhs.count(row), this.#byLhs.rows);
+    for (let row = 0; row < this.#byLhs.rows; row++) this.#out.add(row, this.#byLhs.count(row));
   }
 
   /** Adds an edge that is not live yet. relation: an index, at most 255. @throws FatalError above `maxEdges`. */
