@@ -28,64 +28,19 @@ test.each([0, 1, 2, 3, 4, 5, 8, 11])('the sum of squares includes all of %i numb
   expect(sumOfSquares(Float64Array.from({ length: dim }, (_, k) => -(k + 1)))).toBe(expected);
 });
 
-/** The row of a table after one update. */
-function moved(
-  vector: readonly number[],
-  gradient: readonly number[] | Float32Array,
-  { accumulator = 0, learningRate = 0.1, unitBall = false, isEntity = true } = {},
-) {
-  const table = new Table({ dim: vector.length, maxRows: 1, workspaceBytes: 0 });
-  table.addRows(1);
-  table.vector(0).set(vector);
-  const { floats } = table;
-  floats[table.at(0) + table.accumulator] = accumulator;
-  const numbers = gradient instanceof Float32Array ? gradient : Float64Array.from(gradient);
-  new RowUpdater(table, { unitBall }).update(0, numbers, isEntity, learningRate);
-  return {
-    vector: [...table.vector(0)],
-    accumulator: floats[table.at(0) + table.accumulator],
-    drift: floats[table.at(0) + table.drift],
-  };
-}
-
-test('the accumulator grows by the mean square of the gradient, and its root divides the rate', () => {
-  // Mean of 9 and 16 is 12.5; 12.5 + 3.5 = 16, whose root is 4.
-  const { vector, accumulator, drift } = moved([1, 1], [3, -4], { accumulator: 3.5, learningRate: 0.8 });
-  expect(accumulator).toBe(16);
-  expect(vector[0]).toBeCloseTo(1 - 0.6, 6);
-  expect(vector[1]).toBeCloseTo(1 + 0.8, 6);
-  expect(drift).toBeCloseTo(1, 6);
-});
-
-test('a first step has the length of the rate times √dim, whatever the gradient', () => {
-  const { vector, drift } = moved([0, 0, 0, 0], [1e-3, 1e-3, -1e-3, 1e-3]);
-  expect(Math.hypot(...vector)).toBeCloseTo(0.2, 5);
-  expect(drift).toBeCloseTo(0.2, 5);
-});
-
-test('only entities longer than 1 are scaled, and drift is the actual move', () => {
-  const small = { accumulator: 1e12, unitBall: true };
-  const long = moved([3, 4], [1e-9, 0], small);
-  expect(long.vector[0]).toBeCloseTo(0.6, 6);
-  expect(long.vector[1]).toBeCloseTo(0.8, 6);
-  expect(long.drift).toBeCloseTo(4, 5);
-  expect(moved([0.5, 0.25], [1e-9, 0], small).vector).toEqual([0.5, 0.25]);
-  expect(moved([3, 4], [1e-9, 0], { ...small, isEntity: false }).vector).toEqual([3, 4]);
-});
-
-test('a row with a zero gradient is not changed, and every other row drifts', () => {
-  expect(moved([1, 1], [0, 0])).toEqual({ vector: [1, 1], accumulator: 0, drift: 0 });
-  expect(moved([1, 1], [1e-9, 0], { accumulator: 1e12 }).drift).toBe(Math.fround(1e-12));
-});
-
 test('a gradient in float32 moves a row as the same numbers in float64 do', () => {
-  const [plain, single] = [[0.5, -0.25], Float32Array.of(0.5, -0.25)].map((gradient) =>
-    moved([0.75, 0.5], gradient, { unitBall: true, learningRate: 0.5 }),
-  );
+  const table = new Table({ dim: 2, maxRows: 2, workspaceBytes: 0 });
+  table.addRows(2);
+  const updater = new RowUpdater(table, { unitBall: true });
+  for (const [row, gradient] of [Float64Array.of(0.5, -0.25), Float32Array.of(0.5, -0.25)].entries()) {
+    table.vector(row).set([0.75, 0.5]);
+    updater.update(row, gradient, true, 0.5);
+  }
+  const [plain, single] = [0, 1].map((row) => table.floats.slice(table.at(row), table.at(row + 1)));
   expect(single).toEqual(plain);
   // The step of √2 · 0.5 leads out of the unit ball.
-  expect(Math.hypot(...plain!.vector)).toBeLessThanOrEqual(1 + 1e-6);
-  expect(plain!.vector[0]).not.toBe(0.75);
+  expect(Math.hypot(...table.vector(0))).toBeLessThanOrEqual(1 + 1e-6);
+  expect(table.vector(0)[0]).not.toBe(0.75);
 });
 
 test('a foreign row is not changed by any gradient', () => {

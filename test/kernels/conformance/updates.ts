@@ -8,9 +8,7 @@ import {
   kernelOnRandomRows,
   MODELS,
   pairs,
-  randomContent,
   rowBytes,
-  seeded,
   snapshot,
   triples,
 } from '../fixture.ts';
@@ -133,20 +131,5 @@ export function updates(name: KernelName): void {
     const drift = table.floats[table.at(5) + table.drift]!;
     expect(drift).toBeGreaterThan(0);
     expect(drift).toBeLessThan(1e-11);
-  });
-
-  test.each(MODELS)('$scorer with $loss: the same steps give the same bytes', (model) => {
-    const run = () => {
-      const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 10, unitBall: true };
-      const { kernel, table } = kernelOnRandomRows(name, settings, { rows: 40 });
-      const random = seeded(5);
-      for (let n = 0; n < 20; n++) {
-        const size = { relations: 3, rows: 40, edges: 10, lhsCount: 13, rhsCount: 9 };
-        fill(kernel.chunk, randomContent(random, size));
-        kernel.step();
-      }
-      return rowBytes(table);
-    };
-    expect(run().equals(run())).toBe(true);
   });
 }
