@@ -153,7 +153,6 @@ export class LoadedPipeline {
       header: { ...identity, dim: model.dim, dtype: 'float32' },
       relations,
       outbox,
-      step: () => this.committer.step,
       watermark,
       failed,
     });
@@ -217,8 +216,7 @@ export class LoadedPipeline {
     this.#lifecycle.check();
     const due = await takeOver(this.#options, this, this.#lifecycle.ends);
     await leadership.commit(this.ledger.offsets('committed'), this.writer.note(this.committer.step));
-    this.publisher.begin((name) => this.index.find(name));
-    this.neighbours.begin();
+    this.#beginWriting();
     this.#pending.due = due;
     // The epoch is claimed before anything is written under it.
     await this.#flush();
@@ -229,8 +227,7 @@ export class LoadedPipeline {
   /** Publishes without asking anyone: nobody else writes a shadow's topic. topicIds: what the log says they are. */
   beginAlone(topicIds: Readonly<Record<string, string>>): void {
     this.writer.topicIds = sameTopics(this.writer.topicIds, topicIds);
-    this.publisher.begin((name) => this.index.find(name));
-    this.neighbours.begin();
+    this.#beginWriting();
   }
 
   /** Writes everything in hand, all the way to the topic and back into the store. */
@@ -262,6 +259,11 @@ export class LoadedPipeline {
       await Promise.allSettled([this.#training.settled(), this.#committed, this.#laterCheck?.stop()]);
       await this.#image.leave();
     }
+  }
+
+  #beginWriting(): void {
+    this.publisher.begin(this.committer.step, (name) => this.index.find(name));
+    this.neighbours.begin();
   }
 
   get #pending(): PendingCommit {

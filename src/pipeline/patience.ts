@@ -24,12 +24,15 @@ export async function patiently<T>(
   }
 }
 
-/** @throws RetryableError `stopped` when `stopping` fires meanwhile. */
-async function pauseUnless(stopping: AbortSignal, ms: number): Promise<void> {
+/** Waits for `ms`. @throws RetryableError `stopped` when `stopping` fires meanwhile, or fired before. */
+export async function pauseUnless(stopping: AbortSignal, ms: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  stopping.addEventListener('abort', () => resolve(), { once: true });
+  const wake = () => resolve();
+  const timer = setTimeout(wake, ms);
+  stopping.addEventListener('abort', wake);
   if (!stopping.aborted) await promise;
+  // A signal may outlive thousands of pauses.
+  stopping.removeEventListener('abort', wake);
   clearTimeout(timer);
-  if (stopping.aborted) throw new RetryableError('stopped', 'stopped while the log was out of reach');
+  if (stopping.aborted) throw new RetryableError('stopped', 'stopped before another attempt');
 }

@@ -2,6 +2,7 @@ import { FatalError, MAKE_AGAIN } from '../../errors/errors.ts';
 import { Census, type Counted, describeDifference, differencesFrom } from '../../graph/census.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
+import { pauseUnless } from '../patience.ts';
 
 /** Pause after each run of hundreds of entries: a check of millions takes a minute at a tenth of a processor. */
 const PAUSE_MS = 10;
@@ -37,9 +38,7 @@ export async function countGraph(
  * image reads no entries.
  */
 export class LaterCheck {
-  #stopped = false;
-  /** Ends the present pause. */
-  #goOn: (() => void) | undefined;
+  readonly #stopping = new AbortController();
   /** Resolves when the store is no longer read. */
   readonly done: Promise<void>;
 
@@ -48,28 +47,16 @@ export class LaterCheck {
    * entries could not be counted.
    */
   constructor(view: GraphStore, head: Head, failed: (error: Error) => void) {
-    this.done = countGraph(view, () => this.#pause())
+    const { signal } = this.#stopping;
+    this.done = countGraph(view, () => pauseUnless(signal, PAUSE_MS))
       .then((there) => checkWhole(head, there))
       .catch((error: unknown) => {
-        if (!this.#stopped) failed(error instanceof Error ? error : new Error(String(error)));
+        if (!signal.aborted) failed(error instanceof Error ? error : new Error(String(error)));
       });
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#goOn?.();
+    this.#stopping.abort();
     await this.done;
-  }
-
-  /** @throws Error once stopped, so that nothing more is read. */
-  async #pause(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#stopped ? 0 : PAUSE_MS);
-      this.#goOn = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    if (this.#stopped) throw new Error('stopped');
   }
 }

@@ -62,10 +62,10 @@ export class Publisher {
     return this.#waiting.cleared;
   }
 
-  /** Begins to publish, with what waited when the store was loaded. rowOf: the stored row of an entity. */
-  begin(rowOf: (name: EntityKey) => number | undefined): void {
+  /** Begins to publish, with the stored outbox as of the last commit's step. rowOf: the stored row of an entity. */
+  begin(step: number, rowOf: (name: EntityKey) => number | undefined): void {
     this.open = true;
-    this.#waiting.load(this.#options.step(), rowOf);
+    this.#waiting.load(step, rowOf);
     this.#send();
   }
 
@@ -195,8 +195,6 @@ export interface PublisherOptions extends Pick<UpdaterOptions, 'store' | 'sink' 
   readonly relations?: RelationVectors | undefined;
   /** The stored outbox; empty in a fresh store. */
   readonly outbox?: readonly OutboxPart[];
-  /** Step of the last commit: that of the stored outbox as publishing begins. */
-  step(): number;
   /** Newest event time committed, epoch ms. */
   watermark(): number;
   readonly measures: Measures;

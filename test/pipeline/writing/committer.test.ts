@@ -46,7 +46,6 @@ function setUp() {
     measures,
     failed: () => undefined,
     header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
-    step: () => committer.step,
     watermark: () => committer.watermark,
   });
   const committer: Committer = new Committer(

@@ -35,7 +35,6 @@ async function setUp(outbox: readonly OutboxPart[] = []) {
     measures,
     outbox,
     header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
-    step: () => 70,
     watermark: () => 1_234,
     clock: () => now.ms,
     failed: (error) => failed.push(error),
