@@ -74,8 +74,12 @@ describe('twhin promote', () => {
   });
 
   test('says how far the store is behind; given again, with its rest read or not, it changes nothing', async () => {
-    await ok('replay', ...GRAPH, '--into', 'shadow');
+    const replay = async (into: string) => json(await ok('replay', ...GRAPH, '--into', into, '--json'));
+    await replay('shadow');
+    await replay('longer');
     await ok('feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement');
+    // The same command goes on to the present end of the topic.
+    expect(await replay('longer')).toMatchObject({ events: 602 });
     const promote = async (...more: string[]) => json(await ok('promote', ...more, ...GRAPH, '--json'));
     const stores = [{ graph: 'engagement', previous: 'main', behind: 301 }];
     const promoted = { graph: 'engagement', store: 'shadow', stores, elsewhere: [] };

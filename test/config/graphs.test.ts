@@ -179,13 +179,4 @@ describe('names of one’s own that are TwHIN’s too', () => {
       'changes of topic ad-click: expected clicks to lead from user to product, seen "user" to "ad"',
     );
   });
-
-  test('a name that is given twice is still a mistake', () => {
-    expect(
-      problemsOf(() => resolved({ entityTypes: ['product', 'product'], relations: [clicks, clicks] })),
-    ).toEqual([
-      'entityTypes: expected each name once, seen "product" again',
-      'relations: expected each name once, seen "clicks" again',
-    ]);
-  });
 });

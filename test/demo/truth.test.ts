@@ -28,8 +28,11 @@ function vectorsAt(degrees: readonly number[]): Map<string, Float32Array> {
   );
 }
 
-test('finds every planted neighbour when the communities point apart', () => {
+test('finds every planted neighbour when the communities point apart, also of a sample', () => {
   const vectors = vectorsAt([0, 2, 5, 120, 122, 125, 240, 242, 245]);
+  const sample = findPlanted(vectors, plantedTruth(), { neighbours: 2, sample: 3 });
+  expect([sample.users, sample.share]).toEqual([3, 1]);
+  expect(findPlanted(new Map(), plantedTruth())).toMatchObject({ users: 0, share: 0, ratio: 0 });
   const findings = findPlanted(vectors, plantedTruth(), { neighbours: 2 });
   expect(findings.share).toBe(1);
   // Two of the other eight users belong to the user's own community.
@@ -73,23 +76,6 @@ test('leaves out users without a usable vector and those not in the truth', () =
   expect(findings.users).toBe(6);
   expect(findings.share).toBe(1);
   expect(findings.chance).toBeCloseTo(1 / 5, 12);
-});
-
-test('a sample evaluates some users, and every user stays a candidate', () => {
-  const vectors = vectorsAt([0, 2, 5, 120, 122, 125, 240, 242, 245]);
-  const findings = findPlanted(vectors, plantedTruth(), { neighbours: 2, sample: 3, examples: 3 });
-  expect(findings.users).toBe(3);
-  expect(findings.share).toBe(1);
-});
-
-test('without users there is no division by zero', () => {
-  expect(findPlanted(new Map(), plantedTruth())).toEqual({
-    users: 0,
-    share: 0,
-    chance: 0,
-    ratio: 0,
-    examples: [],
-  });
 });
 
 test('vectors of two lengths are an error', () => {

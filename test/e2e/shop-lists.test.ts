@@ -279,6 +279,8 @@ test('candidates fail, and say why, where there is no list to make', async () =>
   };
   const empty = join(twhin.folder, 'empty.txt');
   await writeFile(empty, '\n\n');
+  const long = join(twhin.folder, 'long.txt');
+  await writeFile(long, `a1\n${'x'.repeat(300)}\n`);
   for (const [asked, code, reason] of [
     // Nothing was ever published.
     ['--from customer --to product', 1, 'no customer has a vector in the graph shop'],
@@ -292,6 +294,7 @@ test('candidates fail, and say why, where there is no list to make', async () =>
     ['--surface products', 2, '--from: expected one of customer, session for the surface products'],
     ['', 2, 'expected --from TYPE and --to TYPE'],
     [`--from customer --to product --ids ${empty}`, 1, 'names no customer'],
+    [`--from customer --to product --ids ${long}`, 2, 'long.txt, line 2: id of 300 bytes'],
   ] as const)
     expect([asked, ...(await end(asked))]).toEqual([asked, code, expect.stringContaining(reason)]);
   expect(await readFile(out[1]!).catch(({ code }) => code)).toBe('ENOENT');

@@ -61,7 +61,9 @@ test('a record whose value is not a complete vector is refused', () => {
 test('the topics of vectors are compacted, but for 64 MiB of each partition at most', () => {
   const declaration = embeddingsDeclaration('follow', 'p.', 3);
   expect(declaration).toMatchObject({ name: 'p.embeddings.follow', partitions: 3 });
-  for (const { configs } of [declaration, modelDeclaration('follow')]) {
+  const model = modelDeclaration('follow');
+  expect(model).toMatchObject({ name: 'twhin.model.follow', partitions: 1 });
+  for (const { configs } of [declaration, model]) {
     expect(configs).toEqual({
       'cleanup.policy': 'compact',
       'delete.retention.ms': '604800000',

@@ -4,7 +4,6 @@ import { ShapeError } from '../../src/errors/errors.ts';
 import {
   decodeRelation,
   encodeVector,
-  modelDeclaration,
   type PublishedScorer,
   relationHeaders,
   relationKey,
@@ -93,12 +92,4 @@ test('what is no relation vector is refused with the value seen', () => {
     );
   expect(decode('relation:like', { trained: '1' })).toBe('header trained is "1"; expected true or false');
   expect(decode('relation:like', { step: '1.5' })).toContain('header step is "1.5"');
-});
-
-test('the topic is compacted and keeps the last vector of each relation', () => {
-  expect(modelDeclaration('follow')).toMatchObject({
-    name: 'twhin.model.follow',
-    partitions: 1,
-    configs: { 'cleanup.policy': 'compact' },
-  });
 });

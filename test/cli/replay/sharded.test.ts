@@ -178,14 +178,8 @@ describe('twhin replay of a graph with shards', () => {
   });
 
   test('refuses what it cannot do, and what is not of one replay', async () => {
-    expect(await refused('replay', '--graph', 'engagement-1', '--into', 'shadow')).toMatch(
-      /engagement-1 is one of 3 shards.*--graph engagement/s,
-    );
     expect(await refused(...INTO, '--publish', 'elsewhere')).toContain(
       '--publish: a replay of a graph with shards',
-    );
-    expect(await refused(...INTO, '--set', 'graphs.engagement.shards=2')).toContain(
-      'where the live graph has them',
     );
     expect(await lives()).toEqual(['main', 'main', 'main']);
     expect(await refused(...INTO, '--set', 'learningRate=0.03')).toContain('was asked something else');
