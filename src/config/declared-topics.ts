@@ -1,21 +1,17 @@
 import {
   deadLetterDeclaration,
-  type EventTopic,
   edgesDeclaration,
   embeddingsDeclaration,
   eventDeclaration,
   exchangeDeclaration,
   modelDeclaration,
-  type Retention,
   type TopicDeclaration,
 } from '../../topics/index.ts';
-import { graphOf, type Shard } from '../graph/shard.ts';
+import { graphOf } from '../graph/shard.ts';
+import type { Config, GraphConfig } from './resolve.ts';
 
 /** A graph or one shard of it, as far as its topics go. */
-interface Writer {
-  readonly name: string;
-  readonly shard?: Shard;
-}
+type Writer = Pick<GraphConfig, 'name' | 'shard'>;
 
 /**
  * Every topic that the graphs write: the vectors of entities and of relations, the topics by which shards exchange messages and
@@ -39,11 +35,8 @@ export function declaredTopics({
   graphs,
   topicPrefix,
   eventRetention,
-}: {
-  readonly topics: readonly EventTopic[];
+}: Pick<Config, 'topics' | 'topicPrefix' | 'eventRetention'> & {
   readonly graphs: readonly Writer[];
-  readonly topicPrefix: string;
-  readonly eventRetention: Retention;
 }): TopicDeclaration[] {
   return [
     ...topics.map((topic) => eventDeclaration(topic, topicPrefix, eventRetention)),

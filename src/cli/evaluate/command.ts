@@ -25,7 +25,7 @@ import { count, duration } from '../format.ts';
 import { example, JSON_HELP, positiveInteger } from '../options.ts';
 import type { Output } from '../output.ts';
 import { trainingTeller, withTrainingOptions } from '../training.ts';
-import { lossLines, printStreamReport, type StreamReport } from './report.ts';
+import { lossLines, printStreamReport } from './report.ts';
 import { readStreamRequest, type StreamOptions, type StreamRequest } from './request.ts';
 
 const USERS = 5_000;
@@ -114,8 +114,11 @@ export function refuseEmpty({ read, tasks }: StreamPlan, { graph, options }: Str
   );
 }
 
+/** The object that `--json` prints. */
+export type StreamReport = Awaited<ReturnType<typeof evaluate>>;
+
 /** Reads a stream once, trains on it once, and puts the figures of the vectors beside those of simple rules. */
-async function evaluate(request: StreamRequest, outside: EvaluationOutside): Promise<StreamReport> {
+async function evaluate(request: StreamRequest, outside: EvaluationOutside) {
   const started = performance.now();
   const { options, graph, current } = request;
   const plan = await planWhole(request, outside);
@@ -128,12 +131,18 @@ async function evaluate(request: StreamRequest, outside: EvaluationOutside): Pro
     graph: graph.name,
     records,
     unusable,
+    /** Relations of which the stream has no edge. */
     withoutEdges: stream.withoutEdges,
+    /** Edges learned, repeated ones included. */
     edges: stream.learned,
     entities: stream.entities.length,
+    /** Share of the records that was held back. */
     holdout: options.holdout,
+    /** Candidates of each set in the prequential protocol. */
     candidates: CANDIDATES,
+    /** Half-life of recent popularity, in edges. */
     halfLife: plan.halfLife,
+    /** Users ranked for, and users with a new target. */
     users: usersOf(plan.tasks),
     usersInAll: usersOf(plan.split.tasks),
     lists: listFigures(plan, { vectors: lists, ...rules }, random),

@@ -1,34 +1,10 @@
 import type { Interval } from '../../evaluation/bootstrap.ts';
 import { LIST_FIGURES, type ScopeFigures } from '../../evaluation/stream/lists.ts';
-import type { Unusable } from '../../evaluation/stream/read-stream.ts';
-import { CANDIDATE_SETS, type SliceFigures } from '../../evaluation/stream/slices.ts';
+import { CANDIDATE_SETS } from '../../evaluation/stream/slices.ts';
 import { count, duration } from '../format.ts';
 import type { Output } from '../output.ts';
 import { printTable } from '../output.ts';
-
-/** The object that `--json` prints. */
-export interface StreamReport {
-  readonly graph: string;
-  readonly records: number;
-  readonly unusable: readonly Unusable[];
-  /** Relations of which the stream has no edge. */
-  readonly withoutEdges: readonly string[];
-  /** Edges learned, repeated ones included. */
-  readonly edges: number;
-  readonly entities: number;
-  /** Share of the records that was held back. */
-  readonly holdout: number;
-  /** Candidates of each set in the prequential protocol. */
-  readonly candidates: number;
-  /** Half-life of recent popularity, in edges. */
-  readonly halfLife: number;
-  /** Users ranked for, and users with a new target. */
-  readonly users: number;
-  readonly usersInAll: number;
-  readonly prequential: readonly SliceFigures[];
-  readonly lists: readonly ScopeFigures[];
-  readonly seconds: number;
-}
+import type { StreamReport } from './command.ts';
 
 /** Prints an evaluation for a person to read. */
 export function printStreamReport(report: StreamReport, output: Output): void {
