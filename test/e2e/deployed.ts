@@ -14,3 +14,42 @@ export async function deployed(config?: string, brokers = inject('brokers')): Pr
   onTestFinished(() => twhin.remove());
   return twhin;
 }
+
+/**
+ * A shop's own types, relations and topics, which exist under names of their own. Its mapping is mistaken for events
+ * with a fault.
+ */
+export const shop = (orders: string, views: string) => `
+  entityTypes: ['customer', 'product', 'session'],
+  relations: [
+    { name: 'views', lhs: 'customer', rhs: 'product' },
+    { name: 'buys', lhs: 'customer', rhs: 'product' },
+    { name: 'session-views', lhs: 'session', rhs: 'product' },
+  ],
+  topics: [
+    k.defineTopic({
+      topic: '${orders}',
+      schema: k.z.object({ customer: k.idField, sku: k.idField, ts: k.secondsField }),
+      key: ({ customer }) => customer,
+      changes: ({ customer, sku, ts }) => [
+        { lhs: k.entityKey('customer', customer), relation: 'buys', rhs: k.entityKey('product', sku), at: ts, removed: false },
+      ],
+    }),
+    k.defineTopic({
+      name: 'views',
+      topic: '${views}',
+      schema: k.z.object({
+        userId: k.idField.nullable(), session: k.idField, sku: k.idField, at: k.instantField, fault: k.z.string().optional(),
+      }),
+      key: ({ session }) => session,
+      changes: ({ userId, session, sku, at, fault }) => {
+        const lhs = k.entityKey(fault === 'type' ? 'sesion' : 'session', session);
+        const rhs = k.entityKey('product', sku);
+        const edge = { relation: fault === 'relation' ? 'session-view' : 'session-views', at, removed: false };
+        const bySession = fault === 'swapped' ? { ...edge, lhs: rhs, rhs: lhs } : { ...edge, lhs, rhs };
+        const byUser = { lhs: k.entityKey('customer', userId), relation: 'views', rhs, at, removed: false };
+        return userId === null ? [bySession] : [byUser, bySession];
+      },
+    }),
+  ],
+  graphs: { shop: { topics: ['${orders}', 'views'], relations: ['buys', 'views', 'session-views'] } },`;

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { expect, inject, test } from 'vitest';
 import { makeTopic } from '../kafka/make-topic.ts';
 import { statusAt } from './answers.ts';
-import { deployed } from './deployed.ts';
+import { deployed, shop } from './deployed.ts';
 import { produceRaw, type RawRecord } from './raw-producer.ts';
 import { readStore, unlike } from './stored.ts';
 import { client } from './topic-ends.ts';
@@ -11,44 +11,8 @@ import { type Running, SMALL, until } from './twhin.ts';
 
 const EVENTS = 1_000;
 const AT = Date.UTC(2024, 0, 1);
-/** What is wrong with the changes that an event makes; the mapping of a shop that is mistaken for some events only. */
+/** What is wrong with the changes that an event makes. */
 const FAULTS = ['relation', 'type', 'swapped'] as const;
-
-/** A shop's own types, relations and topics, which exist under names of their own; TwHIN's are not named. */
-const shop = (orders: string, views: string) => `${SMALL}
-  entityTypes: ['customer', 'product', 'session'],
-  relations: [
-    { name: 'views', lhs: 'customer', rhs: 'product' },
-    { name: 'buys', lhs: 'customer', rhs: 'product' },
-    { name: 'session-views', lhs: 'session', rhs: 'product' },
-  ],
-  topics: [
-    k.defineTopic({
-      topic: '${orders}',
-      schema: k.z.object({ customer: k.idField, sku: k.idField, ts: k.secondsField }),
-      key: ({ customer }) => customer,
-      changes: ({ customer, sku, ts }) => [
-        { lhs: k.entityKey('customer', customer), relation: 'buys', rhs: k.entityKey('product', sku), at: ts, removed: false },
-      ],
-    }),
-    k.defineTopic({
-      name: 'views',
-      topic: '${views}',
-      schema: k.z.object({
-        userId: k.idField.nullable(), session: k.idField, sku: k.idField, at: k.instantField, fault: k.z.string().optional(),
-      }),
-      key: ({ session }) => session,
-      changes: ({ userId, session, sku, at, fault }) => {
-        const lhs = k.entityKey(fault === 'type' ? 'sesion' : 'session', session);
-        const rhs = k.entityKey('product', sku);
-        const edge = { relation: fault === 'relation' ? 'session-view' : 'session-views', at, removed: false };
-        const bySession = fault === 'swapped' ? { ...edge, lhs: rhs, rhs: lhs } : { ...edge, lhs, rhs };
-        const byUser = { lhs: k.entityKey('customer', userId), relation: 'views', rhs, at, removed: false };
-        return userId === null ? [bySession] : [byUser, bySession];
-      },
-    }),
-  ],
-  graphs: { shop: { topics: ['${orders}', 'views'], relations: ['buys', 'views', 'session-views'] } },`;
 
 /** An event of the view topic. A fault in its mapping rejects the whole event, the edge without the fault included. */
 function view(n: number) {
@@ -88,7 +52,7 @@ test('a shop: its topics by their own names, its graph alone, wrong mappings as 
   const brokers = inject('brokers');
   const unique = `shop-${process.pid}-${Date.now()}`;
   const [orders, views] = [`${unique}.orders.v2`, `${unique}.web.views`];
-  const here = await deployed(shop(orders, views));
+  const here = await deployed(`${SMALL} ${shop(orders, views)}`);
   const admin = client(brokers).admin();
   await admin.connect();
   try {

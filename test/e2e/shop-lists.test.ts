@@ -8,7 +8,7 @@ import { serveGraphs } from '../../src/serve-graphs.ts';
 import { decodeEmbedding } from '../../topics/embeddings.ts';
 import { decodeRelation } from '../../topics/model.ts';
 import { makeTopic } from '../kafka/make-topic.ts';
-import { deployed } from './deployed.ts';
+import { deployed, shop } from './deployed.ts';
 import { readTopic } from './topic-reader.ts';
 import { type Twhin, until } from './twhin.ts';
 
@@ -22,45 +22,15 @@ let orders: string;
 let views: string;
 let made = 0;
 beforeEach(async () => {
-  const shop = `shop-${process.pid}-${++made}-${Date.now()}`;
-  [orders, views] = [`${shop}.orders.v2`, `${shop}.web.views`];
-  twhin = await deployed(configuration(orders, views));
+  const unique = `shop-${process.pid}-${++made}-${Date.now()}`;
+  [orders, views] = [`${unique}.orders.v2`, `${unique}.web.views`];
+  twhin = await deployed(configuration());
   for (const topic of [orders, views]) await makeTopic(topic, 3);
   await twhin.ok(['topics', 'apply']);
 });
 
-const configuration = (orderTopic: string, viewTopic: string) => `
-  model: { dim: 16, beta: ${BETA} }, limits: { maxEntities: 10_000, maxKnownEdges: 10_000 },
-  entityTypes: ['customer', 'product', 'session'],
-  relations: [
-    { name: 'buys', lhs: 'customer', rhs: 'product' },
-    { name: 'views', lhs: 'customer', rhs: 'product' },
-    { name: 'session-views', lhs: 'session', rhs: 'product' },
-  ],
-  topics: [
-    k.defineTopic({
-      topic: '${orderTopic}',
-      name: 'orders',
-      schema: k.z.object({ customer: k.idField, sku: k.idField, at: k.instantField }),
-      key: ({ customer }) => customer,
-      changes: ({ customer, sku, at }) => [
-        { lhs: k.entityKey('customer', customer), relation: 'buys', rhs: k.entityKey('product', sku), at, removed: false },
-      ],
-    }),
-    k.defineTopic({
-      topic: '${viewTopic}',
-      name: 'views',
-      schema: k.z.object({ session: k.idField, customer: k.idField.nullable(), sku: k.idField, at: k.instantField }),
-      key: ({ session }) => session,
-      changes: ({ session, customer, sku, at }) => [
-        { lhs: k.entityKey('session', session), relation: 'session-views', rhs: k.entityKey('product', sku), at, removed: false },
-        ...(customer === null ? [] : [
-          { lhs: k.entityKey('customer', customer), relation: 'views', rhs: k.entityKey('product', sku), at, removed: false },
-        ]),
-      ],
-    }),
-  ],
-  graphs: { shop: { topics: ['orders', 'views'], relations: ['buys', 'views', 'session-views'] } },
+const configuration = () => `
+  model: { dim: 16, beta: ${BETA} }, limits: { maxEntities: 10_000, maxKnownEdges: 10_000 }, ${shop(orders, views)}
   surfaces: { products: { from: ['customer', 'session'], to: 'product', relations: ['buys'], leaveOut: ['buys'] } },`;
 
 /** Two tastes: products of one half are bought and viewed by one half of the customers. */
@@ -70,18 +40,18 @@ function events() {
   const productOf = (who: number) => `p${2 * random.below(PRODUCTS / 2) + (who % 2)}`;
   const bought = Array.from({ length: 300 }, () => {
     const who = random.below(CUSTOMERS);
-    return { customer: `c${who}`, sku: productOf(who), at: ++at };
+    return { customer: `c${who}`, sku: productOf(who), ts: ++at / 1_000 };
   });
   const viewed = Array.from({ length: 500 }, () => {
     const who = random.below(SESSIONS);
-    const customer = who % 4 === 0 ? null : `c${who % CUSTOMERS}`;
-    return { session: `s${who}`, customer, sku: productOf(who), at: ++at };
+    const userId = who % 4 === 0 ? null : `c${who % CUSTOMERS}`;
+    return { session: `s${who}`, userId, sku: productOf(who), at: ++at };
   });
   return { bought, viewed };
 }
 
 const order = z.object({ customer: z.string(), sku: z.string() });
-const view = z.object({ session: z.string(), customer: z.string().nullable(), sku: z.string() });
+const view = z.object({ session: z.string(), userId: z.string().nullable(), sku: z.string() });
 const numbers = (vector: ArrayLike<number> | null | undefined) => Array.from(vector ?? []);
 
 /** All that the topics tell, read by a client that is not ours: vectors, and edges by relation. */
@@ -108,9 +78,9 @@ async function told() {
     add('buys', `customer:${customer}`, `product:${sku}`);
   }
   for (const { value } of await readTopic(brokers, views)) {
-    const { session, customer, sku } = view.parse(JSON.parse(String(value)));
+    const { session, userId, sku } = view.parse(JSON.parse(String(value)));
     add('session-views', `session:${session}`, `product:${sku}`);
-    if (customer !== null) add('views', `customer:${customer}`, `product:${sku}`);
+    if (userId !== null) add('views', `customer:${userId}`, `product:${sku}`);
   }
   return { vectors, relations, edges };
 }
@@ -161,7 +131,7 @@ const answer = z.object({ items: z.array(z.object({ entity: z.string(), score: z
 
 test('a shop’s lists are the ranking of what its topics tell: by HTTP, by candidates and in process', async () => {
   const { bought, viewed } = events();
-  await twhin.feed('orders', bought);
+  await twhin.feed(orders, bought);
   await twhin.feed('views', viewed);
   await twhin.ok(['run', '--until-caught-up']);
   const all = await told();
