@@ -1,24 +1,9 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, pino } from 'pino';
 import { build as pretty } from 'pino-pretty';
 import type { Log, LogLevel } from '../log.ts';
 
-/** The log of this process. */
-export class Logging {
-  /** All lines whatever the level is. */
-  verbose = false;
-  level: LogLevel = 'info';
-  readonly #to: () => DestinationStream;
-  #log: Logger | undefined;
-
-  /** to: opens where the lines go, once there is a line. */
-  constructor(to: () => DestinationStream) {
-    this.#to = to;
-  }
-
-  get log(): Log {
-    this.#log ??= pino({ level: this.verbose ? 'debug' : this.level, base: null }, this.#to());
-    return this.#log;
-  }
+export function openLog(level: LogLevel, to: DestinationStream): Log {
+  return pino({ level, base: null }, to);
 }
 
 /** Standard error: pretty on a terminal, JSON elsewhere. */

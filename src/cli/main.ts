@@ -1,8 +1,9 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
 import type { ConfigSource } from '../config/load.ts';
+import type { Log, LogLevel } from '../log.ts';
 import { VERSION } from '../version.ts';
 import { answered, type CommandContext, realWorld, type World } from './context.ts';
-import { Logging } from './logging.ts';
+import { openLog } from './logging.ts';
 import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
 import { hearSignals } from './signals.ts';
 
@@ -44,7 +45,11 @@ export async function main(
   if (output === terminal) endOnClosedPipe();
   using signals = hearSignals();
   const { stopping } = signals;
-  const logging = new Logging(world.logTo);
+  let verbose = false;
+  let level: LogLevel = 'info';
+  let opened: Log | undefined;
+  // Opened once there is a line: the configuration says from which level on.
+  const log = () => (opened ??= openLog(verbose ? 'debug' : level, world.logTo()));
   let code = DONE;
   let tellOfDefaults: ((text: string) => void) | undefined = output.err;
   const program = new Command('twhin')
@@ -59,10 +64,10 @@ export async function main(
     .configureHelp({ optionDescription: describeOption })
     .showHelpAfterError('(twhin --help says more)')
     .hook('preAction', (_, command) => {
-      logging.verbose = command.optsWithGlobals()['verbose'] === true;
+      verbose = command.optsWithGlobals()['verbose'] === true;
       // doctor has a line of its own for the configuration, and a process that goes on says it in its log.
       if (command.name() === 'doctor') tellOfDefaults = undefined;
-      if (command.name() === 'run') tellOfDefaults = (text) => logging.log.info({}, text);
+      if (command.name() === 'run') tellOfDefaults = (text) => log().info({}, text);
     });
   let configWith: ConfigSource | undefined;
   let toldAt = performance.now();
@@ -70,22 +75,21 @@ export async function main(
     output.status(line);
     if (performance.now() - toldAt < LOG_MS) return;
     toldAt = performance.now();
-    logging.log.info(fields, line);
+    log().info(fields, line);
   };
   const context: CommandContext = {
     config: async (set) => {
       const { configSource } = await import('../config/load.ts');
       configWith ??= configSource(process.env, process.cwd());
       const loaded = await configWith(set);
-      logging.level = loaded.logLevel;
+      level = loaded.logLevel;
       if (loaded.file === undefined)
         tellOfDefaults?.((await import('./select.ts')).withoutFile(loaded, process.cwd()));
       tellOfDefaults = undefined;
       return loaded;
     },
-    log: () => logging.log,
-    connect: ({ kafka }, log = logging.log) =>
-      world.connect(kafka, (level, message) => log[level]({}, message)),
+    log,
+    connect: ({ kafka }, to = log()) => world.connect(kafka, (level, message) => to[level]({}, message)),
     ask: (question, what) => answered(question, what, stopping),
     stopping,
     tell,
@@ -103,7 +107,7 @@ export async function main(
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE;
-    return report(error, logging.verbose, output);
+    return report(error, verbose, output);
   } finally {
     output.status('');
   }

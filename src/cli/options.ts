@@ -23,11 +23,17 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
-export function positiveInteger(text: string): number {
-  const value = positiveNumber(text);
-  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number above 0');
-  return value;
+/** Reads a whole number within bounds. */
+export function wholeNumber(from: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= from && value <= most) return value;
+    const to = most === Number.MAX_SAFE_INTEGER ? 'or more' : `to ${most}`;
+    throw new InvalidArgumentError(`expected a whole number, ${from} ${to}`);
+  };
 }
+
+export const positiveInteger = wholeNumber(1);
 
 /** The address after `--http`. @throws UsageError. */
 export function httpOption(text: string): HttpAddress | 'off' {

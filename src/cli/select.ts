@@ -14,10 +14,30 @@ import type { Output } from './output.ts';
  * all of its shards, and `engagement-3` for one of them. @throws UsageError listing the graphs.
  */
 export function selectGraphs(config: Config, names: readonly string[] | undefined): readonly GraphConfig[] {
-  if (names === undefined || names.length === 0) return config.graphs;
-  const namesOf = (graph: GraphConfig) => [graph.name, graphOf(graph)];
-  refuseUnknown(config, names, config.graphs.flatMap(namesOf));
-  return config.graphs.filter((graph) => namesOf(graph).some((name) => names.includes(name)));
+  return named(config.graphs, names, (graph) => [graph.name, graphOf(graph)]);
+}
+
+/** As {@link selectGraphs}, each graph once and whole, for commands that only read topics. @throws UsageError listing the graphs. */
+export function selectWholeGraphs(
+  config: Config,
+  names: readonly string[] | undefined,
+): readonly GraphConfig[] {
+  return named(config.graphs, names, ({ name }) => [name], wholeGraphs(config.graphs));
+}
+
+function named(
+  all: readonly GraphConfig[],
+  names: readonly string[] | undefined,
+  namesOf: (graph: GraphConfig) => string[],
+  graphs = all,
+): readonly GraphConfig[] {
+  if (names === undefined || names.length === 0) return graphs;
+  const unknown = names.filter((name) => !graphs.flatMap(namesOf).includes(name));
+  if (unknown.length > 0)
+    throw new UsageError(
+      `no graph ${unknown.join(', ')}; the configuration has ${graphNames(all).join(', ')}`,
+    );
+  return graphs.filter((graph) => namesOf(graph).some((name) => names.includes(name)));
 }
 
 /** A graph, and a store of it that exists. */
@@ -63,29 +83,6 @@ export async function openChosen({ graph, place }: ChosenStore): Promise<GraphSt
   if (store === undefined)
     throw new FatalError('store-missing', `there is no store in ${place.folder} any more`);
   return store;
-}
-
-/** As {@link selectGraphs}, each graph once and whole, for commands that only read topics. @throws UsageError listing the graphs. */
-export function selectWholeGraphs(
-  config: Config,
-  names: readonly string[] | undefined,
-): readonly GraphConfig[] {
-  const graphs = wholeGraphs(config.graphs);
-  if (names === undefined || names.length === 0) return graphs;
-  refuseUnknown(
-    config,
-    names,
-    graphs.map(({ name }) => name),
-  );
-  return graphs.filter(({ name }) => names.includes(name));
-}
-
-function refuseUnknown({ graphs }: Config, names: readonly string[], known: readonly string[]): void {
-  const unknown = names.filter((name) => !known.includes(name));
-  if (unknown.length === 0) return;
-  throw new UsageError(
-    `no graph ${unknown.join(', ')}; the configuration has ${graphNames(graphs).join(', ')}`,
-  );
 }
 
 /**

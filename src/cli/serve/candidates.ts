@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { makeWhole } from '../../adapters/atomic-file.ts';
 import { MOST_ITEMS } from '../../adapters/http/serving-schema.ts';
 import { openParquet, type ParquetColumn } from '../../adapters/parquet.ts';
@@ -17,7 +17,7 @@ import { keyOfType } from '../../serve/entities.ts';
 import { planOf, surfaceOf } from '../../serve/plan.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
-import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
+import { collect, example, WHOLE_GRAPHS_HELP, wholeNumber } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
 import { edgesWithin, memoryHere } from './bounds.ts';
 
@@ -47,7 +47,7 @@ export function addCandidatesCommand(command: Command, context: CommandContext):
       '--out <file>',
       'file to write: Parquet where the name ends with .parquet, else JSON lines',
     )
-    .option('--k <n>', 'entities in a list', listLength, DEFAULT_K)
+    .option('--k <n>', 'entities in a list', wholeNumber(1, MOST_ITEMS), DEFAULT_K)
     .option('--graph <name>', WHOLE_GRAPHS_HELP, collect, [])
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
@@ -62,12 +62,6 @@ entity, score, fallback. The file appears when it is whole. --from may be left o
 
 const EXAMPLES = `twhin candidates --from customer --to product --k 50 --out lists.ndjson
 twhin candidates --surface home --ids users.txt --out lists.parquet`;
-
-function listLength(text: string): number {
-  const k = positiveInteger(text);
-  if (k > MOST_ITEMS) throw new InvalidArgumentError(`expected at most ${MOST_ITEMS}`);
-  return k;
-}
 
 interface ListsAsked {
   readonly surface?: string | undefined;

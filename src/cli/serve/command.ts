@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { aborted } from 'node:util';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { type ServingOptions as HttpOptions, serveVectors } from '../../adapters/http/serving.ts';
 import { REQUESTS } from '../../adapters/http/serving-schema.ts';
 import { EDGES, MOST_THREADS, Serving, type ServingOptions } from '../../compose/serving.ts';
@@ -12,7 +12,7 @@ import { ServingMetrics } from '../../metrics/serving.ts';
 import { readServingPage } from '../../pages/page-files.ts';
 import { VERSION } from '../../version.ts';
 import type { CommandContext } from '../context.ts';
-import { collect, example, httpOption, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
+import { collect, example, httpOption, positiveInteger, WHOLE_GRAPHS_HELP, wholeNumber } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
 import { boundsToSay, edgesWithin, memoryHere } from './bounds.ts';
 
@@ -28,8 +28,13 @@ export function addServeCommand(command: Command, context: CommandContext): void
     .option('--graph <name>', WHOLE_GRAPHS_HELP, collect, [])
     .option('--http <host:port>', 'address to serve on', ADDRESS)
     .option('--edges <n>', EDGES_HELP, positiveInteger)
-    .option('--requests <n>', REQUESTS_HELP, requestCount, REQUESTS)
-    .option('--threads <n>', 'threads that scan; 0: the main thread does', threadCount, DEFAULT_THREADS)
+    .option('--requests <n>', REQUESTS_HELP, wholeNumber(0), REQUESTS)
+    .option(
+      '--threads <n>',
+      'threads that scan; 0: the main thread does',
+      wholeNumber(0, MOST_THREADS),
+      DEFAULT_THREADS,
+    )
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
     .action((asked) => serve(context, asked));
@@ -68,16 +73,6 @@ interface ServeAsked {
 
 const REQUESTS_HELP =
   'most requests of one client address in a minute; 0: no limit, for a server behind a proxy, where all clients have one address';
-
-function requestCount(text: string): number {
-  return text === '0' ? 0 : positiveInteger(text);
-}
-
-function threadCount(text: string): number {
-  const threads = text === '0' ? 0 : positiveInteger(text);
-  if (threads > MOST_THREADS) throw new InvalidArgumentError(`expected at most ${MOST_THREADS}`);
-  return threads;
-}
 
 /** Serves until stopped, or until a topic can't be followed any further. */
 async function serve(
