@@ -1,17 +1,21 @@
 import {
   deadLetterDeclaration,
+  type EventTopic,
   edgesDeclaration,
   embeddingsDeclaration,
   eventDeclaration,
   exchangeDeclaration,
   modelDeclaration,
+  type Retention,
   type TopicDeclaration,
 } from '../../topics/index.ts';
-import { graphOf } from '../graph/shard.ts';
-import type { Config, GraphConfig } from './resolve.ts';
+import { graphOf, type Shard } from '../graph/shard.ts';
 
 /** A graph or one shard of it, as far as its topics go. */
-type Writer = Pick<GraphConfig, 'name' | 'shard'>;
+interface Writer {
+  readonly name: string;
+  readonly shard?: Shard;
+}
 
 /**
  * Every topic that the graphs write: the vectors of entities and of relations, the topics by which shards exchange messages and
@@ -35,8 +39,11 @@ export function declaredTopics({
   graphs,
   topicPrefix,
   eventRetention,
-}: Pick<Config, 'topics' | 'topicPrefix' | 'eventRetention'> & {
+}: {
+  readonly topics: readonly EventTopic[];
   readonly graphs: readonly Writer[];
+  readonly topicPrefix: string;
+  readonly eventRetention: Retention;
 }): TopicDeclaration[] {
   return [
     ...topics.map((topic) => eventDeclaration(topic, topicPrefix, eventRetention)),

@@ -4,7 +4,7 @@ import { CANDIDATE_SETS } from '../../evaluation/stream/slices.ts';
 import { count, duration } from '../format.ts';
 import type { Output } from '../output.ts';
 import { printTable } from '../output.ts';
-import type { StreamReport } from './command.ts';
+import { lossLines, type StreamReport } from './measure.ts';
 
 /** Prints an evaluation for a person to read. */
 export function printStreamReport(report: StreamReport, output: Output): void {
@@ -21,18 +21,6 @@ export function printStreamReport(report: StreamReport, output: Output): void {
     output.out('');
     printSlices(report, set, output);
   }
-}
-
-/** What the graph learns nothing from: records that can't be used, and relations without edges. */
-export function lossLines({
-  unusable,
-  withoutEdges,
-}: Pick<StreamReport, 'unusable' | 'withoutEdges'>): string[] {
-  const lines = unusable.map(
-    ({ topic, code, records, first: { partition, offset, reason } }) =>
-      `${topic}: ${count(records)} unusable (${code}), such as offset ${offset} of partition ${partition}: ${reason}`,
-  );
-  return withoutEdges.length === 0 ? lines : [...lines, `no edges of ${withoutEdges.join(', ')}`];
 }
 
 function printScope(

@@ -18,7 +18,7 @@ import {
   trialFigures,
 } from '../../evaluation/tune.ts';
 import { Random } from '../../sampling/random.ts';
-import { planWhole, refuseEmpty } from '../evaluate/command.ts';
+import { planWhole, refuseEmpty } from '../evaluate/measure.ts';
 import type { StreamRequest } from '../evaluate/request.ts';
 import { count } from '../format.ts';
 
