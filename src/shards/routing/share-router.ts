@@ -82,9 +82,6 @@ export interface ShareRouterOptions extends RoutingOptions {
   failed(error: Error): void;
 }
 
-/** Which marks go out besides events: of partitions that were read on, or of all. */
-type Marks = 'moved' | 'all';
-
 /** A part of an event partition that is to be sent to one shard. */
 interface Part {
   readonly from: number;
@@ -119,8 +116,6 @@ export class ShareRouter implements Pick<Follower, 'take'> {
   readonly #keys: readonly string[];
   readonly #sources = new Map<string, Source>();
   readonly #marking: NodeJS.Timeout;
-  /** Marks that go with what is sent next: they come up whatever is being sent at the moment. */
-  #due: Marks | undefined;
   #letters: Message[] = [];
   #waitingBytes = 0;
   #room: PromiseWithResolvers<void> | undefined;
@@ -132,10 +127,7 @@ export class ShareRouter implements Pick<Follower, 'take'> {
     this.#delivery = new Delivery(options.sink, options.log);
     this.#keys = Array.from({ length: options.shards }, (_, shard) => partitionKey(shard, options.shards));
     let marks = 0;
-    const mark = () => {
-      this.#due = marks++ % MARKS_OF_ALL === 0 ? 'all' : (this.#due ?? 'moved');
-      this.#send();
-    };
+    const mark = () => this.#mark(marks++ % MARKS_OF_ALL === 0);
     this.#marking = setInterval(mark, options.markMs).unref();
   }
 
@@ -216,6 +208,18 @@ export class ShareRouter implements Pick<Follower, 'take'> {
     return last;
   }
 
+  /** Tells each shard for which nothing waits how far a partition is read: where it was read on, or everywhere. */
+  #mark(everywhere: boolean): void {
+    for (const { read, waiting, handed } of this.#sources.values()) {
+      for (const [shard, parts] of waiting.entries()) {
+        const from = handed[shard]!;
+        if (parts.length === 0 && (everywhere || from < read))
+          parts.push({ from, until: read, records: [], bytes: 0 });
+      }
+    }
+    this.#send();
+  }
+
   /** Begins to send what waits, unless something is being sent: then that goes with the next. */
   #send(): void {
     if (this.#sending || this.#stopped) return;
@@ -244,34 +248,23 @@ export class ShareRouter implements Pick<Follower, 'take'> {
   #take(): { messages: Message[]; moved: boolean } {
     const messages = this.#letters;
     this.#letters = [];
-    const marks = this.#due;
-    this.#due = undefined;
     this.#waitingBytes = 0;
     this.#room?.resolve();
     this.#room = undefined;
     let moved = false;
     for (const source of this.#sources.values()) {
-      for (let shard = 0; shard < this.#options.shards; shard++) {
-        const parts = source.waiting[shard]!;
-        const [first] = parts;
-        const from = source.handed[shard]!;
-        if (first === undefined && (marks === undefined || (marks === 'moved' && from === source.read)))
-          continue;
-        const due = first ? parts.splice(0) : [{ from, until: source.read, records: [] }];
-        for (const part of due) messages.push(this.#message(source, shard, part));
-        const { until } = due.at(-1)!;
-        source.handed[shard] = until;
-        moved ||= until > from;
+      for (const [shard, parts] of source.waiting.entries()) {
+        for (const part of parts.splice(0)) {
+          messages.push(this.#message(source, shard, part));
+          moved ||= part.until > source.handed[shard]!;
+          source.handed[shard] = part.until;
+        }
       }
     }
     return { messages, moved };
   }
 
-  #message(
-    { topic, partition }: Source,
-    shard: number,
-    { from, until, records }: Omit<Part, 'bytes'>,
-  ): Message {
+  #message({ topic, partition }: Source, shard: number, { from, until, records }: Part): Message {
     const { edgesTopic, graph, counts } = this.#options;
     const value = encodeStretch({ topic, partition, from, until, records });
     counts.bytes += value.length;
