@@ -171,23 +171,25 @@ export async function relationRows({ layout, entries }: GraphStore): Promise<rea
   return keys.flatMap((key, i) => (values[i] === undefined ? [] : [{ key, value: values[i] }]));
 }
 
-/** The entries of several stores whose key starts with `prefix`, ascending, each key once. Memory: a run of each store. */
+/** The entries of several stores whose key starts with `prefix`, ascending, each key once. */
 async function* mergedEntries(
   stores: readonly GraphStore[],
   prefix: Uint8Array,
 ): AsyncIterable<readonly MergedEntry[]> {
-  const cursors = stores.map(({ entries }) => new Cursor(entries.runs(prefix)));
+  const cursors = stores.map(({ entries }) => entries.scan(prefix)[Symbol.asyncIterator]());
+  const next = async (store: number): Promise<Entry | undefined> => {
+    const { done, value } = await cursors[store]!.next();
+    return done === true ? undefined : value;
+  };
   try {
-    for (const cursor of cursors) await cursor.refill();
+    const heads = await Promise.all(stores.map((_, store) => next(store)));
     let block: MergedEntry[] = [];
-    for (let least = leastOf(cursors); least !== undefined; least = leastOf(cursors)) {
+    for (let least = leastOf(heads); least !== undefined; least = leastOf(heads)) {
       const held: { store: number; value: Uint8Array }[] = [];
-      for (let store = 0; store < cursors.length; store++) {
-        const cursor = cursors[store]!;
-        const { entry } = cursor;
-        if (entry === undefined || (entry !== least && Buffer.compare(entry.key, least.key) !== 0)) continue;
-        held.push({ store, value: entry.value });
-        if (!cursor.step()) await cursor.refill();
+      for (const [store, head] of heads.entries()) {
+        if (head === undefined || Buffer.compare(head.key, least.key) !== 0) continue;
+        held.push({ store, value: head.value });
+        heads[store] = await next(store);
       }
       block.push({ key: least.key, held });
       if (block.length < BLOCK) continue;
@@ -196,49 +198,13 @@ async function* mergedEntries(
     }
     if (block.length > 0) yield block;
   } finally {
-    for (const cursor of cursors) await cursor.end();
+    for (const cursor of cursors) await cursor.return?.();
   }
 }
 
-function leastOf(cursors: readonly Cursor[]): Entry | undefined {
+function leastOf(heads: readonly (Entry | undefined)[]): Entry | undefined {
   let least: Entry | undefined;
-  for (const { entry } of cursors) {
-    if (entry === undefined) continue;
-    if (least === undefined || Buffer.compare(entry.key, least.key) < 0) least = entry;
-  }
+  for (const head of heads)
+    if (head !== undefined && (least === undefined || Buffer.compare(head.key, least.key) < 0)) least = head;
   return least;
-}
-
-/** A place in the entries of one store. Steps within a run, which most are, wait for nothing. */
-class Cursor {
-  /** undefined: all were taken, or `refill` is due. */
-  entry: Entry | undefined;
-  readonly #runs: AsyncIterator<readonly Entry[]>;
-  #run: readonly Entry[] = [];
-  #at = 0;
-
-  constructor(runs: AsyncIterable<readonly Entry[]>) {
-    this.#runs = runs[Symbol.asyncIterator]();
-  }
-
-  /** Goes to the next entry of the run; false where the run has no more. */
-  step(): boolean {
-    this.entry = this.#run[++this.#at];
-    return this.entry !== undefined;
-  }
-
-  /** Goes to the first entry of the next run. */
-  async refill(): Promise<void> {
-    do {
-      const next = await this.#runs.next();
-      if (next.done) return;
-      this.#run = next.value;
-      this.#at = 0;
-      this.entry = this.#run[0];
-    } while (this.entry === undefined);
-  }
-
-  async end(): Promise<void> {
-    await this.#runs.return?.();
-  }
 }

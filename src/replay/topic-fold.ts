@@ -59,8 +59,7 @@ export interface FoldOptions {
 export class TopicFold {
   /** Records taken. */
   records = 0;
-  /** Trained relation vectors, once the store is finished: those in it, and those of another run of training. */
-  restoredRelations = 0;
+  /** Trained relation vectors of another run of training, once the store is finished: they are not in it. */
   strangeRelations = 0;
   readonly #of: FoldOptions;
   /** Of the store as it is written. */
@@ -178,7 +177,6 @@ export class TopicFold {
       floats[place * (dim + 2) + dim] = FOLDED_ACCUMULATOR;
       steps[place] = step;
       this.#head.step = Math.max(this.#head.step, step);
-      this.restoredRelations++;
     }
     return { rows, floats, steps };
   }
