@@ -119,15 +119,6 @@ describe('Layout', () => {
     );
   });
 
-  test('sorts rows as numbers', () => {
-    const rows = [0, 1, 255, 256, 65_535, 65_536, 4_000_000_000];
-    const keys = rows
-      .toReversed()
-      .map((row) => layout.vectorKey(row))
-      .sort(Buffer.compare);
-    expect(keys.map((each) => layout.rowOf(each))).toEqual(rows);
-  });
-
   test('reports a damaged key as a damaged store', () => {
     const edge = layout.edgeKey({ lhs: user('a'), relation: 'likes', rhs: tweet('bc') });
     const damaged = [

@@ -59,14 +59,4 @@ describe('NameIndex', () => {
     expect(names.map((name) => find(index, name))).toEqual([8, 1, 2, 3]);
     expect([index.size, index.has(8), index.has(0)]).toEqual([4, true, false]);
   });
-
-  test('tells a name and its prefix apart', () => {
-    const index = new NameIndex();
-    add(index, Buffer.from('ab'), 1);
-    expect([
-      find(index, Buffer.from('a')),
-      find(index, Buffer.from('abc')),
-      find(index, Buffer.from('ab')),
-    ]).toEqual([-1, -1, 1]);
-  });
 });

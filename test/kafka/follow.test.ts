@@ -50,27 +50,6 @@ describe('following Kafka', () => {
     await until('the rest', () => anew.records.length === 60);
   });
 
-  test('retention that removes records ahead of a running follower is an error, never a silent skip', async () => {
-    const topic = await filled(2000);
-    const collector = new Collector();
-    collector.room = () => false;
-    await open({ aheadBytes: 200_000, fetchBytes: 100_000 }).follow([topic], collector);
-    await until('the first records', () => collector.records.length > 0);
-    // More records than are read ahead follow the fetched ones, so the next fetch starts below the new beginning.
-    const filler = Array.from({ length: 30 }, (_, n) => ({ key: 'k', value: `${'x'.repeat(90_000)}${n}` }));
-    for (const message of filler) await producer.send({ topic, messages: [message] });
-    await producer.send({ topic, messages: messages(10) });
-    await forget(topic, 2035);
-    collector.room = () => true;
-    collector.resume();
-    await until('the error', () => collector.errors.length > 0);
-    expect(collector.errors[0]).toMatchObject({ code: 'offset-out-of-range' });
-    expect(String(collector.errors[0])).toMatch(/holds 2035 to 2040; retention/);
-    const offsets = collector.records.map(({ offset }) => offset);
-    expect(offsets).toEqual(upTo(offsets.length));
-    expect(collector.errors.length).toBe(1);
-  });
-
   test('a topic that is deleted and recreated under a running follower is an error', async () => {
     const topic = await filled(500);
     const collector = new Collector();

@@ -79,21 +79,6 @@ describe('reading Kafka', () => {
     }
   });
 
-  test('one of 100 partitions is read to its end while the other cursors are not asked', async () => {
-    const topic = freshTopic('hundred');
-    await create(topic, 100);
-    const value = 'x'.repeat(2000);
-    for (const partition of count(0, 100)) {
-      await producer.send({ topic, messages: count(0, 40).map(() => ({ partition, value })) });
-    }
-    const reading = await open({ aheadBytes: 4000, fetchBytes: 2000 }).read(
-      count(0, 100).map((partition) => ({ topic, partition, from: 0, until: 40 })),
-    );
-    expect((await drain(reading.cursors[57])).map(({ offset }) => offset)).toEqual(count(0, 40));
-    expect((await drain(reading.cursors[99])).length).toBe(40);
-    await reading.close();
-  });
-
   test('every record comes whole, read or followed, from every compression and every shape', async () => {
     const topic = freshTopic('shapes');
     await create(topic, 1, { 'message.timestamp.after.max.ms': '9000000000000', 'retention.ms': '-1' });

@@ -164,26 +164,6 @@ describe('RocksDB as a store on disk', () => {
     expect(await wholeBatches(target)).toBeGreaterThan(0);
   });
 
-  test('a scan and a lookup fail at a flipped byte, naming the file and what to do', async () => {
-    const target = await flushed();
-    const [table = ''] = (await readdir(target)).filter((name) => name.endsWith('.sst'));
-    const path = join(target, table);
-    const bytes = await readFile(path);
-    const middle = bytes.length >> 1;
-    bytes[middle] = (bytes[middle] ?? 0) ^ 1;
-    await writeFile(path, bytes);
-    const store = await openRocksdb(target, { readOnly: true });
-    const failure = {
-      name: 'FatalError',
-      code: 'store-read',
-      message: expect.stringMatching(new RegExp(`checksum mismatch.*${table}.*twhin restore.*twhin replay`)),
-    };
-    await expect(scanned(store.scan(Buffer.from('k')))).rejects.toMatchObject(failure);
-    const keys = Array.from({ length: 500 }, (_, i) => Buffer.from(`k${String(i).padStart(4, '0')}`));
-    await expect(store.getMany(keys)).rejects.toMatchObject(failure);
-    await store.close();
-  });
-
   test('an error of the caller inside a scan is passed on unchanged', async () => {
     const store = await openRocksdb(fresh());
     await store.write(batchOf(['61', '01']));

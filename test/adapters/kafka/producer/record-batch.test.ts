@@ -110,13 +110,6 @@ describe('a batch', () => {
     const expected = recordBytes({ at: 0, headers: [['gone', null]] });
     expect(batch.subarray(-expected.length).equals(expected)).toBe(true);
   });
-
-  test('keeps its bytes while later batches are written', () => {
-    const first = written({ records: [{ key: 'user:1', value: 'one' }] });
-    const before = first.toString('hex');
-    written({ records: [{ key: 'user:2', value: 'two' }] });
-    expect(first.toString('hex')).toBe(before);
-  });
 });
 
 test('a writer that begins anew writes what a new one would, in the same memory', () => {
