@@ -1,14 +1,13 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { syncFolder, writeAtomically } from '../../src/adapters/atomic-file.ts';
+import { freshFolder } from '../fresh-folder.ts';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'twhin-atomic-'));
+  folder = await freshFolder();
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe('writeAtomically', () => {
   test('replaces a file, and leaves no partial file', async () => {

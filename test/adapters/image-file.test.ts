@@ -1,29 +1,17 @@
-import {
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  readFile,
-  readlink,
-  rm,
-  stat,
-  truncate,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, open, readdir, readFile, readlink, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { imageFile } from '../../src/adapters/image-file.ts';
 import type { ImageBlock } from '../../src/pipeline/loading/image.ts';
+import { freshFolder } from '../fresh-folder.ts';
 
 let folder: string;
 let path: string;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'twhin-image-'));
+  folder = await freshFolder();
   path = join(folder, 'image');
 });
-afterEach(() => rm(folder, { recursive: true }));
 
 const HEAD = Buffer.from('{"step":7}');
 

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { fetchJars, type Jar, readJars } from '../../broker/jars.ts';
+import { freshFolder } from '../fresh-folder.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** Checksums of `printf one | sha256sum` | sha256sum`, and of two. */
@@ -38,7 +38,7 @@ const server = createServer((request, response) => {
 });
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'twhin-jars-'));
+  folder = await freshFolder();
   libs = join(folder, 'kafka', 'libs');
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const address = server.address();
@@ -51,7 +51,6 @@ afterEach(async () => {
   first = [];
   server.closeAllConnections();
   await new Promise((closed) => server.close(closed));
-  await rm(folder, { recursive: true });
 });
 
 function fetched(env: NodeJS.ProcessEnv = { MAVEN_REPOSITORY: `${url}/` }, jars = JARS, limitMs = 60_000) {

@@ -1,18 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type EventFileOptions, readEvents } from '../../../src/adapters/event-file/event-file.ts';
 import { FatalError, UsageError } from '../../../src/errors/errors.ts';
-
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'event-file-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
+import { freshFolder } from '../../fresh-folder.ts';
 
 interface Seen {
   line: number;
@@ -34,7 +28,7 @@ const piped = (pieces: (string | Buffer)[], options: EventFileOptions = {}): Pro
   readAll('-', { ...options, stdin: Readable.from(pieces.map((piece) => Buffer.from(piece))) });
 
 async function file(name: string, content: string | Buffer): Promise<string> {
-  const path = join(folder, name);
+  const path = join(await freshFolder(), name);
   await writeFile(path, content);
   return path;
 }
@@ -125,6 +119,7 @@ describe('files', () => {
   });
 
   test('a missing file or a folder is a usage error', async () => {
+    const folder = await freshFolder();
     await expect(readAll(join(folder, 'absent'))).rejects.toThrow(UsageError);
     await expect(readAll(join(folder, 'absent'))).rejects.toThrow(/no such file: .*absent/);
     await expect(readAll(folder)).rejects.toThrow(/is a folder/);

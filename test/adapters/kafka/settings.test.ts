@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AuthenticationError } from '@platformatic/kafka';
 import { expect, test } from 'vitest';
 import { saslOf, tlsOf, userOf } from '../../../src/adapters/kafka/settings.ts';
+import { freshFolder } from '../../fresh-folder.ts';
 
 const settings = { brokers: ['one:9092'], clientId: 'test' };
 
@@ -15,8 +15,7 @@ function bearer(token: string | { readonly file: string }) {
 }
 
 test('a token in a file is read anew for each login, without the line end', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'twhin-token-'));
-  const file = join(dir, 'token');
+  const file = join(await freshFolder(), 'token');
   const { token } = bearer({ file });
   expect(token).toThrow(
     expect.objectContaining({ name: 'UsageError', message: expect.stringContaining(file) }),
@@ -26,7 +25,6 @@ test('a token in a file is read anew for each login, without the line end', asyn
   await writeFile(file, 'second\n');
   expect(token()).toBe('second');
   expect(bearer('given').token()).toBe('given');
-  await rm(dir, { recursive: true });
 });
 
 test('an answer to a token that holds a reason is a refusal, and an empty answer is none', () => {
