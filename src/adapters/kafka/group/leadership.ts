@@ -79,7 +79,12 @@ export class KafkaLeadership implements Leadership {
     };
     this.#running = this.#retrying(async (heard) => {
       await this.#admin.refuseMissing(this.#options.topics);
-      await this.#membership(candidate, onLead, heard);
+      const outside = { stopping: this.#stopping.signal, log: this.#log };
+      const stay = (member: Member) =>
+        this.#stay(member, candidate, { onLead, heard }).finally(() => this.#loseLead());
+      const comesBack = (error: unknown) =>
+        error instanceof RetryableError && this.#options.instanceId !== undefined;
+      await asMember(this.#settings, this.#options, outside, stay, comesBack);
     }).then(
       () => led.reject(this.#stopped()),
       (error: unknown) => {
@@ -132,16 +137,6 @@ export class KafkaLeadership implements Leadership {
     return retrying(unlessStopped, { signal, onTrouble: told }).catch((error) => {
       throw signal.aborted && error instanceof RetryableError ? this.#stopped() : error;
     });
-  }
-
-  /** Runs one membership, from joining until stopped. @throws the error that ended it. */
-  async #membership(candidate: Candidate, onLead: () => void, heard: () => void): Promise<void> {
-    const outside = { stopping: this.#stopping.signal, log: this.#log };
-    const stay = (member: Member) =>
-      this.#stay(member, candidate, { onLead, heard }).finally(() => this.#loseLead());
-    const comesBack = (error: unknown) =>
-      error instanceof RetryableError && this.#options.instanceId !== undefined;
-    await asMember(this.#settings, this.#options, outside, stay, comesBack);
   }
 
   /** Joins, and sends heartbeats until stopped. @throws FatalError; RetryableError where another membership may help. */

@@ -75,16 +75,12 @@ export class KafkaShares implements Shares {
       this.#reason = reasonOf(failure.error);
       this.#options.onTrouble?.(troubleOf(addressOf(this.#settings), failure));
     };
-    await retrying((heard) => this.#membership(on, heard), { signal, onTrouble }).catch((error) => {
+    const membership = (heard: () => void) =>
+      asMember(this.#settings, this.#options, { stopping: signal, log: this.#log }, async (member) => {
+        while (!signal.aborted) await this.#generation(member, on, heard);
+      });
+    await retrying(membership, { signal, onTrouble }).catch((error) => {
       if (!signal.aborted || !(error instanceof RetryableError)) throw error;
-    });
-  }
-
-  /** One membership, from joining until stopped. @throws the error that ended it. */
-  async #membership(on: (share: Share) => Promise<void>, heard: () => void): Promise<void> {
-    const stopping = this.#stopping.signal;
-    await asMember(this.#settings, this.#options, { stopping, log: this.#log }, async (member) => {
-      while (!stopping.aborted) await this.#generation(member, on, heard);
     });
   }
 
