@@ -19,10 +19,19 @@ const HEARTBEAT_MS = 500;
 const JOIN_AGAIN_MS = 100;
 /** Time from the end of a member's session until the other members have joined again without it. */
 const PUT_OUT_MS = 2_000;
+/** The longest that a stop waits for the group to be told the last offsets. */
+const LAST_TOLD_MS = 2_000;
+
 /** Told that this process leads, and that the group answered. */
-interface Told {
+interface Listener {
   onLead(): void;
   heard(): void;
+}
+
+/** What a leader tells its group. */
+interface Told {
+  readonly offsets: Offsets;
+  readonly note: WriterNote | undefined;
 }
 
 /**
@@ -35,7 +44,6 @@ export class KafkaLeadership implements Leadership {
   readonly #options: LeadershipOptions & MemberOptions;
   readonly #log: LogLine;
   readonly #admin: KafkaAdmin;
-  readonly #commits: OffsetCommits;
   readonly #stopping = new AbortController();
   /** The name under which this process leaves notes on the group. */
   readonly #name = randomUUID();
@@ -52,6 +60,12 @@ export class KafkaLeadership implements Leadership {
   #asked = Promise.withResolvers<void>();
   /** Why this process never leads again. */
   #end: Error | undefined;
+  /** What the group is to know and does not yet. */
+  #untold: Told | undefined;
+  /** The last attempt to tell the group. */
+  #telling: Promise<void> = Promise.resolve();
+  /** Since when another member has everything, by the monotonic clock, where this one is to lead. */
+  #waiting: { readonly since: number; isTold: boolean } | undefined;
   #owned: string | null = null;
   #sequence = 0;
 
@@ -60,11 +74,6 @@ export class KafkaLeadership implements Leadership {
     this.#options = { sessionTimeoutMs: SESSION_MS, ...options, protocol: ONE_LEADER };
     this.#log = log;
     this.#admin = new KafkaAdmin(settings);
-    this.#commits = new OffsetCommits(async (offsets, note) => {
-      if (this.#leading === undefined) return false;
-      await this.#leave(this.#leading, offsets, note);
-      return true;
-    }, log);
   }
 
   async join(candidate: Candidate): Promise<void> {
@@ -98,8 +107,10 @@ export class KafkaLeadership implements Leadership {
     await led.promise;
   }
 
+  /** The store's offsets count, so a group that can't be reached holds up nothing. */
   async commit(offsets: Offsets, note?: WriterNote): Promise<void> {
-    await this.#commits.put(offsets, note);
+    this.#untold = { offsets, note };
+    await this.#tell();
   }
 
   async committed(): Promise<GroupCommit> {
@@ -118,7 +129,7 @@ export class KafkaLeadership implements Leadership {
   }
 
   async stop(): Promise<void> {
-    await this.#commits.end();
+    if (this.#untold !== undefined) await Promise.race([this.#tell(), sleep(LAST_TOLD_MS)]);
     this.#stopping.abort();
     await this.#running;
     this.#ended(this.#stopped());
@@ -140,19 +151,19 @@ export class KafkaLeadership implements Leadership {
   }
 
   /** Joins, and sends heartbeats until stopped. @throws FatalError; RetryableError where another membership may help. */
-  async #stay(member: Member, candidate: Candidate, told: Told): Promise<void> {
+  async #stay(member: Member, candidate: Candidate, listener: Listener): Promise<void> {
     const { signal } = this.#stopping;
-    const waiting = new Waiting(this.#options.sessionTimeoutMs + PUT_OUT_MS);
+    this.#waiting = undefined;
     let [settled, heard] = [false, performance.now()];
     while (!signal.aborted) {
       try {
         if (settled) await this.#beat(member);
         else {
-          await this.#settle(member, candidate, told, waiting);
+          await this.#settle(member, candidate, listener);
           settled = true;
         }
         heard = performance.now();
-        await this.#refuseWhereLed(waiting);
+        await this.#refuseWhereLed();
       } catch (error) {
         if (signal.aborted) return;
         const why = member.joinsAgain(error);
@@ -180,6 +191,8 @@ export class KafkaLeadership implements Leadership {
       throw error;
     }
     this.#answeredAt = Date.now();
+    // There may be no later commit to carry what the group does not know.
+    void this.#tell();
     if (this.#leading === member) for (const { resolve } of asking) resolve();
     else this.#asking.unshift(...asking);
   }
@@ -190,12 +203,7 @@ export class KafkaLeadership implements Leadership {
   }
 
   /** Joins the group, and leads it where this member is chosen to. */
-  async #settle(
-    member: Member,
-    candidate: Candidate,
-    { onLead, heard }: Told,
-    waiting: Waiting,
-  ): Promise<void> {
+  async #settle(member: Member, candidate: Candidate, { onLead, heard }: Listener): Promise<void> {
     const { groupId, standby = false } = this.#options;
     const claim: Claim = { owned: this.#owned, sequence: this.#sequence, standby };
     const assigned = await member.join(Buffer.from(JSON.stringify(claim)));
@@ -204,10 +212,10 @@ export class KafkaLeadership implements Leadership {
     if (assigned.length === 0) {
       this.#loseLead();
       if (this.#held) throw fenced(groupId, awayMs);
-      if (!standby) waiting.begin();
+      if (!standby) this.#waiting = { since: performance.now(), isTold: false };
       return;
     }
-    waiting.end();
+    this.#waiting = undefined;
     const leadsOn = this.#leading === member && this.#owned === member.id;
     // Before anything is confirmed, the note must tell what happened since the last membership.
     if (!leadsOn) this.#loseLead();
@@ -253,24 +261,39 @@ export class KafkaLeadership implements Leadership {
     this.#sequence = sequence;
   }
 
+  /** Makes one attempt after the other, so that older offsets never replace newer ones. */
+  #tell(): Promise<void> {
+    this.#telling = this.#telling.then(async () => {
+      const [untold, member] = [this.#untold, this.#leading];
+      if (untold === undefined || member === undefined) return;
+      try {
+        await this.#leave(member, untold.offsets, untold.note);
+        if (this.#untold === untold) this.#untold = undefined;
+      } catch (error) {
+        this.#log('debug', `offsets could not be committed to the group: ${reasonOf(error)}`);
+      }
+    });
+    return this.#telling;
+  }
+
   /** @throws FatalError `group-in-use` where another process is known to lead. */
-  async #refuseWhereLed(waiting: Waiting): Promise<void> {
-    if (!waiting.isDue) return;
-    const { groupId } = this.#options;
+  async #refuseWhereLed(): Promise<void> {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    const { groupId, sessionTimeoutMs } = this.#options;
+    // A process that was killed while it joined is chosen like any other, and is put out only when its session ends.
+    const limitMs = sessionTimeoutMs + PUT_OUT_MS;
+    const isOver = performance.now() - waiting.since >= limitMs;
     const leader = await this.#admin.groupLeader(groupId).catch(() => null);
-    if (waiting.isFirst && leader?.holdsOn !== true) {
-      // A process that was killed while it joined is chosen like any other, and is put out only when its session ends.
-      const seconds = Math.ceil(waiting.waitMs / 1000);
-      this.#log(
-        'warn',
-        `another process joined group ${groupId}: it has ${seconds} s to show that it is there`,
-      );
-      waiting.again();
-      return;
-    }
     // Nobody leads during a rebalance, and this process learns its result too.
-    if (leader === undefined) waiting.again();
-    else throw groupInUse(groupId, leader ?? undefined);
+    if (leader?.holdsOn || (isOver && leader !== undefined)) throw groupInUse(groupId, leader ?? undefined);
+    if (waiting.isTold) return;
+    waiting.isTold = true;
+    const seconds = Math.ceil(limitMs / 1000);
+    this.#log(
+      'warn',
+      `another process joined group ${groupId}: it has ${seconds} s to show that it is there`,
+    );
   }
 
   #left() {
@@ -285,39 +308,6 @@ export class KafkaLeadership implements Leadership {
   }
 }
 
-/** The time that another member, once chosen, has to show that it is alive. */
-class Waiting {
-  readonly waitMs: number;
-  #dueAt: number | undefined;
-  #looks = 0;
-
-  constructor(waitMs: number) {
-    this.waitMs = waitMs;
-  }
-
-  get isDue(): boolean {
-    return this.#dueAt !== undefined && performance.now() >= this.#dueAt;
-  }
-
-  get isFirst(): boolean {
-    return this.#looks === 0;
-  }
-
-  begin(): void {
-    this.#dueAt ??= performance.now();
-  }
-
-  again(): void {
-    this.#looks++;
-    this.#dueAt = performance.now() + this.waitMs;
-  }
-
-  end(): void {
-    this.#dueAt = undefined;
-    this.#looks = 0;
-  }
-}
-
 function groupCommit(left: readonly GroupOffset[]): GroupCommit {
   const offsets: Offsets = {};
   for (const { topic, partition, offset } of left) {
@@ -325,55 +315,4 @@ function groupCommit(left: readonly GroupOffset[]): GroupCommit {
   }
   const note = latestNote(left.map(({ metadata }) => metadata))?.note;
   return { offsets, ...(note && { note }) };
-}
-
-/** Interval between attempts, and the longest that the last attempt may take. */
-const AGAIN_MS = 2_000;
-
-/**
- * Commits a leader's offsets to its group. The store's offsets count, so a group that can't be reached holds up nothing.
- * The latest offsets are retried until the group has them, because there may be no later commit to carry them.
- */
-export class OffsetCommits {
-  /** Gives false where this process does not lead, so that nothing can be committed. */
-  readonly #send: (offsets: Offsets, note: WriterNote | undefined) => Promise<boolean>;
-  readonly #log: LogLine;
-  readonly #again: NodeJS.Timeout;
-  #pending: { offsets: Offsets; note: WriterNote | undefined } | undefined;
-  #tail: Promise<void> = Promise.resolve();
-
-  constructor(send: (offsets: Offsets, note: WriterNote | undefined) => Promise<boolean>, log: LogLine) {
-    this.#send = send;
-    this.#log = log;
-    this.#again = setInterval(() => void this.#attempt(), AGAIN_MS).unref();
-  }
-
-  /** Makes one attempt now, and further attempts later where it fails. */
-  put(offsets: Offsets, note: WriterNote | undefined): Promise<void> {
-    this.#pending = { offsets, note };
-    return this.#attempt();
-  }
-
-  /** Makes a last attempt. Nothing is committed afterwards. */
-  async end(): Promise<void> {
-    clearInterval(this.#again);
-    if (this.#pending !== undefined) await Promise.race([this.#attempt(), sleep(AGAIN_MS)]);
-    this.#pending = undefined;
-  }
-
-  /** Attempts run one after the other, so that older offsets never replace newer ones. */
-  #attempt(): Promise<void> {
-    this.#tail = this.#tail.then(async () => {
-      const pending = this.#pending;
-      if (pending === undefined) return;
-      try {
-        if ((await this.#send(pending.offsets, pending.note)) && this.#pending === pending) {
-          this.#pending = undefined;
-        }
-      } catch (error) {
-        this.#log('debug', `offsets could not be committed to the group: ${reasonOf(error)}`);
-      }
-    });
-    return this.#tail;
-  }
 }
