@@ -19,13 +19,12 @@ import { type GroupLeader, topicsMissing } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata } from './brokers.ts';
 import {
   answered,
-  denied,
   kafkaError,
   mayPass,
-  NOT_AUTHORIZED,
   NOT_THERE,
   protocolError,
   type Rights,
+  refuseDenied,
   safeOffset,
 } from './failure.ts';
 import { claimantOf, holdsOn } from './group/claim.ts';
@@ -98,11 +97,8 @@ export class KafkaAdmin implements LogAdmin {
       }));
       const asking = describeConfigsV4.api.async(await brokers.any(), resources, false, false);
       const { results: all } = await answered(asking);
-      this.#refuseDenied(
-        doing,
-        'DESCRIBE_CONFIGS',
-        all.map(({ resourceName: name, errorCode }) => ({ name, errorCode })),
-      );
+      const configured = all.map(({ resourceName: name, errorCode }) => ({ name, errorCode }));
+      refuseDenied(doing, this.#settings, 'DESCRIBE_CONFIGS', configured);
       const failed = all.find(({ errorCode }) => errorCode !== 0);
       if (failed !== undefined) throw new ProtocolError(failed.errorCode, failed.errorMessage);
       return all;
@@ -239,24 +235,10 @@ export class KafkaAdmin implements LogAdmin {
     );
   }
 
-  /** @throws FatalError `not-authorized`: a topic that may not be looked at would else be taken for one that is there, or missing. */
   async #metadata(doing: string, topics: readonly string[]): Promise<Metadata> {
     const metadata = await this.#ask(doing, (brokers) => brokers.metadata(topics));
-    this.#refuseDenied(doing, 'DESCRIBE', metadata.topics);
+    refuseDenied(doing, this.#settings, 'DESCRIBE', metadata.topics);
     return metadata;
-  }
-
-  #refuseDenied(
-    doing: string,
-    operation: string,
-    topics: readonly { readonly name?: string | null | undefined; readonly errorCode: number }[],
-  ): void {
-    const names = topics
-      .filter(({ errorCode }) => errorCode === NOT_AUTHORIZED)
-      .map(({ name }) => name ?? '');
-    if (names.length === 0) return;
-    const what = `topic${names.length === 1 ? '' : 's'} ${names.sort().join(', ')}`;
-    throw denied(doing, this.#settings, `${operation} on ${what}`);
   }
 
   /** For each partition, the offset of a time; one request to each leader. */

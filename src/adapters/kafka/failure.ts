@@ -100,10 +100,23 @@ export function memberRights(groupId: string): Rights {
 }
 
 /** The error of a right that the brokers deny. */
-export function denied(doing: string, settings: KafkaSettings, right: string, cause?: unknown): FatalError {
+function denied(doing: string, settings: KafkaSettings, right: string, cause?: unknown): FatalError {
   const reason = cause === undefined ? '' : `: ${reasonsOf(cause)}`;
   const message = `${doing} is denied at ${addressOf(settings)}${reason}; grant ${right} to ${userOf(settings) ?? 'this user'}`;
   return new FatalError('not-authorized', message, cause === undefined ? undefined : { cause });
+}
+
+/** @throws FatalError `not-authorized`: a topic that may not be looked at would else be taken for one that is there, or missing. */
+export function refuseDenied(
+  doing: string,
+  settings: KafkaSettings,
+  operation: string,
+  topics: readonly { readonly name?: string | null | undefined; readonly errorCode: number }[],
+): void {
+  const names = topics.filter(({ errorCode }) => errorCode === NOT_AUTHORIZED).map(({ name }) => name ?? '');
+  if (names.length === 0) return;
+  const what = `topic${names.length === 1 ? '' : 's'} ${names.sort().join(', ')}`;
+  throw denied(doing, settings, `${operation} on ${what}`);
 }
 
 /**

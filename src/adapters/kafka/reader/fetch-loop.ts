@@ -8,8 +8,8 @@ import { PartitionCursor } from './partition-cursor.ts';
 
 /** Connections to the brokers that led the partitions of some topics when this was opened. */
 export interface Leaders {
-  /** By partition number; undefined where a partition has no leader at the moment. */
-  of(topic: string): readonly (string | undefined)[];
+  /** By partition number, undefined where a partition has no leader at the moment; undefined where there is no such topic. */
+  of(topic: string): readonly (string | undefined)[] | undefined;
   fetch(leader: string, wanted: readonly Wanted[], waitMs: number): Promise<Fetched[]>;
   close(): Promise<void>;
 }
@@ -17,7 +17,6 @@ export interface Leaders {
 /** What the fetch loop needs of a cluster. All errors are errors of this program. */
 export interface Cluster {
   readonly address: string;
-  missing(topics: readonly string[]): Promise<string[]>;
   leaders(topics: readonly string[]): Promise<Leaders>;
   range(topic: string, partition: number): Promise<{ low: number; high: number }>;
   compacted(topic: string): Promise<boolean>;
@@ -105,30 +104,22 @@ export class FetchLoop implements StretchReading {
 
   /** Runs one session. Returns when nothing is left to fetch, or at the signal. @throws the error that ended the session. */
   async #fetchAll(signal: AbortSignal, heard: () => void): Promise<void> {
-    const topics = new Set(this.cursors.filter(({ done }) => !done).map(({ stretch }) => stretch.topic));
-    const missing = await this.#cluster.missing([...topics]);
-    const there = this.cursors.filter((cursor) => {
-      const gone = missing.includes(cursor.stretch.topic);
-      if (gone) cursor.fail(topicsMissing([cursor.stretch.topic], this.#cluster.address));
-      return !gone && !cursor.done;
-    });
-    if (there.length === 0) {
-      return;
-    }
-    const leaders = await this.#cluster.leaders([...topics].filter((topic) => !missing.includes(topic)));
+    const live = this.cursors.filter(({ done }) => !done);
+    const leaders = await this.#cluster.leaders([...new Set(live.map(({ stretch }) => stretch.topic))]);
     this.#leaders = leaders;
     const ending = new AbortController();
     const until = AbortSignal.any([ending.signal, signal]);
     until.addEventListener('abort', () => this.#stir(), { once: true });
     try {
-      const beyond = there.filter(({ stretch }) => stretch.partition >= leaders.of(stretch.topic).length);
-      for (const cursor of beyond) {
+      for (const cursor of live) {
         const { topic, partition } = cursor.stretch;
-        cursor.fail(partitionMissing(topic, partition, leaders.of(topic).length));
+        const ofTopic = leaders.of(topic);
+        if (ofTopic === undefined) cursor.fail(topicsMissing([topic], this.#cluster.address));
+        else if (partition >= ofTopic.length) cursor.fail(partitionMissing(topic, partition, ofTopic.length));
       }
       const byLeader = Map.groupBy(
-        there.filter(({ done }) => !done),
-        ({ stretch: { topic, partition } }) => leaders.of(topic)[partition],
+        live.filter(({ done }) => !done),
+        ({ stretch: { topic, partition } }) => leaders.of(topic)?.[partition],
       );
       const fetching = [...byLeader].map(([leader, cursors]) =>
         leader === undefined

@@ -13,7 +13,7 @@ import { follow } from '../../follow.ts';
 import { readerClosed } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { Brokers } from '../brokers.ts';
-import { kafkaError } from '../failure.ts';
+import { kafkaError, NOT_THERE, refuseDenied } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import { fetchFrom } from './fetch.ts';
 import { type Cluster, FetchLoop, type Leaders } from './fetch-loop.ts';
@@ -140,7 +140,6 @@ export class KafkaLog implements EventLog {
     const settings = this.#settings;
     return {
       address: addressOf(settings),
-      missing: (topics) => this.#admin.missing(topics),
       leaders: (topics) => leadersOf(settings, topics),
       range: async (topic, partition) => {
         const range = (await this.#admin.ranges(topic)).find((each) => each.partition === partition);
@@ -158,11 +157,14 @@ export class KafkaLog implements EventLog {
 }
 
 async function leadersOf(settings: KafkaSettings, topics: readonly string[]): Promise<Leaders> {
+  const doing = 'looking up the leaders of partitions';
   const brokers = new Brokers(settings);
   try {
     const { topics: known } = await brokers.metadata(topics);
+    refuseDenied(doing, settings, 'DESCRIBE', known);
+    const there = known.filter(({ errorCode }) => errorCode !== NOT_THERE);
     const leaders = new Map(
-      known.map(({ name, partitions }) => [
+      there.map(({ name, partitions }) => [
         name,
         partitions
           .toSorted((a, b) => a.partitionIndex - b.partitionIndex)
@@ -170,7 +172,7 @@ async function leadersOf(settings: KafkaSettings, topics: readonly string[]): Pr
       ]),
     );
     return {
-      of: (topic) => leaders.get(topic) ?? [],
+      of: (topic) => leaders.get(topic),
       fetch: async (leader, wanted, waitMs) => {
         try {
           const connection = await brokers.node(Number(leader));
@@ -185,6 +187,6 @@ async function leadersOf(settings: KafkaSettings, topics: readonly string[]): Pr
     };
   } catch (error) {
     await brokers.close();
-    throw kafkaError('looking up the leaders of partitions', settings, error);
+    throw kafkaError(doing, settings, error);
   }
 }

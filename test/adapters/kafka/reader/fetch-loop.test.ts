@@ -17,7 +17,6 @@ class StandIn implements Cluster {
   readonly address = 'stand-in';
   /** Leader of each partition of any topic. */
   leads: string[] = ['1'];
-  gone: string[] = [];
   held = { low: 0, high: 100 };
   isCompacted = true;
   readonly asked: Wanted[][] = [];
@@ -26,7 +25,6 @@ class StandIn implements Cluster {
   sessions = 0;
   answer: (wanted: Wanted, all: readonly Wanted[]) => Partial<Fetched> | undefined = () => undefined;
 
-  missing = async (topics: readonly string[]) => topics.filter((topic) => this.gone.includes(topic));
   range = async () => this.held;
   compacted = async () => this.isCompacted;
 
@@ -247,7 +245,7 @@ test('a close while a leader does not answer ends', async () => {
 
 test('an error that no new session can mend ends every cursor', async () => {
   const cluster = new StandIn();
-  cluster.missing = async () => {
+  cluster.leaders = async () => {
     throw new FatalError('broker-refused', 'wrong password');
   };
   const reading = cluster.read([5, 5]);
