@@ -16,8 +16,6 @@ export interface CheckReport {
   readonly removed: number;
   /** Names in the outbox. A name in two parts counts twice. */
   readonly outbox: number;
-  /** The first row above all rows of entities. */
-  readonly nextRow: number;
   readonly findings: readonly Finding[];
 }
 
@@ -48,7 +46,6 @@ export async function checkStore(
     edges: edges.live,
     removed: edges.removed,
     outbox: outbox.names,
-    nextRow: entities.nextRow,
   };
   if (head) {
     addDifferences(findings, differencesFrom(head, { ...report, outbox }));

@@ -6,12 +6,11 @@ import { COPY_ACCUMULATOR, shardOf } from '../shard.ts';
 import type { Entry } from '../store.ts';
 import type { Findings } from './findings.ts';
 
-/** Entities by type, and the first row above all rows of entities. */
+/** Entities by type. */
 export interface EntityCounts {
   readonly types: Record<string, number>;
   /** Those that the shard owns; all of them where the graph is whole. */
   readonly own: Record<string, number>;
-  nextRow: number;
 }
 
 /** Checks every entity and every row. */
@@ -23,7 +22,7 @@ export async function checkEntities(
 ): Promise<EntityCounts> {
   const marks = new RowMarks();
   const relationRows = 2 * store.layout.relations.length;
-  const counts: EntityCounts = { types: {}, own: {}, nextRow: relationRows };
+  const counts: EntityCounts = { types: {}, own: {} };
   let withoutVector = 0;
   for await (const entry of store.entries.scan(store.layout.prefixes.entities)) {
     onProgress(1);
@@ -37,7 +36,6 @@ export async function checkEntities(
     const isForeign = head?.shard !== undefined && shardOf(key, head.shard.count) !== head.shard.index;
     counts.types[type] = (counts.types[type] ?? 0) + 1;
     if (!isForeign) counts.own[type] = (counts.own[type] ?? 0) + 1;
-    counts.nextRow = Math.max(counts.nextRow, row + 1);
     if (marks.at(row) !== 0 || row < relationRows) findings.add('row-shared', `${key} on row ${row}`);
     if (head && row >= head.rows) findings.add('row-beyond', `${key} on row ${row} of ${head.rows}`);
     marks.mark(row, (updates > 0 ? NAMED | TRAINED : NAMED) | (isForeign ? FOREIGN : 0));

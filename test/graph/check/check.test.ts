@@ -33,7 +33,6 @@ describe('a check', () => {
       edges: { follows: 2, likes: 1 },
       removed: 1,
       outbox: 1,
-      nextRow: 7,
       findings: [],
     });
     expect((await checkStore(graph())).findings).toEqual([]);
