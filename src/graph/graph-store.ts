@@ -3,7 +3,7 @@ import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, decodeEntity, type EntityState, encodeEntity, type Layout } from './layout.ts';
 import { namesIn, type OutboxPart, putPart } from './outbox.ts';
-import { type Entry, type Store, type StoreMemory, WriteBatch } from './store.ts';
+import { type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** An entity without its vector. */
 export interface EntityRecord extends EntityState {
@@ -85,14 +85,8 @@ export class GraphStore {
   /** Every entity, or those of one type, ordered by type and then as {@link compareKeys} has it. */
   async *entities(type?: string): AsyncIterable<EntityRecord> {
     const { entities, entitiesOf } = this.layout.prefixes;
-    for await (const entry of this.#store.scan(type === undefined ? entities : entitiesOf(type))) {
-      yield this.entityIn(entry);
-    }
-  }
-
-  /** Decodes an entry of kind `n`. */
-  entityIn({ key, value }: Entry): EntityRecord {
-    return { key: this.layout.entityOf(key), ...decodeEntity(value) };
+    for await (const { key, value } of this.#store.scan(type === undefined ? entities : entitiesOf(type)))
+      yield { key: this.layout.entityOf(key), ...decodeEntity(value) };
   }
 
   /** Every stored row, ascending. */

@@ -6,7 +6,7 @@ import { kafkaError, protocolError, reasonsOf } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine, userOf } from '../settings.ts';
 import { ProducerSession } from './producer-session.ts';
 import type { PlainRecord } from './record-batch.ts';
-import { largestBytes, type ProduceRequest, TopicPartitions } from './topic-partitions.ts';
+import { largestBytes, TopicPartitions } from './topic-partitions.ts';
 
 export interface ProducerOptions {
   readonly settings: KafkaSettings;
@@ -30,11 +30,11 @@ export interface Fence {
   readonly confirm: () => Promise<void>;
 }
 
-/** The requests for one partition. */
+/** The requests for one partition: the records of each. */
 interface Part {
   readonly topic: TopicPartitions;
   readonly partition: number;
-  readonly requests: readonly ProduceRequest[];
+  readonly requests: readonly (readonly PlainRecord[])[];
 }
 
 /** Transaction timeout: bounds how long a transaction that a frozen writer left open keeps readers waiting. */
@@ -117,7 +117,7 @@ export class Producer {
       const parts = await this.#lookedUp(messages, until);
       return parts.map((part) =>
         this.#after(`${part.topic.name}/${part.partition}`, async () => {
-          for (const { messages: records } of part.requests) await this.#untilGivenUp(part, records);
+          for (const records of part.requests) await this.#untilGivenUp(part, records);
         }),
       );
     });
@@ -154,7 +154,7 @@ export class Producer {
       await this.#once(() => session.addPartitions(places));
       await allOf(
         parts.map(async (part) => {
-          for (const { messages: records } of part.requests) await this.#produce(session, part, records);
+          for (const records of part.requests) await this.#produce(session, part, records);
         }),
       );
       await this.#once(() => session.end(true));
@@ -237,9 +237,8 @@ export class Producer {
     const byTopic = Map.groupBy(messages, ({ topic }) => topic);
     const parts: Part[] = [];
     for (const topic of this.#topics) {
-      const requests = await topic.requestsOf(byTopic.get(topic.name) ?? []);
-      for (const [partition, list] of Map.groupBy(requests, (each) => each.partition))
-        parts.push({ topic, partition, requests: list });
+      for (const [partition, requests] of await topic.requestsOf(byTopic.get(topic.name) ?? []))
+        parts.push({ topic, partition, requests });
     }
     return parts;
   }

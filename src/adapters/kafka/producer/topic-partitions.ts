@@ -36,7 +36,7 @@ export class TopicPartitions {
   }
 
   /** The requests that send messages to the topic. @throws as `get`. */
-  async requestsOf(messages: readonly Message[]): Promise<ProduceRequest[]> {
+  async requestsOf(messages: readonly Message[]): Promise<Map<number, PlainRecord[][]>> {
     return requestsOf(messages, (await this.get()).length, this.#choose);
   }
 
@@ -72,68 +72,49 @@ const RECORD_OVERHEAD_BYTES = 70;
 /** Bytes of a header beside name and value, rounded up. */
 const HEADER_OVERHEAD_BYTES = 10;
 
-/** Messages that go to one partition in one request, in order. */
-export interface ProduceRequest {
-  readonly partition: number;
-  readonly messages: PlainRecord[];
-}
-
-/** The requests of one partition; the last may still have room. */
-interface Runs {
-  readonly requests: ProduceRequest[];
-  lastBytes: number;
-}
-
 /**
- * The requests that send messages to a topic. Each request is for one partition, and the requests of a partition are in
- * order. A message too large for a request goes in a request of its own.
+ * The requests that send messages to a topic, by partition and in order: the records of each. A message too large for a
+ * request goes in a request of its own.
  */
 export function requestsOf(
   messages: readonly Message[],
   partitions: number,
   choose: (key: string | Uint8Array | null | undefined, partitions: number) => number,
-): ProduceRequest[] {
-  const byPartition = new Map<number, Runs>();
+): Map<number, PlainRecord[][]> {
+  const requests = new Map<number, PlainRecord[][]>();
   // Vectors of one step share their headers.
-  const headersBytes = new Map<Message['headers'], number>();
-  for (const { key, value, headers } of messages) {
-    const record: PlainRecord = { key, value, headers };
-    const partition = choose(key, partitions);
-    let ofHeaders = headersBytes.get(headers);
-    if (ofHeaders === undefined) {
-      ofHeaders = bytesOfHeaders(headers);
-      headersBytes.set(headers, ofHeaders);
+  const ofHeaders = new Map<PlainHeaders, number>();
+  for (const [partition, all] of Map.groupBy(messages, ({ key }) => choose(key, partitions))) {
+    const runs: PlainRecord[][] = [];
+    let roomBytes = 0;
+    for (const { key, value, headers } of all) {
+      const record = { key, value, headers };
+      const bytes = bytesOf(record, ofHeaders);
+      if (bytes > roomBytes) {
+        runs.push([]);
+        roomBytes = REQUEST_BYTES;
+      }
+      runs.at(-1)!.push(record);
+      roomBytes -= bytes;
     }
-    const bytes = RECORD_OVERHEAD_BYTES + partBytes(key) + partBytes(value) + ofHeaders;
-    let runs = byPartition.get(partition);
-    if (runs === undefined) {
-      runs = { requests: [], lastBytes: REQUEST_BYTES };
-      byPartition.set(partition, runs);
-    }
-    if (runs.lastBytes + bytes > REQUEST_BYTES) {
-      runs.lastBytes = 0;
-      runs.requests.push({ partition, messages: [] });
-    }
-    runs.requests.at(-1)!.messages.push(record);
-    runs.lastBytes += bytes;
+    requests.set(partition, runs);
   }
-  return [...byPartition.values()].flatMap(({ requests }) => requests);
+  return requests;
 }
 
 /** Size of the largest message, as max.message.bytes counts it. */
 export function largestBytes(messages: readonly PlainRecord[]): number {
-  let largest = 0;
-  for (const { key, value, headers = {} } of messages) {
-    const bytes = RECORD_OVERHEAD_BYTES + partBytes(key) + partBytes(value) + bytesOfHeaders(headers);
-    largest = Math.max(largest, bytes);
-  }
-  return largest;
+  return messages.reduce((largest, message) => Math.max(largest, bytesOf(message)), 0);
 }
 
-function bytesOfHeaders(headers: PlainHeaders): number {
-  let bytes = 0;
-  for (const [name, value] of Object.entries(headers)) {
-    bytes += HEADER_OVERHEAD_BYTES + Buffer.byteLength(name) + partBytes(value);
+/** known: bytes of headers that were counted before. */
+function bytesOf({ key, value, headers = {} }: PlainRecord, known = new Map<PlainHeaders, number>()): number {
+  let bytes = known.get(headers);
+  if (bytes === undefined) {
+    bytes = RECORD_OVERHEAD_BYTES;
+    for (const [name, each] of Object.entries(headers))
+      bytes += HEADER_OVERHEAD_BYTES + Buffer.byteLength(name) + partBytes(each);
+    known.set(headers, bytes);
   }
-  return bytes;
+  return bytes + partBytes(key) + partBytes(value);
 }

@@ -8,7 +8,10 @@ import type { Message } from '../../../../src/pipeline/ports.ts';
 
 const topic = 'vectors';
 const PARTITIONS = 3;
-const sorted = (messages: readonly Message[]) => requestsOf(messages, PARTITIONS, keyPartitioner());
+const sorted = (given: readonly Message[]) =>
+  [...requestsOf(given, PARTITIONS, keyPartitioner())].flatMap(([partition, requests]) =>
+    requests.map((messages) => ({ partition, messages })),
+  );
 
 const text = fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: 'binary', maxLength: 60 }));
 const part = fc.oneof(
