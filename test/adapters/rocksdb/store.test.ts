@@ -1,22 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
+import { freshFolder } from '../../fresh-folder.ts';
 import { batchOf, scanned, storeConformance } from '../../graph/store-conformance.ts';
-
-const parent = await mkdtemp(join(tmpdir(), 'twhin-rocksdb-'));
-afterAll(() => rm(parent, { recursive: true, force: true }));
-let folders = 0;
-const fresh = () => join(parent, `db-${folders++}`);
 
 let folder = '';
 storeConformance('RocksDB', {
-  open: () => {
-    folder = fresh();
+  open: async () => {
+    folder = await freshFolder();
     return openRocksdb(folder);
   },
   reopen: async (store) => {
@@ -59,7 +54,7 @@ async function wholeBatches(target: string): Promise<number> {
 
 describe('RocksDB as a store on disk', () => {
   test('tells its memory while open, and undefined once closed', async () => {
-    const target = fresh();
+    const target = await freshFolder();
     const store = await openRocksdb(target);
     const before = await store.memory?.();
     const batch = new WriteBatch();
@@ -81,7 +76,7 @@ describe('RocksDB as a store on disk', () => {
   });
 
   test('refuses a second writer of this or another process, and admits a reader', async () => {
-    const target = fresh();
+    const target = await freshFolder();
     const child = writing(target);
     await said(child, 'wrote 3');
     await expect(openRocksdb(target)).rejects.toMatchObject({ name: 'FatalError', code: 'store-in-use' });
@@ -99,7 +94,7 @@ describe('RocksDB as a store on disk', () => {
   });
 
   test('a reader sees the writes before its opening, and no later writes', async () => {
-    const target = fresh();
+    const target = await freshFolder();
     const store = await openRocksdb(target);
     await store.write(batchOf(['61', '01']));
     const reader = await openRocksdb(target, { readOnly: true });
@@ -116,15 +111,15 @@ describe('RocksDB as a store on disk', () => {
   });
 
   test('errors of opening name the folder and the problem', async () => {
-    const missing = fresh();
+    const missing = join(await freshFolder(), 'none');
     await expect(openRocksdb(missing, { readOnly: true })).rejects.toMatchObject({
       name: 'FatalError',
       code: 'store-missing',
       message: expect.stringContaining(missing),
     });
-    const file = join(parent, 'a-file');
+    const file = join(await freshFolder(), 'a-file');
     await writeFile(file, '');
-    const damaged = fresh();
+    const damaged = await freshFolder();
     await (await openRocksdb(damaged)).close();
     await writeFile(join(damaged, 'CURRENT'), 'MANIFEST-009999\n');
     for (const [target, readOnly] of [
@@ -141,7 +136,7 @@ describe('RocksDB as a store on disk', () => {
   });
 
   test('after kill -9 during writes the store holds only whole batches, and every acknowledged batch', async () => {
-    const target = fresh();
+    const target = await freshFolder();
     let last = 0;
     for (const batches of [5, 30, 60]) {
       const child = writing(target);
@@ -154,7 +149,7 @@ describe('RocksDB as a store on disk', () => {
   });
 
   test('a full disk fails the write, names the folder, and only whole batches are kept', async () => {
-    const target = fresh();
+    const target = await freshFolder();
     // No file may exceed 2 MiB; the error of the limit is like the error of a full disk.
     const child = writing(target, `trap '' XFSZ; ulimit -f 2048;`);
     const line = await said(child, 'failed');
@@ -165,7 +160,7 @@ describe('RocksDB as a store on disk', () => {
   });
 
   test('an error of the caller inside a scan is passed on unchanged', async () => {
-    const store = await openRocksdb(fresh());
+    const store = await openRocksdb(await freshFolder());
     await store.write(batchOf(['61', '01']));
     const own = new Error('own');
     const reading = async () => {
@@ -176,12 +171,12 @@ describe('RocksDB as a store on disk', () => {
   });
 
   test('a truncated log of writes opens at the end of an earlier whole write', async () => {
-    const target = fresh();
+    const target = await freshFolder();
     const store = await openRocksdb(target);
     for (let n = 1; n <= 3; n++) {
       await store.write(batchOf(...[0, 1, 2].map((i) => [`6b0${i}`, `0${n}`.repeat(50)] as const)));
     }
-    const killed = fresh();
+    const killed = await freshFolder();
     await cp(target, killed, { recursive: true });
     await store.close();
     const [log = ''] = (await readdir(killed)).filter((name) => /^\d+\.log$/.test(name));
@@ -204,7 +199,7 @@ describe('RocksDB as a store on disk', () => {
 
   /** A store with one batch of 500 keys, flushed to a table. */
   async function flushed(): Promise<string> {
-    const target = fresh();
+    const target = await freshFolder();
     const store = await openRocksdb(target, { durable: true });
     const value = `00000001${'ab'.repeat(200)}`;
     const keys = Array.from({ length: 500 }, (_, i) => `k${String(i).padStart(4, '0')}`);

@@ -1,23 +1,19 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
 import { openRocksdbThread } from '../../../src/adapters/rocksdb/thread.ts';
 import { type Store, WriteBatch } from '../../../src/graph/store.ts';
+import { freshFolder } from '../../fresh-folder.ts';
 import { MemoryStore } from '../../graph/memory-store.ts';
 import { batchOf, scanned, storeConformance } from '../../graph/store-conformance.ts';
 
-const parent = await mkdtemp(join(tmpdir(), 'twhin-reader-'));
-afterAll(() => rm(parent, { recursive: true, force: true }));
-let folders = 0;
-
 let written = '';
 storeConformance('RocksDB in a thread', {
-  open: () => {
-    written = join(parent, `db-${folders++}`);
+  open: async () => {
+    written = await freshFolder();
     return openRocksdbThread(written);
   },
   reopen: async (store) => {
@@ -31,7 +27,7 @@ const keyOf = (n: number) => Buffer.from(`k${String(n).padStart(6, '0')}`);
 
 /** A closed store with `count` entries of various lengths. */
 async function filled(count: number): Promise<string> {
-  const folder = join(parent, `db-${folders++}`);
+  const folder = await freshFolder();
   const store = await openRocksdb(folder, { durable: true });
   const batch = new WriteBatch();
   for (let n = 0; n < count; n++) batch.put(keyOf(n), Buffer.alloc((n * 37) % 700, n));
@@ -76,7 +72,7 @@ describe('a reader in a thread of its own', () => {
   });
 
   test('throws the errors of the store itself', async () => {
-    const missing = join(parent, 'nowhere');
+    const missing = join(await freshFolder(), 'nowhere');
     await expect(openRocksdbThread(missing, { readOnly: true })).rejects.toMatchObject({
       code: 'store-missing',
     });
@@ -119,7 +115,7 @@ describe('a reader in a thread of its own', () => {
 
 describe('a writer in a thread of its own', () => {
   test('writes rows like the store in memory, and tells its memory', async () => {
-    const [store, twin] = [await openRocksdbThread(join(parent, `db-${folders++}`)), new MemoryStore()];
+    const [store, twin] = [await openRocksdbThread(await freshFolder()), new MemoryStore()];
     const rows = Int32Array.from({ length: 3_000 }, (_, i) => 3 * i);
     const floats = new Float32Array(new SharedArrayBuffer(rows.length * 6 * 4)).map((_, i) => i / 7);
     for (const each of [store, twin]) {
@@ -136,7 +132,7 @@ describe('a writer in a thread of its own', () => {
   });
 
   test('reports an error of closing', async () => {
-    const folder = join(parent, `db-${folders++}`);
+    const folder = await freshFolder();
     const store = await openRocksdbThread(folder, { durable: true });
     await store.write(batchOf(['61', '01']));
     await rm(folder, { recursive: true });
@@ -144,7 +140,7 @@ describe('a writer in a thread of its own', () => {
   });
 
   test('keeps other writers out, and does not keep the process alive', async () => {
-    const folder = join(parent, `db-${folders++}`);
+    const folder = await freshFolder();
     const store = await openRocksdbThread(folder);
     await expect(openRocksdbThread(folder)).rejects.toMatchObject({ code: 'store-in-use' });
     await store.close();
