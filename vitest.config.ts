@@ -16,6 +16,7 @@ const WHOLE_PROCESS = [
   'test/adapters/backoff.test.ts',
   'test/adapters/trainer/hogwild/stepper.test.ts',
   'test/adapters/event-file/event-file.test.ts',
+  'test/adapters/event-file/feeder.test.ts',
 ];
 
 const WITH_BROKER = ['test/kafka/**/*.test.ts', 'test/e2e/**/*.test.ts'];

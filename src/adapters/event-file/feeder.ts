@@ -3,16 +3,6 @@ import type { Message, Sink } from '../../pipeline/ports.ts';
 import { pause } from '../backoff.ts';
 import type { FileEvent } from './event-file.ts';
 
-/** The feeder's source of time. */
-export interface FeedClock {
-  /** Epoch ms. */
-  now(): number;
-  /** Resolves after `ms`, or when `signal` fires. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Calls `work` every `ms` until the returned function is called. */
-  every(ms: number, work: () => void): () => void;
-}
-
 /** A line without a valid event of the topic. */
 export interface BadLine {
   readonly line: number;
@@ -47,7 +37,6 @@ export interface FeedOptions {
   readonly onBad?: ((bad: BadLine) => void) | undefined;
   /** Stops the reading; the events already read are still sent. */
   readonly signal?: AbortSignal | undefined;
-  readonly clock?: FeedClock | undefined;
 }
 
 /** A batch is full at the first of these limits. */
@@ -67,7 +56,6 @@ const ROUNDING_MS = 0.001;
  */
 export async function feed(options: FeedOptions): Promise<FeedProgress> {
   const { sink, signal, limit = Number.POSITIVE_INFINITY, ratePerS = Number.POSITIVE_INFINITY } = options;
-  const clock = options.clock ?? systemClock;
   const progress = { sent: 0, bad: 0, line: 0 };
   let batch: Message[] = [];
   let bytes = 0;
@@ -103,26 +91,26 @@ export async function feed(options: FeedOptions): Promise<FeedProgress> {
     nudge();
   };
 
-  const stopTicking = clock.every(LINGER_MS, nudge);
+  const ticking = setInterval(nudge, LINGER_MS).unref();
   const everyMs = 1000 / ratePerS;
-  let due = clock.now();
+  let due = Date.now();
   let queued = 0;
   try {
     for await (const event of limit > 0 ? options.events : []) {
       if (signal?.aborted === true) break;
       progress.line = event.line;
-      const { key, problem } = checked(event, options.keyOf, clock.now());
+      const { key, problem } = checked(event, options.keyOf, Date.now());
       if (problem !== undefined) {
         progress.bad++;
         options.onBad?.({ line: event.line, problem });
       }
       if (event.raw === null || (problem !== undefined && options.raw !== true)) continue;
-      const aheadMs = due - clock.now();
+      const aheadMs = due - Date.now();
       if (aheadMs > Math.max(AHEAD_MS, everyMs) - ROUNDING_MS) {
         await flush();
-        await clock.sleep(aheadMs, signal);
+        await pause(aheadMs, signal);
       }
-      due = Math.max(due, clock.now()) + everyMs;
+      due = Math.max(due, Date.now()) + everyMs;
       batch.push({ topic: options.topicName, key, value: event.raw, headers: {} });
       bytes += event.raw.byteLength;
       // Only a full batch is awaited: an await for each message would take longer than reading the message.
@@ -130,7 +118,7 @@ export async function feed(options: FeedOptions): Promise<FeedProgress> {
       if (++queued >= limit) break;
     }
   } finally {
-    stopTicking();
+    clearInterval(ticking);
     await flush();
     await idle();
   }
@@ -152,13 +140,3 @@ function checked(
     throw error;
   }
 }
-
-const systemClock: FeedClock = {
-  now: Date.now,
-  sleep: pause,
-  every: (ms, work) => {
-    const timer = setInterval(work, ms);
-    timer.unref();
-    return () => clearInterval(timer);
-  },
-};

@@ -1,8 +1,26 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { FileEvent } from '../../../src/adapters/event-file/event-file.ts';
-import { type FeedClock, type FeedOptions, feed } from '../../../src/adapters/event-file/feeder.ts';
+import { type FeedOptions, feed } from '../../../src/adapters/event-file/feeder.ts';
 import { BadEvent, RetryableError } from '../../../src/errors/errors.ts';
 import type { Message, Sink } from '../../../src/pipeline/ports.ts';
+
+const LINGER_MS = 200;
+/** A clock that advances only during waits. */
+const time = vi.hoisted(() => ({ now: 0 }));
+vi.mock('node:timers/promises', () => ({
+  setTimeout: async (ms: number) => {
+    time.now += ms;
+  },
+}));
+beforeEach(() => {
+  time.now = 1_000_000;
+  vi.spyOn(Date, 'now').mockImplementation(() => time.now);
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
 
 /** A sink that acknowledges at once, or when the test says so. */
 class MemorySink implements Sink {
@@ -11,14 +29,13 @@ class MemorySink implements Sink {
   inFlight = 0;
   mostInFlight = 0;
   held: Promise<void> | undefined;
-  now: () => number = () => 0;
   failAfter = Number.POSITIVE_INFINITY;
 
   async publish(messages: readonly Message[]): Promise<void> {
     this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight);
     if (this.batches.length >= this.failAfter) throw new RetryableError('not-appended', 'the log is down');
     this.batches.push(messages);
-    this.sentAt.push(this.now());
+    this.sentAt.push(Date.now());
     await (this.held ?? Promise.resolve());
     this.inFlight--;
   }
@@ -30,22 +47,6 @@ class MemorySink implements Sink {
   get values(): string[] {
     return this.batches.flat().map(({ value }) => Buffer.from(value ?? []).toString());
   }
-}
-
-/** A clock that advances only during sleeps. */
-class FakeClock implements FeedClock {
-  time = 1_000_000;
-  tick: () => void = () => {};
-  now = (): number => this.time;
-  sleep = async (ms: number): Promise<void> => {
-    this.time += ms;
-  };
-  every = (_ms: number, work: () => void): (() => void) => {
-    this.tick = work;
-    return () => {
-      this.tick = () => {};
-    };
-  };
 }
 
 async function* numbered(count: number, bytes = 0): AsyncGenerator<FileEvent> {
@@ -72,18 +73,15 @@ function keyOf(value: Buffer): string {
 
 function feeding(options: Partial<FeedOptions> & Pick<FeedOptions, 'events'>) {
   const sink = new MemorySink();
-  const clock = new FakeClock();
-  sink.now = clock.now;
   const bad: [number, string][] = [];
   const result = feed({
     keyOf,
     sink,
-    clock,
     topicName: 'p.follow',
     onBad: ({ line, problem }) => bad.push([line, problem.code]),
     ...options,
   });
-  return { sink, clock, bad, result };
+  return { sink, bad, result };
 }
 
 describe('sending', () => {
@@ -118,7 +116,7 @@ describe('sending', () => {
         yield event;
       }
     }
-    const result = feed({ events: counted(), keyOf, sink, topicName: 't', clock: new FakeClock() });
+    const result = feed({ events: counted(), keyOf, sink, topicName: 't' });
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(read).toBe(2000);
     expect(sink.batches).toHaveLength(1);
@@ -139,16 +137,15 @@ describe('sending', () => {
 
   test('the events of a slow source do not wait for a full batch', async () => {
     const sink = new MemorySink();
-    const clock = new FakeClock();
     const open = Promise.withResolvers<void>();
     async function* slow(): AsyncGenerator<FileEvent> {
       yield* numbered(3);
       await open.promise;
     }
-    const result = feed({ events: slow(), keyOf, sink, topicName: 't', clock });
+    const result = feed({ events: slow(), keyOf, sink, topicName: 't' });
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(sink.values).toEqual([]);
-    clock.tick();
+    vi.advanceTimersByTime(LINGER_MS);
     expect(sink.values).toEqual(['1', '2', '3']);
     open.resolve();
     expect((await result).sent).toBe(3);
@@ -185,7 +182,7 @@ describe('bad lines', () => {
 
   test('are checked against the time of sending', async () => {
     const times: number[] = [];
-    const { result, clock } = feeding({
+    const { result } = feeding({
       events: lines('a'),
       keyOf: (_value, timestamp) => {
         times.push(timestamp);
@@ -193,7 +190,7 @@ describe('bad lines', () => {
       },
     });
     await result;
-    expect(times).toEqual([clock.time]);
+    expect(times).toEqual([time.now]);
   });
 
   test('an error other than a wrong line stops the feeding', async () => {
@@ -210,11 +207,11 @@ describe('rate', () => {
     [100, 400],
     [2, 10],
   ])('%d a second', async (ratePerS, count) => {
-    const { sink, clock, result } = feeding({ events: numbered(count), ratePerS });
-    const start = clock.time;
+    const start = time.now;
+    const { sink, result } = feeding({ events: numbered(count), ratePerS });
     expect((await result).sent).toBe(count);
     const burst = Math.max(1, ratePerS / 10);
-    const tookMs = clock.time - start;
+    const tookMs = time.now - start;
     expect(tookMs).toBeGreaterThanOrEqual(((count - burst) / ratePerS) * 1000 - 1);
     expect(tookMs).toBeLessThanOrEqual((count / ratePerS) * 1000 + 1);
     // At no moment the sink is ahead of the rate by more than a burst.
