@@ -72,11 +72,6 @@ async function edgesOf(
 }
 
 function byType(neighbours: readonly Neighbour[]): EntityDescription['nearest'] {
-  const types: EntityDescription['nearest'] = {};
-  for (const neighbour of neighbours) {
-    types[typeOf(neighbour.entity)] ??= [];
-    const found = types[typeOf(neighbour.entity)];
-    if (found && found.length < NEAREST_OF_A_TYPE) found.push(neighbour);
-  }
-  return types;
+  const types = [...Map.groupBy(neighbours, ({ entity }) => typeOf(entity))];
+  return Object.fromEntries(types.map(([type, found]) => [type, found.slice(0, NEAREST_OF_A_TYPE)]));
 }

@@ -175,15 +175,9 @@ export class EntityIndex {
 
   #grow(rows: number): void {
     const capacity = Math.max(rows, this.#updates.length * 2);
-    const updates = new Uint32Array(capacity);
-    const firstSeen = new Float64Array(capacity);
-    const lastSeen = new Float64Array(capacity);
-    updates.set(this.#updates);
-    firstSeen.set(this.#firstSeen);
-    lastSeen.set(this.#lastSeen);
-    this.#updates = updates;
-    this.#firstSeen = firstSeen;
-    this.#lastSeen = lastSeen;
+    this.#updates = new Uint32Array(this.#updates.buffer.transfer(4 * capacity));
+    this.#firstSeen = new Float64Array(this.#firstSeen.buffer.transfer(8 * capacity));
+    this.#lastSeen = new Float64Array(this.#lastSeen.buffer.transfer(8 * capacity));
   }
 }
 

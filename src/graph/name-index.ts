@@ -111,13 +111,10 @@ export class NameIndex {
   }
 
   #growRows(rows: number): void {
-    const length = Math.max(rows, 2 * this.#starts.length);
-    const starts = new Uint32Array(length).fill(NOWHERE);
-    const lengths = new Uint16Array(length);
-    starts.set(this.#starts);
-    lengths.set(this.#lengths);
-    this.#starts = starts;
-    this.#lengths = lengths;
+    const before = this.#starts.length;
+    const length = Math.max(rows, 2 * before);
+    this.#starts = new Uint32Array(this.#starts.buffer.transfer(4 * length)).fill(NOWHERE, before);
+    this.#lengths = new Uint16Array(this.#lengths.buffer.transfer(2 * length));
   }
 
   /** Makes room for a name of `length` bytes. Removed names are left out where they take more bytes than the others. */

@@ -88,14 +88,11 @@ export class WriteBatch {
 
   #reserve(bytes: number): void {
     if (this.#end + bytes > this.#bytes.length) {
-      const longer = Buffer.from(new ArrayBuffer(Math.max(2 * this.#bytes.length, this.#end + bytes)));
-      longer.set(this.#bytes);
-      this.#bytes = longer;
+      const length = Math.max(2 * this.#bytes.length, this.#end + bytes);
+      this.#bytes = Buffer.from(this.#bytes.buffer.transfer(length));
     }
     if (2 * this.#size === this.#lengths.length) {
-      const longer = new Int32Array(2 * this.#lengths.length);
-      longer.set(this.#lengths);
-      this.#lengths = longer;
+      this.#lengths = new Int32Array(this.#lengths.buffer.transfer(2 * this.#lengths.byteLength));
     }
   }
 }
