@@ -89,15 +89,13 @@ export function* search(
 
 /** @throws UsageError as `search`. */
 function placeOf(served: readonly ServedGraph[], name: string | undefined, type: string): Place {
-  const showing = waysTo(namedGraphs(served, name), type);
   const knowing = waysTo(served, QUERY);
-  const fits = (one: Way, other: Way) => one.lhs === other.lhs;
-  const shows =
-    showing.find((each) => knowing.some((other) => fits(each, other) && other.graph === each.graph)) ??
-    showing.find((each) => knowing.some((other) => fits(each, other)));
-  if (shows === undefined) throw unsearchable(namedGraphs(served, name), type, knowing);
-  const fitting = knowing.filter((other) => fits(shows, other));
-  return { shows, asks: fitting.find((other) => other.graph === shows.graph) ?? fitting[0]! };
+  const places = waysTo(namedGraphs(served, name), type).flatMap((shows) =>
+    knowing.filter(({ lhs }) => lhs === shows.lhs).map((asks) => ({ shows, asks })),
+  );
+  const place = places.find(({ shows, asks }) => shows.graph === asks.graph) ?? places[0];
+  if (place === undefined) throw unsearchable(namedGraphs(served, name), type, knowing);
+  return place;
 }
 
 /** The relations of a graph from one type, such as `user`, to another. */

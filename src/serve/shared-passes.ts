@@ -3,12 +3,6 @@ import type { Found, ScanQuery } from '../kernels/scan/scan.ts';
 import type { ScanTable } from '../kernels/scan/table.ts';
 import type { Asking, Look, Scans, Seen } from './looks.ts';
 
-/** Work that waits, and who waits for it. */
-interface Waiting {
-  readonly work: () => void;
-  readonly done: PromiseWithResolvers<void>;
-}
-
 /**
  * Keeps writes to tables and scans of them in other threads apart. While scans are out the gate is shut, and writes wait
  * in the order in which they came; opening the gate does them all. A caller waits for the promise of a write before the
@@ -17,41 +11,34 @@ interface Waiting {
 export class Gate {
   /** Writes done so far. */
   writes = 0;
-  #isShut = false;
-  #waiting: Waiting[] = [];
+  /** While the gate is shut. */
+  #waiting: (() => void)[] | undefined;
 
   /** Writes that wait. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting?.length ?? 0;
   }
 
   /** Does the work at once, or once the gate is open: then a promise, which fails as the work does. */
   write(work: () => void): Promise<void> | undefined {
-    if (!this.#isShut) {
+    const write = () => {
       this.writes++;
       work();
-      return undefined;
-    }
-    const done = Promise.withResolvers<void>();
-    this.#waiting.push({ work, done });
-    return done.promise;
+    };
+    const waiting = this.#waiting;
+    if (waiting !== undefined) return new Promise((done) => waiting.push(() => done(Promise.try(write))));
+    write();
+    return undefined;
   }
 
   shut(): void {
-    this.#isShut = true;
+    this.#waiting ??= [];
   }
 
   open(): void {
-    this.#isShut = false;
-    for (const { work, done } of this.#waiting.splice(0)) {
-      this.writes++;
-      try {
-        work();
-        done.resolve();
-      } catch (error) {
-        done.reject(error);
-      }
-    }
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const write of waiting) write();
   }
 }
 

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { ServerResponse } from 'node:http';
 import { isIPv4, Server } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { z } from 'zod';
@@ -191,9 +192,7 @@ async function takeIn({ server }: FastifyInstance, isTime: () => boolean): Promi
 }
 
 function connectionsOf({ server }: FastifyInstance): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
-  });
+  return promisify(server.getConnections.bind(server))();
 }
 
 /** Bytes that are no UTF-8 would be read as U+FFFD, and so as an id that nobody meant. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
-import { reasonOf, UsageError } from '../../errors/errors.ts';
+import { reasonOf } from '../../errors/errors.ts';
+import { keyOf } from '../../serve/entities.ts';
 import { type HttpServer, type ServerOptions, serveGuarded, understood } from './guarded.ts';
 import {
   ofEntity,
@@ -60,17 +61,8 @@ export const ROUTES = {
 function addViews(server: FastifyInstance, views: Views): void {
   view(server, '/api/history', ofHistory, ({ graph, range }) => views.history(graph, range));
   view(server, '/api/rejected', ofRejected, ({ graph, values }) => views.rejected(graph, values === 'yes'));
-  view(server, '/api/entity', ofEntity, ({ graph, id }) => entityOf(views, graph, id));
+  view(server, '/api/entity', ofEntity, ({ graph, id }) => views.entity(graph, keyOf('id', id)));
   view(server, '/api/map', ofGraph, ({ graph }) => views.map(graph));
-}
-
-/** An `id` that passes the schema and fails in the lookup is the wrong field. */
-async function entityOf(views: Views, graph: string, id: string) {
-  try {
-    return await views.entity(graph, id);
-  } catch (error) {
-    throw error instanceof UsageError ? new UsageError(error.message, { field: 'id' }) : error;
-  }
 }
 
 /** Answers a question asked by query: 400 with the wrong field, 404 when there is no such graph or entity. */
