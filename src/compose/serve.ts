@@ -11,7 +11,7 @@ import type { ServedSnapshot } from '../metrics/serving.ts';
 import type { EventLog, RecordRun } from '../pipeline/ports.ts';
 import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
 import { Activity } from '../serve/activity.ts';
-import type { GraphStatus } from '../serve/answers.ts';
+import type { ServedStatus } from '../serve/answers.ts';
 import { surfacesOf } from '../serve/plan.ts';
 import { ActivityFeed, Reading, VectorFeed } from '../serve/reading.ts';
 import type { ServedGraph } from '../serve/served-graph.ts';
@@ -222,7 +222,7 @@ export class ServedRun implements ServedGraph {
   }
 
   /** Where the graph is, for people. */
-  status(): GraphStatus {
+  status(): ServedStatus {
     const { current } = this.spaces;
     const { vectors, staleSince } = this.snapshot();
     return {

@@ -144,7 +144,7 @@ export type RankAnswer = z.infer<typeof rankAnswer>;
 export type RecentAnswer = z.infer<typeof recentAnswer>;
 export type StatusAnswer = z.infer<typeof statusAnswer>;
 /** How far a graph is that is served. */
-export type GraphStatus = z.infer<typeof servedGraph>;
+export type ServedStatus = z.infer<typeof servedGraph>;
 /** Why an entity is in a list. */
 export type ItemReason = z.infer<typeof reason>;
 /** The neighbours that two entities share, as far as they are remembered. */

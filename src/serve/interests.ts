@@ -188,13 +188,9 @@ export class Clusters {
 
   /** The centres of the clusters; undefined while they are made for the first time, or the table is empty. */
   centroids(table: VectorTable): readonly Float64Array[] | undefined {
-    return this.#of(table)?.centroids;
-  }
-
-  #of(table: VectorTable): Clustered | undefined {
     const known = this.#tables.get(table);
     const now = this.#clock();
-    if (known !== undefined && now - known.madeAt < REMAKE_MS) return known;
+    if (known !== undefined && now - known.madeAt < REMAKE_MS) return known.centroids;
     const points = this.#sample(table);
     if (points.length === 0) return undefined;
     // Old centres serve until there are new ones.
@@ -207,7 +203,7 @@ export class Clusters {
       else this.#later(step);
     };
     this.#later(step);
-    return made;
+    return made.centroids;
   }
 
   /** Copies: the vectors go on to move. */

@@ -13,13 +13,13 @@ export interface Look {
 }
 
 /** What a scan found: for each query its best rows, best first. */
-export type Seen = readonly (readonly Found[])[];
+export type Lists = readonly (readonly Found[])[];
 
 /**
  * The making of an answer: it yields what has to be looked at, and goes on with what was seen. Between its first step and
  * its last, no vector is written, and so the whole answer is of one state of the tables. It can wait for nothing but looks.
  */
-export type Asking<T> = Generator<Look, T, Seen>;
+export type Asking<T> = Generator<Look, T, Lists>;
 
 /** Where tables are scanned. */
 export interface Scans {
@@ -27,7 +27,7 @@ export interface Scans {
    * Looks, as `Scan.top`. queries: at most 4, which share a pass over the rows.
    * Nothing is written to the table until the promise is settled: the caller sees to it.
    */
-  top(look: Look): Promise<Seen>;
+  top(look: Look): Promise<Lists>;
   /** Waits for the scans that are out; afterwards there are none. Idempotent. */
   stop(): Promise<void>;
 }
@@ -41,7 +41,7 @@ export class OwnScans implements Scans {
     this.#build = build;
   }
 
-  async top({ table, scorer, queries, depth }: Look): Promise<Seen> {
+  async top({ table, scorer, queries, depth }: Look): Promise<Lists> {
     const scanners = this.#scanners.get(table) ?? new Scanners(table, this.#build);
     this.#scanners.set(table, scanners);
     return scanners.of(scorer).top(queries, depth);

@@ -184,21 +184,11 @@ function isOfRecord(error: unknown): boolean {
   return error instanceof ShapeError || error instanceof UsageError || error instanceof BadEvent;
 }
 
-/**
- * As `vector.every(Number.isFinite)`, which takes ten times as long: it calls a function for each number. What is not finite is no
- * number any more once it is taken from itself. Four sums do not wait for one another.
- */
+/** As `vector.every(Number.isFinite)`, which takes ten times as long. Float32 numbers are too few and too small for an infinite sum. */
 function hasFiniteNumbers(vector: Float32Array): boolean {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  const fours = vector.length & ~3;
-  for (let k = 0; k < fours; k += 4) {
-    a += vector[k]! - vector[k]!;
-    b += vector[k + 1]! - vector[k + 1]!;
-    c += vector[k + 2]! - vector[k + 2]!;
-    d += vector[k + 3]! - vector[k + 3]!;
-  }
-  for (let k = fours; k < vector.length; k++) a += vector[k]! - vector[k]!;
-  return a + b + c + d === 0;
+  let sum = 0;
+  for (let k = 0; k < vector.length; k++) sum += vector[k]!;
+  return Number.isFinite(sum);
 }
 
 /** Turns records of event topics into what users did. Records that an updater writes to the dead letters are left out. */

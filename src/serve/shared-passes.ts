@@ -1,7 +1,7 @@
 import { FatalError } from '../errors/errors.ts';
 import type { Found, ScanQuery } from '../kernels/scan/scan.ts';
 import type { ScanTable } from '../kernels/scan/table.ts';
-import type { Asking, Look, Scans, Seen } from './looks.ts';
+import type { Asking, Lists, Look, Scans } from './looks.ts';
 
 /**
  * Keeps writes to tables and scans of them in other threads apart. While scans are out the gate is shut, and writes wait
@@ -93,7 +93,7 @@ class Request {
   }
 
   /** Goes on with what was seen. Gives what to look at next, if it is not answered. */
-  resume(seen: Seen): Look | undefined {
+  resume(seen: Lists): Look | undefined {
     try {
       const step = this.#asking?.next(seen);
       return step?.done === false ? step.value : undefined;
@@ -104,7 +104,7 @@ class Request {
   }
 }
 
-const NOTHING: Seen = [];
+const NOTHING: Lists = [];
 
 /** How long it takes to look at a table, as measured of late. */
 class Rate {

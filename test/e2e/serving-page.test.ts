@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { entityKey } from '../../src/graph/entity.ts';
 import { readServingPage } from '../../src/pages/page-files.ts';
-import type { GraphStatus } from '../../src/serve/answers.ts';
+import type { ServedStatus } from '../../src/serve/answers.ts';
 import { openLists } from '../adapters/http/lists.ts';
 import { graphOf, surfacesOf, T0, tweet, user } from '../serve/serve-fixture.ts';
 import { barriers, brokenWords, noBrowser, openBrowser, openPage } from './browser.ts';
@@ -23,7 +23,7 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
     const graph = graphOf({ relations, unready: () => unready });
     let unready = ['g: 43 % of the vectors are read'];
     let staleSince: number | null = null;
-    const status = (): GraphStatus => ({
+    const status = (): ServedStatus => ({
       graph: 'g',
       reasons: unready,
       relations: [...graph.relations],

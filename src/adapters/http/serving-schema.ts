@@ -151,33 +151,27 @@ export function openApi(version: string): object {
   const retryAfter = {
     'Retry-After': { description: 'Seconds after which to ask again.', schema: { type: 'integer' } },
   };
+  const said = (description: string, schema: keyof typeof schemas = 'Failure', headers?: object) => ({
+    description,
+    ...(headers && { headers }),
+    ...json(schema),
+  });
+  const allow = { Allow: { description: 'These methods.', schema: { type: 'string' } } };
   // Whatever is asked.
   const refusals = {
-    405: {
-      description: 'the path takes other methods',
-      headers: { Allow: { description: 'These methods.', schema: { type: 'string' } } },
-      ...json('Failure'),
-    },
-    421: { description: 'a server on a loopback address was asked by another name', ...json('Failure') },
-    429: {
-      description: 'too many requests of one client in a minute',
-      headers: retryAfter,
-      ...json('Failure'),
-    },
+    405: said('the path takes other methods', 'Failure', allow),
+    421: said('a server on a loopback address was asked by another name'),
+    429: said('too many requests of one client in a minute', 'Failure', retryAfter),
   };
   const ofBodies = {
-    413: { description: `a body of more than ${BODY_BYTES} bytes`, ...json('Failure') },
-    415: { description: 'a body that is not said to be JSON', ...json('Failure') },
+    413: said(`a body of more than ${BODY_BYTES} bytes`),
+    415: said('a body that is not said to be JSON'),
   };
   const responses = (schema: keyof typeof schemas) => ({
-    200: { description: 'the answer', ...json(schema) },
-    400: { description: 'a field is wrong; `field` names it', ...json('Failure') },
+    200: said('the answer', schema),
+    400: said('a field is wrong; `field` names it'),
     ...refusals,
-    503: {
-      description: 'the vectors are not read yet, or too many requests wait',
-      headers: retryAfter,
-      ...json('Unavailable'),
-    },
+    503: said('the vectors are not read yet, or too many requests wait', 'Unavailable', retryAfter),
   });
   const query = (schema: z.ZodObject) => {
     const { properties = {}, required = [] } = jsonSchema(schema);
@@ -188,7 +182,6 @@ export function openApi(version: string): object {
       schema: of,
     }));
   };
-  const notFound = { 404: { description: 'no vector of that name', ...json('Failure') } };
   /** An operation that takes a query or a body; where something has no vector, `mayLack`, it answers 404. */
   const operation = (
     operationId: string,
@@ -205,7 +198,7 @@ export function openApi(version: string): object {
     responses: {
       ...responses(answer),
       ...(typeof takes === 'string' && ofBodies),
-      ...(mayLack && notFound),
+      ...(mayLack && { 404: said('no vector of that name') }),
     },
   });
   const paths = {
@@ -225,7 +218,7 @@ export function openApi(version: string): object {
       get: {
         operationId: 'getStatus',
         summary: SERVING_PATHS['/v1/status'],
-        responses: { 200: { description: 'the answer', ...json('StatusAnswer') }, ...refusals },
+        responses: { 200: said('the answer', 'StatusAnswer'), ...refusals },
       },
     },
   };

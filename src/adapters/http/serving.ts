@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
-import type { GraphStatus } from '../../serve/answers.ts';
+import type { ServedStatus } from '../../serve/answers.ts';
 import { type Entities, keyOf, oneOf } from '../../serve/entities.ts';
 import type { Surfaces } from '../../serve/surfaces.ts';
 import { type HttpServer, type ServerOptions, serveGuarded, understood } from './guarded.ts';
@@ -23,7 +23,7 @@ import {
 export interface ServingOptions extends ServerOptions {
   readonly surfaces: Surfaces;
   readonly entities: Entities;
-  status(): readonly GraphStatus[];
+  status(): readonly ServedStatus[];
   /** Whether some graph can be asked, and none is worth waiting for. */
   isReady(): boolean;
   /** Told of each answered request. */

@@ -3,7 +3,7 @@ import type { WasmBuild } from '../../kernels/instance.ts';
 import { BLOCK_ROWS } from '../../kernels/scan/layout.ts';
 import { mergeTop, type RowRange } from '../../kernels/scan/scan.ts';
 import type { ScanTable } from '../../kernels/scan/table.ts';
-import type { Look, Scans, Seen } from '../../serve/looks.ts';
+import type { Lists, Look, Scans } from '../../serve/looks.ts';
 import { ThreadCalls, threadEntry } from '../threads.ts';
 import { type PackedList, type Question, type ScanMethods, type Starting, unpackList } from './wire.ts';
 
@@ -47,7 +47,7 @@ export class ScanThreads implements Scans {
     });
   }
 
-  async top({ table, scorer, queries, depth }: Look): Promise<Seen> {
+  async top({ table, scorer, queries, depth }: Look): Promise<Lists> {
     // Queries that leave out the same list share its copy, in the message too.
     const copies = new Map<Iterable<number>, Int32Array>();
     const packed = queries.map(({ vector, leftOut = [], marked }) => {

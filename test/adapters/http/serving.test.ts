@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
 import type { ServingOptions } from '../../../src/adapters/http/serving.ts';
 import { openApi, SERVING_PATHS } from '../../../src/adapters/http/serving-schema.ts';
-import type { GraphStatus } from '../../../src/serve/answers.ts';
+import type { ServedStatus } from '../../../src/serve/answers.ts';
 import { Entities } from '../../../src/serve/entities.ts';
 import { Clusters } from '../../../src/serve/interests.ts';
 import { graphOf, query, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
@@ -10,7 +10,7 @@ import { ask, type Replied } from './ask.ts';
 import { openLists } from './lists.ts';
 
 const TWEETS = 600;
-const STATUS: Omit<GraphStatus, 'reasons'> = {
+const STATUS: Omit<ServedStatus, 'reasons'> = {
   graph: 'g',
   relations: [{ name: 'likes', lhs: 'user', rhs: 'tweet' }],
   surfaces: [{ name: 'home', from: ['user'], to: 'tweet' }],
