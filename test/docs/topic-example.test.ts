@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { readRecord } from '../../topics/record.ts';
-import { snippets } from './snippets.ts';
+import { snippets } from './blocks.ts';
 
 let folder: string;
 beforeAll(async () => {

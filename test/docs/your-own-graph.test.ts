@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { Running } from '../e2e/twhin.ts';
+import { blocks } from './blocks.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+const PAGE = 'docs/your-own-graph.md';
 /** Trains and ranks for half a minute, in a store of its own: `test/cli/evaluate` has it. */
 const LEFT_OUT = 'evaluate';
 
@@ -14,10 +16,9 @@ const listed = z.object({ items: z.array(z.object({ entity: z.string() })) });
 
 /** Follows the page line by line, with a log of files in place of brokers. */
 test('who follows the page gets lists of the right taste', async () => {
-  const page = await readFile(join(ROOT, 'docs', 'your-own-graph.md'), 'utf8');
-  const [program = ''] = blocks(page, 'js');
-  const [configuration = ''] = blocks(page, 'ts');
-  const lines = blocks(page, 'sh').flatMap((block) => block.trim().split('\n'));
+  const [program = ''] = blocks(PAGE, 'js');
+  const [configuration = ''] = blocks(PAGE, 'ts');
+  const lines = blocks(PAGE, 'sh').flatMap((block) => block.trim().split('\n'));
   const folder = await mkdtemp(join(tmpdir(), 'your-own-graph-'));
   const running: Running[] = [];
   onTestFinished(async () => {
@@ -78,13 +79,6 @@ test('who follows the page gets lists of the right taste', async () => {
   expect(answers[3]).not.toContain('product:p-67');
   expect(answers[4]).toEqual(['product:p-47', 'product:p-48']);
 }, 300_000);
-
-/** The texts of a page's code blocks in a language. */
-function blocks(page: string, language: string): string[] {
-  return [...page.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(
-    ([, text = '']) => text,
-  );
-}
 
 /** Path and query of a line with curl, and what it sends. */
 function curl(line: string): { readonly path: string; readonly body: string | undefined } {

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, sep } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { snippets } from '../docs/snippets.ts';
+import { snippets } from '../docs/blocks.ts';
 import { HANGS_MS, until } from './twhin.ts';
 
 const CHECKOUT = join(import.meta.dirname, '..', '..');

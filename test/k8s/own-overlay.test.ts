@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { blocks } from '../docs/blocks.ts';
 import { ofKind, ROOT, render, SKIPPED } from './rendered.ts';
 import { containersOf, graphOf, workloads } from './workload.ts';
 
@@ -13,14 +14,11 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 /** A kustomization of docs/deploy.md, written to `scratch`. indent: before each of its lines. */
 function fromTheDocs(name: string, indent = ''): string {
-  const docs = readFileSync(join(ROOT, 'docs', 'deploy.md'), 'utf8');
-  const [, block] = new RegExp(`^${indent}\`{3}yaml\\n(.*?)^${indent}\`{3}$`, 'ms').exec(docs) ?? [];
+  const [block] = blocks('docs/deploy.md', 'yaml', indent);
   if (block === undefined) throw new Error('docs/deploy.md shows no kustomization');
   const folder = join(scratch, name);
   mkdirSync(folder);
-  const text = block
-    .replaceAll(new RegExp(`^${indent}`, 'gm'), '')
-    .replaceAll('../twhin-stream', relative(folder, ROOT));
+  const text = block.replaceAll('../twhin-stream', relative(folder, ROOT));
   writeFileSync(join(folder, 'kustomization.yaml'), text);
   return relative(ROOT, folder);
 }
