@@ -6,8 +6,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { readEnvironment } from '../../src/config/environment.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { ofKind, type Resource, ROOT, render, SKIPPED } from './rendered.ts';
-import { type Container, containersOf, graphOf, ofRole, type Workload, workloads } from './workload.ts';
+import { ofKind, type Resource, ROOT, SKIPPED } from './rendered.ts';
+import { type Container, containersOf, graphOf, OVERLAYS, ofRole, type Workload } from './workload.ts';
 
 const configMapSchema = z.object({
   metadata: z.object({ name: z.string() }),
@@ -80,9 +80,7 @@ async function configOf(workload: Workload, container: Container, resources: rea
   return loadConfig({ ...env, TWHIN_CONFIG: copy }, '/nowhere');
 }
 
-describe.skipIf(SKIPPED).each(['dev', 'prod'])('configuration of %s', (overlay) => {
-  const resources = SKIPPED ? [] : render(`k8s/overlays/${overlay}`);
-  const all = workloads(resources);
+describe.skipIf(SKIPPED).each(OVERLAYS)('configuration of $overlay', ({ overlay, resources, all }) => {
   const ours = all
     .filter(({ labels }) => labels['app.kubernetes.io/name'] === 'twhin-stream')
     .flatMap((workload) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { ofKind, render, SKIPPED } from './rendered.ts';
-import { graphOf, matches, ofRole, selectorSchema, type Workload, workloads } from './workload.ts';
+import { ofKind, SKIPPED } from './rendered.ts';
+import { graphOf, matches, OVERLAYS, ofRole, selectorSchema, type Workload } from './workload.ts';
 
 const GRAPHS = ['engagement', 'follow'];
 const serviceSchema = z.looseObject({
@@ -13,9 +13,7 @@ const autoscalerSchema = z.looseObject({
 });
 const claimSchema = z.looseObject({ persistentVolumeClaim: z.looseObject({ claimName: z.string() }) });
 
-describe.skipIf(SKIPPED).each(['dev', 'prod'])('in %s', (overlay) => {
-  const resources = SKIPPED ? [] : render(`k8s/overlays/${overlay}`);
-  const all = workloads(resources);
+describe.skipIf(SKIPPED).each(OVERLAYS)('in $overlay', ({ overlay, resources, all }) => {
   const leaders = ofRole(all, 'leader');
   const standbys = ofRole(all, 'standby');
   const jobs = all.filter(({ cronJob }) => cronJob !== undefined);

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { ROOT, render, SKIPPED } from './rendered.ts';
-import { containersOf, type Workload, workloads } from './workload.ts';
+import { ROOT, SKIPPED } from './rendered.ts';
+import { containersOf, OVERLAYS, type Workload } from './workload.ts';
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const { version } = z.object({ version: z.string() }).parse(JSON.parse(read('package.json')));
@@ -37,9 +37,7 @@ const volumeSchema = z.union([
   }),
 ]);
 
-describe.skipIf(SKIPPED).each(['dev', 'prod'])('pods of %s', (overlay) => {
-  const resources = SKIPPED ? [] : render(`k8s/overlays/${overlay}`);
-  const all = workloads(resources);
+describe.skipIf(SKIPPED).each(OVERLAYS)('pods of $overlay', ({ overlay, resources, all }) => {
   const containers = all.flatMap((workload) =>
     containersOf(workload).map((container) => ({
       workload,

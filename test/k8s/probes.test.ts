@@ -5,8 +5,8 @@ import { serveHttp } from '../../src/adapters/http/server.ts';
 import { readHttpAddress } from '../../src/config/environment.ts';
 import { openLists } from '../adapters/http/lists.ts';
 import { graphOf } from '../serve/serve-fixture.ts';
-import { render, SKIPPED } from './rendered.ts';
-import { type Container, containersOf, ofRole, workloads } from './workload.ts';
+import { SKIPPED } from './rendered.ts';
+import { type Container, containersOf, OVERLAYS, ofRole } from './workload.ts';
 
 const pathsSchema = z.object({ paths: z.record(z.string(), z.string()) });
 
@@ -32,8 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(Object.values(servers).map((server) => server.stop())));
 
-describe.skipIf(SKIPPED).each(['dev', 'prod'])('probes of %s', (overlay) => {
-  const all = SKIPPED ? [] : workloads(render(`k8s/overlays/${overlay}`));
+describe.skipIf(SKIPPED).each(OVERLAYS)('probes of $overlay', ({ overlay, all }) => {
   const roles = ['leader', 'standby', 'serve'];
   const running = roles
     .flatMap((role) => ofRole(all, role))

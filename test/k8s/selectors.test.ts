@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { ofKind, render, SKIPPED } from './rendered.ts';
-import { graphOf, matches, ofRole, selectorSchema, type Workload, workloads } from './workload.ts';
+import { ofKind, SKIPPED } from './rendered.ts';
+import { graphOf, matches, OVERLAYS, ofRole, selectorSchema, type Workload } from './workload.ts';
 
 const pairs = z.record(z.string(), z.string());
 const named = z.looseObject({ name: z.string(), labels: pairs.default({}) });
@@ -39,9 +39,7 @@ const monitorSchema = z.looseObject({
 });
 const configMapSchema = z.looseObject({ metadata: named, data: pairs });
 
-describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
-  const resources = SKIPPED ? [] : render(`k8s/overlays/${overlay}`);
-  const all = workloads(resources);
+describe.skipIf(SKIPPED).each(OVERLAYS)('selectors of $overlay', ({ overlay, resources, all }) => {
   const ours = all.filter(({ labels }) => labels['app.kubernetes.io/name'] === 'twhin-stream');
   const sets = all.filter(({ statefulSet }) => statefulSet !== undefined);
   const serving = ofRole(all, 'serve');

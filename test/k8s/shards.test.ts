@@ -6,7 +6,7 @@ import { kafkaTopics, kafkaUsers } from '../../tools/k8s/strimzi.ts';
 import { manifestsOf } from './manifests-of.ts';
 import { parseDocuments, render, SKIPPED } from './rendered.ts';
 import { on, READS, type Rights, rightsOf } from './strimzi.ts';
-import { graphOf, matches, ofRole, selectorSchema, type Workload, workloads } from './workload.ts';
+import { graphOf, matches, OVERLAYS, ofRole, selectorSchema, type Workload, workloads } from './workload.ts';
 
 const fieldPath = "metadata.labels['apps.kubernetes.io/pod-index']";
 const SHARD = { name: 'SHARD', valueFrom: { fieldRef: { fieldPath } } };
@@ -25,9 +25,8 @@ const INDICES = [0, 1, 2];
 
 const manifests = await manifestsOf(config);
 
-describe.skipIf(SKIPPED).each(['dev', 'prod'])('a graph with shards in %s', (base) => {
-  const before = SKIPPED ? [] : workloads(render(`k8s/overlays/${base}`));
-  const resources = SKIPPED ? [] : render(manifests(`k8s/overlays/${base}`));
+describe.skipIf(SKIPPED).each(OVERLAYS)('a graph with shards in $overlay', ({ overlay, all: before }) => {
+  const resources = SKIPPED ? [] : render(manifests(`k8s/overlays/${overlay}`));
   const all = workloads(resources);
   const of = (graph: string) => all.filter((each) => graphOf(each) === graph);
   const was = (role: string) => ofRole(before, role).find((each) => graphOf(each) === 'engagement');
@@ -49,7 +48,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('a graph with shards in %s', (bas
 
   test('has a standby of each shard where graphs have standbys, which waits for its own shard on another node', () => {
     const standby = ofRole(of('engagement'), 'standby')[0];
-    expect(standby === undefined).toBe(base === 'dev');
+    expect(standby === undefined).toBe(overlay === 'dev');
     if (standby === undefined) return;
     expect(standby.statefulSet?.replicas).toBe(3);
     expect(standby.pod.containers[0]?.args).toContain('--standby');

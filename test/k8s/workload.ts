@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Resource } from './rendered.ts';
+import { type Resource, render, SKIPPED } from './rendered.ts';
 
 /** What tests read of the workloads. Kubernetes' own schemas check all fields, see schemas.test. */
 const text = z.string();
@@ -131,3 +131,9 @@ export function matches(selector: Selector, labels: Readonly<Record<string, stri
     selector.matchExpressions.every(({ key, values }) => values.includes(labels[key] ?? ''))
   );
 }
+
+/** Both overlays as they are rendered; empty where no tool renders. */
+export const OVERLAYS = ['dev', 'prod'].map((overlay) => {
+  const resources = SKIPPED ? [] : render(`k8s/overlays/${overlay}`);
+  return { overlay, resources, all: workloads(resources) };
+});
