@@ -120,6 +120,13 @@ export class Faulty {
     well(await this.run(['--until-caught-up'], options).endsWithin(options.limitMs));
   }
 
+  /** Replays a graph into a store beside the live one; gives what the replay says of it. */
+  async replay(graph: GraphName, into: string, ...args: readonly string[]): Promise<Replayed> {
+    const said = await this.twhin.ok(['replay', '--graph', graph, '--into', into, '--json', ...args]);
+    const { digest, events } = JSON.parse(said.trim().split('\n').at(-1) ?? '');
+    return { digest, events };
+  }
+
   /** Every number of the graphs' stores and topics, compared with what was sent. @throws when anything differs. */
   verify(options: Partial<Deployment> = {}): Promise<Verified> {
     return verify({
@@ -201,6 +208,11 @@ export class Faulty {
     await this.feeder.close();
     await this.twhin.remove();
   }
+}
+
+export interface Replayed {
+  readonly digest: { readonly edges: string; readonly vectors: string };
+  readonly events: number;
 }
 
 /** Where another process of a deployment has its stores. */

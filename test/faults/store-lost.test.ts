@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { expect } from 'vitest';
-import type { Faulty } from './deployment.ts';
+import type { Faulty, Replayed } from './deployment.ts';
 import { MIXED } from './load/load.ts';
 import { form, seeded } from './seeded.ts';
 
@@ -16,8 +16,8 @@ seeded(
     await feeder.send(form(1_000, 10_000));
     await deployed.catchUp();
     const before = await digests(deployed);
-    const controls = new Map<string, ReplayResult>();
-    for (const graph of deployed.graphs) controls.set(graph, await replay(deployed, graph, 'control'));
+    const controls = new Map<string, Replayed>();
+    for (const graph of deployed.graphs) controls.set(graph, await deployed.replay(graph, 'control'));
 
     await rm(deployed.state, { recursive: true });
     await deployed.catchUp();
@@ -27,7 +27,7 @@ seeded(
 
     await rm(deployed.state, { recursive: true });
     for (const graph of deployed.graphs) {
-      const replayed = await replay(deployed, graph, 'again');
+      const replayed = await deployed.replay(graph, 'again');
       expect(replayed).toEqual(controls.get(graph));
       expect(replayed.digest.edges).toBe(before[graph]?.edges);
       await twhin.ok(['promote', 'again', '--graph', graph]);
@@ -38,24 +38,7 @@ seeded(
   },
 );
 
-interface Digest {
-  readonly edges: string;
-  readonly vectors: string;
-}
-
-interface ReplayResult {
-  readonly digest: Digest;
-  readonly events: number;
-}
-
-async function digests({ twhin, graphs }: Faulty): Promise<Record<string, Digest | undefined>> {
+async function digests({ twhin, graphs }: Faulty): Promise<Record<string, Replayed['digest'] | undefined>> {
   const stats = Object(await twhin.json(['stats', '--digest'])).graphs;
   return Object.fromEntries(graphs.map((graph) => [graph, stats[graph].digest]));
-}
-
-/** A replay of all there is, and what it says of itself. */
-async function replay({ twhin }: Faulty, graph: string, into: string): Promise<ReplayResult> {
-  const said = await twhin.ok(['replay', '--graph', graph, '--into', into, '--json']);
-  const { digest, events } = JSON.parse(said.trim().split('\n').at(-1) ?? '');
-  return { digest, events };
 }
