@@ -29,9 +29,27 @@ const SLICE = 3000;
 /** A broker of their own: these tests kill it. */
 const own = ownBroker();
 
+const settings = () => ({ brokers: [own.broker.brokers], clientId: 'faults' });
+
+/** Kills the broker, and starts it again a moment later. */
+async function crash(): Promise<void> {
+  await own.broker.kill();
+  await sleep(1000);
+  await own.broker.restart();
+}
+
+/** The leader of a group on a topic, and why it lost it. */
+async function leading(topic: string) {
+  const group = { groupId: topic, topics: [topic], sessionTimeoutMs: 6000 };
+  const leadership = new KafkaLeadership(settings(), group, quiet);
+  const lost: Error[] = [];
+  await leadership.join({ position: () => undefined, failed: (error) => lost.push(error) });
+  return { leadership, lost };
+}
+
 async function made(stem: string, partitions: number): Promise<string> {
   const name = freshTopic(stem);
-  const admin = new KafkaAdmin({ brokers: [own.broker.brokers], clientId: 'faults' });
+  const admin = new KafkaAdmin(settings());
   await admin.create([{ name, partitions, configs: {} }]);
   await admin.close();
   return name;
@@ -39,18 +57,14 @@ async function made(stem: string, partitions: number): Promise<string> {
 
 describe('kill -9 of the broker', () => {
   seeded('while records are produced and consumed: none is lost, none is repeated', async () => {
-    const settings = { brokers: [own.broker.brokers], clientId: 'faults' };
     const topic = await made('faults', 3);
 
     const troubles: Trouble[] = [];
     const reader = new Collector();
-    const log = new KafkaLog(settings, { onTrouble: (one) => troubles.push(one) }, quiet);
+    const log = new KafkaLog(settings(), { onTrouble: (one) => troubles.push(one) }, quiet);
     await log.follow([topic], reader);
-    const group = { groupId: 'faults', topics: [topic], sessionTimeoutMs: 6000 };
-    const leadership = new KafkaLeadership(settings, group, quiet);
-    const lost: Error[] = [];
-    await leadership.join({ position: () => undefined, failed: (error) => lost.push(error) });
-    const sink = new KafkaSink(settings, { giveUpMs: 60_000 }, quiet);
+    const { leadership, lost } = await leading(topic);
+    const sink = new KafkaSink(settings(), { giveUpMs: 60_000 }, quiet);
     let acknowledged = 0;
     const producing = (async () => {
       // Something is always in flight, so that each kill loses the answer to a request.
@@ -63,9 +77,7 @@ describe('kill -9 of the broker', () => {
 
     for (const at of KILLED_AFTER.map((share) => share * PRODUCED)) {
       await until(`${at} acknowledged`, () => acknowledged >= at);
-      await own.broker.kill();
-      await sleep(1000);
-      await own.broker.restart();
+      await crash();
     }
     await producing;
     await until('everything', () => reader.records.length >= PRODUCED);
@@ -89,15 +101,11 @@ describe('kill -9 of the broker', () => {
   seeded(
     'while the only publisher publishes: nothing is lost, and no key returns to an older value',
     async () => {
-      const settings = { brokers: [own.broker.brokers], clientId: 'faults' };
       const [events, topic] = [await made('events', 2), await made('vectors', 2)];
-      const group = { groupId: events, topics: [events], sessionTimeoutMs: 6000 };
-      const leadership = new KafkaLeadership(settings, group, quiet);
-      const lost: Error[] = [];
-      await leadership.join({ position: () => undefined, failed: (error) => lost.push(error) });
+      const { leadership, lost } = await leading(events);
       const confirm = () => leadership.confirm();
       const sink = new KafkaSink(
-        settings,
+        settings(),
         { giveUpMs: 60_000, fenced: { topics: [topic], id: topic, confirm } },
         quiet,
       );
@@ -117,9 +125,7 @@ describe('kill -9 of the broker', () => {
         }
       })();
       await until('a third of it', () => done >= ROUNDS / 3);
-      await own.broker.kill();
-      await sleep(1000);
-      await own.broker.restart();
+      await crash();
       await publishing;
       await sink.stop();
       await leadership.stop();
@@ -136,19 +142,18 @@ describe('kill -9 of the broker', () => {
   );
 
   seeded('while the follower has no room: reading continues where it stopped', async () => {
-    const settings = { brokers: [own.broker.brokers], clientId: 'faults' };
     const topic = await made('held', 2);
-    const sink = new KafkaSink(settings, {}, quiet);
+    const sink = new KafkaSink(settings(), {}, quiet);
     await sink.publish(numbered(topic, 2000, 10));
     await sink.stop();
     const reader = new Collector();
     reader.room = () => false;
-    const log = new KafkaLog(settings, { aheadBytes: 20_000, fetchBytes: 5_000 }, quiet);
+    const log = new KafkaLog(settings(), { aheadBytes: 20_000, fetchBytes: 5_000 }, quiet);
     await log.follow([topic], reader);
     await until('a run of each partition', () => reader.runs.length === 2);
     const held = reader.records.length;
     await own.broker.kill();
-    const away = new KafkaAdmin(settings);
+    const away = new KafkaAdmin(settings());
     await expect(away.ranges(topic)).rejects.toMatchObject({ code: 'broker-unreachable' });
     await own.broker.restart();
     await until('a broker that answers', () =>

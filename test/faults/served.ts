@@ -1,5 +1,6 @@
 import { readTopic } from '../e2e/topic-reader.ts';
 import { type Running, type Twhin, until } from '../e2e/twhin.ts';
+import { total } from './scrape.ts';
 
 /** What `twhin serve` says to one request. */
 export interface Reply {
@@ -46,8 +47,7 @@ export class Served {
 
   /** A metric of its graph. */
   async metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.url}/metrics`)).text();
-    return Number(new RegExp(`^${name}\\{graph="engagement"\\} (\\d+)$`, 'm').exec(text)?.[1]);
+    return total(await (await fetch(`${this.url}/metrics`)).text(), name);
   }
 
   async kill(): Promise<void> {

@@ -30,7 +30,7 @@ describe('logs that other clients and brokers leave', () => {
     expect(largestRun).toBeLessThan(1.5 * (1 << 20));
   });
 
-  test.skipIf(inject('data') === '')(
+  test.skipIf(inject('data') === '' && process.env['CI'] !== 'true')(
     'a batch with a wrong checksum is named, and no later record is handed over',
     async () => {
       const topic = freshTopic('damaged');
@@ -38,8 +38,10 @@ describe('logs that other clients and brokers leave', () => {
       for (const value of ['first-batch', 'second-batch', 'third-batch'])
         await producer.send({ topic, messages: [{ value }] });
       // Brokers check a batch when they accept it, and never again: a fetch returns the damaged bytes from the disk.
-      for await (const path of glob(`broker-*/data/${topic}-0/*.log`, { cwd: inject('data') }))
-        await flip(join(inject('data'), path), 'second-batch');
+      const cwd = inject('data');
+      const segments = await Array.fromAsync(glob(`broker-*/data/${topic}-0/*.log`, { cwd }));
+      expect(segments).not.toEqual([]);
+      for (const path of segments) await flip(join(cwd, path), 'second-batch');
       const collector = new Collector();
       await using log = new KafkaLog(settings, { aheadBytes: 4 << 20 }, quiet);
       await log.follow([topic], collector);

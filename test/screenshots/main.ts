@@ -1,6 +1,7 @@
 /** Makes the pictures of the dashboard and of the lists made live, of a demo in its last moments: `npm run screenshots`. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import type { Page } from 'playwright-core';
 import { openBrowser, openPage } from '../e2e/browser.ts';
 import { until } from '../e2e/twhin.ts';
 
@@ -25,26 +26,27 @@ try {
   const url = /Dashboard: (\S+)/.exec(said)?.[1];
   const lists = /(http:\S+#\d+) +the user's lists/.exec(said)?.[1];
   if (url === undefined || lists === undefined) throw new Error('the demo said of no dashboard or no lists');
-  await take(`${url}/#follow`, 'dashboard.png', { width: 1280, scheme: 'light' }, true);
-  await take(`${url}/#follow`, 'dashboard-top.png', { width: 1280, scheme: 'light' }, false);
-  await take(`${url}/#engagement`, 'dashboard-phone.png', { width: 390, scheme: 'dark' }, false);
-  await takeLists(lists, 'serving.png', 'light');
-  await takeLists(lists, 'serving-dark.png', 'dark');
+  await take(`${url}/#follow`, 'dashboard.png', { width: 1280, scheme: 'light' }, settled, true);
+  await take(`${url}/#follow`, 'dashboard-top.png', { width: 1280, scheme: 'light' });
+  await take(`${url}/#engagement`, 'dashboard-phone.png', { width: 390, scheme: 'dark' });
+  await take(lists, 'serving.png', { width: 1280, scheme: 'light' }, liked);
+  await take(lists, 'serving-dark.png', { width: 1280, scheme: 'dark' }, liked);
 } finally {
   demo.kill('SIGTERM');
 }
 
+/** ready: what is done on the page, and waited for, before its picture is taken. */
 async function take(
   url: string,
   name: string,
   options: { width: number; scheme: 'light' | 'dark' },
-  fullPage: boolean,
+  ready: (page: Page) => Promise<void> = settled,
+  fullPage = false,
 ): Promise<void> {
   const browser = await openBrowser();
   try {
     const { page } = await openPage(browser, url, options);
-    await page.getByText(/entities of \d+ types? by/).waitFor();
-    await page.waitForTimeout(SETTLE_MS);
+    await ready(page);
     await page.screenshot({ path: join(IMAGES, name), fullPage });
     process.stderr.write(`${join('docs', 'images', name)}\n`);
   } finally {
@@ -52,19 +54,16 @@ async function take(
   }
 }
 
+async function settled(page: Page): Promise<void> {
+  await page.getByText(/entities of \d+ types? by/).waitFor();
+  await page.waitForTimeout(SETTLE_MS);
+}
+
 /** The lists of a user who has just liked a tweet. */
-async function takeLists(url: string, name: string, scheme: 'light' | 'dark'): Promise<void> {
-  const browser = await openBrowser();
-  try {
-    const { page } = await openPage(browser, url, { width: 1280, scheme });
-    await page.setViewportSize({ width: 1280, height: 1000 });
-    await page.locator('#list-home .act').nth(2).click();
-    await page.getByText(/visible in the vectors/).waitFor();
-    // What is new lights up for so long.
-    await page.waitForTimeout(2_600);
-    await page.screenshot({ path: join(IMAGES, name) });
-    process.stderr.write(`${join('docs', 'images', name)}\n`);
-  } finally {
-    await browser.close();
-  }
+async function liked(page: Page): Promise<void> {
+  await page.setViewportSize({ width: 1280, height: 1000 });
+  await page.locator('#list-home .act').nth(2).click();
+  await page.getByText(/visible in the vectors/).waitFor();
+  // What is new lights up for so long.
+  await page.waitForTimeout(2_600);
 }

@@ -39,9 +39,8 @@ export class Feeder {
   }
 
   /** Sends `count` records as fast as it goes. */
-  async send(count: number): Promise<void> {
-    for (let made = 0; made < count; made++) this.#put(this.#load.next());
-    await this.#flush();
+  send(count: number): Promise<void> {
+    return this.sendAll(this.#load.take(count));
   }
 
   /** Sends records made already, as fast as it goes. */

@@ -7,10 +7,10 @@ import { startSuiteBrokers } from '../brokers.ts';
 import { Dice } from '../dice.ts';
 import { Feeder } from '../load/feeder.ts';
 import { Load, type LoadOptions, MIXED } from '../load/load.ts';
+import { total } from '../scrape.ts';
 import { verify } from '../verifier/verify.ts';
 import { type Check, type Sample, verdictOf } from './bounds.ts';
 import type { SoakOptions } from './main.ts';
-import { parseMetrics, type Scrape, total } from './scrape.ts';
 
 /** A world that is full after so many events, and does not grow from then on. */
 const FULL_AFTER = 800_000;
@@ -103,16 +103,15 @@ async function fill(feeder: Feeder, url: string): Promise<void> {
     const metrics = await scrape(url);
     return GRAPHS.every(
       (graph) =>
-        (metrics[`twhin_events_consumed_total{graph="${graph}"}`] ?? 0) >= wanted[graph] &&
-        metrics[`twhin_outbox_vectors{graph="${graph}"}`] === 0,
+        total(metrics, 'twhin_events_consumed_total', `"${graph}"`) >= wanted[graph] &&
+        total(metrics, 'twhin_outbox_vectors', `"${graph}"`) === 0,
     );
   };
   await until('the whole world published', full, FILL_MS);
 }
 
-async function scrape(url: string): Promise<Scrape> {
-  const answer = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(10_000) });
-  return parseMetrics(await answer.text());
+async function scrape(url: string): Promise<string> {
+  return (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(10_000) })).text();
 }
 
 /** What the process takes and says of itself. @throws where it is gone or does not answer. */

@@ -13,7 +13,7 @@ import {
   some,
 } from './compare.ts';
 import { readStoreBytes } from './store-bytes.ts';
-import { GRAPHS, type GraphName, type Truth, truthOf } from './truth.ts';
+import { GRAPHS, type GraphName, truthOf } from './truth.ts';
 
 /** A deployment at rest, everything consumed, trained and published, and what went in. */
 export interface Deployment {
@@ -31,28 +31,10 @@ export interface Deployment {
 }
 
 /** What was compared, for a report. */
-export interface Verified {
-  readonly events: number;
-  /** Records of the graphs' topics that a broker acknowledged; all are in the log, or it throws. */
-  readonly acknowledged: number;
-  /** Records that a producer's retry put into the log twice. */
-  readonly sentTwice: number;
-  readonly edges: number;
-  readonly removed: number;
-  readonly entities: number;
-  /** Vectors and tombstones in the topics, and how many of them were published again with the same step. */
-  readonly published: number;
-  readonly publishedAgain: number;
-  readonly letters: number;
-  readonly lettersRepeated: number;
-  /** Events whose being a repeat hangs on the order in which partitions were read. */
-  readonly unsure: number;
-  /** Steps of each graph's store. */
-  readonly steps: Readonly<Record<string, number>>;
-}
+export type Verified = Awaited<ReturnType<typeof verify>>;
 
 /** Compares everything with everything. @throws Error with a line for each difference. */
-export async function verify(deployment: Deployment): Promise<Verified> {
+export async function verify(deployment: Deployment) {
   const { brokers, prefix, graphs, made, acknowledged } = deployment;
   const names = new Set<string>(graphs.flatMap((graph) => GRAPHS[graph].topics));
   const { records, ends } = await readLog(
@@ -66,6 +48,7 @@ export async function verify(deployment: Deployment): Promise<Verified> {
     (n) => `input: record ${n} was acknowledged and is not in the log`,
   );
   const codeOf = ({ headers }: TopicRecord) => made[Number(headers['n'])]?.code;
+  // unsure: events whose being a repeat hangs on the order in which partitions were read.
   const totals = { edges: 0, removed: 0, entities: 0, published: 0, publishedAgain: 0, unsure: 0 };
   const steps: Record<string, number> = {};
   for (const graph of graphs) {
@@ -84,7 +67,14 @@ export async function verify(deployment: Deployment): Promise<Verified> {
       ...(await lagProblems(deployment, graph, own)),
     ];
     problems.push(...found.map((problem) => `${graph}: ${problem}`));
-    add(totals, truth, stored.entities.size, topic);
+    const removed = [...truth.edges.values()].filter((edge) => edge.removed).length;
+    totals.edges += truth.edges.size - removed;
+    totals.removed += removed;
+    totals.entities += stored.entities.size;
+    totals.published += topic.length;
+    totals.publishedAgain +=
+      topic.length - new Set(topic.map(({ key, headers }) => `${key} ${headers['step']}`)).size;
+    totals.unsure += truth.duplicate[1] - truth.duplicate[0];
     steps[graph] = stored.head.step;
   }
   const bad = records.flatMap((record) => {
@@ -104,7 +94,9 @@ export async function verify(deployment: Deployment): Promise<Verified> {
     throw new Error(`what is there is not what it must be:\n  ${problems.join('\n  ')}`);
   return {
     events: records.length,
+    // Records of the graphs' topics; all are in the log.
     acknowledged: sent.length,
+    // By a producer's retry.
     sentTwice: records.length - there.size,
     ...totals,
     letters: letters.length,
@@ -130,20 +122,4 @@ export async function lagProblems(
     ({ topic, partition, committed, end }) =>
       `the group has committed ${committed} of ${topic}/${partition}, which ends at ${end}`,
   );
-}
-
-function add(
-  totals: Record<'edges' | 'removed' | 'entities' | 'published' | 'publishedAgain' | 'unsure', number>,
-  truth: Truth,
-  entities: number,
-  topic: readonly TopicRecord[],
-): void {
-  const removed = [...truth.edges.values()].filter((edge) => edge.removed).length;
-  totals.edges += truth.edges.size - removed;
-  totals.removed += removed;
-  totals.entities += entities;
-  totals.published += topic.length;
-  totals.publishedAgain +=
-    topic.length - new Set(topic.map(({ key, headers }) => `${key} ${headers['step']}`)).size;
-  totals.unsure += truth.duplicate[1] - truth.duplicate[0];
 }
