@@ -128,9 +128,8 @@ class Lane {
   bytes = 0;
   records = 0;
   readonly #bound: () => number;
-  /** Oldest first, from `#first` on. */
-  #waiting: { run: RecordRun; readonly at: number }[] = [];
-  #first = 0;
+  /** Oldest first: few, bounded as they are. */
+  readonly #waiting: { readonly run: RecordRun; readonly at: number }[] = [];
   /** Resolves once there is room again, after the lane was full. */
   #room: PromiseWithResolvers<void> | undefined;
 
@@ -139,7 +138,7 @@ class Lane {
   }
 
   get empty(): boolean {
-    return this.#first === this.#waiting.length;
+    return this.#waiting.length === 0;
   }
 
   get full(): boolean {
@@ -158,22 +157,17 @@ class Lane {
 
   /** The oldest run, or its first `limit` records, with the time of its arrival. Must not be empty. */
   take(limit: number): { run: RecordRun; at: number } {
-    const waiting = this.#waiting[this.#first]!;
-    const [run, later] = split(waiting.run, limit);
+    const { run: whole, at } = this.#waiting.shift()!;
+    const [run, later] = split(whole, limit);
+    if (later) this.#waiting.unshift({ run: later, at });
     this.records -= run.records.length;
     this.bytes -= sizeOf(run.records);
-    if (later) waiting.run = later;
-    else this.#first++;
-    if (2 * this.#first >= this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#first);
-      this.#first = 0;
-    }
     // At half the bound, so that pausing and resuming do not alternate.
     if (this.bytes <= this.#bound() / 2) {
       this.#room?.resolve();
       this.#room = undefined;
     }
-    return { run, at: waiting.at };
+    return { run, at };
   }
 }
 

@@ -102,25 +102,28 @@ export class TrainerRows {
 
   /** [count, dim + 2] a copy of the rows from `first` on. @throws ShapeError where some of them are not in use. */
   read(first: number, count: number): Float32Array {
-    const { dim, accumulator, drift, floats, rows } = this.#table;
+    const { dim, rows } = this.#table;
     if (first < 0 || first + count > rows) {
       throw new ShapeError(`rows ${first} to ${first + count} were asked for; ${rows} are in use`);
     }
-    const width = dim + 2;
-    const copy = new Float32Array(count * width);
-    for (let i = 0; i < count; i++) {
-      const at = this.#table.at(first + i);
-      copy.set(floats.subarray(at, at + dim), i * width);
-      copy[i * width + dim] = floats[at + accumulator]!;
-      copy[i * width + dim + 1] = floats[at + drift]!;
-    }
+    const copy = new Float32Array(count * (dim + 2));
+    for (let i = 0; i < count; i++) this.#copy(first + i, copy, i * (dim + 2));
     return copy;
+  }
+
+  /** Copies a row's vector, accumulator and drift. */
+  #copy(row: number, into: Float32Array, to: number): void {
+    const { dim, accumulator, drift, floats } = this.#table;
+    const at = this.#table.at(row);
+    into.set(floats.subarray(at, at + dim), to);
+    into[to + dim] = floats[at + accumulator]!;
+    into[to + dim + 1] = floats[at + drift]!;
   }
 
   /** Copies changed rows aside, and decides which to publish. */
   checkpoint(options: CheckpointOptions): Omit<Checkpoint, 'step' | 'random'> {
     const { now, everything, epsilon } = options;
-    const { dim, accumulator, drift, floats } = this.#table;
+    const { dim, drift, floats } = this.#table;
     if (this.#loaded) this.#publishLoaded(now);
     // A clock that is set back must not hold up rows.
     const scan = everything || now < this.#scannedAt || now - this.#scannedAt >= SCAN_EVERY_MS;
@@ -147,10 +150,7 @@ export class TrainerRows {
         floats[at + drift] = 0;
         this.#publishedAt[row] = now;
       }
-      const to = i * width;
-      copy.set(floats.subarray(at, at + dim), to);
-      copy[to + dim] = floats[at + accumulator]!;
-      copy[to + dim + 1] = floats[at + drift]!;
+      this.#copy(row, copy, i * width);
       this.#dirty[row] = 0;
       if (this.#moved[row] === HELD) this.#held--;
       this.#moved[row] = entity && floats[at + drift]! > 0 ? far : 0;
