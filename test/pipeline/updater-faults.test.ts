@@ -76,23 +76,6 @@ describe('Updater in trouble', () => {
     expect([running.progress().phase, running.progress().events.consumed]).toEqual(['stopped', 0]);
   });
 
-  test('dead letters are retried while the log is out of reach, and the updater goes on', async () => {
-    const log = new MemoryLog();
-    log.append(FOLLOW, null);
-    follows(log, 'u', 3);
-    let failures = 2;
-    log.before.publish = (messages) => {
-      if (messages.some(({ topic }) => topic === DEAD_LETTERS) && failures-- > 0) {
-        throw new RetryableError('not-acknowledged', 'no broker answers');
-      }
-    };
-    const store = new MemoryStore();
-    const { events } = await caughtUp(log, store);
-    expect(events).toEqual({ consumed: 4, rejected: 1, duplicate: 0, late: 0 });
-    expect(log.published.filter(({ topic }) => topic === DEAD_LETTERS)).toHaveLength(1);
-    expect(await liveEdges(store)).toHaveLength(3);
-  });
-
   test('reading is bounded while dead letters wait', async () => {
     const log = new MemoryLog();
     const bad = Buffer.alloc(100, 'x');

@@ -1,7 +1,7 @@
 import type { EntityKey } from '../../graph/entity.ts';
 import { inParts, type OutboxPart } from '../../graph/outbox.ts';
 
-/** Stored names, beyond twice the number that wait, at which sparse parts are written again. */
+/** Stored names, beyond twice the number that wait, at which all that wait are written into new parts. */
 const SPARE_NAMES = 16_000;
 
 /** A stored part with the number of its names that are neither acknowledged nor in a later part. */
@@ -38,7 +38,7 @@ export interface Due extends Put, PutBy {
 export interface Outbox {
   readonly puts: readonly Put[];
   readonly parts: readonly OpenPart[];
-  /** New parts with the names of sparse ones. */
+  /** New parts with all else that waits, in place of those before. */
   readonly moved: readonly OpenPart[];
   readonly cleared: readonly OutboxPart[];
   /** Vectors that wait, and stored parts, once the commit is written. */
@@ -86,11 +86,12 @@ export class Waiting {
     const fresh = puts.filter(({ name }) => this.#find(name) === undefined);
     const waiting = this.size + fresh.length;
     const cleared = this.#parts.takeCleared();
-    const kept = this.#parts
-      .sparse(this.size)
-      .flatMap((part) => part.names.filter((name) => this.#find(name)?.part === part));
-    const parts = this.#parts.add(puts.map(({ name }) => name));
-    const moved = this.#parts.add(kept);
+    // One name keeps a whole part of a thousand, and every commit adds parts while nothing is acknowledged. Names are written again
+    // no more often than they were put up.
+    const isSparse = this.#parts.names > 2 * this.size + SPARE_NAMES;
+    const names = new Set(puts.map(({ name }) => name));
+    const kept = isSparse ? new Set([...this.#queue.keys(), ...this.#inHand.keys()]).difference(names) : [];
+    const [parts, moved] = [this.#parts.add([...names]), this.#parts.add([...kept])];
     return { puts, parts, moved, cleared, waiting, stored: this.#parts.stored };
   }
 
@@ -170,11 +171,9 @@ class OutboxParts {
   /** Stored parts once the commit at hand is written. */
   stored: number;
   #next = 1;
-  /** Oldest first. */
-  readonly #open = new Set<OpenPart>();
   #cleared: OutboxPart[] = [];
-  /** Names in the open parts. */
-  #names = 0;
+  /** Names in the parts of which some name waits. */
+  names = 0;
 
   /** loaded: the parts in the store. */
   constructor(loaded: readonly OutboxPart[] = []) {
@@ -205,35 +204,14 @@ class OutboxParts {
 
   /** Keeps a part that is stored, or will be with the commit at hand. */
   take({ number, names }: OutboxPart): OpenPart {
-    const part = { number, names, open: names.length };
-    this.#open.add(part);
-    this.#names += names.length;
-    return part;
+    this.names += names.length;
+    return { number, names, open: names.length };
   }
 
   /** Notes that a name of the part is acknowledged, or is in a later part. */
   release(part: OpenPart): void {
     if (--part.open > 0) return;
-    this.#open.delete(part);
-    this.#names -= part.names.length;
+    this.names -= part.names.length;
     this.#cleared.push(part);
-  }
-
-  /**
-   * Sparse parts, oldest first, whose waiting names are to be put into a new part. One vector keeps a whole part of a
-   * thousand names, and every commit adds parts while nothing is acknowledged. At most half the names of a sparse
-   * part wait, so that names are written again no more often than they are released. waiting: all vectors that wait.
-   */
-  sparse(waiting: number): OpenPart[] {
-    const sparse: OpenPart[] = [];
-    let excess = this.#names - 2 * waiting - SPARE_NAMES;
-    if (excess <= 0) return sparse;
-    for (const part of this.#open) {
-      if (2 * part.open > part.names.length) continue;
-      sparse.push(part);
-      excess -= part.names.length - part.open;
-      if (excess <= 0) break;
-    }
-    return sparse;
   }
 }
