@@ -1,18 +1,17 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { exchangeName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError, UsageError } from '../errors/errors.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
-import type { Head } from '../graph/head.ts';
 import type { Log } from '../log.ts';
 import type { EventLog, PartitionRange } from '../pipeline/ports.ts';
 import type { Bound } from '../replay/bound.ts';
 import { leftOf, partitionName, recordsIn, resolveRange } from '../replay/range.ts';
 import { databaseFolder, openForWriting, readHead } from '../state/open.ts';
 import { type Origin, type ReplayRecord, readOrigin, type StorePlace, writeOrigin } from '../state/places.ts';
+import { exchangeFrom } from './exchange-from.ts';
 import { freshSpace } from './graph-updater.ts';
 import { composeReplay, meetingTopic, type TrainingWatch, trainToEnd } from './replay.ts';
 import { ShadowTopic } from './shadow-topic.ts';
@@ -252,24 +251,28 @@ export class ReplayRun {
     return { seconds: (performance.now() - started) / 1000, rejected: replaying[0]!.rejected };
   }
 
-  /** Makes the trained stores of shards what shards can go on from. */
+  /**
+   * Makes the stores of shards that were trained in one process what shards on a log can go on from. Copies stay as they are: at their
+   * first use their owners send them, and an empty one asks. Runs and received ranges stay as well: they tell gradients of these
+   * stores apart from then on. So do relation rows, which shards merge.
+   */
   async #settle(): Promise<void> {
-    const { parts } = this.#order;
-    const ends = await this.#outside.answered(this.#exchangeEnds());
+    const { config, parts } = this.#order;
+    const { connection, reader, answered } = this.#outside;
+    const ends = parts.map(({ shard }) => exchangeFrom(config, shard!, connection, reader));
+    const reached = await answered(Promise.all(ends));
     await using opened = new AsyncDisposableStack();
-    const stores = await this.#open(opened);
-    await settleShards(stores, meetingTopic(parts), ends);
-  }
-
-  /** Where the live shards' exchange topic ends now; undefined where it is not there. */
-  async #exchangeEnds(): Promise<TopicEnds | undefined> {
-    const { config, graph } = this.#order;
-    const { connection, reader } = this.#outside;
-    const topic = topicName(config.topicPrefix, exchangeName(graph.name));
-    const [there] = await connection.admin().describe([topic]);
-    if (there === undefined) return undefined;
-    const ends = await reader.ranges([topic]);
-    return { topic, id: (await reader.topicIds([topic]))[topic], ends };
+    for (const [i, store] of (await this.#open(opened)).entries()) {
+      const head = await store.head();
+      if (head === undefined)
+        throw new FatalError('replay-store', `shard ${i} holds no commit; replay again with --restart`);
+      // The topic in which they met is on no log.
+      const { [meetingTopic(parts)]: _met, ...offsets } = head.offsets;
+      const { offsets: end, topicIds } = reached[i]!;
+      await store.commit({
+        head: { ...head, offsets: { ...offsets, ...end }, topicIds: { ...head.topicIds, ...topicIds } },
+      });
+    }
   }
 }
 
@@ -291,45 +294,4 @@ function extended(record: ReplayRecord, ranges: readonly PartitionRange[]): Repl
     return { topic, partition, from: before?.from ?? low, until: Math.max(high, before?.until ?? high) };
   });
   return recordsIn(range) > recordsIn(record.range) ? { ...record, range, finished: null } : record;
-}
-
-/** Where a topic ends, by partition, and its id on logs that have ids. */
-interface TopicEnds {
-  readonly topic: string;
-  readonly id: string | undefined;
-  readonly ends: readonly PartitionRange[];
-}
-
-/**
- * Makes the stores of shards that were trained in one process what shards on a log can go on from. Copies stay as they are: at their
- * first use their owners send them, and an empty one asks. Runs and received ranges stay as well: they tell gradients of these stores
- * apart from then on. So do relation rows, which shards merge.
- *
- * meeting: the topic in which the shards met, which is on no log. exchange: the topic in which they are to meet; each shard reads
- * it from its end. All that is there now was sent in another training, and whatever else such senders still write is passed over for
- * its space; absent: each shard reads the topic from its start.
- */
-async function settleShards(
-  stores: readonly GraphStore[],
-  meeting: string,
-  exchange: TopicEnds | undefined,
-): Promise<void> {
-  for (const [shard, store] of stores.entries()) {
-    const head = await store.head();
-    if (head === undefined)
-      throw new FatalError('replay-store', `shard ${shard} holds no commit; replay again with --restart`);
-    await store.commit({ head: settledHead(head, shard, meeting, exchange) });
-  }
-}
-
-function settledHead(head: Head, shard: number, meeting: string, exchange: TopicEnds | undefined): Head {
-  const { [meeting]: _met, ...offsets } = head.offsets;
-  if (exchange === undefined) return { ...head, offsets };
-  const { topic, id, ends } = exchange;
-  const end = ends.find(({ partition }) => partition === shard)?.high ?? 0;
-  return {
-    ...head,
-    offsets: { ...offsets, [topic]: { [shard]: end } },
-    topicIds: { ...head.topicIds, ...(id !== undefined && { [topic]: id }) },
-  };
 }

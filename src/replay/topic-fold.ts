@@ -48,7 +48,7 @@ export interface FoldOptions {
  * byte for byte. Of an entity's records the one of the highest step counts, of two with one step the later one; a
  * tombstone removes the entity. Of a relation's records the last one counts.
  *
- * Everything else is as in a fresh store: no edges, no offsets, so that the event topics are read from their start and
+ * Everything else is as in a fresh store: no edges, no offsets of events, so that their topics are read from their start and
  * teach the edges again; relation vectors that are not in the model topic, or of another run of training than the
  * entities, at their start. Entities count as trained once, at the time their
  * vector was published; accumulators are {@link FOLDED_ACCUMULATOR}. The run of training continues the topic's space,
@@ -59,6 +59,8 @@ export interface FoldOptions {
 export class TopicFold {
   /** Records taken. */
   records = 0;
+  /** When the newest of them was written to the log, epoch ms; of a shard, the newest of its own. */
+  publishedAt = 0;
   /** Trained relation vectors of another run of training, once the store is finished: they are not in it. */
   strangeRelations = 0;
   readonly #of: FoldOptions;
@@ -139,10 +141,11 @@ export class TopicFold {
   }
 
   /**
-   * Writes the final head.
+   * Writes the final head. reached: what it has of a shard's exchange topic.
    * @throws FatalError when vectors of another model are left, or when there is no vector at all.
    */
-  async finish(): Promise<Head> {
+  async finish(reached?: Pick<Head, 'offsets' | 'topicIds'>): Promise<Head> {
+    Object.assign(this.#head, reached);
     this.#refuseForeign();
     if (this.#vectors === 0) {
       throw new FatalError(
@@ -190,6 +193,7 @@ export class TopicFold {
     const key = keyOf(record);
     const { shard } = this.#of;
     if (shard !== undefined && shardOf(key, shard.count) !== shard.index) return;
+    this.publishedAt = Math.max(this.publishedAt, record.timestamp);
     const seen = this.#seen.get(key) ?? { step: -1, row: undefined, foreign: undefined, space: '' };
     if (embedding.step < seen.step) return;
     this.#seen.set(key, seen);

@@ -99,10 +99,13 @@ describe('folding an embeddings topic', () => {
         store,
         start: START,
       });
-      await folding.add(records);
-      const head = await folding.finish();
+      await folding.add(records.map((each, i) => ({ ...each, timestamp: 10 + i })));
+      const last = records.findLastIndex(({ key }) => owned(index).includes(String(key)));
+      expect(folding.publishedAt).toBe(10 + last);
+      const reached = { offsets: { exchange: { [index]: 7 } }, topicIds: { exchange: 'e' } };
+      const head = await folding.finish(reached);
       const entities = { user: owned(index).length };
-      expect(head).toMatchObject({ graph: `test-${index}`, entities });
+      expect(head).toMatchObject({ graph: `test-${index}`, entities, ...reached });
       // Without this, the shard's updater would refuse the store as that of a whole graph.
       const nothing = { trained: 0, received: {}, edges: {} };
       expect(head.shard).toEqual({ index, count: 2, run: 'new', ...nothing, entities });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { embeddingsName, modelName, topicName } from '../../../topics/index.ts';
 import { threadTrainer } from '../../adapters/trainer/thread.ts';
+import { exchangeFrom } from '../../compose/exchange-from.ts';
 import { shadowModelTopic } from '../../compose/shadow-topic.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
@@ -50,7 +51,10 @@ export async function planFromTopic(
           await using reader = connection.log();
           const [model] = await connection.admin().describe([from.model]);
           const there = { ...from, model: model?.name };
-          const head = await fold(store, graph, reader, there, { output, progress });
+          const { shard } = graph;
+          // What the others sent before is in the vectors.
+          const reached = async (at: number) => shard && exchangeFrom(plain, shard, connection, reader, at);
+          const head = await fold(store, graph, reader, { ...there, reached }, { output, progress });
           if (model === undefined) output.err(`${name}: there is no topic ${from.model}; ${FRESH_RELATIONS}`);
           return head;
         },
@@ -59,11 +63,18 @@ export async function planFromTopic(
   );
 }
 
+/** The topics that are folded, and what the head has of a shard's exchange topic as of a time of the log. */
+interface Folded {
+  readonly embeddings: string;
+  readonly model: string | undefined;
+  reached(at: number): Promise<Pick<Head, 'offsets' | 'topicIds'> | undefined>;
+}
+
 async function fold(
   store: GraphStore,
   { name, model, trainer, shard }: GraphConfig,
   reader: EventLog,
-  { embeddings: topic, model: modelTopic }: { embeddings: string; model: string | undefined },
+  { embeddings: topic, model: modelTopic, reached }: Folded,
   { output, progress }: Pick<CommandContext, 'output' | 'progress'>,
 ): Promise<Head> {
   const stretches = await wholeTopics(reader, [topic]);
@@ -79,7 +90,7 @@ async function fold(
       folding.addRelations(records),
     );
   }
-  const head = await folding.finish();
+  const head = await folding.finish(await reached(folding.publishedAt));
   if (folding.strangeRelations > 0) {
     const found = `${folding.strangeRelations} relation vectors of ${modelTopic}`;
     output.err(`${name}: ${found} are of another run of training than the entities; ${FRESH_RELATIONS}`);

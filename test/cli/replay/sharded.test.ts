@@ -131,6 +131,13 @@ beforeEach(async () => {
 });
 afterEach(() => here.remove());
 
+test('a shard that is restored from the topic does not read again what others sent before its last vector', async () => {
+  rmSync(fileOf(1), { recursive: true });
+  await ok('restore', '--from-topic', '--graph', 'engagement-1');
+  const [, restored] = await heads();
+  expect(restored!.offsets).toEqual({ [EXCHANGE]: { 1: expect.any(Number) } });
+});
+
 describe('twhin replay of a graph with shards', () => {
   test('ends in the edges and counts of the live shards, in one space of its own, ready to go on', async () => {
     const live = await stats();
