@@ -11,7 +11,7 @@ export interface RunCursor {
 }
 
 /** A log that can be read on without an end. */
-export interface FollowedLog {
+export interface EndlessLog {
   ranges(topics: readonly string[]): Promise<PartitionRange[]>;
   /** The number of partitions of each topic that exists. */
   partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
@@ -35,7 +35,7 @@ export interface FollowOptions {
  * ranges: of all partitions, as of now. @throws FatalError where the log does not hold a position.
  */
 export async function follow(
-  log: FollowedLog,
+  log: EndlessLog,
   topics: readonly string[],
   follower: Follower,
   { ranges, lookMs, closing, added }: FollowOptions,

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { type FollowedLog, follow } from '../../src/adapters/follow.ts';
+import { type EndlessLog, follow } from '../../src/adapters/follow.ts';
 import type { PartitionRange } from '../../src/pipeline/ports.ts';
 import { Collector } from '../kafka/collector.ts';
 
 const rangeOf = (partition: number, low = 0): PartitionRange => ({ topic: 't', partition, low, high: 10 });
 
 /** A log without records, whose topic grows from one partition to three. */
-class Growing implements FollowedLog {
+class Growing implements EndlessLog {
   /** Partitions of the readings that are open. */
   readonly open = new Set<readonly number[]>();
   /** Called before a reading of added partitions is given. */
@@ -14,7 +14,7 @@ class Growing implements FollowedLog {
 
   ranges = async () => [rangeOf(0), rangeOf(1, 5), rangeOf(2, 5)];
   partitionCounts = async () => new Map([['t', 3]]);
-  read: FollowedLog['read'] = async (stretches) => {
+  read: EndlessLog['read'] = async (stretches) => {
     const reading = stretches.map(({ partition }) => partition);
     this.open.add(reading);
     if (reading[0] !== 0) await this.given();
