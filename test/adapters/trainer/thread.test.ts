@@ -64,11 +64,6 @@ describe('threadTrainer', () => {
     expect((await trainer.train(batchOf({ newTypes: [0] }))).step).toBe(0);
   });
 
-  it('reports wrong settings at the first call', async () => {
-    const trainer = thread({ ...settings, model: { ...settings.model, beta: 0 } });
-    await expect(trainer.start(undefined)).rejects.toBeInstanceOf(UsageError);
-  });
-
   it('answers the calls made before stop, and refuses calls after stop', async () => {
     const trainer = thread();
     await trainer.start(undefined);
