@@ -8,7 +8,7 @@ import { reasonOf, TwhinError, UsageError } from '../errors/errors.ts';
 import { type Comparison, compareStores } from '../evaluation/compare/compare.ts';
 import { type ComparedStore, heldStretches, readHeldRecords } from '../evaluation/compare/held-edges.ts';
 import { better, type Quality, type QualityFigures, verdict } from '../evaluation/compare/quality.ts';
-import type { SourceRecord, Stretch } from '../pipeline/ports.ts';
+import type { SourceRecord } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
 import { recordsIn } from '../replay/range.ts';
 import { databaseFolder, openForReading } from '../state/open.ts';
@@ -132,7 +132,10 @@ function storesOf(graph: GraphConfig): string {
   return names.map((name) => (name === live ? `${name} (live)` : name)).join(', ') || 'none yet';
 }
 
-/** Reads the records after the offsets of both stores, the earliest first. problem: why the log could not be read. */
+/**
+ * Reads the records after the offsets of both stores, the earliest first, once there are enough or the time to wait is over.
+ * problem: why the log could not be read.
+ */
 async function heldRecords(
   config: Config,
   graph: GraphConfig,
@@ -144,35 +147,26 @@ async function heldRecords(
   const topics = topicsOf(config, graph);
   const read = (record: SourceRecord) => ({ ...record, content: readContent(record, topics, config.limits) });
   const offsets = stores.map(({ head }) => head.offsets);
-  const where = `the events at ${connection.describe}`;
+  const until = performance.now() + wait;
   try {
     await using reader = connection.log();
-    const look = async () => heldStretches(await ask(reader.ranges([...topics.keys()]), where), offsets);
-    const stretches = await waitFor(look, events, wait, progress);
-    progress('reading what was held back');
-    return { records: await readHeldRecords(reader, stretches, events, read) };
+    for (;;) {
+      const ranges = await ask(reader.ranges([...topics.keys()]), `the events at ${connection.describe}`);
+      const stretches = heldStretches(ranges, offsets);
+      const [there, leftMs] = [recordsIn(stretches), until - performance.now()];
+      if (there >= events || leftMs <= 0) {
+        progress('reading what was held back');
+        return { records: await readHeldRecords(reader, stretches, events, read) };
+      }
+      progress(
+        `waiting for events: ${count(there)} of ${count(events)}, ${Math.ceil(leftMs / 1000)} s to go`,
+      );
+      await pause(Math.min(LOOK_MS, leftMs));
+    }
   } catch (error) {
     if (error instanceof TwhinError && error.code !== 'interrupted')
       return { records: [], problem: reasonOf(error) };
     throw error;
-  }
-}
-
-/** Waits until there are enough records or the time is over. */
-async function waitFor(
-  look: () => Promise<Stretch[]>,
-  events: number,
-  waitMs: number,
-  progress: CommandContext['progress'],
-): Promise<Stretch[]> {
-  const until = performance.now() + waitMs;
-  for (;;) {
-    const stretches = await look();
-    const there = recordsIn(stretches);
-    const leftMs = until - performance.now();
-    if (there >= events || leftMs <= 0) return stretches;
-    progress(`waiting for events: ${count(there)} of ${count(events)}, ${Math.ceil(leftMs / 1000)} s to go`);
-    await pause(Math.min(LOOK_MS, leftMs));
   }
 }
 

@@ -12,7 +12,7 @@ import { WriteBatch } from '../graph/store.ts';
 import { kernelHere, reproducible, simdLevel } from '../kernels/select.ts';
 import { loadTensorFlow } from '../kernels/tfjs/tensorflow.ts';
 import { describeAction, planTopics, replayGaps, type TopicAction } from '../pipeline/topic-plan.ts';
-import { openForReading } from '../state/open.ts';
+import { readHead } from '../state/open.ts';
 import { livePlace } from '../state/places.ts';
 import type { CommandContext } from './context.ts';
 import { count, total } from './format.ts';
@@ -174,8 +174,7 @@ function judgeTopics(actions: readonly TopicAction[]): (readonly [Finding['state
 async function describeStore(config: Config, plain: GraphConfig, load: ConfigSource): Promise<string> {
   const { name, folder } = livePlace(plain);
   const { graph } = await asLive(config, plain, load);
-  await using store = await openForReading(graph);
-  const head = await store?.head();
+  const head = await readHead(graph);
   if (head === undefined) return `none yet in ${folder}; twhin run makes it`;
   refuseOther(head, graph);
   return `${name}: ${count(total(head.entities))} entities, step ${count(head.step)}, fingerprint ${fingerprint(head.model)} in ${folder}`;

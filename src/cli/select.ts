@@ -14,7 +14,7 @@ import type { Output } from './output.ts';
  * all of its shards, and `engagement-3` for one of them. @throws UsageError listing the graphs.
  */
 export function selectGraphs(config: Config, names: readonly string[] | undefined): readonly GraphConfig[] {
-  return named(config.graphs, names, (graph) => [graph.name, graphOf(graph)]);
+  return selectFrom(config.graphs, names, (graph) => [graph.name, graphOf(graph)]);
 }
 
 /** As {@link selectGraphs}, each graph once and whole, for commands that only read topics. @throws UsageError listing the graphs. */
@@ -22,10 +22,10 @@ export function selectWholeGraphs(
   config: Config,
   names: readonly string[] | undefined,
 ): readonly GraphConfig[] {
-  return named(config.graphs, names, ({ name }) => [name], wholeGraphs(config.graphs));
+  return selectFrom(config.graphs, names, ({ name }) => [name], wholeGraphs(config.graphs));
 }
 
-function named(
+function selectFrom(
   all: readonly GraphConfig[],
   names: readonly string[] | undefined,
   namesOf: (graph: GraphConfig) => string[],

@@ -41,7 +41,7 @@ The configuration says how many shards there are now. Everything that the graph 
 they are, to go back to; the command says what to do next, and how to go back.`;
 
 /** What was made, what to do next, and how to go back: the result for `--json`. */
-export function resultOf(plan: ReshardPlan, { heads, places }: PresentStores, done: Resharded) {
+function resultOf(plan: ReshardPlan, { heads, places }: PresentStores, done: Resharded) {
   const { graph, present, next, targets } = plan;
   const { before, after, added } = done;
   return {
@@ -61,7 +61,7 @@ export function resultOf(plan: ReshardPlan, { heads, places }: PresentStores, do
 }
 
 /** Prints the result for a person. */
-export function print(result: ReturnType<typeof resultOf>, output: Output): void {
+function print(result: ReturnType<typeof resultOf>, output: Output): void {
   const { graph, from, to, digests, entities, edges, removed, added, next, back, old } = result;
   const { before, after } = digests;
   const begun = `${listed(added)} of these only other shards had read; they begin anew`;
