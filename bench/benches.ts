@@ -5,12 +5,9 @@ import type { Bench } from './harness.ts';
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   kernel: async () => (await import('./kernel.ts')).kernel,
   scan: async () => (await import('./scan.ts')).scan,
-  threads: async () => (await import('./threads.ts')).threads,
-  'served-memory': async () => (await import('./served-memory.ts')).servedMemory,
   kg: async () => (await import('./kg.ts')).kg,
   streams: async () => (await import('./streams.ts')).streams,
   e2e: async () => (await import('./e2e.ts')).e2e,
-  frontier: async () => (await import('./frontier.ts')).frontier,
   shards: async () => (await import('./shards.ts')).shards,
   serve: async () => (await import('./serve.ts')).serve,
   memory: async () => (await import('./memory.ts')).memory,

@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../src/adapters/connect.ts';
 import type { Message } from '../src/pipeline/ports.ts';
 import { Random } from '../src/sampling/random.ts';
 import { defineBench } from './harness.ts';
-import { COMMAND, configFile, quantile, Running, type Scrape, scrape, total } from './process.ts';
+import { COMMAND, ownPlace, quantile, Running, type Scrape, scrape, total } from './process.ts';
 
 const GRAPH = 'growing';
 const LOOK_MS = 500;
@@ -44,24 +43,17 @@ export const growth = defineBench({
   columns: Object.values(COLUMNS),
   async measure(here) {
     const { events, entities, rate, ahead, parts } = here.size;
-    const [folder, address] = [await here.folder(), await here.broker()];
-    const prefix = `growth-${process.pid}.`;
     const relations = ['likes', 'retweets', 'replies', 'quotes', 'mentions'];
     const whole = { graphs: { [GRAPH]: { topics: ['engagement'], relations } } };
-    const config = await configFile(folder, whole, here.set);
+    const { env, prefix } = await ownPlace(here, whole);
     await using opened = new AsyncDisposableStack();
-    const log = opened.adopt(await connect({ brokers: [address], clientId: 'growth' }), (each) =>
-      each.close(),
-    );
+    const brokers = [env.KAFKA_BROKERS];
+    const log = opened.adopt(await connect({ brokers, clientId: 'growth' }), (each) => each.close());
     const sink = opened.adopt(log.sink(), (each) => each.stop());
     const topics = [`${prefix}engagement`, `${prefix}embeddings.${GRAPH}`];
     await log.admin().create(topics.map((name) => ({ name, partitions: 4, configs: KEPT })));
     const running = opened.use(
-      new Running([COMMAND, 'run', '--graph', GRAPH, '--http', '127.0.0.1:0', '--create-topics'], {
-        ...process.env,
-        ...{ KAFKA_BROKERS: address, TWHIN_TOPIC_PREFIX: prefix, TWHIN_CONFIG: config },
-        TWHIN_STATE: join(folder, 'state'),
-      }),
+      new Running([COMMAND, 'run', '--graph', GRAPH, '--http', '127.0.0.1:0', '--create-topics'], env),
     );
     const url = await running.until('its address', () => /"url":"([^"]+)"/.exec(running.stderr)?.[1]);
     const next = engagements(events, entities, `${prefix}engagement`);

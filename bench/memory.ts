@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../src/config/load.ts';
 import { defineBench, median } from './harness.ts';
 import { trickle, writeLargeStore } from './large-store.ts';
-import { COMMAND, configFile, Running, ran, scrape, total } from './process.ts';
+import { COMMAND, ownPlace, Running, ran, scrape, total } from './process.ts';
 
 const GRAPH = 'engagement';
 const MIB = 1024 * 1024;
@@ -36,13 +36,7 @@ export const memory = defineBench({
   columns: Object.values(COLUMNS),
   async measure(here) {
     const { entities, edges, seconds } = here.size;
-    const folder = await here.folder();
-    const env = {
-      ...process.env,
-      ...{ KAFKA_BROKERS: await here.broker(), TWHIN_TOPIC_PREFIX: `memory-${process.pid}.` },
-      TWHIN_STATE: join(folder, 'state'),
-      TWHIN_CONFIG: await configFile(folder, {}, here.set),
-    };
+    const { env, folder } = await ownPlace(here);
     const config = await loadConfig(env, folder);
     const graph = config.graphs.find(({ name }) => name === GRAPH)!;
     here.say(`making a store of ${entities} entities and ${edges} edges`);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withSettings } from '../src/config/overrides.ts';
-import { ROOT } from './harness.ts';
+import { type Here, ROOT } from './harness.ts';
 
 export const COMMAND = join(ROOT, 'bin', 'twhin.js');
 /** Longer than anything takes on a busy machine. */
@@ -41,6 +41,20 @@ export async function configFile(
   const path = join(folder, `${crypto.randomUUID()}.config.ts`);
   await writeFile(path, `export default () => (${JSON.stringify(withSettings(config, settings))});\n`);
   return path;
+}
+
+/** The environment of processes with a folder, topics, a state and a configuration of their own. */
+export async function ownPlace(here: Pick<Here, 'broker' | 'folder' | 'set'>, config: unknown = {}) {
+  const folder = await here.folder();
+  const prefix = `bench-${crypto.randomUUID()}.`;
+  const env = {
+    ...process.env,
+    KAFKA_BROKERS: await here.broker(),
+    TWHIN_TOPIC_PREFIX: prefix,
+    TWHIN_STATE: join(folder, 'state'),
+    TWHIN_CONFIG: await configFile(folder, config, here.set),
+  };
+  return { env, folder, prefix };
 }
 
 /** Runs a script of ours to its end. @throws with the end of what it said where that is no good one. */

@@ -5,7 +5,7 @@ import { KafkaAdmin } from '../src/adapters/kafka/admin.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { defineBench } from './harness.ts';
 import { trickle, writeLargeStore } from './large-store.ts';
-import { COMMAND, configFile, Running, ran } from './process.ts';
+import { COMMAND, ownPlace, Running, ran } from './process.ts';
 
 const GRAPH = 'engagement';
 
@@ -32,24 +32,15 @@ export const recovery = defineBench({
   },
   columns: Object.values(PARTS),
   async measure(here) {
-    const folder = await here.folder();
-    const prefix = `recovery-${process.pid}.`;
-    const state = join(folder, 'state');
-    const brokers = await here.broker();
-    const env = {
-      ...process.env,
-      KAFKA_BROKERS: brokers,
-      TWHIN_TOPIC_PREFIX: prefix,
-      TWHIN_STATE: state,
-      TWHIN_CONFIG: await configFile(folder, {}, here.set),
-      TWHIN_HTTP: 'off',
-    };
+    const place = await ownPlace(here);
+    const { folder, prefix } = place;
+    const env = { ...place.env, TWHIN_HTTP: 'off' };
     const config = await loadConfig(env, folder);
     const graph = config.graphs.find(({ name }) => name === GRAPH)!;
     const made = join(folder, 'made');
     here.say('making a store');
     await writeLargeStore(made, graph, here.size);
-    await cp(made, join(state, GRAPH, 'db'), { recursive: true });
+    await cp(made, join(config.state, GRAPH, 'db'), { recursive: true });
     await ran([COMMAND, 'topics', 'apply'], env);
     await using opened = new AsyncDisposableStack();
     const admin = opened.adopt(new KafkaAdmin(config.kafka), (each) => each.close());

@@ -1,12 +1,11 @@
 import { Agent, get } from 'node:http';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../src/adapters/connect.ts';
 import { declaredTopics } from '../src/config/declared-topics.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { embeddingHeaders, encodeVector, relationHeaders, relationKey } from '../topics/index.ts';
 import { defineBench } from './harness.ts';
-import { COMMAND, configFile, quantile, Running, scrape, total } from './process.ts';
+import { COMMAND, ownPlace, quantile, Running, scrape, total } from './process.ts';
 import { Clusters } from './scan.ts';
 
 const SEND = 2_000;
@@ -51,18 +50,8 @@ export const serve = defineBench({
   columns: Object.values(COLUMNS),
   async measure(here) {
     const { tweets, users, qps, updates, seconds, relations, dim, threads } = here.size;
-    const folder = await here.folder();
-    const env = {
-      ...process.env,
-      ...{
-        KAFKA_BROKERS: await here.broker(),
-        TWHIN_TOPIC_PREFIX: `serve-${process.pid}.`,
-        TWHIN_CONFIG: await configFile(folder, { model: { dim } }, here.set),
-      },
-      TWHIN_STATE: join(folder, 'state'),
-    };
+    const { env, folder, prefix } = await ownPlace(here, { model: { dim } });
     const config = await loadConfig(env, folder);
-    const prefix = config.topicPrefix;
     await using opened = new AsyncDisposableStack();
     const log = opened.adopt(await connect(config.kafka), (each) => each.close());
     await log.admin().create(declaredTopics(config));

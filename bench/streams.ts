@@ -114,19 +114,16 @@ function recordInterval(
 }
 
 /** A stream that is read and split, and its graph with other settings. */
-export interface OpenStream extends AsyncDisposable {
+interface OpenStream extends AsyncDisposable {
   readonly plan: StreamPlan;
   readonly outside: EvaluationOutside;
   variant(name: string, settings: readonly string[]): Promise<Variant>;
 }
 
 /** Reads a stream into an embedded log of one partition for each topic, so that its order stays. */
-export async function openStream(
+async function openStream(
   here: Pick<Here, 'say' | 'folder' | 'set'>,
-  asked: Pick<
-    (typeof streams)['sizes']['full'],
-    'higgs' | 'events' | 'folder' | 'graph' | 'holdout' | 'users'
-  >,
+  asked: (typeof streams)['sizes']['full'],
 ): Promise<OpenStream> {
   const folder = await here.folder();
   const address = `file:${join(folder, 'log')}`;

@@ -25,6 +25,7 @@ program, and \`bench/results\` of that commit its result.
 | churn | deb431ec9d | approximate search while vectors move, beside the exact scan |
 | client-memory | bfd2d08372 | memory of the Kafka client |
 | entities | 091381e4c6 | entities found by name |
+| frontier | aa56acff2d | [quality against events a second](quality.md#what-it-costs); today \`e2e\`, \`kg\` and \`streams\` with \`--set\` |
 | known-edges | 10c9847b9d | draws and masks among live edges |
 | many-rows | 09bbc66d48 | a scan of 21 million rows |
 | outbox | 091381e4c6 | the outbox of a commit |
@@ -35,7 +36,9 @@ program, and \`bench/results\` of that commit its result.
 | reader, records | 355c688c32 | reading and encoding of record batches |
 | rebuild | 7c03007c56 | reading of all vectors at a start |
 | search | 19c671c453 | ways of ranking what a search finds |
+| served-memory | aa56acff2d | [bytes of a served vector, name and edge](serve.md#memory) |
 | shards-exact | a1df11d620 | equality of a graph on one updater and on several, after kills |
+| threads | aa56acff2d | [updates a second of two training threads](performance.md#the-training-step); today \`kg\` with \`--set training.threads=2\` |
 | \`twhin evaluate\`, first run on Higgs | 8fea0c3116 | the embedded log |
 | \`twhin tune\` on Foursquare | 4a4eaca567 | [a search of settings](quality.md#tuning-on-your-own-events) |
 `;
