@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
-import { Space, type SpacePart } from '../evaluation/space.ts';
+import { readSpace, type Space, type SpacePart } from '../evaluation/space.ts';
 import { CommonNeighbours } from '../evaluation/stream/common-neighbours.ts';
 import type { EdgeStream } from '../evaluation/stream/edge-stream.ts';
 import {
@@ -267,5 +267,5 @@ export async function loadSpace(
   const [first, ...others] = stores;
   const parts: [SpacePart, ...SpacePart[]] = [await read(first)];
   for (const each of others) parts.push(await read(each));
-  return await Space.read(parts, { kernel: reproducible(first.graph.trainer.kernel), unseen });
+  return await readSpace(parts, { kernel: reproducible(first.graph.trainer.kernel), unseen });
 }

@@ -36,96 +36,74 @@ const MOST_CANDIDATES = 512;
 const READ_ROWS = 1_024;
 
 /** The vectors of a store as of one commit, in a table on which a kernel scores. */
-export class Space {
+export interface Space {
   readonly model: ModelSettings;
   readonly table: Table;
   readonly kernel: Pick<Kernel, 'scoreMatrix'>;
-  readonly #entities: ReadonlyMap<string, EntityKey[]>;
-  readonly #rows: ReadonlyMap<EntityKey, number>;
-  readonly #relations: readonly string[];
-
-  private constructor(
-    parts: { model: ModelSettings; table: Table; kernel: Kernel },
-    relations: readonly string[],
-    entities: ReadonlyMap<string, EntityKey[]>,
-    rows: ReadonlyMap<EntityKey, number>,
-  ) {
-    this.model = parts.model;
-    this.table = parts.table;
-    this.kernel = parts.kernel;
-    this.#relations = relations;
-    this.#entities = entities;
-    this.#rows = rows;
-  }
-
-  /**
-   * Reads a whole store, or the stores of all shards of a graph as one space: each entity's vector from the shard that owns it,
-   * and the mean of the shards' relation vectors. Each entity of a whole store has the row that it has there.
-   * unseen: entities that take part although no event has named them; an entity without a vector lies at the origin.
-   * @throws FatalError `store-model` when the store was trained with a scorer that this version lacks.
-   */
-  static async read(
-    parts: readonly [SpacePart, ...SpacePart[]],
-    {
-      kernel = 'wasm',
-      unseen = [],
-    }: { readonly kernel?: KernelChoice; readonly unseen?: Iterable<EntityKey> } = {},
-  ): Promise<Space> {
-    const [{ store, head }] = parts;
-    const { dim, relations, entityTypes } = store.layout;
-    const model = rankingModel(dim, head.model.scorer);
-    const entities = new Map<string, EntityKey[]>(entityTypes.map((type) => [type, []]));
-    const rows = new Map<EntityKey, number>();
-    const firstRow = 2 * relations.length;
-    const put = (key: EntityKey, row: number) => {
-      if (rows.has(key)) return;
-      rows.set(key, row);
-      entities.get(typeOf(key))?.push(key);
-    };
-    const placed = await Promise.all(parts.map(placedIn));
-    const keeps = parts.length === 1 && parts[0].owns === undefined;
-    for (const { key, row } of placed.flat()) put(key, keeps ? row : firstRow + rows.size);
-    let maxRows = keeps ? Math.max(head.rows, firstRow) : firstRow + rows.size;
-    for (const key of unseen) if (!rows.has(key)) put(key, maxRows++);
-    const table = new Table({
-      dim,
-      maxRows,
-      workspaceBytes: workspaceBytes(model, MOST_ANCHORS, MOST_CANDIDATES),
-    });
-    table.addRows(maxRows);
-    for (const [i, part] of parts.entries()) {
-      for await (const { place, floats } of rowsIn(part, firstRow, placed[i]!)) {
-        const key = placed[i]![place - firstRow]?.key;
-        const vector = table.vector(key === undefined ? place : rows.get(key)!);
-        if (key !== undefined) vector.set(floats.subarray(0, dim));
-        else for (let k = 0; k < dim; k++) vector[k]! += floats[k]! / parts.length;
-      }
-    }
-    const size = { maxEdges: MOST_ANCHORS, maxCandidates: MOST_CANDIDATES };
-    const names = relations.map(({ name }) => name);
-    return new Space(
-      { model, table, kernel: createKernel(kernel, table, model, size) },
-      names,
-      entities,
-      rows,
-    );
-  }
-
   /** The entities of a type, in the order of the store. */
-  members(type: string): Members {
-    const keys = this.#entities.get(type) ?? [];
-    return { keys, rows: Int32Array.from(keys, (key) => this.#rows.get(key)!) };
-  }
-
+  members(type: string): Members;
   /** The row of an entity; undefined where neither the store nor `unseen` has the entity. */
-  rowOf(key: EntityKey): number | undefined {
-    return this.#rows.get(key);
-  }
-
+  rowOf(key: EntityKey): number | undefined;
   /** The row of a relation's vector: the one that finds rhs from lhs, or the reverse one. */
-  relationRow(relation: string, reverse: boolean): number {
-    return 2 * this.#relations.indexOf(relation) + (reverse ? 1 : 0);
+  relationRow(relation: string, reverse: boolean): number;
+}
+
+/**
+ * Reads a whole store, or the stores of all shards of a graph as one space: each entity's vector from the shard that owns it,
+ * and the mean of the shards' relation vectors. Each entity of a whole store has the row that it has there.
+ * unseen: entities that take part although no event has named them; an entity without a vector lies at the origin.
+ * @throws FatalError `store-model` when the store was trained with a scorer that this version lacks.
+ */
+export async function readSpace(
+  parts: readonly [SpacePart, ...SpacePart[]],
+  {
+    kernel = 'wasm',
+    unseen = [],
+  }: { readonly kernel?: KernelChoice; readonly unseen?: Iterable<EntityKey> } = {},
+): Promise<Space> {
+  const [{ store, head }] = parts;
+  const { dim, relations, entityTypes } = store.layout;
+  const model = rankingModel(dim, head.model.scorer);
+  const entities = new Map<string, EntityKey[]>(entityTypes.map((type) => [type, []]));
+  const rows = new Map<EntityKey, number>();
+  const firstRow = 2 * relations.length;
+  const put = (key: EntityKey, row: number) => {
+    if (rows.has(key)) return;
+    rows.set(key, row);
+    entities.get(typeOf(key))?.push(key);
+  };
+  const placed = await Promise.all(parts.map(placedIn));
+  const keeps = parts.length === 1 && parts[0].owns === undefined;
+  for (const { key, row } of placed.flat()) put(key, keeps ? row : firstRow + rows.size);
+  let maxRows = keeps ? Math.max(head.rows, firstRow) : firstRow + rows.size;
+  for (const key of unseen) if (!rows.has(key)) put(key, maxRows++);
+  const table = new Table({
+    dim,
+    maxRows,
+    workspaceBytes: workspaceBytes(model, MOST_ANCHORS, MOST_CANDIDATES),
+  });
+  table.addRows(maxRows);
+  for (const [i, part] of parts.entries()) {
+    for await (const { place, floats } of rowsIn(part, firstRow, placed[i]!)) {
+      const key = placed[i]![place - firstRow]?.key;
+      const vector = table.vector(key === undefined ? place : rows.get(key)!);
+      if (key !== undefined) vector.set(floats.subarray(0, dim));
+      else for (let k = 0; k < dim; k++) vector[k]! += floats[k]! / parts.length;
+    }
   }
+  const size = { maxEdges: MOST_ANCHORS, maxCandidates: MOST_CANDIDATES };
+  return {
+    model,
+    table,
+    kernel: createKernel(kernel, table, model, size),
+    members: (type) => {
+      const keys = entities.get(type) ?? [];
+      return { keys, rows: Int32Array.from(keys, (key) => rows.get(key)!) };
+    },
+    rowOf: (key) => rows.get(key),
+    relationRow: (relation, reverse) =>
+      2 * relations.findIndex(({ name }) => name === relation) + (reverse ? 1 : 0),
+  };
 }
 
 async function placedIn({ store, owns }: SpacePart): Promise<readonly Placed[]> {

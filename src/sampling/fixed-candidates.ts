@@ -54,14 +54,8 @@ export class FixedCandidates {
     const last = chosen.at(-1);
     const full = chosen.length >= this.#size;
     if (full && (last === undefined || hash > rowHash(last))) return;
-    let low = 0;
-    let high = chosen.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (rowHash(chosen[middle]!) < hash) low = middle + 1;
-      else high = middle;
-    }
-    chosen.splice(low, 0, row);
+    const place = chosen.findLastIndex((other) => rowHash(other) < hash) + 1;
+    chosen.splice(place, 0, row);
     if (full) chosen.pop();
   }
 }

@@ -1,4 +1,4 @@
-import { Space } from '../../src/evaluation/space.ts';
+import { readSpace, type Space } from '../../src/evaluation/space.ts';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
 import type { KernelName } from '../../src/model/kernel.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
@@ -30,5 +30,5 @@ export async function spaceOf(
     relations: { likes: [relation, reverse] },
     vectors: Object.fromEntries(things.map((vector, i) => [thing(i), vector])),
   });
-  return Space.read([store], options);
+  return readSpace([store], options);
 }

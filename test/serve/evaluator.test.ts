@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Ranking } from '../../src/evaluation/ranking.ts';
-import { Space } from '../../src/evaluation/space.ts';
+import { readSpace, type Space } from '../../src/evaluation/space.ts';
 import { ByVectors } from '../../src/evaluation/stream/recommender.ts';
 import { splitStream } from '../../src/evaluation/stream/split.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
@@ -33,7 +33,7 @@ async function bothOf(scorer: ScorerName): Promise<{ space: Space; graph: TestGr
   const graph = graphOf({ relations });
   for (const [key, of] of vectors) graph.put(key, of);
   for (const [name, [forward]] of moves) graph.relate(name, forward, { scorer });
-  return { space: await Space.read([store]), graph };
+  return { space: await readSpace([store]), graph };
 }
 
 describe('the home list', () => {

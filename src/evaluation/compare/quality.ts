@@ -2,7 +2,7 @@ import type { EdgeName } from '../../graph/edge.ts';
 import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import { HIT_RANK, rankAmong } from '../../pipeline/training/ranker.ts';
 import { Ranking } from '../ranking.ts';
-import { Space } from '../space.ts';
+import { readSpace } from '../space.ts';
 import { type ComparedStore, type ComparedStores, commonRelations, type OnProgress } from './held-edges.ts';
 
 const PROGRESS_EVERY = 100;
@@ -86,7 +86,7 @@ async function rankerOf(
   candidates: ReadonlyMap<string, readonly EntityKey[]>,
 ): Promise<Ranker> {
   const needed = new Set([...held.flatMap(({ lhs, rhs }) => [lhs, rhs]), ...[...candidates.values()].flat()]);
-  const space = await Space.read([{ ...store, owns: (key) => needed.has(key) }]);
+  const space = await readSpace([{ ...store, owns: (key) => needed.has(key) }]);
   const rows = (keys: Iterable<EntityKey>) => Int32Array.from(keys, (key) => space.rowOf(key)!);
   const rankings = new Map([...candidates].map(([type, some]) => [type, new Ranking(space, rows(some))]));
   return (edge, end, positives) => {
