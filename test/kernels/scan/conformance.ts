@@ -233,16 +233,6 @@ function worlds(build: WasmBuild): void {
 }
 
 function passes(build: WasmBuild): void {
-  it.each(SCORERS)('answers queries that share a pass as it answers each alone, with %s', (scorer) => {
-    const pair = new Pair(build, 'in clusters', 24);
-    const scan = pair.opened.scan(scorer);
-    const queries = pair.queries();
-    const alone = queries.map((one) => scan.top([one], 10)[0]!);
-    for (let together = 1; together <= 4; together++) {
-      expect(scan.top(queries.slice(0, together), 10)).toEqual(alone.slice(0, together));
-    }
-  });
-
   it.each(SCORERS)('gives for ranges, merged, what it gives for the whole, with %s', (scorer) => {
     const pair = new Pair(build, 'one of ten, each many times', 24, 2_500);
     const scan = pair.opened.scan(scorer);
