@@ -11,7 +11,7 @@ import {
 } from '../../src/evaluation/tune.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { settings } from '../pipeline/training/trainer-fixture.ts';
-import { streamOf } from './stream/stream-fixture.ts';
+import { rankedEdges, streamOf } from './stream/stream-fixture.ts';
 
 const dimensions: readonly Dimension[] = [
   { key: 'model.beta', values: [4, 6, 9, 12, 16], current: 9 },
@@ -84,31 +84,14 @@ const split = splitStream(
   4,
 );
 
+/** Ranks by other ways than the vectors, and how many candidates there were. */
+const OTHERS = [1, 1, 1, 1, 1, 1, 9, 9];
+
 function lists(recalls: readonly number[]) {
   const figures = LIST_FIGURES.map((name) =>
     Float64Array.from(recalls, (value) => (name === 'recall20' ? value : 1)),
   );
   return { figures, coverage: 1 };
-}
-
-/** Edges with these events behind their ends, and the ranks that the vectors gave. */
-function ranked(
-  edges: readonly {
-    lhsEvents: number;
-    rhsEvents: number;
-    repeated?: number;
-    ranks: readonly [number, number];
-  }[],
-) {
-  return {
-    edge: Float64Array.from(edges, (_, i) => i),
-    lhs: new Int32Array(edges.length),
-    relation: new Uint8Array(edges.length),
-    lhsEvents: Int32Array.from(edges, ({ lhsEvents }) => lhsEvents),
-    rhsEvents: Int32Array.from(edges, ({ rhsEvents }) => rhsEvents),
-    repeated: Uint8Array.from(edges, ({ repeated = 0 }) => repeated),
-    ranks: Float32Array.from(edges.flatMap(({ ranks }) => [...ranks, 1, 1, 1, 1, 1, 1, 9, 9])),
-  };
 }
 
 test('figures are of new edges between known entities, and of the lists of all relations of a pair', () => {
@@ -117,11 +100,11 @@ test('figures are of new edges between known entities, and of the lists of all r
       ['user→tweet', lists([0.5, 0])],
       ['likes', lists([1, 1])],
     ]),
-    ranked([
-      { lhsEvents: 1, rhsEvents: 1, ranks: [2, 4] },
-      { lhsEvents: 3, rhsEvents: 2, ranks: [1, 1] },
-      { lhsEvents: 0, rhsEvents: 2, ranks: [1, 1] },
-      { lhsEvents: 1, rhsEvents: 2, repeated: 1, ranks: [1, 1] },
+    rankedEdges([
+      { lhsEvents: 1, rhsEvents: 1, ranks: [2, 4, ...OTHERS] },
+      { lhsEvents: 3, rhsEvents: 2, ranks: [1, 1, ...OTHERS] },
+      { lhsEvents: 0, rhsEvents: 2, ranks: [1, 1, ...OTHERS] },
+      { lhsEvents: 1, rhsEvents: 2, repeated: 1, ranks: [1, 1, ...OTHERS] },
     ]),
     split.scopes,
   );
@@ -129,7 +112,7 @@ test('figures are of new edges between known entities, and of the lists of all r
 });
 
 test('a figure without a case is 0', () => {
-  expect(trialFigures(new Map(), ranked([]), split.scopes)).toEqual({
+  expect(trialFigures(new Map(), rankedEdges([]), split.scopes)).toEqual({
     mrrUniform: 0,
     mrrDegree: 0,
     recall20: 0,

@@ -8,39 +8,22 @@ import {
 } from '../../../src/evaluation/stream/slices.ts';
 import type { RankedEdges } from '../../../src/pipeline/training/trainer.ts';
 import { Random } from '../../../src/sampling/random.ts';
+import { rankedEdges } from './stream-fixture.ts';
 
 /** Four edges of three users. By vectors the ranks among uniform candidates are 1, 2, 4 and 20. */
 function edges(): RankedEdges {
   const row = (vectors: number, popularity: number) => [
-    vectors,
-    2 * vectors,
-    popularity,
-    5,
-    3,
-    3,
-    10,
-    8,
-    19,
-    1,
+    ...[vectors, 2 * vectors, popularity, 5],
+    ...[3, 3, 10, 8, 19, 1],
   ];
-  const first: RankedEdges = {
-    edge: Float64Array.of(10, 11),
-    lhs: Int32Array.of(7, 7),
-    relation: Uint8Array.of(0, 1),
-    lhsEvents: Int32Array.of(1, 1),
-    rhsEvents: Int32Array.of(4, 8),
-    repeated: Uint8Array.of(0, 0),
-    ranks: Float32Array.from([...row(1, 2), ...row(2, 4)]),
-  };
-  const second: RankedEdges = {
-    edge: Float64Array.of(12, 13),
-    lhs: Int32Array.of(8, 9),
-    relation: Uint8Array.of(0, 0),
-    lhsEvents: Int32Array.of(2, 0),
-    rhsEvents: Int32Array.of(9, 9),
-    repeated: Uint8Array.of(1, 0),
-    ranks: Float32Array.from([...row(4, 4), ...row(20, 1)]),
-  };
+  const first = rankedEdges([
+    { lhs: 7, relation: 0, lhsEvents: 1, rhsEvents: 4, ranks: row(1, 2) },
+    { lhs: 7, relation: 1, lhsEvents: 1, rhsEvents: 8, ranks: row(2, 4) },
+  ]);
+  const second = rankedEdges([
+    { lhs: 8, lhsEvents: 2, rhsEvents: 9, repeated: 1, ranks: row(4, 4) },
+    { lhs: 9, lhsEvents: 0, rhsEvents: 9, ranks: row(20, 1) },
+  ]);
   return joinedEdges([first, second]);
 }
 

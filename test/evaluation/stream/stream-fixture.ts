@@ -1,6 +1,7 @@
 import { EdgeStream } from '../../../src/evaluation/stream/edge-stream.ts';
 import type { EdgeChange, Relation } from '../../../src/graph/edge.ts';
 import { entityKey } from '../../../src/graph/entity.ts';
+import type { RankedEdges } from '../../../src/pipeline/training/trainer.ts';
 
 export const relations: readonly Relation[] = [
   { name: 'likes', lhs: 'user', rhs: 'tweet' },
@@ -22,4 +23,26 @@ export function streamOf(...events: string[]): EdgeStream {
     stream.add([changeOf(text, at)]);
   });
   return stream;
+}
+
+/** An edge that was ranked before it was learned: the events behind its ends, and its row of ranks. */
+interface Ranked {
+  readonly lhs?: number;
+  readonly relation?: number;
+  readonly lhsEvents: number;
+  readonly rhsEvents: number;
+  readonly repeated?: number;
+  readonly ranks: readonly number[];
+}
+
+export function rankedEdges(edges: readonly Ranked[]): RankedEdges {
+  return {
+    edge: Float64Array.from(edges.keys()),
+    lhs: Int32Array.from(edges, ({ lhs = 0 }) => lhs),
+    relation: Uint8Array.from(edges, ({ relation = 0 }) => relation),
+    lhsEvents: Int32Array.from(edges, ({ lhsEvents }) => lhsEvents),
+    rhsEvents: Int32Array.from(edges, ({ rhsEvents }) => rhsEvents),
+    repeated: Uint8Array.from(edges, ({ repeated = 0 }) => repeated),
+    ranks: Float32Array.from(edges.flatMap(({ ranks }) => ranks)),
+  };
 }
