@@ -122,6 +122,26 @@ describe('requests that share passes', () => {
     expect(await users).toEqual(await alone.candidates(asked(4)));
   });
 
+  test('let nothing be written while one of their passes is out, though another one has failed', async () => {
+    const { shared, scans, gate, run } = held();
+    const out = Promise.withResolvers<[]>();
+    scans.top = async ({ queries }) => {
+      if (queries.length === 4) throw new Error('no scan');
+      return out.promise;
+    };
+    const table = world().graph.spaces.current!.table('tweet')!.scan;
+    const queries = Array.from({ length: 5 }, () => ({ vector: new Float64Array(table.dim) }));
+    const answer = shared.ask(function* () {
+      yield { table, scorer: 'transe-l2', queries, depth: 1 } as const;
+    });
+    run();
+    await expect(answer).rejects.toThrow('no scan');
+    const written = gate.write(() => undefined);
+    expect(written).toBeInstanceOf(Promise);
+    out.resolve([]);
+    await written;
+  });
+
   test('are refused as busy where all together would take too long, and taken again once those before are answered', async () => {
     const { surfaces, asked, run } = together(400);
     /** How many of 300 requests are taken, and not refused. */
