@@ -58,7 +58,7 @@ export class LogPartition {
   async read(limit: number): Promise<SourceRecord[]> {
     const records: SourceRecord[] = [];
     await this.#scan(limit, (bytes) => {
-      const stored: Stored = deserialize(bytes);
+      const stored = this.#decode(bytes);
       records.push({ topic: this.topic, partition: this.partition, offset: this.#offset, ...stored });
     });
     return records;
@@ -90,6 +90,18 @@ export class LogPartition {
         await file.close();
       }
     });
+  }
+
+  #decode(bytes: Buffer): Stored {
+    try {
+      return deserialize(bytes);
+    } catch (error) {
+      throw new FatalError(
+        'file',
+        `${this.#path}: record ${this.#offset} is in no format of this version (${reasonOf(error)}); begin with another folder, or read this one with the version that wrote it`,
+        { cause: error },
+      );
+    }
   }
 
   async #scan(limit: number, visit: (bytes: Buffer) => void): Promise<number> {

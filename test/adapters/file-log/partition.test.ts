@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { connect } from '../../../src/adapters/connect.ts';
+import { LogPartition } from '../../../src/adapters/file-log/partition.ts';
+import { frame } from '../../../src/adapters/frame.ts';
 import { Collector, numbered, numbersOf, until } from '../../kafka/collector.ts';
 import { logConformance } from '../../kafka/log-conformance.ts';
 
@@ -61,6 +63,15 @@ describe('a writer that died', () => {
     await write(dir, 1, 9);
     expect((await readFile(file)).subarray(0, whole.length)).toEqual(whole);
     expect(await read(dir, 4)).toEqual([0, 1, 2, 9]);
+  });
+
+  test('a whole frame of another format is refused, with its file, and stays', async () => {
+    const { dir, file } = await made();
+    await appendFile(file, frame(Buffer.alloc(30)));
+    const whole = await readFile(file);
+    const partition = new LogPartition(dir, 't', 0);
+    await expect(partition.read(9)).rejects.toThrow(`${file}: record 3 is in no format of this version`);
+    expect(await readFile(file)).toEqual(whole);
   });
 
   test('its lock is taken over', async () => {
