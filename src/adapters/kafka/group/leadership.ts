@@ -52,8 +52,11 @@ export class KafkaLeadership implements Leadership {
   #leading: Member | undefined;
   /** Whether this process has led before, and may have written as the leader. */
   #held = false;
-  /** When the group last answered that this process leads, by the wall clock, which goes on while a machine is suspended. */
-  #answeredAt = Date.now();
+  /**
+   * When the group was last asked and answered that this process leads, by the wall clock, which goes on while a machine is suspended.
+   * A process that is frozen meets the answer long after it was given.
+   */
+  #ledAt = Date.now();
   /** Callers of `confirm`, each of whom waits for the answer to a heartbeat sent after the call. */
   #asking: PromiseWithResolvers<void>[] = [];
   /** Ends the pause before the next heartbeat. */
@@ -183,17 +186,18 @@ export class KafkaLeadership implements Leadership {
   /** Sends a heartbeat, and tells those who asked before that this process leads. @throws the brokers' error. */
   async #beat(member: Member): Promise<void> {
     this.#asked = Promise.withResolvers();
-    const asking = this.#asking.splice(0);
+    const [asking, sentAt] = [this.#asking.splice(0), Date.now()];
     try {
       await member.heartbeat();
     } catch (error) {
       this.#asking.unshift(...asking);
       throw error;
     }
-    this.#answeredAt = Date.now();
+    this.#ledAt = sentAt;
     // There may be no later commit to carry what the group does not know.
     void this.#tell();
-    if (this.#leading === member) for (const { resolve } of asking) resolve();
+    const isFresh = Date.now() - sentAt < this.#options.sessionTimeoutMs / 2;
+    if (this.#leading === member && isFresh) for (const { resolve } of asking) resolve();
     else this.#asking.unshift(...asking);
   }
 
@@ -208,7 +212,7 @@ export class KafkaLeadership implements Leadership {
     const claim: Claim = { owned: this.#owned, sequence: this.#sequence, standby };
     const assigned = await member.join(Buffer.from(JSON.stringify(claim)));
     heard();
-    const awayMs = Date.now() - this.#answeredAt;
+    const awayMs = Date.now() - this.#ledAt;
     if (assigned.length === 0) {
       this.#loseLead();
       if (this.#held) throw fenced(groupId, awayMs);
@@ -219,7 +223,7 @@ export class KafkaLeadership implements Leadership {
     const leadsOn = this.#leading === member && this.#owned === member.id;
     // Before anything is confirmed, the note must tell what happened since the last membership.
     if (!leadsOn) this.#loseLead();
-    this.#answeredAt = Date.now();
+    this.#ledAt = Date.now();
     if (leadsOn) return;
     this.#owned = member.id;
     await this.#takeNote(member, candidate, awayMs);
