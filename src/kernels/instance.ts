@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { FatalError } from '../errors/errors.ts';
+import type { KernelName, WasmKernelName } from '../model/kernel.ts';
 import type { LossName, ModelSettings, ScorerName } from '../model/settings.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -16,13 +17,20 @@ const LOSS_CONSTANTS: Record<LossName, string> = {
   margin: 'MARGIN',
 };
 
-/** The files of the two builds. */
-const BUILDS = {
-  'wasm-plain': new URL('./kernel-plain.wasm', import.meta.url),
-  'wasm-relaxed': new URL('./kernel-relaxed.wasm', import.meta.url),
-} as const;
+const PLAIN = new URL('./kernel-plain.wasm', import.meta.url);
+const RELAXED = new URL('./kernel-relaxed.wasm', import.meta.url);
 
-export type WasmBuild = keyof typeof BUILDS;
+/** The files of the two builds, and the tiles that each compiled kernel uses. */
+const COMPILED: Readonly<Record<WasmKernelName, { readonly file: URL; readonly wide: boolean }>> = {
+  'wasm-plain': { file: PLAIN, wide: false },
+  'wasm-plain-wide': { file: PLAIN, wide: true },
+  'wasm-relaxed': { file: RELAXED, wide: false },
+  'wasm-relaxed-wide': { file: RELAXED, wide: true },
+};
+
+export function isCompiled(name: KernelName): name is WasmKernelName {
+  return name in COMPILED;
+}
 
 /** The place of a table's rows in memory; see `model/table.ts`. */
 export interface TablePlace {
@@ -44,12 +52,13 @@ export interface Instance {
  * one table share only the rows.
  */
 export function instantiate(
-  build: WasmBuild,
+  name: WasmKernelName,
   { memory, base, stride, paddedDim }: TablePlace,
   settings: ModelSettings,
   workspace: Workspace,
 ): Instance {
-  const instance = new CompiledInstance(BUILDS[build], memory);
+  const { file, wide } = COMPILED[name];
+  const instance = new CompiledInstance(file, memory, wide);
   const { bytes: _bytes, ...addresses } = workspace;
   instance.setGlobals({
     ...addresses,
@@ -63,6 +72,7 @@ export function instantiate(
     margin: settings.margin,
     negativeWeight: settings.negativeWeight,
     unitBall: settings.unitBall ? 1 : 0,
+    wide: wide ? 1 : 0,
   });
   return {
     step: instance.functionOf('step'),
@@ -73,12 +83,12 @@ export function instantiate(
 
 export type Exported = (...values: number[]) => number;
 
-/** An instance of a committed module on a memory, in any thread; its exports by name. */
+/** An instance of a committed module on a memory, in any thread; its exports by name. wide: see `moduleOf`. */
 export class CompiledInstance {
   readonly #exports: Readonly<Record<string, unknown>>;
 
-  constructor(file: URL, memory: WebAssembly.Memory) {
-    this.#exports = new WebAssembly.Instance(moduleOf(file), { env: { memory } }).exports;
+  constructor(file: URL, memory: WebAssembly.Memory, wide = false) {
+    this.#exports = new WebAssembly.Instance(moduleOf(file, wide), { env: { memory } }).exports;
   }
 
   /** @throws FatalError when the module has no global of a name. */
@@ -107,12 +117,20 @@ export class CompiledInstance {
 
 const compiled = new Map<string, WebAssembly.Module>();
 
-/** The module of a file, compiled once per thread. */
-function moduleOf(file: URL): WebAssembly.Module {
-  const known = compiled.get(file.href);
+/** A section that says nothing but its name, `wide`. */
+const WIDE_SECTION = Uint8Array.of(0, 5, 4, 0x77, 0x69, 0x64, 0x65);
+
+/**
+ * The module of a file, compiled once per thread. V8 compiles the same bytes once per process: a wide module has a section
+ * more, or it would get the code of a narrow one that V8 made before it was told to pack vectors.
+ */
+function moduleOf(file: URL, wide: boolean): WebAssembly.Module {
+  const key = `${file.href} ${wide}`;
+  const known = compiled.get(key);
   if (known !== undefined) return known;
-  const module = new WebAssembly.Module(readFileSync(file));
-  compiled.set(file.href, module);
+  const bytes = readFileSync(file);
+  const module = new WebAssembly.Module(wide ? Buffer.concat([bytes, WIDE_SECTION]) : bytes);
+  compiled.set(key, module);
   return module;
 }
 

@@ -1,8 +1,8 @@
-import type { Chunk, Kernel } from '../model/kernel.ts';
+import type { Chunk, Kernel, WasmKernelName } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 import { type ChunkSize, checkChunk, checkScoreMatrix } from './chunk.ts';
-import { type Instance, instantiate, type WasmBuild } from './instance.ts';
+import { type Instance, instantiate } from './instance.ts';
 import { chunkIn, layOut } from './workspace.ts';
 
 /**
@@ -11,7 +11,7 @@ import { chunkIn, layOut } from './workspace.ts';
  * machine, from the relaxed build (which may fuse a multiply-add) on the same machine.
  */
 export class WasmKernel implements Kernel {
-  readonly name: WasmBuild;
+  readonly name: WasmKernelName;
   readonly chunk: Chunk;
   readonly losses: Float32Array;
   readonly #table: Table;
@@ -31,8 +31,8 @@ export class WasmKernel implements Kernel {
   readonly #floats: Float32Array;
 
   /** @throws FatalError when the table has too little room below its rows. */
-  constructor(build: WasmBuild, table: Table, settings: ModelSettings, size: ChunkSize) {
-    this.name = build;
+  constructor(name: WasmKernelName, table: Table, settings: ModelSettings, size: ChunkSize) {
+    this.name = name;
     this.#table = table;
     const workspace = layOut(settings.dim, size);
     const { chunk, losses } = chunkIn(table, workspace, settings, size);
@@ -48,7 +48,7 @@ export class WasmKernel implements Kernel {
     this.#floats = new Float32Array(table.memory.buffer, 0, workspace.bytes / Float32Array.BYTES_PER_ELEMENT);
     this.#rowFloats = workspace.weightRowBytes / Float32Array.BYTES_PER_ELEMENT;
     this.#matrix = new Float32Array(table.memory.buffer, workspace.weights, size.maxEdges * this.#rowFloats);
-    this.#instance = instantiate(build, table, settings, workspace);
+    this.#instance = instantiate(name, table, settings, workspace);
   }
 
   step(): number {

@@ -40,7 +40,8 @@ export type Workspace = Readonly<ReturnType<typeof blocksFrom>>;
  *     | free | chunk: rows, candidates, masks, corrections | losses | vectors and gradients by edge, by candidate, by distinct row |
  *     | anchors, candidates, transposed | [edges, candidates] scores and weights, plain and transposed | … by candidate |
  *
- * Blocks filled by a matrix product are rounded up to its tile of 4 rows by 8 columns.
+ * Blocks filled by a matrix product are rounded up to its tile of 4 rows by 8 columns. A wide tile has 16 columns, of which the last 8
+ * can be spare floats.
  */
 export function layOut(dim: number, size: ChunkSize, number = 0): Workspace {
   return blocksFrom(START + number * blocksFrom(0, dim, size).bytes, dim, size);
@@ -92,6 +93,7 @@ function blocksFrom(start: number, dim: number, { maxEdges, maxCandidates }: Chu
     candidateNorms: block(candidates * FLOAT_BYTES),
     distances: block(candidates * FLOAT_BYTES),
     candidatePulls: block(candidates * FLOAT_BYTES),
+    sums: block(8 * FLOAT_BYTES),
     scoredRows: block(candidates * FLOAT_BYTES),
     blockRowBytes,
     anchorGradientsBytes,

@@ -50,8 +50,14 @@ export interface Chunk {
   readonly sides: Readonly<Record<Side, ChunkSide>>;
 }
 
-/** The kernels: plain TypeScript in float64, two builds of the compiled kernel, TensorFlow.js. */
-export type KernelName = 'reference' | 'wasm-plain' | 'wasm-relaxed' | 'tfjs';
+/** The builds of the compiled kernel. */
+export type WasmBuild = 'wasm-plain' | 'wasm-relaxed';
+
+/** A compiled kernel. The wide form of a build gives the same bytes, faster where V8 packs vectors into registers of 256 bits. */
+export type WasmKernelName = WasmBuild | `${WasmBuild}-wide`;
+
+/** The kernels: plain TypeScript in float64, the compiled ones, TensorFlow.js. */
+export type KernelName = 'reference' | WasmKernelName | 'tfjs';
 
 /** The kernels to choose from; `wasm` is the faster build that this machine can run. */
 export type KernelChoice = KernelName | 'wasm';

@@ -1,7 +1,7 @@
-import type { WasmBuild } from '../kernels/instance.ts';
 import type { Found, ScanQuery } from '../kernels/scan/scan.ts';
 import { Scanners } from '../kernels/scan/scanner.ts';
 import type { ScanTable } from '../kernels/scan/table.ts';
+import type { WasmBuild } from '../model/kernel.ts';
 import type { ScorerName } from '../model/settings.ts';
 
 /** What an answer has to know from a scan before it can go on: the best `depth` rows of a table for each query. */

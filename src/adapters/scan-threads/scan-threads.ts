@@ -1,8 +1,8 @@
 import { FatalError } from '../../errors/errors.ts';
-import type { WasmBuild } from '../../kernels/instance.ts';
 import { BLOCK_ROWS } from '../../kernels/scan/layout.ts';
 import { mergeTop, type RowRange } from '../../kernels/scan/scan.ts';
 import type { ScanTable } from '../../kernels/scan/table.ts';
+import type { WasmBuild } from '../../model/kernel.ts';
 import type { Lists, Look, Scans } from '../../serve/looks.ts';
 import { ThreadCalls, threadEntry } from '../threads.ts';
 import { type PackedList, type Question, type ScanMethods, type Starting, unpackList } from './wire.ts';

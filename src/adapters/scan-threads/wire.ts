@@ -1,6 +1,6 @@
-import type { WasmBuild } from '../../kernels/instance.ts';
 import type { ScanPlace } from '../../kernels/scan/rows.ts';
 import type { Found, RowRange } from '../../kernels/scan/scan.ts';
+import type { WasmBuild } from '../../model/kernel.ts';
 import type { ScorerName } from '../../model/settings.ts';
 
 /** What a thread that scans is started with. */

@@ -1,7 +1,7 @@
 import {
   gradientAddresses, gradientRows, gradients, slotMask, slotNumbers, slotRows, vectorBytes, blockRowBytes,
 } from './layout';
-import { addTo } from './vector';
+import { addTo, storePair } from './vector';
 
 /**
  * The gradients of a step, summed by table row. `gradientRows` has the row of the nth sum, `gradientAddresses` its
@@ -32,7 +32,8 @@ export function gradientOf(row: i32): usize {
   if (load<i32>(slotRows + slot) != 0) return addressIn(slot);
   const gradient = gradients + fresh * blockRowBytes;
   fresh++;
-  for (let k: usize = 0; k < vectorBytes; k += 16) v128.store(gradient + k, f32x4.splat(0));
+  const zero = f32x4.splat(0);
+  for (let k: usize = 0; k < vectorBytes; k += 32) storePair(gradient + k, zero, zero);
   enter(slot, row, gradient);
   return gradient;
 }

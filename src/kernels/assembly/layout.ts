@@ -19,6 +19,9 @@ export let margin: f32 = 0;
 export let negativeWeight: f32 = 0;
 export let unitBall: i32 = 0;
 
+/** 1 where tiles of matrix products have 16 columns, for a V8 that packs pairs of vectors; the results are the same. */
+export let wide: i32 = 0;
+
 // Chunk
 export let maxCandidates: usize = 0;
 export let lhs: usize = 0;
@@ -73,6 +76,9 @@ export let edgeRowBytes: usize = 0;
 /** [dim, edges], [candidates, edges]: transposed anchors and pulls. */
 export let anchorsTransposed: usize = 0;
 export let weightsTransposed: usize = 0;
+
+/** Two vectors whose lanes are to be summed: see `sumPair`. */
+export let sums: usize = 0;
 
 // Scoring
 export let scoredRows: usize = 0;

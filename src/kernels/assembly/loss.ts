@@ -1,6 +1,6 @@
 import { exponential, logarithm, logarithms } from './exponential';
 import { LOGISTIC, loss, margin, MARGIN, negativeWeight } from './layout';
-import { maxLane, sumLanes } from './vector';
+import { maxLane, storePair, sumLanes, sumPair } from './vector';
 
 /** Results of the last `weigh`: the anchor's loss, and ∂loss/∂(positive score). */
 export let anchorLoss: f32 = 0;
@@ -31,15 +31,16 @@ function weighSoftmax(scores: usize, end: usize, positive: f32): void {
   for (let j: usize = 0; j < end; j += 32) {
     const left = exponential(f32x4.sub(v128.load(scores + j), tops));
     const right = exponential(f32x4.sub(v128.load(scores + j, 16), tops));
-    v128.store(scores + j, left);
-    v128.store(scores + j, right, 16);
+    storePair(scores + j, left, right);
     even = f32x4.add(even, left);
     odd = f32x4.add(odd, right);
   }
-  const sum = negativeWeight * sumLanes(f32x4.add(even, odd));
+  const sum = negativeWeight * sumPair(even, odd);
   const partition = f32x4.extract_lane(exponential(f32x4.splat(positive - top)), 0) + sum;
   const share = f32x4.splat(negativeWeight / partition);
-  for (let j: usize = 0; j < end; j += 16) v128.store(scores + j, f32x4.mul(share, v128.load(scores + j)));
+  for (let j: usize = 0; j < end; j += 32) {
+    storePair(scores + j, f32x4.mul(share, v128.load(scores + j)), f32x4.mul(share, v128.load(scores + j, 16)));
+  }
   positiveWeight = -sum / partition;
   anchorLoss = top - positive + logarithm(partition);
 }
@@ -106,8 +107,9 @@ export function anyCorrection(corrections: usize, count: usize): bool {
 /** Subtracts the candidates' corrections from their scores. end: bytes of scores, a multiple of 32. */
 export function correctScores(scores: usize, end: usize, corrections: usize): void {
   for (let j: usize = 0; j < end; j += 32) {
-    v128.store(scores + j, f32x4.sub(v128.load(scores + j), v128.load(corrections + j)));
-    v128.store(scores + j, f32x4.sub(v128.load(scores + j, 16), v128.load(corrections + j, 16)), 16);
+    const left = f32x4.sub(v128.load(scores + j), v128.load(corrections + j));
+    const right = f32x4.sub(v128.load(scores + j, 16), v128.load(corrections + j, 16));
+    storePair(scores + j, left, right);
   }
 }
 

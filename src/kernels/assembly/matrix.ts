@@ -1,110 +1,113 @@
-import { multiplyAdd } from './vector';
+import { wide } from './layout';
+import { multiplyAdd, storePair } from './vector';
 
 /**
  * C[i, j] = Σ_k A[k, i] · B[k, j]. k counts the rows of both factors, so that a tile reads each factor through one
- * address. rows: a multiple of 4; columns: a multiple of 8; inner: any. Strides in bytes. C is overwritten.
+ * address. rows: a multiple of 4; columns: a multiple of 8; inner: any. Strides in bytes. C is overwritten. The last wide tile
+ * of a row can end in the row's spare floats.
  *
- * The relaxed build uses tiles of 6 rows by 8 columns, and tiles of 4 rows for the rest: 12 sums hide the latency of the
- * fused multiply-add, and with their operands fill the 15 registers of V8. Tiles of 4 alone, with 8 sums, were slower. The
+ * The relaxed build uses tiles of 6 rows, and tiles of 4 rows for the rest: 12 sums hide the latency of the fused
+ * multiply-add, and with their operands fill the 15 registers of V8. Tiles of 4 alone, with 8 sums, were slower. The
  * plain build needs one more register for each product, so it uses tiles of 4 alone, in two thirds of the time. Both
  * builds sum over k in the same order. Unrolling over k was slower in V8.
+ *
+ * A sum is a vector of 4 columns, or a pair of them that V8 keeps in one register of 256 bits: tiles have 8 columns, and 16
+ * where the kernel is wide.
  */
 export function product(
   rows: usize, columns: usize, inner: usize,
   a: usize, aRow: usize, b: usize, bRow: usize, c: usize, cRow: usize,
 ): void {
-  for (let j: usize = 0; j < columns; j += 8) {
+  if (wide) multiply(16, rows, columns, inner, a, aRow, b, bRow, c, cRow);
+  else multiply(8, rows, columns, inner, a, aRow, b, bRow, c, cRow);
+}
+
+// @ts-ignore: decorator
+@inline
+function multiply(
+  width: usize, rows: usize, columns: usize, inner: usize,
+  a: usize, aRow: usize, b: usize, bRow: usize, c: usize, cRow: usize,
+): void {
+  for (let j: usize = 0; j < columns; j += width) {
     const bAt = b + (j << 2);
     let i: usize = 0;
     for (; (rows - i) % 6 != 0 || (!ASC_FEATURE_RELAXED_SIMD && i < rows); i += 4) {
-      tileOf4(inner, a + (i << 2), aRow, bAt, bRow, c + i * cRow + (j << 2), cRow);
+      tile(4, width, inner, a + (i << 2), aRow, bAt, bRow, c + i * cRow + (j << 2), cRow);
     }
     for (; i < rows; i += 6) {
-      tileOf6(inner, a + (i << 2), aRow, bAt, bRow, c + i * cRow + (j << 2), cRow);
+      tile(6, width, inner, a + (i << 2), aRow, bAt, bRow, c + i * cRow + (j << 2), cRow);
     }
   }
 }
 
+/** A tile of 4 or 6 rows by 8 or 16 columns. Height and width are constants: the compiler leaves out what smaller tiles lack. */
 // @ts-ignore: decorator
 @inline
-function tileOf6(inner: usize, a: usize, aRow: usize, b: usize, bRow: usize, c: usize, cRow: usize): void {
+function tile(
+  height: usize, width: usize, inner: usize,
+  a: usize, aRow: usize, b: usize, bRow: usize, c: usize, cRow: usize,
+): void {
   const zero = f32x4.splat(0);
-  let c00 = zero, c01 = zero;
-  let c10 = zero, c11 = zero;
-  let c20 = zero, c21 = zero;
-  let c30 = zero, c31 = zero;
-  let c40 = zero, c41 = zero;
-  let c50 = zero, c51 = zero;
+  let c00 = zero, c01 = zero, c02 = zero, c03 = zero;
+  let c10 = zero, c11 = zero, c12 = zero, c13 = zero;
+  let c20 = zero, c21 = zero, c22 = zero, c23 = zero;
+  let c30 = zero, c31 = zero, c32 = zero, c33 = zero;
+  let c40 = zero, c41 = zero, c42 = zero, c43 = zero;
+  let c50 = zero, c51 = zero, c52 = zero, c53 = zero;
   for (let k: usize = 0; k < inner; k++) {
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
+    const b2 = width == 16 ? v128.load(b, 32) : zero;
+    const b3 = width == 16 ? v128.load(b, 48) : zero;
     let x = v128.load32_splat(a);
     c00 = multiplyAdd(x, b0, c00);
     c01 = multiplyAdd(x, b1, c01);
+    if (width == 16) c02 = multiplyAdd(x, b2, c02);
+    if (width == 16) c03 = multiplyAdd(x, b3, c03);
     x = v128.load32_splat(a, 4);
     c10 = multiplyAdd(x, b0, c10);
     c11 = multiplyAdd(x, b1, c11);
+    if (width == 16) c12 = multiplyAdd(x, b2, c12);
+    if (width == 16) c13 = multiplyAdd(x, b3, c13);
     x = v128.load32_splat(a, 8);
     c20 = multiplyAdd(x, b0, c20);
     c21 = multiplyAdd(x, b1, c21);
+    if (width == 16) c22 = multiplyAdd(x, b2, c22);
+    if (width == 16) c23 = multiplyAdd(x, b3, c23);
     x = v128.load32_splat(a, 12);
     c30 = multiplyAdd(x, b0, c30);
     c31 = multiplyAdd(x, b1, c31);
-    x = v128.load32_splat(a, 16);
-    c40 = multiplyAdd(x, b0, c40);
-    c41 = multiplyAdd(x, b1, c41);
-    x = v128.load32_splat(a, 20);
-    c50 = multiplyAdd(x, b0, c50);
-    c51 = multiplyAdd(x, b1, c51);
+    if (width == 16) c32 = multiplyAdd(x, b2, c32);
+    if (width == 16) c33 = multiplyAdd(x, b3, c33);
+    if (height == 6) {
+      x = v128.load32_splat(a, 16);
+      c40 = multiplyAdd(x, b0, c40);
+      c41 = multiplyAdd(x, b1, c41);
+      if (width == 16) c42 = multiplyAdd(x, b2, c42);
+      if (width == 16) c43 = multiplyAdd(x, b3, c43);
+      x = v128.load32_splat(a, 20);
+      c50 = multiplyAdd(x, b0, c50);
+      c51 = multiplyAdd(x, b1, c51);
+      if (width == 16) c52 = multiplyAdd(x, b2, c52);
+      if (width == 16) c53 = multiplyAdd(x, b3, c53);
+    }
     a += aRow;
     b += bRow;
   }
-  storePair(c, c00, c01);
-  storePair(c + cRow, c10, c11);
-  storePair(c + 2 * cRow, c20, c21);
-  storePair(c + 3 * cRow, c30, c31);
-  storePair(c + 4 * cRow, c40, c41);
-  storePair(c + 5 * cRow, c50, c51);
+  storeRow(width, c, c00, c01, c02, c03);
+  storeRow(width, c + cRow, c10, c11, c12, c13);
+  storeRow(width, c + 2 * cRow, c20, c21, c22, c23);
+  storeRow(width, c + 3 * cRow, c30, c31, c32, c33);
+  if (height == 6) storeRow(width, c + 4 * cRow, c40, c41, c42, c43);
+  if (height == 6) storeRow(width, c + 5 * cRow, c50, c51, c52, c53);
 }
 
+/** Stores 8 or 16 columns of a row. */
 // @ts-ignore: decorator
 @inline
-function tileOf4(inner: usize, a: usize, aRow: usize, b: usize, bRow: usize, c: usize, cRow: usize): void {
-  const zero = f32x4.splat(0);
-  let c00 = zero, c01 = zero;
-  let c10 = zero, c11 = zero;
-  let c20 = zero, c21 = zero;
-  let c30 = zero, c31 = zero;
-  for (let k: usize = 0; k < inner; k++) {
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    let x = v128.load32_splat(a);
-    c00 = multiplyAdd(x, b0, c00);
-    c01 = multiplyAdd(x, b1, c01);
-    x = v128.load32_splat(a, 4);
-    c10 = multiplyAdd(x, b0, c10);
-    c11 = multiplyAdd(x, b1, c11);
-    x = v128.load32_splat(a, 8);
-    c20 = multiplyAdd(x, b0, c20);
-    c21 = multiplyAdd(x, b1, c21);
-    x = v128.load32_splat(a, 12);
-    c30 = multiplyAdd(x, b0, c30);
-    c31 = multiplyAdd(x, b1, c31);
-    a += aRow;
-    b += bRow;
-  }
-  storePair(c, c00, c01);
-  storePair(c + cRow, c10, c11);
-  storePair(c + 2 * cRow, c20, c21);
-  storePair(c + 3 * cRow, c30, c31);
-}
-
-/** Stores 8 columns of a row. */
-// @ts-ignore: decorator
-@inline
-export function storePair(c: usize, left: v128, right: v128): void {
-  v128.store(c, left);
-  v128.store(c, right, 16);
+function storeRow(width: usize, c: usize, c0: v128, c1: v128, c2: v128, c3: v128): void {
+  storePair(c, c0, c1);
+  if (width == 16) storePair(c + 32, c2, c3);
 }
 
 /** T[j, i] = A[i, j]. rows, columns: multiples of 4; strides in bytes. */

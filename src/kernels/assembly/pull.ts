@@ -6,7 +6,7 @@ import {
 import { product, transpose } from './matrix';
 import { distanceOf } from './score';
 import { signProduct } from './taxicab';
-import { addScaled, signTimes, sumLanes } from './vector';
+import { addScaled, signTimes, storePair, sumLanes } from './vector';
 
 /*
  * A pull is ∂loss/∂score times the factor that the scorer's gradient has on both sides of a pair (a, b):
@@ -43,13 +43,17 @@ function pullFactor(): f32 {
   return scorer == TRANSE_L2_SQUARED ? 2 * beta : beta;
 }
 
-/** Turns the weights of an anchor into pulls, in place. end: bytes, a multiple of 16; edgeWeight: that of its edge. */
+/** Turns the weights of an anchor into pulls, in place. end: bytes, a multiple of 32; edgeWeight: that of its edge. */
 export function pullRow(row: usize, end: usize, edgeWeight: f32): void {
   const factor = f32x4.splat(pullFactor() * edgeWeight);
-  for (let j: usize = 0; j < end; j += 16) {
-    let pull = f32x4.mul(factor, v128.load(row + j));
-    if (scorer == TRANSE_L2) pull = f32x4.div(pull, v128.load(distances + j));
-    v128.store(row + j, pull);
+  for (let j: usize = 0; j < end; j += 32) {
+    storePair(row + j, f32x4.mul(factor, v128.load(row + j)), f32x4.mul(factor, v128.load(row + j, 16)));
+  }
+  if (scorer != TRANSE_L2) return;
+  for (let j: usize = 0; j < end; j += 32) {
+    const left = f32x4.div(v128.load(row + j), v128.load(distances + j));
+    const right = f32x4.div(v128.load(row + j, 16), v128.load(distances + j, 16));
+    storePair(row + j, left, right);
   }
 }
 

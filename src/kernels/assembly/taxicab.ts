@@ -1,5 +1,4 @@
-import { storePair } from './matrix';
-import { signTimes } from './vector';
+import { signTimes, storePair } from './vector';
 
 /**
  * L1 distances, shaped as a matrix product: C[i, j] = Σ_k |A[k, i] − B[k, j]|.

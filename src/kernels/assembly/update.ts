@@ -1,6 +1,5 @@
 import { dim, rowAt, unitBall, vectorBytes } from './layout';
-import { storePair } from './matrix';
-import { multiplyAdd, sumLanes } from './vector';
+import { multiplyAdd, storePair, sumPair } from './vector';
 
 const EPSILON: f32 = 1e-8;
 const MIN_MOVE: f32 = 1e-12;
@@ -30,7 +29,9 @@ export function updateRow(row: i32, gradient: usize, isEntity: bool, learningRat
     gg0 = multiplyAdd(g0, g0, gg0);
     gg1 = multiplyAdd(g1, g1, gg1);
   }
-  const gg = sumLanes(f32x4.add(gg0, gg1));
+  const gg = sumPair(gg0, gg1);
+  const vv = sumPair(vv0, vv1);
+  const vg = sumPair(vg0, vg1);
   if (gg == 0) return;
 
   const accumulator = load<f32>(vector + vectorBytes) + gg / dim;
@@ -38,8 +39,6 @@ export function updateRow(row: i32, gradient: usize, isEntity: bool, learningRat
   const rate = learningRate / (sqrt<f32>(accumulator) + EPSILON);
   let factor: f32 = 1;
   if (unitBall && isEntity) {
-    const vv = sumLanes(f32x4.add(vv0, vv1));
-    const vg = sumLanes(f32x4.add(vg0, vg1));
     const square = vv + rate * (rate * gg - 2 * vg);
     if (square > 1) factor = <f32>1 / sqrt<f32>(square);
   }
@@ -64,5 +63,5 @@ function move(vector: usize, gradient: usize, rate: f32, factor: f32): f32 {
     moves0 = multiplyAdd(move0, move0, moves0);
     moves1 = multiplyAdd(move1, move1, moves1);
   }
-  return sqrt<f32>(sumLanes(f32x4.add(moves0, moves1)));
+  return sqrt<f32>(sumPair(moves0, moves1));
 }

@@ -1,3 +1,5 @@
+import { sums } from './layout';
+
 /**
  * a · b + c in each lane. The relaxed build may round once (fused); the plain build rounds product and sum.
  */
@@ -19,6 +21,25 @@ export function sumLanes(v: v128): f32 {
   );
 }
 
+/**
+ * Stores two vectors side by side. V8 packs what leads to two such stores, where it packs at all. With the lower store first,
+ * V8 13.6 did that store twice.
+ */
+// @ts-ignore: decorator
+@inline
+export function storePair(to: usize, left: v128, right: v128): void {
+  v128.store(to, right, 16);
+  v128.store(to, left);
+}
+
+/** Sum of eight lanes, through memory: V8 packs two sums side by side only where both are stored. */
+// @ts-ignore: decorator
+@inline
+export function sumPair(left: v128, right: v128): f32 {
+  storePair(sums, left, right);
+  return sumLanes(f32x4.add(v128.load(sums), v128.load(sums, 16)));
+}
+
 /** Largest of the four lanes. */
 // @ts-ignore: decorator
 @inline
@@ -37,7 +58,7 @@ export function dot(a: usize, b: usize, bytes: usize): f32 {
     even = multiplyAdd(v128.load(a + k), v128.load(b + k), even);
     odd = multiplyAdd(v128.load(a + k, 16), v128.load(b + k, 16), odd);
   }
-  return sumLanes(f32x4.add(even, odd));
+  return sumPair(even, odd);
 }
 
 /** Squared L2 distance of a and b. bytes: a multiple of 32. */
@@ -50,7 +71,7 @@ export function squaredDistance(a: usize, b: usize, bytes: usize): f32 {
     even = multiplyAdd(x, x, even);
     odd = multiplyAdd(y, y, odd);
   }
-  return sumLanes(f32x4.add(even, odd));
+  return sumPair(even, odd);
 }
 
 /** L1 distance of a and b. bytes: a multiple of 32. */
@@ -61,25 +82,29 @@ export function absoluteDistance(a: usize, b: usize, bytes: usize): f32 {
     even = f32x4.add(even, f32x4.abs(f32x4.sub(v128.load(a + k), v128.load(b + k))));
     odd = f32x4.add(odd, f32x4.abs(f32x4.sub(v128.load(a + k, 16), v128.load(b + k, 16))));
   }
-  return sumLanes(f32x4.add(even, odd));
+  return sumPair(even, odd);
 }
 
-/** to += from. bytes: a multiple of 16. */
+/** to += from. bytes: a multiple of 32. */
 // @ts-ignore: decorator
 @inline
 export function addTo(to: usize, from: usize, bytes: usize): void {
-  for (let k: usize = 0; k < bytes; k += 16) {
-    v128.store(to + k, f32x4.add(v128.load(to + k), v128.load(from + k)));
+  for (let k: usize = 0; k < bytes; k += 32) {
+    const left = f32x4.add(v128.load(to + k), v128.load(from + k));
+    const right = f32x4.add(v128.load(to + k, 16), v128.load(from + k, 16));
+    storePair(to + k, left, right);
   }
 }
 
-/** to += factor · from. bytes: a multiple of 16. */
+/** to += factor · from. bytes: a multiple of 32. */
 // @ts-ignore: decorator
 @inline
 export function addScaled(to: usize, factor: f32, from: usize, bytes: usize): void {
   const f = f32x4.splat(factor);
-  for (let k: usize = 0; k < bytes; k += 16) {
-    v128.store(to + k, multiplyAdd(f, v128.load(from + k), v128.load(to + k)));
+  for (let k: usize = 0; k < bytes; k += 32) {
+    const left = multiplyAdd(f, v128.load(from + k), v128.load(to + k));
+    const right = multiplyAdd(f, v128.load(from + k, 16), v128.load(to + k, 16));
+    storePair(to + k, left, right);
   }
 }
 

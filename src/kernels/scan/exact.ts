@@ -1,5 +1,6 @@
+import type { WasmBuild } from '../../model/kernel.ts';
 import type { ScorerName } from '../../model/settings.ts';
-import { CompiledInstance, type Exported, type WasmBuild } from '../instance.ts';
+import { CompiledInstance, type Exported } from '../instance.ts';
 import { BLOCK_ROWS, MAX_QUERIES } from './layout.ts';
 import type { ScanRows } from './rows.ts';
 import type { RowRange, ScanQuery } from './scan.ts';

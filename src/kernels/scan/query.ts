@@ -1,5 +1,5 @@
+import type { WasmBuild } from '../../model/kernel.ts';
 import type { ScorerName } from '../../model/settings.ts';
-import type { WasmBuild } from '../instance.ts';
 import { COEFFICIENTS, type ScanLayout } from './layout.ts';
 
 /** Rounding error of a float32 operation, relative. */

@@ -1,6 +1,7 @@
 import { ShapeError } from '../../errors/errors.ts';
+import type { WasmBuild } from '../../model/kernel.ts';
 import type { ScorerName } from '../../model/settings.ts';
-import type { Exported, WasmBuild } from '../instance.ts';
+import type { Exported } from '../instance.ts';
 import { Best } from './best.ts';
 import { compiledScan, ExactScores } from './exact.ts';
 import { BLOCK_ROWS, blockAt, MAX_QUERIES } from './layout.ts';

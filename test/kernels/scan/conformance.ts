@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../../src/errors/errors.ts';
-import type { WasmBuild } from '../../../src/kernels/instance.ts';
 import { BLOCK_ROWS } from '../../../src/kernels/scan/layout.ts';
 import {
   type Found,
@@ -12,6 +11,7 @@ import {
 } from '../../../src/kernels/scan/scan.ts';
 import { Scanner } from '../../../src/kernels/scan/scanner.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
+import type { WasmBuild } from '../../../src/model/kernel.ts';
 import type { ScorerName } from '../../../src/model/settings.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import { pairs } from '../fixture.ts';

@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
 import { FatalError } from '../../../errors/errors.ts';
 import { checkChunk } from '../../../kernels/chunk.ts';
-import type { TablePlace, WasmBuild } from '../../../kernels/instance.ts';
+import type { TablePlace } from '../../../kernels/instance.ts';
 import type { Workspace } from '../../../kernels/workspace.ts';
-import type { Chunk, Kernel } from '../../../model/kernel.ts';
+import type { Chunk, Kernel, WasmKernelName } from '../../../model/kernel.ts';
 import type { ModelSettings } from '../../../model/settings.ts';
 import type { Table } from '../../../model/table.ts';
 import type { Lane } from '../../../pipeline/training/stepper.ts';
@@ -43,7 +43,8 @@ export function rateIn(words: Int32Array): Float64Array {
 
 /** What a stepper's thread is started with. */
 export interface StepperData {
-  readonly build: WasmBuild;
+  /** The kernel's. */
+  readonly name: WasmKernelName;
   readonly table: TablePlace;
   readonly model: ModelSettings;
   /** In the order in which the stepper serves them. */

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { FatalError, reasonOf, UsageError } from '../../../errors/errors.ts';
 import type { ChunkSize } from '../../../kernels/chunk.ts';
+import { isCompiled } from '../../../kernels/instance.ts';
 import { chunkIn, layOut, needRoom, WORKSPACES_BESIDE, type Workspace } from '../../../kernels/workspace.ts';
 import type { KernelName } from '../../../model/kernel.ts';
 import type { ModelSettings } from '../../../model/settings.ts';
@@ -18,13 +19,13 @@ const STEP_LIMIT_S = 60;
  * @throws FatalError when the table keeps too little room below its rows.
  */
 export function startSteppers(
-  build: KernelName,
+  name: KernelName,
   table: Table,
   model: ModelSettings,
   { threads, ...size }: ChunkSize & { readonly threads: number },
 ): readonly Stepper[] {
-  if (build !== 'wasm-plain' && build !== 'wasm-relaxed') {
-    throw new UsageError(`kernel ${build} runs in one thread; ${threads} were asked for`);
+  if (!isCompiled(name)) {
+    throw new UsageError(`kernel ${name} runs in one thread; ${threads} were asked for`);
   }
   const entry = threadEntry(new URL('./worker.ts', import.meta.url));
   const workspaces = Array.from({ length: WORKSPACES_BESIDE * (threads - 1) }, (_, i) =>
@@ -38,7 +39,7 @@ export function startSteppers(
       entry,
       name: `trainer ${i + 2}`,
       table,
-      kernel: { build, model },
+      kernel: { name, model },
       size,
       workspaces: workspaces.slice(own, own + WORKSPACES_BESIDE),
       stepLimitS: STEP_LIMIT_S,
@@ -59,7 +60,7 @@ export class ThreadStepper implements Stepper {
     entry: URL;
     name: string;
     table: Table;
-    kernel: Pick<StepperData, 'build' | 'model'>;
+    kernel: Pick<StepperData, 'name' | 'model'>;
     size: ChunkSize;
     workspaces: readonly Workspace[];
     stepLimitS: number;

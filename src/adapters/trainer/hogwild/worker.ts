@@ -15,7 +15,7 @@ import {
   setState,
 } from './lane.ts';
 
-const { build, table, model, lanes, failures }: StepperData = workerData;
+const { name, table, model, lanes, failures }: StepperData = workerData;
 
 try {
   serve();
@@ -29,7 +29,7 @@ function serve(): never {
   const served = lanes.map(({ workspace, words }) => ({
     words,
     rate: rateIn(words),
-    step: instantiate(build, table, model, workspace).step,
+    step: instantiate(name, table, model, workspace).step,
   }));
   for (;;) {
     for (const { words, rate, step } of served) {

@@ -32,7 +32,7 @@ function stepperOn(table: Table, entry = WORKER, stepLimitS = 60): Stepper {
     entry: new URL(entry, import.meta.url),
     name: 'stepper',
     table,
-    kernel: { build: 'wasm-plain', model: DEFAULTS },
+    kernel: { name: 'wasm-plain', model: DEFAULTS },
     size: SIZE,
     workspaces: [1, 2].map((number) => layOut(DEFAULTS.dim, SIZE, number)),
     stepLimitS,
