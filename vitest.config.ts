@@ -16,6 +16,7 @@ const WHOLE_PROCESS = [
   'test/adapters/backoff.test.ts',
   'test/adapters/trainer/hogwild/stepper.test.ts',
   'test/adapters/event-file/event-file.test.ts',
+  'test/compose/wide.test.ts',
   'test/adapters/event-file/feeder.test.ts',
 ];
 
@@ -47,6 +48,12 @@ const WHOLE = {
   execArgv: QUIET,
 } as const;
 
+/** V8 packs vectors where Node was built so: in code of the compiler that optimises, and with `--no-liftoff` there is no other. */
+const PACKS = Object.entries(process.config.variables).some(
+  ([name, value]) => name === 'v8_enable_wasm_simd256_revec' && value === 1,
+);
+const PACKED = ['--experimental-wasm-revectorize'];
+
 // Where `isolate` is false, files share processes one after the other: most would take less time than the start of a process.
 // `npm test` runs the first form of the faults, with CI=true the short one; `npm run faults` runs the long form.
 export default defineConfig(({ mode }) => {
@@ -66,6 +73,15 @@ export default defineConfig(({ mode }) => {
           },
         },
         { test: { name: 'process', include: WHOLE_PROCESS, ...UNIT } },
+        ...(PACKS ? [PACKED, [...PACKED, '--no-liftoff']] : []).map((execArgv) => ({
+          test: {
+            name: execArgv.length > 1 ? 'packed at once' : 'packed',
+            include: ['test/kernels/{agreement,wasm,wide}.test.ts'],
+            isolate: false,
+            ...UNIT,
+            execArgv,
+          },
+        })),
         {
           test: { name: 'command', include: WITHOUT_BROKER, isolate: false, maxWorkers: WORKERS, ...WHOLE },
         },

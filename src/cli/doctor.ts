@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { temporaryFolder } from '../adapters/leftovers.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
+import { kernelOf } from '../compose/wide.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf } from '../errors/errors.ts';
 import { fingerprint, refuseOther } from '../graph/head.ts';
 import { WriteBatch } from '../graph/store.ts';
-import { kernelHere, reproducible, simdLevel } from '../kernels/select.ts';
+import { reproducible, simdLevel } from '../kernels/select.ts';
 import { loadTensorFlow } from '../kernels/tfjs/tensorflow.ts';
 import { describeAction, planTopics, replayGaps, type TopicAction } from '../pipeline/topic-plan.ts';
 import { readHead } from '../state/open.ts';
@@ -88,15 +89,17 @@ function describeConfiguration(config: Config, cwd: string): string {
 
 function describeSimd({ graphs }: Config): string {
   const level = simdLevel();
-  const choices = [...new Set(graphs.map(({ trainer }) => trainer.kernel))];
-  if (level === 'none' && choices.some((choice) => choice !== 'reference')) {
+  const trainers = new Map(graphs.map(({ trainer }) => [trainer.kernel, trainer]));
+  if (level === 'none' && [...trainers.keys()].some((choice) => choice !== 'reference')) {
     throw new Error(
       'WebAssembly has no SIMD on this machine; set training.kernel to reference, which is slow but needs none',
     );
   }
-  const kernels = choices.map(
-    (choice) => `kernel ${choice} is ${kernelHere(choice)}, in a replay ${reproducible(choice)}`,
-  );
+  const kernels = Array.from(trainers, ([choice, trainer]) => {
+    const { kernel, why } = kernelOf(trainer);
+    const inReplay = kernelOf(trainer, reproducible).kernel;
+    return `kernel ${choice} is ${kernel}, in a replay ${inReplay}${why === undefined ? '' : ` (${why})`}`;
+  });
   return [level, ...kernels].join('; ');
 }
 

@@ -41,6 +41,7 @@ import { openForReading, openForWriting } from '../state/open.ts';
 import type { StorePlace } from '../state/places.ts';
 import { topicsOf } from './graph-updater.ts';
 import { composeReplay, type Replaying } from './replay.ts';
+import { kernelOf } from './wide.ts';
 
 /** Seed of candidates, samples and intervals: the same stream gives the same figures each time. */
 export const SEED = 1;
@@ -267,5 +268,6 @@ export async function loadSpace(
   const [first, ...others] = stores;
   const parts: [SpacePart, ...SpacePart[]] = [await read(first)];
   for (const each of others) parts.push(await read(each));
-  return await readSpace(parts, { kernel: reproducible(first.graph.trainer.kernel), unseen });
+  const { kernel } = kernelOf(first.graph.trainer, reproducible);
+  return await readSpace(parts, { kernel, unseen });
 }

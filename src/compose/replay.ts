@@ -15,6 +15,7 @@ import { recordsIn } from '../replay/range.ts';
 import { ShardMeeting } from '../shards/meeting.ts';
 import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
 import { composeUpdater, topicsOf } from './graph-updater.ts';
+import { kernelOf } from './wide.ts';
 
 /** Records wait in the merge; little waits behind it. */
 const QUEUE_BYTES = 1024 * 1024;
@@ -135,7 +136,7 @@ function composePart(
       ...(measures && { measures }),
     },
     // The digest of a replay is the same on every machine.
-    { ...graph.trainer, kernel: reproducible(graph.trainer.kernel), threads: 1 },
+    { ...graph.trainer, kernel: kernelOf(graph.trainer, reproducible).kernel, threads: 1 },
   );
   return { updater, merged, rejected };
 }

@@ -144,6 +144,10 @@ export const configFileSchema = z.strictObject({
         description:
           'Code that computes a training step. `wasm`: relaxed SIMD where the machine has it, else `wasm-plain`. `wasm-plain`: the same bytes on every machine; a replay uses `wasm-plain` in place of `wasm` and `tfjs`. `reference`: plain TypeScript in float64, slow, for comparison. `tfjs`: TensorFlow.js, [installed separately](tensorflow.md).',
       }),
+      wide: z.enum(['auto', 'off']).default('auto').meta({
+        description:
+          'Whether `wasm` and `wasm-plain` may use registers of 256 bits. `auto`: where this Node can, and a race at the start of the process finds them faster with the same bytes; 1.6 times on the machine measured ([ADR 044](adr/044-wide-kernel.md)). `off`: never.',
+      }),
       threads: whole.max(16).default(1).meta({
         description:
           "Threads that train one graph's table at the same time. Two threads were 1.9 times as fast as one with the same quality, but the same events then no longer give the same bytes ([ADR 019](adr/019-hogwild.md)). A replay always has one thread; so have `reference` and `tfjs`.",

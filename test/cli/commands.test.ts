@@ -284,7 +284,9 @@ describe('twhin doctor', () => {
       'ok    store follow',
     ]);
     expect(well.out[0]).toMatch(/ \/.*\/twhin\.config\.ts, with the graphs engagement, follow$/);
-    expect(well.out[2]).toMatch(/kernel wasm is wasm-(plain|relaxed), in a replay wasm-plain$/);
+    expect(well.out[2]).toMatch(
+      /kernel wasm is wasm-(plain|relaxed)(-wide)?, in a replay wasm-plain(-wide)? \(.+\)$/,
+    );
     expect(well.code).toBe(0);
     const there = await own(place());
     const { code, out } = await there.run('doctor', '--json');

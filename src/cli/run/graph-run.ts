@@ -1,11 +1,11 @@
 import { composeLive, type LiveOptions } from '../../compose/live.ts';
+import { kernelOf } from '../../compose/wide.ts';
 import type { ConfigSource } from '../../config/load.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, reasonOf } from '../../errors/errors.ts';
 import { differences } from '../../graph/head.ts';
 import { graphOf } from '../../graph/shard.ts';
 import type { StoreMemory } from '../../graph/store.ts';
-import { kernelHere } from '../../kernels/select.ts';
 import type { Updater } from '../../pipeline/updater.ts';
 import { isStore, readHead } from '../../state/open.ts';
 import { FIRST_LIVE, type Live, placeOf, readLive } from '../../state/places.ts';
@@ -156,8 +156,10 @@ interface Composed extends RunGraph {
  */
 async function compose(options: GraphRunOptions, live: Live): Promise<Composed> {
   const { config, graph } = await asLive(options.config, options.graph, options.configWith, live);
-  // By its own name, so that metrics and status tell which build it is.
-  const running = { ...graph, trainer: { ...graph.trainer, kernel: kernelHere(graph.trainer.kernel) } };
+  const { kernel, why } = kernelOf(graph.trainer);
+  options.outside.log.info({ graph: graph.name, kernel, why }, 'kernel chosen');
+  // By its own name, so that metrics and status tell which one it is.
+  const running = { ...graph, trainer: { ...graph.trainer, kernel } };
   const place = placeOf(options.graph, live.live);
   if (live !== FIRST_LIVE && !isStore(place)) {
     throw new FatalError(

@@ -11,6 +11,8 @@ import type { Outgoing, ShardBatch } from './shard-batch.ts';
 export interface TrainerSettings extends EdgeUpdates {
   readonly model: ModelSettings;
   readonly kernel: KernelChoice;
+  /** Whether the kernel may be wide: whoever makes the trainer gives its name in `kernel`. Not where it is left out. */
+  readonly wide?: 'auto' | 'off';
   /** Threads that step on the table at once. With more than one, the same calls give other bytes each time. */
   readonly threads: number;
   /** Maximum rows of the table, entities and relations together. */
