@@ -128,7 +128,7 @@ export async function composeLive(
       const rows = (await store.head())?.rows ?? 0;
       return rows < READER_ROWS ? undefined : openForReading(graph, place, openRocksdbThread);
     },
-    // An image has no homes of entities: a shard starts from its store.
+    // An image does not say which shard owns an entity: a shard starts from its store.
     ...(shard === undefined && { image: imageFile(imagePath(place)) }),
     tuning,
     // Every graph writes its own, because no graph knows whether another one runs. Those of shards are the routers'.

@@ -14,8 +14,8 @@ export interface EdgePlace {
   /** Whether an end is this updater's, so that it stores the edge. */
   readonly here: boolean;
   /** The parts of the graph that own the ends, and which of these ends are this updater's. */
-  readonly lhsHome: number;
-  readonly rhsHome: number;
+  readonly lhsOwner: number;
+  readonly rhsOwner: number;
   readonly ownsLhs: boolean;
   readonly ownsRhs: boolean;
   /** The other part that trains the edge, with a copy of the own end; undefined where this updater trains it. */
@@ -66,7 +66,7 @@ export interface Handed {
 }
 
 /** Gives a new entity a row. at: when it is seen first, epoch ms. */
-export type NameEntity = (key: EntityKey, at: number, home: number) => number;
+export type NameEntity = (key: EntityKey, at: number, owner: number) => number;
 
 /**
  * The other parts of an updater's graph, as its pipeline knows them: the one place that asks whether there are any. Records come in
@@ -86,7 +86,7 @@ export interface Neighbours {
   /** Notes that another part trains a live edge with the own row, and so has a copy of it. */
   holds(part: number, row: number): void;
   /** Notes that a new entity got a row, that an entity starts again, or that its row is dropped. */
-  named(row: number, key: EntityKey, home: number): void;
+  named(row: number, key: EntityKey, owner: number): void;
   reset(row: number, key: EntityKey): void;
   dropped(row: number, key: EntityKey): void;
   /** Whether a batch without edges of its own has nothing for the trainer, and whether one has all that a batch may hold. */
@@ -140,8 +140,8 @@ export interface Neighbourhood {
 
 const WHOLE: EdgePlace = {
   here: true,
-  lhsHome: 0,
-  rhsHome: 0,
+  lhsOwner: 0,
+  rhsOwner: 0,
   ownsLhs: true,
   ownsRhs: true,
   trainedBy: undefined,

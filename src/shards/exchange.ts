@@ -53,7 +53,7 @@ type TrainedRange = Pick<Parcel, 'first' | 'last'>;
 
 /**
  * Joins a shard to the others of its graph, over a topic with a partition for each. Gradients of rows that belong to another
- * shard go home to it, vectors of own rows go to those that hold copies, and relation vectors go to all.
+ * shard go to it, vectors of own rows go to those that hold copies, and relation vectors go to all.
  *
  * A gradient is applied once. Parcels of a batch are acknowledged before the commit that holds the batch is written; a sender
  * that is killed in between, or started from an older store, trains the same edges again, and its parcels name a range of
@@ -79,7 +79,7 @@ export class Exchange implements Neighbours {
   /** What other shards said, and new copies, for the next batch. */
   readonly #open: OpenShardBatch;
   readonly #absent: AbsentCopies;
-  /** [count, count] the place of an edge by the homes of its ends. */
+  /** [count, count] the place of an edge by the owners of its ends. */
   readonly #places: readonly EdgePlace[];
   /** What the shard owns of the live edges by relation, and of the entities by type. */
   readonly #own: Pick<ShardHead, 'edges' | 'entities'>;
@@ -103,8 +103,8 @@ export class Exchange implements Neighbours {
   #turnedAt: number;
   #writes = false;
 
-  /** homes: by row of the store, as it was loaded, the shard that owns its entity. */
-  constructor(place: ExchangePlace, parts: NeighbourParts, homes: Uint8Array) {
+  /** owners: by row of the store, as it was loaded, the shard that owns its entity. */
+  constructor(place: ExchangePlace, parts: NeighbourParts, owners: Uint8Array) {
     const { shard, topic, pace, freshRun } = place;
     const { model, index, space, sink, log, clock, failed } = parts;
     const { dim } = model;
@@ -128,8 +128,8 @@ export class Exchange implements Neighbours {
     this.#peers = new Peers(expected, received, clock);
     this.#absent = new AbsentCopies(pace.wantMs, clock);
     this.#open = new OpenShardBatch(dim);
-    homes.forEach((home, row) => {
-      if (home !== shard.index) this.#open.copy(row, home);
+    owners.forEach((owner, row) => {
+      if (owner !== shard.index) this.#open.copy(row, owner);
     });
     this.#mergedAt = clock();
     this.#mergedEdges = this.#trained;
@@ -158,10 +158,10 @@ export class Exchange implements Neighbours {
     this.#open.uses(row, shard);
   }
 
-  named(row: number, key: EntityKey, home: number): void {
-    if (home === this.#shard.index) this.#ownEntities(key, 1);
+  named(row: number, key: EntityKey, owner: number): void {
+    if (owner === this.#shard.index) this.#ownEntities(key, 1);
     else {
-      this.#open.copy(row, home);
+      this.#open.copy(row, owner);
       this.#absent.add(row);
     }
   }
@@ -377,10 +377,10 @@ export class Exchange implements Neighbours {
 /** The place of an edge between entities of any two shards, as one shard sees it. */
 function placesIn({ index, count }: Shard): EdgePlace[] {
   return Array.from({ length: count * count }, (_, i) => {
-    const [lhsHome, rhsHome] = [Math.floor(i / count), i % count];
-    const [ownsLhs, ownsRhs] = [lhsHome === index, rhsHome === index];
-    const trainer = trainingShard(lhsHome, rhsHome, count);
+    const [lhsOwner, rhsOwner] = [Math.floor(i / count), i % count];
+    const [ownsLhs, ownsRhs] = [lhsOwner === index, rhsOwner === index];
+    const trainer = trainingShard(lhsOwner, rhsOwner, count);
     const trainedBy = trainer === index ? undefined : trainer;
-    return { here: ownsLhs || ownsRhs, lhsHome, rhsHome, ownsLhs, ownsRhs, trainedBy };
+    return { here: ownsLhs || ownsRhs, lhsOwner, rhsOwner, ownsLhs, ownsRhs, trainedBy };
   });
 }

@@ -21,7 +21,7 @@ const RESEND_DISTANCE = 0.2;
 /** Edges that wait for the vector of their far end; further ones are trained by rehearsal alone. */
 const MOST_WAITING = 65_536;
 const NO_EDGES: EdgeRows = { lhs: new Int32Array(0), relation: new Int32Array(0), rhs: new Int32Array(0) };
-/** Home of a row that is no copy. */
+/** In place of an owner: the row is no copy. */
 const OWN = 255;
 
 /** A graph's settings as its shard trains with them. */
@@ -42,7 +42,7 @@ export function foreignOf(parts: ForeignParts): Foreign {
 
 /**
  * What a shard's trainer knows of other shards: which rows are copies of theirs, which shards hold copies of its own rows,
- * and what has to be sent to whom. The gradient of a copy goes home to its owner, whose vector replaces the copy when it comes; until
+ * and what has to be sent to whom. The gradient of a copy goes to its owner, whose vector replaces the copy when it comes; until
  * then the copy moves by its gradients as the owner's row will. A row whose vector has not come yet is absent; edges to it wait.
  */
 export class ForeignRows implements Foreign {
@@ -55,7 +55,7 @@ export class ForeignRows implements Foreign {
   readonly #relationRows: number;
   readonly #seed: number;
   /** [maxRows] the shard of each row that is a copy, else OWN. */
-  readonly #home: Uint8Array;
+  readonly #owner: Uint8Array;
   /** Copies that were loaded without a vector, until they are told. */
   #absentLoaded: number[] = [];
   /** The batch at work, and the relation vectors that it wants. */
@@ -93,7 +93,7 @@ export class ForeignRows implements Foreign {
     this.#updater = new RowUpdater(table, model);
     this.#relationRows = 2 * relations.length;
     this.#seed = settings.seed;
-    this.#home = new Uint8Array(maxRows).fill(OWN);
+    this.#owner = new Uint8Array(maxRows).fill(OWN);
     this.#leases = new Leases(maxRows, shard.count);
     this.#resendDistance = settings.resendDistance ?? RESEND_DISTANCE;
     this.#sent = new VectorSlab(table.dim, maxRows);
@@ -110,10 +110,10 @@ export class ForeignRows implements Foreign {
   }
 
   isForeign(row: number): boolean {
-    return this.#home[row] !== OWN;
+    return this.#owner[row] !== OWN;
   }
 
-  /** See `ForeignCandidates`. Of a copy, this shard trains edges with own rows alone. */
+  /** See `ForeignCandidates`. A copy has only edges with own rows here. */
   share(row: number, side: Side): number {
     return this.isForeign(row) ? 1 / this.#shard.count : this.#ownShares[side];
   }
@@ -134,7 +134,7 @@ export class ForeignRows implements Foreign {
   begin(batch: ShardBatch | undefined): void {
     this.#batch = batch;
     batch?.copies.rows.forEach((row, i) => {
-      this.#home[row] = batch.copies.homes[i]!;
+      this.#owner[row] = batch.copies.owners[i]!;
     });
   }
 
@@ -147,7 +147,7 @@ export class ForeignRows implements Foreign {
 
   drop(row: number): void {
     this.#forget(row);
-    this.#home[row] = OWN;
+    this.#owner[row] = OWN;
     this.#leases.clear(row);
     this.#owed = this.#owed.filter((owed) => owed.row !== row);
   }
@@ -231,11 +231,11 @@ export class ForeignRows implements Foreign {
   }
 
   /**
-   * Keeps the gradient of a copy, to be sent home, and moves the copy as its owner will: gradients taken one after the other at the
+   * Keeps the gradient of a copy for its owner, and moves the copy as its owner will: gradients taken one after the other at the
    * same place would move the owner's row too far.
    */
   #keepGradient(row: number, gradient: Float32Array, learningRate: number): void {
-    this.#gradients[this.#home[row]!]!.push(row, gradient);
+    this.#gradients[this.#owner[row]!]!.push(row, gradient);
     const accumulator = this.#accumulators[row]!;
     if (Number.isNaN(accumulator)) return;
     this.#accumulators[row] = this.#updater.updateCopy(row, gradient, accumulator, learningRate);

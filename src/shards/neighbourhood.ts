@@ -19,7 +19,7 @@ export class ShardNeighbourhood implements Neighbourhood {
   readonly urgent: string;
   readonly #place: ShardPlace;
   /** By row of the store, as it was loaded: the shard that owns its entity. */
-  #homes: Uint8Array = new Uint8Array(0);
+  #owners: Uint8Array = new Uint8Array(0);
 
   constructor(place: ShardPlace) {
     const { topic, edgesTopic } = place;
@@ -34,15 +34,15 @@ export class ShardNeighbourhood implements Neighbourhood {
 
   trains(index: EntityIndex, layout: Layout): TrainsEdge {
     const { index: own, count } = this.#place.shard;
-    const homes = new Uint8Array(index.nextRow).fill(own);
-    for (let row = 0; row < homes.length; row++) {
+    const owners = new Uint8Array(index.nextRow).fill(own);
+    for (let row = 0; row < owners.length; row++) {
       const key = index.keyAt(row);
-      if (key !== undefined) homes[row] = shardOf(key, count);
+      if (key !== undefined) owners[row] = shardOf(key, count);
     }
-    this.#homes = homes;
+    this.#owners = owners;
     return (key, lhs, rhs) => {
-      const from = lhs < 0 ? shardOf(layout.edgeOf(key).lhs, count) : homes[lhs]!;
-      const to = rhs < 0 ? shardOf(layout.edgeOf(key).rhs, count) : homes[rhs]!;
+      const from = lhs < 0 ? shardOf(layout.edgeOf(key).lhs, count) : owners[lhs]!;
+      const to = rhs < 0 ? shardOf(layout.edgeOf(key).rhs, count) : owners[rhs]!;
       const ownHasRow = (from === own && lhs >= 0) || (to === own && rhs >= 0);
       // An edge without an own end that has a row is damage, which whoever reads it finds.
       return !ownHasRow || trainingShard(from, to, count) === own;
@@ -50,6 +50,6 @@ export class ShardNeighbourhood implements Neighbourhood {
   }
 
   open(parts: NeighbourParts): Neighbours {
-    return new Exchange(this.#place, parts, this.#homes);
+    return new Exchange(this.#place, parts, this.#owners);
   }
 }

@@ -30,9 +30,9 @@ export class OpenShardBatch {
     return this.vectors.length + this.gradients.length;
   }
 
-  /** Notes that the row is a copy of an entity of the shard `home`. */
-  copy(row: number, home: number): void {
-    this.#copies.set(row, home);
+  /** Notes that the row is a copy of an entity of the shard `owner`. */
+  copy(row: number, owner: number): void {
+    this.#copies.set(row, owner);
   }
 
   /** Notes that another shard uses its copy of an own row. wanted: the copy has no vector. */
@@ -51,7 +51,7 @@ export class OpenShardBatch {
   close(due: Pick<ShardBatch, 'relations' | 'wantsRelations' | 'turn'>): ShardBatch {
     const copies = {
       rows: Int32Array.from(this.#copies.keys()),
-      homes: Uint8Array.from(this.#copies.values()),
+      owners: Uint8Array.from(this.#copies.values()),
     };
     const inUse = {
       rows: Int32Array.from(this.#inUse.keys(), (id) => Math.floor(id / SHARDS)),

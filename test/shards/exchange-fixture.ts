@@ -59,12 +59,12 @@ export function exchangeOf({ shard, pace, freshRun = 'here', head, ...rest }: Se
     new Uint8Array(0),
   );
   /** Entities that got a row, with the shard that owns each. */
-  const named: [key: EntityKey, row: number, home: number][] = [];
+  const named: [key: EntityKey, row: number, owner: number][] = [];
   const receive = (record: SourceRecord) =>
-    exchange.receive(record, (key, at, home) => {
+    exchange.receive(record, (key, at, owner) => {
       const row = index.add(key, at);
-      named.push([key, row, home]);
-      exchange.named(row, key, home);
+      named.push([key, row, owner]);
+      exchange.named(row, key, owner);
       return row;
     });
   return {

@@ -65,7 +65,7 @@ describe('a copy', () => {
     expect([...table.vector(8)]).toEqual(vectorOf(3));
   });
 
-  it('sends the gradient home, which moves the row there, and the copy here, as a step of a whole graph would', () => {
+  it('sends the gradient to the owner, where it moves the row, and moves the copy here, as a step of a whole graph would', () => {
     const settled = { model: { ...settings.model, learningRate: 0.1 } };
     // Tweets 9 and 10 of a trainer that owns both, and a copy of the whole for the step that is to be repeated.
     const trainer = watched({ ...HERE, ...BARE, ...settled });

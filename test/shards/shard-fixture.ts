@@ -78,7 +78,7 @@ function withAccumulators(list: Vectors = []): Vectors {
 /** A batch of a shard. copies: rows with the shard that owns each. */
 export function shardBatch(
   parts: Parameters<typeof batchOf>[0] & {
-    copies?: readonly (readonly [row: number, home: number])[];
+    copies?: readonly (readonly [row: number, owner: number])[];
     vectors?: Vectors;
     gradients?: Vectors;
     relations?: readonly Float32Array[];
@@ -95,7 +95,7 @@ export function shardBatch(
     shard: {
       copies: {
         rows: Int32Array.from(copies, ([row]) => row),
-        homes: Uint8Array.from(copies, ([, home]) => home),
+        owners: Uint8Array.from(copies, ([, owner]) => owner),
       },
       ...{
         vectors: rowVectors(withAccumulators(vectors)),

@@ -66,7 +66,7 @@ export class Ingest {
   /** Applies one record. Must be called in the order read, before the next `read`. */
   apply(read: ReadRecord, fetched: Fetched, batch: OpenBatch): void {
     if (read.record.topic === this.#graph.neighbours.topic) {
-      this.#graph.neighbours.receive(read.record, (key, at, home) => this.#name(key, at, home, batch));
+      this.#graph.neighbours.receive(read.record, (key, at, owner) => this.#name(key, at, owner, batch));
       return;
     }
     this.#graph.counters.events.consumed++;
@@ -118,8 +118,8 @@ export class Ingest {
 
   /** An edge that another part trains gives no row to its far end. That part has a copy of the own end. */
   #noteOwnRow(change: EdgeChange, place: EdgePlace, trainer: number, now: boolean, batch: OpenBatch): void {
-    const [key, home] = place.ownsLhs ? [change.lhs, place.lhsHome] : [change.rhs, place.rhsHome];
-    const row = this.#row(key, home, change.at, now, batch);
+    const [key, owner] = place.ownsLhs ? [change.lhs, place.lhsOwner] : [change.rhs, place.rhsOwner];
+    const row = this.#row(key, owner, change.at, now, batch);
     if (row === undefined) return;
     this.#graph.index.saw(row, change.at);
     this.#graph.unwritten.open.touched.add(row);
@@ -132,8 +132,8 @@ export class Ingest {
   #noteRows(change: EdgeChange, place: EdgePlace, before: boolean, now: boolean, batch: OpenBatch): void {
     const commit = this.#graph.unwritten.open;
     const relation = this.#graph.store.layout.relationIndex(change.relation) ?? 0;
-    const lhs = this.#row(change.lhs, place.lhsHome, change.at, now, batch);
-    const rhs = this.#row(change.rhs, place.rhsHome, change.at, now, batch);
+    const lhs = this.#row(change.lhs, place.lhsOwner, change.at, now, batch);
+    const rhs = this.#row(change.rhs, place.rhsOwner, change.at, now, batch);
     if (lhs === undefined || rhs === undefined) return;
     for (const row of [lhs, rhs]) {
       this.#graph.index.saw(row, change.at);
@@ -147,19 +147,19 @@ export class Ingest {
   }
 
   /** The entity's row. An unknown entity gets one, unless the event is a removal. */
-  #row(key: EntityKey, home: number, at: number, make: boolean, batch: OpenBatch): number | undefined {
+  #row(key: EntityKey, owner: number, at: number, make: boolean, batch: OpenBatch): number | undefined {
     const known = this.#graph.index.find(key);
-    return known === undefined && make ? this.#name(key, at, home, batch) : known;
+    return known === undefined && make ? this.#name(key, at, owner, batch) : known;
   }
 
-  #name(key: EntityKey, at: number, home: number, batch: OpenBatch): number {
+  #name(key: EntityKey, at: number, owner: number, batch: OpenBatch): number {
     const type = this.#graph.store.layout.typeIndex(typeOf(key)) ?? 0;
     const next = this.#graph.index.nextRow;
     const row = this.#graph.index.add(key, at);
     if (row === next) batch.newEntity(type);
     else batch.newEntityOn(row, type);
     this.#graph.unwritten.open.touched.add(row);
-    this.#graph.neighbours.named(row, key, home);
+    this.#graph.neighbours.named(row, key, owner);
     return row;
   }
 

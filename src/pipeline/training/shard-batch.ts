@@ -17,7 +17,7 @@ export interface CopiesInUse {
 /** A batch's part of what joins the shards of a graph. */
 export interface ShardBatch {
   /** [n] rows of the batch's new entities, and at a start of the store's, that are copies, and the shard that owns each. */
-  readonly copies: { readonly rows: Int32Array; readonly homes: Uint8Array };
+  readonly copies: { readonly rows: Int32Array; readonly owners: Uint8Array };
   /** Vectors of copies. */
   readonly vectors: RowVectors;
   /** Gradients of own rows, each applied as one step, in order. */

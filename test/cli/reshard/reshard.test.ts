@@ -48,13 +48,13 @@ function expectSpread(content: Content): void {
   const held = copies.map((): string[] => []);
   for (const [name, { removed }] of Object.entries(edges)) {
     const [lhs = '', , rhs = ''] = name.split(' ');
-    const [lhsHome, rhsHome] = [shardOf(lhs, count), shardOf(rhs, count)];
-    for (const owner of new Set([lhsHome, rhsHome]))
+    const [lhsOwner, rhsOwner] = [shardOf(lhs, count), shardOf(rhs, count)];
+    for (const owner of new Set([lhsOwner, rhsOwner]))
       held[owner]!.push(`${removed ? 'removed' : 'live'} ${name}`);
     if (removed) continue;
-    const trainedBy = trainingShard(lhsHome, rhsHome, count);
-    if (lhsHome !== trainedBy) wanted[trainedBy]!.add(lhs);
-    if (rhsHome !== trainedBy) wanted[trainedBy]!.add(rhs);
+    const trainedBy = trainingShard(lhsOwner, rhsOwner, count);
+    if (lhsOwner !== trainedBy) wanted[trainedBy]!.add(lhs);
+    if (rhsOwner !== trainedBy) wanted[trainedBy]!.add(rhs);
   }
   expect(edgesOf.map((each) => [...each].sort())).toEqual(held.map((each) => each.sort()));
   copies.forEach((each, shard) => {
