@@ -40,14 +40,14 @@ const DEGREE = 'MRR, candidates by edges';
 const LEAD = 'vectors ahead at recall20';
 
 /**
- * How well vectors foretell the next events of a stream, beside simple rules and the paper's preset: the two protocols of `twhin
+ * How well vectors predict the next events of a stream, beside simple rules and the paper's preset: the two protocols of `twhin
  * evaluate`, with several seeds. Reads the Higgs file, the demo's world, or with --folder the events.ndjson and the twhin.config.ts
  * that bench/streams/prepare.py wrote there. An interval, from the least to the most, is that of 95 % of users. --passes: one more model, trained with so many passes over the edges before the cut; --shards: the
  * lists of a graph that is cut; its edges are not ranked before they are learned.
  */
 export const streams = defineBench({
   name: 'streams',
-  what: 'how well vectors foretell the next events of a stream, beside simple rules',
+  what: 'how well vectors predict the next events of a stream, beside simple rules',
   docs: 'quality.md#event-streams',
   measures: ['src/kernels', 'src/model', 'src/sampling', 'src/pipeline/training', 'src/evaluation'],
   sizes: { full: FULL, smoke: { ...FULL, events: 1_500, users: 100, passes: 2 } },

@@ -21,7 +21,7 @@ const HOLDOUT = '15%';
 
 /** What `twhin evaluate` takes, and does. */
 export function addEvaluateCommand(command: Command, context: CommandContext): void {
-  command.description('how well the vectors foretell the next events of a stream, beside simple rules');
+  command.description('how well the vectors predict the next events of a stream, beside simple rules');
   withStreamOptions(command)
     .option('--json', JSON_HELP)
     .addHelpText('after', WHAT)
@@ -36,7 +36,7 @@ export function withStreamOptions(command: Command): Command {
     .option('--topic <name>', "topic of the file's events; if not given, the first topic of the graph")
     .option(
       '--holdout <share>',
-      'share of the events, the newest, to be foretold by full ranking',
+      'share of the events, the newest, that is held back and predicted by full ranking',
       share,
       share(HOLDOUT),
     )

@@ -15,7 +15,7 @@ import { Random } from '../../sampling/random.ts';
 import { count } from '../format.ts';
 import type { StreamRequest } from './request.ts';
 
-/** Reads the whole stream once, and splits it. @throws UsageError where the range holds no record, or nothing can be foretold. */
+/** Reads the whole stream once, and splits it. @throws UsageError where the range holds no record, or nothing can be predicted. */
 export async function planWhole(request: StreamRequest, outside: EvaluationOutside): Promise<StreamPlan> {
   const { topics, from, until, current, options } = request;
   const { stretches: range } = await resolveRange(outside.eventLog, topics, from, until);
@@ -31,7 +31,7 @@ export function refuseEmpty({ read, tasks }: StreamPlan, { graph, options }: Str
   const { unusable, stream, records } = read;
   const lost = lossLines({ unusable, withoutEdges: stream.withoutEdges });
   throw new UsageError(
-    `nothing can be foretold: of ${count(records)} records of ${graph.name}, ${count(stream.length)} change an edge, and in the ` +
+    `nothing can be predicted: of ${count(records)} records of ${graph.name}, ${count(stream.length)} change an edge, and in the ` +
       `last ${Math.round(100 * options.holdout)} % no known user has a new edge to a known entity. Read a longer range, or hold back more with --holdout${lost.map((line) => `\n  ${line}`).join('')}`,
   );
 }

@@ -30,7 +30,7 @@ function printScope(
 ): void {
   const drawn = report.users < report.usersInAll ? `, of users drawn from ${count(report.usersInAll)}` : '';
   output.out(
-    `${scope}: the newest ${Math.round(100 * report.holdout)} % foretold for ${count(users)} users${drawn}; ` +
+    `${scope}: the newest ${Math.round(100 * report.holdout)} % predicted for ${count(users)} users${drawn}; ` +
       `all ${count(candidates)} candidates ranked`,
   );
   printTable(

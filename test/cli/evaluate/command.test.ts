@@ -109,7 +109,7 @@ describe('twhin evaluate', () => {
     expect(said.code).toBe(0);
     const text = said.out.join('\n');
     expect(text).toMatch(
-      /follows: the newest 15 % foretold for 5 users, of users drawn from \d+; all 24 candidates ranked/,
+      /follows: the newest 15 % predicted for 5 users, of users drawn from \d+; all 24 candidates ranked/,
     );
     expect(text).toMatch(/^ {2}common neighbours +[.\d]+ \[[.\d]+ [.\d]+\]/m);
     expect(text).toContain(
@@ -156,12 +156,12 @@ describe('twhin evaluate', () => {
     });
   });
 
-  it('says what is missing where nothing can be foretold', async () => {
+  it('says what is missing where nothing can be predicted', async () => {
     await refused(evaluate('--file', await fileOf([])), 2, /events.ndjson holds no event/);
     await refused(
       evaluate('--file', await fileOf(circles().slice(0, 3))),
       2,
-      /nothing can be foretold: of 3 records of follow, 3 change an edge, .*\n {2}no edges of clicks, promotes$/,
+      /nothing can be predicted: of 3 records of follow, 3 change an edge, .*\n {2}no edges of clicks, promotes$/,
     );
   });
 

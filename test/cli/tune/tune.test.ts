@@ -73,7 +73,7 @@ describe('twhin tune', () => {
     expect(text).toMatch(/No trial was ahead|For twhin\.config\.ts/);
   });
 
-  it('refuses where nothing is left to try, and where a stream has nothing to foretell', async () => {
+  it('refuses where nothing is left to try, and where a stream has nothing to predict', async () => {
     const keys = 'beta learningRate negativeWeight updatesPerEdge uniformNegatives initScale'.split(' ');
     const fixed = [...keys.map((key) => `${key}=8`), 'inBatchNegatives=true'].flatMap((each) => [
       '--set',
@@ -83,7 +83,7 @@ describe('twhin tune', () => {
     expect(none.code).toBe(2);
     expect(none.err.join('\n')).toContain('twhin: nothing is left to try');
     const short = await tune(circles().slice(0, 3), '--trials', '2');
-    expect(short.err.join('\n')).toContain('twhin: nothing can be foretold');
+    expect(short.err.join('\n')).toContain('twhin: nothing can be predicted');
   });
 });
 
