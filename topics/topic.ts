@@ -64,9 +64,9 @@ export interface TopicDefinition<Event, R extends Relation = Relation> {
   /** The relations of the edges that `changes` makes. With them, TypeScript knows the names and types that fit. */
   readonly relations?: readonly R[];
   readonly changes: (event: Event) => readonly ChangeOf<R>[];
-  /** Of a topic that is created. Default: 4. */
+  /** The number of partitions of a topic that is created. Default: 4. */
   readonly partitions?: number;
-  /** Of a topic that is created: milliseconds or `'unlimited'`. Default: `eventRetentionMs` of the configuration. */
+  /** How long a topic that is created keeps its records: milliseconds or `'unlimited'`. Default: `eventRetentionMs`. */
   readonly retentionMs?: Retention;
 }
 

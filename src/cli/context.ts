@@ -35,7 +35,7 @@ export interface CommandContext {
   readonly stopping: AbortSignal;
   /** Says how far a command is: on a terminal each time, in the log every ten seconds with the fields. */
   tell(line: string, fields?: object): void;
-  /** The same. @throws RetryableError `interrupted` once a signal has come. */
+  /** As `tell`. @throws RetryableError `interrupted` once a signal has come. */
   progress(line: string): void;
   readonly output: Output;
   readonly world: World;

@@ -50,7 +50,7 @@ async function promoteStore(
   await using reader = connection.log();
   const behind = await ask(recordsBehind(promotion, reader), connection.describe);
   const previous = await promote(promotion);
-  // Of the graph, or of each shard whose live store is here.
+  // A line for the graph, or for each shard whose live store is here.
   const stores = promotion.candidates.map(({ part }, i) => ({
     graph: part.name,
     previous: previous[i]!,

@@ -94,7 +94,7 @@ async function statsOf(
       digest: (await digest([store], (done) => progress(`${graph.name}: ${count(done)} records digested`)))
         .digest,
     }),
-    // Of a shard: the entities that it owns, and the live edges that begin at one of them. Each is counted by one shard.
+    // A shard counts the entities that it owns, and the live edges that begin at one of them: so each is counted by one shard.
     ...(graph.shard && {
       // A store that was restored and never run has its own entities alone.
       own: { entities: { ...(head?.shard ?? head)?.entities }, edges: { ...(head?.shard ?? head)?.edges } },

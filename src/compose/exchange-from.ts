@@ -6,9 +6,9 @@ import type { Shard } from '../graph/shard.ts';
 import type { EventLog } from '../pipeline/ports.ts';
 
 /**
- * From where in its partition of the exchange topic a shard reads on with a store that it has not made, as a head has it: the end now, or
- * what came from a time of the log on. What was sent before is in the vectors already, or of another training. Nothing where there is no
- * such topic.
+ * The place in the exchange topic from which a shard reads on, as its head keeps it, where another process made the shard's store. The
+ * place is the present end of the shard's partition or, with `timeMs`, its first record of that time of the log or later: the store has
+ * learned everything before it, or that is of another training. Empty where there is no such topic.
  */
 export async function exchangeFrom(
   { topicPrefix }: Config,

@@ -21,7 +21,7 @@ import { topicsOf } from './graph-updater.ts';
 
 /** How often the ends of the topics and their identities are looked at. */
 const LOOK_MS = 5_000;
-/** Of skipped records so many are logged, then one of each thousand: a topic of somebody else's would fill the log. */
+/** The first skipped records are logged, then one in a thousand: a topic of somebody else's would fill the log. */
 const [LOGGED, ONE_OF] = [20, 1_000];
 /** Taking so many bytes of records takes half a millisecond: requests have their turn before the next ones. */
 const HAND_OVER_BYTES = 128 << 10;

@@ -82,7 +82,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]) {
     topicPrefix,
     http: text('TWHIN_HTTP'),
     configFile: text('TWHIN_CONFIG'),
-    /** Of the connections to the brokers. */
+    /** How connections to the brokers are secured. */
     security: { ssl: ssl === 'true', ...(sasl && { sasl }), ...(caFile !== undefined && { caFile }) },
   };
 }

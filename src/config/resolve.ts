@@ -36,7 +36,7 @@ const RELATION_BYTES = 900_000;
 
 /** One graph or one shard of a graph, ready to run. */
 export interface GraphConfig {
-  /** Of a shard its own, `engagement-3`; `graphOf` gives the name of the whole graph. */
+  /** A shard has a name of its own, `engagement-3`; `graphOf` gives the name of the whole graph. */
   readonly name: string;
   readonly topics: readonly EventTopic[];
   readonly model: ModelIdentity;

@@ -25,7 +25,7 @@ const UNIT = 2 ** -24;
  */
 export class Ranking {
   readonly #space: Space;
-  /** Of L2, without the root: it does not change the order. */
+  /** For L2, the squared distance: the root does not change the order. */
   readonly #scorer: Scorer;
   readonly #candidates: Int32Array;
   readonly #norms: Norms;

@@ -98,7 +98,7 @@ export function trialFigures(
   ranked: RankedEdges,
   scopes: readonly Scope[],
 ): TrialFigures {
-  // Of the scopes of a pair, the one of all its relations is what a list for a user is made from.
+  // A list for a user is made from the scope of a pair that has all its relations.
   const whole = scopes.filter(({ pair, relations }) => relations.length === pair.relations.length);
   const column = LIST_FIGURES.indexOf('recall20');
   const recalls = whole.flatMap(({ name }) => Array.from(lists.get(name)?.figures[column] ?? []));

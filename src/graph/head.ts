@@ -69,7 +69,7 @@ export type Head = z.infer<typeof headSchema>;
 /** The part of a store's head that a shard has. */
 export type ShardHead = NonNullable<Head['shard']>;
 
-/** That of a new run of the shard: it trains all its edges again. own: what the shard owns. */
+/** The shard's part of a head for a new run, which trains all its edges again. own: what the shard owns. */
 export function freshShard(
   { index, count }: Shard,
   run: string,

@@ -31,7 +31,7 @@ export function trainingShard(lhs: number, rhs: number, count: number): number {
   return (rhs - lhs + count) % count <= count / 2 ? lhs : rhs;
 }
 
-/** Of the edges that have an entity of the shard on a side, the part that the shard trains, where entities are spread evenly. */
+/** The part of the edges with an own entity on a side that the shard trains, where entities are spread evenly. */
 export function trainedShare({ index, count }: Pick<Shard, 'index' | 'count'>, side: 'lhs' | 'rhs'): number {
   let trained = 0;
   for (let other = 0; other < count; other++) {

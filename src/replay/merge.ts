@@ -28,7 +28,7 @@ export interface Merged {
 export class Merge {
   readonly #cursors: readonly StretchCursor[];
   readonly #read: (record: SourceRecord) => SourceRecord;
-  /** Those with records left; undefined before the first call. */
+  /** The lanes with records left; undefined before the first call. */
   #lanes: Lane[] | undefined;
   #ended: Stretch[] = [];
 

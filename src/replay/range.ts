@@ -24,7 +24,7 @@ export async function resolveRange(
 ): Promise<Range> {
   const starts = await offsetsOf(reader, topics, from);
   const ends = await offsetsOf(reader, topics, until);
-  // Asked last: a start found at the log's end stays within the ranges, whatever is appended meanwhile.
+  // The ranges come last: a start found at the log's end stays within them, whatever is appended meanwhile.
   const held = await reader.ranges(topics);
   const problems = [...unknown('--from', from, held), ...unknown('--until', until, held)];
   const stretches: Stretch[] = [];

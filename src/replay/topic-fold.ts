@@ -64,7 +64,7 @@ export class TopicFold {
   /** Trained relation vectors of another run of training, once the store is finished: they are not in it. */
   strangeRelations = 0;
   readonly #of: FoldOptions;
-  /** Of the store as it is written. */
+  /** The head of the store as it is written. */
   readonly #head: Head;
   readonly #fingerprint: string;
   readonly #seen = new Map<EntityKey, Seen>();

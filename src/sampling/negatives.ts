@@ -22,7 +22,7 @@ export interface ForeignCandidates {
   /** Shards of the graph. */
   readonly shards: number;
   isForeign(row: number): boolean;
-  /** Of the edges that a row has on a side, the part that this shard trains, as far as entities are spread evenly. */
+  /** The part of a row's edges on a side that this shard trains, as far as entities are spread evenly. */
   share(row: number, side: Side): number;
 }
 

@@ -25,7 +25,7 @@ const AHEAD_MS = 60_000;
 
 /**
  * Bytes that a remembered edge takes: alone, and with its part of the entities that it leads from and to, ten edges each.
- * `bench/served-memory` measures them.
+ * Measured: docs/adr/040.
  */
 export const [EDGE_BYTES, EDGE_WITH_ENTITIES_BYTES] = [12, 31];
 

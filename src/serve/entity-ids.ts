@@ -62,7 +62,7 @@ export class EntityIds {
     return this.#names.bytes + this.#held.byteLength;
   }
 
-  /** The id that the next entity gets which nobody holds. */
+  /** The id of the next entity that nobody holds yet. */
   get next(): number {
     return this.#free >= 0 ? this.#free : this.#end;
   }

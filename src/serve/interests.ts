@@ -7,7 +7,7 @@ import { type ScoredTable, scoreOf } from './weighted-top.ts';
 export const INTEREST_WAYS = ['none', 'mixture'] as const;
 export type InterestWay = (typeof INTEREST_WAYS)[number];
 
-/** Of a user, so many of the newest targets are looked at. */
+/** The newest targets of a user that are looked at. */
 export const NEWEST_TARGETS = 100;
 /** Clusters of all targets. */
 const CLUSTERS = 256;
@@ -64,7 +64,7 @@ export function* kMeans(
  */
 export function mixtureOf(targets: readonly Vector[], centroids: readonly Float64Array[]): Interest[] {
   const clusters = Map.groupBy(targets, (target) => nearest(target, centroids));
-  // Of equal clusters, the one with the newest target first: so they were found.
+  // The sort keeps the order of equal clusters, in which the one with the newest target comes first.
   const kept = [...clusters.values()].sort((a, b) => b.length - a.length).slice(0, MOST_INTERESTS);
   const all = kept.reduce((sum, { length }) => sum + length, 0);
   return kept.map((members) => ({ vector: meanOf(members), share: members.length / all }));

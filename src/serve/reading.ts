@@ -154,7 +154,7 @@ export class VectorFeed {
     const entity = parseEntityKey(key?.toString('utf8') ?? '');
     this.#checkType(entity);
     if (value === null) {
-      // Whoever deletes by hand sends a key alone. No header makes it less of a deletion, except that of another graph.
+      // A deletion by hand has a key alone. A tombstone needs no header; one of another graph is refused.
       if (headers['graph'] !== undefined) this.#checkGraph({ graph: textOf(headers, 'graph') });
       spaces.erase(entity);
       return;

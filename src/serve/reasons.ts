@@ -12,7 +12,7 @@ const NEAR = 50;
 /** What an entity engaged with, by its newest edge to it, and the vector of that, which is valid until the table grows. */
 export type Engaged = Pick<OwnEdge, 'relation' | 'target'> & { readonly vector: Float32Array };
 
-/** The newest that an entity engaged with by some relations and that has a vector, the newest first. */
+/** The newest targets of an entity by these relations that have a vector, the newest first. */
 export function engagedOf(
   { activity }: Pick<ServedGraph, 'activity'>,
   table: VectorTable,
@@ -60,7 +60,7 @@ export function itemReason(
   return { relation: of.relation, share: weight, score: scores[best]!, ...nearestOf(vector, recent)?.said };
 }
 
-/** The nearest of the newest that an entity engaged with, and what a reason says of it. */
+/** The nearest of an entity's newest targets, and what a reason says of it. */
 export function nearestOf(vector: Float32Array, engaged: readonly Engaged[]) {
   let near: Engaged | undefined;
   let least = Number.POSITIVE_INFINITY;

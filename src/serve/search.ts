@@ -25,7 +25,7 @@ const STAND_INS = 20;
 export interface SearchAsked {
   /** What somebody typed. */
   readonly q: string;
-  /** Of what is searched for. */
+  /** The type of the entities that are searched for. */
   readonly type: string;
   /** The graph whose vectors the list is made of; unless said, the first one that has the type, best one that knows of searches too. */
   readonly graph?: string | undefined;

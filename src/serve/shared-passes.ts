@@ -312,7 +312,7 @@ export class SharedPasses {
         return [];
       }
     });
-    // Where one fails, the others are out for a while: vectors are written once all are done.
+    // When a scan fails, the others still read their tables: vectors may be written only once all are done.
     await Promise.allSettled(scans);
     return (await Promise.all(again)).flat();
   }

@@ -80,7 +80,7 @@ export class VectorTable {
     this.#setSuperseded(row, 0);
     if (known >= 0) return;
     this.#forgetMarks();
-    // Asked first: the row may still have the time of whom it belonged to. Whoever is asked may look for names here.
+    // Before the name is held: `activeAt` may look for names in this table. The row may still have the time of its entity before.
     this.#activeAt.set(row, activeAt(name));
     this.#ids.hold(name);
   }
@@ -92,7 +92,7 @@ export class VectorTable {
     const before = this.#activeAt.get(row);
     if (at > before) {
       this.#activeAt.set(row, at);
-      // Of a row that no marks have, they stay true.
+      // Marks stay true of a row that they do not name.
       if (before === 0 || before < this.#idleBefore) this.#forgetMarks();
     }
     return true;

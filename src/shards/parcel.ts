@@ -38,7 +38,7 @@ export interface Parcel {
   readonly wanted: Names;
 }
 
-/** Of the layout below. Parcels of any other are refused: all shards of a graph run one version of the program. */
+/** The version of the layout below. Parcels of any other are refused: all shards of a graph run one version of the program. */
 const VERSION = 5;
 /**
  *     version u8 | 0 | part u16 | from u16 | dim u16 | first f64 | last f64 | relation floats u32 | gradients u32 |

@@ -65,7 +65,7 @@ const liveSchema = z.object({
 /** The live store of a graph. */
 export type Live = z.infer<typeof liveSchema>;
 
-/** The live store of a graph of which none was named: the only live store that may not exist yet. */
+/** The live store of a graph without a `live.json`. No other live store may be missing on disk. */
 export const FIRST_LIVE: Live = {
   live: FIRST_STORE,
   previous: null,
@@ -178,7 +178,7 @@ const originSchema = z.object({
   set: z.array(z.string()),
   /** ISO 8601. */
   since: z.string(),
-  /** Of a replay's store. */
+  /** The record of a replay, in its store's folder. */
   replay: replaySchema.optional(),
 });
 

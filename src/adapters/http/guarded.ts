@@ -98,7 +98,7 @@ export async function guardedServer(options: GuardOptions): Promise<FastifyInsta
     requestTimeout: REQUEST_MS,
     connectionTimeout: IDLE_MS,
     forceCloseConnections: 'idle',
-    // Whoever is connected already gets an answer.
+    // A client that is connected already gets an answer.
     return503OnClosing: false,
     exposeHeadRoutes: true,
   });

@@ -146,7 +146,7 @@ async function misfitOf(
 
 interface Composed extends RunGraph {
   readonly updater: Updater;
-  /** Its store. */
+  /** The store that the updater runs on. */
   readonly live: Live;
 }
 

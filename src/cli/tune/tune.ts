@@ -120,7 +120,7 @@ async function runRounds(
   return [current, ...trials].toSorted(bestFirst);
 }
 
-/** Those that came furthest first, and of these the ones of the highest score in their last round. */
+/** Trials that came further come first; of equally far ones, the trial with the higher score in its last round. */
 function bestFirst({ rounds: a }: Trial, { rounds: b }: Trial): number {
   return b.length - a.length || (b.at(-1)?.score ?? 0) - (a.at(-1)?.score ?? 0);
 }

@@ -9,11 +9,11 @@ const OVERHEAD_BYTES = 200;
  * garbage collector copies for as long as they wait. What is read ahead of that waits as bytes.
  */
 const MOST_DECODED_BYTES = 2 << 20;
-/** Of the bound, the part that urgent runs may take beside the others. */
+/** The part of the bound that urgent runs may take beside the others. */
 const URGENT_SHARE = 1 / 4;
 /**
- * Of the records taken, the part of others while more urgent ones wait than are taken: some, so that these never stand still, and
- * few, or urgent ones would wait ever longer in the log.
+ * The part of the records taken that are not urgent, while more urgent ones wait than are taken. The part is above 0, so that the
+ * others never stand still, and small, or urgent ones would wait ever longer in the log.
  */
 const OTHERS_SHARE = 1 / 8;
 const PAUSE_MS = 100;
@@ -49,7 +49,7 @@ export class Intake implements Follower {
     this.#isUrgent = isUrgent;
   }
 
-  /** Of the records that wait. */
+  /** Size of the records that wait. */
   get bytes(): number {
     return this.#urgent.bytes + this.#others.bytes;
   }

@@ -80,7 +80,7 @@ export class Lag {
         (ranges) => {
           this.#ranges = ranges;
         },
-        // Whoever follows the log meets what is wrong with the topics; here only the figures get old.
+        // The follower of the log meets what is wrong with the topics; here only the figures get old.
         (error: unknown) =>
           log.debug({ graph, reason: reasonOf(error) }, 'where the topics end is not known'),
       )

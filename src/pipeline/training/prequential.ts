@@ -39,7 +39,7 @@ interface PrequentialParts {
 export class Prequential {
   readonly #parts: PrequentialParts;
   readonly #random: Random;
-  /** Of random starts alone, so that candidates are the same with and without them. */
+  /** The source of random starts alone, so that candidates are the same with and without them. */
   readonly #starts: Random;
   /** By relation: live edges by rhs. */
   readonly #degrees: readonly CumulativeCounts[];

@@ -25,7 +25,7 @@ export interface CommitterOptions
   readonly publisher: Publisher;
   readonly writer: Writer;
   readonly tuning: Publishing;
-  /** Asked before each write whether this process may write, and told of each commit afterwards. */
+  /** Says before each write whether this process may write, and is told of each commit afterwards. */
   readonly leadership: Pick<Leadership, 'confirm' | 'commit'>;
   readonly image: Pick<ImageKeeper, 'outdated'>;
   readonly ledger: OffsetLedger;

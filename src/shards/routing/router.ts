@@ -40,7 +40,7 @@ export class Router {
   /** Where each partition of the share is routed to. */
   #routed: Offsets = {};
   #work: Work | undefined;
-  /** Of shares that have ended. */
+  /** The counts of shares that have ended. */
   #retriesBefore = 0;
   /** Since when nothing was routed although records waited at each look, ms. */
   #waitsSince: number | undefined;

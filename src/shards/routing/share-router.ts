@@ -208,7 +208,7 @@ export class ShareRouter implements Pick<Follower, 'take'> {
     return last;
   }
 
-  /** Tells each shard for which nothing waits how far a partition is read: where it was read on, or everywhere. */
+  /** Tells a shard for which nothing waits how far each partition is read. everywhere: also of partitions that were not read on. */
   #mark(everywhere: boolean): void {
     for (const { read, waiting, handed } of this.#sources.values()) {
       for (const [shard, parts] of waiting.entries()) {

@@ -54,7 +54,7 @@ export class TopicPartitions {
     const now = Date.now();
     if (this.#known === undefined || now - this.#known.at >= METADATA_MS) {
       const [state] = (await this.#brokers.metadata([this.name])).topics;
-      // Of a topic that may not be looked at, the brokers don't tell whether it is there.
+      // The brokers don't tell whether a topic is there that may not be looked at.
       if (state?.errorCode === NOT_AUTHORIZED) throw new ProtocolError(NOT_AUTHORIZED);
       if (state === undefined || state.errorCode === NOT_THERE || state.partitions.length === 0) {
         throw topicMissing(this.name, this.#address);
