@@ -86,7 +86,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // A thread's composition root: it builds the trainer and its kernel.
   'src/adapters/trainer/worker.ts': {
     all: rooms('adapters/ kernels/ pipeline/training/local-trainer.ts shards/foreign-rows.ts errors/'),
-    types: ['src/pipeline/training/train.ts', 'src/pipeline/training/trainer.ts'],
+    types: ['src/pipeline/training/trainer-core.ts', 'src/pipeline/training/trainer.ts'],
   },
   // A thread of the trainer's beside its own: a kernel on its table, and what passes between the two.
   'src/adapters/trainer/hogwild/': {

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { TrainerCore } from '../../src/pipeline/training/train.ts';
+import { TrainerCore } from '../../src/pipeline/training/trainer-core.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { SCORER_NAMES } from '../kernels/fixture.ts';
 import { batchOf, kernels } from '../pipeline/training/trainer-fixture.ts';

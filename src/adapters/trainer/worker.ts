@@ -3,7 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { createKernel } from '../../kernels/select.ts';
 import { workspaceBytes } from '../../kernels/workspace.ts';
 import { localTrainer } from '../../pipeline/training/local-trainer.ts';
-import type { KernelMaker } from '../../pipeline/training/train.ts';
+import type { KernelMaker } from '../../pipeline/training/trainer-core.ts';
 import type { Trainer } from '../../pipeline/training/trainer.ts';
 import { foreignOf } from '../../shards/foreign-rows.ts';
 import { answerCalls } from '../threads.ts';

@@ -1,6 +1,6 @@
 import { FatalError } from '../../errors/errors.ts';
 import type { Foreign, ForeignParts } from './foreign.ts';
-import { type KernelMaker, TrainerCore } from './train.ts';
+import { type KernelMaker, TrainerCore } from './trainer-core.ts';
 import type { Trainer, TrainerSettings } from './trainer.ts';
 
 /**

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FatalError } from '../../../src/errors/errors.ts';
 import type { Kernel } from '../../../src/model/kernel.ts';
 import type { Lane, Stepper } from '../../../src/pipeline/training/stepper.ts';
-import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/train.ts';
+import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/trainer-core.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import { batchOf, DUE, kernels, settings } from './trainer-fixture.ts';
 

@@ -10,7 +10,7 @@ import {
   REMOVED,
   TRAINED,
 } from '../../../src/pipeline/training/batch-codec.ts';
-import type { KernelMaker } from '../../../src/pipeline/training/train.ts';
+import type { KernelMaker } from '../../../src/pipeline/training/trainer-core.ts';
 import type {
   Checkpoint,
   LoadedRows,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../../../src/model/kernel.ts';
-import { Evaluator, noRanks } from '../../../src/pipeline/training/evaluate.ts';
+import { Evaluator, noRanks } from '../../../src/pipeline/training/evaluator.ts';
 import type { TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
 import { FixedCandidates } from '../../../src/sampling/fixed-candidates.ts';
 import { KnownPositives } from '../../../src/sampling/known-positives.ts';

@@ -12,7 +12,7 @@ import { Random } from '../../sampling/random.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
 import { type BatchParts, decodeBatch, eachChange } from './batch-codec.ts';
 import { ChunkTrainer } from './chunk-trainer.ts';
-import { Evaluator } from './evaluate.ts';
+import { Evaluator } from './evaluator.ts';
 import { type Foreign, type ForeignParts, NoForeign } from './foreign.ts';
 import { Prequential } from './prequential.ts';
 import type { Stepper } from './stepper.ts';
