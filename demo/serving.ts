@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LogConnection } from '../src/adapters/connect.ts';
 import { beginVectorServer, type VectorServer } from '../src/cli/serve/command.ts';
-import { EDGES_OF_ONE } from '../src/compose/serve.ts';
+import { EDGES_OF_ONE } from '../src/compose/served-run.ts';
 import { EDGES } from '../src/compose/serving.ts';
 import type { Config } from '../src/config/resolve.ts';
 import { FatalError } from '../src/errors/errors.ts';

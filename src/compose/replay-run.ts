@@ -11,7 +11,7 @@ import type { Bound } from '../replay/bound.ts';
 import { leftOf, partitionName, recordsIn, resolveRange } from '../replay/range.ts';
 import { databaseFolder, openForWriting, readHead } from '../state/open.ts';
 import { type Origin, type ReplayRecord, readOrigin, type StorePlace, writeOrigin } from '../state/places.ts';
-import { exchangeFrom } from './exchange-from.ts';
+import { exchangeStart } from './exchange-start.ts';
 import { freshSpace } from './graph-updater.ts';
 import { composeReplay, meetingTopic, type TrainingWatch, trainToEnd } from './replay.ts';
 import { ShadowTopic } from './shadow-topic.ts';
@@ -259,7 +259,7 @@ export class ReplayRun {
   async #settle(): Promise<void> {
     const { config, parts } = this.#order;
     const { connection, reader, answered } = this.#outside;
-    const ends = parts.map(({ shard }) => exchangeFrom(config, shard!, connection, reader));
+    const ends = parts.map(({ shard }) => exchangeStart(config, shard!, connection, reader));
     const reached = await answered(Promise.all(ends));
     await using opened = new AsyncDisposableStack();
     for (const [i, store] of (await this.#open(opened)).entries()) {

@@ -8,7 +8,7 @@ import { Clusters } from '../serve/interests.ts';
 import { OwnScans, type Scans } from '../serve/looks.ts';
 import { Gate, SharedPasses } from '../serve/shared-passes.ts';
 import { Surfaces } from '../serve/surfaces.ts';
-import { ServedRun, type ServeOptions } from './serve.ts';
+import { ServedRun, type ServeOptions } from './served-run.ts';
 
 /** Edges remembered of all entities of a graph, unless said. */
 export const EDGES = 100_000_000;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { embeddingsName, modelName, topicName } from '../../../topics/index.ts';
 import { threadTrainer } from '../../adapters/trainer/thread.ts';
-import { exchangeFrom } from '../../compose/exchange-from.ts';
+import { exchangeStart } from '../../compose/exchange-start.ts';
 import { shadowModelTopic } from '../../compose/shadow-topic.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
@@ -53,7 +53,7 @@ export async function planFromTopic(
           const there = { ...from, model: model?.name };
           const { shard } = graph;
           // What the others sent before is in the vectors.
-          const reached = async (at: number) => shard && exchangeFrom(plain, shard, connection, reader, at);
+          const reached = async (at: number) => shard && exchangeStart(plain, shard, connection, reader, at);
           const head = await fold(store, graph, reader, { ...there, reached }, { output, progress });
           if (model === undefined) output.err(`${name}: there is no topic ${from.model}; ${FRESH_RELATIONS}`);
           return head;

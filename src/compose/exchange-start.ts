@@ -10,7 +10,7 @@ import type { EventLog } from '../pipeline/ports.ts';
  * place is the present end of the shard's partition or, with `timeMs`, its first record of that time of the log or later: the store has
  * learned everything before it, or that is of another training. Empty where there is no such topic.
  */
-export async function exchangeFrom(
+export async function exchangeStart(
   { topicPrefix }: Config,
   { graph, index }: Shard,
   connection: LogConnection,

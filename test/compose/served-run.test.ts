@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { LogConnection } from '../../src/adapters/connect.ts';
-import { ServedRun } from '../../src/compose/serve.ts';
+import { ServedRun } from '../../src/compose/served-run.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { RetryableError } from '../../src/errors/errors.ts';
 import { silentLog } from '../../src/log.ts';

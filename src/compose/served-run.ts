@@ -10,7 +10,7 @@ import type { Log } from '../log.ts';
 import type { ServedSnapshot } from '../metrics/serving.ts';
 import type { EventLog, RecordRun } from '../pipeline/ports.ts';
 import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
-import { Activity } from '../serve/activity.ts';
+import { Activity } from '../serve/activity/activity.ts';
 import type { ServedStatus } from '../serve/answers.ts';
 import { surfacesOf } from '../serve/plan.ts';
 import { ActivityFeed, Reading, VectorFeed } from '../serve/reading.ts';
