@@ -1,7 +1,7 @@
 import type { EntityKey } from '../graph/entity.ts';
 import type { AtMost } from '../graph/surface.ts';
 import { rowMarks } from '../kernels/scan/scan.ts';
-import type { Activity } from './activity.ts';
+import type { Activity } from './activity/activity.ts';
 import type { Asking } from './looks.ts';
 import type { ServedGraph } from './served-graph.ts';
 import type { MarkedRows, VectorTable } from './vector-table.ts';

@@ -1,6 +1,6 @@
 import { reasonOf, UsageError } from '../errors/errors.ts';
 import { type EntityKey, isOfType, typeOf } from '../graph/entity.ts';
-import type { OwnEdge } from './activity.ts';
+import type { OwnEdge } from './activity/activity.ts';
 import type { RecentAnswer } from './answers.ts';
 import { readEntity, refuseUnread, type ServedGraph, typesOf, wrongQuestion } from './served-graph.ts';
 import { QUERY } from './spaces.ts';

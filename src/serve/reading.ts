@@ -5,7 +5,7 @@ import type { EventTopic } from '../../topics/topic.ts';
 import { BadEvent, reasonOf, ShapeError, UsageError } from '../errors/errors.ts';
 import { type EntityKey, isOfType, parseEntityKey } from '../graph/entity.ts';
 import type { EventLog, PartitionRange, RecordRun, SourceRecord } from '../pipeline/ports.ts';
-import type { Activity } from './activity.ts';
+import type { Activity } from './activity/activity.ts';
 import type { Gate } from './shared-passes.ts';
 import type { Spaces } from './spaces.ts';
 

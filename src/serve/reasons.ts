@@ -1,6 +1,6 @@
 import type { RelationVector } from '../../topics/model.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
-import type { Activity, OwnEdge } from './activity.ts';
+import type { Activity, OwnEdge } from './activity/activity.ts';
 import type { ItemReason, SharedNeighbours } from './answers.ts';
 import { NEWEST_TARGETS, squaredDistance } from './interests.ts';
 import type { ServedGraph } from './served-graph.ts';

@@ -3,7 +3,7 @@ import { type RelationVector, relationKey } from '../../topics/model.ts';
 import { RetryableError, UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, parseEntityKey } from '../graph/entity.ts';
-import type { Activity } from './activity.ts';
+import type { Activity } from './activity/activity.ts';
 import type { AnswerHead } from './answers.ts';
 import { QUERY, type Space, type Spaces } from './spaces.ts';
 import type { MarkedRows, VectorTable } from './vector-table.ts';

@@ -2,7 +2,7 @@ import type { Embedding } from '../../topics/embeddings.ts';
 import { type RelationVector, relationKey } from '../../topics/model.ts';
 import { ShapeError } from '../errors/errors.ts';
 import { type EntityKey, isOfType, typeOf } from '../graph/entity.ts';
-import { AwaitedEntities } from './entity-ids.ts';
+import { AwaitedEntities } from './awaited-entities.ts';
 import { VectorTable } from './vector-table.ts';
 
 /** The ids of entities of this type are texts, which are normalised. */

@@ -2,7 +2,7 @@ import type { EdgeChange, Relation } from '../../src/graph/edge.ts';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
 import { SURFACES } from '../../src/graph/surface.ts';
 import { Scanner } from '../../src/kernels/scan/scanner.ts';
-import { Activity, type ActivityOptions } from '../../src/serve/activity.ts';
+import { Activity, type ActivityOptions } from '../../src/serve/activity/activity.ts';
 import { type Asking, type Look, OwnScans } from '../../src/serve/looks.ts';
 import type { ServedGraph } from '../../src/serve/served-graph.ts';
 import { Gate, SharedPasses } from '../../src/serve/shared-passes.ts';

@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import { EDGES } from '../../compose/serving.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { mostScanRows, scanRowBytes } from '../../kernels/scan/layout.ts';
-import { EDGE_BYTES, EDGE_WITH_ENTITIES_BYTES } from '../../serve/activity.ts';
+import { EDGE_BYTES, EDGE_WITH_ENTITIES_BYTES } from '../../serve/activity/activity.ts';
 import { count } from '../format.ts';
 
 /** A vector's times and name beside the table, and its name again at the start, while an event that names it waits for it. */

@@ -1,8 +1,9 @@
-import { type EdgeChange, type Erasure, type GraphChange, judge, type Relation } from '../graph/edge.ts';
-import { type EntityKey, isOfType, typeOf } from '../graph/entity.ts';
+import { type EdgeChange, type Erasure, type GraphChange, judge, type Relation } from '../../graph/edge.ts';
+import { type EntityKey, isOfType, typeOf } from '../../graph/entity.ts';
 import { EdgeLists, MOST_AT, type Records } from './edge-lists.ts';
-import { EntityIds, Forgotten } from './entity-ids.ts';
+import { EntityIds } from '../entity-ids.ts';
 import { Erasures } from './erasures.ts';
+import { Forgotten } from './forgotten.ts';
 import { type PopularEntity, Popularity } from './popularity.ts';
 import { RecentSources } from './recent-sources.ts';
 

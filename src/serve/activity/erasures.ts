@@ -1,4 +1,4 @@
-import type { EntityIds } from './entity-ids.ts';
+import type { EntityIds } from '../entity-ids.ts';
 
 /** When an entity was erased, and when an edge of it was added last, as far as that is known. */
 interface Erased {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { GraphChange } from '../../src/graph/edge.ts';
-import type { EntityKey } from '../../src/graph/entity.ts';
-import { Random } from '../../src/sampling/random.ts';
-import type { Activity } from '../../src/serve/activity.ts';
+import type { GraphChange } from '../../../src/graph/edge.ts';
+import type { EntityKey } from '../../../src/graph/entity.ts';
+import { Random } from '../../../src/sampling/random.ts';
+import type { Activity } from '../../../src/serve/activity/activity.ts';
 import { PlainActivity } from './plain-activity.ts';
 import {
   activityOf,
@@ -17,7 +17,7 @@ import {
   tweet,
   unblock,
   user,
-} from './serve-fixture.ts';
+} from '../serve-fixture.ts';
 
 const HOUR = 3_600_000;
 const USERS = [user(1), user(2), user(3)];

@@ -1,6 +1,6 @@
-import type { GraphChange } from '../../src/graph/edge.ts';
-import type { EntityKey } from '../../src/graph/entity.ts';
-import { typeOf } from '../../src/graph/entity.ts';
+import type { GraphChange } from '../../../src/graph/edge.ts';
+import type { EntityKey } from '../../../src/graph/entity.ts';
+import { typeOf } from '../../../src/graph/entity.ts';
 
 interface PlainEdge {
   readonly relation: string;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { EdgeLists, MOST_AT } from '../../src/serve/edge-lists.ts';
-import { EntityIds } from '../../src/serve/entity-ids.ts';
-import { T0, user } from './serve-fixture.ts';
+import { EdgeLists, MOST_AT } from '../../../src/serve/activity/edge-lists.ts';
+import { EntityIds } from '../../../src/serve/entity-ids.ts';
+import { T0, user } from '../serve-fixture.ts';
 
 interface PlainRecord {
   readonly other: number;
