@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { freshFolder } from './fresh-folder.ts';
 
 const VITEST = join(import.meta.dirname, '..', 'node_modules', 'vitest', 'vitest.mjs');
 const REPORTER = join(import.meta.dirname, 'reporter.ts');
@@ -10,12 +10,10 @@ const REPORTER = join(import.meta.dirname, 'reporter.ts');
 const { CI: _, ...environment } = process.env;
 let root: string;
 
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'reporter-'));
+beforeEach(async () => {
+  root = await freshFolder();
   mkdirSync(join(root, 'test'));
 });
-
-afterEach(() => rmSync(root, { recursive: true }));
 
 /** Runs test files and a set-up of their own; gives the exit code and the last line of stdout. */
 function run(

@@ -1,14 +1,13 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { freshFolder } from '../fresh-folder.ts';
 import { instanceIdOf } from '../../src/compose/live.ts';
 
 let parent: string;
 beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), 'twhin-instance-'));
+  parent = await freshFolder();
 });
-afterEach(() => rm(parent, { recursive: true }));
 
 test('is made once for each state folder of a graph, and stays', async () => {
   const [one, other] = [{ folder: join(parent, 'a', 'follow') }, { folder: join(parent, 'b', 'follow') }];

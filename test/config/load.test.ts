@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { freshFolder } from '../fresh-folder.ts';
 import { init } from '../../src/cli/init.ts';
 import { topicsOf as topicsRead } from '../../src/compose/graph-updater.ts';
 import { declaredTopics } from '../../src/config/declared-topics.ts';
@@ -12,9 +12,8 @@ import { problemsOf as problemsIn } from './problems-of.ts';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'twhin-config-'));
+  folder = await freshFolder();
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 let files = 0;
 /** Node caches modules by their path, so each file gets its own name. */

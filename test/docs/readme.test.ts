@@ -1,15 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { freshFolder } from '../fresh-folder.ts';
 import { blocks } from './blocks.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
-test('the TypeScript example compiles in a strict project', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'readme-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+test('the TypeScript example compiles in a strict project', async () => {
+  const folder = await freshFolder();
   const [example] = blocks('README.md', 'ts');
   expect(example).toContain("from 'kafkajs'");
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');

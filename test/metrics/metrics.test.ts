@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { freshFolder } from '../fresh-folder.ts';
 import { BadEvent } from '../../src/errors/errors.ts';
 import { LOADED, OPENED, READY, ROUTER, type WatchedRouter } from '../../src/metrics/families.ts';
 import type { WatchedGraph } from '../../src/metrics/graph.ts';
@@ -70,9 +70,8 @@ const LAG: PartitionLag[] = [
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'twhin-metrics-'));
+  folder = await freshFolder();
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 function setUp(of: Partial<WatchedGraph> = {}) {
   const graph: WatchedGraph = {

@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { freshFolder } from '../fresh-folder.ts';
 import { type Known, known, unknown } from './known-metrics.ts';
 import { promtool, there } from './prometheus.ts';
 import { filled } from './promql.ts';
@@ -95,9 +95,8 @@ describe.skipIf(!there('promtool'))(`promtool (${there.how})`, () => {
   test('accepts the configuration', () => promtool('check', 'config', 'prometheus.yaml'));
   test.each(testFiles())('sees the rules do as %s says', (file) => promtool('test', 'rules', file), 60_000);
 
-  test('accepts every expression of the dashboard', ({ onTestFinished }) => {
-    const folder = mkdtempSync(join(tmpdir(), 'twhin-promtool-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  test('accepts every expression of the dashboard', async () => {
+    const folder = await freshFolder();
     const panels = shown().flatMap(({ targets }) => targets.map(({ expr }) => expr));
     const marks = dashboard().annotations.list.map(({ expr }) => expr);
     const group = [...panels, ...marks].map((expr, at) => ({ record: `panel:${at}`, expr: filled(expr) }));

@@ -1,7 +1,7 @@
-import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { freshFolder } from '../fresh-folder.ts';
 import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
 import { openForReading, openForWriting } from '../../src/state/open.ts';
 import { placeOf } from '../../src/state/places.ts';
@@ -9,9 +9,8 @@ import { commitOf, entity, MODEL, user } from '../graph/graph-fixture.ts';
 
 let folder = '';
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'twhin-open-'));
+  folder = await freshFolder();
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe('opening a store for reading', () => {
   test('gives undefined where there is no store, and creates nothing', async () => {

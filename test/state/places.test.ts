@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { freshFolder } from '../fresh-folder.ts';
 import { writeAside } from '../../src/state/json-file.ts';
 import {
   makeLive,
@@ -14,9 +14,8 @@ import {
 
 let folder = '';
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'twhin-places-'));
+  folder = await freshFolder();
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 test('a store made live twice keeps the previous store to go back to', async () => {
   const graph = { name: 'test', folder };

@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { freshFolder } from '../fresh-folder.ts';
 
 const CHECKOUT = join(import.meta.dirname, '..', '..');
 const LOCK = {
@@ -32,8 +33,8 @@ const TARGET = `
 
 let root: string;
 
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'bootstrap-'));
+beforeEach(async () => {
+  root = await freshFolder();
   cpSync(join(CHECKOUT, 'bin'), join(root, 'bin'), { recursive: true });
   mkdirSync(join(root, 'tools'));
   for (const file of ['bootstrap.js', 'node24.js', 'relay.js'])
@@ -46,8 +47,6 @@ beforeEach(() => {
   mkdirSync(join(root, 'demo'));
   writeFileSync(join(root, 'demo', 'main.js'), TARGET);
 });
-
-afterEach(() => rmSync(root, { recursive: true }));
 
 /** What the target, or what runs it, was told; npm is the stand-in. */
 function run(args: string[], env: Record<string, string> = {}) {

@@ -1,15 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { freshFolder } from '../../fresh-folder.ts';
 import { connect } from '../../../src/adapters/connect.ts';
 import { declaredTopics } from '../../../src/config/declared-topics.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 
 test('a thread that is killed ends twhin serve with an error', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'twhin-scanner-'));
+  const dir = await freshFolder();
   const env = { KAFKA_BROKERS: `file:${join(dir, 'log')}`, TWHIN_STATE: join(dir, 'state') };
   const config = await loadConfig(env, dir);
   const log = await connect(config.kafka);
@@ -35,6 +34,5 @@ test('a thread that is killed ends twhin serve with an error', async () => {
     ]);
   } finally {
     child.kill('SIGKILL');
-    await rm(dir, { recursive: true, force: true });
   }
 });
