@@ -18,7 +18,7 @@ export function exchangeDeclaration(
 ): TopicDeclaration {
   const stay =
     'each partition is a shard, and with another number nearly every entity would belong to another shard; ' +
-    `set graphs.${graph}.shards to the number of partitions, or delete this topic and the stores of all shards, and let the graph learn its events anew`;
+    `set graphs.${graph}.shards to the number of partitions, or delete this topic and the stores of all shards, and let the graph learn its events again`;
   return betweenShards(topicName(prefix, exchangeName(graph)), shards, stay);
 }
 

@@ -65,7 +65,7 @@ export interface FinishedReplay {
 
 /**
  * A replay into a store, or into one for each shard of a graph. A whole graph goes on from the last commit of an earlier process.
- * Shards read the log in step, and what one sends another is on no log: a replay of shards that was interrupted begins anew.
+ * Shards read the log in step, and what one sends another is on no log: a replay of shards that was interrupted starts from scratch.
  */
 export class ReplayRun {
   readonly #order: ReplayOrder;
@@ -205,7 +205,7 @@ export class ReplayRun {
     if (record.finished !== null) return record;
     const head = await readHead(parts[0]!, places[0]);
     const read = { offsets: head?.offsets ?? {}, topicIds: record.topicIds };
-    await leftOf(record.range, read, reader, 'Begin anew with --restart.');
+    await leftOf(record.range, read, reader, 'Start from scratch with --restart.');
     const done = { events: head?.events.consumed ?? 0, step: head?.step ?? 0 };
     log.info({ ...this.#names, ...done }, 'going on with the replay');
     return record;
@@ -277,7 +277,7 @@ export class ReplayRun {
 }
 
 function refused(what: string): UsageError {
-  return new UsageError(`--into: ${what}; give another name, or begin anew with --restart`);
+  return new UsageError(`--into: ${what}; give another name, or start from scratch with --restart`);
 }
 
 function noReplay({ folder }: StorePlace): UsageError {

@@ -30,7 +30,7 @@ export class ShadowTopic {
   }
 
   /**
-   * space: of the replay's vectors; undefined where it begins anew. goesOn: it has committed before, and so may have published.
+   * space: of the replay's vectors; undefined where it starts from scratch. goesOn: it has committed before, and so may have published.
    * @throws UsageError if the topic or that of its relation vectors exists and is not for this replay.
    */
   async check(space: string | undefined, goesOn: boolean): Promise<void> {
@@ -38,7 +38,7 @@ export class ShadowTopic {
     const states = await this.#connection.admin().describe([name, this.#modelTopic]);
     if (goesOn && !states.some((state) => state.name === name)) {
       throw new UsageError(
-        `--publish: ${name} was deleted since the replay began, with the vectors in it; begin anew with --restart`,
+        `--publish: ${name} was deleted since the replay began, with the vectors in it; start from scratch with --restart`,
       );
     }
     for (const { name: each, configs } of states) {

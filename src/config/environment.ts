@@ -37,7 +37,7 @@ export const VARIABLES = {
   KAFKA_SASL_PASSWORD: { description: 'Password for the brokers. It is never logged.' },
   KAFKA_SASL_TOKEN: { description: 'Token for `oauthbearer`. It is never logged.' },
   KAFKA_SASL_TOKEN_FILE: {
-    description: 'File with the token, read anew for each login: for tokens that are rotated on disk.',
+    description: 'File with the token, read again for each login: for tokens that are rotated on disk.',
   },
   TWHIN_STATE: {
     wins: 'state',

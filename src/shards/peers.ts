@@ -130,7 +130,7 @@ export class Peers {
     log.warn(
       { topic, partition, offset, space, own: this.#expected.space },
       `a shard of ${shard.graph} runs on a store of another training, and what it sends is passed over. All shards need stores of one ` +
-        'training: restore the shard that began anew, or promote the store that the others run on',
+        'training: restore the shard that started from scratch, or promote the store that the others run on',
     );
   }
 

@@ -92,7 +92,7 @@ function isStoreName(name: string): boolean {
  * The live store: the one that was named last, by live.json or by `twhin reshard`. A store that `twhin reshard` made counts
  * only while the graph has the number of shards that the store was made for.
  * @throws FatalError when a record can't be read, since a guess could train the wrong store, and where `twhin reshard` did
- * not end, since the run would begin anew.
+ * not end, since the run would start from scratch.
  */
 export function readLive(graph: PlacedGraph): Live {
   const named = readJson(livePath(graph), liveSchema, unreadableLive) ?? FIRST_LIVE;

@@ -137,7 +137,7 @@ export interface Restoring {
 
 /**
  * Fills a staged store, reads all of it back from the disk, and puts it in place only if nothing is wrong.
- * After an interruption the next restore begins anew. @throws FatalError `restore-check`.
+ * After an interruption the next restore starts from scratch. @throws FatalError `restore-check`.
  */
 export async function restoreStore(
   { graph, target, origin, fill }: Restoring,

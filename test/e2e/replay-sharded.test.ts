@@ -59,7 +59,7 @@ test('shards are replayed beside the running ones, promoted under them, and go o
   await consumed(600);
   const { space: before = '' } = (await stored(0, true)).head ?? {};
 
-  // The replay is killed and interrupted while its shards train, and begins anew.
+  // The replay is killed and interrupted while its shards train, and starts from scratch.
   const stopped = (failpoint: Pick<FailpointInput, 'place' | 'call' | 'act'>) =>
     here.start(REPLAY, { command: COMMAND, env: withFailpoints({ ...failpoint, when: 'after' }) });
   // Two of three shards have committed what they were trained on.

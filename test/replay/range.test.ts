@@ -145,7 +145,7 @@ describe('what is left to read', () => {
       topicIds: { follow: 'A' },
     };
     const reader = { ranges: async () => ranges, topicIds: async () => (id === '' ? {} : { follow: id }) };
-    return await leftOf(STRETCHES, read, reader, 'Begin anew.').catch((error: FatalError) => error);
+    return await leftOf(STRETCHES, read, reader, 'Start from scratch.').catch((error: FatalError) => error);
   };
 
   test('is counted where the log still holds it', async () => {
@@ -164,11 +164,11 @@ describe('what is left to read', () => {
       [50, 100],
       'A',
       'offset-out-of-range',
-      /offset 49, .* up to 90, but the log holds 50 to 100: .* Begin anew\./,
+      /offset 49, .* up to 90, but the log holds 50 to 100: .* Start from scratch\./,
     ],
     [undefined, [0, 89], 'A', 'offset-out-of-range', /but the log holds 0 to 89/],
-    [91, [0, 90], 'A', 'offset-out-of-range', /offset 91, .* recreated\. Begin anew\./],
-    [undefined, [0, 100], 'B', 'topic-remade', /its id was A and is B.*Begin anew\.$/],
+    [91, [0, 90], 'A', 'offset-out-of-range', /offset 91, .* recreated\. Start from scratch\./],
+    [undefined, [0, 100], 'B', 'topic-remade', /its id was A and is B.*Start from scratch\.$/],
   ] as const)(
     'is refused from offset %s of a log of %j with id %s',
     async (next, held, id, code, message) => {

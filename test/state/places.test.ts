@@ -58,7 +58,7 @@ test('a store that was made for another number of shards is live with that numbe
   expect(readLive(whole)).toMatchObject({ live: 'shadow' });
 });
 
-test('what an interrupted reshard left is taken for no store, and the graph is not begun anew', async () => {
+test('what an interrupted reshard left is taken for no store, and the graph is not started from scratch', async () => {
   const graph = { name: 'test-2', folder, shard: { graph: 'test', index: 2, count: 4 } };
   await mkdir(stagingFolder(graph, reshardedName(4)), { recursive: true });
   expect(() => readLive(graph)).toThrow(

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { AuthenticationError } from '@platformatic/kafka';
 import { reasonOf, UsageError } from '../../errors/errors.ts';
 
-/** How a client logs in to a cluster. A token is read anew for each login, so that a file may be rotated. */
+/** How a client logs in to a cluster. A token is read again for each login, so that a file may be rotated. */
 export type SaslSettings =
   | {
       readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';

@@ -17,7 +17,7 @@ export function addReplayCommand(command: Command, context: CommandContext): voi
       '--publish <topic>',
       'publish the vectors to this topic, and relation vectors to TOPIC.model; made if missing',
     )
-    .option('--restart', 'begin anew: remove the store of an earlier replay of that name')
+    .option('--restart', 'start from scratch: remove the store of an earlier replay of that name')
     .option('--json', JSON_HELP)
     .addHelpText('after', WHERE)
     .addHelpText('after', example(EXAMPLES))

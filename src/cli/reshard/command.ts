@@ -64,7 +64,7 @@ function resultOf(plan: ReshardPlan, { heads, places }: PresentStores, done: Res
 function print(result: ReturnType<typeof resultOf>, output: Output): void {
   const { graph, from, to, digests, entities, edges, removed, added, next, back, old } = result;
   const { before, after } = digests;
-  const begun = `${listed(added)} of these only other shards had read; they begin anew`;
+  const begun = `${listed(added)} of these only other shards had read; they start from scratch`;
   tell(output, `${graph}  (${parts(from)} to ${parts(to)})`, [
     ['entities', listed(entities)],
     ...(total(added) > 0 ? [['', begun] as const] : []),

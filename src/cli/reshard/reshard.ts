@@ -40,7 +40,7 @@ export async function reshard(
     for (const each of staged) await each.settle({ from: 'reshard', set: [...set], since });
     return { ...filled, before, after };
   } catch (error) {
-    // Once one store is in its place, a staging folder that is left keeps the others from beginning anew.
+    // Once one store is in its place, a staging folder that is left keeps the others from starting from scratch.
     if (!settled) for (const each of staged) await each.remove();
     throw error;
   }

@@ -19,7 +19,7 @@ import { count } from '../format.ts';
 import { asLive, selectGraphs } from '../select.ts';
 
 const FRESH_RELATIONS =
-  'these relations begin anew, and until they are trained, lists that are made with them are worth little';
+  'these relations start from scratch, and until they are trained, lists that are made with them are worth little';
 
 /** The stores to restore from embeddings topics. topic: full name of the topic, allowed for one graph only. */
 export async function planFromTopic(

@@ -17,7 +17,7 @@ const FLOAT_BYTES = 4;
 /** What was written. */
 export interface Filled {
   readonly heads: readonly Head[];
-  /** By type: entities that their owners had not read yet and that edges of other stores name; their vectors begin anew. */
+  /** By type: entities that their owners had not read yet and that edges of other stores name; their vectors start from scratch. */
   readonly added: Readonly<Record<string, number>>;
 }
 

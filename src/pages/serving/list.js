@@ -9,7 +9,7 @@ import { el, fill } from '../shared/elements.js';
 /** How long an entity that came is marked. */
 const MARKED_MS = 6_000;
 
-/** A list of entities that says what changed. Its buttons stay where they are while the list is filled anew. */
+/** A list of entities that says what changed. Its buttons stay where they are while the list is filled again. */
 export class List {
   element = el('ol', { class: 'list' });
   /** @type {Map<string, { li: HTMLLIElement, place: number, since: number }>} */

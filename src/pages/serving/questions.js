@@ -52,7 +52,7 @@ export function searchedOf(graphs) {
   return unique(all.filter(({ lhs, rhs }) => searchers.includes(lhs) && rhs !== QUERY).map(({ rhs }) => rhs));
 }
 
-/** Of the first graph that has any, which is the one that answers. @param {readonly Graph[]} graphs @param {string} from @param {string} to */
+/** The relations of the first graph that has any, which is the graph that answers. @param {readonly Graph[]} graphs @param {string} from @param {string} to */
 function relationsOf(graphs, from, to) {
   for (const { relations } of graphs) {
     const names = leading(relations, from)

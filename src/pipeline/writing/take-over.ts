@@ -70,7 +70,7 @@ function tell(graph: string, topic: string, found: Differing, writer: Writer, lo
   const { records, step, keys } = found;
   log.warn(
     { graph, topic, records, highestStep: step, republished: keys.length, epoch: writer.epoch },
-    `${topic} holds vectors of another store or a later commit; ${keys.length} are published anew, above step ${step}`,
+    `${topic} holds vectors of another store or a later commit; ${keys.length} are published again, above step ${step}`,
   );
 }
 

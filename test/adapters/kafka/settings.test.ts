@@ -14,7 +14,7 @@ function bearer(token: string | { readonly file: string }) {
   return { token: current, authBytesValidator };
 }
 
-test('a token in a file is read anew for each login, without the line end', async () => {
+test('a token in a file is read again for each login, without the line end', async () => {
   const file = join(await freshFolder(), 'token');
   const { token } = bearer({ file });
   expect(token).toThrow(

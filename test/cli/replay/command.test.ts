@@ -71,7 +71,7 @@ describe('twhin replay', () => {
     );
   });
 
-  test('other options for the same store are refused, with both values; --restart begins anew', async () => {
+  test('other options for the same store are refused, with both values; --restart starts from scratch', async () => {
     const first = JSON.parse((await replay('--into', 'changed', '--json')).out[0] ?? '');
     const other = await replay('--into', 'changed', '--from', '2h', '--set', 'seed=5', '--publish', 'shadow');
     expect([other.code, other.out]).toEqual([2, []]);
@@ -80,7 +80,7 @@ describe('twhin replay', () => {
       '  --from: it has earliest, seen 2h',
       '  --publish: it has nothing, seen shadow',
       '  settings over the configuration: it has none, seen seed=5',
-      'Ask the same again to go on with it; give another name, or begin anew with --restart',
+      'Ask the same again to go on with it; give another name, or start from scratch with --restart',
     ]);
     const anew = await replay('--into', 'changed', '--set', 'seed=5', '--restart', '--json');
     expect(anew.code).toBe(0);
@@ -89,7 +89,7 @@ describe('twhin replay', () => {
     expect(digest.vectors).not.toBe(first.digest.vectors);
   });
 
-  test('a replay that was killed before it wrote its record begins anew', async () => {
+  test('a replay that was killed before it wrote its record starts from scratch', async () => {
     const { digest } = JSON.parse((await replay('--into', 'one', '--json')).out[0] ?? '');
     await mkdir(join(here.folder, 'state/engagement/stores/begun/db'), { recursive: true });
     const said = await replay('--into', 'begun', '--json');

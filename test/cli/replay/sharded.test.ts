@@ -165,7 +165,7 @@ describe('twhin replay of a graph with shards', () => {
     expect((await ok('check', ...GRAPH)).code).toBe(0);
   });
 
-  test('is done once; a store of a replay that was killed begins anew', async () => {
+  test('is done once; a store of a replay that was killed starts from scratch', async () => {
     const first = result;
     expect(text(await ok(...INTO))).toMatch(/shadow was finished at .*; nothing was read again/s);
     // Killed while the finished stores were marked.

@@ -67,7 +67,7 @@ describe('twhin restore', () => {
     await rm(join(here.folder, 'state/engagement/stores'), { recursive: true });
   });
 
-  test('begins anew after an interrupted restore', async () => {
+  test('starts from scratch after an interrupted restore', async () => {
     const there = await emptied();
     const left = join(there.folder, 'state/engagement/restoring/main');
     const half = await openRocksdb(join(left, 'db'));

@@ -140,7 +140,7 @@ function truthOfShard(truth: Truth, owns: (entity: string) => boolean): Truth {
   };
 }
 
-/** What is counted once over all shards: an edge where its lhs is at home, and an entity where it is itself. */
+/** Compares the counts over all shards: the owner of an edge's lhs counts the edge, and the owner of an entity the entity. */
 function compareOwnCounts(
   { head, entities }: StoreBytes,
   truth: Truth,

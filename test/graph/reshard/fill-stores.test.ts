@@ -154,7 +154,7 @@ describe('stores of shards that stopped at different offsets', () => {
     expect(before.entities).toEqual({ user: 2 });
   });
 
-  test('give what the owner knows to the new owner, and let begin anew what the owner has not read', async () => {
+  test('give what the owner knows to the new owner, and let start from scratch what the owner has not read', async () => {
     expect(filled.added).toEqual({ tweet: 1, user: 1 });
     const found = async (key: EntityKey) => {
       const store = stores[home(key)]!;
@@ -269,7 +269,7 @@ describe('present stores that lack copies', () => {
     );
   });
 
-  test('let an entity begin anew that an edge names and no store has', async () => {
+  test('let an entity start from scratch that an edge names and no store has', async () => {
     const { heads, old } = await without([0, fresh, 6]);
     const again = NEXT.runs.map(() => graph());
     const { added } = await fillStores(old, heads, again, NEXT);

@@ -155,12 +155,12 @@ describe('taking over', () => {
     expect(said.filter(([level]) => level === 'warn')).toEqual([]);
   });
 
-  test('a warning tells how many vectors of another store are published anew', async () => {
+  test('a warning tells how many vectors of another store are published again', async () => {
     const { log } = await followed(20);
     const highest = Math.max(...[...histories(log).values()].flat().map(({ step }) => step));
     expect(await startedOn(log, new MemoryStore(), 'second')).toContainEqual([
       'warn',
-      `${EMBEDDINGS} holds vectors of another store or a later commit; 21 are published anew, above step ${highest}`,
+      `${EMBEDDINGS} holds vectors of another store or a later commit; 21 are published again, above step ${highest}`,
     ]);
   });
 

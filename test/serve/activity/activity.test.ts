@@ -349,7 +349,7 @@ describe('what is popular', () => {
     expect(popular(activity)).toEqual([tweet(2), tweet(4), tweet(1), tweet(3)]);
   });
 
-  it('is counted anew after an erasure', () => {
+  it('is counted again after an erasure', () => {
     const activity = activityOf();
     activity.take(edge(user(1), 'likes', tweet(1), T0));
     activity.take({ erased: tweet(1), at: T0 + 5 });

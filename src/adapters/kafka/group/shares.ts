@@ -84,7 +84,7 @@ export class KafkaShares implements Shares {
     });
   }
 
-  /** Joins, and works on the share until the group divides the partitions anew. */
+  /** Joins, and works on the share until the group divides the partitions again. */
   async #generation(member: Member, on: (share: Share) => Promise<void>, heard: () => void): Promise<void> {
     const share = await this.#share(member);
     if (share === undefined) return;
@@ -112,7 +112,7 @@ export class KafkaShares implements Shares {
     try {
       await this.#admin.refuseMissing(topics);
       const counts = [...(await this.#admin.partitionCounts(topics))];
-      // A member that knows of more partitions says something else than before, which has the group divide them anew.
+      // A member that knows of more partitions says something else than before, which has the group divide them again.
       const assigned = await member.join(Buffer.from(JSON.stringify(counts)));
       const committed = await this.#admin.groupOffsets(groupId, topics);
       const names = assigned.flatMap(({ topic, partitions }) => partitions.map((each) => `${topic}/${each}`));

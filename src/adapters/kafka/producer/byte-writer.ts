@@ -12,7 +12,7 @@ export class ByteWriter {
     this.bytes = Buffer.allocUnsafe(capacity);
   }
 
-  /** Begins anew in the same memory, with room for `capacity`: what {@link written} gave before is written over. */
+  /** Starts again in the same memory, with room for `capacity`: what {@link written} gave before is written over. */
   begin(capacity: number): void {
     this.at = 0;
     if (capacity > this.bytes.length) this.bytes = Buffer.allocUnsafe(capacity);

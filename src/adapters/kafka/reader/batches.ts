@@ -69,7 +69,7 @@ export function wholeBatches(
       break;
     }
     if (bytes.readInt8(at + 16) !== 2) {
-      const message = `${topic} holds records in the format of Kafka before 0.11 at offset ${base}, which can't be read; write the topic anew`;
+      const message = `${topic} holds records in the format of Kafka before 0.11 at offset ${base}, which can't be read; write the topic again`;
       throw new FatalError('log-format', message);
     }
     next = base + bytes.readInt32BE(at + 23) + 1;

@@ -112,7 +112,7 @@ describe('a batch', () => {
   });
 });
 
-test('a writer that begins anew writes what a new one would, in the same memory', () => {
+test('a writer that starts again writes what a new one would, in the same memory', () => {
   const writer = new ByteWriter(64);
   writer.raw(Buffer.alloc(40, 1));
   const memory = writer.bytes;
