@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { freshFolder } from '../fresh-folder.ts';
 import { instanceIdOf } from '../../src/compose/live.ts';
+import { freshFolder } from '../fresh-folder.ts';
 
 let parent: string;
 beforeEach(async () => {

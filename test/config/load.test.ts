@@ -1,13 +1,13 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { freshFolder } from '../fresh-folder.ts';
 import { init } from '../../src/cli/init.ts';
 import { topicsOf as topicsRead } from '../../src/compose/graph-updater.ts';
 import { declaredTopics } from '../../src/config/declared-topics.ts';
 import { configOf, configSource, loadConfig } from '../../src/config/load.ts';
 import type { ConfigInput } from '../../src/config/schema.ts';
 import { UsageError } from '../../src/errors/errors.ts';
+import { freshFolder } from '../fresh-folder.ts';
 import { problemsOf as problemsIn } from './problems-of.ts';
 
 let folder: string;

@@ -1,13 +1,13 @@
 import { readFile, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { freshFolder } from '../fresh-folder.ts';
 import { BadEvent } from '../../src/errors/errors.ts';
 import { LOADED, OPENED, READY, ROUTER, type WatchedRouter } from '../../src/metrics/families.ts';
 import type { WatchedGraph } from '../../src/metrics/graph.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import type { Progress } from '../../src/pipeline/progress.ts';
 import type { PartitionLag } from '../../src/pipeline/reading/lag.ts';
+import { freshFolder } from '../fresh-folder.ts';
 import { routerOf } from './metrics-fixture.ts';
 
 const QUALITY = { count: 9, mrr: 0.25, hits10: 0.5, popularityMrr: 0.125, randomMrr: 0.0625 };

@@ -1,8 +1,8 @@
 import type { ChunkSide, Kernel } from '../../src/model/kernel.ts';
 import type { Table } from '../../src/model/table.ts';
 import type { RowVectors } from '../../src/pipeline/training/shard-batch.ts';
-import { type KernelMaker, TrainerCore } from '../../src/pipeline/training/trainer-core.ts';
 import type { LoadedRows, TrainBatch, TrainerSettings } from '../../src/pipeline/training/trainer.ts';
+import { type KernelMaker, TrainerCore } from '../../src/pipeline/training/trainer-core.ts';
 import { foreignOf, ofShard } from '../../src/shards/foreign-rows.ts';
 import { batchOf, kernels, settings } from '../pipeline/training/trainer-fixture.ts';
 

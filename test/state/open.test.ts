@@ -1,10 +1,10 @@
 import { appendFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { freshFolder } from '../fresh-folder.ts';
 import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
 import { openForReading, openForWriting } from '../../src/state/open.ts';
 import { placeOf } from '../../src/state/places.ts';
+import { freshFolder } from '../fresh-folder.ts';
 import { commitOf, entity, MODEL, user } from '../graph/graph-fixture.ts';
 
 let folder = '';

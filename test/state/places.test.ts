@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { freshFolder } from '../fresh-folder.ts';
 import { writeAside } from '../../src/state/json-file.ts';
 import {
   makeLive,
@@ -11,6 +10,7 @@ import {
   stagingFolder,
   writeOrigin,
 } from '../../src/state/places.ts';
+import { freshFolder } from '../fresh-folder.ts';
 
 let folder = '';
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { FatalError } from '../../errors/errors.ts';
 import type { Foreign, ForeignParts } from './foreign.ts';
-import { type KernelMaker, TrainerCore } from './trainer-core.ts';
 import type { Trainer, TrainerSettings } from './trainer.ts';
+import { type KernelMaker, TrainerCore } from './trainer-core.ts';
 
 /**
  * A trainer in the calling thread: each call blocks until it is done. It is made at the first call, so that wrong settings are the

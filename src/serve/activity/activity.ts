@@ -1,7 +1,7 @@
 import { type EdgeChange, type Erasure, type GraphChange, judge, type Relation } from '../../graph/edge.ts';
 import { type EntityKey, isOfType, typeOf } from '../../graph/entity.ts';
-import { EdgeLists, MOST_AT, type Records } from './edge-lists.ts';
 import { EntityIds } from '../entity-ids.ts';
+import { EdgeLists, MOST_AT, type Records } from './edge-lists.ts';
 import { Erasures } from './erasures.ts';
 import { Forgotten } from './forgotten.ts';
 import { type PopularEntity, Popularity } from './popularity.ts';

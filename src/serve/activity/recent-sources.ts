@@ -1,5 +1,5 @@
-import { EdgeLists } from './edge-lists.ts';
 import type { EntityIds } from '../entity-ids.ts';
+import { EdgeLists } from './edge-lists.ts';
 
 /** Sources of one target that are remembered. */
 const MOST_OF_ONE = 100;

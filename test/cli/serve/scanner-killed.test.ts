@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { freshFolder } from '../../fresh-folder.ts';
 import { connect } from '../../../src/adapters/connect.ts';
 import { declaredTopics } from '../../../src/config/declared-topics.ts';
 import { loadConfig } from '../../../src/config/load.ts';
+import { freshFolder } from '../../fresh-folder.ts';
 
 test('a thread that is killed ends twhin serve with an error', async () => {
   const dir = await freshFolder();

@@ -3,8 +3,8 @@ import type { Kernel } from '../../../src/model/kernel.ts';
 import type { Table } from '../../../src/model/table.ts';
 import { decodeBatch } from '../../../src/pipeline/training/batch-codec.ts';
 import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
-import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/trainer-core.ts';
 import type { Checkpoint, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
+import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/trainer-core.ts';
 import { batchOf, DUE, edgesOf, FIRST_ENTITY, kernels, settings, triples, World } from './trainer-fixture.ts';
 
 const NOW = 1_700_000_000_000;

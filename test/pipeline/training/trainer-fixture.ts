@@ -10,7 +10,6 @@ import {
   REMOVED,
   TRAINED,
 } from '../../../src/pipeline/training/batch-codec.ts';
-import type { KernelMaker } from '../../../src/pipeline/training/trainer-core.ts';
 import type {
   Checkpoint,
   LoadedRows,
@@ -18,6 +17,7 @@ import type {
   Trainer,
   TrainerSettings,
 } from '../../../src/pipeline/training/trainer.ts';
+import type { KernelMaker } from '../../../src/pipeline/training/trainer-core.ts';
 import { Random } from '../../../src/sampling/random.ts';
 
 export const kernels: KernelMaker = { createKernel, startSteppers, workspaceBytes };

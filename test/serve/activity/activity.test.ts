@@ -4,7 +4,6 @@ import type { GraphChange } from '../../../src/graph/edge.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import type { Activity } from '../../../src/serve/activity/activity.ts';
-import { PlainActivity } from './plain-activity.ts';
 import {
   activityOf,
   ad,
@@ -18,6 +17,7 @@ import {
   unblock,
   user,
 } from '../serve-fixture.ts';
+import { PlainActivity } from './plain-activity.ts';
 
 const HOUR = 3_600_000;
 const USERS = [user(1), user(2), user(3)];
