@@ -92,7 +92,7 @@ export const configFileSchema = z.strictObject({
     })
     .prefault({})
     .meta({
-      description: 'Where the brokers are. Security settings come from the environment alone.',
+      description: 'The brokers. Security settings come from the environment alone.',
     }),
 
   model: z
@@ -255,7 +255,7 @@ export const configFileSchema = z.strictObject({
       maxAgeMs: positive.default(60_000).meta({
         unit: 'ms',
         description:
-          'A vector that moved at all is published again at this age. While the updater is more than 5 s behind, with reading or with publishing, the lag is a minimum age as well: an updater 40 s behind publishes the same vector again after 40 s, or at this age where that is sooner.',
+          'A vector that moved at all is published again at this age. While the updater is more than 5 s behind, with reading or with publishing, the lag is a minimum age as well. An updater 40 s behind publishes the same vector again after 40 s, or at this age where that is sooner.',
       }),
       maxOutbox: whole.default(1_000_000).meta({
         unit: 'vectors',
@@ -312,7 +312,7 @@ export const configFileSchema = z.strictObject({
     })
     .prefault({})
     .meta({
-      description: 'What is logged.',
+      description: 'The log lines.',
     }),
 
   entityTypes: z.array(name).default([]).meta({
@@ -329,7 +329,7 @@ export const configFileSchema = z.strictObject({
   }),
   graphs: z.record(name, graph).default({}).meta({
     description:
-      'Graphs by name, each with its `topics`, `relations`, `erasure` and `shards`. Without an entry there are the two graphs that come with twhin-stream, `engagement` and `follow`. With an entry there are the graphs of the entries alone; one called `engagement` or `follow` has the topics and relations of that graph where none are given. Each graph also reads the topic `erasure`, unless `erasure` is `false`. The relations and entity types of a graph are fixed for the life of its store. `shards`, 1 unless given, is the number of parts that the graph is cut into, 1 to 256: each learns its part of the entities with a store of its own, named `<graph>-<index>`, and `limits.maxEntities` counts for each. `twhin reshard` makes the stores for another number.',
+      'Graphs by name, each with its `topics`, `relations`, `erasure` and `shards`. Without an entry there are the two graphs that come with twhin-stream, `engagement` and `follow`. With an entry there are the graphs of the entries alone; one called `engagement` or `follow` has the topics and relations of that graph where none are given. Each graph also reads the topic `erasure`, unless `erasure` is `false`. The relations and entity types of a graph are fixed for the life of its store. `shards`, 1 unless given, is the number of parts that the graph is cut into, 1 to 256. Each part learns its entities with a store of its own, named `<graph>-<index>`, and `limits.maxEntities` counts for each. `twhin reshard` makes the stores for another number.',
   }),
   surfaces: z.record(name, surface).default({}).meta({
     description:
