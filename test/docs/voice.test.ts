@@ -7,8 +7,14 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const PLAIN = [
   ...['README.md', 'docs/README.md', 'docs/architecture.md', 'docs/commands.md', 'docs/configuration.md'],
   ...['docs/demo.md', 'docs/existing-topics.md', 'docs/glossary.md', 'docs/http.md', 'docs/limits.md'],
-  ...['docs/reliability.md', 'docs/replay-and-backup.md', 'docs/scale.md', 'docs/tensorflow.md'],
-  ...['docs/wire-contract.md', 'docs/your-own-graph.md'],
+  ...[
+    'docs/deploy.md',
+    'docs/reliability.md',
+    'docs/replay-and-backup.md',
+    'docs/runbook.md',
+    'docs/scale.md',
+  ],
+  ...['docs/serve.md', 'docs/tensorflow.md', 'docs/wire-contract.md', 'docs/your-own-graph.md'],
 ];
 const MOST_WORDS = 35;
 /** Clauses in place of nouns: the noun is repeated instead. */
