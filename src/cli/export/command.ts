@@ -1,5 +1,5 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { decodeVector } from '../../../topics/index.ts';
 import { makeWhole } from '../../adapters/atomic-file.ts';
@@ -92,7 +92,7 @@ async function exportGraph(
   }
   let written = 0;
   await inWholeFolder(folder, async (partial) => {
-    for (const type of types.length > 0 ? types : known) {
+    for (const type of types.length > 0 ? new Set(types) : known) {
       const entities = (head.shard ?? head).entities[type] ?? 0;
       const stored = { store, type, dim, entities, shard: graph.shard, stopping };
       written += await writeType(stored, { folder: partial, format, parts }, (text) =>
@@ -164,7 +164,8 @@ async function refuseFilled(folder: string): Promise<void> {
 
 /** Fills a folder beside, which takes the name once it is whole. @throws FatalError `file` when it can't be written. */
 async function inWholeFolder(folder: string, fill: (partial: string) => Promise<void>): Promise<void> {
-  const partial = `${folder}.partial-${process.pid}`;
+  // Without the slash that a folder's name may end with.
+  const partial = `${resolve(folder)}.partial-${process.pid}`;
   try {
     // An empty folder of that name gives way.
     await makeWhole(folder, partial, async () => {

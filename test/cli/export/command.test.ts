@@ -84,6 +84,11 @@ describe('twhin export', () => {
     expect(await readdir(folders[2]!)).not.toContain('user.npy');
   });
 
+  test('a folder that is named with a slash at its end, and a type that is named twice', async () => {
+    await exported(40, 'slash/', '--type', 'user', '--type', 'user');
+    expect(await readdir(join(here.folder, 'slash'))).toHaveLength(6);
+  });
+
   test('refuses parts that do not divide the vectors, and unknown formats', async () => {
     await refused(
       asked('uneven', '--pq', '3'),
