@@ -99,8 +99,9 @@ export class StagedStore {
     const target = this.#target;
     try {
       if (target.name === FIRST_STORE) {
-        // Settings first: with other settings, training would go on with another model.
-        if (origin.set.length > 0) await makeLive(this.#graph, FIRST_STORE, origin.set);
+        // Settings first: with others, such as those of the store before, training would go on with another model.
+        if (origin.set.join('\n') !== readLive(this.#graph).set.join('\n'))
+          await makeLive(this.#graph, FIRST_STORE, origin.set);
         await writeOrigin(target, origin);
         await rename(databaseFolder(this.place), databaseFolder(target));
       } else {

@@ -1,5 +1,5 @@
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
@@ -151,6 +151,21 @@ describe('twhin restore', () => {
     );
     await mkdir(join(there.folder, 'state/engagement/stores'), { recursive: true });
     expect(await readdir(join(there.folder, 'state/engagement/stores'))).toEqual([]);
+  });
+
+  test('a first store takes the settings of its backup alone, whatever the store before it was trained with', async () => {
+    const there = await emptied();
+    const live = join(there.folder, 'state/engagement/live.json');
+    await mkdir(dirname(live), { recursive: true });
+    const before = {
+      live: 'main',
+      previous: null,
+      since: '2026-01-01T00:00:00.000Z',
+      set: ['learningRate=9'],
+    };
+    await writeFile(live, JSON.stringify(before));
+    await succeeded(there.run('restore', dir));
+    expect(JSON.parse(await readFile(live, 'utf8'))).toMatchObject({ live: 'main', set: [] });
   });
 
   test('needs a folder or a topic', async () => {
