@@ -43,7 +43,7 @@ export function configSource(env: NodeJS.ProcessEnv, cwd: string): ConfigSource 
   return async (settings = []) => {
     reading ??= readConfigFile(environment.configFile, cwd);
     const file = await reading;
-    return check(file?.input ?? {}, settings, file?.path);
+    return check(file === undefined ? {} : file.input, settings, file?.path);
   };
 }
 

@@ -5,7 +5,7 @@ import { CONFIG_KEYS } from './schema.ts';
 const SECTIONS = ['model', 'training'];
 
 /** Settings that say where a graph is read and written; those of one training must not change them. */
-export const PLACES = /^(state|topicPrefix|kafka|graphs\.[^.=]+\.shards)\b/;
+export const PLACES = /^\s*(state|topicPrefix|kafka|graphs\.[^.=]+\.shards)\b/;
 
 /**
  * A copy of the configuration with `key=value` settings over it: `dim=64`, `model.learningRate=0.05`, `preset=twhin`.

@@ -35,7 +35,7 @@ export const PRESETS = {
 
 /** A file's content with the values of its preset where it says nothing. The schema checks it later, whatever it is. */
 export function withPreset(input: unknown): unknown {
-  if (typeof input !== 'object' || input === null) return input;
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
   const { preset, model, training }: { preset?: unknown; model?: unknown; training?: unknown } = input;
   const { model: recipe, training: way } = preset === 'twhin' ? PRESETS.twhin : PRESETS.measured;
   const ranks = typeof model === 'object' && model !== null && 'loss' in model && model.loss === 'margin';

@@ -15,7 +15,9 @@ const positive = z.number().positive();
 const whole = z.number().int().positive();
 const name = z
   .string()
-  .regex(/^[a-z][a-z0-9-]*$/, 'expected a lower-case letter, then lower-case letters, digits and dashes');
+  .regex(/^[a-z][a-z0-9-]*$/, 'expected a lower-case letter, then lower-case letters, digits and dashes')
+  // Counts are kept by name in plain objects, each of which has it already.
+  .refine((each) => each !== 'constructor', 'expected any other name');
 
 const relation = z.strictObject({ name, lhs: name, rhs: name });
 
@@ -295,7 +297,9 @@ export const configFileSchema = z.strictObject({
         unit: 'ms',
         description: 'An updater that is further behind is not [ready](http.md#ready).',
       }),
+      // A timer takes no more, and would end the stop at once.
       stopMs: positive
+        .max(2 ** 31 - 1)
         .default(30_000)
         .meta({ unit: 'ms', description: 'Time that a graceful stop may take.' }),
     })

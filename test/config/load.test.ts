@@ -182,6 +182,8 @@ describe('loadConfig', () => {
           graphs: { 'Bad Name': { topics: ['follow'], relations: ['follows'] }, empty: { topics: [], relations: ['follows'] } },
           topics: [{ name: 'x' }],
           colour: 'red',
+          relations: [{ name: 'constructor', lhs: 'user', rhs: 'constructor' }],
+          limits: { stopMs: 2 ** 31 },
         }`,
         {
           KAFKA_BROKERS: 'one:9092,two',
@@ -201,6 +203,9 @@ describe('loadConfig', () => {
       /^graphs.empty.topics: .*expected .*, seen an array of 0$/,
       /^topics.0: expected what defineTopic returns, seen an object with name$/,
       /^colour: expected no such key, seen a string$/,
+      /^relations.0.name: expected any other name, seen "constructor"$/,
+      /^relations.0.rhs: expected any other name, seen "constructor"$/,
+      /^limits.stopMs: .*expected .*2147483647.*, seen 2147483648$/,
       /^KAFKA_BROKERS: expected host:port, seen "two"$/,
       /^KAFKA_SSL: expected true or false, seen "yes"$/,
       /^KAFKA_SASL_MECHANISM: expected plain, scram.*, seen "gssapi"$/,
@@ -209,8 +214,8 @@ describe('loadConfig', () => {
       /^TWHIN_TOPIC_PREFIX: expected .*letters.*, seen "a b\/"$/,
     ])
       expect(problems).toContainEqual(expect.stringMatching(expected));
-    expect(problems[0]).toMatch(/^the configuration has 15 problems; nothing was started:$/);
-    expect(problems).toHaveLength(16);
+    expect(problems[0]).toMatch(/^the configuration has 18 problems; nothing was started:$/);
+    expect(problems).toHaveLength(19);
   });
 
   test('suggests the key that was meant', async () => {
@@ -369,6 +374,16 @@ describe('loadConfig', () => {
       'the configuration has 1 problem; nothing was started:',
       expect.stringMatching(/^the configuration: .*expected object.*, seen "measured"$/),
     ]);
+    // An arrow function whose braces are a body returns nothing, and the defaults would count in place of what was meant.
+    for (const [content, seen] of [
+      ['() => { graphs: {} }', 'nothing'],
+      ['null', 'null'],
+      ['[]', 'an array of 0'],
+    ])
+      expect(await problemsOf(load(`export default ${content}`))).toEqual([
+        'the configuration has 1 problem; nothing was started:',
+        expect.stringMatching(new RegExp(`^the configuration: .*expected object.*, seen ${seen}$`)),
+      ]);
   });
 
   test('reads the HTTP address: host:port or off, from the environment first', async () => {

@@ -139,6 +139,10 @@ describe('a replay that is refused', () => {
     [['--into', 'a', '--from', 'x', '--until', 'y'], /^ +--from: .*seen "x"$/, /^ +--until: .*seen "y"$/],
     [['--into', 'a', '--set', 'dim'], /^ +--set: expected key=value, such as dim=64, seen "dim"$/],
     [['--into', 'a', '--set', 'state=/tmp'], /^ +--set: events and stores stay where .*seen "state=\/tmp"$/],
+    [
+      ['--into', 'a', '--set', ' state = /tmp'],
+      /^ +--set: events and stores stay where .*seen " state = \/tmp"$/,
+    ],
     [['--into', 'a', '--set', 'dim=0'], /^ +the configuration has 1 problem/, /^ +model\.dim: .*seen 0$/],
     [
       ['--into', 'a', '--publish', 'twhin.embeddings.follow'],
