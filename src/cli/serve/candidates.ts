@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -82,6 +83,9 @@ async function writeLists(
   { surface, from, to, ids, out, k, graph: names }: ListsAsked,
 ): Promise<void> {
   const config = await load();
+  const there = await stat(out).catch(() => undefined);
+  // A device such as /dev/stdout would be gone: the file takes the place of what has its name.
+  if (there?.isFile() === false) throw new UsageError(`--out: ${out} is no file; name a file`);
   const graphs = selectWholeGraphs(config, names);
   const type = from ?? typeOfSurface(config, surface);
   const listed = ids === undefined ? undefined : await readIds(ids, type);
@@ -114,7 +118,7 @@ async function writeLists(
     const { items, fallback } = await serving.surfaces.candidates({ from: entity, to, surface, k });
     return { from: entity, items, fallback };
   };
-  const partial = `${out}.partial`;
+  const partial = `${out}.partial-${process.pid}`;
   const fill = async (): Promise<void> => {
     await using file = await openLists(partial, out.endsWith('.parquet'));
     const making: Promise<EntityList>[] = [];
