@@ -4,7 +4,7 @@ import type { Log, LogLevel } from '../log.ts';
 import { VERSION } from '../version.ts';
 import { answered, type CommandContext, realWorld, type World } from './context.ts';
 import { openLog } from './logging.ts';
-import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
+import { DONE, FAILED, type Output, outliveReaders, report, terminal, WRONG_USAGE } from './output.ts';
 import { hearSignals } from './signals.ts';
 
 /** Between two lines of the log that say how far a command is. */
@@ -42,7 +42,7 @@ export async function main(
   output: Output = terminal,
   world: World = realWorld,
 ): Promise<number> {
-  if (output === terminal) endOnClosedPipe();
+  if (output === terminal) outliveReaders();
   using signals = hearSignals();
   const { stopping } = signals;
   let verbose = false;

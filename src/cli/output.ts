@@ -1,4 +1,4 @@
-import { TwhinError, UsageError } from '../errors/errors.ts';
+import { hasCode, reasonOf, TwhinError, UsageError } from '../errors/errors.ts';
 import type { StorePlace } from '../state/places.ts';
 
 /** The exit codes; scripts rely on them. */
@@ -29,12 +29,15 @@ export const terminal: Output = {
   },
 };
 
-/** Ends the process when the reader of its results has closed the pipe, as in `twhin stats | head -1`. */
-export function endOnClosedPipe(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(DONE);
-    throw error;
+/** A command whose results nobody reads any more goes on, as `twhin backup DIR | head -1` with the next graph. */
+export function outliveReaders(): void {
+  process.stdout.on('error', (error) => {
+    if (hasCode(error, 'EPIPE')) return;
+    terminal.err(`twhin: the results can't be written: ${reasonOf(error)}`);
+    process.exit(FAILED);
   });
+  // What can't be said, on a full disk for one, is lost, and nothing else is.
+  process.stderr.on('error', () => undefined);
 }
 
 /** What failed first, where the closing of what was open failed after it. */
