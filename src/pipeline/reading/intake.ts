@@ -11,10 +11,7 @@ const OVERHEAD_BYTES = 200;
 const MOST_DECODED_BYTES = 2 << 20;
 /** The part of the bound that urgent runs may take beside the others. */
 const URGENT_SHARE = 1 / 4;
-/**
- * The part of the records taken that are not urgent, while more urgent ones wait than are taken. The part is above 0, so that the
- * others never stand still, and small, or urgent ones would wait ever longer in the log.
- */
+/** The part of the others among the records taken while more urgent ones wait: never 0, and small, or urgent ones would wait ever longer. */
 const OTHERS_SHARE = 1 / 8;
 const PAUSE_MS = 100;
 

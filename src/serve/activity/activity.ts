@@ -24,10 +24,7 @@ const MOST_POPULAR_KEPT = 2_000_000;
 /** An event may be so far ahead of its record before the record's time counts for it: less than a thousandth of a weight. */
 const AHEAD_MS = 60_000;
 
-/**
- * Bytes that a remembered edge takes: alone, and with its part of the entities that it leads from and to, ten edges each.
- * Measured: docs/adr/040.
- */
+/** Bytes of a remembered edge: alone, and with its part of the entities at its ends, ten edges each. Measured: docs/adr/040. */
 export const [EDGE_BYTES, EDGE_WITH_ENTITIES_BYTES] = [12, 31];
 
 /** One of an entity's own edges. */
