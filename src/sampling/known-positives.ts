@@ -39,7 +39,6 @@ export class KnownPositives {
   /** By relation: its edges. */
   readonly #ofRelation = new Int32Array(RELATIONS);
 
-  /** maxEdges: `add` and `load` refuse a further one. */
   constructor({ maxRows, maxEdges }: { readonly maxRows: number; readonly maxEdges: number }) {
     this.#maxEdges = maxEdges;
     this.#byLhs = new NeighbourLists(maxRows, { sorted: true });
@@ -57,9 +56,10 @@ export class KnownPositives {
     return this.#ofRelation[relation]!;
   }
 
-  /** Adds one of many edges at the start. `settle` must follow the last of them. */
+  /** Adds one of many edges at the start. `settle` must follow the last of them. @throws FatalError above `maxEdges`. */
   load(lhs: number, relation: number, rhs: number): void {
     this.#count(relation);
+    this.refuseMore();
     this.#byLhs.load(lhs, rhs, relation);
     this.#byRhs.load(rhs, lhs, relation);
   }
@@ -71,7 +71,7 @@ export class KnownPositives {
     for (let row = 0; row < this.#byLhs.rows; row++) this.#out.add(row, this.#byLhs.count(row));
   }
 
-  /** Adds an edge that is not live yet. relation: an index, at most 255. @throws FatalError above `maxEdges`. */
+  /** Adds an edge that is not live yet. relation: an index, at most 255. */
   add(lhs: number, relation: number, rhs: number): void {
     this.#count(relation);
     this.#byLhs.add(lhs, rhs, relation);
@@ -79,13 +79,16 @@ export class KnownPositives {
     this.#out.add(lhs, 1);
   }
 
+  /** To be called after the changes of a batch, whose edges may be added before others are removed. @throws FatalError above `maxEdges`. */
+  refuseMore(): void {
+    if (this.#edges <= this.#maxEdges) return;
+    throw new FatalError(
+      'known-edges',
+      `the graph has more than limits.maxKnownEdges live edges, which is ${this.#maxEdges}: raise it, where memory allows, or cut the graph into shards (twhin reshard); nothing is lost`,
+    );
+  }
+
   #count(relation: number): void {
-    if (this.#edges >= this.#maxEdges) {
-      throw new FatalError(
-        'known-edges',
-        `the graph has more than limits.maxKnownEdges live edges, which is ${this.#maxEdges}: raise it, where memory allows, or cut the graph into shards (twhin reshard); nothing is lost`,
-      );
-    }
     this.#edges++;
     this.#ofRelation[relation]!++;
   }

@@ -152,18 +152,16 @@ describe('KnownPositives', () => {
     expect(listed(3, 2)).toEqual([]);
   });
 
-  it('refuses an edge above its limit, loaded or added', () => {
+  it('refuses edges above its limit as they are loaded, and after the changes of a batch', () => {
     const known = new KnownPositives({ maxRows: 10, maxEdges: 2 });
-    known.load(1, 0, 2);
-    known.load(1, 0, 3);
-    known.settle();
-    for (const way of ['add', 'load'] as const)
-      expect(() => known[way](1, 0, 4)).toThrow(
-        /more than limits\.maxKnownEdges live edges, which is 2: raise/,
-      );
-    known.remove(1, 0, 2);
+    const refusal = /more than limits\.maxKnownEdges live edges, which is 2: raise/;
+    known.add(1, 0, 2);
+    known.add(1, 0, 3);
     known.add(1, 0, 4);
-    expect([known.edges, known.has(1, 0, 4)]).toEqual([2, true]);
+    expect(() => known.refuseMore()).toThrow(refusal);
+    known.remove(1, 0, 2);
+    known.refuseMore();
+    expect(() => known.load(1, 0, 2)).toThrow(refusal);
   });
 });
 

@@ -266,12 +266,13 @@ export class TrainerCore {
     }
   }
 
-  /** Updates the live edges to those after the batch. */
+  /** Updates the live edges to those after the batch. @throws FatalError where they are too many. */
   #change(changes: Int32Array): void {
     eachChange(changes, (lhs, relation, rhs, live) => {
       if (live) this.#known.add(lhs, relation, rhs);
       else this.#known.remove(lhs, relation, rhs);
     });
+    this.#known.refuseMore();
   }
 
   #loading(): void {

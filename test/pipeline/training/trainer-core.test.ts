@@ -3,6 +3,7 @@ import type { Kernel } from '../../../src/model/kernel.ts';
 import type { Table } from '../../../src/model/table.ts';
 import { decodeBatch } from '../../../src/pipeline/training/batch-codec.ts';
 import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
+import { OpenBatch } from '../../../src/pipeline/training/open-batch.ts';
 import type { Checkpoint, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
 import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/trainer-core.ts';
 import { batchOf, DUE, edgesOf, FIRST_ENTITY, kernels, settings, triples, World } from './trainer-fixture.ts';
@@ -234,7 +235,10 @@ describe('TrainerCore', () => {
   it('a batch at the limit of live edges may add as many as it removes', () => {
     const { core } = started({ maxKnownEdges: 5 });
     core.train(firstBatch);
-    core.train(batchOf({ added: edgesOf('6 likes 11'), removed: edgesOf('6 likes 10') }));
+    const batch = new OpenBatch();
+    batch.changed(6, 1, 11, false, true);
+    batch.changed(6, 1, 10, true, false);
+    core.train({ numbers: batch.close() });
     expect(() => core.train(batchOf({ added: edgesOf('6 likes 12') }))).toThrow('limits.maxKnownEdges');
   });
 
