@@ -99,9 +99,13 @@ export class MergedGraph {
     }
   }
 
-  /** Whether the store that owns an end of a live edge has read the edge as it is now, and so must have the end. */
+  /**
+   * Whether the store that owns an end of a live edge has read the edge as it is now, and so must have the end; false where it has
+   * to erase the end, which begins anew.
+   */
   ownerHas({ held, value }: MergedEdge, end: EntityKey): boolean {
     const owner = shardOf(end, this.stores.length);
+    if (this.#erasureOf(end)?.stores.has(owner) === false) return false;
     return held.some((each) => each.store === owner && Buffer.compare(each.value, value) === 0);
   }
 

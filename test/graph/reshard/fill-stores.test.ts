@@ -60,7 +60,7 @@ const HEADS = [
     epoch: 3,
     offsets: { follow: { '0': 9 }, [EXCHANGE]: { '1': 4 } },
     events: { consumed: 15, rejected: 2, duplicate: 1, late: 1 },
-    edges: { follows: 4 },
+    edges: { follows: 5 },
     entities: { user: 4 },
     random: [5, 6, 7, 8],
     topicIds: { follow: 'f' },
@@ -78,7 +78,7 @@ const RELATIONS = { 0: [1, 1, 2, 0], 1: [1, 1, 2, 0], 2: [1, 1, 2, 0], 3: [1, 1,
 
 /**
  * Shard 0 has read that `a` follows `b` no more, likes `fresh`, and that `gone` and `back` were erased, of whom `back` was followed
- * again. Shard 1 has read none of this.
+ * again. Shard 1 has read none of this, but that `b` follows `back` after the erasure.
  */
 async function present(): Promise<GraphStore[]> {
   const [zero, one] = [graph(), graph()];
@@ -109,7 +109,7 @@ async function present(): Promise<GraphStore[]> {
         entity(back, 6, { updates: 1 }),
         entity(a, 7, { updates: 3 }),
       ],
-      edges: [edge(a, b, 10), edge(a, gone, 12), edge(b, gone, 13), edge(a, back, 14)],
+      edges: [edge(a, b, 10), edge(a, gone, 12), edge(b, gone, 13), edge(a, back, 14), edge(b, back, 50)],
       erasures: [],
       vectors: {
         ...RELATIONS,
@@ -142,14 +142,14 @@ const home = (key: EntityKey) => shardOf(key, 3);
 
 describe('stores of shards that stopped at different offsets', () => {
   test('give each edge in its newest state to both owners, without those that an erasure took', async () => {
-    const wanted = [edge(a, b, 20, true), edge(a, fresh, 30), edge(a, back, 40)];
+    const wanted = [edge(a, b, 20, true), edge(a, fresh, 30), edge(a, back, 40), edge(b, back, 50)];
     for (const [shard, store] of stores.entries()) {
       const own = wanted.filter(({ lhs, rhs }) => home(lhs) === shard || home(rhs) === shard);
       expect(await edgesIn(store)).toEqual(expect.arrayContaining(own));
       expect(await edgesIn(store)).toHaveLength(own.length);
       expect((await checkStore(store)).findings).toEqual([]);
     }
-    expect([before.live, before.removed, before.uneven]).toEqual([{ follows: 1, likes: 1 }, 1, 5]);
+    expect([before.live, before.removed, before.uneven]).toEqual([{ follows: 2, likes: 1 }, 1, 5]);
     expect(after).toEqual({ ...before, entities: { user: 3, tweet: 1 }, uneven: 0 });
     expect(before.entities).toEqual({ user: 2 });
   });
@@ -165,25 +165,30 @@ describe('stores of shards that stopped at different offsets', () => {
     expect(await found(a)).toEqual([3, 1000, 1000, [0.5, 1, 3, 0.25]]);
     expect(await found(b)).toEqual([2, 1, 2, [7, 8, 1.5, 0.125]]);
     expect(await found(fresh)).toEqual([0, 30, 30, undefined]);
-    expect(await found(back)).toEqual([0, 40, 40, undefined]);
+    expect(await found(back)).toEqual([0, 40, 50, undefined]);
     for (const store of stores) expect(await store.entity(gone)).toBeUndefined();
   });
 
   test('hold copies where an edge with the entity is trained, with the vector that its owner has', async () => {
-    const copies: Record<string, number[][]> = {};
+    const copies: Record<string, number[]> = {};
     for (const [shard, store] of stores.entries()) {
       for await (const { key, row } of store.entities()) {
         if (home(key) === shard) continue;
         const [stored] = await store.readRows([row]);
-        copies[key] = [...(copies[key] ?? []), [...stored!.floats]];
+        copies[`${key} in ${shard}`] = [...stored!.floats];
       }
     }
     // The removed edge to b asks for no copy; fresh and back have no vector yet.
-    const expected: Record<string, number[][]> = {};
-    for (const far of [fresh, back]) {
-      const trainedBy = trainingShard(home(a), home(far), 3);
-      if (home(a) !== trainedBy) expected[a] = [[0.5, 1, -1, 0]];
-      if (home(far) !== trainedBy) expected[far] = [[0, 0, -1, 0]];
+    const vectors = { [a]: [0.5, 1], [b]: [7, 8], [fresh]: [0, 0], [back]: [0, 0] };
+    const expected: Record<string, number[]> = {};
+    for (const [lhs, rhs] of [
+      [a, fresh],
+      [a, back],
+      [b, back],
+    ] as const) {
+      const trainedBy = trainingShard(home(lhs), home(rhs), 3);
+      for (const end of [lhs, rhs])
+        if (home(end) !== trainedBy) expected[`${end} in ${trainedBy}`] = [...vectors[end]!, -1, 0];
     }
     expect(Object.keys(expected)).not.toEqual([]);
     expect(copies).toEqual(expected);
@@ -227,7 +232,7 @@ describe('stores of shards that stopped at different offsets', () => {
     expect(filled.heads[2]?.random).toEqual([1, 2, 3, 4]);
     const own = (of: 'edges' | 'entities', name: string) =>
       filled.heads.reduce((sum, { shard }) => sum + (shard?.[of][name] ?? 0), 0);
-    expect([own('edges', 'follows'), own('edges', 'likes'), own('entities', 'user')]).toEqual([1, 1, 3]);
+    expect([own('edges', 'follows'), own('edges', 'likes'), own('entities', 'user')]).toEqual([2, 1, 3]);
     const offsets = filled.heads.map((head) => head.offsets);
     expect(offsets).toEqual(filled.heads.map(() => ({ follow: { '0': 9 } })));
   });
