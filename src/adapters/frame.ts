@@ -11,11 +11,12 @@ export function frame(body: Uint8Array): Buffer {
   return Buffer.concat([prefix, body]);
 }
 
-/** The body of the frame at `at`; undefined where the frame is cut off or damaged. */
+/** The body of the frame at `at`; undefined where the frame is cut off or damaged. No body is empty: zeros are no frame. */
 export function framed(bytes: Buffer, at: number): Buffer | undefined {
   const start = at + PREFIX_BYTES;
   if (start > bytes.length) return undefined;
   const body = bytes.subarray(start, start + bytes.readUInt32LE(at));
+  if (body.length === 0) return undefined;
   const isWhole = body.length === bytes.readUInt32LE(at) && crc32(body) === bytes.readUInt32LE(at + 4);
   return isWhole ? body : undefined;
 }

@@ -55,10 +55,13 @@ describe('a writer that died', () => {
     },
   );
 
-  test('bytes that are no record end the log', async () => {
+  test.each([
+    ['bytes that are no record', [30, 0, 0, 0, 1, 2, 3, 4, ...new Uint8Array(30)]],
+    ['zeros, as a file system leaves them after a power loss,', [...new Uint8Array(100)]],
+  ])('%s end the log', async (_, bytes) => {
     const { dir, file } = await made();
     const whole = await readFile(file);
-    await appendFile(file, Buffer.from([30, 0, 0, 0, 1, 2, 3, 4, ...new Uint8Array(30)]));
+    await appendFile(file, Buffer.from(bytes));
     expect(await read(dir, 3)).toEqual([0, 1, 2]);
     await write(dir, 1, 9);
     expect((await readFile(file)).subarray(0, whole.length)).toEqual(whole);
