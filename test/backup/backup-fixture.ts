@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBackup } from '../../src/backup/backup.ts';
 import { type Manifest, manifestText } from '../../src/backup/manifest.ts';
@@ -9,16 +8,6 @@ import { filled } from '../graph/check/check-fixture.ts';
 import { scanned } from '../graph/store-conformance.ts';
 
 export const ABOUT = { store: 'main', at: '2030-01-01T00:00:00.000Z', set: ['dim=2'] };
-
-export interface Folder {
-  readonly path: string;
-  remove(): Promise<void>;
-}
-
-export async function folder(): Promise<Folder> {
-  const path = await mkdtemp(join(tmpdir(), 'twhin-backup-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
-}
 
 /** A store of several blocks: a small graph and 20 MB of vectors. */
 export async function large(): Promise<GraphStore> {

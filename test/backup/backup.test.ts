@@ -3,22 +3,22 @@ import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { writeBackup } from '../../src/backup/backup.ts';
 import { type Manifest, readManifest } from '../../src/backup/manifest.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { encodeHead, fingerprint } from '../../src/graph/head.ts';
 import type { Entry } from '../../src/graph/store.ts';
 import { portWith } from '../fixtures/port.ts';
+import { freshFolder } from '../fresh-folder.ts';
 import { filled, HEAD_OF_FILLED, put } from '../graph/check/check-fixture.ts';
 import { graph, MODEL } from '../graph/graph-fixture.ts';
-import { ABOUT, everything, type Folder, folder, forge, large, read } from './backup-fixture.ts';
+import { ABOUT, everything, forge, large, read } from './backup-fixture.ts';
 
-let at: Folder;
+let folder: string;
 beforeEach(async () => {
-  at = await folder();
+  folder = await freshFolder();
 });
-afterEach(() => at.remove());
 
 /** A view whose scan fails after a number of entries. */
 function dying(store: GraphStore, entries: number): GraphStore {
@@ -38,8 +38,8 @@ function dying(store: GraphStore, entries: number): GraphStore {
 describe('a backup', () => {
   test('holds every entry, and its manifest describes it', async () => {
     const store = await filled();
-    const manifest = await writeBackup(at.path, store, ABOUT);
-    const file = await readFile(join(at.path, `${manifest.sha256}.zst`));
+    const manifest = await writeBackup(folder, store, ABOUT);
+    const file = await readFile(join(folder, `${manifest.sha256}.zst`));
     expect(manifest).toEqual({
       format: 2,
       graph: 'test',
@@ -56,33 +56,33 @@ describe('a backup', () => {
       fileBytes: file.length,
       sha256: createHash('sha256').update(file).digest('hex'),
     });
-    expect(await readManifest(at.path, 'test')).toEqual(manifest);
-    expect(await read(at.path, manifest)).toEqual(await everything(store));
-    expect((await readdir(at.path)).sort()).toEqual([`${manifest.sha256}.zst`, 'manifest.json']);
+    expect(await readManifest(folder, 'test')).toEqual(manifest);
+    expect(await read(folder, manifest)).toEqual(await everything(store));
+    expect((await readdir(folder)).sort()).toEqual([`${manifest.sha256}.zst`, 'manifest.json']);
   });
 
   test('takes the place of the one before, or leaves that as it was', async () => {
     const store = await large();
     const before = await everything(store);
-    const manifest = await writeBackup(at.path, store, ABOUT);
+    const manifest = await writeBackup(folder, store, ABOUT);
     await put(store, 'v00004000', Buffer.alloc(600, 7));
-    await expect(writeBackup(at.path, dying(store, 25_000), ABOUT)).rejects.toThrow('killed');
+    await expect(writeBackup(folder, dying(store, 25_000), ABOUT)).rejects.toThrow('killed');
     // Files that a kill leaves: before the rename of the entries, and before that of the manifest.
-    await writeFile(join(at.path, 'entries.partial'), 'half');
-    await writeFile(join(at.path, `${'a'.repeat(64)}.zst`), 'whole');
-    expect(await readManifest(at.path, 'test')).toEqual(manifest);
-    expect(await read(at.path, manifest)).toEqual(before);
+    await writeFile(join(folder, 'entries.partial'), 'half');
+    await writeFile(join(folder, `${'a'.repeat(64)}.zst`), 'whole');
+    expect(await readManifest(folder, 'test')).toEqual(manifest);
+    expect(await read(folder, manifest)).toEqual(before);
 
-    const second = await writeBackup(at.path, store, ABOUT);
-    expect(await read(at.path, second)).toEqual(await everything(store));
-    expect((await readdir(at.path)).sort()).toEqual([`${second.sha256}.zst`, 'manifest.json']);
-    expect(await writeBackup(at.path, store, ABOUT)).toEqual(second);
-    expect(await read(at.path, second)).toEqual(await everything(store));
+    const second = await writeBackup(folder, store, ABOUT);
+    expect(await read(folder, second)).toEqual(await everything(store));
+    expect((await readdir(folder)).sort()).toEqual([`${second.sha256}.zst`, 'manifest.json']);
+    expect(await writeBackup(folder, store, ABOUT)).toEqual(second);
+    expect(await read(folder, second)).toEqual(await everything(store));
   });
 
   test('of a store that does not match its head is refused, and the previous backup is kept', async () => {
     const store = await filled();
-    const manifest = await writeBackup(at.path, store, ABOUT);
+    const manifest = await writeBackup(folder, store, ABOUT);
     const wrong = [
       ['entities', { entities: { user: 3, tweet: 1 } }, '2 entities (user), and its head counts 3'],
       ['edges', { edges: { follows: 2, likes: 2 } }, '1 live edges (likes), and its head counts 2'],
@@ -91,17 +91,17 @@ describe('a backup', () => {
     ] as const;
     for (const [, change, reason] of wrong) {
       await put(store, 'm', encodeHead({ ...HEAD_OF_FILLED, ...change }));
-      await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject({
+      await expect(writeBackup(folder, store, ABOUT)).rejects.toMatchObject({
         name: 'FatalError',
         code: 'backup-inconsistent',
         message: expect.stringContaining(reason),
       });
     }
     await put(store, 'm', undefined);
-    await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject({ code: 'store-missing' });
-    await expect(writeBackup(at.path, graph(), ABOUT)).rejects.toMatchObject({ code: 'store-missing' });
-    expect(await readManifest(at.path, 'test')).toEqual(manifest);
-    expect(await readdir(at.path)).toHaveLength(2);
+    await expect(writeBackup(folder, store, ABOUT)).rejects.toMatchObject({ code: 'store-missing' });
+    await expect(writeBackup(folder, graph(), ABOUT)).rejects.toMatchObject({ code: 'store-missing' });
+    expect(await readManifest(folder, 'test')).toEqual(manifest);
+    expect(await readdir(folder)).toHaveLength(2);
   });
 
   test("that can't be written fails with the path, and the previous backup is unchanged", async () => {
@@ -111,68 +111,68 @@ describe('a backup', () => {
       code: 'backup-write',
       message: expect.stringMatching(/The previous backup is unchanged; free space/),
     };
-    await writeFile(join(at.path, 'file'), '');
-    await expect(writeBackup(join(at.path, 'file'), store, ABOUT)).rejects.toMatchObject(failure);
-    const manifest = await writeBackup(at.path, store, ABOUT);
+    await writeFile(join(folder, 'file'), '');
+    await expect(writeBackup(join(folder, 'file'), store, ABOUT)).rejects.toMatchObject(failure);
+    const manifest = await writeBackup(folder, store, ABOUT);
     // A disk that is full, in the place of the entries that are being written.
-    await symlink('/dev/full', join(at.path, 'entries.partial'));
+    await symlink('/dev/full', join(folder, 'entries.partial'));
     const full = { code: 'backup-write', message: expect.stringMatching(/can't be written: .*ENOSPC/) };
-    await expect(writeBackup(at.path, await large(), ABOUT)).rejects.toMatchObject(full);
-    expect(await readManifest(at.path, 'test')).toEqual(manifest);
-    expect(await read(at.path, manifest)).toEqual(await everything(store));
-    await rm(join(at.path, 'manifest.json'));
+    await expect(writeBackup(folder, await large(), ABOUT)).rejects.toMatchObject(full);
+    expect(await readManifest(folder, 'test')).toEqual(manifest);
+    expect(await read(folder, manifest)).toEqual(await everything(store));
+    await rm(join(folder, 'manifest.json'));
     // A folder is in the place of the manifest.
-    await mkdir(join(at.path, 'manifest.json', 'x'), { recursive: true });
-    await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject(failure);
-    expect((await readdir(at.path)).filter((name) => name.endsWith('.partial'))).toEqual([]);
+    await mkdir(join(folder, 'manifest.json', 'x'), { recursive: true });
+    await expect(writeBackup(folder, store, ABOUT)).rejects.toMatchObject(failure);
+    expect((await readdir(folder)).filter((name) => name.endsWith('.partial'))).toEqual([]);
   });
 
   test("is whole where the previous entries can't be removed, and the error says so", async () => {
-    const left = join(at.path, `${'a'.repeat(64)}.zst`);
+    const left = join(folder, `${'a'.repeat(64)}.zst`);
     await mkdir(left);
-    await expect(writeBackup(at.path, await filled(), ABOUT)).rejects.toMatchObject({
+    await expect(writeBackup(folder, await filled(), ABOUT)).rejects.toMatchObject({
       code: 'backup-write',
       message: expect.stringMatching(/the new backup in .* is whole, but .* can't be removed/),
     });
-    const manifest = await readManifest(at.path, 'test');
-    expect(await read(at.path, manifest!)).toEqual(await everything(await filled()));
+    const manifest = await readManifest(folder, 'test');
+    expect(await read(folder, manifest!)).toEqual(await everything(await filled()));
   });
 
   test('refuses an entry that is too large', async () => {
     const store = await filled();
     await put(store, 'v00004000', Buffer.alloc(16 * 1024 * 1024));
-    await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject({ code: 'backup-inconsistent' });
+    await expect(writeBackup(folder, store, ABOUT)).rejects.toMatchObject({ code: 'backup-inconsistent' });
   });
 });
 
 describe('a damaged backup', () => {
   let manifest: Manifest;
   beforeEach(async () => {
-    manifest = await writeBackup(at.path, await filled(), ABOUT);
+    manifest = await writeBackup(folder, await filled(), ABOUT);
   });
 
-  const entriesFile = () => join(at.path, `${manifest.sha256}.zst`);
-  const manifestFile = () => join(at.path, 'manifest.json');
-  const readAgain = async () => read(at.path, (await readManifest(at.path, 'test'))!);
+  const entriesFile = () => join(folder, `${manifest.sha256}.zst`);
+  const manifestFile = () => join(folder, 'manifest.json');
+  const readAgain = async () => read(folder, (await readManifest(folder, 'test'))!);
   const damaged = (reason: RegExp) => ({
     name: 'FatalError',
     code: 'backup-damaged',
-    message: expect.stringMatching(new RegExp(`${at.path}.*${reason.source}`, 's')),
+    message: expect.stringMatching(new RegExp(`${folder}.*${reason.source}`, 's')),
   });
 
   /** Puts other entries in place, and a manifest that matches but for `change`. */
   async function replace(bytes: Buffer, entries: number, change: object = {}): Promise<void> {
     const packed = zstdCompressSync(bytes);
     const sha256 = createHash('sha256').update(packed).digest('hex');
-    await writeFile(join(at.path, `${sha256}.zst`), packed);
+    await writeFile(join(folder, `${sha256}.zst`), packed);
     const named = { sha256, fileBytes: packed.length, bytes: bytes.length, entries };
-    await forge(at.path, (before) => ({ ...before, ...named, ...change }));
+    await forge(folder, (before) => ({ ...before, ...named, ...change }));
   }
 
   test('is undefined where there is no manifest', async () => {
     await rm(manifestFile());
-    expect(await readManifest(at.path, 'test')).toBeUndefined();
-    expect(await readManifest(join(at.path, 'nowhere'), 'test')).toBeUndefined();
+    expect(await readManifest(folder, 'test')).toBeUndefined();
+    expect(await readManifest(join(folder, 'nowhere'), 'test')).toBeUndefined();
   });
 
   test('is refused for entries that are missing, cut or longer', async () => {
@@ -210,7 +210,7 @@ describe('a damaged backup', () => {
     ] as const) {
       expect(changed).not.toBe(text);
       await writeFile(manifestFile(), changed);
-      await expect(readManifest(at.path, 'test')).rejects.toMatchObject(damaged(reason));
+      await expect(readManifest(folder, 'test')).rejects.toMatchObject(damaged(reason));
     }
   });
 
@@ -221,19 +221,19 @@ describe('a damaged backup', () => {
       [{ entries: -1 }, /entries/],
       [{ head: { ...HEAD_OF_FILLED, rows: 0.5 } }, /head\.rows/],
     ] as const) {
-      await writeBackup(at.path, await filled(), ABOUT);
-      await forge(at.path, (before) => ({ ...before, ...change }));
-      await expect(readManifest(at.path, 'test')).rejects.toMatchObject(damaged(reason));
+      await writeBackup(folder, await filled(), ABOUT);
+      await forge(folder, (before) => ({ ...before, ...change }));
+      await expect(readManifest(folder, 'test')).rejects.toMatchObject(damaged(reason));
     }
   });
 
   test('of another format or graph is refused by name', async () => {
-    await expect(readManifest(at.path, 'follow')).rejects.toMatchObject({
+    await expect(readManifest(folder, 'follow')).rejects.toMatchObject({
       code: 'backup-read',
       message: expect.stringContaining('is of the graph test, not of follow'),
     });
-    await forge(at.path, (before) => ({ ...before, format: 1 }));
-    await expect(readManifest(at.path, 'test')).rejects.toMatchObject({
+    await forge(folder, (before) => ({ ...before, format: 1 }));
+    await expect(readManifest(folder, 'test')).rejects.toMatchObject({
       code: 'backup-read',
       message: expect.stringContaining('has format 1, and this version reads format 2'),
     });

@@ -1,20 +1,20 @@
 import { mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { writeBackup } from '../../src/backup/backup.ts';
 import { checkTarget, graphsIn } from '../../src/backup/folder.ts';
+import { freshFolder } from '../fresh-folder.ts';
 import { filled } from '../graph/check/check-fixture.ts';
-import { ABOUT, type Folder, folder } from './backup-fixture.ts';
+import { ABOUT } from './backup-fixture.ts';
 
-let at: Folder;
+let folder: string;
 let dir = '';
 let state = '';
 beforeEach(async () => {
-  at = await folder();
-  dir = join(at.path, 'backups');
-  state = join(at.path, 'state');
+  folder = await freshFolder();
+  dir = join(folder, 'backups');
+  state = join(folder, 'state');
 });
-afterEach(() => at.remove());
 
 const nothing = () => false;
 const refused = (reason: string) => ({
@@ -39,19 +39,19 @@ describe('a folder for backups', () => {
 
   test('is refused inside of the state folder, by any path', async () => {
     await mkdir(join(state, 'engagement'), { recursive: true });
-    await symlink(join(state, 'engagement'), join(at.path, 'link'));
+    await symlink(join(state, 'engagement'), join(folder, 'link'));
     for (const inside of [
       state,
       join(state, 'backups'),
       join(state, 'x', '..', 'y', 'z'),
-      join(at.path, 'link'),
-      join(at.path, 'link', 'deep', 'er'),
+      join(folder, 'link'),
+      join(folder, 'link', 'deep', 'er'),
     ]) {
       await expect(checkTarget(inside, state, ['test'])).rejects.toMatchObject(
         refused('is inside the state folder'),
       );
     }
-    await checkTarget(join(at.path, 'state-backups'), state, ['test']);
+    await checkTarget(join(folder, 'state-backups'), state, ['test']);
   });
 
   test('may hold other things, such as the folder in the root of a volume that nobody may read', async () => {
@@ -81,14 +81,14 @@ describe('a folder for backups', () => {
       ['test/chunks/a.jpg', 'chunks is in the way: no backup has such a file'],
       ['test/manifest.json', 'manifest.json is in the way'],
     ] as const) {
-      dir = join(at.path, `dir-${path.replaceAll('/', '-')}`);
+      dir = join(folder, `dir-${path.replaceAll('/', '-')}`);
       await mkdir(join(dir, path, '..'), { recursive: true });
       await writeFile(join(dir, path), '{}');
       await expect(checkTarget(dir, state, ['test'])).rejects.toMatchObject(refused(named));
       expect(await readdir(join(dir, path, '..'))).toHaveLength(1);
     }
-    await writeFile(join(at.path, 'file'), '');
-    await expect(checkTarget(join(at.path, 'file'), state, ['test'])).rejects.toMatchObject(
+    await writeFile(join(folder, 'file'), '');
+    await expect(checkTarget(join(folder, 'file'), state, ['test'])).rejects.toMatchObject(
       refused('it is a file'),
     );
   });
