@@ -1,10 +1,9 @@
-import { type EntityKey, entityKey, MAX_ID_BYTES } from './entity.ts';
+import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, writeId } from './entity.ts';
 import type { EntityRecord } from './graph-store.ts';
 import type { EntityState } from './layout.ts';
 import { NameIndex } from './name-index.ts';
 
 const FIRST_CAPACITY = 1024;
-const COLON = 0x3a;
 
 /**
  * Every entity in memory: its row by its key, its state by row. No objects per entity: names are bytes as in the store's
@@ -148,16 +147,7 @@ export class EntityIndex {
   #write(key: EntityKey): number {
     const name = this.#name;
     const type = this.#typeOf(key);
-    const from = this.#types[type]!.length + 1;
-    let end = 2;
-    for (let i = from; i < key.length; i++) {
-      const code = key.charCodeAt(i);
-      if (code >= 0x80) {
-        end = 2 + name.write(key.slice(from), 2);
-        break;
-      }
-      name[end++] = code;
-    }
+    const end = writeId(name, 2, key, this.#types[type]!.length + 1);
     name[0] = type;
     name[1] = end - 3;
     return end;
@@ -165,10 +155,7 @@ export class EntityIndex {
 
   /** Index of the key's type; a new type is added. */
   #typeOf(key: EntityKey): number {
-    for (let i = 0; i < this.#types.length; i++) {
-      const type = this.#types[i]!;
-      if (key.charCodeAt(type.length) === COLON && key.startsWith(type)) return i;
-    }
+    for (let i = 0; i < this.#types.length; i++) if (isOfType(key, this.#types[i]!)) return i;
     this.#live.push(0);
     return this.#types.push(key.slice(0, key.indexOf(':'))) - 1;
   }

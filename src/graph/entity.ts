@@ -33,6 +33,20 @@ export function idOf(key: EntityKey): string {
   return key.slice(key.indexOf(':') + 1);
 }
 
+/**
+ * Writes a key's UTF-8 from the character `from` on, and returns where it ends. An ASCII id, which nearly every one is, is written
+ * faster here than by a call into Node.
+ */
+export function writeId(into: Buffer, at: number, key: EntityKey, from: number): number {
+  let end = at;
+  for (let i = from; i < key.length; i++) {
+    const code = key.charCodeAt(i);
+    if (code >= 0x80) return at + into.write(key.slice(from), at);
+    into[end++] = code;
+  }
+  return end;
+}
+
 /** The order of two entities of one type in a store: the shorter id first, then by bytes of UTF-8. */
 export function compareKeys(a: EntityKey, b: EntityKey): number {
   if (a === b) return 0;

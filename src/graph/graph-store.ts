@@ -1,7 +1,7 @@
 import type { EdgeChange, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
-import { asBuffer, decodeEntity, type EntityState, encodeEntity, type Layout } from './layout.ts';
+import { asBuffer, decodeEntity, type EntityState, type Layout } from './layout.ts';
 import { namesIn, type OutboxPart, putPart } from './outbox.ts';
 import { type Store, type StoreMemory, WriteBatch } from './store.ts';
 
@@ -122,7 +122,7 @@ export class GraphStore {
 
   /** Edges in the order of `ids`, see `Layout.edgeId`. */
   async readEdges(ids: readonly string[]): Promise<(EdgeState | undefined)[]> {
-    const values = await this.#store.getMany(ids.map((id) => this.layout.keyOf(id)));
+    const values = await this.#store.getMany(ids);
     return values.map((value) => value && this.layout.decodeEdge(value));
   }
 
@@ -168,19 +168,10 @@ export class GraphStore {
     const { head, edges = [], entities = [], erasedEntities = [], erasures = [] } = commit;
     const { rows = new Int32Array(0), floats = new Float32Array(0), steps = head.step } = commit;
     const batch = new WriteBatch();
-    await inSlices(edges, ([id, state]) => {
-      const key = layout.keyOf(id);
-      const value = state && layout.encodeEdge(state);
-      for (const each of [key, layout.turned(key)]) {
-        if (value === null) batch.delete(each);
-        else batch.put(each, value);
-      }
-    });
+    await inSlices(edges, ([id, state]) => layout.putEdge(batch, id, state));
     // An entity erased and named again in one commit has a new row: the old entry is deleted before the new one is put.
     for (const { key } of erasedEntities) batch.delete(layout.entityKey(key));
-    await inSlices(entities, (entity) => {
-      batch.put(layout.entityKey(entity.key), encodeEntity(entity));
-    });
+    await inSlices(entities, (entity) => layout.putEntity(batch, entity.key, entity));
     const erased = new Set(Array.from(erasedEntities, ({ row }) => row));
     batch.rows = { dim: layout.dim, rows, floats, steps, erased };
     for (const row of erased) batch.delete(layout.vectorKey(row));

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { FatalError } from '../errors/errors.ts';
 import type { EdgeName, EdgeState, Relation } from './edge.ts';
-import { type EntityKey, entityKey, idOf, typeOf } from './entity.ts';
+import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, typeOf, writeId } from './entity.ts';
 import { VECTOR, VECTOR_KEY_BYTES, vectorBytes, writeVectorKey } from './row-writes.ts';
+import { DELETED, type WriteBatch } from './store.ts';
 
 /**
  * Byte layout of a graph in a store. Numbers in keys are big-endian so that keys sort as numbers do; numbers in
@@ -32,6 +33,8 @@ const EDGE_VALUE_BYTES = 9;
 export const ENTITY_VALUE_BYTES = 24;
 const OUTBOX_PART_KEY_BYTES = 9;
 const ERASED_KEY_BYTES = 33;
+/** An id has no more UTF-16 units than bytes, and a unit at most three bytes. */
+const MOST_NAME_BYTES = 2 + 3 * MAX_ID_BYTES;
 /** Bytes shown of damaged entries: all of a key, the beginning of a part of the outbox. */
 const SHOWN_BYTES = 600;
 
@@ -41,6 +44,9 @@ export class Layout {
   readonly dim: number;
   readonly #typeIndex: ReadonlyMap<string, number>;
   readonly #relationIndex: ReadonlyMap<string, number>;
+  /** Scratch for a key, and for the value of an edge. */
+  readonly #key = Buffer.alloc(2 * MOST_NAME_BYTES + 2);
+  readonly #edge = Buffer.alloc(EDGE_VALUE_BYTES);
 
   constructor(options: { entityTypes: readonly string[]; relations: readonly Relation[]; dim: number }) {
     this.entityTypes = options.entityTypes;
@@ -89,24 +95,46 @@ export class Layout {
   }
 
   /** Key of an edge. */
-  edgeKey({ lhs, relation, rhs }: EdgeName): Buffer {
-    const [lhsId, rhsId] = [idOf(lhs), idOf(rhs)];
-    const key = Buffer.allocUnsafe(6 + Buffer.byteLength(lhsId) + Buffer.byteLength(rhsId));
-    key[0] = EDGE;
-    const at = this.#write(key, 1, lhs, lhsId);
-    key[at] = this.#index(this.#relationIndex, relation, 'relation');
-    this.#write(key, at + 1, rhs, rhsId);
-    return key;
+  edgeKey(edge: EdgeName): Buffer {
+    return this.keyOf(this.edgeId(edge));
   }
 
   /** An edge's key as text, a character for each byte: what maps know the edge by. */
-  edgeId(edge: EdgeName): string {
-    return this.edgeKey(edge).toString('latin1');
+  edgeId({ lhs, relation, rhs }: EdgeName): string {
+    const key = this.#key;
+    key[0] = EDGE;
+    const at = this.#write(key, 1, lhs);
+    key[at] = this.#index(this.#relationIndex, relation, 'relation');
+    return key.toString('latin1', 0, this.#write(key, at + 1, rhs));
   }
 
   /** The key that is {@link edgeId}. */
   keyOf(edgeId: string): Buffer {
     return Buffer.from(edgeId, 'latin1');
+  }
+
+  /** Puts both entries of an {@link edgeId} into a batch, or deletes them where there is no state. */
+  putEdge(batch: WriteBatch, edgeId: string, state: EdgeState | null): void {
+    const { length } = edgeId;
+    const valueBytes = state === null ? DELETED : EDGE_VALUE_BYTES;
+    const key = batch.open(length, valueBytes);
+    const turned = batch.open(length, valueBytes);
+    const { bytes } = batch;
+    bytes.write(edgeId, key, 'latin1');
+    turn(bytes, key, key + length, bytes, turned);
+    if (state === null) return;
+    const value = this.encodeEdge(state);
+    bytes.set(value, key + length);
+    bytes.set(value, turned + length);
+  }
+
+  /** Puts an entity into a batch. */
+  putEntity(batch: WriteBatch, entity: EntityKey, state: EntityState): void {
+    const length = this.#write(this.#key, 1, entity);
+    const at = batch.open(length, ENTITY_VALUE_BYTES);
+    this.#key[0] = ENTITY;
+    this.#key.copy(batch.bytes, at, 0, length);
+    writeEntity(batch.bytes, at + length, state);
   }
 
   /** Tells of an {@link edgeId} whether the edge has the entity at an end. */
@@ -120,13 +148,8 @@ export class Layout {
 
   /** The key of an edge's other entry: of the reverse one where this is the key of the edge, and vice versa. */
   turned(key: Uint8Array): Buffer {
-    const end = this.firstEnd(key);
-    const second = key.subarray(end + 1);
     const turned = Buffer.allocUnsafe(key.length);
-    turned[0] = key[0] === EDGE ? REVERSE : EDGE;
-    turned.set(second, 1);
-    turned[1 + second.length] = key[end]!;
-    turned.set(key.subarray(1, end), 2 + second.length);
+    turn(key, 0, key.length, turned, 0);
     return turned;
   }
 
@@ -173,15 +196,10 @@ export class Layout {
   }
 
   encodeNames(names: readonly EntityKey[]): Buffer {
-    const ids = names.map(idOf);
-    let bytes = 0;
-    for (const id of ids) bytes += 2 + Buffer.byteLength(id);
-    const value = Buffer.allocUnsafe(bytes);
-    let at = 0;
-    names.forEach((name, i) => {
-      at = this.#write(value, at, name, ids[i]!);
-    });
-    return value;
+    const value = Buffer.allocUnsafe(names.reduce((most, { length }) => most + 2 + 3 * length, 0));
+    let end = 0;
+    for (const name of names) end = this.#write(value, end, name);
+    return value.subarray(0, end);
   }
 
   decodeNames(value: Uint8Array): EntityKey[] {
@@ -217,11 +235,11 @@ export class Layout {
     return relation;
   }
 
+  /** Valid until the next call. */
   encodeEdge(state: EdgeState): Buffer {
-    const value = Buffer.allocUnsafe(EDGE_VALUE_BYTES);
-    value.writeDoubleLE(state.at, 0);
-    value[8] = state.removed ? 1 : 0;
-    return value;
+    this.#edge.writeDoubleLE(state.at, 0);
+    this.#edge[8] = state.removed ? 1 : 0;
+    return this.#edge;
   }
 
   decodeEdge(value: Uint8Array): EdgeState {
@@ -235,19 +253,23 @@ export class Layout {
   }
 
   #named(kind: number, entity: EntityKey): Buffer {
-    const id = idOf(entity);
-    const key = Buffer.allocUnsafe(3 + Buffer.byteLength(id));
-    key[0] = kind;
-    this.#write(key, 1, entity, id);
-    return key;
+    const end = this.#write(this.#key, 1, entity);
+    this.#key[0] = kind;
+    return Buffer.from(this.#key.subarray(0, end));
   }
 
   /** Writes an entity and returns where it ends. */
-  #write(key: Buffer, at: number, entity: EntityKey, id: string): number {
-    const bytes = key.write(id, at + 2);
-    key[at] = this.#index(this.#typeIndex, typeOf(entity), 'entity type');
-    key[at + 1] = bytes - 1;
-    return at + 2 + bytes;
+  #write(into: Buffer, at: number, entity: EntityKey): number {
+    const type = this.#typeOf(entity);
+    const end = writeId(into, at + 2, entity, this.entityTypes[type]!.length + 1);
+    into[at] = type;
+    into[at + 1] = end - at - 3;
+    return end;
+  }
+
+  #typeOf(entity: EntityKey): number {
+    for (let i = 0; i < this.entityTypes.length; i++) if (isOfType(entity, this.entityTypes[i]!)) return i;
+    return this.#index(this.#typeIndex, typeOf(entity), 'entity type');
   }
 
   #decode(bytes: Uint8Array, start: number, what: 'key' | 'value' = 'key'): [EntityKey, end: number] {
@@ -263,6 +285,16 @@ export class Layout {
       throw new FatalError('fault', `the graph has no ${what} ${JSON.stringify(name)}`);
     return index;
   }
+}
+
+/** Writes, from `to` on, the key of the other entry of the edge whose key is from `start` to before `end`. */
+function turn(key: Uint8Array, start: number, end: number, into: Uint8Array, to: number): void {
+  const relation = start + 4 + key[start + 2]!;
+  let at = to;
+  into[at++] = key[start] === EDGE ? REVERSE : EDGE;
+  for (let i = relation + 1; i < end; i++) into[at++] = key[i]!;
+  into[at++] = key[relation]!;
+  for (let i = start + 1; i < relation; i++) into[at++] = key[i]!;
 }
 
 /** A Buffer on the same bytes, not a copy. */
@@ -285,13 +317,17 @@ export interface EntityState {
 }
 
 /** Encodes the value of an entry of kind `n`; see {@link Layout}. */
-export function encodeEntity({ row, updates, firstSeen, lastSeen }: EntityState): Buffer {
-  const value = Buffer.allocUnsafe(24);
-  value.writeUInt32LE(row, 0);
-  value.writeUInt32LE(updates, 4);
-  value.writeDoubleLE(firstSeen, 8);
-  value.writeDoubleLE(lastSeen, 16);
+export function encodeEntity(state: EntityState): Buffer {
+  const value = Buffer.allocUnsafe(ENTITY_VALUE_BYTES);
+  writeEntity(value, 0, state);
   return value;
+}
+
+function writeEntity(value: Buffer, at: number, { row, updates, firstSeen, lastSeen }: EntityState): void {
+  value.writeUInt32LE(row, at);
+  value.writeUInt32LE(updates, at + 4);
+  value.writeDoubleLE(firstSeen, at + 8);
+  value.writeDoubleLE(lastSeen, at + 16);
 }
 
 export function decodeEntity(value: Uint8Array): EntityState {

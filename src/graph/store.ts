@@ -9,7 +9,7 @@ export interface Entry {
 const FIRST_BYTES = 4096;
 const FIRST_OPERATIONS = 64;
 /** Stands in place of a value's length where the key is deleted. */
-const DELETED = -1;
+export const DELETED = -1;
 
 /** A batch as it is moved to another thread: a few arrays, no object per entry. */
 export interface PackedBatch {
@@ -45,11 +45,33 @@ export class WriteBatch {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#append(key, value, value.length);
+    const at = this.open(key.length, value.length);
+    this.#bytes.set(key, at);
+    this.#bytes.set(value, at + key.length);
   }
 
   delete(key: Uint8Array): void {
-    this.#append(key, undefined, DELETED);
+    const at = this.open(key.length, DELETED);
+    this.#bytes.set(key, at);
+  }
+
+  /**
+   * Appends an operation whose key, and right after it the value, the caller writes into `bytes` from where this says.
+   * valueBytes: {@link DELETED} where the key is deleted.
+   */
+  open(keyBytes: number, valueBytes: number): number {
+    const at = this.#end;
+    this.#reserve(keyBytes + Math.max(0, valueBytes));
+    this.#end += keyBytes + Math.max(0, valueBytes);
+    this.#lengths[2 * this.#size] = keyBytes;
+    this.#lengths[2 * this.#size + 1] = valueBytes;
+    this.#size++;
+    return at;
+  }
+
+  /** Other memory once another operation is opened. */
+  get bytes(): Buffer {
+    return this.#bytes;
   }
 
   /** Gives each operation in order, as views of the batch's memory. A value of undefined deletes. */
@@ -71,19 +93,6 @@ export class WriteBatch {
   packed(): PackedBatch {
     const { size, rows } = this;
     return { bytes: new Uint8Array(this.#bytes.buffer), lengths: this.#lengths, size, rows };
-  }
-
-  #append(key: Uint8Array, value: Uint8Array | undefined, length: number): void {
-    this.#reserve(key.length + Math.max(0, length));
-    this.#bytes.set(key, this.#end);
-    this.#end += key.length;
-    if (value !== undefined) {
-      this.#bytes.set(value, this.#end);
-      this.#end += length;
-    }
-    this.#lengths[2 * this.#size] = key.length;
-    this.#lengths[2 * this.#size + 1] = length;
-    this.#size++;
   }
 
   #reserve(bytes: number): void {
@@ -114,8 +123,8 @@ export interface StoreMemory {
 
 /** An ordered map from bytes to bytes that holds a graph. One keyspace, ordered by unsigned bytes. */
 export interface Store {
-  /** Values in the order of `keys`; undefined where there is none. */
-  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+  /** Values in the order of `keys`, each as bytes or as latin1 text, a character for each byte; undefined where there is none. */
+  getMany(keys: readonly (Uint8Array | string)[]): Promise<(Uint8Array | undefined)[]>;
   /**
    * Entries whose key starts with `prefix` (all entries where it is empty), ascending, as of one moment not earlier than
    * the call. @throws FatalError when entries can't be read or are damaged.

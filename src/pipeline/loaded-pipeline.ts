@@ -190,8 +190,8 @@ export class LoadedPipeline {
     for (const { topic, partition, records, next } of runs) {
       for (let i = 0; i < records.length; i++) {
         this.#applyRecord(reads[first + i]!, fetched, since);
-        this.ledger.advance('applied', topic, partition, records[i + 1]?.offset ?? next);
         if (!this.#batchIsFull) continue;
+        this.ledger.advance('applied', topic, partition, records[i + 1]?.offset ?? next);
         await this.#train();
         await this.#commitWhenDue();
       }

@@ -9,8 +9,8 @@ export class MemoryStore implements Store {
   /** Replaced, never changed, so that a scan in progress sees one moment. */
   #ordered: readonly (readonly [key: string, value: Uint8Array])[] | undefined;
 
-  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    return keys.map((key) => this.#values.get(text(key)));
+  async getMany(keys: readonly (Uint8Array | string)[]): Promise<(Uint8Array | undefined)[]> {
+    return keys.map((key) => this.#values.get(typeof key === 'string' ? key : text(key)));
   }
 
   scan(prefix: Uint8Array): AsyncIterable<Entry> {

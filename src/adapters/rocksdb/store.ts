@@ -63,10 +63,12 @@ class RocksdbStore implements Store {
     this.#durable = durable;
   }
 
-  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+  async getMany(keys: readonly (Uint8Array | string)[]): Promise<(Uint8Array | undefined)[]> {
     if (keys.length === 0) return [];
     const batch = this.#db.read({ autoDestroy: true, capacity: keys.length });
-    const values = Promise.all(keys.map((key) => batch.get(key)));
+    const bytesOf = (key: Uint8Array | string) =>
+      typeof key === 'string' ? Buffer.from(key, 'latin1') : key;
+    const values = Promise.all(keys.map((key) => batch.get(bytesOf(key))));
     // When the batch fails, each value rejects too; an unhandled rejection would end the process without naming the folder.
     values.catch(() => undefined);
     try {

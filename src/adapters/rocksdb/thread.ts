@@ -52,7 +52,7 @@ class ThreadStore implements Store {
     }
   }
 
-  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+  async getMany(keys: readonly (Uint8Array | string)[]): Promise<(Uint8Array | undefined)[]> {
     if (keys.length === 0) return [];
     const packed = packList(keys);
     return unpackList(await this.#calls.ask('getMany', packed, [packed.bytes.buffer, packed.lengths.buffer]));

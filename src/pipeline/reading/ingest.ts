@@ -11,7 +11,7 @@ import { readContent } from './record-content.ts';
 /** What the store holds of the edges and entities that a run of records names. */
 export interface Fetched {
   /** By `Layout.edgeId`. */
-  readonly edges: ReadonlyMap<string, EdgeState | undefined>;
+  readonly edges: ReadonlyMap<string, EdgeState>;
   /** Edges of entities that are to be erased. */
   readonly edgesOf: ReadonlyMap<EntityKey, readonly EdgeChange[]>;
 }
@@ -53,8 +53,11 @@ export class Ingest {
         if (id !== undefined && this.#graph.unwritten.get(id) === undefined) wanted.add(id);
       for (const change of changes) if ('erased' in change) erased.add(change.erased);
     }
-    const states = await this.#graph.store.readEdges([...wanted]);
-    const edges = new Map([...wanted].map((id, i) => [id, states[i]]));
+    const ids = [...wanted];
+    const edges = new Map<string, EdgeState>();
+    (await this.#graph.store.readEdges(ids)).forEach((state, i) => {
+      if (state !== undefined) edges.set(ids[i]!, state);
+    });
     const edgesOf = new Map<EntityKey, EdgeChange[]>();
     for (const entity of erased) {
       if (this.#graph.store.layout.typeIndex(typeOf(entity)) === undefined) continue;
@@ -75,7 +78,8 @@ export class Ingest {
       return;
     }
     const verdicts: Verdict[] = [];
-    for (const [i, change] of read.changes.entries()) {
+    for (let i = 0; i < read.changes.length; i++) {
+      const change = read.changes[i]!;
       const id = read.ids[i];
       if ('erased' in change)
         verdicts.push(erase(this.#graph, change, fetched.edgesOf.get(change.erased) ?? [], batch));

@@ -157,12 +157,14 @@ export class Waiting {
    * was, and the new vector waits behind all others: vectors that move with each commit would hold up the rest.
    */
   #put(put: Put, by: PutBy, part: OpenPart): void {
-    const { name } = put;
+    const { name, row, place } = put;
+    const { commit, step } = by;
     const [waiting, inHand] = [this.#queue.get(name), this.#inHand.get(name)];
     for (const known of [waiting, inHand]) if (known) this.#parts.release(known.part);
     this.#inHand.delete(name);
-    const { since, eventAt } = waiting ?? { ...by, ...put };
-    this.#queue.set(name, { ...put, ...by, since, eventAt: eventAt ?? put.eventAt, part });
+    const { since } = waiting ?? by;
+    const eventAt = waiting?.eventAt ?? put.eventAt;
+    this.#queue.set(name, { name, row, place, eventAt, commit, step, since, part });
   }
 }
 
