@@ -1,6 +1,6 @@
 import type { EdgeName } from '../../graph/edge.ts';
 import { type EntityKey, typeOf } from '../../graph/entity.ts';
-import { HIT_RANK, rankAmong } from '../../pipeline/training/ranker.ts';
+import { HIT_RANK, rankAmong } from '../../pipeline/training/ranking/ranker.ts';
 import { Ranking } from '../ranking.ts';
 import { readSpace } from '../space.ts';
 import { type ComparedStore, type ComparedStores, commonRelations, type OnProgress } from './held-edges.ts';

@@ -1,5 +1,5 @@
 import { Best } from '../../kernels/scan/best.ts';
-import { rankAmong } from '../../pipeline/training/ranker.ts';
+import { rankAmong } from '../../pipeline/training/ranking/ranker.ts';
 import type { Random } from '../../sampling/random.ts';
 import { bootstrap, type Interval } from '../bootstrap.ts';
 import type { Recommender } from './recommender.ts';

@@ -1,5 +1,5 @@
-import { RANKED_BY } from '../../pipeline/training/prequential.ts';
-import { HIT_RANK, harmonic } from '../../pipeline/training/ranker.ts';
+import { RANKED_BY } from '../../pipeline/training/ranking/prequential.ts';
+import { HIT_RANK, harmonic } from '../../pipeline/training/ranking/ranker.ts';
 import type { RankedEdges } from '../../pipeline/training/trainer.ts';
 import type { Random } from '../../sampling/random.ts';
 import { bootstrap, type Interval } from '../bootstrap.ts';

@@ -1,4 +1,4 @@
-import { noRanks } from './evaluator.ts';
+import { noRanks } from './ranking/evaluator.ts';
 import type { RankSums, TrainReport } from './trainer.ts';
 
 /** Factor by which a batch's weight shrinks with each later batch: about the last hundred batches count. */

@@ -12,9 +12,9 @@ import { Random } from '../../sampling/random.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
 import { type BatchParts, decodeBatch, eachChange } from './batch-codec.ts';
 import { ChunkTrainer } from './chunk-trainer.ts';
-import { Evaluator } from './evaluator.ts';
 import { type Foreign, type ForeignParts, NoForeign } from './foreign.ts';
-import { Prequential } from './prequential.ts';
+import { Evaluator } from './ranking/evaluator.ts';
+import { Prequential } from './ranking/prequential.ts';
 import type { Stepper } from './stepper.ts';
 import {
   type Checkpoint,

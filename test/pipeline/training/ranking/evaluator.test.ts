@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Kernel } from '../../../src/model/kernel.ts';
-import { Evaluator, noRanks } from '../../../src/pipeline/training/evaluator.ts';
-import type { TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
-import { FixedCandidates } from '../../../src/sampling/fixed-candidates.ts';
-import { KnownPositives } from '../../../src/sampling/known-positives.ts';
-import { TypeRows } from '../../../src/sampling/type-rows.ts';
-import { edgesOf, settings, triples } from './trainer-fixture.ts';
+import type { Kernel } from '../../../../src/model/kernel.ts';
+import { Evaluator, noRanks } from '../../../../src/pipeline/training/ranking/evaluator.ts';
+import type { TrainerSettings } from '../../../../src/pipeline/training/trainer.ts';
+import { FixedCandidates } from '../../../../src/sampling/fixed-candidates.ts';
+import { KnownPositives } from '../../../../src/sampling/known-positives.ts';
+import { TypeRows } from '../../../../src/sampling/type-rows.ts';
+import { edgesOf, settings, triples } from '../trainer-fixture.ts';
 
 const SCORES: Record<number, number> = { 10: 0.9, 11: 0.5, 12: 0.5, 13: 0.1, 14: 0.7 };
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { Kernel } from '../../../src/model/kernel.ts';
-import { decodeBatch } from '../../../src/pipeline/training/batch-codec.ts';
-import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
-import { Prequential } from '../../../src/pipeline/training/prequential.ts';
-import type { PrequentialSettings, Trainer } from '../../../src/pipeline/training/trainer.ts';
-import { KnownPositives } from '../../../src/sampling/known-positives.ts';
-import { TypeRows } from '../../../src/sampling/type-rows.ts';
-import { batchOf, DUE, type Edge, edgesOf, kernels, settings, triples, World } from './trainer-fixture.ts';
+import type { Kernel } from '../../../../src/model/kernel.ts';
+import { decodeBatch } from '../../../../src/pipeline/training/batch-codec.ts';
+import { localTrainer } from '../../../../src/pipeline/training/local-trainer.ts';
+import { Prequential } from '../../../../src/pipeline/training/ranking/prequential.ts';
+import type { PrequentialSettings, Trainer } from '../../../../src/pipeline/training/trainer.ts';
+import { KnownPositives } from '../../../../src/sampling/known-positives.ts';
+import { TypeRows } from '../../../../src/sampling/type-rows.ts';
+import { batchOf, DUE, type Edge, edgesOf, kernels, settings, triples, World } from '../trainer-fixture.ts';
 
 const prequential: PrequentialSettings = {
   seed: 7,

@@ -1,9 +1,9 @@
-import type { EdgeRows } from '../../graph/edge.ts';
-import type { Kernel } from '../../model/kernel.ts';
-import type { FixedCandidates } from '../../sampling/fixed-candidates.ts';
-import type { KnownPositives } from '../../sampling/known-positives.ts';
+import type { EdgeRows } from '../../../graph/edge.ts';
+import type { Kernel } from '../../../model/kernel.ts';
+import type { FixedCandidates } from '../../../sampling/fixed-candidates.ts';
+import type { KnownPositives } from '../../../sampling/known-positives.ts';
+import type { RankSums, TrainerSettings } from '../trainer.ts';
 import { type Block, blocksOf, HIT_RANK, harmonic, Ranker, rankAmong, unmasked } from './ranker.ts';
-import type { RankSums, TrainerSettings } from './trainer.ts';
 
 /** The report of no edges. */
 export function noRanks(): RankSums {

@@ -1,14 +1,14 @@
-import type { EdgeRows } from '../../graph/edge.ts';
-import type { Kernel } from '../../model/kernel.ts';
-import { SCORERS } from '../../model/scorers.ts';
-import { CumulativeCounts } from '../../sampling/cumulative-counts.ts';
-import { DecayedCounts } from '../../sampling/decayed-counts.ts';
-import type { KnownPositives } from '../../sampling/known-positives.ts';
-import { Random } from '../../sampling/random.ts';
-import type { TypeRows } from '../../sampling/type-rows.ts';
-import { type BatchParts, eachChange } from './batch-codec.ts';
+import type { EdgeRows } from '../../../graph/edge.ts';
+import type { Kernel } from '../../../model/kernel.ts';
+import { SCORERS } from '../../../model/scorers.ts';
+import { CumulativeCounts } from '../../../sampling/cumulative-counts.ts';
+import { DecayedCounts } from '../../../sampling/decayed-counts.ts';
+import type { KnownPositives } from '../../../sampling/known-positives.ts';
+import { Random } from '../../../sampling/random.ts';
+import type { TypeRows } from '../../../sampling/type-rows.ts';
+import { type BatchParts, eachChange } from '../batch-codec.ts';
+import type { PrequentialSettings, RankedEdges, TrainerSettings } from '../trainer.ts';
 import { type Block, blocksOf, Ranker, rankAmong, unmasked } from './ranker.ts';
-import type { PrequentialSettings, RankedEdges, TrainerSettings } from './trainer.ts';
 
 /** The ways of ranking, in the order of their columns in {@link RankedEdges.ranks}. */
 export const RANKED_BY = ['vectors', 'popularity', 'recent', 'start'] as const;

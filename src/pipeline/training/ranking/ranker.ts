@@ -1,6 +1,6 @@
-import type { EdgeRows } from '../../graph/edge.ts';
-import type { Kernel } from '../../model/kernel.ts';
-import type { KnownPositives, MaskTask } from '../../sampling/known-positives.ts';
+import type { EdgeRows } from '../../../graph/edge.ts';
+import type { Kernel } from '../../../model/kernel.ts';
+import type { KnownPositives, MaskTask } from '../../../sampling/known-positives.ts';
 
 /** Ranks up to this one count as hits. */
 export const HIT_RANK = 10;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { blocksOf, Ranker, rankAmong } from '../../../src/pipeline/training/ranker.ts';
-import { KnownPositives } from '../../../src/sampling/known-positives.ts';
-import { type Edge, triples } from './trainer-fixture.ts';
+import { blocksOf, Ranker, rankAmong } from '../../../../src/pipeline/training/ranking/ranker.ts';
+import { KnownPositives } from '../../../../src/sampling/known-positives.ts';
+import { type Edge, triples } from '../trainer-fixture.ts';
 
 const scoreOf = (anchor: number, relationRow: number, row: number) =>
   Math.fround(100 * anchor + relationRow + row / 64);
