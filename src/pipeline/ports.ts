@@ -153,9 +153,7 @@ export interface StretchCursor {
 export interface EventLog {
   /** In the order of `topics`, then by partition. @throws FatalError naming the topics that are missing. */
   ranges(topics: readonly string[]): Promise<PartitionRange[]>;
-  /**
-   * The first offset of each partition whose record has a log time of `timeMs` or later; the end where there is none.
-   */
+  /** The first offset of each partition whose record has a log time of `timeMs` or later; the end where there is none. */
   offsetsAt(topics: readonly string[], timeMs: number): Promise<Offsets>;
   /**
    * The identity of each topic, by name. A topic that is deleted and made again has another. Empty where the log has

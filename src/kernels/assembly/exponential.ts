@@ -1,8 +1,6 @@
 import { multiplyAdd } from './vector';
 
-/**
- * The constants of `exponential`, in memory: V8 builds a constant vector at each use, which is slower than a load.
- */
+/** The constants of `exponential`, in memory: V8 builds a constant vector at each use, which is slower than a load. */
 const NUMBERS = memory.data<f32>([
   // As in `model/losses.ts`: below this exponent the result is exactly 0.
   -25,

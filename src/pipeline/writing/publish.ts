@@ -157,9 +157,7 @@ export class Publisher {
     return { bytes, step: last.step };
   }
 
-  /**
-   * The messages of a sweep, without entities that lost their row while the vectors were read.
-   */
+  /** The messages of a sweep, without entities that lost their row while the vectors were read. */
   #messages(sweep: readonly Due[], vectors: readonly (StoredVector | undefined)[]): Message[] {
     const { topic, header, writer } = this.#options;
     const { epoch, space, stepBase } = writer;
