@@ -18,6 +18,9 @@ export function readJson<T>(
     return schema.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
+    // Whoever may read the file must not write it anew.
+    if (hasCode(error, 'EACCES'))
+      throw new FatalError('store-denied', `${reasonOf(error)}; run the command as the user of the updater`);
     throw unreadable(`${path} can't be read: ${reasonOf(error)}`, error);
   }
 }

@@ -1,4 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { writeAside } from '../../src/state/json-file.ts';
@@ -30,6 +31,22 @@ test('a damaged live.json is refused with instructions to restore it, settings i
     /"live":"main".*"set" of stores\/NAME\/origin.json/,
   );
 });
+
+/** A file that nobody may read, root included. */
+const UNREADABLE = '/proc/sys/vm/compact_memory';
+
+test.skipIf(!existsSync(UNREADABLE))(
+  'a live.json that may not be read is not to be written anew',
+  async () => {
+    await symlink(UNREADABLE, join(folder, 'live.json'));
+    expect(() => readLive({ name: 'test', folder })).toThrow(
+      expect.objectContaining({
+        code: 'store-denied',
+        message: expect.stringMatching(/^EACCES.*live\.json/),
+      }),
+    );
+  },
+);
 
 test('the error of an unwritable file names its path', async () => {
   await writeFile(join(folder, 'file'), '');
