@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { FatalError, hasCode, RetryableError, reasonOf } from '../../errors/errors.ts';
 import type { Message, SourceRecord, TopicState } from '../../pipeline/ports.ts';
+import { makeWhole } from '../atomic-file.ts';
 import { withLock } from '../file-lock.ts';
 import { frame, framed, PREFIX_BYTES } from '../frame.ts';
 
@@ -145,9 +146,9 @@ async function readAt(file: FileHandle, position: number, bytes: number): Promis
 /** The contents of topic.json; undefined where there is no such topic. @throws FatalError when it can't be read. */
 export async function readTopic(dir: string, name: string): Promise<TopicState | undefined> {
   const path = join(dir, name, 'topic.json');
-  let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    const { partitions, configs }: Omit<TopicState, 'name'> = JSON.parse(await readFile(path, 'utf8'));
+    return { name, partitions, configs };
   } catch (error) {
     if (hasCode(error, 'ENOENT')) {
       return undefined;
@@ -158,8 +159,6 @@ export async function readTopic(dir: string, name: string): Promise<TopicState |
       { cause: error },
     );
   }
-  const { partitions, configs }: { partitions: number; configs: Record<string, string> } = JSON.parse(text);
-  return { name, partitions, configs };
 }
 
 /** Makes or changes a topic. Its partitions exist before topic.json names them. */
@@ -170,5 +169,7 @@ export async function writeTopic(dir: string, topic: TopicState): Promise<void> 
     await (await open(join(folder, `${partition}.log`), 'a')).close();
   }
   const { partitions, configs } = topic;
-  await writeFile(join(folder, 'topic.json'), `${JSON.stringify({ partitions, configs })}\n`);
+  const path = join(folder, 'topic.json');
+  const partial = `${path}.${process.pid}`;
+  await makeWhole(path, partial, () => writeFile(partial, `${JSON.stringify({ partitions, configs })}\n`));
 }

@@ -77,6 +77,13 @@ describe('a writer that died', () => {
     expect(await readFile(file)).toEqual(whole);
   });
 
+  test('a topic.json that it left half written is refused, with its path', async () => {
+    const { dir } = await made();
+    const path = join(dir, 't', 'topic.json');
+    await writeFile(path, '{"partitions":1,');
+    await expect((await open(dir)).admin().describe(['t'])).rejects.toThrow(`can't read ${path}: `);
+  });
+
   test('its lock is taken over', async () => {
     const { dir, file } = await made();
     // Larger than any process number.
