@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CONFIG_FILE } from '../config/load.ts';
-import { UsageError } from '../errors/errors.ts';
+import { FatalError, hasCode, reasonOf, UsageError } from '../errors/errors.ts';
 import type { CommandContext } from './context.ts';
 import { example } from './options.ts';
 import type { Output } from './output.ts';
@@ -19,11 +18,11 @@ export function addInitCommand(command: Command, { output }: CommandContext): vo
 /** Writes a commented configuration. An existing file is never overwritten. */
 export async function init(cwd: string, output: Output): Promise<void> {
   const path = resolve(cwd, CONFIG_FILE);
-  if (existsSync(path))
-    throw new UsageError(
-      `${path} exists already; nothing was written. Edit that file, or move it away first`,
-    );
-  await writeFile(path, TEMPLATE);
+  await writeFile(path, TEMPLATE, { flag: 'wx' }).catch((error: unknown) => {
+    throw hasCode(error, 'EEXIST')
+      ? new UsageError(`${path} exists already; nothing was written. Edit that file, or move it away first`)
+      : new FatalError('file', `${path} can't be written: ${reasonOf(error)}`, { cause: error });
+  });
   output.out(`wrote ${path}`);
 }
 

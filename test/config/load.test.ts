@@ -476,6 +476,16 @@ describe('twhin init', () => {
     return readFile(join(folder, 'twhin.config.ts'), 'utf8');
   };
 
+  test('says where it cannot write', async () => {
+    const output = { out() {}, err() {}, status() {} };
+    await expect(init(join(folder, 'nowhere'), output)).rejects.toMatchObject({
+      code: 'file',
+      message: expect.stringContaining(
+        `${join(folder, 'nowhere', 'twhin.config.ts')} can't be written: ENOENT`,
+      ),
+    });
+  });
+
   test('writes a file that loads and equals the defaults', async () => {
     await template();
     const [own, plain] = await Promise.all([

@@ -340,7 +340,7 @@ test('after a promotion the new space is served as a whole, and no list mixes th
     });
   }
   const unwritable = await twhin.end([...command, '--out', join(table, 'lists.ndjson')]);
-  expect([unwritable.code, unwritable.stderr]).toEqual([2, expect.stringContaining("can't be written")]);
+  expect([unwritable.code, unwritable.stderr]).toEqual([1, expect.stringContaining("can't be written")]);
   running.kill('SIGTERM');
   await running.ended;
 });

@@ -140,7 +140,7 @@ async function writeLists(
   };
   await makeWhole(out, partial, fill).catch((error: unknown) => {
     if (error instanceof TwhinError) throw error;
-    throw new UsageError(`--out: ${out} can't be written: ${reasonOf(error)}`, { cause: error });
+    throw new FatalError('file', `--out: ${out} can't be written: ${reasonOf(error)}`, { cause: error });
   });
   output.out(`${count(all.length)} lists in ${out}`);
 }
