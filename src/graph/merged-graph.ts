@@ -99,10 +99,7 @@ export class MergedGraph {
     }
   }
 
-  /**
-   * Whether the store that owns an end of a live edge has read the edge as it is now, and so must have the end; false where it has
-   * to erase the end, which begins anew.
-   */
+  /** Whether the owner of an end has read a live edge as it is now, and so must have the end, unless it has to erase it. */
   ownerHas({ held, value }: MergedEdge, end: EntityKey): boolean {
     const owner = shardOf(end, this.stores.length);
     if (this.#erasureOf(end)?.stores.has(owner) === false) return false;

@@ -58,7 +58,8 @@ export class KnownPositives {
 
   /** Adds one of many edges at the start. `settle` must follow the last of them. @throws FatalError above `maxEdges`. */
   load(lhs: number, relation: number, rhs: number): void {
-    this.#count(relation);
+    this.#edges++;
+    this.#ofRelation[relation]!++;
     this.refuseMore();
     this.#byLhs.load(lhs, rhs, relation);
     this.#byRhs.load(rhs, lhs, relation);
@@ -73,7 +74,8 @@ export class KnownPositives {
 
   /** Adds an edge that is not live yet. relation: an index, at most 255. */
   add(lhs: number, relation: number, rhs: number): void {
-    this.#count(relation);
+    this.#edges++;
+    this.#ofRelation[relation]!++;
     this.#byLhs.add(lhs, rhs, relation);
     this.#byRhs.add(rhs, lhs, relation);
     this.#out.add(lhs, 1);
@@ -86,11 +88,6 @@ export class KnownPositives {
       'known-edges',
       `the graph has more than limits.maxKnownEdges live edges, which is ${this.#maxEdges}: raise it, where memory allows, or cut the graph into shards (twhin reshard); nothing is lost`,
     );
-  }
-
-  #count(relation: number): void {
-    this.#edges++;
-    this.#ofRelation[relation]!++;
   }
 
   /** Removes an edge, where it is there. */

@@ -83,8 +83,7 @@ export class Waiting {
 
   /** What the next commit writes when it puts these up. Once it is written, and before another commit, the result goes to `add`. */
   prepare(puts: readonly Put[]): Outbox {
-    const fresh = puts.filter(({ name }) => this.#find(name) === undefined);
-    const waiting = this.size + fresh.length;
+    const waiting = this.size + puts.filter(({ name }) => this.#find(name) === undefined).length;
     const cleared = this.#parts.takeCleared();
     // One name keeps a whole part of a thousand, and every commit adds parts while nothing is acknowledged. Names are written again
     // no more often than they were put up.

@@ -139,10 +139,9 @@ export class Member {
 
   /** What this member gets in a rebalance, at its end. userData: for those who assign. @throws the brokers' error. */
   async join(userData: Buffer): Promise<readonly Assigned[]> {
-    const { groupId, topics, protocol } = this.#options;
+    const { groupId, topics, protocol, sessionTimeoutMs } = this.#options;
     const metadata = encodeConsumerProtocolSubscription({ version: 0, topics: [...topics], userData });
     const coordinator = await this.#joining.coordinator(GROUP, groupId);
-    const { sessionTimeoutMs } = this.#options;
     const ask = () =>
       joinGroupV7.api.async(
         coordinator,

@@ -93,8 +93,6 @@ async function* snappyBlocks(packed: Buffer): AsyncGenerator<Buffer> {
 const LZ4_MAGIC = 0x184d2204;
 const LZ4_WINDOW_BYTES = 64 << 10;
 const UNCOMPRESSED = 0x80000000;
-/** No byte of a block stands for more. */
-const LZ4_MOST_FOLD = 255;
 
 function* lz4Blocks(packed: Buffer): Generator<Buffer> {
   if (packed.readUInt32LE(0) !== LZ4_MAGIC) throw new Error('the bytes are no LZ4 frame');
@@ -117,10 +115,10 @@ function* lz4Blocks(packed: Buffer): Generator<Buffer> {
   }
 }
 
-/** Decompresses one block. The library expects the largest possible size in front of the block, and makes room for it. */
+/** Decompresses one block. The library makes room for the size in front of the block: a byte stands for 255 at most. */
 function lz4Block(body: Buffer, blockBytes: number, window: Buffer): Buffer {
   const sized = Buffer.allocUnsafe(4 + body.length);
-  sized.writeUInt32LE(Math.min(blockBytes, LZ4_MOST_FOLD * body.length), 0);
+  sized.writeUInt32LE(Math.min(blockBytes, 255 * body.length), 0);
   body.copy(sized, 4);
   return window.length === 0 ? uncompressSync(sized) : uncompressSync(sized, window);
 }
