@@ -28,12 +28,6 @@ interface Listener {
   heard(): void;
 }
 
-/** What a leader tells its group. */
-interface Told {
-  readonly offsets: Offsets;
-  readonly note: WriterNote | undefined;
-}
-
 /**
  * Leadership of a consumer group, all of whose partitions go to one member. Where the brokers are out of reach for long,
  * one membership ends and another begins. Between two memberships another process may have led, written and gone; the
@@ -64,7 +58,7 @@ export class KafkaLeadership implements Leadership {
   /** Why this process never leads again. */
   #end: Error | undefined;
   /** What the group is to know and does not yet. */
-  #untold: Told | undefined;
+  #untold: { readonly offsets: Offsets; readonly note: WriterNote | undefined } | undefined;
   /** The last attempt to tell the group. */
   #telling: Promise<void> = Promise.resolve();
   /** Since when another member has everything, by the monotonic clock, where this one is to lead. */
