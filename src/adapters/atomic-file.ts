@@ -1,4 +1,6 @@
 import { open, rename, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { FatalError, reasonOf, TwhinError } from '../errors/errors.ts';
 import { keepOnExit, removeOnExit } from './leftovers.ts';
 
 /** Writes a file atomically: to `partial`, synced, then renamed. A failed write removes `partial`. */
@@ -30,6 +32,17 @@ export async function makeWhole(path: string, partial: string, fill: () => Promi
   } finally {
     keepOnExit(partial);
   }
+}
+
+/** As {@link makeWhole}, where a person named the file or folder. @throws FatalError `file` where it can't be written. */
+export async function makeNamed(path: string, fill: (partial: string) => Promise<void>): Promise<void> {
+  // Without the slash that a folder's name may end with.
+  const partial = `${resolve(path)}.partial-${process.pid}`;
+  await makeWhole(path, partial, () => fill(partial)).catch((error: unknown) => {
+    if (error instanceof TwhinError) throw error;
+    const what = `${path} can't be written: ${reasonOf(error)}`;
+    throw new FatalError('file', `${what}; free space, or give the command another name`, { cause: error });
+  });
 }
 
 /** Makes renames into a folder survive a power loss. Does nothing where folders can't be synced. */

@@ -17,7 +17,7 @@ export function readJson<T>(
   try {
     return schema.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
     // Whoever may read the file must not write it anew.
     if (hasCode(error, 'EACCES'))
       throw new FatalError('store-denied', `${reasonOf(error)}; run the command as the user of the updater`);

@@ -48,6 +48,11 @@ test.skipIf(!existsSync(UNREADABLE))(
   },
 );
 
+test('a file in place of the folder has no live.json to be written', async () => {
+  await writeFile(join(folder, 'file'), '');
+  expect(readLive({ name: 'test', folder: join(folder, 'file') })).toMatchObject({ live: 'main', set: [] });
+});
+
 test('the error of an unwritable file names its path', async () => {
   await writeFile(join(folder, 'file'), '');
   await expect(writeAside(join(folder, 'file', 'live.json'), '')).rejects.toMatchObject({

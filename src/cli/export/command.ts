@@ -1,11 +1,11 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { decodeVector } from '../../../topics/index.ts';
-import { makeWhole } from '../../adapters/atomic-file.ts';
+import { makeNamed } from '../../adapters/atomic-file.ts';
 import { npy } from '../../adapters/npy.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
-import { FatalError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
+import { FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { fingerprint, type Head } from '../../graph/head.ts';
 import { describeModel } from '../../model/described.ts';
@@ -91,7 +91,9 @@ async function exportGraph(
     );
   }
   let written = 0;
-  await inWholeFolder(folder, async (partial) => {
+  // An empty folder of that name gives way.
+  await makeNamed(folder, async (partial) => {
+    await mkdir(partial, { recursive: true });
     for (const type of types.length > 0 ? new Set(types) : known) {
       const entities = (head.shard ?? head).entities[type] ?? 0;
       const stored = { store, type, dim, entities, shard: graph.shard, stopping };
@@ -160,24 +162,4 @@ async function refuseFilled(folder: string): Promise<void> {
   });
   if (found.length > 0)
     throw new UsageError(`--out: ${folder} is not empty; name a folder that does not exist yet`);
-}
-
-/** Fills a folder beside, which takes the name once it is whole. @throws FatalError `file` when it can't be written. */
-async function inWholeFolder(folder: string, fill: (partial: string) => Promise<void>): Promise<void> {
-  // Without the slash that a folder's name may end with.
-  const partial = `${resolve(folder)}.partial-${process.pid}`;
-  try {
-    // An empty folder of that name gives way.
-    await makeWhole(folder, partial, async () => {
-      await mkdir(partial, { recursive: true });
-      await fill(partial);
-    });
-  } catch (error) {
-    if (error instanceof TwhinError) throw error;
-    throw new FatalError(
-      'file',
-      `${folder} can't be written: ${reasonOf(error)}; free space, or name another folder, and give the same command again`,
-      { cause: error },
-    );
-  }
 }

@@ -5,13 +5,13 @@ import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { makeWhole } from '../../adapters/atomic-file.ts';
+import { makeNamed } from '../../adapters/atomic-file.ts';
 import { MOST_ITEMS } from '../../adapters/http/serving-schema.ts';
 import { openParquet, type ParquetColumn } from '../../adapters/parquet.ts';
 import { StreamedFile } from '../../adapters/streamed-file.ts';
 import { MOST_THREADS, Serving } from '../../compose/serving.ts';
 import type { Config } from '../../config/resolve.ts';
-import { FatalError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
+import { FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { Answer } from '../../serve/answers.ts';
 import { keyOfType } from '../../serve/entities.ts';
@@ -118,8 +118,7 @@ async function writeLists(
     const { items, fallback } = await serving.surfaces.candidates({ from: entity, to, surface, k });
     return { from: entity, items, fallback };
   };
-  const partial = `${out}.partial-${process.pid}`;
-  const fill = async (): Promise<void> => {
+  await makeNamed(out, async (partial) => {
     await using file = await openLists(partial, out.endsWith('.parquet'));
     const making: Promise<EntityList>[] = [];
     for (const [i, entity] of all.entries()) {
@@ -137,10 +136,6 @@ async function writeLists(
     }
     for (const list of making) await file.add(await list);
     await file.end();
-  };
-  await makeWhole(out, partial, fill).catch((error: unknown) => {
-    if (error instanceof TwhinError) throw error;
-    throw new FatalError('file', `--out: ${out} can't be written: ${reasonOf(error)}`, { cause: error });
   });
   output.out(`${count(all.length)} lists in ${out}`);
 }
