@@ -16,7 +16,7 @@ export type Field<T> = z.ZodType<T, unknown>;
 
 /** Makes a field from a function that returns the value or a problem. */
 export function field<T>(read: (sent: unknown) => T | Problem): Field<T> {
-  return z.transform((sent: unknown, context): T => {
+  return z.unknown().transform((sent, context): T => {
     const value = read(sent);
     if (!(value instanceof Problem)) return value;
     context.addIssue({ code: 'custom', message: value.message, params: { reason: value.reason } });

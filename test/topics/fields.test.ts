@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { idOf } from '../../src/graph/entity.ts';
-import { normalizeQuery } from '../../topics/fields.ts';
-import { engagement, entityField, search, secondsField } from '../../topics/index.ts';
+import { field, normalizeQuery } from '../../topics/fields.ts';
+import { defineTopic, engagement, entityField, search, secondsField } from '../../topics/index.ts';
 
 const lhsOf = (userId: unknown): string => {
   const [change] = engagement.changesOf({ userId, tweetId: 't', action: 'like', at: 1 });
@@ -31,6 +32,13 @@ describe('ids', () => {
     // The same letter, composed and decomposed: ids are bytes, and only queries are normalised.
     expect(lhsOf('\u00e9')).not.toBe(lhsOf('e\u0301'));
   });
+});
+
+test('a field that reads any value is still required', () => {
+  const schema = z.object({ note: field(() => 'read') });
+  const topic = defineTopic({ name: 'noted', schema, key: ({ note }) => note, changes: () => [] });
+  expect(topic.keyOf({ note: undefined })).toBe('read');
+  expect(() => topic.keyOf({})).toThrow(/^note: /);
 });
 
 describe('times in seconds', () => {
