@@ -134,7 +134,7 @@ export class Layout {
     const at = batch.open(length, ENTITY_VALUE_BYTES);
     this.#key[0] = ENTITY;
     this.#key.copy(batch.bytes, at, 0, length);
-    writeEntity(batch.bytes, at + length, state);
+    batch.bytes.set(encodeEntity(state), at + length);
   }
 
   /** Tells of an {@link edgeId} whether the edge has the entity at an end. */
@@ -317,17 +317,13 @@ export interface EntityState {
 }
 
 /** Encodes the value of an entry of kind `n`; see {@link Layout}. */
-export function encodeEntity(state: EntityState): Buffer {
+export function encodeEntity({ row, updates, firstSeen, lastSeen }: EntityState): Buffer {
   const value = Buffer.allocUnsafe(ENTITY_VALUE_BYTES);
-  writeEntity(value, 0, state);
+  value.writeUInt32LE(row, 0);
+  value.writeUInt32LE(updates, 4);
+  value.writeDoubleLE(firstSeen, 8);
+  value.writeDoubleLE(lastSeen, 16);
   return value;
-}
-
-function writeEntity(value: Buffer, at: number, { row, updates, firstSeen, lastSeen }: EntityState): void {
-  value.writeUInt32LE(row, at);
-  value.writeUInt32LE(updates, at + 4);
-  value.writeDoubleLE(firstSeen, at + 8);
-  value.writeDoubleLE(lastSeen, at + 16);
 }
 
 export function decodeEntity(value: Uint8Array): EntityState {

@@ -35,13 +35,8 @@ export interface PackedList {
 
 /** Packs byte strings, each as bytes or as latin1 text. */
 export function packList(list: readonly (Uint8Array | string | undefined)[]): PackedList {
-  const lengths = new Int32Array(list.length);
-  let size = 0;
-  for (let i = 0; i < list.length; i++) {
-    const length = list[i]?.length;
-    lengths[i] = length ?? -1;
-    size += length ?? 0;
-  }
+  const lengths = Int32Array.from(list, (each) => each?.length ?? -1);
+  const size = lengths.reduce((sum, length) => sum + Math.max(0, length), 0);
   const bytes = Buffer.from(new ArrayBuffer(size));
   let at = 0;
   for (const each of list) {
