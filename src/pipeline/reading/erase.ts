@@ -1,4 +1,4 @@
-import type { EdgeChange, Erasure, Verdict } from '../../graph/edge.ts';
+import type { EdgeChange, EdgeState, Erasure, Verdict } from '../../graph/edge.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
@@ -19,15 +19,22 @@ export interface KnownGraph {
   readonly neighbours: Neighbours;
 }
 
+/** What is known of the edges and entities that a run of records names. */
+export interface Fetched {
+  /** By `Layout.edgeId`: the states when the run was read, and since then as its records leave them. null: erased. */
+  readonly edges: Map<string, EdgeState | null | undefined>;
+  /** Stored edges of entities that are to be erased. */
+  readonly edgesOf: ReadonlyMap<EntityKey, readonly EdgeChange[]>;
+}
+
 /**
  * Erases an entity: its edges up to `erasure.at` are forgotten, removals too, and so is its vector. Edges of newer
  * events stay, whichever arrived first; then the entity stays as well and its vector starts again.
- * stored: the entity's edges in the store.
  */
 export function erase(
   { store, unwritten, index, erasedAt, counters, neighbours }: KnownGraph,
   erasure: Erasure,
-  stored: readonly EdgeChange[],
+  fetched: Fetched,
   batch: OpenBatch,
 ): Verdict {
   const { erased: key, at } = erasure;
@@ -40,12 +47,14 @@ export function erase(
   counters.watermark = Math.max(counters.watermark, at);
 
   let newerLive = 0;
+  const stored = fetched.edgesOf.get(key) ?? [];
   for (const [id, edge] of edgesNow(unwritten, store.layout, key, stored)) {
     if (edge.at > at) {
       if (!edge.removed) newerLive++;
       continue;
     }
     commit.edges.set(id, null);
+    fetched.edges.set(id, null);
     if (edge.removed) continue;
     counters.edgeChanged(edge.relation, true, false);
     const place = neighbours.placeOf(edge);

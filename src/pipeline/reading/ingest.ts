@@ -1,20 +1,12 @@
 import type { RecordLimits } from '../../../topics/record.ts';
 import type { EventTopic } from '../../../topics/topic.ts';
-import { type EdgeChange, type EdgeState, judge, type Verdict } from '../../graph/edge.ts';
+import { type EdgeChange, judge, type Verdict } from '../../graph/edge.ts';
 import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import type { EdgePlace } from '../neighbours.ts';
 import type { RecordContent, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
-import { erase, type KnownGraph } from './erase.ts';
+import { erase, type Fetched, type KnownGraph } from './erase.ts';
 import { readContent } from './record-content.ts';
-
-/** What the store holds of the edges and entities that a run of records names. */
-export interface Fetched {
-  /** By `Layout.edgeId`. */
-  readonly edges: ReadonlyMap<string, EdgeState>;
-  /** Edges of entities that are to be erased. */
-  readonly edgesOf: ReadonlyMap<EntityKey, readonly EdgeChange[]>;
-}
 
 /** A record as read. */
 export interface ReadRecord extends RecordContent {
@@ -45,18 +37,21 @@ export class Ingest {
   /** Reads records and fetches what the store knows of the edges they name. */
   async read(records: readonly SourceRecord[]): Promise<{ reads: ReadRecord[]; fetched: Fetched }> {
     const reads = records.map((record) => this.#read(record));
-    const wanted = new Set<string>();
+    const edges: Fetched['edges'] = new Map();
+    const wanted: string[] = [];
     const erased = new Set<EntityKey>();
     this.#graph.unwritten.prune();
     for (const { changes, ids } of reads) {
-      for (const id of ids)
-        if (id !== undefined && this.#graph.unwritten.get(id) === undefined) wanted.add(id);
+      for (const id of ids) {
+        if (id === undefined || edges.has(id)) continue;
+        const state = this.#graph.unwritten.get(id);
+        edges.set(id, state);
+        if (state === undefined) wanted.push(id);
+      }
       for (const change of changes) if ('erased' in change) erased.add(change.erased);
     }
-    const ids = [...wanted];
-    const edges = new Map<string, EdgeState>();
-    (await this.#graph.store.readEdges(ids)).forEach((state, i) => {
-      if (state !== undefined) edges.set(ids[i]!, state);
+    (await this.#graph.store.readEdges(wanted)).forEach((state, i) => {
+      if (state !== undefined) edges.set(wanted[i]!, state);
     });
     const edgesOf = new Map<EntityKey, EdgeChange[]>();
     for (const entity of erased) {
@@ -81,8 +76,7 @@ export class Ingest {
     for (let i = 0; i < read.changes.length; i++) {
       const change = read.changes[i]!;
       const id = read.ids[i];
-      if ('erased' in change)
-        verdicts.push(erase(this.#graph, change, fetched.edgesOf.get(change.erased) ?? [], batch));
+      if ('erased' in change) verdicts.push(erase(this.#graph, change, fetched, batch));
       else if (id !== undefined) verdicts.push(this.#applyEdge(change, id, read.places[i]!, fetched, batch));
     }
     if (verdicts.length === 0 || verdicts.some((verdict) => verdict === 'new' || verdict === 'newer')) return;
@@ -104,12 +98,14 @@ export class Ingest {
 
   #applyEdge(change: EdgeChange, id: string, place: EdgePlace, fetched: Fetched, batch: OpenBatch): Verdict {
     if (this.#erasedSince(change.lhs, change.at) || this.#erasedSince(change.rhs, change.at)) return 'late';
-    const unwritten = this.#graph.unwritten.get(id);
-    const known = unwritten === undefined ? fetched.edges.get(id) : (unwritten ?? undefined);
+    const known = fetched.edges.get(id) ?? undefined;
     const verdict = judge(known, change);
     if (verdict === 'duplicate' || verdict === 'late') return verdict;
 
-    this.#graph.unwritten.open.edges.set(id, change);
+    // Not the change itself: its names would stay in memory until the commit is written.
+    const state = { at: change.at, removed: change.removed };
+    fetched.edges.set(id, state);
+    this.#graph.unwritten.open.edges.set(id, state);
     const before = known !== undefined && !known.removed;
     const now = !change.removed;
     this.#graph.counters.watermark = Math.max(this.#graph.counters.watermark, change.at);
