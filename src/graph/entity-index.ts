@@ -61,12 +61,7 @@ export class EntityIndex {
 
   keyAt(row: number): EntityKey | undefined {
     const name = this.names.nameAt(row);
-    return name && this.keyOf(name);
-  }
-
-  /** The entity of a name as in the store's keys. */
-  keyOf(name: Buffer): EntityKey {
-    return entityKey(this.#types[name[0]!] ?? '', name.toString('utf8', 2));
+    return name && entityKey(this.#types[name[0]!] ?? '', name.toString('utf8', 2));
   }
 
   /** A copy of the entity's record; undefined where no entity has the row. */

@@ -33,8 +33,6 @@ const EDGE_VALUE_BYTES = 9;
 export const ENTITY_VALUE_BYTES = 24;
 const OUTBOX_PART_KEY_BYTES = 9;
 const ERASED_KEY_BYTES = 33;
-/** An id has no more UTF-16 units than bytes, and a unit at most three bytes. */
-const MOST_NAME_BYTES = 2 + 3 * MAX_ID_BYTES;
 /** Bytes shown of damaged entries: all of a key, the beginning of a part of the outbox. */
 const SHOWN_BYTES = 600;
 
@@ -45,7 +43,7 @@ export class Layout {
   readonly #typeIndex: ReadonlyMap<string, number>;
   readonly #relationIndex: ReadonlyMap<string, number>;
   /** Scratch for a key, and for the value of an edge. */
-  readonly #key = Buffer.alloc(2 * MOST_NAME_BYTES + 2);
+  readonly #key = Buffer.alloc(2 * (3 + MAX_ID_BYTES));
   readonly #edge = Buffer.alloc(EDGE_VALUE_BYTES);
 
   constructor(options: { entityTypes: readonly string[]; relations: readonly Relation[]; dim: number }) {
@@ -92,11 +90,6 @@ export class Layout {
     const key = Buffer.allocUnsafe(VECTOR_KEY_BYTES);
     writeVectorKey(key, row);
     return key;
-  }
-
-  /** Key of an edge. */
-  edgeKey(edge: EdgeName): Buffer {
-    return this.keyOf(this.edgeId(edge));
   }
 
   /** An edge's key as text, a character for each byte: what maps know the edge by. */
@@ -317,7 +310,7 @@ export interface EntityState {
 }
 
 /** Encodes the value of an entry of kind `n`; see {@link Layout}. */
-export function encodeEntity({ row, updates, firstSeen, lastSeen }: EntityState): Buffer {
+function encodeEntity({ row, updates, firstSeen, lastSeen }: EntityState): Buffer {
   const value = Buffer.allocUnsafe(ENTITY_VALUE_BYTES);
   value.writeUInt32LE(row, 0);
   value.writeUInt32LE(updates, 4);

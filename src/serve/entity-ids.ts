@@ -1,4 +1,4 @@
-import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, typeOf } from '../graph/entity.ts';
+import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, typeOf, writeId } from '../graph/entity.ts';
 import { NameIndex } from '../graph/name-index.ts';
 
 /** UTF-8 has at most so many bytes for a character of a string. */
@@ -131,13 +131,7 @@ export class EntityIds {
     const start = types[type]!.length + 1;
     const length = entity.length - start;
     if (1 + length * MOST_BYTES > this.#name.length) this.#name = Buffer.alloc(1 + length * MOST_BYTES);
-    const name = this.#name;
-    name[0] = type;
-    for (let i = 0; i < length; i++) {
-      const code = entity.charCodeAt(start + i);
-      if (code >= 0x80) return 1 + name.write(entity.slice(start), 1);
-      name[1 + i] = code;
-    }
-    return 1 + length;
+    this.#name[0] = type;
+    return writeId(this.#name, 1, entity, start);
   }
 }

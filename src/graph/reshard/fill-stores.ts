@@ -2,7 +2,7 @@ import { Tally } from '../census.ts';
 import { type EntityKey, typeOf } from '../entity.ts';
 import type { GraphStore } from '../graph-store.ts';
 import { decodeHead, encodeHead, freshShard, type Head } from '../head.ts';
-import { type EntityState, encodeEntity, type Layout } from '../layout.ts';
+import type { EntityState, Layout } from '../layout.ts';
 import { MergedGraph, relationRows } from '../merged-graph.ts';
 import { inParts, namesIn, putPart } from '../outbox.ts';
 import { COPY_ACCUMULATOR, shardOf } from '../shard.ts';
@@ -187,7 +187,7 @@ class FilledStore {
 
   #putEntity(name: EntityKey, state: EntityState): number {
     const row = this.#rows++;
-    this.#batch.put(this.#store.layout.entityKey(name), encodeEntity({ ...state, row }));
+    this.#store.layout.putEntity(this.#batch, name, { ...state, row });
     this.#all.entities.add(typeOf(name));
     return row;
   }

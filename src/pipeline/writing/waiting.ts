@@ -96,10 +96,8 @@ export class Waiting {
 
   /** Puts up what a commit wrote. */
   add({ puts, parts, moved }: Outbox, by: PutBy): void {
-    const partOf = parts.flatMap((part) => part.names.map(() => part));
-    puts.forEach((put, i) => {
-      this.#put(put, by, partOf[i]!);
-    });
+    let next = 0;
+    for (const part of parts) for (const _ of part.names) this.#put(puts[next++]!, by, part);
     for (const part of moved) {
       for (const name of part.names) {
         const due = this.#find(name);

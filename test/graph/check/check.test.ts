@@ -166,10 +166,8 @@ describe('a check', () => {
 
   test('accepts a removed edge with unknown ends, and erased entities in the outbox', async () => {
     const gone = { lhs: user('x'), relation: 'follows', rhs: user('y') };
-    const value = store.layout.encodeEdge({ at: 1, removed: true });
     const batch = new WriteBatch();
-    batch.put(store.layout.edgeKey(gone), value);
-    batch.put(store.layout.turned(store.layout.edgeKey(gone)), value);
+    store.layout.putEdge(batch, store.layout.edgeId(gone), { at: 1, removed: true });
     batch.put(store.layout.outboxPartKey(1), store.layout.encodeNames([user('erased')]));
     await store.entries.write(batch);
     const report = await checkStore(store);
