@@ -31,11 +31,12 @@ export class TrainingLine {
     this.#options = options;
   }
 
-  /** Time until the open batch is to wait no longer, ms; Infinity while it is empty. */
+  /** Time until the open batch is to wait no longer, ms; Infinity while it is empty. A clock that is set back holds it up no longer. */
   get dueInMs(): number {
     const { tuning, clock } = this.#options;
-    const { since = Number.POSITIVE_INFINITY } = this.open;
-    return Math.max(0, since + tuning.lingerMs - clock());
+    const { since } = this.open;
+    if (since === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(0, tuning.lingerMs - Math.abs(clock() - since));
   }
 
   /** Hands the open batch to the trainer; waits only while it has two already. Never rejects. */

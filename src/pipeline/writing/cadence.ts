@@ -116,6 +116,7 @@ export class Cadence {
     // Vectors that were held back are put up though no further record comes.
     const released = committer.held > 0 && this.holdMs === 0;
     const waiting = pending.records > 0 || publisher.cleared > 0 || released;
-    return waiting && !committer.busy && this.#clock() - this.#lastAt >= commitMs;
+    // A clock that is set back holds up no commit.
+    return waiting && !committer.busy && Math.abs(this.#clock() - this.#lastAt) >= commitMs;
   }
 }

@@ -40,6 +40,9 @@ test('a commit is due by its edges, or by time unless one is being written', () 
   expect(cadence.isDue(pendingOf(1), { ...IDLE, committer: { busy: true, held: 0 } }, FEW)).toBe(false);
   expect(cadence.isDue(pendingOf(0), IDLE, FEW)).toBe(false);
   expect(cadence.isDue(pendingOf(0), { ...IDLE, publisher: { cleared: 1 } }, FEW)).toBe(true);
+  // The clock was set back.
+  after(-3_600_000);
+  expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(true);
 });
 
 test('commits grow while the updater is behind with a batch at hand, until it has caught up', () => {
