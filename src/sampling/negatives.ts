@@ -82,8 +82,9 @@ export class Negatives {
       const type = side === 'rhs' ? rhsType : lhsType;
       own.candidates.set(own.positives.subarray(0, inBatch));
       own.count = this.#draw(own.candidates, inBatch, type, random);
-      if (corrected) this.#correct(own, inBatch, side, type);
+      // Before the corrections: it looks up the same degrees all at once, and leaves them in the processor's cache.
       this.#mask(chunk, side);
+      if (corrected) this.#correct(own, inBatch, side, type);
       if (anchors && lhsType === rhsType) addAnchors(chunk, own);
     }
   }
