@@ -5,7 +5,7 @@ import { CumulativeCounts } from './cumulative-counts.ts';
 import { NeighbourLists } from './neighbour-lists.ts';
 import type { Random } from './random.ts';
 
-/** The candidates to be masked on one side of some edges; the first `count` of each row of the mask are overwritten. */
+/** The candidates to be masked on one side of some edges; the first `edges` rows of the mask are overwritten. */
 export interface MaskTask extends Pick<ChunkSide, 'anchors' | 'positives' | 'count' | 'candidates' | 'mask'> {
   readonly side: Side;
   /** The number of edges, and the indices of their relations. */
@@ -149,8 +149,8 @@ export class KnownPositives {
 
     if (this.#hubs.length < edges) this.#hubs = new Uint8Array(2 * edges);
     let ofAnchors = 0;
+    mask.fill(0, 0, edges * stride);
     for (let i = 0; i < edges; i++) {
-      mask.fill(0, i * stride, i * stride + count);
       this.#mark(positives[i]!, mask, i * stride);
       const known = forward.count(anchors[i]!);
       const isHub = known > task.hub(anchors[i]!);
@@ -161,14 +161,24 @@ export class KnownPositives {
     else this.#walkCandidates(task, backward);
   }
 
-  #walkAnchors({ edges, anchors, relation, mask, stride }: MaskTask, lists: NeighbourLists): void {
+  #walkAnchors(
+    { edges, anchors, relation, candidates, mask, stride }: MaskTask,
+    lists: NeighbourLists,
+  ): void {
     const { neighbours, relations } = lists;
+    const { heads, before } = this.#candidates;
+    const hubs = this.#hubs;
     for (let i = 0; i < edges; i++) {
-      if (this.#hubs[i] === 1) continue;
+      if (hubs[i] === 1) continue;
+      const [line, wanted] = [i * stride - 1, relation[i]!];
       const start = lists.slot(anchors[i]!);
       const end = start + lists.count(anchors[i]!);
       for (let slot = start; slot < end; slot++) {
-        if (relations[slot] === relation[i]) this.#mark(neighbours[slot]!, mask, i * stride);
+        const row = neighbours[slot]!;
+        let k = heads[row & LOW_BITS]!;
+        // Most buckets are empty: nothing else is read then.
+        if (k === 0 || relations[slot] !== wanted) continue;
+        for (; k !== 0; k = before[k]!) if (candidates[k - 1] === row) mask[line + k] = 1;
       }
     }
   }
@@ -199,41 +209,42 @@ export class KnownPositives {
 }
 
 /** A power of two, a few times the rows of a chunk, and small enough for the first-level cache. */
-const BUCKETS = 1024;
+const BUCKETS = 2048;
+const LOW_BITS = BUCKETS - 1;
 
 /** The places of each row in a short list: a hash table by the low bits of the row, chained through the list itself. */
 export class RowPlaces {
   /** [BUCKETS] 1 + the last place in the bucket, or 0. */
-  readonly #heads = new Int32Array(BUCKETS);
-  /** [places] 1 + the previous place in the same bucket, or 0. */
-  #before = new Int32Array(256);
+  readonly heads = new Int32Array(BUCKETS);
+  /** [1 + places] by 1 + a place: 1 + the previous place in the same bucket, or 0. `fill` may replace the array. */
+  before = new Int32Array(256);
   #rows: Int32Array = new Int32Array(0);
 
   /** Replaces the list by the first `count` of `rows`, duplicates allowed. The list is not copied. */
   fill(rows: Int32Array, count: number): void {
     this.#rows = rows;
-    if (this.#before.length < count) this.#before = new Int32Array(2 * count);
-    const [heads, before] = [this.#heads, this.#before];
+    if (this.before.length <= count) this.before = new Int32Array(2 * count);
+    const { heads, before } = this;
     heads.fill(0);
-    for (let place = 0; place < count; place++) {
-      const bucket = rows[place]! & (BUCKETS - 1);
-      before[place] = heads[bucket]!;
-      heads[bucket] = place + 1;
+    for (let k = 1; k <= count; k++) {
+      const bucket = rows[k - 1]! & LOW_BITS;
+      before[k] = heads[bucket]!;
+      heads[bucket] = k;
     }
   }
 
   /** The last place of a row, or -1. */
   last(row: number): number {
-    return this.#from(this.#heads[row & (BUCKETS - 1)]!, row);
+    return this.#from(this.heads[row & LOW_BITS]!, row);
   }
 
   /** The previous place of the row at `place`, or -1. */
   previous(place: number): number {
-    return this.#from(this.#before[place]!, this.#rows[place]!);
+    return this.#from(this.before[place + 1]!, this.#rows[place]!);
   }
 
-  #from(place: number, row: number): number {
-    for (let k = place; k !== 0; k = this.#before[k - 1]!) if (this.#rows[k - 1] === row) return k - 1;
-    return -1;
+  #from(k: number, row: number): number {
+    while (k !== 0 && this.#rows[k - 1] !== row) k = this.before[k]!;
+    return k - 1;
   }
 }
