@@ -48,15 +48,9 @@ export function scoredBy({ ranks, edge }: RankedEdges, by: (typeof RANKED_BY)[nu
 
 /** What a random order gives on average. */
 export function scoredByChance({ ranks, edge }: RankedEdges): ScoredSets {
-  const means = new Map<number, number>();
   return bySet((set) => {
     const all = (i: number) => ranks[i * WIDTH + WIDTH - CANDIDATE_SETS.length + set]! + 1;
-    const reciprocal = Float32Array.from(edge, (_, i) => {
-      const n = all(i);
-      const mean = means.get(n) ?? harmonic(n) / n;
-      means.set(n, mean);
-      return mean;
-    });
+    const reciprocal = Float32Array.from(edge, (_, i) => harmonic(all(i)) / all(i));
     return { reciprocal, hit: Float32Array.from(edge, (_, i) => Math.min(1, HIT_RANK / all(i))) };
   });
 }

@@ -117,9 +117,11 @@ export function unmasked(mask: Uint8Array, from = 0, end = mask.length): number 
   return count;
 }
 
+/** Sums 1 + 1/2 + … + 1/n by n, as far as they were asked for. */
+const harmonics = [0];
+
 /** 1 + 1/2 + … + 1/n. Over n, it is the mean of 1/rank when every rank is as likely. */
 export function harmonic(n: number): number {
-  let sum = 0;
-  for (let i = n; i >= 1; i--) sum += 1 / i;
-  return sum;
+  for (let i = harmonics.length; i <= n; i++) harmonics.push(harmonics[i - 1]! + 1 / i);
+  return harmonics[n]!;
 }
