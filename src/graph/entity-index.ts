@@ -1,13 +1,17 @@
 import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, writeId } from './entity.ts';
 import type { EntityRecord } from './graph-store.ts';
-import type { EntityState } from './layout.ts';
+import { asBuffer, type EntityState } from './layout.ts';
 import { NameIndex } from './name-index.ts';
 
-const FIRST_CAPACITY = 1024;
+const PAGE_SHIFT = 12;
+const PAGE_ROWS = 1 << PAGE_SHIFT;
+/** What a page has of a row. */
+const [UPDATES, FIRST_SEEN, LAST_SEEN] = [0, 1, 2];
+const STATE_NUMBERS = 3;
 
 /**
  * Every entity in memory: its row by its key, its state by row. No objects per entity: names are bytes as in the store's
- * keys, numbers are in typed arrays, 20 bytes a row.
+ * keys, numbers are in typed arrays, 24 bytes a row, in pages that are never moved: an array that doubles is copied at once.
  */
 export class EntityIndex {
   /** Rows by name as in the store's keys: type, length of the id less one, id. */
@@ -17,9 +21,8 @@ export class EntityIndex {
   readonly #live: number[];
   /** Scratch for the name that is looked up. */
   readonly #name = Buffer.alloc(2 + 3 * MAX_ID_BYTES);
-  #updates = new Uint32Array(FIRST_CAPACITY);
-  #firstSeen = new Float64Array(FIRST_CAPACITY);
-  #lastSeen = new Float64Array(FIRST_CAPACITY);
+  /** By page: [PAGE_ROWS, STATE_NUMBERS]. Together, since for millions of rows memory access takes the time. */
+  readonly #pages: Float64Array[] = [];
   #nextRow: number;
   /** Which rows below `nextRow` may be used again, and which not yet. */
   readonly free: FreeRows;
@@ -61,7 +64,12 @@ export class EntityIndex {
 
   keyAt(row: number): EntityKey | undefined {
     const name = this.names.nameAt(row);
-    return name && entityKey(this.#types[name[0]!] ?? '', name.toString('utf8', 2));
+    return name && this.keyOf(name);
+  }
+
+  /** The entity of a name as in the store's keys. */
+  keyOf(name: Buffer): EntityKey {
+    return entityKey(this.#types[name[0]!] ?? '', name.toString('utf8', 2));
   }
 
   /** A copy of the entity's record; undefined where no entity has the row. */
@@ -72,8 +80,9 @@ export class EntityIndex {
 
   /** The state of the entity on the row. */
   state(row: number): EntityState {
-    const updates = this.#updates[row] ?? 0;
-    return { row, updates, firstSeen: this.#firstSeen[row] ?? 0, lastSeen: this.#lastSeen[row] ?? 0 };
+    const [page, at] = [this.#pageOf(row), placeIn(row)];
+    const updates = page[at + UPDATES]!;
+    return { row, updates, firstSeen: page[at + FIRST_SEEN]!, lastSeen: page[at + LAST_SEEN]! };
   }
 
   /** Entities by type. */
@@ -99,21 +108,20 @@ export class EntityIndex {
   /** Notes that an event of time `at` named the entity. */
   saw(row: number, at: number): void {
     if (!this.names.has(row)) return;
-    this.#firstSeen[row] = Math.min(this.#firstSeen[row] ?? at, at);
-    this.#lastSeen[row] = Math.max(this.#lastSeen[row] ?? at, at);
+    const [page, place] = [this.#pageOf(row), placeIn(row)];
+    page[place + FIRST_SEEN] = Math.min(page[place + FIRST_SEEN]!, at);
+    page[place + LAST_SEEN] = Math.max(page[place + LAST_SEEN]!, at);
   }
 
   /** Notes that an edge of the entity was trained. */
   trained(row: number): void {
-    if (this.names.has(row)) this.#updates[row] = (this.#updates[row] ?? 0) + 1;
+    if (this.names.has(row)) this.#pageOf(row)[placeIn(row) + UPDATES]! += 1;
   }
 
   /** Makes an entity that an erasure left (it has newer edges) look new. */
   reset(row: number, at: number): void {
     if (!this.names.has(row)) return;
-    this.#updates[row] = 0;
-    this.#firstSeen[row] = at;
-    this.#lastSeen[row] = at;
+    this.#set({ row, updates: 0, firstSeen: at, lastSeen: at });
   }
 
   remove(key: EntityKey): void {
@@ -124,18 +132,19 @@ export class EntityIndex {
     this.free.leave(row);
   }
 
-  #put(
-    name: Uint8Array,
-    start: number,
-    end: number,
-    { row, updates, firstSeen, lastSeen }: EntityState,
-  ): void {
-    if (row >= this.#updates.length) this.#grow(row + 1);
-    this.names.add(name, start, end, row);
-    this.#updates[row] = updates;
-    this.#firstSeen[row] = firstSeen;
-    this.#lastSeen[row] = lastSeen;
+  #put(name: Uint8Array, start: number, end: number, state: EntityState): void {
+    this.names.add(name, start, end, state.row);
+    this.#set(state);
     this.#live[name[start]!]! += 1;
+  }
+
+  #set({ row, updates, firstSeen, lastSeen }: EntityState): void {
+    this.#pageOf(row).set([updates, firstSeen, lastSeen], placeIn(row));
+  }
+
+  #pageOf(row: number): Float64Array {
+    this.#pages[row >> PAGE_SHIFT] ??= new Float64Array(STATE_NUMBERS * PAGE_ROWS);
+    return this.#pages[row >> PAGE_SHIFT]!;
   }
 
   /** Writes the key's name into the scratch bytes, and returns its end. */
@@ -154,18 +163,16 @@ export class EntityIndex {
     this.#live.push(0);
     return this.#types.push(key.slice(0, key.indexOf(':'))) - 1;
   }
-
-  #grow(rows: number): void {
-    const capacity = Math.max(rows, this.#updates.length * 2);
-    this.#updates = new Uint32Array(this.#updates.buffer.transfer(4 * capacity));
-    this.#firstSeen = new Float64Array(this.#firstSeen.buffer.transfer(8 * capacity));
-    this.#lastSeen = new Float64Array(this.#lastSeen.buffer.transfer(8 * capacity));
-  }
 }
 
-/** The entities of a range of rows, in a few arrays, to be moved to another thread or a file. */
+/** Where the numbers of a row begin in its page. */
+function placeIn(row: number): number {
+  return STATE_NUMBERS * (row & (PAGE_ROWS - 1));
+}
+
+/** Entities in a few arrays, to be moved to another thread or a file, or kept as of one moment. */
 export interface PackedEntities {
-  /** [n] rows, ascending. */
+  /** [n] rows. */
   readonly rows: Int32Array;
   readonly updates: Uint32Array;
   readonly firstSeen: Float64Array;
@@ -175,9 +182,9 @@ export interface PackedEntities {
   readonly ends: Uint32Array;
 }
 
-/** Copies the entities of `count` rows from `first` on. */
-export function packEntities(index: EntityIndex, first: number, count: number): PackedEntities {
-  const rows = Int32Array.from({ length: count }, (_, i) => first + i).filter((row) => index.names.has(row));
+/** Copies the entities of these rows. */
+export function packEntities(index: EntityIndex, of: Iterable<number>): PackedEntities {
+  const rows = Int32Array.from(of).filter((row) => index.names.has(row));
   const ends = new Uint32Array(rows.length);
   const updates = new Uint32Array(rows.length);
   const firstSeen = new Float64Array(rows.length);
@@ -188,13 +195,23 @@ export function packEntities(index: EntityIndex, first: number, count: number): 
     updates[i] = state.updates;
     firstSeen[i] = state.firstSeen;
     lastSeen[i] = state.lastSeen;
-    ends[i] = end += index.names.nameAt(row)!.length;
+    ends[i] = end += index.names.lengthAt(row);
   });
   const names = new Uint8Array(end);
   rows.forEach((row, i) => {
-    names.set(index.names.nameAt(row)!, i === 0 ? 0 : ends[i - 1]);
+    index.names.copy(row, names, i === 0 ? 0 : ends[i - 1]!);
   });
   return { rows, updates, firstSeen, lastSeen, names, ends };
+}
+
+/** The packed entities, each as a record that is made when it is asked for. index: one with the same types. */
+export function* recordsOf(packed: PackedEntities, index: EntityIndex): Iterable<EntityRecord> {
+  const names = asBuffer(packed.names);
+  for (let i = 0; i < packed.rows.length; i++) {
+    const key = index.keyOf(names.subarray(i === 0 ? 0 : packed.ends[i - 1]!, packed.ends[i]!));
+    const [row, updates] = [packed.rows[i]!, packed.updates[i]!];
+    yield { key, row, updates, firstSeen: packed.firstSeen[i]!, lastSeen: packed.lastSeen[i]! };
+  }
 }
 
 /** Loads packed entities into an index, and gives each to `visit`. */

@@ -1,32 +1,44 @@
-/** Slots of a new index, a power of two. */
-const FIRST_SLOTS = 1024;
-const FIRST_ROWS = 512;
-const FIRST_BYTES = 16 * 1024;
-/** Bytes of removed names are compacted away above this, once they are more than half of all bytes. */
-const KEPT_DEAD = 64 * 1024;
-/** A slot holds 1 + row, or: the slot was never used, or its name was removed. */
+import { PagedNumbers } from './paged-numbers.ts';
+
+/** Parts of the hash table. Each grows by itself, so that no addition waits for all names to be placed anew. */
+const PARTS = 256;
+/** Slots of a new part, a power of two. */
+const FIRST_SLOTS = 8;
+const BLOCK_BITS = 16;
+const BLOCK_BYTES = 1 << BLOCK_BITS;
+/** Row and length, before the bytes of a name. */
+const HEAD_BYTES = 6;
+/** A slot holds the reference of an entry, or: the slot was never used, or its name was removed. */
 const FREE = 0;
 const GONE = -1;
-const NOWHERE = 0xffff_ffff;
 
 /**
  * Rows by entity name (the bytes in a store's keys), and names by row. A hash table with open addressing, at most three
- * quarters full. Hash and row lie together, since for millions of names memory access takes the time. Rejected: strings
- * in a Map, which took 100 bytes more each, more time to make and hash than a lookup here, and garbage collection.
+ * quarters full. Hash and entry lie together, since for millions of names memory access takes the time. Names are in blocks,
+ * and are never moved all at once.
+ *
+ *     entry      row u32 | length u16 | the bytes of the name; at most 65,530
+ *     reference  1 + (block << 16 | place in the block), int32
+ *
+ * Rejected: strings in a Map, which took 100 bytes more each, more time to make and hash than a lookup here, and garbage
+ * collection; one table that doubles, which held up the event loop while a million names were placed anew.
  */
 export class NameIndex {
-  /** [slots, 2]: the name's hash and 1 + its row. */
-  #slots = new Int32Array(2 * FIRST_SLOTS);
-  /** By row: where the bytes of the name start, and their number. */
-  #starts = new Uint32Array(FIRST_ROWS).fill(NOWHERE);
-  #lengths = new Uint16Array(FIRST_ROWS);
-  #bytes = Buffer.alloc(FIRST_BYTES);
-  #end = 0;
+  /** By the first byte of the hash: [slots, 2], a name's hash and the reference of its entry. */
+  readonly #parts = Array.from({ length: PARTS }, () => new Int32Array(2 * FIRST_SLOTS));
+  /** [parts] slots that are not free, those of removed names included. */
+  readonly #used = new Uint32Array(PARTS);
+  /** By row: the reference of the entry; 0: the row has no name. */
+  readonly #entries = new PagedNumbers((rows) => new Int32Array(rows));
+  readonly #blocks = [Buffer.allocUnsafeSlow(BLOCK_BYTES)];
+  /** By block: bytes of entries, and the bytes among them of removed names. */
+  readonly #ends = [0];
+  readonly #dead = [0];
+  /** Blocks without memory, to be filled again. */
+  readonly #emptied: number[] = [];
+  /** The block that is filled now. */
+  #open = 0;
   #size = 0;
-  /** Slots that are not free, those of removed names included. */
-  #used = 0;
-  /** Bytes of removed names. */
-  #dead = 0;
 
   get size(): number {
     return this.#size;
@@ -34,123 +46,189 @@ export class NameIndex {
 
   /** Memory of the index, in bytes. */
   get bytes(): number {
-    const arrays = [this.#slots, this.#starts, this.#lengths, this.#bytes];
-    return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const arrays = [...this.#parts, ...this.#blocks];
+    return arrays.reduce((sum, { byteLength }) => sum + byteLength, this.#entries.bytes);
   }
 
   /** Adds a new name: the bytes of `key` from `start` to before `end`. */
   add(key: Uint8Array, start: number, end: number, row: number): void {
-    if (8 * (this.#used + 1) > 3 * this.#slots.length) this.#rehash();
-    if (row >= this.#starts.length) this.#growRows(row + 1);
-    const length = end - start;
-    if (this.#end + length > this.#bytes.length) this.#makeRoom(length);
-    for (let i = 0; i < length; i++) this.#bytes[this.#end + i] = key[start + i]!;
-    this.#starts[row] = this.#end;
-    this.#lengths[row] = length;
-    this.#end += length;
+    const hash = hashOf(key, start, end);
+    const part = hash >>> 24;
+    if (8 * (this.#used[part]! + 1) > 3 * this.#parts[part]!.length) this.#rehash(part);
+    const entry = this.#append(row, key, start, end);
+    this.#entries.set(row, entry);
     this.#size++;
-    this.#used++;
-    place(this.#slots, hashOf(key, start, end), row);
+    this.#used[part]! += 1;
+    place(this.#parts[part]!, hash, entry);
   }
 
   /** The row of the name in `key` from `start` to before `end`, or -1. */
   find(key: Uint8Array, start: number, end: number): number {
-    const slots = this.#slots;
     const hash = hashOf(key, start, end);
+    const slots = this.#parts[hash >>> 24]!;
     const last = slots.length - 2;
     for (let slot = (2 * hash) & last; ; slot = (slot + 2) & last) {
-      const held = slots[slot + 1]!;
-      if (held === FREE) return -1;
-      if (held !== GONE && slots[slot] === hash && this.#is(held - 1, key, start, end)) return held - 1;
+      const entry = slots[slot + 1]!;
+      if (entry === FREE) return -1;
+      if (entry === GONE || slots[slot] !== hash) continue;
+      const row = this.#rowWhere(entry, key, start, end);
+      if (row >= 0) return row;
     }
   }
 
   has(row: number): boolean {
-    return row < this.#starts.length && this.#starts[row] !== NOWHERE;
+    return this.#entries.get(row) !== FREE;
   }
 
-  /** The name of a row, a view that is valid until the next `add`; undefined where the row has none. */
+  /** The name of a row, a view; undefined where the row has none. */
   nameAt(row: number): Buffer | undefined {
-    if (!this.has(row)) return undefined;
-    const start = this.#starts[row]!;
-    return this.#bytes.subarray(start, start + this.#lengths[row]!);
+    const entry = this.#entries.get(row);
+    return entry === FREE ? undefined : this.#nameIn(blockOf(entry), placeOf(entry));
+  }
+
+  /** Bytes of the name of a row that has one. */
+  lengthAt(row: number): number {
+    const entry = this.#entries.get(row);
+    return lengthAt(this.#blocks[blockOf(entry)]!, placeOf(entry));
+  }
+
+  /** Copies the name of a row that has one, without an object for it. */
+  copy(row: number, into: Uint8Array, at: number): void {
+    const entry = this.#entries.get(row);
+    const block = this.#blocks[blockOf(entry)]!;
+    const from = placeOf(entry);
+    const length = lengthAt(block, from);
+    for (let i = 0; i < length; i++) into[at + i] = block[from + HEAD_BYTES + i]!;
   }
 
   /** Removes the name of a row, if it has one. */
   remove(row: number): void {
-    const name = this.nameAt(row);
-    if (name === undefined) return;
-    const slots = this.#slots;
-    const last = slots.length - 2;
-    let slot = (2 * hashOf(name, 0, name.length)) & last;
-    while (slots[slot + 1] !== row + 1) slot = (slot + 2) & last;
-    slots[slot + 1] = GONE;
-    this.#starts[row] = NOWHERE;
+    const entry = this.#entries.get(row);
+    if (entry === FREE) return;
+    const block = blockOf(entry);
+    const name = this.#nameIn(block, placeOf(entry));
+    this.#refer(name, entry, GONE);
+    this.#entries.set(row, FREE);
     this.#size--;
-    this.#dead += name.length;
+    this.#dead[block]! += HEAD_BYTES + name.length;
+    if (block !== this.#open) this.#empty(block);
   }
 
-  #is(row: number, key: Uint8Array, start: number, end: number): boolean {
-    if (this.#lengths[row] !== end - start) return false;
-    const bytes = this.#bytes;
-    const at = this.#starts[row]! - start;
-    for (let i = start; i < end; i++) if (bytes[at + i] !== key[i]) return false;
-    return true;
+  /** The row of an entry that has the name, or -1. */
+  #rowWhere(entry: number, key: Uint8Array, start: number, end: number): number {
+    const block = this.#blocks[blockOf(entry)]!;
+    const at = placeOf(entry);
+    if (lengthAt(block, at) !== end - start) return -1;
+    const from = at + HEAD_BYTES - start;
+    for (let i = start; i < end; i++) if (block[from + i] !== key[i]) return -1;
+    return rowAt(block, at);
   }
 
-  /** Doubles the slots, unless most used slots are of removed names. */
-  #rehash(): void {
-    const before = this.#slots;
-    const slots = 8 * this.#size > before.length ? 2 * before.length : before.length;
-    this.#slots = new Int32Array(slots);
-    this.#used = this.#size;
+  #nameIn(block: number, at: number): Buffer {
+    const bytes = this.#blocks[block]!;
+    return bytes.subarray(at + HEAD_BYTES, at + HEAD_BYTES + lengthAt(bytes, at));
+  }
+
+  /** Puts another reference in place of the name's. */
+  #refer(name: Uint8Array, from: number, to: number): void {
+    const hash = hashOf(name, 0, name.length);
+    const slots = this.#parts[hash >>> 24]!;
+    const last = slots.length - 2;
+    let slot = (2 * hash) & last;
+    while (slots[slot + 1] !== from) slot = (slot + 2) & last;
+    slots[slot + 1] = to;
+  }
+
+  /** Doubles the slots of a part, unless most used slots are of removed names. */
+  #rehash(part: number): void {
+    const before = this.#parts[part]!;
+    let named = 0;
+    for (let slot = 0; slot < before.length; slot += 2) if (isEntry(before[slot + 1]!)) named++;
+    const slots = new Int32Array(8 * named > before.length ? 2 * before.length : before.length);
     for (let slot = 0; slot < before.length; slot += 2) {
-      const held = before[slot + 1]!;
-      if (held !== FREE && held !== GONE) place(this.#slots, before[slot]!, held - 1);
+      const entry = before[slot + 1]!;
+      if (isEntry(entry)) place(slots, before[slot]!, entry);
     }
+    this.#parts[part] = slots;
+    this.#used[part] = named;
   }
 
-  #growRows(rows: number): void {
-    const before = this.#starts.length;
-    const length = Math.max(rows, 2 * before);
-    this.#starts = new Uint32Array(this.#starts.buffer.transfer(4 * length)).fill(NOWHERE, before);
-    this.#lengths = new Uint16Array(this.#lengths.buffer.transfer(2 * length));
+  /** Writes an entry after all others, and gives its reference. */
+  #append(row: number, name: Uint8Array, start: number, end: number): number {
+    const bytes = HEAD_BYTES + end - start;
+    while (this.#ends[this.#open]! + bytes > BLOCK_BYTES) this.#openNext();
+    const block = this.#blocks[this.#open]!;
+    const at = this.#ends[this.#open]!;
+    block.writeUInt32LE(row, at);
+    block.writeUInt16LE(end - start, at + 4);
+    for (let i = start; i < end; i++) block[at + HEAD_BYTES + i - start] = name[i]!;
+    this.#ends[this.#open] = at + bytes;
+    return referenceOf(this.#open, at);
   }
 
-  /** Makes room for a name of `length` bytes. Removed names are left out where they take more bytes than the others. */
-  #makeRoom(length: number): void {
-    const live = this.#end - this.#dead;
-    const compact = this.#dead > KEPT_DEAD && this.#dead > live;
-    const kept = compact ? live : this.#end;
-    const bytes = Buffer.alloc(Math.max(FIRST_BYTES, 2 * (kept + length)));
-    if (compact) this.#compactInto(bytes);
-    else bytes.set(this.#bytes);
-    this.#bytes = bytes;
+  #openNext(): void {
+    const full = this.#open;
+    this.#open = this.#emptied.pop() ?? this.#blocks.length;
+    this.#blocks[this.#open] = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    this.#ends[this.#open] = 0;
+    this.#dead[this.#open] = 0;
+    this.#empty(full);
   }
 
-  #compactInto(bytes: Buffer): void {
-    let end = 0;
-    for (let row = 0; row < this.#starts.length; row++) {
-      const name = this.nameAt(row);
-      if (name === undefined) continue;
-      bytes.set(name, end);
-      this.#starts[row] = end;
-      end += name.length;
+  /** Moves the names out of a block, and frees its memory, where more than half of it is removed names. */
+  #empty(block: number): void {
+    const end = this.#ends[block]!;
+    if (2 * this.#dead[block]! <= end) return;
+    const bytes = this.#blocks[block]!;
+    for (let at = 0; at < end; at += HEAD_BYTES + lengthAt(bytes, at)) {
+      const [row, entry] = [rowAt(bytes, at), referenceOf(block, at)];
+      if (this.#entries.get(row) !== entry) continue;
+      const name = this.#nameIn(block, at);
+      const moved = this.#append(row, name, 0, name.length);
+      this.#refer(name, entry, moved);
+      this.#entries.set(row, moved);
     }
-    this.#end = end;
-    this.#dead = 0;
+    this.#blocks[block] = NO_BYTES;
+    this.#emptied.push(block);
   }
 }
 
-function place(slots: Int32Array, hash: number, row: number): void {
+const NO_BYTES = Buffer.alloc(0);
+
+function referenceOf(block: number, at: number): number {
+  return (((block << BLOCK_BITS) | at) + 1) | 0;
+}
+
+function blockOf(reference: number): number {
+  return (reference - 1) >>> BLOCK_BITS;
+}
+
+function placeOf(reference: number): number {
+  return (reference - 1) & (BLOCK_BYTES - 1);
+}
+
+/** By hand: Buffer checks each call, and lookups take a third longer. */
+function rowAt(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+}
+
+function lengthAt(bytes: Uint8Array, at: number): number {
+  return bytes[at + 4]! | (bytes[at + 5]! << 8);
+}
+
+function isEntry(held: number): boolean {
+  return held !== FREE && held !== GONE;
+}
+
+function place(slots: Int32Array, hash: number, entry: number): void {
   const last = slots.length - 2;
   let slot = (2 * hash) & last;
-  while (slots[slot + 1] !== FREE && slots[slot + 1] !== GONE) slot = (slot + 2) & last;
+  while (isEntry(slots[slot + 1]!)) slot = (slot + 2) & last;
   slots[slot] = hash;
-  slots[slot + 1] = row + 1;
+  slots[slot + 1] = entry;
 }
 
-/** FNV-1a, then mixed, since slots are chosen by the low bits. */
+/** FNV-1a, then mixed, since slots are chosen by the low bits and parts by the high ones. */
 function hashOf(key: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ key[i]!, 0x01000193);

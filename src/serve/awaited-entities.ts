@@ -1,5 +1,6 @@
 import type { EntityKey } from '../graph/entity.ts';
-import { EntityIds, PagedNumbers } from './entity-ids.ts';
+import { PagedNumbers } from '../graph/paged-numbers.ts';
+import { EntityIds } from './entity-ids.ts';
 
 /**
  * When entities were active that events name and that have no vector yet. Some never get one: all are forgotten in time, half of

@@ -4,37 +4,6 @@ import { NameIndex } from '../graph/name-index.ts';
 /** UTF-8 has at most so many bytes for a character of a string. */
 const MOST_BYTES = 3;
 const FIRST_IDS = 512;
-const PAGE_SHIFT = 12;
-const PAGE_ROWS = 1 << PAGE_SHIFT;
-
-type Numbers = Float64Array | Int32Array | Uint8Array;
-
-/**
- * A number for each row or id, 0 at first. In pages outside V8's heap, so that twenty million rows move nothing when they grow.
- * A page begins with its first number. Rejected: Map, which takes 40 bytes an entry and no more than 16.7 million entries.
- */
-export class PagedNumbers {
-  readonly #pages: Numbers[] = [];
-  readonly #newPage: (rows: number) => Numbers;
-
-  constructor(newPage: (rows: number) => Numbers) {
-    this.#newPage = newPage;
-  }
-
-  get bytes(): number {
-    return this.#pages.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  }
-
-  get(row: number): number {
-    return this.#pages[row >> PAGE_SHIFT]?.[row & (PAGE_ROWS - 1)] ?? 0;
-  }
-
-  set(row: number, value: number): void {
-    const page = row >> PAGE_SHIFT;
-    this.#pages[page] ??= this.#newPage(PAGE_ROWS);
-    this.#pages[page][row & (PAGE_ROWS - 1)] = value;
-  }
-}
 
 /**
  * Numbers for the entities that something remembers: small, int32, and given again once nobody holds them. A name is the byte of

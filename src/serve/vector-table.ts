@@ -1,8 +1,9 @@
 import { type EntityKey, isOfType } from '../graph/entity.ts';
+import { PagedNumbers } from '../graph/paged-numbers.ts';
 import { mostScanRows } from '../kernels/scan/layout.ts';
 import { rowMarks } from '../kernels/scan/scan.ts';
 import { ScanTable } from '../kernels/scan/table.ts';
-import { EntityIds, PagedNumbers } from './entity-ids.ts';
+import { EntityIds } from './entity-ids.ts';
 
 /** Times that the marks of idle rows are kept for. */
 const KEPT_MARKS = 4;

@@ -34,6 +34,42 @@ describe('NameIndex', () => {
     expect(find(index, name(20_000))).toBe(-1);
   });
 
+  test('agrees with a Map through growth and removals, with rows used again', () => {
+    const names = Array.from({ length: 6_000 }, (_, i) => Buffer.from(`${i}`.padStart(1 + (i % 97), 'x')));
+    const deed = fc.record({
+      adds: fc.boolean(),
+      first: fc.nat(5_000),
+      count: fc.integer({ min: 1, max: 4_000 }),
+      step: fc.integer({ min: 1, max: 3 }),
+    });
+    fc.assert(
+      fc.property(fc.array(deed, { maxLength: 12 }), (deeds) => {
+        const index = new NameIndex();
+        const map = new Map<number, number>();
+        const freed: number[] = [];
+        for (const { adds, first, count, step } of deeds) {
+          for (let i = first; i < Math.min(first + count, names.length); i += step) {
+            const known = map.get(i);
+            if (adds && known === undefined) {
+              const row = freed.pop() ?? map.size;
+              add(index, names[i]!, row);
+              map.set(i, row);
+            } else if (!adds && known !== undefined) {
+              index.remove(known);
+              map.delete(i);
+              freed.push(known);
+            }
+          }
+          const wrong = names.findIndex((name, i) => index.find(name, 0, name.length) !== (map.get(i) ?? -1));
+          const misnamed = [...map].find(([i, row]) => index.nameAt(row)?.equals(names[i]!) !== true);
+          const left = freed.filter((row) => index.has(row) || index.nameAt(row) !== undefined);
+          expect([index.size, wrong, misnamed, left]).toEqual([map.size, -1, undefined, []]);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   test.each([
     ['costarring', 'liquid'],
     ['declinate', 'macallums'],

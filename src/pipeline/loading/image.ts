@@ -47,7 +47,8 @@ async function* imageBlocks(trainer: Trainer, index: EntityIndex, head: Head): A
     const count = Math.min(BLOCK_ROWS, index.nextRow - first);
     const held = await trainer.readRows({ first, count });
     edges += held.edges.lhs.length;
-    yield { ...held, entities: packEntities(index, first, count) };
+    const rows = Int32Array.from({ length: count }, (_, i) => first + i);
+    yield { ...held, entities: packEntities(index, rows) };
   }
   const live = Object.values(head.edges).reduce((sum, each) => sum + each, 0);
   if (edges === live) return;

@@ -1,4 +1,5 @@
-import { type EntityIds, PagedNumbers } from '../entity-ids.ts';
+import { PagedNumbers } from '../../graph/paged-numbers.ts';
+import type { EntityIds } from '../entity-ids.ts';
 
 /** Records of a page, unless a block of records is larger. */
 const PAGE_RECORDS = 2_048;

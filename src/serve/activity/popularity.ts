@@ -1,6 +1,7 @@
 import type { EntityKey } from '../../graph/entity.ts';
+import { PagedNumbers } from '../../graph/paged-numbers.ts';
 import { Best } from '../../kernels/scan/best.ts';
-import { type EntityIds, PagedNumbers } from '../entity-ids.ts';
+import type { EntityIds } from '../entity-ids.ts';
 
 /** In this time, what a like weighs in what is popular falls to a half. */
 const HALF_LIFE_MS = 24 * 3_600_000;

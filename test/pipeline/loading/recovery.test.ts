@@ -98,7 +98,8 @@ describe('recover', () => {
       for (const [first, count] of [[0, 7] as const, [7, 2] as const]) {
         const floats = plain.loadedRows[0]!.floats.slice(4 * first, 4 * (first + count));
         const edges = first === 0 ? plain.loadedEdges[0]! : { lhs: NONE, relation: NONE, rhs: NONE };
-        yield { floats, edges, entities: packEntities(index, first, count) };
+        const rows = Array.from({ length: count }, (_, i) => first + i);
+        yield { floats, edges, entities: packEntities(index, rows) };
       }
     }
     await image.write((await store.headBytes())!, blocks());
