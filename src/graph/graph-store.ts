@@ -41,10 +41,10 @@ export interface Commit {
 }
 
 const READ_ROWS = 1024;
-/** Entries of a commit encoded before the event loop gets its turn. */
+/** Entries of a commit handled before the event loop gets its turn. */
 const SLICE = 2048;
 /** The same for parts of the outbox, which hold a thousand names each. */
-const SLICE_PARTS = 2;
+export const SLICE_PARTS = 2;
 
 /** A graph in a store: entities, edges in both directions, vectors, outbox and head, all moved by one `commit`. */
 export class GraphStore {
@@ -212,7 +212,7 @@ export class GraphStore {
 }
 
 /** Calls `work` for each item, and lets the event loop run after every `size` items. */
-async function inSlices<T>(items: Iterable<T>, work: (item: T) => void, size = SLICE): Promise<void> {
+export async function inSlices<T>(items: Iterable<T>, work: (item: T) => void, size = SLICE): Promise<void> {
   let done = 0;
   for (const item of items) {
     work(item);

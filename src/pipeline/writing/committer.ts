@@ -1,5 +1,5 @@
-import type { EntityIndex } from '../../graph/entity-index.ts';
-import type { EntityRecord } from '../../graph/graph-store.ts';
+import { type EntityIndex, type PackedEntities, packEntities, recordsOf } from '../../graph/entity-index.ts';
+import { inSlices } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
 import type { Counters } from '../counters.ts';
 import { Delivery } from '../delivery.ts';
@@ -16,6 +16,9 @@ import { Moves } from './moves.ts';
 import type { Publisher } from './publish.ts';
 import type { Put } from './waiting.ts';
 import type { Writer } from './writer.ts';
+
+/** Rows of a commit looked at before the event loop gets its turn. */
+const SLICE_ROWS = 8192;
 
 export interface CommitterOptions
   extends Pick<UpdaterOptions, 'graph' | 'model' | 'store' | 'trainer' | 'sink' | 'log' | 'clock'> {
@@ -88,9 +91,7 @@ export class Committer {
     const erased = [...pending.erasedEntities.values()];
     const own = erased.filter((key) => neighbours.owns(key));
     const named = Array.from(new Set([...pending.due, ...own]), (name) => ({ name, row: index.find(name) }));
-    const entities = Array.from(pending.touched, (row) => index.record(row)).filter(
-      (found) => found !== undefined,
-    );
+    const entities = packEntities(index, pending.touched);
     const head = {
       rows: index.nextRow,
       freed: index.free.freed,
@@ -137,7 +138,7 @@ export class Committer {
   async #write(
     pending: PendingCommit,
     named: readonly Pick<Put, 'name' | 'row'>[],
-    entities: readonly EntityRecord[],
+    entities: PackedEntities,
     head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox' | 'outboxParts'>,
     checkpoint: Checkpoint,
   ): Promise<number> {
@@ -158,7 +159,7 @@ export class Committer {
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     // A step that is committed is not trained again, so what it gives other shards must have reached them before.
     await this.#options.neighbours.sent();
-    const puts = publisher.open ? this.#puts(named, entities, checkpoint) : [];
+    const puts = publisher.open ? await this.#puts(named, entities, checkpoint) : [];
     if (publisher.open) await leadership.confirm();
     const outbox = publisher.prepare(puts);
     await store.commit({
@@ -173,7 +174,7 @@ export class Committer {
         ...head,
       },
       edges: pending.edges,
-      entities,
+      entities: recordsOf(entities, index),
       erasedEntities: [...pending.erasedEntities].map(([row, key]) => ({ key, row })),
       erasures: [...pending.erasures].map(([key, at]) => ({ key, at })),
       rows: checkpoint.rows,
@@ -196,7 +197,7 @@ export class Committer {
     if (publisher.open) await leadership.commit(head.offsets, writer.note(this.step));
     this.moves.add(checkpoint, index, model.dim);
     const { step, floats } = checkpoint;
-    publisher.add(outbox, { commit: pending.number, step, since: pending.since }, checkpoint);
+    await publisher.add(outbox, { commit: pending.number, step, since: pending.since }, checkpoint);
     // From now on nobody reads the rows of the commit before, and their memory may be used again.
     const done = this.#floats?.buffer;
     if (done instanceof SharedArrayBuffer) this.#spare.push(done);
@@ -205,20 +206,22 @@ export class Committer {
   }
 
   /** What to publish: the named entities, and the rows that the trainer flagged. Each name once. */
-  #puts(
+  async #puts(
     named: readonly Pick<Put, 'name' | 'row'>[],
-    entities: readonly EntityRecord[],
+    entities: PackedEntities,
     { rows, publish }: Checkpoint,
-  ): Put[] {
-    const eventAt = new Map<number | undefined, number>(entities.map(({ row, lastSeen }) => [row, lastSeen]));
+  ): Promise<Put[]> {
+    const eventAt = new Map<number | undefined, number>();
+    const dates = entities.rows.entries();
+    await inSlices(dates, ([i, row]) => eventAt.set(row, entities.lastSeen[i]!), SLICE_ROWS);
     const puts: Put[] = named.map((each) => ({ ...each, place: -1, eventAt: eventAt.get(each.row) }));
     const known = new Set(named.map(({ name }) => name));
-    for (let place = 0; place < rows.length; place++) {
-      const row = rows[place]!;
+    const put = ([place, row]: [number, number]) => {
       // No name: the entity was erased after this commit was asked for, and the next commit puts up its tombstone.
       const name = publish[place] === 1 ? this.#options.index.keyAt(row) : undefined;
       if (name !== undefined && !known.has(name)) puts.push({ name, row, place, eventAt: eventAt.get(row) });
-    }
+    };
+    await inSlices(rows.entries(), put, SLICE_ROWS);
     return puts;
   }
 }

@@ -75,10 +75,10 @@ export class Publisher {
   }
 
   /** Puts up what a commit wrote. */
-  add(outbox: Outbox, by: PutBy, written: CommittedRows): void {
+  async add(outbox: Outbox, by: PutBy, written: CommittedRows): Promise<void> {
     this.#last = { commit: by.commit, step: by.step, floats: written.floats };
     this.#options.relations?.take(written, by.step);
-    this.#waiting.add(outbox, by);
+    await this.#waiting.add(outbox, by);
     this.#send();
   }
 

@@ -1,7 +1,8 @@
 import type { EntityKey } from '../../graph/entity.ts';
+import { inSlices, SLICE_PARTS } from '../../graph/graph-store.ts';
 import { inParts, type OutboxPart } from '../../graph/outbox.ts';
 
-/** Stored names, beyond twice the number that wait, at which all that wait are written into new parts. */
+/** Stored names, beyond twice the number that wait, from which on names of sparse parts are written into new parts. */
 const SPARE_NAMES = 16_000;
 
 /** A stored part with the number of its names that are neither acknowledged nor in a later part. */
@@ -38,7 +39,7 @@ export interface Due extends Put, PutBy {
 export interface Outbox {
   readonly puts: readonly Put[];
   readonly parts: readonly OpenPart[];
-  /** New parts with all else that waits, in place of those before. */
+  /** New parts with the names that wait in sparse parts, in place of these. */
   readonly moved: readonly OpenPart[];
   readonly cleared: readonly OutboxPart[];
   /** Vectors that wait, and stored parts, once the commit is written. */
@@ -81,30 +82,40 @@ export class Waiting {
     return this.#parts.cleared;
   }
 
-  /** What the next commit writes when it puts these up. Once it is written, and before another commit, the result goes to `add`. */
+  /**
+   * What the next commit writes when it puts these up, each name once. Once it is written, and before another commit, the result
+   * goes to `add`.
+   */
   prepare(puts: readonly Put[]): Outbox {
-    const waiting = this.size + puts.filter(({ name }) => this.#find(name) === undefined).length;
+    let waiting = this.size;
+    for (const { name } of puts) if (this.#find(name) === undefined) waiting++;
     const cleared = this.#parts.takeCleared();
-    // One name keeps a whole part of a thousand, and every commit adds parts while nothing is acknowledged. Names are written again
-    // no more often than they were put up.
+    // One name keeps a whole part of a thousand, and every commit adds parts while nothing is acknowledged. A commit writes no more
+    // names again than it puts up: all that wait, which can be a million, would hold up the event loop for seconds.
     const isSparse = this.#parts.names > 2 * this.size + SPARE_NAMES;
-    const names = new Set(puts.map(({ name }) => name));
-    const kept = isSparse ? new Set([...this.#queue.keys(), ...this.#inHand.keys()]).difference(names) : [];
-    const [parts, moved] = [this.#parts.add([...names]), this.#parts.add([...kept])];
+    const names = puts.map(({ name }) => name);
+    const own = new Set(isSparse ? names : []);
+    const isKept = (name: EntityKey, part: OpenPart) => this.#find(name)?.part === part && !own.has(name);
+    const kept = isSparse ? this.#parts.sparse(names.length, isKept) : [];
+    const [parts, moved] = [this.#parts.add(names), this.#parts.add(kept)];
     return { puts, parts, moved, cleared, waiting, stored: this.#parts.stored };
   }
 
-  /** Puts up what a commit wrote. */
-  add({ puts, parts, moved }: Outbox, by: PutBy): void {
+  /** Puts up what a commit wrote. Entries may be taken meanwhile. */
+  async add({ puts, parts, moved }: Outbox, by: PutBy): Promise<void> {
     let next = 0;
-    for (const part of parts) for (const _ of part.names) this.#put(puts[next++]!, by, part);
-    for (const part of moved) {
+    const put = (part: OpenPart) => {
+      for (const _ of part.names) this.#put(puts[next++]!, by, part);
+    };
+    await inSlices(parts, put, SLICE_PARTS);
+    const keep = (part: OpenPart) => {
       for (const name of part.names) {
         const due = this.#find(name);
         this.#parts.release(due?.part ?? part);
         if (due) due.part = part;
       }
-    }
+    };
+    await inSlices(moved, keep, SLICE_PARTS);
   }
 
   /** Puts up the stored outbox, as of the head's step. rowOf: the stored row of an entity. */
@@ -171,7 +182,8 @@ class OutboxParts {
   stored: number;
   #next = 1;
   #cleared: OutboxPart[] = [];
-  /** Names in the parts of which some name waits. */
+  /** The parts of which some name waits, oldest first, and the number of their names. */
+  readonly #open = new Set<OpenPart>();
   names = 0;
 
   /** loaded: the parts in the store. */
@@ -203,13 +215,26 @@ class OutboxParts {
 
   /** Keeps a part that is stored, or will be with the commit at hand. */
   take({ number, names }: OutboxPart): OpenPart {
+    const part = { number, names, open: names.length };
+    this.#open.add(part);
     this.names += names.length;
-    return { number, names, open: names.length };
+    return part;
+  }
+
+  /** The names that wait in the oldest parts of which most names do not: `most` names, and the rest of the last part. */
+  sparse(most: number, waits: (name: EntityKey, part: OpenPart) => boolean): EntityKey[] {
+    const found: EntityKey[] = [];
+    for (const part of this.#open) {
+      if (found.length >= most) break;
+      if (2 * part.open < part.names.length) found.push(...part.names.filter((name) => waits(name, part)));
+    }
+    return found;
   }
 
   /** Notes that a name of the part is acknowledged, or is in a later part. */
   release(part: OpenPart): void {
     if (--part.open > 0) return;
+    this.#open.delete(part);
     this.names -= part.names.length;
     this.#cleared.push(part);
   }

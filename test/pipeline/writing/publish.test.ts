@@ -58,7 +58,11 @@ async function setUp(outbox: readonly OutboxPart[] = []) {
       const said = typeof each === 'string' ? { name: each } : each;
       return { row: index.find(said.name), place: -1, eventAt: undefined, ...said };
     });
-    publisher.add(prepare(puts), { step: 7, since: undefined, ...by }, { rows: new Int32Array(0), floats });
+    return publisher.add(
+      prepare(puts),
+      { step: 7, since: undefined, ...by },
+      { rows: new Int32Array(0), floats },
+    );
   };
   /** Parts of the outbox that commits deleted since the last call, the next one included. */
   const dropped = () => {
@@ -85,12 +89,12 @@ describe('Publisher', () => {
     store.readVectors = async (rows) => {
       if (reads++ === 0) {
         await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
-        add([{ name: A, row: undefined }], { commit: 2 });
+        await add([{ name: A, row: undefined }], { commit: 2 });
         await store.commit(commitOf({ entities: [entity(C, 4)], vectors: { 4: [2, 0, 0, 0] } }));
       }
       return read(rows);
     };
-    add([A, B], { commit: 1 });
+    await add([A, B], { commit: 1 });
     expect(await sink.next()).toEqual([B]);
     await sink.acknowledge();
     await sink.next();
@@ -113,10 +117,10 @@ describe('Publisher', () => {
     // The relation's row 0 comes first; b was put up by a commit before, and stands in the store.
     const floats = Float32Array.of(9, 9, 9, 9, 2, 0, 0, 0);
     const C = user('c');
-    add([{ name: C, row: 6, place: 0 }], { commit: 1 }, Float32Array.of(1, 0, 0, 0));
+    await add([{ name: C, row: 6, place: 0 }], { commit: 1 }, Float32Array.of(1, 0, 0, 0));
     expect(await sink.next()).toEqual([C]);
-    add([{ name: B, place: 0 }], { commit: 2 }, floats.slice());
-    add([{ name: A, place: 1 }], { commit: 3, step: 8 }, floats);
+    await add([{ name: B, place: 0 }], { commit: 2 }, floats.slice());
+    await add([{ name: A, place: 1 }], { commit: 3, step: 8 }, floats);
     await sink.acknowledge();
     expect(await sink.next()).toEqual([B, A]);
     // The memory is another commit's once the next is written: what is under way is a copy.
@@ -132,7 +136,7 @@ describe('Publisher', () => {
 
   test('sends the stored vector with its step, and clears it once acknowledged', async () => {
     const { sink, now, publisher, add, dropped, through } = await setUp();
-    add([A, B], { commit: 1, since: 400 });
+    await add([A, B], { commit: 1, since: 400 });
     expect(publisher.size).toBe(2);
     expect(await sink.next()).toEqual([A, B]);
     expect([publisher.size, publisher.cleared, dropped()]).toEqual([2, 0, []]);
@@ -162,7 +166,7 @@ describe('Publisher', () => {
   test('measures the age of a vector since its event arrived, and since the event', async () => {
     const { sink, now, measures, publisher, add, through } = await setUp();
     // An event of 250, arrived at 400, named a; b was but one of the negatives.
-    add([{ name: A, eventAt: 250 }, B], { commit: 1, since: 400 });
+    await add([{ name: A, eventAt: 250 }, B], { commit: 1, since: 400 });
     expect(publisher.oldest).toBe(400);
     await sink.next();
     now.ms = 1_500;
@@ -174,11 +178,11 @@ describe('Publisher', () => {
 
   test('sends a row that moves again while it waits once, with its newest vector', async () => {
     const { sink, move, add, dropped, sent, through } = await setUp();
-    add([B], { commit: 1, since: 400 });
+    await add([B], { commit: 1, since: 400 });
     await sink.next();
-    add([A], { commit: 1, since: 400 });
+    await add([A], { commit: 1, since: 400 });
     await move(4, 2, 8);
-    add([A], { commit: 2, since: 500 });
+    await add([A], { commit: 2, since: 500 });
     await sink.acknowledge();
     expect(await sink.next()).toEqual([A]);
     await through();
@@ -195,11 +199,11 @@ describe('Publisher', () => {
 
   test('vectors of one step share their headers', async () => {
     const { sink, move, add, through } = await setUp();
-    add([A, B], { commit: 1, since: 400 });
+    await add([A, B], { commit: 1, since: 400 });
     await sink.next();
     await through();
     await move(4, 2, 8);
-    add([A, B], { commit: 2, since: 500 });
+    await add([A, B], { commit: 2, since: 500 });
     await sink.next();
     await through();
     const headers = sink.acknowledged.map((message) => message.headers);
@@ -212,7 +216,7 @@ describe('Publisher', () => {
     index.remove(A);
     index.remove(B);
     index.add(B, 1);
-    add(
+    await add(
       [
         { name: B, row: 5 },
         { name: A, row: 4 },
@@ -221,7 +225,7 @@ describe('Publisher', () => {
     );
     await through();
     await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
-    add(
+    await add(
       [
         { name: A, row: undefined },
         { name: B, row: 5 },
@@ -239,7 +243,7 @@ describe('Publisher', () => {
 
   test('sends 8,000 at a time while more than 20,000 wait', async () => {
     const { sink, publisher, add } = await setUp();
-    add(
+    await add(
       Array.from({ length: 29_000 }, (_, i) => user(`u${i}`)),
       { commit: 1 },
     );
@@ -256,13 +260,13 @@ describe('Publisher', () => {
   test('vectors that move with each commit hold up no others, and wait from their last move on', async () => {
     const { sink, now, publisher, add, dropped, through } = await setUp();
     const busy = Array.from({ length: 2_000 }, (_, i) => user(`u${i}`));
-    add([...busy, A], { commit: 1, since: 400 });
+    await add([...busy, A], { commit: 1, since: 400 });
     expect(await sink.next()).toEqual(busy);
-    add(busy, { commit: 2, since: 1_200 });
-    add(busy, { commit: 3, since: 1_300 });
+    await add(busy, { commit: 2, since: 1_200 });
+    await add(busy, { commit: 3, since: 1_300 });
     await sink.acknowledge();
     expect(await sink.next()).toEqual([A, ...busy.slice(0, -1)]);
-    add([A], { commit: 4, since: 1_400 });
+    await add([A], { commit: 4, since: 1_400 });
     // What is in hand of it is not acknowledged yet; parts whose names all moved again are no longer needed.
     expect([publisher.oldest, publisher.size]).toEqual([400, 2_001]);
     expect(dropped().map(([number]) => number)).toEqual([1, 2, 4, 5, 3]);
@@ -280,26 +284,26 @@ describe('Publisher', () => {
 
   test('stops in the middle of a pause, and unsent vectors stay in the outbox', async () => {
     const { sink, failed, publisher, add, dropped } = await setUp();
-    add([A], { commit: 1 });
+    await add([A], { commit: 1 });
     for (let i = 0; i < 2; i++) await sink.outOfReach();
     await new Promise((resolve) => setImmediate(resolve));
     await publisher.stop();
     expect([publisher.size, dropped(), failed]).toEqual([1, [], []]);
     await publisher.drained();
-    add([B], { commit: 2 });
+    await add([B], { commit: 2 });
     expect(sink.attempts).toBe(2);
   });
 
   test('reports the failure that ends sending, and stops', async () => {
     const { sink, failed, publisher, add, dropped } = await setUp();
-    add([A], { commit: 1 });
+    await add([A], { commit: 1 });
     const drained = publisher.drained();
     drained.catch(() => undefined);
     await sink.refuse();
     await expect(drained).rejects.toMatchObject({ code: 'not-authorized' });
     expect(failed).toMatchObject([{ code: 'not-authorized' }]);
     expect([publisher.size, dropped()]).toEqual([1, []]);
-    add([B], { commit: 2 });
+    await add([B], { commit: 2 });
     await expect(publisher.drained()).rejects.toMatchObject({ code: 'not-authorized' });
     expect(sink.attempts).toBe(1);
   });
