@@ -112,9 +112,10 @@ function valuesOf({ type, enum: choices, values, minimum, exclusiveMinimum, maxi
     return type === 'string' ? 'text' : type === 'array' ? 'list' : 'object';
   const least = type === 'integer' && exclusiveMinimum === 0 ? 1 : minimum;
   const kind = type === 'integer' ? 'whole number' : 'number';
-  const most = maximum === undefined || maximum === UNBOUNDED ? 'or more' : `to ${grouped(maximum)}`;
+  const isBound = maximum !== undefined && maximum !== UNBOUNDED;
   if (type === 'number' && exclusiveMinimum !== undefined)
-    return `${kind} above ${grouped(exclusiveMinimum)}`;
+    return `${kind} above ${grouped(exclusiveMinimum)}${isBound ? `, to ${grouped(maximum)}` : ''}`;
+  const most = isBound ? `to ${grouped(maximum)}` : 'or more';
   return least === undefined ? kind : `${kind}, ${grouped(least)} ${most}`;
 }
 
