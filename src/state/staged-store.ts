@@ -100,7 +100,9 @@ export class StagedStore {
     try {
       if (target.name === FIRST_STORE) {
         // Settings first: with others, such as those of the store before, training would go on with another model.
-        if (origin.set.join('\n') !== readLive(this.#graph).set.join('\n'))
+        if (existsSync(databaseFolder(target))) throw new Error('there is a store');
+        const { live, set } = readLive(this.#graph);
+        if (live === FIRST_STORE && origin.set.join('\n') !== set.join('\n'))
           await makeLive(this.#graph, FIRST_STORE, origin.set);
         await writeOrigin(target, origin);
         await rename(databaseFolder(this.place), databaseFolder(target));
