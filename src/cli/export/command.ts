@@ -7,12 +7,12 @@ import { npy } from '../../adapters/npy.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import { fingerprint, type Head } from '../../graph/head.ts';
+import { fingerprint, type Head, refuseOther } from '../../graph/head.ts';
 import { describeModel } from '../../model/described.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { collect, example, positiveInteger } from '../options.ts';
-import { type ChosenStore, openChosen, selectGraphs, selectStores } from '../select.ts';
+import { asLive, type ChosenStore, openChosen, selectGraphs, selectStores } from '../select.ts';
 import { describeCodes, quantiser, refuseParts, trainCodebooks, writeCodebooks } from './quantised.ts';
 import { FORMATS, type Format, openWriter, type StoredVectors, vectorsOf } from './vectors.ts';
 
@@ -37,8 +37,12 @@ export function addExportCommand(command: Command, context: CommandContext): voi
           `${graph} is cut into ${shards} shards, and their stores are exported one by one: --graph ${graph}-0, and so on. ` +
             'The topic with the embeddings has the vectors of all of them',
         );
-      for (const each of selectStores(loaded, context.output, [graph]))
-        await exportGraph(each, { folder: out, format, types: type, parts: pq }, context);
+      for (const { graph: plain, place } of selectStores(loaded, context.output, [graph]))
+        await exportGraph(
+          { ...(await asLive(loaded, plain, context.config)), place },
+          { folder: out, format, types: type, parts: pq },
+          context,
+        );
     });
 }
 
@@ -66,7 +70,7 @@ interface ExportAsked {
 
 /**
  * @throws UsageError for an unknown type, parts that don't fit, or a folder that holds something; FatalError `store-missing`
- * where there is no store, `file` where the folder can't be written.
+ * where there is no store, `store-model` where it is another model's, `file` where the folder can't be written.
  */
 async function exportGraph(
   chosen: ChosenStore,
@@ -90,6 +94,7 @@ async function exportGraph(
       `the store of ${graph.name} has no commit yet; twhin run --graph ${graph.name} makes one`,
     );
   }
+  refuseOther(head, graph);
   let written = 0;
   // An empty folder of that name gives way.
   await makeNamed(folder, async (partial) => {

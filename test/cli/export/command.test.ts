@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Place, refused, succeeded, text } from '../captured.ts';
+import { own, type Place, refused, succeeded, text } from '../captured.ts';
 import { filledPlace } from '../filled-place.ts';
 import { READERS_SKIPPED, readBack } from './readers.ts';
 
@@ -87,6 +87,27 @@ describe('twhin export', () => {
   test('a folder that is named with a slash at its end, and a type that is named twice', async () => {
     await exported(40, 'slash/', '--type', 'user', '--type', 'user');
     expect(await readdir(join(here.folder, 'slash'))).toHaveLength(6);
+  });
+
+  test('a store with settings of its own as it was trained, and none of another model', async () => {
+    const there = await own(filledPlace());
+    const graph = ['--graph', 'engagement'];
+    await succeeded(there.run('replay', ...graph, '--into', 'small', '--set', 'dim=4', '--set', 'beta=5'));
+    await succeeded(there.run('promote', 'small', ...graph));
+    const folder = join(there.folder, 'small');
+    await succeeded(there.run('export', ...graph, '--out', folder));
+    expect((await readFile(join(folder, 'user.npy'))).toString('latin1')).toContain("'shape': (40, 4)");
+    const model = JSON.parse(await readFile(join(folder, 'model.json'), 'utf8'));
+    expect(model).toMatchObject({ dim: 4, scale: 5 });
+    await succeeded(there.run('promote', '--rollback', ...graph));
+    await writeFile(join(there.folder, 'other.config.ts'), 'export default { model: { dim: 16 } };');
+    const other = there.configured('other.config.ts')(
+      'export',
+      ...graph,
+      '--out',
+      join(there.folder, 'other'),
+    );
+    await refused(other, 1, 'another model', 'dim: the store has 8, the configuration 16');
   });
 
   test('refuses parts that do not divide the vectors, and unknown formats', async () => {
