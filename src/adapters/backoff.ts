@@ -63,7 +63,6 @@ export async function retrying<T>(
   }
 }
 
-/** The report of a failure at brokers. */
 export function troubleOf(brokers: string, { error, attempt, since }: Failure): Trouble {
   const code = (error instanceof TwhinError ? error.code : undefined) ?? 'client-fault';
   return { brokers, since, attempt, code, reason: reasonOf(error) };

@@ -16,7 +16,6 @@ const END = Buffer.from('image ends');
 /** A block has a few megabytes; a frame with a greater length is damaged and not read. */
 const MAX_FRAME_BYTES = 2 ** 30;
 
-/** An image in a file. */
 export function imageFile(path: string): Image {
   return {
     read: async (head) => {

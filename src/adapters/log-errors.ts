@@ -33,7 +33,6 @@ export function outsideOfLog(position: number, { topic, partition, low, high }: 
   return new FatalError('offset-out-of-range', message);
 }
 
-/** The error of a partition that its topic does not have. */
 export function partitionMissing(topic: string, partition: number, partitions: number): FatalError {
   const message = `${topic}/${partition} is to be read, but the topic has ${partitions} partitions; was it deleted and recreated?`;
   return new FatalError('partition-missing', message);

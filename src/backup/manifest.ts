@@ -27,7 +27,6 @@ const size = z.number().int().nonnegative();
 const manifestSchema = z.object({
   format: z.literal(FORMAT),
   graph: z.string(),
-  /** Name of the store. */
   store: z.string(),
   /** ISO 8601. */
   at: z.string(),

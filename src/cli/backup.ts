@@ -12,7 +12,6 @@ import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
 import { tell } from './output.ts';
 import { type ChosenStore, openChosen, selectStores } from './select.ts';
 
-/** What `twhin backup` takes, and does. */
 export function addBackupCommand(command: Command, { config, output, progress }: CommandContext): void {
   command
     .description('back up the stores as of their last commits; an updater may be running')

@@ -16,7 +16,6 @@ interface Checked {
   readonly entities: number;
   readonly edges: number;
   readonly removed: number;
-  /** What is wrong. */
   readonly findings: readonly Finding[];
   /** Why the store could not be read to its end. */
   readonly damage?: string;
@@ -26,7 +25,6 @@ const NOTHING = { entities: 0, edges: 0, removed: 0, findings: [] };
 /** Codes for files that are damaged or lost. */
 const DAMAGE = new Set(['store-open', 'store-read', 'store-damaged']);
 
-/** What `twhin check` takes, and does. */
 export function addCheckCommand(command: Command, context: CommandContext): void {
   command
     .description('read the whole store and report all damage; an updater may be running')

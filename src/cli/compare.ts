@@ -31,7 +31,6 @@ interface CompareOptions {
   readonly json?: boolean;
 }
 
-/** What `twhin compare` takes, and does. */
 export function addCompareCommand(command: Command, context: CommandContext): void {
   command
     .description('compare two stores of a graph: which one ranks events better that neither has read?')

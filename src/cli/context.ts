@@ -25,7 +25,6 @@ export const realWorld: World = {
 /** What every command is built with. */
 export interface CommandContext {
   readonly config: ConfigSource;
-  /** The log of this process. */
   log(): Log;
   /** The log of topics at the configured brokers; its client writes to `log`. The command disposes of it. */
   connect(config: Pick<Config, 'kafka'>, log?: Log): Promise<LogConnection>;

@@ -28,7 +28,6 @@ interface Finding {
   readonly detail: string;
 }
 
-/** What `twhin doctor` takes, and does. */
 export function addDoctorCommand(command: Command, context: CommandContext): void {
   command
     .description('check Node, SIMD, RocksDB, brokers, topics and stores')

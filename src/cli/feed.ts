@@ -28,7 +28,6 @@ interface FeedOptions {
 /** This many bad lines are shown; the rest are counted by reason. */
 const SHOWN_BAD_LINES = 20;
 
-/** What `twhin feed` takes, and does. */
 export function addFeedCommand(command: Command, context: CommandContext): void {
   command
     .description('check the events of a file, one JSON object on each line, and send them to a topic')

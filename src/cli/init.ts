@@ -7,7 +7,6 @@ import type { CommandContext } from './context.ts';
 import { example } from './options.ts';
 import type { Output } from './output.ts';
 
-/** What `twhin init` takes, and does. */
 export function addInitCommand(command: Command, { output }: CommandContext): void {
   command
     .description('write a commented twhin.config.ts')

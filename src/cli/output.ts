@@ -59,7 +59,6 @@ export function report(error: unknown, verbose: boolean, output: Output): number
   return failure instanceof UsageError ? WRONG_USAGE : FAILED;
 }
 
-/** The title of what is told of a store. */
 export function storeTitle({ graph, name, folder }: StorePlace): string {
   return `${graph}  (${name} in ${folder})`;
 }

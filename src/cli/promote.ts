@@ -15,7 +15,6 @@ interface PromoteOptions {
   readonly json?: boolean;
 }
 
-/** What `twhin promote` takes, and does. */
 export function addPromoteCommand(command: Command, context: CommandContext): void {
   command
     .description('make a store the live store of its graph; a running updater swaps within a second')

@@ -10,7 +10,6 @@ import { collect, example, GRAPHS_HELP } from './options.ts';
 import { type Output, tell } from './output.ts';
 import { type ChosenStore, openChosen, selectStores } from './select.ts';
 
-/** What `twhin show` takes, and does. */
 export function addShowCommand(command: Command, context: CommandContext): void {
   command
     .description('show an entity: its edges, its vector and the nearest entities')

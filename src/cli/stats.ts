@@ -21,7 +21,6 @@ const NOTHING = {
   events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
 };
 
-/** What `twhin stats` takes, and does. */
 export function addStatsCommand(command: Command, context: CommandContext): void {
   command
     .description('show what the stores hold as of their last commits')

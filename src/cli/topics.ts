@@ -12,7 +12,6 @@ import type { CommandContext } from './context.ts';
 import { collect, example, JSON_HELP } from './options.ts';
 import { topicAfter } from './select.ts';
 
-/** What `twhin topics` takes, and does. */
 export function addTopicsCommand(command: Command, context: CommandContext): void {
   command.description('plan or create the topics that the configuration needs');
   for (const apply of [false, true]) {

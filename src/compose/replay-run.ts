@@ -16,7 +16,6 @@ import { freshSpace } from './graph-updater.ts';
 import { composeReplay, meetingTopic, type TrainingWatch, trainToEnd } from './replay.ts';
 import { ShadowTopic } from './shadow-topic.ts';
 
-/** What a replay is to do. */
 export interface ReplayOrder {
   readonly config: Config;
   /** The graph, whole, with the settings of the replay. */
@@ -223,7 +222,6 @@ export class ReplayRun {
     }
   }
 
-  /** Opens all stores, into `opened`. */
   async #open(opened: AsyncDisposableStack): Promise<GraphStore[]> {
     const { parts, places } = this.#order;
     const { openStore } = this.#outside;

@@ -12,7 +12,6 @@ import { ServedRun, type ServeOptions } from './served-run.ts';
 
 /** Edges remembered of all entities of a graph, unless said. */
 export const EDGES = 100_000_000;
-/** Most threads that scan. */
 export const MOST_THREADS = 64;
 const LOOK_MS = 100;
 

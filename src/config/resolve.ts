@@ -41,7 +41,6 @@ export interface GraphConfig {
   readonly topics: readonly EventTopic[];
   readonly model: ModelIdentity;
   readonly trainer: TrainerSettings;
-  /** Folder of its store. */
   readonly folder: string;
   /** Absent where the graph is whole. */
   readonly shard?: Shard;

@@ -2,7 +2,6 @@ import type { Relation } from '../graph/edge.ts';
 import { SURFACES, type Surface } from '../graph/surface.ts';
 import type { ConfigFile } from './schema.ts';
 
-/** The relations of a graph. */
 type Related = readonly Relation[];
 
 /**

@@ -117,7 +117,6 @@ export const CODES = {
 
 export type ErrorCode = keyof typeof CODES;
 
-/** The codes of one class. */
 export type CodeOf<C extends ErrorClass> = {
   [Code in ErrorCode]: (typeof CODES)[Code] extends C ? Code : never;
 }[ErrorCode];

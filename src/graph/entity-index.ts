@@ -52,7 +52,6 @@ export class EntityIndex {
     return this.free.count(this.#nextRow, this.size);
   }
 
-  /** The number of entities. */
   get size(): number {
     return this.names.size;
   }
@@ -78,7 +77,6 @@ export class EntityIndex {
     return key && { key, ...this.state(row) };
   }
 
-  /** The state of the entity on the row. */
   state(row: number): EntityState {
     const [page, at] = [this.#pageOf(row), placeIn(row)];
     const updates = page[at + UPDATES]!;

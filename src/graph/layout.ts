@@ -121,7 +121,6 @@ export class Layout {
     bytes.set(value, turned + length);
   }
 
-  /** Puts an entity into a batch. */
   putEntity(batch: WriteBatch, entity: EntityKey, state: EntityState): void {
     const length = this.#write(this.#key, 1, entity);
     const at = batch.open(length, ENTITY_VALUE_BYTES);

@@ -106,7 +106,6 @@ export class WriteBatch {
   }
 }
 
-/** The entries of runs, one by one. */
 export async function* eachOf(runs: AsyncIterable<readonly Entry[]>): AsyncIterable<Entry> {
   for await (const run of runs) for (const entry of run) yield entry;
 }

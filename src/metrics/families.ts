@@ -274,7 +274,6 @@ function since(now: number, at: number | undefined): number | undefined {
   return at === undefined ? undefined : Math.max(0, now - at) / 1000;
 }
 
-/** What is watched of a router. */
 export type WatchedRouter = Pick<
   Router,
   'graph' | 'counts' | 'rejections' | 'codes' | 'partitions' | 'retries' | 'lag' | 'unready'

@@ -18,7 +18,6 @@ export interface WatchedGraph {
   readonly folder: string;
   progress(): Progress;
   lag(): readonly PartitionLag[];
-  /** Bytes of the table with `rows` rows in use. */
   tableBytes(rows: number): number;
   /** Memory of the store; undefined once the store is closed. */
   storeMemory(): Promise<StoreMemory | undefined>;
@@ -56,7 +55,6 @@ export interface Disk {
   readonly used: number;
   /** What an ordinary user may still write to the disk. */
   readonly free: number;
-  /** Size of the disk. */
   readonly size: number;
 }
 

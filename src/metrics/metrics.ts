@@ -10,7 +10,6 @@ export interface MetricsOptions {
   readonly names: readonly string[];
   /** The open graphs. A promotion replaces a graph's updater between two scrapes. */
   graphs(): readonly WatchedGraph[];
-  /** The routers of this process. */
   routers(): readonly WatchedRouter[];
   clock(): number;
 }

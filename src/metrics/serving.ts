@@ -62,7 +62,6 @@ const SERVED = [
   ),
 ];
 
-/** The metrics of `twhin serve`. */
 export class ServingMetrics {
   readonly #registry = new Registry();
   readonly #snapshots: () => readonly ServedSnapshot[];

@@ -74,7 +74,6 @@ const margin: Loss = (positive, negatives, settings, weights) => {
   return { loss, positiveWeight: within === 0 ? 0 : -within / n };
 };
 
-/** Losses by their name in the configuration. */
 export const LOSSES: Readonly<Record<LossName, Loss>> = { softmax, logistic, margin };
 
 /** e^x for x ≤ 0, exactly 0 below {@link NEGLIGIBLE_EXPONENT}. */

@@ -96,7 +96,6 @@ function squaredDistance(anchor: Vector, candidate: Vector): number {
   return square;
 }
 
-/** Scorers by their name in the configuration. */
 export const SCORERS: Readonly<Record<ScorerName, Scorer>> = {
   'transe-l1': transeL1,
   'transe-l2': transeL2,

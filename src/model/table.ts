@@ -7,7 +7,6 @@ const FLOAT_BYTES = 4;
 /** The accumulator of a foreign row, which belongs to another shard. No sum of squares is below 0. */
 export const FOREIGN = -1;
 
-/** The size of a table. */
 export interface TableOptions {
   readonly dim: number;
   readonly maxRows: number;

@@ -27,7 +27,6 @@ export async function readDashboard(): Promise<Page> {
   ]);
 }
 
-/** The page of `twhin serve`. */
 export function readServingPage(): Promise<Page> {
   return readPage('serving', []);
 }

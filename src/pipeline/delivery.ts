@@ -16,12 +16,8 @@ export const SEND_FAILURES = [
 ] as const;
 export type SendFailure = (typeof SEND_FAILURES)[number];
 
-/**
- * Sends messages until they are acknowledged, however long the log is out of reach. The one place that retries a
- * send.
- */
+/** Sends messages until they are acknowledged, however long the log is out of reach. The one place that retries a send. */
 export class Delivery {
-  /** Sends that were retried. */
   retries = 0;
   /** Failed sends by code: those that were retried, and the last one where sending ended. */
   readonly failures = new Map<SendFailure, number>(SEND_FAILURES.map((code) => [code, 0]));

@@ -28,9 +28,7 @@ export type LifecycleEvent =
   | 'turn'
   /** This process is the graph's one writer. */
   | 'writes'
-  /** `stop` was called. */
   | 'stop'
-  /** `abandon` was called. */
   | 'abandon'
   /** All is read, or reading has ended: everything in hand is to be written. */
   | 'drain'

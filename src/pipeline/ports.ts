@@ -155,10 +155,7 @@ export interface EventLog {
   ranges(topics: readonly string[]): Promise<PartitionRange[]>;
   /** The first offset of each partition whose record has a log time of `timeMs` or later; the end where there is none. */
   offsetsAt(topics: readonly string[], timeMs: number): Promise<Offsets>;
-  /**
-   * The identity of each topic, by name. A topic that is deleted and made again has another. Empty where the log has
-   * none.
-   */
+  /** The identity of each topic, by name. A topic that is deleted and made again has another. Empty where the log has none. */
   topicIds(topics: readonly string[]): Promise<Readonly<Record<string, string>>>;
   /**
    * A cursor for each stretch, in the order given. Each cursor can be asked independently of the others: a bounded
@@ -188,14 +185,12 @@ export interface Following {
   close(): Promise<void>;
 }
 
-/** Stretches being read. */
 export interface StretchReading {
   readonly cursors: readonly StretchCursor[];
   /** Idempotent. */
   close(): Promise<void>;
 }
 
-/** One message to be published. */
 export interface Message {
   readonly topic: string;
   readonly key: string | Buffer | null;

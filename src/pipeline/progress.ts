@@ -41,7 +41,6 @@ export interface Progress {
   /** Recently published vectors, by entity type. */
   readonly moved: Record<string, Moved>;
   readonly published: number;
-  /** Sends that were retried. */
   readonly retries: number;
   /** Failed sends by code. */
   readonly failures: Readonly<Record<string, number>>;

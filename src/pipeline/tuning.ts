@@ -1,6 +1,5 @@
 /** When batches and commits are cut. Where counts alone decide, the same events give the same bytes. */
 export interface Pace {
-  /** Edges in a batch. */
   readonly batchEdges: number;
   /** Age at which a batch is trained however small; Infinity: batches are cut by count alone. */
   readonly lingerMs: number;

@@ -41,10 +41,7 @@ export interface UpdaterOptions {
   /** The log from which the topics with vectors are read back after another store wrote it. A shadow never reads it. */
   readonly reader: ReadableLog;
   readonly store: GraphStore;
-  /**
-   * The store as it is before anything is written, opened a second time to be loaded in parallel; undefined: `store`
-   * alone.
-   */
+  /** The store as it is before anything is written, opened a second time to be loaded in parallel; undefined: `store` alone. */
   readonly view?: () => Promise<GraphStore | undefined>;
   /** Where the start image is read, and left after a regular end; absent: there is none. */
   readonly image?: Image;

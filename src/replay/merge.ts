@@ -1,9 +1,6 @@
 import type { SourceRecord, Stretch, StretchCursor } from '../pipeline/ports.ts';
 
-/**
- * A partition being merged. head: its next record, with content. records: its last hand-over, from `next` on to be
- * read.
- */
+/** A partition being merged. head: its next record, with content. records: its last hand-over, from `next` on to be read. */
 interface Lane {
   readonly cursor: StretchCursor;
   records: readonly SourceRecord[];
@@ -95,10 +92,7 @@ function comesBefore(a: Lane, b: Lane): boolean {
   return a.head.partition < b.head.partition;
 }
 
-/**
- * The event time of a record, epoch ms: the earliest of its changes. A record without changes counts at the log's
- * time.
- */
+/** The event time of a record, epoch ms: the earliest of its changes. A record without changes counts at the log's time. */
 export function eventTime({ content, timestamp }: SourceRecord): number {
   const changes = content?.changes ?? [];
   return changes.length === 0 ? timestamp : changes.reduce((first, { at }) => Math.min(first, at), Infinity);

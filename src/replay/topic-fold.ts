@@ -57,7 +57,6 @@ export interface FoldOptions {
  * Memory: a key and its step for each entity ever named.
  */
 export class TopicFold {
-  /** Records taken. */
   records = 0;
   /** When the newest of them was written to the log, epoch ms; of a shard, the newest of its own. */
   publishedAt = 0;
@@ -102,10 +101,7 @@ export class TopicFold {
     };
   }
 
-  /**
-   * Takes records of one partition, in their order. @throws FatalError when a record is no published vector of the
-   * graph.
-   */
+  /** Takes records of one partition, in their order. @throws FatalError when a record is no published vector of the graph. */
   async add(records: readonly SourceRecord[]): Promise<void> {
     const folded = new Map<EntityKey, Folded>();
     const erased: { key: EntityKey; row: number }[] = [];

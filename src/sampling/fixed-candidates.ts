@@ -27,7 +27,6 @@ export class FixedCandidates {
     this.#chosen = Array.from({ length: options.types }, () => []);
   }
 
-  /** Notes that a row was added to its type. */
   add(row: number, type: number): void {
     const chosen = this.#chosen[type];
     if (chosen !== undefined) this.#insert(chosen, row);

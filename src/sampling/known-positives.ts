@@ -46,12 +46,10 @@ export class KnownPositives {
     this.#out = new CumulativeCounts(maxRows);
   }
 
-  /** The number of edges. */
   get edges(): number {
     return this.#edges;
   }
 
-  /** The number of edges of a relation. */
   edgesOf(relation: number): number {
     return this.#ofRelation[relation]!;
   }

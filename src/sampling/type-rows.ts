@@ -26,7 +26,6 @@ export class TypeRows {
     return this.#typeOf[row] ?? NO_TYPE;
   }
 
-  /** The number of rows of a type. */
   count(type: number): number {
     return this.#counts[type] ?? 0;
   }

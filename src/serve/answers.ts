@@ -143,7 +143,6 @@ export type SearchAnswer = z.infer<typeof searchAnswer>;
 export type RankAnswer = z.infer<typeof rankAnswer>;
 export type RecentAnswer = z.infer<typeof recentAnswer>;
 export type StatusAnswer = z.infer<typeof statusAnswer>;
-/** The state of a served graph. */
 export type ServedStatus = z.infer<typeof servedGraph>;
 /** Why an entity is in a list. */
 export type ItemReason = z.infer<typeof reason>;

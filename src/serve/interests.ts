@@ -9,14 +9,12 @@ export type InterestWay = (typeof INTEREST_WAYS)[number];
 
 /** The newest targets of a user that are looked at. */
 export const NEWEST_TARGETS = 100;
-/** Clusters of all targets. */
 const CLUSTERS = 256;
 const ROUNDS = 10;
 /** Most targets that clusters are made from. */
 const MOST_POINTS = 64 * CLUSTERS;
 /** Points that are assigned in one step: a few milliseconds. */
 const SLICE = 64;
-/** Most interests of one user. */
 const MOST_INTERESTS = 5;
 
 /** One interest of a user: what is nearest to it is shown. */

@@ -9,7 +9,6 @@ import { QUERY, type Space, type Spaces } from './spaces.ts';
 import type { MarkedRows, VectorTable } from './vector-table.ts';
 import type { ScoredTable, WeightedQuery } from './weighted-top.ts';
 
-/** A graph that is served. */
 export interface ServedGraph {
   readonly name: string;
   readonly relations: readonly Relation[];
@@ -95,7 +94,6 @@ export function refuseUnread(...graphs: readonly ServedGraph[]): void {
   }
 }
 
-/** The entity types of the graphs. */
 export function typesOf(graphs: readonly Pick<ServedGraph, 'relations'>[]): string[] {
   return [...new Set(graphs.flatMap(({ relations }) => relations.flatMap(({ lhs, rhs }) => [lhs, rhs])))];
 }

@@ -132,7 +132,6 @@ class Rate {
   }
 }
 
-/** What a request looks at. */
 interface Looking {
   readonly request: Request;
   readonly look: Look;

@@ -24,7 +24,6 @@ import type { Space } from './spaces.ts';
 import type { VectorTable } from './vector-table.ts';
 import { scoreOf, weightedTop } from './weighted-top.ts';
 
-/** A list that is asked for. */
 export interface CandidatesAsked extends About, Omit<PlanAsked, 'from'> {
   /** Entities in the list: 20 unless given. */
   readonly k?: number | undefined;

@@ -191,7 +191,6 @@ export class VectorTable {
     return undefined;
   }
 
-  /** Each entity with its row. */
   *entries(): Generator<[EntityKey, number], undefined> {
     for (let row = 0; row < this.scan.rows; row++) if (this.scan.has(row)) yield [this.nameOf(row), row];
   }

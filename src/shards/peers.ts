@@ -19,7 +19,6 @@ export interface Expected {
   /** The training that the shard takes part in: what others send is of use only where they take part in the same. */
   readonly space: string;
   readonly dim: number;
-  /** Rows of the relations. */
   readonly relationRows: number;
   readonly log: Log;
 }

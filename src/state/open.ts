@@ -47,7 +47,6 @@ export async function openForWriting(graph: StoreModel, options: OpenOptions = {
   return new GraphStore(store, new Layout(graph.model));
 }
 
-/** Whether there is a store in the place. */
 export function isStore(place: StorePlace): boolean {
   return existsSync(join(databaseFolder(place), 'CURRENT'));
 }

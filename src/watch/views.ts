@@ -47,7 +47,6 @@ function rejectedOf(updater: RunGraph['updater'] | undefined, values: boolean): 
     .reverse();
 }
 
-/** The embedding map of one graph. */
 class GraphMap {
   readonly #groupOf: (entity: string) => string | undefined;
   #axes: Projection['axes'] | undefined;

@@ -9,7 +9,6 @@ export interface BadLine {
   readonly problem: BadEvent;
 }
 
-/** Progress of the feeding. */
 export interface FeedProgress {
   /** Messages acknowledged. */
   readonly sent: number;

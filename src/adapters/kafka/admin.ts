@@ -39,7 +39,6 @@ export interface GroupOffset {
 }
 
 const REQUEST_MS = 30_000;
-/** Attempts of one request. */
 const ATTEMPTS = 4;
 const [FETCH, DESCRIBE_CLUSTER] = [1, 60];
 const READ_COMMITTED = 1;

@@ -94,7 +94,6 @@ const UNNAMED: Required<Rights> = {
   cluster: 'the cluster right that the request needs',
 };
 
-/** What a member of a group needs. */
 export function memberRights(groupId: string): Rights {
   return { group: `READ and DESCRIBE on group ${groupId}` };
 }

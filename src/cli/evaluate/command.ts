@@ -19,7 +19,6 @@ import { readStreamRequest, type StreamOptions, type StreamRequest } from './req
 const USERS = 5_000;
 const HOLDOUT = '15%';
 
-/** What `twhin evaluate` takes, and does. */
 export function addEvaluateCommand(command: Command, context: CommandContext): void {
   command.description('how well the vectors predict the next events of a stream, beside simple rules');
   withStreamOptions(command)

@@ -53,7 +53,6 @@ export async function evaluate(request: StreamRequest, outside: EvaluationOutsid
     graph: graph.name,
     records,
     unusable,
-    /** Relations of which the stream has no edge. */
     withoutEdges: stream.withoutEdges,
     /** Edges learned, repeated ones included. */
     edges: stream.learned,

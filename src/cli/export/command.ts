@@ -18,7 +18,6 @@ import { FORMATS, type Format, openWriter, type StoredVectors, vectorsOf } from 
 
 const PROGRESS_EVERY = 4_096;
 
-/** What `twhin export` takes, and does. */
 export function addExportCommand(command: Command, context: CommandContext): void {
   command
     .description('write the vectors of a graph for other programs, as of its last commit')

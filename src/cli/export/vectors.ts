@@ -17,7 +17,6 @@ const BATCH = 4_096;
 const NUMBERS_OF_GROUP = 524_288;
 const CODES_OF_GROUP = 65_536;
 
-/** The vectors of one type in a store. */
 export interface StoredVectors {
   readonly store: GraphStore;
   readonly type: string;

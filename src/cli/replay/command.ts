@@ -8,7 +8,6 @@ import { type Output, tell } from '../output.ts';
 import { trainingTeller, withTrainingOptions } from '../training.ts';
 import { type ReplayOptions, readRequest } from './request.ts';
 
-/** What `twhin replay` takes, and does. */
 export function addReplayCommand(command: Command, context: CommandContext): void {
   command.description('train a graph again from the event topics, into a store beside the live store');
   withTrainingOptions(command)

@@ -60,7 +60,6 @@ function resultOf(plan: ReshardPlan, { heads, places }: PresentStores, done: Res
   };
 }
 
-/** Prints the result for a person. */
 function print(result: ReturnType<typeof resultOf>, output: Output): void {
   const { graph, from, to, digests, entities, edges, removed, added, next, back, old } = result;
   const { before, after } = digests;

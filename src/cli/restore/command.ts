@@ -10,7 +10,6 @@ import { type Output, tell } from '../output.ts';
 import { planFromBackup } from './from-backup.ts';
 import { planFromTopic } from './from-topic.ts';
 
-/** What `twhin restore` takes, and does. */
 export function addRestoreCommand(command: Command, context: CommandContext): void {
   command
     .description('restore stores; each is checked whole before it is put in place')

@@ -17,7 +17,6 @@ import { stopWithin } from '../signals.ts';
 import { GraphRun } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
 
-/** What `twhin run` takes, and does. */
 export function addRunCommand(command: Command, context: CommandContext): void {
   command
     .description('consume events, train and publish vectors until stopped')

@@ -30,7 +30,6 @@ const LISTS_OF_A_THREAD = 4;
 /** Stands for any entity of a type where only the type counts. */
 const ANY = '0';
 
-/** What `twhin candidates` takes, and does. */
 export function addCandidatesCommand(command: Command, context: CommandContext): void {
   command
     .description('write lists for many entities, as of one moment')
@@ -177,10 +176,8 @@ async function readIds(path: string, type: string): Promise<EntityKey[]> {
   return found;
 }
 
-/** Rows of a Parquet row group. */
 const ROWS_OF_GROUP = 16_384;
 
-/** The list for one entity. */
 export interface EntityList extends Pick<Answer, 'items' | 'fallback'> {
   readonly from: EntityKey;
 }

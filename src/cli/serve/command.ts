@@ -21,7 +21,6 @@ const LOOK_MS = 200;
 /** One core is left for the main thread, and more than eight have too little to do at a time. */
 const DEFAULT_THREADS = Math.min(8, Math.max(1, availableParallelism() - 1));
 
-/** What `twhin serve` takes, and does. */
 export function addServeCommand(command: Command, context: CommandContext): void {
   command
     .description('answer candidates, neighbours and ranks from the vectors on the topics')

@@ -22,7 +22,6 @@ interface TuneOptions extends StreamOptions {
   readonly firstRound: number;
 }
 
-/** What `twhin tune` takes, and does. */
 export function addTuneCommand(command: Command, context: CommandContext): void {
   command.description(
     'look for better training settings on a stream; nothing live is touched, nothing is applied',

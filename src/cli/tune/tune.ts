@@ -22,7 +22,6 @@ import { planWhole, refuseEmpty } from '../evaluate/measure.ts';
 import type { StreamRequest } from '../evaluate/request.ts';
 import { count } from '../format.ts';
 
-/** A trial in one round. */
 interface TriedRound extends TrialFigures {
   /** Records of the part that it was trained on. */
   readonly records: number;

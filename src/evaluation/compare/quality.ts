@@ -138,7 +138,6 @@ function pairedDifference(differences: readonly number[]): { mrr: number; standa
   return { mrr: mean, standardError: Math.sqrt(variance / n) };
 }
 
-/** Fewest edges for a verdict. */
 const FEWEST_EDGES = 30;
 /** Standard errors from 0 for a verdict: 1 in 20 equal stores are taken for different. */
 const STANDARD_ERRORS = 2;

@@ -13,7 +13,6 @@ const MOST_NEIGHBOURS = 500;
  * Source: Deshpande and Karypis 2004, "Item-based top-N recommendation algorithms".
  */
 export class CommonNeighbours implements Recommender {
-  /** By scope: the items of each user, and the users of each item. */
   readonly #lists = new Map<Scope, { readonly items: Lists; readonly users: Lists }>();
 
   constructor(split: Split, random: Random, most = MOST_NEIGHBOURS) {

@@ -29,7 +29,6 @@ export class EdgeStream {
     this.#last = relations.map(() => new Map());
   }
 
-  /** The number of events. */
   get length(): number {
     return this.lhs.length;
   }

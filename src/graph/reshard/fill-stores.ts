@@ -14,7 +14,6 @@ import { type NextShards, nextHead } from './next-head.ts';
 const BATCH = 4_096;
 const FLOAT_BYTES = 4;
 
-/** What was written. */
 export interface Filled {
   readonly heads: readonly Head[];
   /** By type: entities that their owners had not read yet and that edges of other stores name; their vectors start from scratch. */

@@ -14,7 +14,6 @@ export const COEFFICIENTS = 4;
 /** What is summed over the numbers of a vector that is written; see `encode.ts`. */
 export const CODE_SUMS = 3;
 
-/** The size of a scan table. */
 export interface ScanSize {
   /** Numbers in a vector. */
   readonly dim: number;
@@ -70,7 +69,6 @@ export function layOutScan({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>
   const workspaces = START + header.end();
   return {
     codeDim,
-    /** The number of rows in use. */
     rowsInUse: START,
     /** A vector that is to be written, and what is summed over its numbers. */
     incoming: START + incoming,

@@ -73,7 +73,6 @@ export class ScanRows {
     return this.#bytes;
   }
 
-  /** Bytes of all memories. */
   get memoryBytes(): number {
     const { codes, vectors } = this.place;
     return [codes, ...vectors].reduce((sum, { buffer }) => sum + buffer.byteLength, 0);

@@ -8,7 +8,6 @@ import type { OpenBatch } from '../training/open-batch.ts';
 import { erase, type Fetched, type KnownGraph } from './erase.ts';
 import { readContent } from './record-content.ts';
 
-/** A record as read. */
 export interface ReadRecord extends RecordContent {
   readonly record: SourceRecord;
   /** [n] `Layout.edgeId` of each change; undefined for an erasure, and for an edge that is not of this graph or part of it. */

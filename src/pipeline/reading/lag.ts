@@ -6,7 +6,6 @@ import type { OffsetLedger } from './offset-ledger.ts';
 /** Minimum interval between two questions for the ends of the topics. */
 const LOOK_MS = 5_000;
 
-/** The backlog of a partition. */
 export interface PartitionLag {
   readonly topic: string;
   readonly partition: number;
@@ -28,10 +27,7 @@ export interface LagOptions {
   clock(): number;
 }
 
-/**
- * Knows the backlog by partition, from the ends of the topics a moment ago. Asks for the ends only while somebody
- * asks.
- */
+/** Knows the backlog by partition, from the ends of the topics a moment ago. Asks for the ends only while somebody asks. */
 export class Lag {
   readonly #options: LagOptions;
   /** Log time of the newest record applied, by topic and partition, epoch ms. */

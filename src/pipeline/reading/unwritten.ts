@@ -93,7 +93,6 @@ export class Unwritten {
     return closed;
   }
 
-  /** Notes that a commit is written. */
   written(commit: number): void {
     this.#written = commit;
   }

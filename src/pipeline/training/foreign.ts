@@ -14,7 +14,6 @@ export interface Foreign extends ForeignCandidates {
   load(row: number): boolean;
   /** The random source for entities, once the relation rows of a fresh table are made with `ofRelations`. */
   random(ofRelations: Random): Random;
-  /** Begins a batch. */
   begin(batch: ShardBatch | undefined): void;
   /** Makes a new row, which is cleared, a copy where it is one, and says whether it is. */
   add(row: number): boolean;

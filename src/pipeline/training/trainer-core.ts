@@ -212,10 +212,7 @@ export class TrainerCore {
     await Promise.all(this.#steppers.map((stepper) => stepper.stop()));
   }
 
-  /**
-   * Zeros the batch's new, reused and reset rows, registers the types of the first two, and returns all of them,
-   * ascending.
-   */
+  /** Zeros the batch's new, reused and reset rows, registers the types of the first two, and returns all of them, ascending. */
   #register({ newTypes, reusedRows, reusedTypes, reset }: BatchParts): Int32Array {
     const foreign = this.#foreign;
     const first = this.#table.addRows(newTypes.length);

@@ -8,7 +8,6 @@ import { eachRecord, wholeTopics } from '../reading/bounded.ts';
 
 /** How the topics with vectors differ from a store. */
 export interface Differing {
-  /** Records read. */
   readonly records: number;
   /** The highest step and epoch in the topics; −1 and 0 where they hold none. */
   readonly step: number;

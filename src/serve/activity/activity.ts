@@ -90,7 +90,6 @@ export class Activity {
   readonly #own = new EdgeLists(this.#ids);
   /** A list of each blocked entity with the entities that blocked it. */
   readonly #blockedBy = new EdgeLists(this.#ids);
-  /** Entities that were forgotten altogether. */
   readonly #forgottenEntities: Forgotten;
   /** Topics are read side by side, and an event from before an erasure may come after it. */
   readonly #erasures: Erasures;

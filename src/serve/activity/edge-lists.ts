@@ -19,7 +19,6 @@ const [TIME_BITS, TIME_MASK] = [12, 0xfff];
 /** The latest time that a record can have, epoch ms: in the year 2527. */
 export const MOST_AT = 2 ** 44 - 1;
 
-/** Blocks of one size. */
 class SizeClass {
   readonly size: number;
   readonly perPage: number;
@@ -269,7 +268,6 @@ export class EdgeLists {
     this.#shorten(list, kept);
   }
 
-  /** Moves a list to the end of a queue. */
   toEnd(list: number, queue: number): void {
     this.#unlink(list);
     const last = this.#get(queue, BEFORE);

@@ -23,7 +23,6 @@ export interface RouterOptions extends RoutingOptions {
 interface Work {
   readonly share: Share;
   readonly routing: ShareRouter;
-  /** Partitions of its share. */
   readonly partitions: number;
 }
 
@@ -62,7 +61,6 @@ export class Router {
     return this.#work?.partitions;
   }
 
-  /** Sends that were retried. */
   get retries(): number {
     return this.#retriesBefore + (this.#work?.routing.retries ?? 0);
   }

@@ -17,7 +17,6 @@ import { decodeStretch, type RoutedRecord, type RoutedStretch } from './stretch.
 
 /** Where a shard reads. */
 export interface ShardPlace extends RoutedGraph {
-  /** Number of the shard. */
   readonly index: number;
   /** Full name of the topic in which the shards send each other parcels. */
   readonly exchangeTopic: string;

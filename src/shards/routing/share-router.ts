@@ -157,7 +157,6 @@ export class ShareRouter implements Pick<Follower, 'take'> {
     return this.#room.promise;
   }
 
-  /** Sends that were retried. */
   get retries(): number {
     return this.#delivery.retries;
   }

@@ -1,6 +1,5 @@
 export type Part = Uint8Array | string | null | undefined;
 
-/** Most bytes of a varint. */
 const VARINT_BYTES = 10;
 
 /** Appends numbers and bytes to a buffer that grows. */

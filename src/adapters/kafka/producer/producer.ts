@@ -311,7 +311,6 @@ export async function allOf(work: Iterable<Promise<void>>): Promise<void> {
 /** The messages of a send, and its user. */
 export interface Sent {
   readonly topic: string;
-  /** Bytes of the largest message. */
   readonly largestBytes: number;
   readonly user: string | undefined;
   readonly transactionalId?: string;

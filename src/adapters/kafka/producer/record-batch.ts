@@ -1,7 +1,6 @@
 import { checksum } from '../reader/batches.ts';
 import { ByteWriter, type Part, sizedBytes, varintBytes } from './byte-writer.ts';
 
-/** A record to be encoded. */
 export interface PlainRecord {
   readonly key?: Part;
   readonly value?: Part;

@@ -23,7 +23,6 @@ export interface Block {
   readonly members: readonly number[];
 }
 
-/** The picked edges of a batch in blocks. */
 export function* blocksOf({ relation }: EdgeRows, picked: readonly number[]): Iterable<Block> {
   for (const [of, members] of Map.groupBy(picked, (i) => relation[i]!)) {
     for (let start = 0; start < members.length; start += BLOCK)
