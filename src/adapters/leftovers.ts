@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FatalError, reasonOf } from '../errors/errors.ts';
+import { reasonOf } from '../errors/errors.ts';
 
 /** How often a path is removed that another thread makes again meanwhile. */
 const MOST_TRIES = 10;
@@ -25,12 +25,7 @@ export function keepOnExit(path: string): void {
 
 /** A temporary folder that is removed at the end of the block with `await using`, or when the process exits before. */
 export function temporaryFolder(): { readonly path: string } & AsyncDisposable {
-  let path: string;
-  try {
-    path = mkdtempSync(join(tmpdir(), 'twhin-work-'));
-  } catch (error) {
-    throw new FatalError('file', `no temporary folder can be made: ${reasonOf(error)}; set TMPDIR`);
-  }
+  const path = mkdtempSync(join(tmpdir(), 'twhin-work-'));
   removeOnExit(path);
   return {
     path,

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { LogConnection } from '../adapters/connect.ts';
@@ -11,7 +10,7 @@ import { better, type Quality, type QualityFigures, verdict } from '../evaluatio
 import type { SourceRecord } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
 import { recordsIn } from '../replay/range.ts';
-import { databaseFolder, openForReading } from '../state/open.ts';
+import { isStore, openForReading } from '../state/open.ts';
 import { FIRST_STORE, LIVE, livePlace, otherPlaces, placeOf, type StorePlace } from '../state/places.ts';
 import type { CommandContext } from './context.ts';
 import { count } from './format.ts';
@@ -96,9 +95,7 @@ async function compare(
 /** The named graph, or the one graph that has both stores. @throws UsageError `compare` listing the stores. */
 function choose(config: Config, names: readonly string[], wanted: string | undefined): GraphConfig {
   const graphs = selectGraphs(config, wanted === undefined ? [] : [wanted]);
-  const found = graphs.filter((graph) =>
-    names.every((name) => existsSync(databaseFolder(placeIn(graph, name)))),
-  );
+  const found = graphs.filter((graph) => names.every((name) => isStore(placeIn(graph, name))));
   const [first, ...others] = found;
   if (first !== undefined && others.length === 0) return first;
   const asked = [...new Set(names)].join(' and ');
@@ -127,7 +124,7 @@ async function open(graph: GraphConfig, name: string, opened: AsyncDisposableSta
 function storesOf(graph: GraphConfig): string {
   const live = livePlace(graph).name;
   const places = [placeOf(graph, FIRST_STORE), ...otherPlaces(graph)];
-  const names = places.filter((place) => existsSync(databaseFolder(place))).map(({ name }) => name);
+  const names = places.filter(isStore).map(({ name }) => name);
   return names.map((name) => (name === live ? `${name} (live)` : name)).join(', ') || 'none yet';
 }
 

@@ -33,13 +33,11 @@ export function addDoctorCommand(command: Command, context: CommandContext): voi
     .description('check Node, SIMD, RocksDB, brokers, topics and stores')
     .option('--json', JSON_HELP)
     .addHelpText('after', example('KAFKA_BROKERS=localhost:9092 twhin doctor'))
-    .action(async ({ json }) => {
-      if (!(await doctor(json, process.cwd(), context))) context.fail();
-    });
+    .action(({ json }) => doctor(json, process.cwd(), context));
 }
 
-/** Checks everything that a run needs, with a line for each. Gives whether all is well. */
-async function doctor(json: boolean | undefined, cwd: string, context: CommandContext): Promise<boolean> {
+/** Checks everything that a run needs, with a line for each. */
+async function doctor(json: boolean | undefined, cwd: string, context: CommandContext): Promise<void> {
   const { config: load, output, stopping } = context;
   const config = await load();
   const findings: Finding[] = [];
@@ -56,7 +54,12 @@ async function doctor(json: boolean | undefined, cwd: string, context: CommandCo
       tell(what, 'FAIL', reason + remedy);
     }
   };
-  tell('configuration', 'ok', describeConfiguration(config, cwd));
+  const { file } = config;
+  tell(
+    'configuration',
+    'ok',
+    file ? `${file}, with the graphs ${graphsOf(config)}` : withoutFile(config, cwd),
+  );
   // The command line does not start with an older one than is needed.
   tell('Node', 'ok', process.version);
   await check('SIMD', async () => describeSimd(config));
@@ -77,13 +80,7 @@ async function doctor(json: boolean | undefined, cwd: string, context: CommandCo
   stopping.throwIfAborted();
   const ok = findings.every(({ state }) => state !== 'FAIL');
   if (json) output.out(JSON.stringify({ ok, findings }));
-  return ok;
-}
-
-function describeConfiguration(config: Config, cwd: string): string {
-  return config.file === undefined
-    ? withoutFile(config, cwd)
-    : `${config.file}, with the graphs ${graphsOf(config)}`;
+  if (!ok) context.fail();
 }
 
 function describeSimd({ graphs }: Config): string {

@@ -38,9 +38,7 @@ export function addFeedCommand(command: Command, context: CommandContext): void 
     .option('--raw', 'send bad lines too, unchanged')
     .option('--json', JSON_HELP)
     .addHelpText('after', example(EXAMPLES))
-    .action(async (file: string, options: FeedOptions) => {
-      if (!(await feed(file, options, context))) context.fail();
-    });
+    .action((file: string, options: FeedOptions) => feed(file, options, context));
 }
 
 const EXAMPLES = `twhin feed events.ndjson.gz --topic engagement
@@ -48,13 +46,13 @@ zcat follows.ndjson.gz | twhin feed - --topic follow --rate 5000`;
 
 /**
  * Sends the events of a file, or with `-` of stdin, to a topic. A signal stops the reading; events that were read are still sent.
- * Gives false when it was stopped, or when no line held an event.
+ * It fails when it was stopped, or when no line held an event.
  */
 async function feed(
   file: string,
   options: FeedOptions,
-  { ask, config: load, connect, output, stopping, tell }: CommandContext,
-): Promise<boolean> {
+  { ask, config: load, connect, fail, output, stopping, tell }: CommandContext,
+): Promise<void> {
   const config = await load();
   const topic = topicAfter('--topic', config.topicPrefix, config.topics, options.topic);
   const name = fullName(config.topicPrefix, topic);
@@ -84,7 +82,7 @@ async function feed(
   if (options.json) output.out(JSON.stringify({ topic: name, sent, bad, reasons, line, stopped }));
   else output.out(describeFed({ sent, bad }, name, Date.now() - start));
   if (stopped && !options.json) output.err(`stopped after line ${line}`);
-  return !stopped && (sent > 0 || bad === 0);
+  if (stopped || (sent === 0 && bad > 0)) fail();
 }
 
 /** Sends the lines of a file, or with `-` of stdin, as events of a topic. */

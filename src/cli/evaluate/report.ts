@@ -2,8 +2,7 @@ import type { Interval } from '../../evaluation/bootstrap.ts';
 import { LIST_FIGURES, type ScopeFigures } from '../../evaluation/stream/lists.ts';
 import { CANDIDATE_SETS } from '../../evaluation/stream/slices.ts';
 import { count, duration } from '../format.ts';
-import type { Output } from '../output.ts';
-import { printTable } from '../output.ts';
+import { type Output, printTable } from '../output.ts';
 import { lossLines, type StreamReport } from './measure.ts';
 
 /** Prints an evaluation for a person to read. */

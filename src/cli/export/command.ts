@@ -36,12 +36,8 @@ export function addExportCommand(command: Command, context: CommandContext): voi
           `${graph} is cut into ${shards} shards, and their stores are exported one by one: --graph ${graph}-0, and so on. ` +
             'The topic with the embeddings has the vectors of all of them',
         );
-      for (const { graph: plain, place } of selectStores(loaded, context.output, [graph]))
-        await exportGraph(
-          { ...(await asLive(loaded, plain, context.config)), place },
-          { folder: out, format, types: type, parts: pq },
-          context,
-        );
+      for (const each of selectStores(loaded, context.output, [graph]))
+        await exportGraph(each, { folder: out, format, types: type, parts: pq }, context);
     });
 }
 
@@ -72,11 +68,11 @@ interface ExportAsked {
  * where there is no store, `store-model` where it is another model's, `file` where the folder can't be written.
  */
 async function exportGraph(
-  chosen: ChosenStore,
+  { graph: plain, place }: ChosenStore,
   { folder, format, types, parts }: ExportAsked,
-  { output, progress, stopping }: CommandContext,
+  { config, output, progress, stopping }: CommandContext,
 ): Promise<void> {
-  const { graph } = chosen;
+  const { graph } = await asLive(await config(), plain, config);
   const { dim, entityTypes: known } = graph.model;
   const unknown = types.find((type) => !known.includes(type));
   if (unknown !== undefined) {
@@ -85,7 +81,7 @@ async function exportGraph(
   }
   if (parts !== undefined) refuseParts(parts, dim);
   await refuseFilled(folder);
-  await using store = await openChosen(chosen);
+  await using store = await openChosen({ graph, place });
   const head = await store.head();
   if (head === undefined) {
     throw new FatalError(
