@@ -11,7 +11,7 @@ import { frame, framed, PREFIX_BYTES } from './frame.ts';
  * The number in FORMAT changes whenever a block has other fields or a field has another meaning. The file is written under
  * another name and renamed, but not synced: after a power loss its content is undefined.
  */
-const FORMAT = Buffer.from('twhin image 1\n');
+const FORMAT = Buffer.from('twhin image 2\n');
 const END = Buffer.from('image ends');
 /** A block has a few megabytes; a frame with a greater length is damaged and not read. */
 const MAX_FRAME_BYTES = 2 ** 30;

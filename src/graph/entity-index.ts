@@ -1,17 +1,14 @@
 import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, writeId } from './entity.ts';
-import type { EntityRecord } from './graph-store.ts';
 import { asBuffer, type EntityState } from './layout.ts';
 import { NameIndex } from './name-index.ts';
+import { PagedNumbers } from './paged-numbers.ts';
 
-const PAGE_SHIFT = 12;
-const PAGE_ROWS = 1 << PAGE_SHIFT;
-/** What a page has of a row. */
-const [UPDATES, FIRST_SEEN, LAST_SEEN] = [0, 1, 2];
+/** Numbers of a packed state. */
 const STATE_NUMBERS = 3;
 
 /**
  * Every entity in memory: its row by its key, its state by row. No objects per entity: names are bytes as in the store's
- * keys, numbers are in typed arrays, 24 bytes a row, in pages that are never moved: an array that doubles is copied at once.
+ * keys, numbers are in typed arrays, 20 bytes a row, in pages: an array that doubles is copied at once.
  */
 export class EntityIndex {
   /** Rows by name as in the store's keys: type, length of the id less one, id. */
@@ -21,8 +18,9 @@ export class EntityIndex {
   readonly #live: number[];
   /** Scratch for the name that is looked up. */
   readonly #name = Buffer.alloc(2 + 3 * MAX_ID_BYTES);
-  /** By page: [PAGE_ROWS, STATE_NUMBERS]. Together, since for millions of rows memory access takes the time. */
-  readonly #pages: Float64Array[] = [];
+  readonly #updates = new PagedNumbers((rows) => new Uint32Array(rows));
+  readonly #firstSeen = new PagedNumbers((rows) => new Float64Array(rows));
+  readonly #lastSeen = new PagedNumbers((rows) => new Float64Array(rows));
   #nextRow: number;
   /** Which rows below `nextRow` may be used again, and which not yet. */
   readonly free: FreeRows;
@@ -71,16 +69,9 @@ export class EntityIndex {
     return entityKey(this.#types[name[0]!] ?? '', name.toString('utf8', 2));
   }
 
-  /** A copy of the entity's record; undefined where no entity has the row. */
-  record(row: number): EntityRecord | undefined {
-    const key = this.keyAt(row);
-    return key && { key, ...this.state(row) };
-  }
-
   state(row: number): EntityState {
-    const [page, at] = [this.#pageOf(row), placeIn(row)];
-    const updates = page[at + UPDATES]!;
-    return { row, updates, firstSeen: page[at + FIRST_SEEN]!, lastSeen: page[at + LAST_SEEN]! };
+    const updates = this.#updates.get(row);
+    return { row, updates, firstSeen: this.#firstSeen.get(row), lastSeen: this.#lastSeen.get(row) };
   }
 
   /** Entities by type. */
@@ -106,14 +97,13 @@ export class EntityIndex {
   /** Notes that an event of time `at` named the entity. */
   saw(row: number, at: number): void {
     if (!this.names.has(row)) return;
-    const [page, place] = [this.#pageOf(row), placeIn(row)];
-    page[place + FIRST_SEEN] = Math.min(page[place + FIRST_SEEN]!, at);
-    page[place + LAST_SEEN] = Math.max(page[place + LAST_SEEN]!, at);
+    this.#firstSeen.set(row, Math.min(this.#firstSeen.get(row), at));
+    this.#lastSeen.set(row, Math.max(this.#lastSeen.get(row), at));
   }
 
   /** Notes that an edge of the entity was trained. */
   trained(row: number): void {
-    if (this.names.has(row)) this.#pageOf(row)[placeIn(row) + UPDATES]! += 1;
+    if (this.names.has(row)) this.#updates.set(row, this.#updates.get(row) + 1);
   }
 
   /** Makes an entity that an erasure left (it has newer edges) look new. */
@@ -137,12 +127,9 @@ export class EntityIndex {
   }
 
   #set({ row, updates, firstSeen, lastSeen }: EntityState): void {
-    this.#pageOf(row).set([updates, firstSeen, lastSeen], placeIn(row));
-  }
-
-  #pageOf(row: number): Float64Array {
-    this.#pages[row >> PAGE_SHIFT] ??= new Float64Array(STATE_NUMBERS * PAGE_ROWS);
-    return this.#pages[row >> PAGE_SHIFT]!;
+    this.#updates.set(row, updates);
+    this.#firstSeen.set(row, firstSeen);
+    this.#lastSeen.set(row, lastSeen);
   }
 
   /** Writes the key's name into the scratch bytes, and returns its end. */
@@ -163,72 +150,47 @@ export class EntityIndex {
   }
 }
 
-/** Where the numbers of a row begin in its page. */
-function placeIn(row: number): number {
-  return STATE_NUMBERS * (row & (PAGE_ROWS - 1));
-}
-
 /** Entities in a few arrays, to be moved to another thread or a file, or kept as of one moment. */
 export interface PackedEntities {
   /** [n] rows. */
   readonly rows: Int32Array;
-  readonly updates: Uint32Array;
-  readonly firstSeen: Float64Array;
-  readonly lastSeen: Float64Array;
-  /** The names as in the store's keys, one after the other, and [n] where each ends. */
+  /** [n, 3] the updates and the times of each. */
+  readonly states: Float64Array;
+  /** The names as in the store's keys, one after the other. */
   readonly names: Uint8Array;
-  readonly ends: Uint32Array;
 }
 
 /** Copies the entities of these rows. */
 export function packEntities(index: EntityIndex, of: Iterable<number>): PackedEntities {
   const rows = Int32Array.from(of).filter((row) => index.names.has(row));
-  const ends = new Uint32Array(rows.length);
-  const updates = new Uint32Array(rows.length);
-  const firstSeen = new Float64Array(rows.length);
-  const lastSeen = new Float64Array(rows.length);
+  const states = new Float64Array(STATE_NUMBERS * rows.length);
+  let bytes = 0;
+  rows.forEach((row, i) => {
+    const { updates, firstSeen, lastSeen } = index.state(row);
+    states.set([updates, firstSeen, lastSeen], STATE_NUMBERS * i);
+    bytes += index.names.lengthAt(row);
+  });
+  const names = new Uint8Array(bytes);
   let end = 0;
-  rows.forEach((row, i) => {
-    const state = index.state(row);
-    updates[i] = state.updates;
-    firstSeen[i] = state.firstSeen;
-    lastSeen[i] = state.lastSeen;
-    ends[i] = end += index.names.lengthAt(row);
-  });
-  const names = new Uint8Array(end);
-  rows.forEach((row, i) => {
-    index.names.copy(row, names, i === 0 ? 0 : ends[i - 1]!);
-  });
-  return { rows, updates, firstSeen, lastSeen, names, ends };
+  for (const row of rows) end = index.names.copy(row, names, end);
+  return { rows, states, names };
 }
 
-/** The packed entities, each as a record that is made when it is asked for. index: one with the same types. */
-export function* recordsOf(packed: PackedEntities, index: EntityIndex): Iterable<EntityRecord> {
-  const names = asBuffer(packed.names);
-  for (let i = 0; i < packed.rows.length; i++) {
-    const key = index.keyOf(names.subarray(i === 0 ? 0 : packed.ends[i - 1]!, packed.ends[i]!));
-    const [row, updates] = [packed.rows[i]!, packed.updates[i]!];
-    yield { key, row, updates, firstSeen: packed.firstSeen[i]!, lastSeen: packed.lastSeen[i]! };
-  }
-}
-
-/** Loads packed entities into an index, and gives each to `visit`. */
-export function unpackEntities(
-  packed: PackedEntities,
-  index: EntityIndex,
-  visit: (entity: { readonly row: number; readonly type: number; readonly updates: number }) => void,
-): void {
-  const { rows, updates, firstSeen, lastSeen, names, ends } = packed;
+/** The packed entities' names and states, each made when it is asked for. */
+export function* unpacked({ rows, states, names }: PackedEntities): Generator<[Buffer, EntityState]> {
+  const bytes = asBuffer(names);
+  let start = 0;
   for (let i = 0; i < rows.length; i++) {
-    const start = i === 0 ? 0 : ends[i - 1]!;
-    const row = rows[i]!;
-    index.restore(names, start, ends[i]!, {
-      row,
-      updates: updates[i]!,
-      firstSeen: firstSeen[i]!,
-      lastSeen: lastSeen[i]!,
-    });
-    visit({ row, type: names[start]!, updates: updates[i]! });
+    const at = STATE_NUMBERS * i;
+    const state = {
+      row: rows[i]!,
+      updates: states[at]!,
+      firstSeen: states[at + 1]!,
+      lastSeen: states[at + 2]!,
+    };
+    const end = start + 3 + bytes[start + 1]!;
+    yield [bytes.subarray(start, end), state];
+    start = end;
   }
 }
 

@@ -47,13 +47,6 @@ export function writeId(into: Buffer, at: number, key: EntityKey, from: number):
   return end;
 }
 
-/** The order of two entities of one type in a store: the shorter id first, then by bytes of UTF-8. */
-export function compareKeys(a: EntityKey, b: EntityKey): number {
-  if (a === b) return 0;
-  const [first, second] = [Buffer.from(a), Buffer.from(b)];
-  return first.length - second.length || Buffer.compare(first, second);
-}
-
 /**
  * Parses the entity that a person typed.
  * @throws UsageError when it is not `TYPE:ID` or the id is over {@link MAX_ID_BYTES}.

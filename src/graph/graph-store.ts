@@ -82,7 +82,7 @@ export class GraphStore {
     return keys.map((key, i) => values[i] && { key, ...decodeEntity(values[i]) });
   }
 
-  /** Every entity, or those of one type, ordered by type and then as {@link compareKeys} has it. */
+  /** Every entity, or those of one type, ordered by type, then the shorter id first, then by bytes of UTF-8. */
   async *entities(type?: string): AsyncIterable<EntityRecord> {
     const { entities, entitiesOf } = this.layout.prefixes;
     for await (const { key, value } of this.#store.scan(type === undefined ? entities : entitiesOf(type)))

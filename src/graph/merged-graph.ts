@@ -75,7 +75,7 @@ export class MergedGraph {
     return new MergedGraph(stores, uneven);
   }
 
-  /** Every entity that any store has, by type and then as `compareKeys` has it. */
+  /** Every entity that any store has, by type, then the shorter id first, then by bytes of UTF-8. */
   async *entities(): AsyncIterable<readonly MergedEntity[]> {
     const { layout, stores } = this;
     for await (const block of mergedEntries(stores, layout.prefixes.entities)) {

@@ -92,13 +92,14 @@ export class NameIndex {
     return lengthAt(this.#blocks[blockOf(entry)]!, placeOf(entry));
   }
 
-  /** Copies the name of a row that has one, without an object for it. */
-  copy(row: number, into: Uint8Array, at: number): void {
+  /** Copies the name of a row that has one, without an object for it, and gives its end. */
+  copy(row: number, into: Uint8Array, at: number): number {
     const entry = this.#entries.get(row);
     const block = this.#blocks[blockOf(entry)]!;
     const from = placeOf(entry);
     const length = lengthAt(block, from);
     for (let i = 0; i < length; i++) into[at + i] = block[from + HEAD_BYTES + i]!;
+    return at + length;
   }
 
   /** Removes the name of a row, if it has one. */

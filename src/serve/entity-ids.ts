@@ -1,9 +1,9 @@
 import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, typeOf, writeId } from '../graph/entity.ts';
 import { NameIndex } from '../graph/name-index.ts';
+import { PagedNumbers } from '../graph/paged-numbers.ts';
 
 /** UTF-8 has at most so many bytes for a character of a string. */
 const MOST_BYTES = 3;
-const FIRST_IDS = 512;
 
 /**
  * Numbers for the entities that something remembers: small, int32, and given again once nobody holds them. A name is the byte of
@@ -13,7 +13,7 @@ export class EntityIds {
   readonly #names = new NameIndex();
   readonly #types: string[] = [];
   /** By id: how many hold it. A free id has -1 - the next free one. */
-  #held = new Int32Array(FIRST_IDS);
+  readonly #held = new PagedNumbers((ids) => new Int32Array(ids));
   /** Ids that were ever given are below. */
   #end = 0;
   /** The first free id; the others follow from it. */
@@ -28,7 +28,7 @@ export class EntityIds {
 
   /** Memory of names and ids, in bytes. */
   get bytes(): number {
-    return this.#names.bytes + this.#held.byteLength;
+    return this.#names.bytes + this.#held.bytes;
   }
 
   /** The id of the next entity that nobody holds yet. */
@@ -41,23 +41,24 @@ export class EntityIds {
     const end = this.#write(entity, true);
     const known = this.#names.find(this.#name, 0, end);
     if (known >= 0) {
-      this.#held[known]!++;
+      this.holdAgain(known);
       return known;
     }
     const id = this.#newId();
     this.#names.add(this.#name, 0, end, id);
-    this.#held[id] = 1;
+    this.#held.set(id, 1);
     return id;
   }
 
   holdAgain(id: number): void {
-    this.#held[id]!++;
+    this.#held.set(id, this.#held.get(id) + 1);
   }
 
   release(id: number): void {
-    if (--this.#held[id]! > 0) return;
+    const left = this.#held.get(id) - 1;
+    this.#held.set(id, left > 0 ? left : -1 - (this.#free + 1));
+    if (left > 0) return;
     this.#names.remove(id);
-    this.#held[id] = -1 - (this.#free + 1);
     this.#free = id;
   }
 
@@ -77,13 +78,8 @@ export class EntityIds {
   #newId(): number {
     const { next } = this;
     if (next === this.#free) {
-      this.#free = -1 - this.#held[next]! - 1;
+      this.#free = -1 - this.#held.get(next) - 1;
       return next;
-    }
-    if (this.#end === this.#held.length) {
-      const held = new Int32Array(2 * this.#end);
-      held.set(this.#held);
-      this.#held = held;
     }
     return this.#end++;
   }

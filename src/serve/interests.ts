@@ -1,3 +1,4 @@
+import { squaredDistance } from '../graph/nearest.ts';
 import type { Asking } from './looks.ts';
 import type { Later } from './shared-passes.ts';
 import type { VectorTable } from './vector-table.ts';
@@ -149,12 +150,6 @@ export function meanOf(points: readonly Vector[]): Float64Array {
 
 function add(sum: Float64Array, vector: Vector): void {
   for (let k = 0; k < sum.length; k++) sum[k]! += vector[k]!;
-}
-
-export function squaredDistance(a: Vector, b: Vector): number {
-  let sum = 0;
-  for (let k = 0; k < a.length; k++) sum += (a[k]! - b[k]!) ** 2;
-  return sum;
 }
 
 /** Clusters are made again after this time: vectors move. */

@@ -1,8 +1,9 @@
 import type { RelationVector } from '../../topics/model.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
+import { squaredDistance } from '../graph/nearest.ts';
 import type { Activity, OwnEdge } from './activity/activity.ts';
 import type { ItemReason, SharedNeighbours } from './answers.ts';
-import { NEWEST_TARGETS, squaredDistance } from './interests.ts';
+import { NEWEST_TARGETS } from './interests.ts';
 import type { ServedGraph } from './served-graph.ts';
 import type { VectorTable } from './vector-table.ts';
 

@@ -1,3 +1,4 @@
+import { squaredDistance } from '../graph/nearest.ts';
 import type { RowVectors } from '../pipeline/training/shard-batch.ts';
 
 const FIRST_ROWS = 64;
@@ -8,7 +9,7 @@ const NONE = -1;
 export class HalfVectors {
   readonly #dim: number;
   #rows = new Int32Array(FIRST_ROWS);
-  #halves: Float16Array;
+  #halves: Float16Array<ArrayBuffer>;
   #length = 0;
 
   constructor(dim: number) {
@@ -22,7 +23,10 @@ export class HalfVectors {
 
   /** Appends a copy of the vector. */
   push(row: number, vector: Float32Array | Float16Array): void {
-    if (this.#length === this.#rows.length) this.#grow();
+    if (this.#length === this.#rows.length) {
+      this.#rows = new Int32Array(this.#rows.buffer.transfer(2 * this.#rows.byteLength));
+      this.#halves = new Float16Array(this.#halves.buffer.transfer(2 * this.#halves.byteLength));
+    }
     this.#rows[this.#length] = row;
     this.#halves.set(vector, this.#length * this.#dim);
     this.#length++;
@@ -46,15 +50,6 @@ export class HalfVectors {
     const halves = this.#halves.slice(0, this.#length * this.#dim);
     this.#length = 0;
     return { rows, halves };
-  }
-
-  #grow(): void {
-    const rows = new Int32Array(2 * this.#rows.length);
-    const halves = new Float16Array(2 * this.#halves.length);
-    rows.set(this.#rows);
-    halves.set(this.#halves);
-    this.#rows = rows;
-    this.#halves = halves;
   }
 }
 
@@ -92,13 +87,7 @@ export class VectorSlab {
   distance(row: number, vector: Float32Array): number | undefined {
     const slot = this.#slots[row]!;
     if (slot === NONE) return undefined;
-    const kept = this.#vector(slot);
-    let squares = 0;
-    for (let k = 0; k < vector.length; k++) {
-      const difference = vector[k]! - kept[k]!;
-      squares += difference * difference;
-    }
-    return Math.sqrt(squares);
+    return Math.sqrt(squaredDistance(vector, this.#vector(slot)));
   }
 
   #take(row: number): number {

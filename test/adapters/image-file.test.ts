@@ -26,11 +26,8 @@ function block(first: number, count: number): ImageBlock {
     },
     entities: {
       rows: Int32Array.from(numbers),
-      updates: Uint32Array.from(numbers),
-      firstSeen: Float64Array.from(numbers, (row) => row + 0.5),
-      lastSeen: Float64Array.from(numbers, (row) => row + 1.5),
+      states: Float64Array.from(numbers.flatMap((row) => [row, row + 0.5, row + 1.5])),
       names: Uint8Array.from(numbers.flatMap((row) => [0, 0, row % 256])),
-      ends: Uint32Array.from(numbers, (_, i) => 3 * (i + 1)),
     },
   };
 }

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
-import { EntityIndex, packEntities, unpackEntities } from '../../src/graph/entity-index.ts';
+import { EntityIndex, packEntities, unpacked } from '../../src/graph/entity-index.ts';
 import { Layout } from '../../src/graph/layout.ts';
-import { entity, graph, indexOf, MODEL, tweet, user } from './graph-fixture.ts';
+import { entity, graph, indexOf, MODEL, recordOf, tweet, user } from './graph-fixture.ts';
 
 describe('EntityIndex', () => {
   test('gives out ascending rows', () => {
     const index = new EntityIndex(4);
     expect([index.add(user('a'), 10), index.add(tweet('a'), 20)]).toEqual([4, 5]);
     index.remove(user('a'));
-    expect([index.find(user('a')), index.keyAt(4), index.record(4)]).toEqual([
+    expect([index.find(user('a')), index.keyAt(4), recordOf(index, 4)]).toEqual([
       undefined,
       undefined,
       undefined,
@@ -30,9 +30,9 @@ describe('EntityIndex', () => {
     index.saw(row, 60);
     index.trained(row);
     index.trained(row);
-    expect(index.record(row)).toEqual({ key: 'user:a', row: 0, updates: 2, firstSeen: 40, lastSeen: 70 });
+    expect(recordOf(index, row)).toEqual({ key: 'user:a', row: 0, updates: 2, firstSeen: 40, lastSeen: 70 });
     index.reset(row, 90);
-    expect(index.record(row)).toEqual({ key: 'user:a', row: 0, updates: 0, firstSeen: 90, lastSeen: 90 });
+    expect(recordOf(index, row)).toEqual({ key: 'user:a', row: 0, updates: 0, firstSeen: 90, lastSeen: 90 });
     for (const note of [() => index.saw(9, 1), () => index.trained(9), () => index.reset(9, 1)]) note();
     expect(index.size).toBe(1);
   });
@@ -42,7 +42,7 @@ describe('EntityIndex', () => {
     const index = indexOf(4, [stored, entity(user('a'), 6)]);
     index.trained(9);
     expect(stored.updates).toBe(3);
-    expect(index.record(9)?.updates).toBe(4);
+    expect(recordOf(index, 9)?.updates).toBe(4);
     // No entity has rows 4, 5, 7 and 8.
     expect([index.nextRow, index.freeRows, index.add(user('c'), 1)]).toEqual([10, 4, 4]);
     expect(index.counts()).toEqual({ user: 3 });
@@ -117,7 +117,7 @@ describe('EntityIndex', () => {
     const other = new Layout({ ...layout, entityTypes: ['tweet', 'user'] });
     const [name, kept] = [other.entityKey(user('é1')), { row: 7, updates: 2, firstSeen: 3, lastSeen: 5 }];
     index.restore(name, 1, name.length, kept);
-    expect(index.record(7)).toEqual({ key: 'user:é1', ...kept });
+    expect(recordOf(index, 7)).toEqual({ key: 'user:é1', ...kept });
     expect([index.find(user('é1')), index.names.find(name, 1, name.length), index.nextRow]).toEqual([
       7, 7, 8,
     ]);
@@ -157,11 +157,12 @@ test('packing and unpacking keeps names, rows, counts and times, without erased 
     [10, 60],
     [70, 34],
   ] as const) {
-    unpackEntities(packEntities(index, rows.slice(first, first + count)), other, ({ row, type, updates }) =>
-      seen.push(`${row} ${MODEL.entityTypes[type]} ${updates}`),
-    );
+    for (const [name, state] of unpacked(packEntities(index, rows.slice(first, first + count)))) {
+      other.restore(name, 0, name.length, state);
+      seen.push(`${state.row} ${MODEL.entityTypes[name[0]!]} ${state.updates}`);
+    }
   }
-  expect(rows.map((row) => other.record(row))).toEqual(rows.map((row) => index.record(row)));
+  expect(rows.map((row) => recordOf(other, row))).toEqual(rows.map((row) => recordOf(index, row)));
   expect([other.size, other.nextRow, other.counts()]).toEqual([98, 104, index.counts()]);
   expect(other.find(user('名前 2'))).toBe(6);
   expect(other.find(user('u7'))).toBeUndefined();

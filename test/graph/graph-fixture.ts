@@ -1,6 +1,6 @@
 import type { EdgeChange, EdgeName } from '../../src/graph/edge.ts';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
-import { EntityIndex } from '../../src/graph/entity-index.ts';
+import { EntityIndex, packEntities, unpacked } from '../../src/graph/entity-index.ts';
 import { type Commit, type EntityRecord, GraphStore } from '../../src/graph/graph-store.ts';
 import type { Head } from '../../src/graph/head.ts';
 import { Layout } from '../../src/graph/layout.ts';
@@ -74,6 +74,12 @@ export function commitOf(
     rows: Int32Array.from(rows),
     floats: Float32Array.from(rows.flatMap((row) => vectors?.[row] ?? [])),
   };
+}
+
+/** What the index has of an entity; undefined where no entity has the row. */
+export function recordOf(index: EntityIndex, row: number): EntityRecord | undefined {
+  const [found] = unpacked(packEntities(index, [row]));
+  return found && { key: index.keyOf(found[0]), ...found[1] };
 }
 
 /** An index with these entities, restored as from a store. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FatalError } from '../../src/errors/errors.ts';
 import type { EdgeName } from '../../src/graph/edge.ts';
-import { compareKeys, entityKey, MAX_ID_BYTES } from '../../src/graph/entity.ts';
+import { type EntityKey, entityKey, MAX_ID_BYTES } from '../../src/graph/entity.ts';
 import { Layout } from '../../src/graph/layout.ts';
 import { MODEL, tweet, user } from './graph-fixture.ts';
 
@@ -109,7 +109,11 @@ describe('Layout', () => {
     );
   });
 
-  test("sorts a type's entities as compareKeys does", () => {
+  test("sorts a type's entities: the shorter id first, then by bytes of UTF-8", () => {
+    const compareKeys = (a: EntityKey, b: EntityKey) => {
+      const [first, second] = [Buffer.from(a), Buffer.from(b)];
+      return first.length - second.length || Buffer.compare(first, second);
+    };
     // Ids of equal length in bytes; in UTF-16 order they are reversed.
     expect(compareKeys(user('\uffeea'), user('\u{1f989}'))).toBeLessThan(0);
     fc.assert(

@@ -243,7 +243,7 @@ describe('vectors', () => {
     const first = received(parcelOf({ vectors: [[foreign!, 1]] }));
     expect([first.vectors, named]).toEqual([[[2, 1]], [[foreign, 2, 1]]]);
     expect([[...first.copies.rows], [...first.copies.owners]]).toEqual([[2], [1]]);
-    expect(index.record(2)?.firstSeen).toBe(1_000);
+    expect(index.state(2).firstSeen).toBe(1_000);
     const tweet = entityKey('tweet', 'é'.repeat(128));
     const second = received(parcelOf({ vectors: [[tweet, 2] as const, [foreign!, 3] as const] }));
     expect(second.vectors.map(String)).toEqual(['3,2', '2,3']);

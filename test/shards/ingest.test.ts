@@ -6,7 +6,7 @@ import { Unwritten } from '../../src/pipeline/reading/unwritten.ts';
 import { OpenBatch } from '../../src/pipeline/training/open-batch.ts';
 import { EVENT_TOPICS } from '../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
-import { graph, indexOf } from '../graph/graph-fixture.ts';
+import { graph, indexOf, recordOf } from '../graph/graph-fixture.ts';
 import { saidBy } from '../pipeline/training/trainer-fixture.ts';
 import { exchangeOf, usersOf } from './exchange-fixture.ts';
 
@@ -55,7 +55,7 @@ test('an edge that another shard trains is counted, says that its own end is hel
   expect(hand()).toEqual([1, 0, 0, [], [[row, 1, 0]]]);
   expect([index.find(one!), index.size, counters.edges]).toEqual([undefined, 1, { follows: 2 }]);
   expect(exchange.head().shard).toMatchObject({ edges: {}, entities: { user: 1 } });
-  expect(index.record(row)).toMatchObject({ updates: 2, lastSeen: 1_000 });
+  expect(recordOf(index, row)).toMatchObject({ updates: 2, lastSeen: 1_000 });
 });
 
 test('a removal makes no row and no holder', async () => {

@@ -1,10 +1,5 @@
 import { FatalError, reasonOf } from '../../errors/errors.ts';
-import {
-  type EntityIndex,
-  type PackedEntities,
-  packEntities,
-  unpackEntities,
-} from '../../graph/entity-index.ts';
+import { type EntityIndex, type PackedEntities, packEntities, unpacked } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { decodeHead, type Head } from '../../graph/head.ts';
 import type { Layout } from '../../graph/layout.ts';
@@ -69,10 +64,11 @@ export async function loadImage(
     const count = floats.length / (layout.dim + 2);
     const types = new Uint8Array(count).fill(NO_TYPE);
     const trained = new Uint8Array(count);
-    unpackEntities(entities, index, ({ row, type, updates }) => {
-      types[row - first] = type;
-      trained[row - first] = updates > 0 ? 1 : 0;
-    });
+    for (const [name, state] of unpacked(entities)) {
+      index.restore(name, 0, name.length, state);
+      types[state.row - first] = name[0]!;
+      trained[state.row - first] = state.updates > 0 ? 1 : 0;
+    }
     withholdOrphans(index, 2 * layout.relations.length, { first, types, floats });
     await loading.after(() => trainer.loadRows({ types, trained, floats, edges }));
     first += count;

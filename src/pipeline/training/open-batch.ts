@@ -41,11 +41,8 @@ export class OpenBatch {
   /** Notes whether an edge was live before an event, and whether it is now; then it is to be trained. */
   changed(lhs: number, relation: number, rhs: number, before: boolean, now: boolean): void {
     if (!before && !now) return;
-    if (this.#end === this.#changes.length) {
-      const more = new Int32Array(2 * this.#changes.length);
-      more.set(this.#changes);
-      this.#changes = more;
-    }
+    if (this.#end === this.#changes.length)
+      this.#changes = new Int32Array(this.#changes.buffer.transfer(2 * this.#changes.byteLength));
     const bits = now ? TRAINED | (before ? 0 : ADDED) : REMOVED;
     this.#changes[this.#end] = lhs;
     this.#changes[this.#end + 1] = rhs;

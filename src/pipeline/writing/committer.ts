@@ -1,6 +1,7 @@
-import { type EntityIndex, type PackedEntities, packEntities, recordsOf } from '../../graph/entity-index.ts';
+import { type EntityIndex, type PackedEntities, packEntities, unpacked } from '../../graph/entity-index.ts';
 import { inSlices } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
+import type { EntityState } from '../../graph/layout.ts';
 import type { Counters } from '../counters.ts';
 import { Delivery } from '../delivery.ts';
 import type { ImageKeeper } from '../loading/image.ts';
@@ -174,7 +175,7 @@ export class Committer {
         ...head,
       },
       edges: pending.edges,
-      entities: recordsOf(entities, index),
+      entities: unpacked(entities).map(([name, state]) => ({ key: index.keyOf(name), ...state })),
       erasedEntities: [...pending.erasedEntities].map(([row, key]) => ({ key, row })),
       erasures: [...pending.erasures].map(([key, at]) => ({ key, at })),
       rows: checkpoint.rows,
@@ -212,8 +213,8 @@ export class Committer {
     { rows, publish }: Checkpoint,
   ): Promise<Put[]> {
     const eventAt = new Map<number | undefined, number>();
-    const dates = entities.rows.entries();
-    await inSlices(dates, ([i, row]) => eventAt.set(row, entities.lastSeen[i]!), SLICE_ROWS);
+    const note = ([, { row, lastSeen }]: [Buffer, EntityState]) => eventAt.set(row, lastSeen);
+    await inSlices(unpacked(entities), note, SLICE_ROWS);
     const puts: Put[] = named.map((each) => ({ ...each, place: -1, eventAt: eventAt.get(each.row) }));
     const known = new Set(named.map(({ name }) => name));
     const put = ([place, row]: [number, number]) => {

@@ -8,6 +8,7 @@ import {
 import { ShapeError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { ModelIdentity } from '../../graph/head.ts';
+import { squaredDistance } from '../../graph/nearest.ts';
 import type { Message } from '../ports.ts';
 import type { Publishing } from '../tuning.ts';
 import type { Writer } from './writer.ts';
@@ -118,7 +119,7 @@ export class RelationVectors {
   #isDue({ now, sent, sentAt }: RelationRow): boolean {
     if (now === undefined) return false;
     if (sent === undefined || (sent.step === 0) !== (now.step === 0)) return true;
-    const moved = distance(now.vector, sent.vector);
+    const moved = Math.sqrt(squaredDistance(now.vector, sent.vector));
     const { epsilon, maxAgeMs } = this.#options.tuning;
     return moved > 0 && (this.#all || moved > epsilon || this.#options.clock() - sentAt > maxAgeMs);
   }
@@ -162,10 +163,4 @@ export interface RelationVectorsOptions {
   /** Newest event time committed, epoch ms. */
   watermark(): number;
   clock(): number;
-}
-
-function distance(a: Float32Array, b: Float32Array): number {
-  let square = 0;
-  for (let k = 0; k < a.length; k++) square += (a[k]! - b[k]!) ** 2;
-  return Math.sqrt(square);
 }

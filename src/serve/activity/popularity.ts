@@ -145,10 +145,10 @@ export class Popularity {
   #newSlot(entity: number): number {
     const slot = this.#size++;
     if (slot === this.#entities.length) {
-      this.#entities = grown(this.#entities, new Int32Array(2 * slot));
-      this.#weights = grown(this.#weights, new Float64Array(2 * slot));
-      this.#times = grown(this.#times, new Float64Array(2 * slot));
-      this.#scores = grown(this.#scores, new Float64Array(2 * slot));
+      this.#entities = new Int32Array(this.#entities.buffer.transfer(8 * slot));
+      this.#weights = new Float64Array(this.#weights.buffer.transfer(16 * slot));
+      this.#times = new Float64Array(this.#times.buffer.transfer(16 * slot));
+      this.#scores = new Float64Array(this.#scores.buffer.transfer(16 * slot));
     }
     this.#entities[slot] = entity;
     this.#slotOf.set(entity, 1 + slot);
@@ -171,11 +171,6 @@ interface PopularOrder {
   readonly taken: Set<EntityKey>;
   /** No more is to be found. */
   whole: boolean;
-}
-
-function grown<Numbers extends Int32Array | Float64Array>(numbers: Numbers, larger: Numbers): Numbers {
-  larger.set(numbers);
-  return larger;
 }
 
 function bestFirst(a: PopularEntity, b: PopularEntity): number {

@@ -9,7 +9,17 @@ import { type RecoveryOptions, recover } from '../../../src/pipeline/loading/rec
 import type { LoadedRows } from '../../../src/pipeline/training/trainer.ts';
 import { ShardNeighbourhood } from '../../../src/shards/neighbourhood.ts';
 import { put } from '../../graph/check/check-fixture.ts';
-import { commitOf, entity, graph, HEAD, MODEL, part, tweet, user } from '../../graph/graph-fixture.ts';
+import {
+  commitOf,
+  entity,
+  graph,
+  HEAD,
+  MODEL,
+  part,
+  recordOf,
+  tweet,
+  user,
+} from '../../graph/graph-fixture.ts';
 import { MemoryImage } from '../memory-image.ts';
 import { StandInTrainer } from '../training/stand-in-trainer.ts';
 
@@ -74,7 +84,7 @@ describe('recover', () => {
       [[6], [0], [4]],
     ]);
     expect(trainer.started).toEqual({ step: 77, random: [8, 9] });
-    expect([index.nextRow, index.find(user('a')), index.record(6)?.updates]).toEqual([10, 6, 2]);
+    expect([index.nextRow, index.find(user('a')), recordOf(index, 6)?.updates]).toEqual([10, 6, 2]);
     expect(outbox).toEqual([part(7, user('b'), user('gone')), part(10, user('b'))]);
     expect([...erasedAt]).toEqual([[store.erasedName(user('gone')), 44]]);
     expect(head?.step).toBe(77);
@@ -116,7 +126,9 @@ describe('recover', () => {
       [part(7, user('a'))],
       HEAD.step,
     ]);
-    expect([6, 7].map((row) => loaded.index.record(row))).toEqual([6, 7].map((row) => index.record(row)));
+    expect([6, 7].map((row) => recordOf(loaded.index, row))).toEqual(
+      [6, 7].map((row) => recordOf(index, row)),
+    );
     expect(loaded.took).toEqual({ imageMs: 0 });
     const view = new GraphStore(store.entries, store.layout);
     const viewed = await recovered(store, new StandInTrainer(), { image, view });

@@ -7,7 +7,7 @@ import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
 import { OpenBatch } from '../../../src/pipeline/training/open-batch.ts';
 import { EVENT_TOPICS } from '../../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../../topics/record.ts';
-import { commitOf, entity, graph, indexOf, MODEL, user } from '../../graph/graph-fixture.ts';
+import { commitOf, entity, graph, indexOf, MODEL, recordOf, user } from '../../graph/graph-fixture.ts';
 import { saidBy } from '../training/trainer-fixture.ts';
 
 const layout = new Layout(MODEL);
@@ -89,7 +89,7 @@ describe('erase', () => {
   test('an entity with a newer live edge stays, and starts again', async () => {
     const { index, counters, open, tell } = await setUp();
     await tell(follow('a', 'c', 2000), erasure('user:a', 2500), follow('b', 'c', 2600));
-    expect(index.record(4)).toEqual({ key: A, row: 4, updates: 0, firstSeen: 2500, lastSeen: 2500 });
+    expect(recordOf(index, 4)).toEqual({ key: A, row: 4, updates: 0, firstSeen: 2500, lastSeen: 2500 });
     expect([open.commit.erasedEntities.size, open.commit.touched.has(4)]).toEqual([0, true]);
     const { trained, changed, ...rows } = saidBy(open.batch.close());
     // What a was to be trained on is gone; what others are is not.
