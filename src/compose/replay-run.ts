@@ -168,10 +168,11 @@ export class ReplayRun {
     const { parts, places } = this.#order;
     for (const [i, place] of places.entries()) {
       if (!existsSync(place.folder)) continue;
-      const part = parts[i]!;
-      if (readOrigin(place)?.replay === undefined && (await readHead(part, place)) !== undefined)
-        throw noReplay(place);
-      if (existsSync(databaseFolder(place))) await (await openForWriting(part, { place })).close();
+      const [part, origin, isOpened] = [parts[i]!, readOrigin(place), existsSync(databaseFolder(place))];
+      // A replay that was killed at its start has left a database without a commit, and no origin.
+      const isBegun = origin === undefined && isOpened && (await readHead(part, place)) === undefined;
+      if (origin?.replay === undefined && !isBegun) throw noReplay(place);
+      if (isOpened) await (await openForWriting(part, { place })).close();
       await rm(place.folder, { recursive: true });
     }
   }
@@ -279,7 +280,7 @@ function refused(what: string): UsageError {
 }
 
 function noReplay({ folder }: StorePlace): UsageError {
-  return new UsageError(`--into: ${folder} holds a store that is no replay's; give another name`);
+  return new UsageError(`--into: ${folder} holds what is no replay's; give another name`);
 }
 
 const nothing = Promise.resolve();

@@ -193,7 +193,26 @@ describe('a replay that is refused', () => {
     );
     await rm(origin);
     for (const more of [[], ['--restart']]) {
-      await refused(replay('--into', 'foreign', ...more), 2, /holds a store that is no replay's/);
+      await refused(replay('--into', 'foreign', ...more), 2, /holds what is no replay's/);
     }
   });
+
+  test.each([[[]], [['--restart']]])(
+    'over a folder of something else, and over a store that was restored: %j',
+    async (more) => {
+      const stores = join(here.folder, 'state/engagement/stores');
+      const origin = { from: 'backup', set: [], since: '2026-01-01T00:00:00.000Z' };
+      for (const [name, file, content] of [
+        ['notes', 'mine.txt', 'mine'],
+        // Its database can't be opened.
+        ['saved', 'origin.json', JSON.stringify(origin)],
+      ] as const) {
+        await mkdir(join(stores, name, 'db'), { recursive: true });
+        if (name === 'notes') await rm(join(stores, name, 'db'), { recursive: true });
+        await writeFile(join(stores, name, file), content);
+        await refused(replay('--into', name, ...more), 2, /holds what is no replay's/);
+        expect(await readFile(join(stores, name, file), 'utf8')).toBe(content);
+      }
+    },
+  );
 });
