@@ -24,6 +24,7 @@ const COLUMNS = {
   commit: 'commit, mean, ms',
   p50: 'event taken → vector sent, p50, s',
   p99: 'p99, s',
+  held: 'main thread held, at the most, ms',
 } as const;
 
 /**
@@ -59,21 +60,23 @@ export const growth = defineBench({
     const next = engagements(events, entities, `${prefix}engagement`);
     const began = performance.now();
     let before = { metrics: await scrape(url), at: began };
-    let [told, taken, looked] = [0, 0, began];
+    let [told, taken, looked, heldMs] = [0, 0, began, 0];
     for (let part = 1; part <= parts; ) {
       const now = performance.now();
       if (now - looked >= LOOK_MS) {
         looked = now;
         const metrics = await scrape(url);
         taken = total(metrics, 'twhin_events_consumed_total');
+        // The metric is that of the time since the last scrape.
+        heldMs = Math.max(heldMs, 1000 * total(metrics, 'nodejs_eventloop_lag_max_seconds'));
         // At the end, what was taken last is still being published.
         const sent = part < parts || total(metrics, 'twhin_arrival_latency_seconds_count') > 0;
         if (sent && taken >= (part * events) / parts) {
-          here.record(
-            `${((part * events) / parts / 1e6).toFixed(2)} million events`,
-            figures(before, { metrics, at: now }),
-          );
-          [before, part] = [{ metrics, at: now }, part + 1];
+          here.record(`${((part * events) / parts / 1e6).toFixed(2)} million events`, {
+            ...figures(before, { metrics, at: now }),
+            [COLUMNS.held]: heldMs,
+          });
+          [before, part, heldMs] = [{ metrics, at: now }, part + 1, 0];
         }
       }
       const due = rate === 0 ? events : ((now - began) / 1000) * rate;
