@@ -19,7 +19,7 @@ import type { Put } from './waiting.ts';
 import type { Writer } from './writer.ts';
 
 /** Rows of a commit looked at before the event loop gets its turn. */
-const SLICE_ROWS = 8192;
+const SLICE_ROWS = 4096;
 
 export interface CommitterOptions
   extends Pick<UpdaterOptions, 'graph' | 'model' | 'store' | 'trainer' | 'sink' | 'log' | 'clock'> {
