@@ -280,7 +280,7 @@ function refused(what: string): UsageError {
 }
 
 function noReplay({ folder }: StorePlace): UsageError {
-  return new UsageError(`--into: ${folder} holds what is no replay's; give another name`);
+  return new UsageError(`--into: ${folder} holds no store of a replay; give another name`);
 }
 
 const nothing = Promise.resolve();

@@ -193,7 +193,7 @@ describe('a replay that is refused', () => {
     );
     await rm(origin);
     for (const more of [[], ['--restart']]) {
-      await refused(replay('--into', 'foreign', ...more), 2, /holds what is no replay's/);
+      await refused(replay('--into', 'foreign', ...more), 2, /holds no store of a replay/);
     }
   });
 
@@ -210,7 +210,7 @@ describe('a replay that is refused', () => {
         await mkdir(join(stores, name, 'db'), { recursive: true });
         if (name === 'notes') await rm(join(stores, name, 'db'), { recursive: true });
         await writeFile(join(stores, name, file), content);
-        await refused(replay('--into', name, ...more), 2, /holds what is no replay's/);
+        await refused(replay('--into', name, ...more), 2, /holds no store of a replay/);
         expect(await readFile(join(stores, name, file), 'utf8')).toBe(content);
       }
     },
