@@ -7,6 +7,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   scan: async () => (await import('./scan.ts')).scan,
   kg: async () => (await import('./kg.ts')).kg,
   streams: async () => (await import('./streams.ts')).streams,
+  peer: async () => (await import('./peer.ts')).peer,
   e2e: async () => (await import('./e2e.ts')).e2e,
   shards: async () => (await import('./shards.ts')).shards,
   serve: async () => (await import('./serve.ts')).serve,

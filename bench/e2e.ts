@@ -28,8 +28,8 @@ const DIAL: readonly (readonly string[])[] = [
 const RANKED = 'training.evaluatedEdges=64';
 
 /**
- * The whole way, from a topic to a topic of vectors, against a kafkajs handler that does nothing on the same topic. A run ends with
- * the publication of every vector that moved at all since it was published. With --replay, a replay takes its turn too.
+ * The whole way, from a topic to a topic of vectors. A run ends with the publication of every vector that moved at all since it was
+ * published. With --replay, a replay takes its turn too.
  */
 export const e2e = defineBench({
   name: 'e2e',
@@ -67,12 +67,6 @@ export const e2e = defineBench({
     };
     const dialled = DIAL.map((settings) => [settings.join(', ') || 'twhin run', updater(settings)] as const);
     await here.turns({
-      ...(!embedded && {
-        'empty kafkajs handler': async () => {
-          const run = await stream.emptyHandler();
-          return { [RATE]: run.rate, ...cost(run) };
-        },
-      }),
       ...Object.fromEntries(dial ? dialled : dialled.slice(0, 1)),
       ...(replay && {
         'twhin replay': async () => {

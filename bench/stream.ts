@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { z } from 'zod';
 import { loadConfig } from '../src/config/load.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
@@ -23,10 +25,22 @@ export interface Run {
   readonly usage: Usage;
 }
 
-export interface UpdaterRun extends Run, z.infer<typeof stopped> {
-  /** Events a second until the last was read, before what had moved too little to be published was. */
+/** A run that ends with the vectors that had moved too little to be published. */
+export interface WholeRun extends Run {
+  readonly published: number;
+  /** Events a second until the last was read. */
   readonly readRate: number;
 }
+
+export type UpdaterRun = WholeRun & z.infer<typeof stopped>;
+
+const peerFigures = z.object({
+  rate: z.number(),
+  readRate: z.number(),
+  published: z.number(),
+  cpu: z.number(),
+  rss: z.number(),
+});
 
 let made = 0;
 
@@ -34,7 +48,8 @@ let made = 0;
 export class Stream {
   /** That a graph like `engagement` reads. */
   readonly records: number;
-  readonly #topics: readonly string[];
+  /** Records by topic. */
+  readonly #topics: Readonly<Record<string, number>>;
   readonly #engagement: GraphConfig;
   readonly #folder: string;
   readonly #env: NodeJS.ProcessEnv;
@@ -46,7 +61,7 @@ export class Stream {
     env: NodeJS.ProcessEnv,
   ) {
     this.records = Object.values(records).reduce((sum, of) => sum + of, 0);
-    this.#topics = Object.keys(records);
+    this.#topics = records;
     this.#engagement = engagement;
     this.#folder = folder;
     this.#env = env;
@@ -72,12 +87,18 @@ export class Stream {
     return new Stream(records, engagement, folder, env);
   }
 
-  /** kafkajs, which reads all and does nothing. */
-  async emptyHandler(): Promise<Run> {
-    const script = join(import.meta.dirname, 'empty-handler.ts');
-    const args = [script, this.#env['KAFKA_BROKERS'] ?? '', this.#topics.join(','), `${this.records}`];
-    const usage = await ran(args, this.#env);
-    return { rate: Number(/"rate":([\d.]+)/.exec(usage.stderr)?.[1]), usage };
+  /** The pipeline of bench/peers on the one topic that has events. */
+  async peer(python: string, updates: number, threads: number): Promise<WholeRun> {
+    const [topic = '', records = 0] = Object.entries(this.#topics)[0] ?? [];
+    const out = `${topic}.peer-${++made}`;
+    const store = join(this.#folder, `peer-${made}`);
+    const script = join(import.meta.dirname, 'peers', 'pipeline.py');
+    const given = { brokers: this.#env['KAFKA_BROKERS'] ?? '', topic, out, store, records, updates, threads };
+    const args = Object.entries(given).flatMap(([key, value]) => [`--${key}`, `${value}`]);
+    const { stdout, stderr } = await promisify(execFile)(python, [script, ...args]);
+    await rm(store, { recursive: true });
+    const { cpu, rss, ...rates } = peerFigures.parse(JSON.parse(stdout));
+    return { ...rates, usage: { cpu, rss, stdout, stderr } };
   }
 
   /** An updater of a graph like `engagement`, with a store, a group and an embeddings topic of its own. */

@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { defineBench, type Figures } from './harness.ts';
+import { Stream } from './stream.ts';
+
+const RATE = 'events/s';
+const READ = 'events/s until all is read';
+const CPU = 'µs of CPU an event';
+const MEMORY = 'MiB at the peak';
+const PUBLISHED = 'vectors an event';
+
+const NEEDED = 'import confluent_kafka, orjson, rocksdict, torch';
+
+/** The whole way beside the Python pipeline of bench/peers, on the same topic. */
+export const peer = defineBench({
+  name: 'peer',
+  what: 'events a second and their cost beside a pipeline in Python, which has no masks, dead letters, duplicates, late events, atomic commits, fencing or evaluation',
+  docs: 'performance.md#beside-a-script',
+  measures: [
+    'bench/peers',
+    'src/kernels',
+    'src/pipeline',
+    'src/sampling',
+    'src/graph',
+    'src/adapters',
+    'src/compose',
+  ],
+  sizes: {
+    full: { higgs: '', events: 563_069, python: 'python3' },
+    smoke: { higgs: '', events: 3_000, python: 'python3' },
+  },
+  columns: [RATE, READ, CPU, MEMORY, PUBLISHED],
+  async measure(here) {
+    const { python } = here.size;
+    const stream = await Stream.start(here, here.size);
+    const { records } = stream;
+    const figures = (run: Awaited<ReturnType<Stream['peer']>>) => ({
+      ...{ [RATE]: run.rate, [READ]: run.readRate, [CPU]: (run.usage.cpu * 1e6) / records },
+      ...{ [MEMORY]: run.usage.rss / 2 ** 20, [PUBLISHED]: run.published / records },
+    });
+    const installed = spawnSync(python, ['-c', NEEDED]).status === 0;
+    if (!installed)
+      here.say(`left out: ${python} lacks a module of ${join('bench', 'peers', 'requirements.txt')}`);
+    const ways: Record<string, () => Promise<Figures>> = {};
+    for (const updates of [4, 1]) {
+      const settings = [...here.set, `training.updatesPerEdge=${updates}`];
+      ways[`twhin run, ${updates} updates an edge`] = async () => figures(await stream.updater(settings));
+      for (const threads of installed ? [1, 2] : [])
+        ways[`script, ${updates} updates, threads: ${threads}`] = async () =>
+          figures(await stream.peer(python, updates, threads));
+    }
+    await here.turns(ways);
+  },
+});
