@@ -68,7 +68,7 @@ test('shards are replayed beside the running ones, promoted under them, and go o
   const early = await here.end(['promote', 'shadow', ...GRAPH]);
   expect([early.code, early.stderr]).toEqual([2, expect.stringContaining('shadow is not finished')]);
   const interrupted = stopped({ place: 'store.getMany', call: 12, act: 'freeze' });
-  await interrupted.says(/failpoint: freeze/);
+  await interrupted.freezes();
   interrupted.kill('SIGINT');
   interrupted.kill('SIGCONT');
   const { code, stderr } = await interrupted.ended;

@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -199,6 +200,12 @@ export class Running {
   async url(): Promise<string> {
     await this.says(/"msg":"serving (health and metrics|on )/);
     return /"url":"([^"]+)"/.exec(this.stderr)?.[1] ?? '';
+  }
+
+  /** Waits until a failpoint has frozen it. It says so a moment before, when a SIGCONT would come too early and be lost. */
+  async freezes(): Promise<void> {
+    await this.says(/failpoint: freeze/);
+    await until('a stopped process', () => / T /.test(readFileSync(`/proc/${this.pid}/stat`, 'utf8')));
   }
 
   /** Waits for text on stderr. @throws when it ends before, or in vain. */

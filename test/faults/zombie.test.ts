@@ -40,7 +40,7 @@ seeded(
       if (point === undefined) {
         await sleep(dice.between(0, 1_000));
         leader.kill('SIGSTOP');
-      } else await leader.says(/failpoint: freeze/);
+      } else await leader.freezes();
 
       await standby.says(/"msg":"leads the graph"/);
       const before = await deployed.published();
