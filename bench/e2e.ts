@@ -5,6 +5,7 @@ const RATE = 'events/s';
 const READ = 'events/s until all is read';
 const CPU = 'µs of CPU an event';
 const MEMORY = 'MiB at the peak';
+const WRITTEN = 'bytes on disk an event';
 const PUBLISHED = 'vectors an event';
 const KNOWN = 'MRR, both known';
 const FRESH = 'MRR, one new';
@@ -48,7 +49,7 @@ export const e2e = defineBench({
     full: { higgs: '', events: 563_069, embedded: false, replay: false, dial: false },
     smoke: { higgs: '', events: 3_000, embedded: true, replay: true, dial: false },
   },
-  columns: [RATE, READ, CPU, MEMORY, PUBLISHED, KNOWN, FRESH],
+  columns: [RATE, READ, CPU, MEMORY, WRITTEN, PUBLISHED, KNOWN, FRESH],
   async measure(here) {
     const { embedded, replay, dial } = here.size;
     const stream = await Stream.start(here, here.size, { embedded });
@@ -56,6 +57,7 @@ export const e2e = defineBench({
     const cost = ({ usage }: Pick<UpdaterRun, 'usage'>) => ({
       [CPU]: (usage.cpu * 1e6) / records,
       [MEMORY]: usage.rss / 2 ** 20,
+      [WRITTEN]: usage.written / records,
     });
     const updater = (settings: readonly string[]) => async (): Promise<Figures> => {
       const run = await stream.updater([...here.set, ...settings, RANKED]);

@@ -1,8 +1,10 @@
 import { openRocksdb } from '../src/adapters/rocksdb/store.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
+import { CheckpointWriter } from '../src/graph/checkpoint-writer.ts';
 import type { EdgeState } from '../src/graph/edge.ts';
-import { type EntityKey, entityKey } from '../src/graph/entity.ts';
+import { type EntityKey, entityKey, typeOf } from '../src/graph/entity.ts';
 import { type EntityRecord, GraphStore } from '../src/graph/graph-store.ts';
+import { type Head, STORE_FORMAT } from '../src/graph/head.ts';
 import { Layout } from '../src/graph/layout.ts';
 import { Random } from '../src/sampling/random.ts';
 import { COMMAND, Running } from './process.ts';
@@ -24,21 +26,14 @@ export async function writeLargeStore(
   size: { entities: number; edges: number },
 ): Promise<void> {
   const { model } = graph;
-  const store = new GraphStore(await openRocksdb(folder), new Layout(model));
+  await using store = new GraphStore(await openRocksdb(folder), new Layout(model));
   const random = Random.seeded(1);
   const relationRows = 2 * model.relations.length;
   const users = Math.ceil(size.entities / USER_EVERY);
-  const head = {
-    ...{ format: 2 as const, graph: graph.name, model, step: 1_000_000, random: [...random.state()] },
-    ...{
-      rows: relationRows + size.entities,
-      offsets: {},
-      freed: [],
-      outbox: 0,
-      outboxParts: 0,
-      watermark: AT,
-    },
-    ...{ epoch: 0, space: '', stepBase: 0, topicIds: {} },
+  const head: Head = {
+    ...{ format: STORE_FORMAT, graph: graph.name, model, step: 1_000_000, random: [...random.state()] },
+    ...{ rows: relationRows + size.entities, freed: [], offsets: {}, outbox: 0, watermark: AT },
+    ...{ commit: 1, checkpoint: 0, relations: 0, epoch: 0, space: '', stepBase: 0, topicIds: {} },
     events: { consumed: size.edges, rejected: 0, duplicate: 0, late: 0 },
     edges: { likes: size.edges },
     entities: { user: users, tweet: size.entities - users },
@@ -47,49 +42,44 @@ export async function writeLargeStore(
     n % USER_EVERY === 0
       ? entityKey('user', `${1_000_000_000 + n}`)
       : entityKey('tweet', `${1_800_000_000_000_000_000n + BigInt(n)}`);
-  try {
-    for (let first = 0; first < size.entities + relationRows; first += COMMIT_ENTITIES) {
-      const count = Math.min(COMMIT_ENTITIES, size.entities + relationRows - first);
-      const rows = Int32Array.from({ length: count }, (_, i) => first + i);
-      const entities: EntityRecord[] = [];
-      for (const row of rows) {
-        if (row < relationRows) continue;
-        entities.push({ key: keyOf(row - relationRows), row, updates: 5, firstSeen: AT, lastSeen: AT });
-      }
-      await store.commit({ head, entities, rows, floats: vectors(count, model.dim, random) });
+  await using writer = new CheckpointWriter(store.checkpoints, head, model.dim + 2);
+  while (writer.rows < relationRows) await writer.add(vectorOf(model.dim, random));
+  for (let first = 0; first < size.entities; first += COMMIT_ENTITIES) {
+    const entities: EntityRecord[] = [];
+    for (let n = first; n < Math.min(first + COMMIT_ENTITIES, size.entities); n++) {
+      const key = keyOf(n);
+      entities.push({ key, row: writer.rows, updates: 5, firstSeen: AT, lastSeen: AT });
+      await writer.add(vectorOf(model.dim, random), store.layout.typeIndex(typeOf(key)), true);
     }
-    const tweets = size.entities - users;
-    const tweetAt = (n: number): EntityKey => {
-      const index = n + Math.floor(n / (USER_EVERY - 1)) + 1;
-      return keyOf(Math.min(index, size.entities - 1));
-    };
-    const there = new Set<number>();
-    while (there.size < size.edges) {
-      const edges: [id: string, state: EdgeState][] = [];
-      while (edges.length < COMMIT_EDGES && there.size < size.edges) {
-        const user = random.below(users);
-        const tweet = Math.floor(tweets * random.uniform() ** 2);
-        const before = there.size;
-        if (there.add(user * tweets + tweet).size === before) continue;
-        const [lhs, rhs] = [keyOf(USER_EVERY * user), tweetAt(tweet)];
-        edges.push([store.layout.edgeId({ lhs, relation: 'likes', rhs }), { at: AT, removed: false }]);
-      }
-      await store.commit({ head, edges });
+    await store.commit({ head, entities });
+  }
+  await writer.end();
+  const tweets = size.entities - users;
+  const tweetAt = (n: number): EntityKey => {
+    const index = n + Math.floor(n / (USER_EVERY - 1)) + 1;
+    return keyOf(Math.min(index, size.entities - 1));
+  };
+  const there = new Set<number>();
+  while (there.size < size.edges) {
+    const edges: [id: string, state: EdgeState][] = [];
+    while (edges.length < COMMIT_EDGES && there.size < size.edges) {
+      const user = random.below(users);
+      const tweet = Math.floor(tweets * random.uniform() ** 2);
+      const before = there.size;
+      if (there.add(user * tweets + tweet).size === before) continue;
+      const [lhs, rhs] = [keyOf(USER_EVERY * user), tweetAt(tweet)];
+      edges.push([store.layout.edgeId({ lhs, relation: 'likes', rhs }), { at: AT, removed: false }]);
     }
-  } finally {
-    await store.close();
+    await store.commit({ head: { ...head, checkpoint: head.commit }, edges });
   }
 }
 
-/** [count, dim + 2]: numbers for a length of about 1, an accumulator, no drift. */
-function vectors(count: number, dim: number, random: Random): Float32Array {
-  const width = dim + 2;
+/** [dim + 2]: numbers for a length of about 1, an accumulator, no drift. */
+function vectorOf(dim: number, random: Random): Float32Array {
   const scale = Math.sqrt(3 / dim);
-  const floats = new Float32Array(count * width);
-  for (let i = 0; i < count; i++) {
-    for (let k = 0; k < dim; k++) floats[i * width + k] = (2 * random.uniform() - 1) * scale;
-    floats[i * width + dim] = 0.1;
-  }
+  const floats = new Float32Array(dim + 2);
+  for (let k = 0; k < dim; k++) floats[k] = (2 * random.uniform() - 1) * scale;
+  floats[dim] = 0.1;
   return floats;
 }
 

@@ -17,18 +17,21 @@ export interface Usage {
   readonly cpu: number;
   /** Most memory it held, bytes. */
   readonly rss: number;
+  /** Bytes that it had written to a disk, as the kernel counts them. */
+  readonly written: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 /** Writes what the process used where the parent reads it, as it ends. */
-const METER = `import { writeFileSync } from 'node:fs';
+const METER = `import { readFileSync, writeFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 if (isMainThread) {
   process.on('exit', () => {
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
     const cpu = (userCPUTime + systemCPUTime) / 1e6;
-    writeFileSync(process.env.BENCH_USAGE, JSON.stringify({ cpu, rss: maxRSS * 1024 }));
+    const written = Number(/^write_bytes: (.*)/m.exec(readFileSync('/proc/self/io', 'utf8'))[1]);
+    writeFileSync(process.env.BENCH_USAGE, JSON.stringify({ cpu, rss: maxRSS * 1024, written }));
   });
 }`;
 
@@ -66,8 +69,8 @@ export async function ran(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const code = await running.ended;
   const { stdout, stderr } = running;
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}:\n${stderr.slice(-4000)}`);
-  const { cpu, rss } = JSON.parse(await readFile(file, 'utf8'));
-  return { cpu, rss, stdout, stderr };
+  const { cpu, rss, written } = JSON.parse(await readFile(file, 'utf8'));
+  return { cpu, rss, written, stdout, stderr };
 }
 
 /** A process that goes on until it is told to end. */

@@ -98,7 +98,7 @@ export class Stream {
     const { stdout, stderr } = await promisify(execFile)(python, [script, ...args]);
     await rm(store, { recursive: true });
     const { cpu, rss, ...rates } = peerFigures.parse(JSON.parse(stdout));
-    return { ...rates, usage: { cpu, rss, stdout, stderr } };
+    return { ...rates, usage: { cpu, rss, written: Number.NaN, stdout, stderr } };
   }
 
   /** An updater of a graph like `engagement`, with a store, a group and an embeddings topic of its own. */

@@ -1,4 +1,4 @@
-import { parentPort, Worker } from 'node:worker_threads';
+import { isMarkedAsUntransferable, parentPort, Worker } from 'node:worker_threads';
 import { type ErrorCode, isCodeOf } from '../errors/codes.ts';
 import {
   BadEvent,
@@ -170,12 +170,13 @@ export function answerCalls<M extends Methods<M>>(what: string, methods: M): voi
   });
 }
 
-/** Every buffer in a message that is not shared, for the transfer list. */
+/** Every buffer in a message that can move, for the transfer list: shared memory and that of small Buffers can't. */
 export function buffersOf(message: unknown): ArrayBuffer[] {
   const found = new Set<ArrayBuffer>();
   const find = (value: unknown) => {
     if (ArrayBuffer.isView(value)) {
-      if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);
+      const { buffer } = value;
+      if (buffer instanceof ArrayBuffer && !isMarkedAsUntransferable(buffer)) found.add(buffer);
     } else if (typeof value === 'object' && value !== null) Object.values(value).forEach(find);
   };
   find(message);

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,13 +6,15 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { syncFolder } from '../adapters/atomic-file.ts';
+import { openCheckpoint, writeCheckpoint } from '../adapters/checkpoint-file.ts';
 import { keepOnExit, removeOnExit } from '../adapters/leftovers.ts';
 import { FatalError, reasonOf, TwhinError } from '../errors/errors.ts';
 import { Census, describeDifference, differencesFrom } from '../graph/census.ts';
+import type { Checkpoint } from '../graph/checkpoint.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { fingerprint, type Head } from '../graph/head.ts';
 import type { Entry } from '../graph/store.ts';
-import { ENTRIES, entriesFile, FORMAT, type Manifest, PARTIAL, writeManifest } from './manifest.ts';
+import { DATA, type FileSum, FORMAT, type Manifest, PARTIAL, writeManifest } from './manifest.ts';
 
 /*
  * The entries of a store, in the order of their keys, are one zstd stream of
@@ -24,12 +26,16 @@ const BLOCK_BYTES = 1024 * 1024;
 /** No entry of a store is near this size; a length above it is damage. */
 const MAX_ENTRY_BYTES = 16 * BLOCK_BYTES;
 const MAX_KEY_BYTES = 0xffff;
-/** Level 1: at higher levels vectors hardly shrink, and edges shrink no more. */
+/** Level 1: at higher levels edges shrink no more. */
 const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+
+/** How the names of a backup's files end. */
+const KINDS = ['zst', 'checkpoint'] as const;
+type Kind = (typeof KINDS)[number];
 
 /**
  * Backs up a store into the graph's own folder. The backup before it is whole until the new manifest takes the place of its
- * manifest, in one rename; then its entries are removed.
+ * manifest, in one rename; then its files are removed.
  * store: a view that does not change. at: ISO 8601. onProgress: entries read so far.
  * @throws FatalError when the store does not match its head, or the folder can't be written.
  */
@@ -42,20 +48,25 @@ export async function writeBackup(
   const head = await store.head();
   if (head === undefined)
     throw new FatalError('store-missing', 'the store has no commit yet: there is nothing to back up');
-  const partial = join(folder, `entries${PARTIAL}`);
-  removeOnExit(partial);
   try {
     await mkdir(folder, { recursive: true });
-    const hash = createHash('sha256');
-    const size = { entries: 0, bytes: 0, fileBytes: 0 };
-    await pipeline(
-      Readable.from(blocksOf(store, head, size, onProgress)),
-      createZstdCompress(COMPRESSION),
-      (packed: AsyncIterable<Buffer>) => hashed(packed, hash, size),
-      createWriteStream(partial, { flush: true }),
+    const stored = await store.checkpoint();
+    const checkpoint =
+      stored &&
+      (await writePartial(folder, 'checkpoint', (path) =>
+        writeCheckpoint(path, stored.head, store.layout.dim + 2, stored.blocks()),
+      ));
+    const size = { entries: 0, bytes: 0 };
+    const entries = await writePartial(folder, 'zst', (path) =>
+      pipeline(
+        Readable.from(blocksOf(store, head, size, onProgress)),
+        createZstdCompress(COMPRESSION),
+        createWriteStream(path, { flush: true }),
+      ),
     );
-    const sha256 = hash.digest('hex');
-    await rename(partial, join(folder, entriesFile(sha256)));
+    if (checkpoint)
+      await rename(partialOf(folder, 'checkpoint'), join(folder, `${checkpoint.sha256}.checkpoint`));
+    await rename(partialOf(folder, 'zst'), join(folder, `${entries.sha256}.zst`));
     await syncFolder(folder);
     const manifest: Manifest = {
       format: FORMAT,
@@ -65,31 +76,55 @@ export async function writeBackup(
       fingerprint: fingerprint(head.model),
       head,
       ...size,
-      sha256,
+      ...entries,
+      ...(checkpoint && { checkpoint }),
     };
     await writeManifest(folder, manifest);
     await syncFolder(folder);
-    await removeOthers(folder, entriesFile(sha256));
+    await removeOthers(folder, manifest);
     return manifest;
   } catch (error) {
-    await rm(partial, { force: true }).catch(() => undefined);
+    for (const kind of KINDS) await rm(partialOf(folder, kind), { force: true }).catch(() => undefined);
     if (error instanceof TwhinError) throw error;
     throw writeFailure(folder, error);
   } finally {
-    keepOnExit(partial);
+    for (const kind of KINDS) keepOnExit(partialOf(folder, kind));
   }
 }
 
-/** Removes the entries of all backups but this one. */
-async function removeOthers(folder: string, own: string): Promise<void> {
+/** Writes a file of a backup, which gets the name that its SHA-256 gives it once all files are whole. */
+async function writePartial(
+  folder: string,
+  kind: Kind,
+  fill: (path: string) => Promise<void>,
+): Promise<FileSum> {
+  const partial = partialOf(folder, kind);
+  removeOnExit(partial);
+  await fill(partial);
+  return sumOf(partial);
+}
+
+function partialOf(folder: string, kind: Kind): string {
+  return join(folder, `${kind}${PARTIAL}`);
+}
+
+async function sumOf(path: string): Promise<FileSum> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return { fileBytes: (await stat(path)).size, sha256: hash.digest('hex') };
+}
+
+/** Removes the files of all backups but this one. */
+async function removeOthers(folder: string, { sha256, checkpoint }: Manifest): Promise<void> {
+  const own = [`${sha256}.zst`, ...(checkpoint ? [`${checkpoint.sha256}.checkpoint`] : [])];
   try {
     for (const name of await readdir(folder))
-      if (ENTRIES.test(name) && name !== own) await rm(join(folder, name), { force: true });
+      if (DATA.test(name) && !own.includes(name)) await rm(join(folder, name), { force: true });
   } catch (error) {
     throw new FatalError(
       'backup-write',
-      `the new backup in ${folder} is whole, but the entries of the previous one can't be removed: ${reasonOf(error)}. Check ` +
-        `the permissions; every .zst file but ${own} can be removed`,
+      `the new backup in ${folder} is whole, but the files of the previous one can't be removed: ${reasonOf(error)}. Check ` +
+        `the permissions; every .zst and .checkpoint file but ${own.join(' and ')} can be removed`,
       { cause: error },
     );
   }
@@ -148,48 +183,56 @@ async function* blocksOf(
   onProgress(size.entries);
 }
 
-async function* hashed(
-  packed: AsyncIterable<Buffer>,
-  hash: Hash,
-  size: { fileBytes: number },
-): AsyncIterable<Buffer> {
-  for await (const bytes of packed) {
-    hash.update(bytes);
-    size.fileBytes += bytes.length;
-    yield bytes;
-  }
-}
-
 /**
- * Every entry of a backup, in the order of keys, some at a time. That all of them are as they were written is known at the end:
- * size and SHA-256 of the file, number of entries, and that keys ascend.
+ * Every entry of a backup, in the order of keys, some at a time. Size and SHA-256 of the file are checked before the first, the
+ * number of entries and that keys ascend by the end.
  * @throws FatalError naming the file that is not as in the manifest.
  */
 export async function* readBackup(folder: string, manifest: Manifest): AsyncIterable<Entry[]> {
-  const path = join(folder, entriesFile(manifest.sha256));
+  const path = join(folder, `${manifest.sha256}.zst`);
   try {
-    const found = await stat(path).catch(() => undefined);
-    if (found?.size !== manifest.fileBytes)
-      throw new Error(
-        `it is missing, or its size is not ${manifest.fileBytes} bytes; if a backup was made meanwhile, restore again`,
-      );
-    const hash = createHash('sha256');
-    const file = createReadStream(path);
-    file.on('data', (bytes) => hash.update(bytes));
+    await checkSum(path, manifest);
     const unpacked = createZstdDecompress();
-    const read = pipeline(file, unpacked);
+    const read = pipeline(createReadStream(path), unpacked);
     // An error of the pipeline ends the iteration too.
     read.catch(() => undefined);
     yield* entriesOf(unpacked, manifest);
     await read;
-    if (hash.digest('hex') !== manifest.sha256) throw new Error('its SHA-256 is not its name');
   } catch (error) {
-    throw new FatalError(
-      'backup-damaged',
-      `${path} is damaged: ${reasonOf(error)}. Nothing was restored; use another copy of the backup, or twhin replay`,
-      { cause: error },
-    );
+    throw damaged(path, error);
   }
+}
+
+/** The checkpoint of a backup; undefined where the head names none. @throws FatalError as {@link readBackup}. */
+export async function openBackedUp(
+  folder: string,
+  { head, checkpoint }: Manifest,
+): Promise<Checkpoint | undefined> {
+  if (checkpoint === undefined) return undefined;
+  const path = join(folder, `${checkpoint.sha256}.checkpoint`);
+  try {
+    await checkSum(path, checkpoint);
+    return await openCheckpoint(path, head.checkpoint, head.model.dim + 2);
+  } catch (error) {
+    throw damaged(path, error);
+  }
+}
+
+async function checkSum(path: string, { fileBytes, sha256 }: FileSum): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.size !== fileBytes)
+    throw new Error(
+      `it is missing, or its size is not ${fileBytes} bytes; if a backup was made meanwhile, restore again`,
+    );
+  if ((await sumOf(path)).sha256 !== sha256) throw new Error('its SHA-256 is not its name');
+}
+
+function damaged(path: string, error: unknown): FatalError {
+  return new FatalError(
+    'backup-damaged',
+    `${path} is damaged: ${reasonOf(error)}. Nothing was restored; use another copy of the backup, or twhin replay`,
+    { cause: error },
+  );
 }
 
 async function* entriesOf(

@@ -1,7 +1,7 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { FatalError, hasCode, reasonOf, UsageError } from '../errors/errors.ts';
-import { ENTRIES, MANIFEST, PARTIAL, readManifest } from './manifest.ts';
+import { DATA, MANIFEST, PARTIAL, readManifest } from './manifest.ts';
 
 /** The lock on a graph's folder during a backup. */
 export const LOCK = 'backup.lock';
@@ -31,7 +31,7 @@ export async function checkTarget(dir: string, state: string, graphs: readonly s
 }
 
 function isOurs(name: string): boolean {
-  return name === MANIFEST || ENTRIES.test(name) || name.endsWith(PARTIAL) || name.startsWith(LOCK);
+  return name === MANIFEST || DATA.test(name) || name.endsWith(PARTIAL) || name.startsWith(LOCK);
 }
 
 /**

@@ -8,21 +8,30 @@ import { headSchema } from '../graph/head.ts';
 
 /*
  * DIR/<graph>/
- *   manifest.json      describes the backup and names its entries; JSON, renamed into place last
- *   <sha-256>.zst      the entries (see backup.ts), named by the SHA-256 of the file, so that sha256sum checks them
+ *   manifest.json            describes the backup and names its files; JSON, renamed into place last
+ *   <sha-256>.zst            the entries (see backup.ts)
+ *   <sha-256>.checkpoint     the checkpoint that the head names, where it names one (see adapters/checkpoint-file.ts)
+ *
+ * Files are named by the SHA-256 of their bytes, so that sha256sum checks them.
  *
  * The manifest's own checksum is the SHA-256 of the JSON of all its other fields, in their order, without spaces.
  */
-export const FORMAT = 2;
+export const FORMAT = 3;
 export const MANIFEST = 'manifest.json';
-export const ENTRIES = /^[0-9a-f]{64}\.zst$/;
+export const DATA = /^[0-9a-f]{64}\.(zst|checkpoint)$/;
 /** Ending of a file that is being written. */
 export const PARTIAL = '.partial';
 const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
 
-export const entriesFile = (sha256: string) => `${sha256}.zst`;
-
 const size = z.number().int().nonnegative();
+const sum = {
+  fileBytes: size,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected the 64 hex digits of a SHA-256'),
+};
+const sumSchema = z.object(sum);
+
+/** Size and SHA-256 of a file. */
+export type FileSum = z.infer<typeof sumSchema>;
 
 const manifestSchema = z.object({
   format: z.literal(FORMAT),
@@ -38,8 +47,10 @@ const manifestSchema = z.object({
   entries: size,
   /** Uncompressed. */
   bytes: size,
-  fileBytes: size,
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected the 64 hex digits of a SHA-256'),
+  /** Of the file of the entries. */
+  ...sum,
+  /** Absent where the head names no checkpoint. */
+  checkpoint: sumSchema.optional(),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;

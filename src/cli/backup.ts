@@ -34,10 +34,11 @@ export function addBackupCommand(command: Command, { config, output, progress }:
         const made = await backup(each, join(dir, name), progress);
         done[name] = summary(made);
         if (json) continue;
-        const { head, entries, fileBytes } = made;
+        const { head, entries } = made;
+        const { fileBytes, checkpointBytes } = done[name];
         tell(output, `${name}  (${made.store}, to ${join(dir, name)})`, [
           `${count(total(head.entities))} entities, ${count(total(head.edges))} live edges, step ${count(head.step)}`,
-          `${count(entries)} entries, ${megabytes(fileBytes)}`,
+          `${count(entries)} entries, ${megabytes(fileBytes + checkpointBytes)}`,
         ]);
       }
       if (json) output.out(JSON.stringify({ dir, graphs: done }));
@@ -65,6 +66,7 @@ async function backup(
   );
 }
 
-function summary({ store, at, fingerprint, head, entries, bytes, fileBytes }: Manifest) {
-  return { store, at, fingerprint, step: head.step, offsets: head.offsets, entries, bytes, fileBytes };
+function summary({ store, at, fingerprint, head, entries, bytes, fileBytes, checkpoint }: Manifest) {
+  const size = { entries, bytes, fileBytes, checkpointBytes: checkpoint?.fileBytes ?? 0 };
+  return { store, at, fingerprint, step: head.step, offsets: head.offsets, ...size };
 }

@@ -54,13 +54,13 @@ export function addCompareCommand(command: Command, context: CommandContext): vo
     .action((a: string, b: string, options: CompareOptions) => compare([a, b], options, context));
 }
 
-/** One of the two stores, as of its last commit. */
+/** One of the two stores, as of its last commit; its vectors as of its last checkpoint. */
 interface Opened extends ComparedStore {
   readonly name: string;
   readonly live: boolean;
 }
 
-/** Compares two stores, each as of its last commit; their updaters may be running. */
+/** Compares two stores, each as of its last checkpoint; their updaters may be running. */
 async function compare(
   names: readonly [string, string],
   options: CompareOptions,
@@ -117,7 +117,8 @@ async function open(graph: GraphConfig, name: string, opened: AsyncDisposableSta
   const head = await store?.head();
   if (store === undefined || head === undefined)
     throw new UsageError(`nothing was committed to the store ${place.name} in ${place.folder} yet`);
-  return { store, head, name: place.name, live: livePlace(graph).name === place.name };
+  const checkpoint = await store.checkpoint();
+  return { store, head, checkpoint, name: place.name, live: livePlace(graph).name === place.name };
 }
 
 /** The stores there are, such as `main (live), shadow`. */
@@ -166,10 +167,20 @@ async function heldRecords(
   }
 }
 
-function reportOf({ name, live, head }: Opened) {
-  const { step, events, watermark, space, offsets, model } = head;
+function reportOf({ name, live, head, checkpoint }: Opened) {
+  const { events, watermark, space, offsets, model } = head;
   const { dim, scorer } = model;
-  return { name, live, step, events: events.consumed, watermark, space, dim, scorer, offsets };
+  return {
+    name,
+    live,
+    step: checkpoint?.head.step ?? 0,
+    events: events.consumed,
+    watermark,
+    space,
+    dim,
+    scorer,
+    offsets,
+  };
 }
 
 type Report = Comparison & {
@@ -186,7 +197,7 @@ function print({ graph, a, b, held, models, quality }: Report, output: Output): 
   const rows: [string, (store: typeof a) => string][] = [
     ['events read', ({ events }) => count(events)],
     ['newest event', newest],
-    ['step', ({ step }) => count(step)],
+    ['vectors as of step', ({ step }) => count(step)],
     ['model', ({ dim, scorer }) => `${scorer}, dim ${dim}`],
   ];
   printTable([['', 'A', 'B'], ...rows.map(([label, of]) => [label, of(a), of(b)])], output);

@@ -1,6 +1,6 @@
 import type { DestinationStream } from 'pino';
 import type { connect, LogConnection } from '../adapters/connect.ts';
-import type { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
+import type { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
@@ -11,14 +11,14 @@ import type { Output } from './output.ts';
 /** The outside that commands reach: logs of topics, stores, and where the process's own log goes. */
 export interface World {
   readonly connect: typeof connect;
-  readonly openStore: typeof openRocksdbThread;
+  readonly openStore: typeof openRocksdb;
   readonly logTo: () => DestinationStream;
 }
 
 /** Loaded by those commands alone that reach it. */
 export const realWorld: World = {
   connect: async (...asked) => (await import('../adapters/connect.ts')).connect(...asked),
-  openStore: async (...asked) => (await import('../adapters/rocksdb/thread.ts')).openRocksdbThread(...asked),
+  openStore: async (...asked) => (await import('../adapters/rocksdb/store.ts')).openRocksdb(...asked),
   logTo: toStderr,
 };
 

@@ -7,6 +7,7 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import { graphOf, shardName } from '../graph/shard.ts';
 import { isStore, openForReading } from '../state/open.ts';
 import { type Live, livePlace, placeOf, readLive, type StorePlace } from '../state/places.ts';
+import { count } from './format.ts';
 import type { Output } from './output.ts';
 
 /**
@@ -83,6 +84,15 @@ export async function openChosen({ graph, place }: ChosenStore): Promise<GraphSt
   if (store === undefined)
     throw new FatalError('store-missing', `there is no store in ${place.folder} any more`);
   return store;
+}
+
+/** Says on `err` that a store's vectors are older than the store, where they are. */
+export async function tellOfLag(store: GraphStore, output: Output): Promise<void> {
+  const [stored, checkpoint] = [(await store.head())?.step ?? 0, (await store.checkpoint())?.head.step ?? 0];
+  if (checkpoint < stored)
+    output.err(
+      `the vectors are those of the last checkpoint, and the store is at step ${count(stored)}: a running updater writes the next checkpoint, and a regular stop one of everything`,
+    );
 }
 
 /**

@@ -8,11 +8,13 @@ import type { CommandContext } from './context.ts';
 import { count } from './format.ts';
 import { collect, example, GRAPHS_HELP } from './options.ts';
 import { type Output, tell } from './output.ts';
-import { type ChosenStore, openChosen, selectStores } from './select.ts';
+import { type ChosenStore, openChosen, selectStores, tellOfLag } from './select.ts';
 
 export function addShowCommand(command: Command, context: CommandContext): void {
   command
-    .description('show an entity: its edges, its vector and the nearest entities')
+    .description(
+      'show an entity: its edges, and its vector and the nearest entities as of the last checkpoint',
+    )
     .argument('<entity>', 'TYPE:ID, such as user:123', typedEntity)
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--json', 'print one JSON object a graph on stdout')
@@ -43,6 +45,7 @@ async function show(
     const { description, vector } = await describeEntity(store, record);
     if (json) output.out(JSON.stringify({ graph: graph.name, ...description, vector: [...vector] }));
     else print(graph.name, description, output);
+    await tellOfLag(store, output);
   }
   if (found > 0) return;
   const namesOf = (those: typeof stores) => those.map(({ graph }) => graph.name).join(', ');
@@ -70,7 +73,8 @@ function print(graph: string, shown: EntityDescription, output: Output): void {
     ...edges,
     ['first seen', new Date(shown.firstSeen).toISOString()],
     ['last seen', new Date(shown.lastSeen).toISOString()],
-    ['vector', `norm ${shown.norm.toFixed(4)}, step ${count(shown.step)}, ${count(shown.updates)} updates`],
+    ['updates', count(shown.updates)],
+    ['vector', `norm ${shown.norm.toFixed(4)}, as of step ${count(shown.step)}`],
     ...Object.entries(shown.nearest).flatMap(([type, neighbours]) => [
       `nearest ${type}`,
       ...neighbours.map(({ entity, score }) => `  ${score.toFixed(4)}  ${entity}`),

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { digest } from '../graph/digest.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
 import { fingerprint } from '../graph/head.ts';
 import { graphOf } from '../graph/shard.ts';
 import type { CommandContext } from './context.ts';
@@ -26,7 +27,10 @@ export function addStatsCommand(command: Command, context: CommandContext): void
     .description('show what the stores hold as of their last commits')
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--json', JSON_HELP)
-    .option('--digest', 'add digests of edges and vectors, which reads all of them')
+    .option(
+      '--digest',
+      'add digests of the edges, and of the vectors as of the last checkpoint; reads all of them',
+    )
     .addHelpText('after', example('twhin stats --graph engagement --json --digest'))
     .action(async ({ graph, json, digest }) => {
       await stats(selectStores(await context.config(), context.output, graph), { json, digest }, context);
@@ -90,8 +94,7 @@ async function statsOf(
     ...{ events, step, outbox, offsets },
     fingerprint: fingerprint(model),
     ...(digested && {
-      digest: (await digest([store], (done) => progress(`${graph.name}: ${count(done)} records digested`)))
-        .digest,
+      digest: await digestOf(store, (done) => progress(`${graph.name}: ${count(done)} records digested`)),
     }),
     // A shard counts the entities that it owns, and the live edges that begin at one of them: so each is counted by one shard.
     ...(graph.shard && {
@@ -99,6 +102,12 @@ async function statsOf(
       own: { entities: { ...(head?.shard ?? head)?.entities }, edges: { ...(head?.shard ?? head)?.edges } },
     }),
   };
+}
+
+/** step: that of the checkpoint, which the vectors are as of. */
+async function digestOf(store: GraphStore, onProgress: (done: number) => void) {
+  const { digest: digests, step } = await digest([store], onProgress);
+  return { ...digests, step };
 }
 
 function zeros(names: readonly string[]): Record<string, number> {
@@ -128,6 +137,13 @@ function linesOf(found: GraphStats): (string | Line)[] {
       return ['read up to', `${topic} ${offsets.join(', ')}`];
     }),
     ['fingerprint', found.fingerprint],
-    ...(digested ? [['digest', `edges ${digested.edges}, vectors ${digested.vectors}`] as const] : []),
+    ...(digested
+      ? [
+          [
+            'digest',
+            `edges ${digested.edges}, vectors ${digested.vectors} as of step ${count(digested.step)}`,
+          ] as const,
+        ]
+      : []),
   ];
 }

@@ -3,9 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deadLetter, embeddingsName, exchangeName, modelName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
-import { imageFile } from '../adapters/image-file.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
-import { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { forgetTopic } from '../graph/graph-store.ts';
 import { graphOf, type Shard } from '../graph/shard.ts';
@@ -21,12 +19,9 @@ import { agree } from '../shards/agreement.ts';
 import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
 import { ShardLog, type ShardPlace } from '../shards/routing/shard-log.ts';
 import { writeAside } from '../state/json-file.ts';
-import { imagePath, openForReading, openForWriting } from '../state/open.ts';
+import { openForWriting } from '../state/open.ts';
 import { livePlace, type StorePlace } from '../state/places.ts';
 import { composeUpdater, freshSpace, routedGraphOf, topicsOf } from './graph-updater.ts';
-
-/** A store with fewer rows is loaded before a thread for it has started. */
-const READER_ROWS = 50_000;
 
 /** Records are decoded in pieces of about this size: a piece more than the queue has room for waits as objects. */
 const HAND_OVER_BYTES = 64 << 10;
@@ -79,7 +74,7 @@ export async function composeLive(
   const topics = topicsOf(config, graph);
   // Closed again where what follows fails: the updater closes them later.
   await using opened = new AsyncDisposableStack();
-  const store = opened.use(await openForWriting(graph, { place, openStore, keepsImage: true }));
+  const store = opened.use(await openForWriting(graph, { place, openStore }));
   const onTrouble = (trouble: Trouble) => warnOfTrouble(log, graph.name, trouble);
   const brokerLog = opened.use(
     connection.log({ onTrouble, aheadBytes: tuning.queueBytes, handOverBytes: HAND_OVER_BYTES }),
@@ -124,12 +119,6 @@ export async function composeLive(
       },
     }),
     store,
-    view: async () => {
-      const rows = (await store.head())?.rows ?? 0;
-      return rows < READER_ROWS ? undefined : openForReading(graph, place, openRocksdbThread);
-    },
-    // An image does not say which shard owns an entity: a shard starts from its store.
-    ...(shard === undefined && { image: imageFile(imagePath(place)) }),
     tuning,
     // Every graph writes its own, because no graph knows whether another one runs. Those of shards are the routers'.
     deadLetter: (record, { code, message }) =>

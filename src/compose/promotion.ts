@@ -18,6 +18,9 @@ import {
 } from '../state/places.ts';
 import { topicsOf } from './graph-updater.ts';
 
+/** What reading the head of a store ends with that no updater can start on: damaged, or of another format. */
+const UNUSABLE: ReadonlySet<string> = new Set(['store-open', 'store-read', 'store-damaged', 'store-format']);
+
 type ConfigWith = (set: readonly string[]) => Promise<Config>;
 
 /** Whether a graph or shard has a store of that name that could be made live. */
@@ -110,15 +113,15 @@ async function refuseOtherProcess(part: GraphConfig, store: string, configWith: 
   const { set } = readLive(part);
   const place = livePlace(part);
   const head = await readHead(part, place).catch((error: unknown) => {
-    // No updater runs on a damaged store, and a damaged store is the best reason for a promotion.
-    if (error instanceof FatalError && error.code === 'store-open') return undefined;
+    // No updater of this version runs on such a store, which is the best reason for a promotion.
+    if (error instanceof FatalError && UNUSABLE.has(error.code)) return undefined;
     throw error;
   });
   const now = (await configWith(set)).graphs.find(({ name }) => name === part.name) ?? part;
   const differing = head ? differences(head.model, now.model, ['its live store', 'this configuration']) : [];
   if (differing.length === 0) return;
   try {
-    await (await openForWriting(part, { place, keepsImage: true })).close();
+    await (await openForWriting(part, { place })).close();
   } catch (error) {
     if (!(error instanceof FatalError) || error.code !== 'store-in-use') throw error;
     throw new FatalError(

@@ -100,7 +100,7 @@ function composePart(
       record.content ? record : { ...record, content: readContent(record, topics, config.limits) },
   });
   const { shard } = graph;
-  // Unpublished, a vector's drift decides nothing: no row is written for having moved.
+  // Unpublished, no vector is due for having moved.
   const unpublished = { epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
   const updater = composeUpdater(
     config,
@@ -124,7 +124,6 @@ function composePart(
         ...(published ? {} : unpublished),
         lingerMs: Number.POSITIVE_INFINITY,
         commitMs: Number.POSITIVE_INFINITY,
-        rowsPerEdge: rowsPerEdge(graph.trainer),
         // Shards in step have no record waiting that another has not got.
         queueBytes: meeting ? 1 : Math.min(config.tuning.queueBytes, QUEUE_BYTES),
       },
@@ -205,12 +204,6 @@ export async function trainToEnd(
   }
   look();
   return !stopped;
-}
-
-/** Both ends of an edge and its share of its chunk's uniform negatives, on both sides, with each update. */
-function rowsPerEdge(trainer: GraphConfig['trainer']): number {
-  const { updatesPerEdge, uniformNegatives, chunkEdges } = trainer;
-  return updatesPerEdge * (2 + (2 * uniformNegatives) / chunkEdges);
 }
 
 const NOWHERE: Sink = { publish: async () => {}, takeOver: async () => {}, stop: async () => {} };

@@ -156,7 +156,7 @@ export function resolveConfig(
       lingerMs: training.lingerMs,
       commitEdges: commit.everyEdges,
       commitMs: commit.everyMs,
-      commitRows: commit.mostRows,
+      recoverMs: commit.recoverMs,
       queueBytes: limits.queueBytes,
       readyLagMs: limits.readyLagMs,
     },

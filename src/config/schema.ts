@@ -227,25 +227,24 @@ export const configFileSchema = z.strictObject({
 
   commit: z
     .strictObject({
-      everyEdges: whole.default(4_096).meta({
+      everyEdges: whole.default(16_384).meta({
         unit: 'edges',
-        description:
-          'A commit follows after this many edges. An updater that is more than 5 s behind takes up to eight times as many before it commits; so does every replay.',
+        description: 'A commit follows after this many edges.',
       }),
-      everyMs: positive.default(500).meta({
+      everyMs: positive.default(250).meta({
+        unit: 'ms',
+        description: 'A commit follows at the latest after this time. A replay commits by count alone.',
+      }),
+      recoverMs: positive.default(15_000).meta({
         unit: 'ms',
         description:
-          'A commit follows at the latest after this time. An updater that is more than 5 s behind takes up to eight times as long. A replay commits by count alone.',
-      }),
-      mostRows: whole.max(4_194_304).default(131_072).meta({
-        unit: 'rows',
-        description:
-          'Most rows in a commit that is larger because the updater is behind. A table with up to 1.25 times as many rows may be written whole. Each row takes 3 to 5 KiB of memory at the peak; more rows make catching up faster ([measured](performance.md#the-whole-way)).',
+          'A [checkpoint](glossary.md#checkpoint) is written after this much work of the trainer: about what a start after a kill does once more, at worst. Less is more bytes written.',
       }),
     })
     .prefault({})
     .meta({
-      description: 'When graph, vectors and offsets are written to the store, in one atomic commit.',
+      description:
+        'When graph, journal and offsets are written to the store, in one atomic commit, and the vectors to a checkpoint.',
     }),
 
   publish: z
@@ -259,10 +258,10 @@ export const configFileSchema = z.strictObject({
         description:
           'A vector that moved at all is published again at this age. While the updater is more than 5 s behind, with reading or with publishing, the lag is a minimum age as well. An updater 40 s behind publishes the same vector again after 40 s, or at this age where that is sooner.',
       }),
-      maxOutbox: whole.default(1_000_000).meta({
+      maxOutbox: whole.default(262_144).meta({
         unit: 'vectors',
         description:
-          'Reading pauses while this many vectors wait in the [outbox](glossary.md#outbox). With a value above `limits.maxEntities` reading never pauses.',
+          'Reading pauses while this many vectors wait to be acknowledged. They are in memory: 128 MiB of 128 numbers each. With a value above `limits.maxEntities` reading never pauses.',
       }),
     })
     .prefault({})

@@ -42,7 +42,6 @@ export const CODES = {
 
   // Stores
   'known-edges': 'fatal',
-  'image-damaged': 'fatal',
   'live-store': 'fatal',
   reshard: 'fatal',
   shards: 'fatal',

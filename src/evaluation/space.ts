@@ -35,7 +35,7 @@ const MOST_ANCHORS = 64;
 const MOST_CANDIDATES = 512;
 const READ_ROWS = 1_024;
 
-/** The vectors of a store as of one commit, in a table on which a kernel scores. */
+/** The vectors of a store as of its checkpoint, in a table on which a kernel scores. */
 export interface Space {
   readonly model: ModelSettings;
   readonly table: Table;
@@ -51,7 +51,8 @@ export interface Space {
 /**
  * Reads a whole store, or the stores of all shards of a graph as one space: each entity's vector from the shard that owns it,
  * and the mean of the shards' relation vectors. Each entity of a whole store has the row that it has there.
- * unseen: entities that take part although no event has named them; an entity without a vector lies at the origin.
+ * unseen: entities that take part although no event has named them; an entity without a vector, and one that is newer than the
+ * checkpoint, lies at the origin.
  * @throws FatalError `store-model` when the store was trained with a scorer that this version lacks.
  */
 export async function readSpace(
@@ -112,7 +113,7 @@ async function placedIn({ store, owns }: SpacePart): Promise<readonly Placed[]> 
   return placed;
 }
 
-/** The rows of relations at their places, then those of the entities one after the other; rows not stored are left out. */
+/** The rows of relations at their places, then those of the entities one after the other; rows that the checkpoint lacks are left out. */
 async function* rowsIn(
   { store }: SpacePart,
   firstRow: number,
@@ -121,7 +122,7 @@ async function* rowsIn(
   const stored = [...Array.from({ length: firstRow }, (_, row) => row), ...placed.map(({ row }) => row)];
   for (let first = 0; first < stored.length; first += READ_ROWS) {
     const found = await store.readRows(stored.slice(first, first + READ_ROWS));
-    for (const [i, row] of found.entries()) if (row) yield { place: first + i, floats: row.floats };
+    for (const [i, row] of found.entries()) if (row) yield { place: first + i, floats: row };
   }
 }
 

@@ -14,10 +14,11 @@ export interface EntityDescription {
   readonly firstSeen: number;
   readonly lastSeen: number;
   readonly updates: number;
+  /** The step that the vectors here are as of: the checkpoint's. An entity that is newer has a vector of zeros. */
   readonly step: number;
   readonly norm: number;
-  /** Path of the vector since its last publication. */
-  readonly drift: number;
+  /** Path of the vector since its last publication; null: it was never published. */
+  readonly drift: number | null;
   /** The 60 nearest entities by type, at most ten of each, best first. */
   readonly nearest: Record<string, Neighbour[]>;
 }
@@ -36,18 +37,18 @@ export async function describeEntity(
   record: EntityRecord,
   mostEdges = Number.POSITIVE_INFINITY,
 ): Promise<{ description: EntityDescription; vector: Float32Array }> {
-  const [row] = await store.readRows([record.row]);
   const { dim } = store.layout;
-  const floats = row?.floats ?? new Float32Array(dim + 2);
+  const [floats = new Float32Array(dim + 2)] = await store.readRows([record.row]);
+  const drift = floats[dim + 1]!;
   const description = {
     entity: record.key,
     edges: await edgesOf(store, record.key, mostEdges),
     firstSeen: record.firstSeen,
     lastSeen: record.lastSeen,
     updates: record.updates,
-    step: row?.step ?? 0,
+    step: (await store.checkpoint())?.head.step ?? 0,
     norm: norm(floats, dim),
-    drift: floats[dim + 1] ?? 0,
+    drift: Number.isFinite(drift) ? drift : null,
     nearest: byType(await nearest(store, record.row, NEAREST)),
   };
   return { description, vector: floats.subarray(0, dim) };

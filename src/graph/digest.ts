@@ -15,6 +15,8 @@ export interface Digest {
 /** What the stores of a graph hold together. It does not depend on the number of stores, nor on the rows of the entities. */
 export interface GraphDigest {
   readonly digest: Digest;
+  /** The step that the vectors are as of: the highest of the checkpoints, 0 where there is none. */
+  readonly step: number;
   /** Live edges by relation, and removed ones. */
   readonly live: Counts;
   readonly removed: number;
@@ -26,12 +28,12 @@ export interface GraphDigest {
 
 /** Where the row's number ends in an entity's value. */
 const AFTER_ROW = 4;
-const FLOAT_BYTES = 4;
 
 /**
  * Digests a graph: one store, or those of all its shards in their order.
  * edges: every edge with its time and removal mark. vectors: the step, the relation rows of the first store, then each entity's
  * name, updates, times seen, vector and accumulator at its owner. Drift is left out: it depends on publishing, not on training.
+ * Vectors, accumulators and step are as of the checkpoints, all else is as of the last commit; an entity without a vector is left out.
  * @throws FatalError where a store holds other numbers of edges or entities than its head counts: RocksDB does not notice a
  * truncated list of files.
  */
@@ -45,10 +47,12 @@ export async function digest(
   const [edges, vectors] = [createHash('sha256'), createHash('sha256')];
   const [live, entities] = [new Tally(), new Tally()];
   let [removed, uneven, done] = [0, 0, 0];
-  const learned = (row: Uint8Array) => row.subarray(0, FLOAT_BYTES * (layout.dim + 1));
+  const learned = (row: Float32Array) => row.subarray(0, layout.dim + 1);
   const heads = await Promise.all(stores.map((store) => store.head()));
-  vectors.update(`${Math.max(...heads.map((head) => head?.step ?? 0))}\n`);
-  for (const { value } of await relationRows(stores[0]!)) vectors.update(learned(value));
+  const checkpoints = await Promise.all(stores.map((store) => store.checkpoint()));
+  const step = Math.max(...checkpoints.map((checkpoint) => checkpoint?.head.step ?? 0));
+  vectors.update(`${step}\n`);
+  for (const row of await relationRows(stores[0]!)) if (row) vectors.update(learned(row));
   for await (const block of graph.entities()) {
     const rows = await graph.rowsOf(block);
     block.forEach(({ key, name, held, owner, own }, i) => {
@@ -56,7 +60,7 @@ export async function digest(
       if (own === undefined) return;
       entities.add(typeOf(name));
       const row = rows[i];
-      if (row === undefined) return;
+      if (row === undefined || row.every((number) => number === 0)) return;
       vectors.update(key);
       vectors.update(held.find(({ store }) => store === owner)!.value.subarray(AFTER_ROW));
       vectors.update(learned(row));
@@ -86,6 +90,7 @@ export async function digest(
   }
   return {
     digest: { edges: edges.digest('hex').slice(0, 16), vectors: vectors.digest('hex').slice(0, 16) },
+    step,
     live: live.counts,
     removed,
     entities: entities.counts,

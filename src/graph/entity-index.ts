@@ -196,8 +196,8 @@ export function* unpacked({ rows, states, names }: PackedEntities): Generator<[B
 
 /**
  * The rows of erased entities that may be used again. A row is free once two commits are cut: the commit that freed the
- * row and the next one. By then the first commit is written and the old vector is gone from the store, so a reader of the
- * row finds nothing until the vector of its next entity is written. Which rows are free follows from the store and from
+ * row and the next one. By then the first commit is written. One that is on its way names the rows it publishes by this index,
+ * which is ahead of it: no row may have another entity by then. Which rows are free follows from the store and from
  * the rows that its last commit freed: a restarted process hands out the same rows. Free rows are not listed; a row is
  * free when no entity has it.
  */
@@ -207,8 +207,6 @@ class FreeRows {
   #leaving = new Set<number>();
   /** Freed by the last commit. */
   #freed: ReadonlySet<number>;
-  /** Never to be used. */
-  readonly #withheld = new Set<number>();
   /** No row below is free. */
   #lowest: number;
 
@@ -226,13 +224,13 @@ class FreeRows {
 
   /** The number of free rows. next: the first row never in use; owned: the number of rows that entities have. */
   count(next: number, owned: number): number {
-    return next - this.#first - owned - this.#leaving.size - this.#freed.size - this.#withheld.size;
+    return next - this.#first - owned - this.#leaving.size - this.#freed.size;
   }
 
   /** The lowest free row; there must be one. */
   take(isOwned: (row: number) => boolean): number {
     let row = this.#lowest;
-    while (isOwned(row) || this.#leaving.has(row) || this.#freed.has(row) || this.#withheld.has(row)) row++;
+    while (isOwned(row) || this.#leaving.has(row) || this.#freed.has(row)) row++;
     this.#lowest = row + 1;
     return row;
   }
@@ -247,10 +245,5 @@ class FreeRows {
     for (const row of this.#freed) this.#lowest = Math.min(this.#lowest, row);
     this.#freed = this.#leaving;
     this.#leaving = new Set();
-  }
-
-  /** Keeps a row out of use, because the store holds a vector there that no entity owns. */
-  withhold(row: number): void {
-    this.#withheld.add(row);
   }
 }

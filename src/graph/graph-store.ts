@@ -1,26 +1,19 @@
+import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import type { EdgeChange, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, decodeEntity, type EntityState, type Layout } from './layout.ts';
-import { namesIn, type OutboxPart, putPart } from './outbox.ts';
-import { type Store, type StoreMemory, WriteBatch } from './store.ts';
+import { inSlices, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** An entity without its vector. */
 export interface EntityRecord extends EntityState {
   readonly key: EntityKey;
 }
 
-/** A stored row: [dim + 2] vector, accumulator and drift, and the step of the commit that wrote them. */
+/** A row as of the checkpoint: [dim + 2] vector, accumulator and drift. */
 export interface StoredRow {
   readonly row: number;
   readonly floats: Float32Array;
-  readonly step: number;
-}
-
-/** A vector as it is published (little-endian float32), and the step of the commit that wrote it. */
-export interface StoredVector {
-  readonly bytes: Uint8Array;
-  readonly step: number;
 }
 
 /** Everything that one commit writes. */
@@ -29,31 +22,33 @@ export interface Commit {
   /** By `Layout.edgeId`. null: an erasure deletes the edge, and not even its removal is remembered. */
   readonly edges?: Iterable<readonly [id: string, state: EdgeState | null]>;
   readonly entities?: Iterable<EntityRecord>;
-  readonly erasedEntities?: Iterable<{ key: EntityKey; row: number }>;
+  readonly erasedEntities?: Iterable<EntityKey>;
   readonly erasures?: Iterable<{ key: EntityKey; at: number }>;
-  /** [n] rows and their floats, [n, dim + 2]. */
-  readonly rows?: Int32Array;
-  readonly floats?: Float32Array;
-  /** [n] the step of each row; the head's step unless given. */
-  readonly steps?: Float64Array;
-  readonly outboxAdded?: Iterable<OutboxPart>;
-  readonly outboxCleared?: Iterable<OutboxPart>;
+  /** What the trainer was given since the commit before; the head's number is its key. */
+  readonly journal?: Uint8Array;
+  /** Commits whose journal is deleted: the head's checkpoint has them. */
+  readonly outdated?: Iterable<number>;
 }
 
 const READ_ROWS = 1024;
-/** Entries of a commit handled before the event loop gets its turn. */
-const SLICE = 2048;
-/** The same for parts of the outbox, which hold a thousand names each. */
-export const SLICE_PARTS = 2;
 
-/** A graph in a store: entities, edges in both directions, vectors, outbox and head, all moved by one `commit`. */
+/**
+ * A graph in a store: entities, edges in both directions, journal and head, all moved by one `commit`. Its vectors are in the
+ * checkpoint that the head names, as of an earlier commit; the journal has what was trained since.
+ */
 export class GraphStore {
   readonly layout: Layout;
+  readonly checkpoints: Checkpoints;
   readonly #store: Store;
+  /** The commit that the head's checkpoint is of; undefined until it is known. */
+  #named: number | undefined;
+  /** Checkpoints by commit: the one that is named, and the one before it, which somebody may still read. */
+  readonly #open = new Map<number, Promise<Checkpoint>>();
 
-  constructor(store: Store, layout: Layout) {
+  constructor(store: Store, layout: Layout, checkpoints: Checkpoints = store.checkpointsOf(layout.dim + 2)) {
     this.#store = store;
     this.layout = layout;
+    this.checkpoints = checkpoints;
   }
 
   /** The raw entries, for a check or a backup. */
@@ -89,27 +84,38 @@ export class GraphStore {
       yield { key: this.layout.entityOf(key), ...decodeEntity(value) };
   }
 
-  /** Every stored row, ascending. */
-  async *rows(): AsyncIterable<StoredRow> {
-    for await (const { key, value } of this.#store.scan(this.layout.prefixes.vectors)) {
-      yield this.#storedRow(this.layout.rowOf(key), value);
+  /** The checkpoint that the head names; undefined before the first. It stays open until the next but one is named. */
+  async checkpoint(): Promise<Checkpoint | undefined> {
+    const stored = this.#named ?? (await this.head())?.checkpoint ?? 0;
+    // A commit may have named another while the head was read.
+    this.#named ??= stored;
+    const named = this.#named;
+    if (named === 0) return undefined;
+    const known = this.#open.get(named);
+    if (known !== undefined) return known;
+    const opened = this.checkpoints.open(named);
+    this.#open.set(named, opened);
+    opened.catch(() => this.#open.delete(named));
+    for (const [commit, older] of [...this.#open].slice(0, -2)) {
+      this.#open.delete(commit);
+      await closed(older);
     }
+    return opened;
   }
 
-  /** Rows in the order of `rows`; undefined where none is stored. */
-  async readRows(rows: readonly number[]): Promise<(StoredRow | undefined)[]> {
-    const values = await this.#store.getMany(rows.map((row) => this.layout.vectorKey(row)));
-    return values.map((value, i) => value && this.#storedRow(rows[i] ?? 0, value));
+  /** Every row of the checkpoint, ascending, in memory that the caller may keep. */
+  async *rows(): AsyncIterable<StoredRow> {
+    const width = this.layout.dim + 2;
+    let row = 0;
+    for await (const { floats } of (await this.checkpoint())?.blocks() ?? [])
+      for (let at = 0; at < floats.length; at += width)
+        yield { row: row++, floats: floats.subarray(at, at + width) };
   }
 
-  /** Vectors by row. Rows that are not stored are left out. */
-  async readVectors(rows: readonly number[]): Promise<Map<number, StoredVector>> {
-    const vectors = new Map<number, StoredVector>();
-    const values = await this.#store.getMany(rows.map((row) => this.layout.vectorKey(row)));
-    values.forEach((value, i) => {
-      if (value !== undefined) vectors.set(rows[i]!, this.#storedVector(value));
-    });
-    return vectors;
+  /** [dim + 2] floats of each row, in the order of `rows`; undefined where the checkpoint has no such row. */
+  async readRows(rows: readonly number[]): Promise<(Float32Array | undefined)[]> {
+    const checkpoint = await this.checkpoint();
+    return checkpoint?.read(rows) ?? rows.map(() => undefined);
   }
 
   /** Every edge, removed ones included, ordered by lhs, relation, rhs; or the edges whose lhs is of one type. */
@@ -139,15 +145,10 @@ export class GraphStore {
     }
   }
 
-  /** Parts that wait to be published, oldest first. A part can hold names already acknowledged: see outbox.ts. */
-  async *outboxParts(): AsyncIterable<OutboxPart> {
-    for await (const { key, value } of this.#store.scan(this.layout.prefixes.outbox))
-      yield { number: this.layout.outboxNumberOf(key), names: this.layout.decodeNames(value) };
-  }
-
-  /** Names that wait to be published, each once. */
-  async *outbox(): AsyncIterable<EntityKey> {
-    yield* namesIn(await Array.fromAsync(this.outboxParts()));
+  /** What the trainer was given for each commit after the checkpoint, in order. */
+  async *journal(): AsyncIterable<{ commit: number; bytes: Uint8Array }> {
+    for await (const { key, value } of this.#store.scan(this.layout.prefixes.journal))
+      yield { commit: this.layout.commitOf(key), bytes: value };
   }
 
   /** Erased entities, by {@link erasedName}, with the time of erasure. */
@@ -166,24 +167,22 @@ export class GraphStore {
   async commit(commit: Commit): Promise<void> {
     const { layout } = this;
     const { head, edges = [], entities = [], erasedEntities = [], erasures = [] } = commit;
-    const { rows = new Int32Array(0), floats = new Float32Array(0), steps = head.step } = commit;
     const batch = new WriteBatch();
     await inSlices(edges, ([id, state]) => layout.putEdge(batch, id, state));
     // An entity erased and named again in one commit has a new row: the old entry is deleted before the new one is put.
-    for (const { key } of erasedEntities) batch.delete(layout.entityKey(key));
+    for (const key of erasedEntities) batch.delete(layout.entityKey(key));
     await inSlices(entities, (entity) => layout.putEntity(batch, entity.key, entity));
-    const erased = new Set(Array.from(erasedEntities, ({ row }) => row));
-    batch.rows = { dim: layout.dim, rows, floats, steps, erased };
-    for (const row of erased) batch.delete(layout.vectorKey(row));
     for (const { key, at } of erasures) batch.put(layout.erasedKey(key), float64(at));
-    await inSlices(
-      commit.outboxCleared ?? [],
-      ({ number }) => batch.delete(layout.outboxPartKey(number)),
-      SLICE_PARTS,
-    );
-    await inSlices(commit.outboxAdded ?? [], (part) => putPart(batch, layout, part), SLICE_PARTS);
+    for (const number of commit.outdated ?? []) batch.delete(layout.journalKey(number));
+    if (commit.journal !== undefined) batch.put(layout.journalKey(head.commit), commit.journal);
     batch.put(layout.headKey(), encodeHead(head));
     await this.#store.write(batch);
+    this.#named = head.checkpoint;
+  }
+
+  /** Resolves once every commit so far survives a power loss. */
+  sync(): Promise<void> {
+    return this.#store.sync();
   }
 
   /** Memory of the store; undefined where the store can't tell, or is closed. */
@@ -192,32 +191,20 @@ export class GraphStore {
   }
 
   async close(): Promise<void> {
+    const opened = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.all(opened.map(closed));
     await this.#store.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-
-  #storedVector(value: Uint8Array): StoredVector {
-    const step = asBuffer(value).readDoubleLE(value.length - 8);
-    return { bytes: value.subarray(0, this.layout.dim * 4), step };
-  }
-
-  #storedRow(row: number, value: Uint8Array): StoredRow {
-    const floats = new Float32Array(this.layout.dim + 2);
-    new Uint8Array(floats.buffer).set(value.subarray(0, floats.byteLength));
-    return { row, floats, step: asBuffer(value).readDoubleLE(floats.byteLength) };
-  }
 }
 
-/** Calls `work` for each item, and lets the event loop run after every `size` items. */
-export async function inSlices<T>(items: Iterable<T>, work: (item: T) => void, size = SLICE): Promise<void> {
-  let done = 0;
-  for (const item of items) {
-    work(item);
-    if (++done % size === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
+/** Closes a checkpoint, unless it could not be opened: those who asked for it were told. */
+async function closed(opened: Promise<Checkpoint>): Promise<void> {
+  await (await opened.catch(() => undefined))?.[Symbol.asyncDispose]();
 }
 
 /** Gathers an iteration into arrays of `size`, for batched reads and messages. */

@@ -5,7 +5,7 @@ import type { Relation } from './edge.ts';
 import { graphOf, type Shard } from './shard.ts';
 
 /** Rises with each change of a store's layout or head. A store of another format is refused. */
-export const STORE_FORMAT = 2;
+export const STORE_FORMAT = 3;
 
 const count = z.number().int().nonnegative();
 
@@ -32,10 +32,14 @@ export const headSchema = z.object({
   /** Live edges by relation, entities by type. */
   edges: z.record(z.string(), count),
   entities: z.record(z.string(), count),
-  /** Names whose vector or tombstone is not acknowledged. The stored parts may hold more names than these. */
+  /** Number of the commit, from 1. */
+  commit: count,
+  /** The commit that the checkpoint is of, 0 while there is none. The journal has what the trainer was given after it. */
+  checkpoint: count,
+  /** CRC-32 of the relation rows: all training moves them, so that they tell whether a journal led to the same vectors. */
+  relations: count,
+  /** Vectors and tombstones that were not acknowledged. */
   outbox: count,
-  /** Stored parts of the outbox, counted so that a lost part is noticed. */
-  outboxParts: count,
   /** Newest event time, epoch ms. */
   watermark: z.number(),
   /** Rises with each process that writes the store or takes over the embeddings topic; published with each vector. */

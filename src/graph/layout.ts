@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { FatalError } from '../errors/errors.ts';
 import type { EdgeName, EdgeState, Relation } from './edge.ts';
 import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, typeOf, writeId } from './entity.ts';
-import { VECTOR, VECTOR_KEY_BYTES, vectorBytes, writeVectorKey } from './row-writes.ts';
 import { DELETED, type WriteBatch } from './store.ts';
 
 /**
@@ -11,10 +10,9 @@ import { DELETED, type WriteBatch } from './store.ts';
  *
  *     m                                  head: JSON
  *     n <entity>                         row u32 | updates u32 | first seen f64 | last seen f64
- *     v <row u32>                        vector, accumulator, drift: (dim + 2) f32 | step f64
  *     e <lhs> <relation u8> <rhs>        at f64 | removed u8
  *     i <rhs> <relation u8> <lhs>        the same value: the edge in the reverse direction
- *     u <number u64>                     <entity> <entity> …: a part of the outbox, see outbox.ts
+ *     j <commit u64>                     what the trainer was given for the commit, in a format of its own
  *     x <sha-256 of the entity's key>    at f64: erased at that time; older events are late
  *
  *     <entity>: type u8 | length of id less one, u8 | id, UTF-8
@@ -26,14 +24,14 @@ const HEAD = 0x6d;
 const ENTITY = 0x6e;
 const EDGE = 0x65;
 const REVERSE = 0x69;
-const OUTBOX = 0x75;
+const JOURNAL = 0x6a;
 const ERASED = 0x78;
 
 const EDGE_VALUE_BYTES = 9;
 export const ENTITY_VALUE_BYTES = 24;
-const OUTBOX_PART_KEY_BYTES = 9;
+const JOURNAL_KEY_BYTES = 9;
 const ERASED_KEY_BYTES = 33;
-/** Bytes shown of damaged entries: all of a key, the beginning of a part of the outbox. */
+/** Bytes shown of damaged entries. */
 const SHOWN_BYTES = 600;
 
 export class Layout {
@@ -62,11 +60,6 @@ export class Layout {
     return this.#relationIndex.get(relation);
   }
 
-  /** Bytes of a row's value. */
-  get vectorBytes(): number {
-    return vectorBytes(this.dim);
-  }
-
   headKey(): Buffer {
     return Buffer.of(HEAD);
   }
@@ -75,21 +68,15 @@ export class Layout {
     return this.#named(ENTITY, entity);
   }
 
-  outboxPartKey(number: number): Buffer {
-    const key = Buffer.allocUnsafe(OUTBOX_PART_KEY_BYTES);
-    key[0] = OUTBOX;
-    key.writeBigUInt64BE(BigInt(number), 1);
+  journalKey(commit: number): Buffer {
+    const key = Buffer.allocUnsafe(JOURNAL_KEY_BYTES);
+    key[0] = JOURNAL;
+    key.writeBigUInt64BE(BigInt(commit), 1);
     return key;
   }
 
   erasedKey(entity: EntityKey): Buffer {
     return Buffer.concat([Buffer.of(ERASED), createHash('sha256').update(entity).digest()]);
-  }
-
-  vectorKey(row: number): Buffer {
-    const key = Buffer.allocUnsafe(VECTOR_KEY_BYTES);
-    writeVectorKey(key, row);
-    return key;
   }
 
   /** An edge's key as text, a character for each byte: what maps know the edge by. */
@@ -150,10 +137,9 @@ export class Layout {
     entities: Buffer.of(ENTITY),
     entitiesOf: (type: string) => Buffer.of(ENTITY, this.#index(this.#typeIndex, type, 'entity type')),
     edgesFrom: (type: string) => Buffer.of(EDGE, this.#index(this.#typeIndex, type, 'entity type')),
-    vectors: Buffer.of(VECTOR),
     edges: Buffer.of(EDGE),
     reverse: Buffer.of(REVERSE),
-    outbox: Buffer.of(OUTBOX),
+    journal: Buffer.of(JOURNAL),
     erased: Buffer.of(ERASED),
     edgesOut: (entity: EntityKey) => this.#named(EDGE, entity),
     edgesIn: (entity: EntityKey) => this.#named(REVERSE, entity),
@@ -177,31 +163,9 @@ export class Layout {
     return key[0] === ERASED && key.length === ERASED_KEY_BYTES;
   }
 
-  rowOf(vectorKey: Uint8Array): number {
-    if (vectorKey.length !== VECTOR_KEY_BYTES) throw damaged('key', vectorKey);
-    return asBuffer(vectorKey).readUInt32BE(1);
-  }
-
-  outboxNumberOf(partKey: Uint8Array): number {
-    if (partKey.length !== OUTBOX_PART_KEY_BYTES) throw damaged('key', partKey);
-    return Number(asBuffer(partKey).readBigUInt64BE(1));
-  }
-
-  encodeNames(names: readonly EntityKey[]): Buffer {
-    const value = Buffer.allocUnsafe(names.reduce((most, { length }) => most + 2 + 3 * length, 0));
-    let end = 0;
-    for (const name of names) end = this.#write(value, end, name);
-    return value.subarray(0, end);
-  }
-
-  decodeNames(value: Uint8Array): EntityKey[] {
-    const names: EntityKey[] = [];
-    for (let at = 0; at < value.length; ) {
-      const [name, end] = this.#decode(value, at, 'value');
-      names.push(name);
-      at = end;
-    }
-    return names;
+  commitOf(journalKey: Uint8Array): number {
+    if (journalKey.length !== JOURNAL_KEY_BYTES) throw damaged('key', journalKey);
+    return Number(asBuffer(journalKey).readBigUInt64BE(1));
   }
 
   /** The edge that a key of kind `e` or `i` names. */
@@ -264,11 +228,11 @@ export class Layout {
     return this.#index(this.#typeIndex, typeOf(entity), 'entity type');
   }
 
-  #decode(bytes: Uint8Array, start: number, what: 'key' | 'value' = 'key'): [EntityKey, end: number] {
-    const type = this.entityTypes[bytes[start] ?? 255];
-    const end = start + 3 + (bytes[start + 1] ?? 0);
-    if (type === undefined || end > bytes.length) throw damaged(what, bytes);
-    return [entityKey(type, asBuffer(bytes).toString('utf8', start + 2, end)), end];
+  #decode(key: Uint8Array, start: number): [EntityKey, end: number] {
+    const type = this.entityTypes[key[start] ?? 255];
+    const end = start + 3 + (key[start + 1] ?? 0);
+    if (type === undefined || end > key.length) throw damaged('key', key);
+    return [entityKey(type, asBuffer(key).toString('utf8', start + 2, end)), end];
   }
 
   #index(indices: ReadonlyMap<string, number>, name: string, what: string): number {
@@ -290,7 +254,7 @@ function turn(key: Uint8Array, start: number, end: number, into: Uint8Array, to:
 }
 
 /** A Buffer on the same bytes, not a copy. */
-export function asBuffer(bytes: Uint8Array): Buffer {
+export function asBuffer(bytes: ArrayBufferView): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 

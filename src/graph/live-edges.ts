@@ -10,14 +10,12 @@ export type TrainsEdge = (key: Uint8Array, lhs: number, rhs: number) => boolean;
  * Every live edge that is trained here, as rows, `size` at a time, in the order of the store. A starting process reads
  * millions of edges, so no object is made per edge, and a string for those alone whose far end has no row.
  * rows: the row of every entity by name.
- * counts: [relations] gets the number of all live edges added.
  * @throws FatalError naming an end that the store does not have.
  */
 export async function* liveEdgeRows(
   { layout, entries }: GraphStore,
   rows: NameIndex,
   size: number,
-  counts: number[],
   trains: TrainsEdge,
 ): AsyncIterable<EdgeRows> {
   let block = emptyBlock(size);
@@ -33,7 +31,6 @@ export async function* liveEdgeRows(
       if (!startsAlike(key, before, end)) lhs = rows.find(key, 1, end);
       before = key;
       const rhs = rows.find(key, end + 1, key.length);
-      counts[relation]! += 1;
       if (!trains(key, lhs, rhs)) continue;
       if (lhs < 0 || rhs < 0) {
         const missing = layout.edgeOf(key)[lhs < 0 ? 'lhs' : 'rhs'];

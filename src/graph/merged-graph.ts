@@ -106,15 +106,14 @@ export class MergedGraph {
     return held.some((each) => each.store === owner && Buffer.compare(each.value, value) === 0);
   }
 
-  /** The stored row of each entity at its owner; undefined where there is none. */
-  async rowsOf(entities: readonly MergedEntity[]): Promise<(Uint8Array | undefined)[]> {
-    const rows: (Uint8Array | undefined)[] = entities.map(() => undefined);
+  /** [dim + 2] the row of each entity in its owner's checkpoint; undefined where there is none. */
+  async rowsOf(entities: readonly MergedEntity[]): Promise<(Float32Array | undefined)[]> {
+    const rows: (Float32Array | undefined)[] = entities.map(() => undefined);
     await Promise.all(
-      this.stores.map(async ({ entries }, store) => {
+      this.stores.map(async (of, store) => {
         const places = entities.flatMap(({ owner, own }, i) => (own && owner === store ? [i] : []));
-        const keys = places.map((i) => this.layout.vectorKey(entities[i]!.own!.row));
-        (await entries.getMany(keys)).forEach((value, i) => {
-          rows[places[i]!] = value;
+        (await of.readRows(places.map((i) => entities[i]!.own!.row))).forEach((row, i) => {
+          rows[places[i]!] = row;
         });
       }),
     );
@@ -163,13 +162,8 @@ function newestErasure(held: MergedEntry['held']): number {
 }
 
 /** The rows of the relations as a store has them. Shards merge theirs every few seconds, so those of one count for all. */
-export async function relationRows({ layout, entries }: GraphStore): Promise<readonly Entry[]> {
-  const keys = layout.relations.flatMap((_, relation) => [
-    layout.vectorKey(2 * relation),
-    layout.vectorKey(2 * relation + 1),
-  ]);
-  const values = await entries.getMany(keys);
-  return keys.flatMap((key, i) => (values[i] === undefined ? [] : [{ key, value: values[i] }]));
+export async function relationRows(store: GraphStore): Promise<(Float32Array | undefined)[]> {
+  return store.readRows(Array.from({ length: 2 * store.layout.relations.length }, (_, row) => row));
 }
 
 /** The entries of several stores whose key starts with `prefix`, ascending, each key once. */

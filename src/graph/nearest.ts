@@ -8,19 +8,19 @@ export interface Neighbour {
 }
 
 /**
- * The `count` entities whose vectors have the highest cosine with the vector of `row`, best first. Reads every vector.
- * The entity of `row` itself is left out. A vector of zeros is near nothing.
+ * The `count` entities whose vectors have the highest cosine with the vector of `row`, best first, as of the checkpoint. Reads every
+ * vector. The entity of `row` itself is left out. A vector of zeros is near nothing.
  */
 export async function nearest(store: GraphStore, row: number, count: number): Promise<Neighbour[]> {
   const { dim, relations } = store.layout;
   const [own] = await store.readRows([row]);
-  const length = own ? norm(own.floats, dim) : 0;
+  const length = own ? norm(own, dim) : 0;
   if (own === undefined || length === 0) return [];
   const best = new TopRows(count);
   for await (const other of store.rows()) {
     if (other.row === row || other.row < 2 * relations.length) continue;
     const otherLength = norm(other.floats, dim);
-    if (otherLength > 0) best.offer(other.row, dot(own.floats, other.floats, dim) / (length * otherLength));
+    if (otherLength > 0) best.offer(other.row, dot(own, other.floats, dim) / (length * otherLength));
   }
   const names = await namesOf(store, new Set(best.rows));
   return best.rows.flatMap((found, i) => {

@@ -11,8 +11,15 @@ export interface Shard {
   readonly count: number;
 }
 
-/** The accumulator of a stored row that is a copy of another shard's. `FOREIGN` in `model/table.ts` is the same number. */
-export const COPY_ACCUMULATOR = -1;
+/** The accumulator of a row that is a copy of another shard's row: negative, and says whose. */
+export function copyAccumulator(owner: number): number {
+  return -1 - owner;
+}
+
+/** The shard that owns a copy, by its accumulator. */
+export function ownerOfCopy(accumulator: number): number {
+  return -1 - accumulator;
+}
 
 /**
  * Index of the shard that owns an entity: the partition that Kafka's default partitioner gives `type:id` on a topic with as

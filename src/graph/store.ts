@@ -1,45 +1,26 @@
-import type { RowsToWrite } from './row-writes.ts';
+import type { Checkpoints } from './checkpoint.ts';
 
 export interface Entry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
 }
 
+/** Entries handled before the event loop gets its turn. */
+const SLICE = 2048;
 /** Bytes and operations that a new batch has room for. */
 const FIRST_BYTES = 4096;
 const FIRST_OPERATIONS = 64;
 /** Stands in place of a value's length where the key is deleted. */
 export const DELETED = -1;
 
-/** A batch as it is moved to another thread: a few arrays, no object per entry. */
-export interface PackedBatch {
-  /** Keys and values one after the other, then unused bytes. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** [2 * size] lengths of each key and its value (-1 where the key is deleted), then unused elements. */
-  readonly lengths: Int32Array<ArrayBuffer>;
-  readonly size: number;
-  readonly rows: RowsToWrite | undefined;
-}
-
 /** Puts and deletes that are written all or none. The last operation on a key wins. Keys and values are copied. */
 export class WriteBatch {
-  /** Rows written with the operations. No operation may be on a key of these rows. */
-  rows: RowsToWrite | undefined;
   #bytes = Buffer.from(new ArrayBuffer(FIRST_BYTES));
   #lengths = new Int32Array(2 * FIRST_OPERATIONS);
   #size = 0;
   #end = 0;
 
-  static unpacked({ bytes, lengths, size, rows }: PackedBatch): WriteBatch {
-    const batch = new WriteBatch();
-    batch.rows = rows;
-    batch.#bytes = Buffer.from(bytes.buffer);
-    batch.#lengths = lengths;
-    batch.#size = size;
-    return batch;
-  }
-
-  /** The number of puts and deletes, without the rows. */
+  /** The number of puts and deletes. */
   get size(): number {
     return this.#size;
   }
@@ -74,25 +55,17 @@ export class WriteBatch {
     return this.#bytes;
   }
 
-  /** Gives each operation in order, as views of the batch's memory. A value of undefined deletes. */
-  each(visit: (key: Buffer, value: Buffer | undefined) => void): void {
+  /** Each operation in order, as views of the batch's memory. A value of undefined deletes. */
+  *operations(): Generator<[key: Buffer, value: Buffer | undefined]> {
     let at = 0;
     for (let i = 0; i < this.#size; i++) {
       const keyEnd = at + this.#lengths[2 * i]!;
       const length = this.#lengths[2 * i + 1]!;
       const end = keyEnd + Math.max(0, length);
-      visit(
-        this.#bytes.subarray(at, keyEnd),
-        length === DELETED ? undefined : this.#bytes.subarray(keyEnd, end),
-      );
+      const value = length === DELETED ? undefined : this.#bytes.subarray(keyEnd, end);
+      yield [this.#bytes.subarray(at, keyEnd), value];
       at = end;
     }
-  }
-
-  /** The batch's own memory, to be transferred to another thread. The batch must not be used afterwards. */
-  packed(): PackedBatch {
-    const { size, rows } = this;
-    return { bytes: new Uint8Array(this.#bytes.buffer), lengths: this.#lengths, size, rows };
   }
 
   #reserve(bytes: number): void {
@@ -103,6 +76,15 @@ export class WriteBatch {
     if (2 * this.#size === this.#lengths.length) {
       this.#lengths = new Int32Array(this.#lengths.buffer.transfer(2 * this.#lengths.byteLength));
     }
+  }
+}
+
+/** Calls `work` for each item, and lets the event loop run after every `size` items. */
+export async function inSlices<T>(items: Iterable<T>, work: (item: T) => void, size = SLICE): Promise<void> {
+  let done = 0;
+  for (const item of items) {
+    work(item);
+    if (++done % size === 0) await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
@@ -136,6 +118,10 @@ export interface Store {
    * @throws FatalError when the batch can't be written (disk full, read-only); then nothing was written.
    */
   write(batch: WriteBatch): Promise<void>;
+  /** The checkpoints beside it. width: numbers of a row. */
+  checkpointsOf(width: number): Checkpoints;
+  /** Resolves once all that was written survives a power loss. @throws FatalError as `write`. */
+  sync(): Promise<void>;
   /** Only where the store can tell; undefined once the store is closed. */
   memory?(): Promise<StoreMemory | undefined>;
   /** Idempotent. */

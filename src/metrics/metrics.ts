@@ -81,10 +81,7 @@ function durations(registry: Registry): { of(graph: string): Measures } {
     'From the hand-over of a batch to the answer of the trainer.',
   );
   const commit = seconds('twhin_commit_duration_seconds', 'From the request of a commit to its end.');
-  const publish = seconds(
-    'twhin_publish_duration_seconds',
-    'From reading vectors from the store to their acknowledgement.',
-  );
+  const publish = seconds('twhin_publish_duration_seconds', 'From sending vectors to their acknowledgement.');
   const arrival = seconds(
     'twhin_arrival_latency_seconds',
     'From taking a record from the log to the acknowledgement of the vector of an entity that the record names.',

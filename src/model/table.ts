@@ -4,9 +4,6 @@ const PAGE_BYTES = 65_536;
 const MAX_PAGES = 65_536;
 const FLOAT_BYTES = 4;
 
-/** The accumulator of a foreign row, which belongs to another shard. No sum of squares is below 0. */
-export const FOREIGN = -1;
-
 export interface TableOptions {
   readonly dim: number;
   readonly maxRows: number;
@@ -31,7 +28,7 @@ export function tableBytes(options: Omit<TableOptions, 'maxRows'>, rows: number)
  * of row-wise Adagrad. `drift` sums the lengths of the row's moves since it was last published. The spare floats keep
  * rows at multiples of 16 bytes.
  *
- * A foreign row is a copy of a row that belongs to another shard of the graph. Its accumulator is `FOREIGN`, and no kernel
+ * A foreign row is a copy of a row that belongs to another shard of the graph. Its accumulator is negative, and no kernel
  * moves it: see `foreignGradients` in `model/kernel.ts`.
  */
 export class Table {
@@ -98,9 +95,9 @@ export class Table {
     return this.#floats[this.at(row) + this.accumulator]! < 0;
   }
 
-  /** Marks the row as one that belongs to another shard: no kernel moves it from now on. */
-  markForeign(row: number): void {
-    this.#floats[this.at(row) + this.accumulator] = FOREIGN;
+  /** Marks the row as one that belongs to another shard, with a negative accumulator: no kernel moves it from now on. */
+  markForeign(row: number, accumulator: number): void {
+    this.#floats[this.at(row) + this.accumulator] = accumulator;
   }
 
   /**

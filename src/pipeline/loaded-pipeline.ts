@@ -1,12 +1,10 @@
 import type { EntityIndex } from '../graph/entity-index.ts';
 import { fingerprint } from '../graph/head.ts';
-import { namesIn } from '../graph/outbox.ts';
 import { graphOf } from '../graph/shard.ts';
 import { Counters } from './counters.ts';
 import { EntitySample } from './entity-sample.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LaterCheck } from './loading/completeness.ts';
-import { ImageKeeper } from './loading/image.ts';
 import { type Recovered, recover } from './loading/recovery.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { RecordRun } from './ports.ts';
@@ -20,6 +18,7 @@ import type { TrainingSummary } from './training/summary.ts';
 import { TrainingLine } from './training/training-line.ts';
 import { followedTopics, type UpdaterOptions } from './updater-options.ts';
 import { Cadence } from './writing/cadence.ts';
+import { Checkpointer } from './writing/checkpointer.ts';
 import { Committer } from './writing/committer.ts';
 import { Publisher } from './writing/publish.ts';
 import { RelationVectors } from './writing/relation-vectors.ts';
@@ -27,6 +26,8 @@ import { takeOver } from './writing/take-over.ts';
 import { sameTopics, TopicWatch } from './writing/topic-identity.ts';
 import { Writer } from './writing/writer.ts';
 
+/** Rows that a snapshot may have to set aside before the training waits for the disk: 128 MB at 128 numbers each. */
+const MOST_SET_ASIDE = 262_144;
 /** Longest wait for records, ms. */
 const LONGEST_WAIT_MS = 1_000;
 
@@ -37,24 +38,21 @@ export async function loadPipeline(
   summary: TrainingSummary,
   failed: (error: Error) => void,
 ): Promise<LoadedPipeline> {
-  const { graph, model, store, trainer, clock, log, image, shard, neighbourhood, view: openView } = options;
+  const { graph, model, store, trainer, clock, log, shard, neighbourhood } = options;
   const space = await neighbourhood.space(options.freshSpace, lifecycle.ends);
   const began = clock();
-  const view = await openView?.();
-  const loaded = await recover(store, trainer, graph, model, clock, {
-    view,
-    image,
-    shard,
-    neighbourhood,
-  }).catch(async (error: unknown) => {
-    await view?.close().catch(() => undefined);
-    throw error;
-  });
-  const { head, index, outbox, took } = loaded;
-  const laterCheck = loaded.uncounted && view && head ? new LaterCheck(view, head, failed) : undefined;
-  void (laterCheck?.done ?? Promise.resolve()).then(() => view?.close()).catch(failed);
-  const fields = { graph, entities: index.size, step: head?.step ?? 0, outbox: namesIn(outbox).size };
-  log.info({ ...fields, ms: clock() - began, ...(head && took) }, head ? 'store loaded' : 'store is new');
+  const loaded = await recover(store, trainer, graph, model, clock, { shard, neighbourhood });
+  const { head, index, took } = loaded;
+  const laterCheck = head && new LaterCheck(store, head, failed);
+  // It counts what the head counts, and so has to look before the next commit.
+  await laterCheck?.begun;
+  const fields = { graph, entities: index.size, step: head?.step ?? 0, outbox: head?.outbox ?? 0 };
+  log.info({ ...fields, ms: clock() - began, ...took }, head ? 'store loaded' : 'store is new');
+  if (loaded.strayed)
+    log.info(
+      { graph },
+      'the journal led to other vectors than before, as with other settings, several threads, another kernel or in a shard; all that was moved or published since the checkpoint is published again',
+    );
   if (head && areMass(head.events.rejected, head.events.consumed)) {
     const { rejected, consumed } = head.events;
     log.info(
@@ -62,7 +60,17 @@ export async function loadPipeline(
       'many records of this store were rejected; if the definition of a topic was wrong and is right now, --reread TOPIC reads the topic from its start and counts no event twice',
     );
   }
-  return new LoadedPipeline({ options, lifecycle, summary, failed, loaded, laterCheck, freshSpace: space });
+  const pipeline = new LoadedPipeline({
+    options,
+    lifecycle,
+    summary,
+    failed,
+    loaded,
+    laterCheck,
+    freshSpace: space,
+  });
+  if (head && loaded.lacksEdges) await pipeline.checkpointer.complete(head);
+  return pipeline;
 }
 
 interface PipelineParts {
@@ -75,7 +83,7 @@ interface PipelineParts {
   failed(error: Error): void;
 }
 
-/** One graph's pipeline on its loaded store: records in, trained rows committed, committed vectors published. */
+/** One graph's pipeline on its loaded store: records in, commits and checkpoints written, committed vectors published. */
 export class LoadedPipeline {
   readonly index: EntityIndex;
   readonly counters: Counters;
@@ -85,6 +93,7 @@ export class LoadedPipeline {
   readonly sample: EntitySample;
   readonly writer: Writer;
   readonly publisher: Publisher;
+  readonly checkpointer: Checkpointer;
   readonly committer: Committer;
   readonly #options: UpdaterOptions;
   readonly #lifecycle: Lifecycle;
@@ -94,16 +103,17 @@ export class LoadedPipeline {
   readonly #unwritten = new Unwritten();
   readonly #ingest: Ingest;
   readonly neighbours: Neighbours;
-  readonly #image: ImageKeeper;
   readonly #topicWatch: TopicWatch;
-  /** Counts the store's entries where that was not done as it was loaded. */
+  /** Counts the store's edges, which are not read as it is loaded. */
   readonly #laterCheck: LaterCheck | undefined;
+  /** Whether all in hand is written and published, and nothing more comes. */
+  #drained = false;
   /** The commit asked for last. */
   #committed: Promise<unknown> = Promise.resolve();
 
   constructor({ options, lifecycle, summary, failed, loaded, laterCheck, freshSpace }: PipelineParts) {
     const { model, store, measures = {} } = options;
-    const { head, index, outbox, erasedAt } = loaded;
+    const { head, index, erasedAt, absent } = loaded;
     const topics = followedTopics(options);
     this.#options = options;
     this.#lifecycle = lifecycle;
@@ -114,15 +124,15 @@ export class LoadedPipeline {
     this.rejections = new Rejections({ ...options, topics: options.topics.keys() });
     this.ledger = new OffsetLedger(head?.offsets);
     this.lag = new Lag({ ...options, topics, ledger: this.ledger });
-    this.sample = new EntitySample(store, index);
+    this.sample = new EntitySample(options.trainer, index);
     const { together } = options.neighbourhood;
     this.writer = new Writer(head, { role: options.role, together }, freshSpace);
     this.#topicWatch = new TopicWatch({ ...options, topics, writer: this.writer, failed });
-    this.#image = new ImageKeeper({ ...options, index });
     this.neighbours = options.neighbourhood.open({
       ...options,
       head,
       index,
+      absent,
       space: this.writer.space,
       erased: (key) => erasedAt.has(store.erasedName(key)),
       failed,
@@ -137,8 +147,15 @@ export class LoadedPipeline {
       unwritten: this.#unwritten,
     };
     this.#ingest = new Ingest({ ...parts, erasedAt });
-    this.#training = new TrainingLine({ ...parts, summary, failed });
+    this.#training = new TrainingLine({
+      ...parts,
+      summary,
+      journal: (packed) => this.#pending.batches.push(packed),
+      failed,
+    });
     this.#cadence = new Cadence(options.tuning, options.clock);
+    this.checkpointer = new Checkpointer(options, head);
+    this.#pending.due = loaded.due;
     const { modelTopic } = options;
     // Published vectors are the whole graph's, whichever shard trained them.
     const identity = {
@@ -153,14 +170,13 @@ export class LoadedPipeline {
       topic: options.embeddingsTopic,
       header: { ...identity, dim: model.dim, dtype: 'float32' },
       relations,
-      outbox,
       watermark,
       failed,
     });
-    const { ledger, publisher } = this;
-    this.committer = new Committer({ ...parts, ledger, publisher, image: this.#image }, head);
+    const { ledger, publisher, checkpointer } = this;
+    const training = this.#training;
+    this.committer = new Committer({ ...parts, ledger, publisher, checkpointer, training }, head);
     summary.step = this.committer.step;
-    this.#cadence.begin(index.nextRow);
   }
 
   /** Reading waits while more vectors than allowed are not acknowledged: back-pressure from the embeddings topic. */
@@ -218,7 +234,7 @@ export class LoadedPipeline {
     const due = await takeOver(this.#options, this, this.#lifecycle.ends);
     await leadership.commit(this.ledger.offsets('committed'), this.writer.note(this.committer.step));
     this.#beginWriting();
-    this.#pending.due = due;
+    this.#pending.due = [...this.#pending.due, ...due];
     // The epoch is claimed before anything is written under it.
     await this.#flush();
     const { epoch, space } = this.writer;
@@ -245,9 +261,8 @@ export class LoadedPipeline {
       'all committed; waiting for the last vectors to be acknowledged',
     );
     await this.publisher.drained();
-    if (this.publisher.cleared > 0) await this.#write(false);
     this.#lifecycle.check();
-    this.#image.due();
+    this.#drained = true;
   }
 
   /** Ends what is under way. To be called once no record comes any more, and before the trainer and the store close. */
@@ -258,12 +273,14 @@ export class LoadedPipeline {
       await this.publisher.stop();
     } finally {
       await Promise.allSettled([this.#training.settled(), this.#committed, this.#laterCheck?.stop()]);
-      await this.#image.leave();
+      await this.checkpointer.settled();
+      const { head } = this.committer;
+      if (this.#drained && head !== undefined) await this.checkpointer.leave({ ...head, outbox: 0 });
     }
   }
 
   #beginWriting(): void {
-    this.publisher.begin(this.committer.step, (name) => this.index.find(name));
+    this.publisher.begin();
     this.neighbours.begin();
   }
 
@@ -293,13 +310,15 @@ export class LoadedPipeline {
   }
 
   async #train(): Promise<void> {
+    // A disk that is slower than the training is waited for, before the rows set aside outgrow the memory.
+    if (this.#summary.setAside > MOST_SET_ASIDE) await this.checkpointer.slice();
     await this.#training.hand();
     this.#lifecycle.check();
   }
 
   async #commitWhenDue(): Promise<void> {
     if (this.#training.open.since !== undefined) return;
-    if (this.#cadence.isDue(this.#pending, this, this.#summary)) await this.#commit();
+    if (this.#cadence.isDue(this.#pending, this)) await this.#commit();
   }
 
   /** Trains and commits all in hand, and waits until it is written. */
@@ -321,7 +340,7 @@ export class LoadedPipeline {
   /** Writes everything since the last commit. Gives how many vectors it put up for publishing; never rejects. */
   async #write(everything: boolean): Promise<number> {
     const pending = this.#unwritten.close();
-    this.#cadence.asked(this.index.nextRow);
+    this.#cadence.asked();
     try {
       return await this.committer.commit(pending, { everything, holdMs: this.#cadence.holdMs });
     } catch (error) {

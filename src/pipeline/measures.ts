@@ -13,7 +13,7 @@ export interface Measures {
   ranked?(edges: RankedEdges): void;
   /** A commit is written. ms: since it was asked for. */
   commit?(ms: number): void;
-  /** Vectors and tombstones are acknowledged. ms: since they were read from the store. */
+  /** Vectors and tombstones are acknowledged. ms: since they were sent. */
   publish?(ms: number): void;
   /** A vector that an event moved is acknowledged: time since the event's record arrived, and since the event. */
   fresh?(sinceArrivalMs: number, sinceEventMs: number): void;

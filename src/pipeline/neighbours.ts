@@ -113,6 +113,8 @@ export interface NeighbourParts {
   readonly head: Head | undefined;
   readonly model: ModelIdentity;
   readonly index: EntityIndex;
+  /** Rows of copies that have no vector. */
+  readonly absent: Int32Array;
   /** The training that the updater takes part in. */
   readonly space: string;
   /** Whether the entity was erased. */

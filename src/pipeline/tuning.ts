@@ -7,13 +7,8 @@ export interface Pace {
   readonly commitEdges: number;
   /** … or the time since the last commit. */
   readonly commitMs: number;
-  /** Soft row cap for enlarged commits: several copies of the rows are in memory while a commit is written. */
-  readonly commitRows: number;
-  /**
-   * Average upper bound of the rows that training an edge moves. Given where commits are cut by count alone and may
-   * be as large as memory allows: then no clock can limit a commit.
-   */
-  readonly rowsPerEdge?: number;
+  /** Training after which a checkpoint is due, ms of the trainer's work: about what a start after a kill repeats. */
+  readonly recoverMs: number;
   /** Bytes of records read ahead of training: the bound for back-pressure. */
   readonly queueBytes: number;
   /** Vectors that may wait to be acknowledged before reading pauses. */

@@ -5,7 +5,6 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import type { ModelIdentity } from '../graph/head.ts';
 import type { Shard } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
-import type { Image } from './loading/image.ts';
 import type { Measures } from './measures.ts';
 import type { Neighbourhood } from './neighbours.ts';
 import type { FollowedLog, Leadership, Message, ReadableLog, Sink, SourceRecord } from './ports.ts';
@@ -41,10 +40,6 @@ export interface UpdaterOptions {
   /** The log from which the topics with vectors are read back after another store wrote it. A shadow never reads it. */
   readonly reader: ReadableLog;
   readonly store: GraphStore;
-  /** The store as it is before anything is written, opened a second time to be loaded in parallel; undefined: `store` alone. */
-  readonly view?: () => Promise<GraphStore | undefined>;
-  /** Where the start image is read, and left after a regular end; absent: there is none. */
-  readonly image?: Image;
   readonly trainer: Trainer;
   /** The dead letter for a record, or undefined where another graph writes it. */
   deadLetter(record: SourceRecord, problem: BadEvent): Message | undefined;

@@ -105,7 +105,8 @@ export class Updater {
 
   /** A steady sample of its entities; none before its store is loaded. */
   async sample(): Promise<SampledEntity[]> {
-    return (await this.#pipeline?.sample.read()) ?? [];
+    const limit = this.#pipeline?.committer.head?.rows ?? 0;
+    return (await this.#pipeline?.sample.read(limit)) ?? [];
   }
 
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */
@@ -115,6 +116,8 @@ export class Updater {
 
   async #load(): Promise<LoadedPipeline> {
     this.#pipeline = await loadPipeline(this.#options, this.#lifecycle, this.#summary, this.#fails);
+    // The count of the edges may have ended already.
+    this.#lifecycle.check();
     this.#lifecycle.on('loaded');
     return this.#pipeline;
   }

@@ -1,12 +1,13 @@
 import { decodeEmbedding, type Embedding } from '../../topics/embeddings.ts';
 import { decodeRelation, type RelationVector } from '../../topics/model.ts';
 import { FatalError, reasonOf } from '../errors/errors.ts';
+import { CheckpointWriter } from '../graph/checkpoint-writer.ts';
 import { type EntityKey, entityKey, idOf, MAX_ID_BYTES, typeOf } from '../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import { fingerprint, freshShard, type Head, type ModelIdentity, STORE_FORMAT } from '../graph/head.ts';
 import { graphOf, type Shard, shardOf } from '../graph/shard.ts';
 import type { SourceRecord } from '../pipeline/ports.ts';
-import type { Checkpoint } from '../pipeline/training/trainer.ts';
+import type { TrainerState } from '../pipeline/training/trainer.ts';
 
 /**
  * Accumulator of a vector that comes without one: about that of a row after twenty steps of the default preset, so
@@ -39,8 +40,8 @@ export interface FoldOptions {
   /** A new name, used where the topic of a whole graph has several spaces, and for a shard's run. */
   readonly space: string;
   readonly store: GraphStore;
-  /** Relation rows of a fresh store. */
-  readonly start: Checkpoint;
+  /** What a fresh store starts with. */
+  readonly start: Pick<TrainerState, 'random' | 'relations'>;
 }
 
 /**
@@ -54,7 +55,7 @@ export interface FoldOptions {
  * vector was published; accumulators are {@link FOLDED_ACCUMULATOR}. The run of training continues the topic's space,
  * where all vectors are of one space. A shard continues the space of its newest writer in any case: the other shards train in
  * it, and would pass over what is sent in a space of its own.
- * Memory: a key and its step for each entity ever named.
+ * Memory: a key and its step for each entity ever named, and the vectors.
  */
 export class TopicFold {
   records = 0;
@@ -67,6 +68,8 @@ export class TopicFold {
   readonly #head: Head;
   readonly #fingerprint: string;
   readonly #seen = new Map<EntityKey, Seen>();
+  /** By row: the vector and the type of each entity; undefined once it is gone. */
+  readonly #rows: ({ readonly vector: Float32Array; readonly type: number } | undefined)[] = [];
   /** By row: the last vector of each trained relation and direction. */
   readonly #relations = new Map<number, RelationVector>();
   /** The space of the writer with the highest epoch. */
@@ -84,14 +87,16 @@ export class TopicFold {
       model,
       step: 0,
       random: [...start.random],
-      rows: start.rows.length,
+      rows: 2 * model.relations.length,
       freed: [],
       offsets: {},
       events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
       edges: {},
       entities,
+      commit: 1,
+      checkpoint: 0,
+      relations: 0,
       outbox: 0,
-      outboxParts: 0,
       watermark: 0,
       epoch: 0,
       space,
@@ -137,7 +142,7 @@ export class TopicFold {
   }
 
   /**
-   * Writes the final head. reached: what it has of a shard's exchange topic.
+   * Writes the checkpoint and the final head. reached: what it has of a shard's exchange topic.
    * @throws FatalError when vectors of another model are left, or when there is no vector at all.
    */
   async finish(reached?: Pick<Head, 'offsets' | 'topicIds'>): Promise<Head> {
@@ -152,7 +157,9 @@ export class TopicFold {
     const [space, ...others] = Object.keys(this.spaces());
     const goesOn = others.length === 0 ? space : this.#of.shard && this.#newestSpace;
     if (goesOn !== undefined) this.#head.space = goesOn;
-    await this.#of.store.commit({ head: this.#head, ...this.#relationRows() });
+    await this.#writeRows();
+    this.#head.checkpoint = this.#head.commit;
+    await this.#of.store.commit({ head: this.#head });
     return this.#head;
   }
 
@@ -160,24 +167,35 @@ export class TopicFold {
     return Object.values(this.#head.entities).reduce((sum, count) => sum + count, 0);
   }
 
-  /** Rows of relations: those of a fresh store, with the published vectors in their places. */
-  #relationRows(): { rows: Int32Array; floats: Float32Array; steps: Float64Array } {
-    const { dim } = this.#of.model;
-    const { rows } = this.#of.start;
-    const floats = this.#of.start.floats.slice();
-    const steps = new Float64Array(rows.length);
-    for (const [row, { vector, step, space }] of this.#relations) {
-      if (space !== this.#head.space) {
-        this.strangeRelations++;
-        continue;
-      }
-      const place = rows.indexOf(row);
-      floats.set(vector, place * (dim + 2));
-      floats[place * (dim + 2) + dim] = FOLDED_ACCUMULATOR;
-      steps[place] = step;
-      this.#head.step = Math.max(this.#head.step, step);
+  async #writeRows(): Promise<void> {
+    const { store, model } = this.#of;
+    const relations = this.#relationRows();
+    const { commit, step, random } = this.#head;
+    await using writer = new CheckpointWriter(store.checkpoints, { commit, step, random }, model.dim + 2);
+    for (const row of relations) await writer.add(row);
+    const floats = new Float32Array(model.dim + 2);
+    floats[model.dim] = FOLDED_ACCUMULATOR;
+    while (writer.rows < this.#head.rows) {
+      const found = this.#rows[writer.rows];
+      floats.set(found?.vector ?? []);
+      await writer.add(found && floats, found?.type, found !== undefined);
     }
-    return { rows, floats, steps };
+    await writer.end();
+  }
+
+  /** Vector and accumulator of each relation's rows: those of a fresh store, with the published vectors in their places. */
+  #relationRows(): (readonly number[])[] {
+    const { model, start } = this.#of;
+    const width = model.dim + 1;
+    return Array.from({ length: 2 * model.relations.length }, (_, row) => {
+      const found = this.#relations.get(row);
+      if (found?.space === this.#head.space) {
+        this.#head.step = Math.max(this.#head.step, found.step);
+        return [...found.vector, FOLDED_ACCUMULATOR];
+      }
+      if (found !== undefined) this.strangeRelations++;
+      return [...start.relations.subarray(row * width, (row + 1) * width)];
+    });
   }
 
   #fold(
@@ -243,18 +261,13 @@ export class TopicFold {
     erased: readonly { key: EntityKey; row: number }[],
   ): Promise<void> {
     if (folded.length + erased.length === 0) return;
-    const { dim } = this.#of.model;
-    const floats = new Float32Array(folded.length * (dim + 2));
-    const steps = new Float64Array(folded.length);
-    const rows = new Int32Array(folded.length);
-    const entities: EntityRecord[] = folded.map(([key, { row, embedding }], i) => {
-      floats.set(embedding.vector, i * (dim + 2));
-      floats[i * (dim + 2) + dim] = FOLDED_ACCUMULATOR;
-      steps[i] = embedding.step;
-      rows[i] = row;
+    const { store, model } = this.#of;
+    for (const { row } of erased) this.#rows[row] = undefined;
+    const entities: EntityRecord[] = folded.map(([key, { row, embedding }]) => {
+      this.#rows[row] = { vector: embedding.vector, type: model.entityTypes.indexOf(typeOf(key)) };
       return { key, row, updates: 1, firstSeen: embedding.at, lastSeen: embedding.at };
     });
-    await this.#of.store.commit({ head: this.#head, rows, floats, steps, entities, erasedEntities: erased });
+    await store.commit({ head: this.#head, entities, erasedEntities: erased.map(({ key }) => key) });
   }
 
   #count(key: EntityKey, change: number): void {

@@ -17,6 +17,8 @@ export interface MaskTask extends Pick<ChunkSide, 'anchors' | 'positives' | 'cou
   hub(anchor: number): number;
 }
 
+/** An entry of a list, read in order, costs so much less than to ask how long another list is, which is somewhere else in memory. */
+const SHORT = 8;
 /** A relation's index is a byte. */
 const RELATIONS = 256;
 
@@ -155,7 +157,8 @@ export class KnownPositives {
       this.#hubs[i] = isHub ? 1 : 0;
       if (!isHub) ofAnchors += known;
     }
-    if (ofAnchors <= backward.total(candidates, count)) this.#walkAnchors(task, forward);
+    if (ofAnchors <= SHORT * count || ofAnchors <= backward.total(candidates, count))
+      this.#walkAnchors(task, forward);
     else this.#walkCandidates(task, backward);
   }
 

@@ -103,8 +103,7 @@ export class Exchange implements Neighbours {
   #turnedAt: number;
   #writes = false;
 
-  /** owners: by row of the store, as it was loaded, the shard that owns its entity. */
-  constructor(place: ExchangePlace, parts: NeighbourParts, owners: Uint8Array) {
+  constructor(place: ExchangePlace, parts: NeighbourParts) {
     const { shard, topic, pace, freshRun } = place;
     const { model, index, space, sink, log, clock, failed } = parts;
     const { dim } = model;
@@ -128,9 +127,7 @@ export class Exchange implements Neighbours {
     this.#peers = new Peers(expected, received, clock);
     this.#absent = new AbsentCopies(pace.wantMs, clock);
     this.#open = new OpenShardBatch(dim);
-    owners.forEach((owner, row) => {
-      if (owner !== shard.index) this.#open.copy(row, owner);
-    });
+    for (const row of parts.absent) this.#absent.add(row);
     this.#mergedAt = clock();
     this.#mergedEdges = this.#trained;
     this.#turnedAt = this.#mergedAt;
@@ -256,7 +253,7 @@ export class Exchange implements Neighbours {
     const nothing = { rows: new Int32Array(0), halves: new Float16Array(0) };
     const to = this.#keys.map(() => ({ gradients: nothing, vectors: nothing }));
     const range = { first: this.#trained, last: this.#trained };
-    this.#send({ to, absent: nothing.rows, waiting: this.#counts.waiting }, range);
+    this.#send({ to, waiting: this.#counts.waiting }, range);
   }
 
   sent(): Promise<void> {
@@ -275,8 +272,6 @@ export class Exchange implements Neighbours {
   /** Sends what came out of a batch; returns at once. */
   #send(outgoing: Outgoing, range: TrainedRange): void {
     this.#counts.waiting = outgoing.waiting;
-    // An entity may have been erased before its row was reported.
-    for (const row of outgoing.absent) if (this.#index.names.has(row)) this.#absent.add(row);
     if (!this.#writes) return;
     const quiet = this.#quiet();
     const gradientParts = Math.max(...outgoing.to.map(({ gradients }) => this.#packing.parts(gradients)));

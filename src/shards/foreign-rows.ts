@@ -1,5 +1,5 @@
 import type { EdgeRows } from '../graph/edge.ts';
-import { trainedShare } from '../graph/shard.ts';
+import { copyAccumulator, ownerOfCopy, trainedShare } from '../graph/shard.ts';
 import { RowUpdater } from '../model/adagrad.ts';
 import type { Kernel, Side } from '../model/kernel.ts';
 import type { Table } from '../model/table.ts';
@@ -56,8 +56,6 @@ export class ForeignRows implements Foreign {
   readonly #seed: number;
   /** [maxRows] the shard of each row that is a copy, else OWN. */
   readonly #owner: Uint8Array;
-  /** Copies that were loaded without a vector, until they are told. */
-  #absentLoaded: number[] = [];
   /** The batch at work, and the relation vectors that it wants. */
   #batch: ShardBatch | undefined;
   #relations: Float32Array | undefined;
@@ -120,9 +118,10 @@ export class ForeignRows implements Foreign {
 
   load(row: number): boolean {
     if (!this.#table.isForeign(row)) return false;
+    const { floats, accumulator } = this.#table;
+    this.#owner[row] = ownerOfCopy(floats[this.#table.at(row) + accumulator]!);
     const isThere = this.#table.vector(row).some((number) => number !== 0);
     this.#rows.trained[row] = isThere ? 1 : 0;
-    if (!isThere) this.#absentLoaded.push(row);
     return true;
   }
 
@@ -138,10 +137,9 @@ export class ForeignRows implements Foreign {
     });
   }
 
-  /** The vector of a copy is still to come. */
   add(row: number): boolean {
     if (!this.isForeign(row)) return false;
-    this.#table.markForeign(row);
+    this.#markForeign(row);
     return true;
   }
 
@@ -155,7 +153,7 @@ export class ForeignRows implements Foreign {
   /** Makes the row new to all: a copy is absent, and an own row goes to all that hold a copy. */
   reset(row: number): void {
     this.#forget(row);
-    if (this.isForeign(row)) this.#table.markForeign(row);
+    if (this.isForeign(row)) this.#markForeign(row);
     else this.#moves(row);
   }
 
@@ -174,17 +172,17 @@ export class ForeignRows implements Foreign {
     for (const [i, row] of vectors.rows.entries()) {
       if (!this.isForeign(row)) continue;
       const at = i * (dim + 1);
+      this.#rows.touch(row);
       this.#table.vector(row).set(vectors.halves.subarray(at, at + dim));
       this.#accumulators[row] = vectors.halves[at + dim]! ** 2;
       this.#rows.trained[row] = 1;
-      this.#rows.touch(row);
     }
     for (const [i, row] of gradients.rows.entries()) {
       if (this.isForeign(row)) continue;
       this.#single.set(gradients.halves.subarray(i * dim, (i + 1) * dim));
+      this.touch(row);
       this.#updater.update(row, this.#single, true, learningRate);
       this.#rows.trained[row] = 1;
-      this.touch(row);
     }
     if (relations.length > 0) this.#mergeRelations(relations);
     // Without a holder there is no vector to measure moves from.
@@ -238,6 +236,7 @@ export class ForeignRows implements Foreign {
     this.#gradients[this.#owner[row]!]!.push(row, gradient);
     const accumulator = this.#accumulators[row]!;
     if (Number.isNaN(accumulator)) return;
+    this.#rows.snapshot?.keep(row);
     this.#accumulators[row] = this.#updater.updateCopy(row, gradient, accumulator, learningRate);
   }
 
@@ -259,10 +258,8 @@ export class ForeignRows implements Foreign {
       gradients: gradients.take(),
       vectors: this.#vectors[shard]!.take(),
     }));
-    const absent = Int32Array.from(this.#absentLoaded);
-    this.#absentLoaded = [];
     const relations = this.#relations;
-    return { to, ...(relations && { relations }), absent, waiting: this.#waiting.lhs.length };
+    return { to, ...(relations && { relations }), waiting: this.#waiting.lhs.length };
   }
 
   /** Puts up the vectors of own rows that moved far, for all who hold copies, and those of rows that are newly held. */
@@ -298,6 +295,7 @@ export class ForeignRows implements Foreign {
     const share = 1 / (copies.length + 1);
     const mean = new Float64Array(dim + 1);
     for (let row = 0; row < this.#relationRows; row++) {
+      this.#rows.touch(row);
       const at = this.#table.at(row);
       const from = row * (dim + 1);
       mean.set(floats.subarray(at, at + dim));
@@ -311,8 +309,16 @@ export class ForeignRows implements Foreign {
       }
       floats[at + accumulator] = share * mean[dim]!;
       floats[at + drift]! += Math.sqrt(squares);
-      this.#rows.touch(row);
     }
+  }
+
+  absent(): Int32Array {
+    return Int32Array.from({ length: this.#table.rows }, (_, row) => row).filter((row) => this.#absent(row));
+  }
+
+  /** Makes a cleared row a copy whose vector is still to come. */
+  #markForeign(row: number): void {
+    this.#table.markForeign(row, copyAccumulator(this.#owner[row]!));
   }
 
   #absent(row: number): boolean {

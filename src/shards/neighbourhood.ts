@@ -18,8 +18,6 @@ export class ShardNeighbourhood implements Neighbourhood {
   readonly topics: readonly string[];
   readonly urgent: string;
   readonly #place: ShardPlace;
-  /** By row of the store, as it was loaded: the shard that owns its entity. */
-  #owners: Uint8Array = new Uint8Array(0);
 
   constructor(place: ShardPlace) {
     const { topic, edgesTopic } = place;
@@ -39,7 +37,6 @@ export class ShardNeighbourhood implements Neighbourhood {
       const key = index.keyAt(row);
       if (key !== undefined) owners[row] = shardOf(key, count);
     }
-    this.#owners = owners;
     return (key, lhs, rhs) => {
       const from = lhs < 0 ? shardOf(layout.edgeOf(key).lhs, count) : owners[lhs]!;
       const to = rhs < 0 ? shardOf(layout.edgeOf(key).rhs, count) : owners[rhs]!;
@@ -50,6 +47,6 @@ export class ShardNeighbourhood implements Neighbourhood {
   }
 
   open(parts: NeighbourParts): Neighbours {
-    return new Exchange(this.#place, parts, this.#owners);
+    return new Exchange(this.#place, parts);
   }
 }

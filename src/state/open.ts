@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -24,21 +24,17 @@ const READ_ATTEMPTS = 8;
 export interface OpenOptions {
   readonly place?: StorePlace;
   readonly openStore?: typeof openRocksdb | undefined;
-  /** Whether to keep the start image; the writer then removes it when the store moves past it. */
-  readonly keepsImage?: boolean;
 }
 
 /** Opens the graph's store for its one writer, and names this process as its holder. @throws FatalError naming the holder. */
 export async function openForWriting(graph: StoreModel, options: OpenOptions = {}): Promise<GraphStore> {
-  const { place = livePlace(graph), openStore = openRocksdb, keepsImage = false } = options;
+  const { place = livePlace(graph), openStore = openRocksdb } = options;
   const store = await openStore(databaseFolder(place)).catch((error: unknown) => {
     throw namingHolder(error, place);
   });
-  let path = holderFile(place);
+  const path = holderFile(place);
   try {
     await writeHolder(place);
-    path = imagePath(place);
-    if (!keepsImage) await rm(path, { force: true });
   } catch (error) {
     await store.close();
     const message = `${path} can't be written: ${reasonOf(error)}; free space or repair the disk`;
@@ -68,7 +64,10 @@ export async function openForReading(
       store = await openSteadily(folder, openStore);
       // Read with the store's own layout, so that a store can be read whatever the configuration says now.
       const head = await new GraphStore(store, new Layout(graph.model)).head();
-      return new GraphStore(store, new Layout(head?.model ?? graph.model));
+      const opened = new GraphStore(store, new Layout(head?.model ?? graph.model));
+      // A writer removes the checkpoint once its head names another: the next attempt reads that head.
+      await opened.checkpoint();
+      return opened;
     } catch (error) {
       await store?.close();
       if (attempt === READ_ATTEMPTS) throw error;
@@ -107,11 +106,6 @@ function listedFiles(folder: string): string {
 
 export function databaseFolder({ folder }: StorePlace): string {
   return join(folder, 'db');
-}
-
-/** The start image, which the last `twhin run` on the store left for the next one. */
-export function imagePath({ folder }: StorePlace): string {
-  return join(folder, 'image');
 }
 
 function namingHolder(error: unknown, place: StorePlace): unknown {

@@ -7,13 +7,12 @@ import { readJson, writeJson } from './json-file.ts';
 
 /*
  * STATE/<graph>/              the first store, named main
- *   db/                       RocksDB
- *   image                     the start image: the memory of the last run, if it ended in good order
+ *   db/                       RocksDB, and the checkpoint with the vectors: checkpoint-<commit>
  *   holder.json               the process that writes the store
  *   live.json                 the name of the live store; absent: main. A running updater follows it within a second
  *   instance-id               the name under which processes on this folder join the graph's group
  *   stores/<name>/            any other store, with the same layout
- *     db/ image holder.json
+ *     db/ holder.json
  *     origin.json             how the store was made, the settings it is trained with, and what a replay reads
  *   stores/shards-<count>/    the store that twhin reshard made for a graph of so many shards; live with that number
  *   restoring/<name>/         a store that is being made; see staged-store.ts

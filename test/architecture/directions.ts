@@ -9,8 +9,8 @@ interface Direction {
   readonly packages?: readonly string[];
 }
 
-/** zod and node:crypto compute; node:buffer is bytes. Whatever talks to files, networks or threads is an adapter's. */
-const PURE = ['zod', 'node:buffer', 'node:crypto'];
+/** zod and node:crypto compute, node:v8 and node:zlib code; node:buffer is bytes. Whatever talks to files, networks or threads is an adapter's. */
+const PURE = ['zod', 'node:buffer', 'node:crypto', 'node:v8', 'node:zlib'];
 /** The names in a text, between spaces. */
 const named = (text: string): string[] => text.trim().split(/\s+/);
 /** The paths in a text, below src but for topics. */
@@ -65,11 +65,11 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // The ports they adapt, and those of the trainer and of the store; how a store's rows lie is said beside its port.
   'src/adapters/': {
     all: rooms(`
-      errors/ graph/store.ts graph/row-writes.ts graph/entity.ts graph/murmur2.ts serve/answers.ts
+      errors/ graph/store.ts graph/entity.ts graph/murmur2.ts serve/answers.ts
       serve/entities.ts serve/surfaces.ts serve/served-graph.ts adapters/trainer/worker.ts`),
     types: rooms(`
-      graph/describe-entity.ts pipeline/ports.ts pipeline/progress.ts pipeline/reading/lag.ts
-      pipeline/rejections.ts pipeline/training/trainer.ts pipeline/loading/image.ts log.ts`),
+      graph/checkpoint.ts graph/describe-entity.ts pipeline/ports.ts pipeline/progress.ts pipeline/reading/lag.ts
+      pipeline/rejections.ts pipeline/training/trainer.ts log.ts`),
   },
   // Reads off what the pipeline says of itself; the process's own figures and the disk's it asks for.
   'src/metrics/': { all: ['src/pipeline/measures.ts'], types: rooms('pipeline/ shards/ graph/store.ts') },
@@ -120,7 +120,9 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   },
   // A backup is files in a folder of their own: it writes and reads them itself.
   'src/backup/': {
-    all: rooms('adapters/atomic-file.ts adapters/leftovers.ts graph/ errors/errors.ts'),
+    all: rooms(
+      'adapters/atomic-file.ts adapters/checkpoint-file.ts adapters/leftovers.ts graph/ errors/errors.ts',
+    ),
     packages: [
       ...PURE,
       ...named('node:fs node:fs/promises node:path node:stream node:stream/promises node:zlib'),

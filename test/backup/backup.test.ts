@@ -4,16 +4,20 @@ import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { writeBackup } from '../../src/backup/backup.ts';
+import { checkpointFiles } from '../../src/adapters/checkpoint-file.ts';
+import { openBackedUp, writeBackup } from '../../src/backup/backup.ts';
 import { type Manifest, readManifest } from '../../src/backup/manifest.ts';
+import type { CheckpointBlock } from '../../src/graph/checkpoint.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { encodeHead, fingerprint } from '../../src/graph/head.ts';
+import { Layout } from '../../src/graph/layout.ts';
 import type { Entry } from '../../src/graph/store.ts';
 import { portWith } from '../fixtures/port.ts';
 import { freshFolder } from '../fresh-folder.ts';
 import { filled, HEAD_OF_FILLED, put } from '../graph/check/check-fixture.ts';
 import { graph, MODEL } from '../graph/graph-fixture.ts';
-import { ABOUT, everything, forge, large, read } from './backup-fixture.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
+import { ABOUT, checkpointOf, everything, forge, large, read, readCheckpoint } from './backup-fixture.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -32,50 +36,104 @@ function dying(store: GraphStore, entries: number): GraphStore {
       }
     },
   });
-  return new GraphStore(cut, store.layout);
+  return new GraphStore(cut, store.layout, store.checkpoints);
+}
+
+/** The names in the folder of a backup, in order. */
+const filesOf = ({ sha256, checkpoint }: Manifest) =>
+  [`${sha256}.zst`, ...(checkpoint ? [`${checkpoint.sha256}.checkpoint`] : []), 'manifest.json'].sort();
+
+/** The same store, as another command opens it. */
+const again = ({ entries, layout, checkpoints }: GraphStore) => new GraphStore(entries, layout, checkpoints);
+
+/** The same store with another number in user:a's row. */
+async function withNumber(store: GraphStore, number: number): Promise<GraphStore> {
+  const { head, blocks } = (await store.checkpoint())!;
+  async function* changed(): AsyncIterable<CheckpointBlock> {
+    for await (const block of blocks()) {
+      block.floats[16] = number;
+      yield block;
+    }
+  }
+  await store.checkpoints.write(head, changed());
+  return again(store);
 }
 
 describe('a backup', () => {
-  test('holds every entry, and its manifest describes it', async () => {
+  test('holds every entry and the checkpoint, and its manifest describes both', async () => {
     const store = await filled();
+    await put(store, 'j0000000000000002', Buffer.of(1, 2, 3));
     const manifest = await writeBackup(folder, store, ABOUT);
     const file = await readFile(join(folder, `${manifest.sha256}.zst`));
+    const checkpoint = await readFile(join(folder, `${manifest.checkpoint?.sha256}.checkpoint`));
+    const sumOf = (bytes: Buffer) => ({
+      fileBytes: bytes.length,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    });
     expect(manifest).toEqual({
-      format: 2,
+      format: 3,
       graph: 'test',
       store: 'main',
       at: ABOUT.at,
       fingerprint: fingerprint(MODEL),
       set: ['dim=2'],
       head: HEAD_OF_FILLED,
-      entries: 21,
+      entries: 14,
       bytes: (await everything(store)).reduce(
         (sum, [key, value]) => sum + 6 + (key.length + value.length) / 2,
         0,
       ),
-      fileBytes: file.length,
-      sha256: createHash('sha256').update(file).digest('hex'),
+      ...sumOf(file),
+      checkpoint: sumOf(checkpoint),
     });
     expect(await readManifest(folder, 'test')).toEqual(manifest);
     expect(await read(folder, manifest)).toEqual(await everything(store));
-    expect((await readdir(folder)).sort()).toEqual([`${manifest.sha256}.zst`, 'manifest.json']);
+    expect(await readCheckpoint(folder, manifest)).toEqual(await checkpointOf(store));
+    expect((await readdir(folder)).sort()).toEqual(filesOf(manifest));
+  });
+
+  test('has no checkpoint where the head names none', async () => {
+    const store = await filled();
+    await put(store, 'm', encodeHead({ ...HEAD_OF_FILLED, checkpoint: 0 }));
+    const manifest = await writeBackup(folder, store, ABOUT);
+    expect(manifest).not.toHaveProperty('checkpoint');
+    expect(await readManifest(folder, 'test')).toEqual(manifest);
+    expect(await openBackedUp(folder, manifest)).toBeUndefined();
+    expect((await readdir(folder)).sort()).toEqual(filesOf(manifest));
+  });
+
+  test('is of the checkpoint that the view has open, whatever its writer removes meanwhile', async () => {
+    const files = checkpointFiles(join(folder, 'db'), MODEL.dim + 2);
+    await mkdir(join(folder, 'db'));
+    const store = await filled(new GraphStore(new MemoryStore(), new Layout(MODEL), files));
+    const blocks = await checkpointOf(store);
+    await files.dropBefore(2);
+    const manifest = await writeBackup(join(folder, 'backup'), store, ABOUT);
+    expect(await readCheckpoint(join(folder, 'backup'), manifest)).toEqual(blocks);
+    await store.close();
   });
 
   test('takes the place of the one before, or leaves that as it was', async () => {
-    const store = await large();
+    let store = await large();
     const before = await everything(store);
+    const rows = await checkpointOf(store);
     const manifest = await writeBackup(folder, store, ABOUT);
-    await put(store, 'v00004000', Buffer.alloc(600, 7));
+    await put(store, 'q3830', Buffer.alloc(600, 7));
+    store = await withNumber(store, 9);
     await expect(writeBackup(folder, dying(store, 25_000), ABOUT)).rejects.toThrow('killed');
-    // Files that a kill leaves: before the rename of the entries, and before that of the manifest.
-    await writeFile(join(folder, 'entries.partial'), 'half');
+    // Files that a kill leaves: before the renames of the data, and before that of the manifest.
+    await writeFile(join(folder, 'zst.partial'), 'half');
+    await writeFile(join(folder, 'checkpoint.partial'), Buffer.alloc(10_000));
+    await writeFile(join(folder, `${'b'.repeat(64)}.checkpoint`), 'whole');
     await writeFile(join(folder, `${'a'.repeat(64)}.zst`), 'whole');
     expect(await readManifest(folder, 'test')).toEqual(manifest);
     expect(await read(folder, manifest)).toEqual(before);
+    expect(await readCheckpoint(folder, manifest)).toEqual(rows);
 
     const second = await writeBackup(folder, store, ABOUT);
     expect(await read(folder, second)).toEqual(await everything(store));
-    expect((await readdir(folder)).sort()).toEqual([`${second.sha256}.zst`, 'manifest.json']);
+    expect((await readCheckpoint(folder, second))[0]?.floats[16]).toBe(9);
+    expect((await readdir(folder)).sort()).toEqual(filesOf(second));
     expect(await writeBackup(folder, store, ABOUT)).toEqual(second);
     expect(await read(folder, second)).toEqual(await everything(store));
   });
@@ -86,8 +144,6 @@ describe('a backup', () => {
     const wrong = [
       ['entities', { entities: { user: 3, tweet: 1 } }, '2 entities (user), and its head counts 3'],
       ['edges', { edges: { follows: 2, likes: 2 } }, '1 live edges (likes), and its head counts 2'],
-      ['outbox', { outbox: 2 }, '1 vectors to publish, and its head counts 2'],
-      ['parts', { outboxParts: 2 }, '1 parts of the outbox, and its head counts 2'],
     ] as const;
     for (const [, change, reason] of wrong) {
       await put(store, 'm', encodeHead({ ...HEAD_OF_FILLED, ...change }));
@@ -97,11 +153,13 @@ describe('a backup', () => {
         message: expect.stringContaining(reason),
       });
     }
+    await put(store, 'm', encodeHead({ ...HEAD_OF_FILLED, checkpoint: 7 }));
+    await expect(writeBackup(folder, again(store), ABOUT)).rejects.toMatchObject({ code: 'store-damaged' });
     await put(store, 'm', undefined);
     await expect(writeBackup(folder, store, ABOUT)).rejects.toMatchObject({ code: 'store-missing' });
     await expect(writeBackup(folder, graph(), ABOUT)).rejects.toMatchObject({ code: 'store-missing' });
     expect(await readManifest(folder, 'test')).toEqual(manifest);
-    expect(await readdir(folder)).toHaveLength(2);
+    expect((await readdir(folder)).sort()).toEqual(filesOf(manifest));
   });
 
   test("that can't be written fails with the path, and the previous backup is unchanged", async () => {
@@ -114,10 +172,12 @@ describe('a backup', () => {
     await writeFile(join(folder, 'file'), '');
     await expect(writeBackup(join(folder, 'file'), store, ABOUT)).rejects.toMatchObject(failure);
     const manifest = await writeBackup(folder, store, ABOUT);
-    // A disk that is full, in the place of the entries that are being written.
-    await symlink('/dev/full', join(folder, 'entries.partial'));
+    // A disk that is full, in the place of the files that are being written.
     const full = { code: 'backup-write', message: expect.stringMatching(/can't be written: .*ENOSPC/) };
-    await expect(writeBackup(folder, await large(), ABOUT)).rejects.toMatchObject(full);
+    for (const partial of ['zst.partial', 'checkpoint.partial']) {
+      await symlink('/dev/full', join(folder, partial));
+      await expect(writeBackup(folder, await large(), ABOUT)).rejects.toMatchObject(full);
+    }
     expect(await readManifest(folder, 'test')).toEqual(manifest);
     expect(await read(folder, manifest)).toEqual(await everything(store));
     await rm(join(folder, 'manifest.json'));
@@ -127,7 +187,7 @@ describe('a backup', () => {
     expect((await readdir(folder)).filter((name) => name.endsWith('.partial'))).toEqual([]);
   });
 
-  test("is whole where the previous entries can't be removed, and the error says so", async () => {
+  test("is whole where the previous files can't be removed, and the error says so", async () => {
     const left = join(folder, `${'a'.repeat(64)}.zst`);
     await mkdir(left);
     await expect(writeBackup(folder, await filled(), ABOUT)).rejects.toMatchObject({
@@ -140,7 +200,7 @@ describe('a backup', () => {
 
   test('refuses an entry that is too large', async () => {
     const store = await filled();
-    await put(store, 'v00004000', Buffer.alloc(16 * 1024 * 1024));
+    await put(store, 'q00004000', Buffer.alloc(16 * 1024 * 1024));
     await expect(writeBackup(folder, store, ABOUT)).rejects.toMatchObject({ code: 'backup-inconsistent' });
   });
 });
@@ -152,8 +212,13 @@ describe('a damaged backup', () => {
   });
 
   const entriesFile = () => join(folder, `${manifest.sha256}.zst`);
+  const checkpointFile = () => join(folder, `${manifest.checkpoint?.sha256}.checkpoint`);
   const manifestFile = () => join(folder, 'manifest.json');
-  const readAgain = async () => read(folder, (await readManifest(folder, 'test'))!);
+  const readAgain = async () => {
+    const again = (await readManifest(folder, 'test'))!;
+    await readCheckpoint(folder, again);
+    return read(folder, again);
+  };
   const damaged = (reason: RegExp) => ({
     name: 'FatalError',
     code: 'backup-damaged',
@@ -175,28 +240,40 @@ describe('a damaged backup', () => {
     expect(await readManifest(join(folder, 'nowhere'), 'test')).toBeUndefined();
   });
 
-  test('is refused for entries that are missing, cut or longer', async () => {
-    const whole = await readFile(entriesFile());
+  test.each([
+    ['entries', entriesFile],
+    ['a checkpoint', checkpointFile],
+  ])('is refused for %s missing, cut or longer', async (_, fileOf) => {
+    const file = fileOf();
+    const whole = await readFile(file);
     const size = damaged(/it is missing, or its size is not \d+ bytes/);
-    await truncate(entriesFile(), whole.length - 1);
+    await truncate(file, whole.length - 1);
     await expect(readAgain()).rejects.toMatchObject(size);
-    await writeFile(entriesFile(), Buffer.concat([whole, Buffer.of(0)]));
+    await writeFile(file, Buffer.concat([whole, Buffer.of(0)]));
     await expect(readAgain()).rejects.toMatchObject(size);
-    await rm(entriesFile());
+    await rm(file);
     await expect(readAgain()).rejects.toMatchObject(size);
   });
 
-  test('is refused for any bit that is flipped', async () => {
-    const whole = await readFile(entriesFile());
+  test.each([
+    ['the entries', entriesFile],
+    ['the checkpoint', checkpointFile],
+  ])('is refused for any bit of %s that is flipped', async (_, fileOf) => {
+    const whole = await readFile(fileOf());
     const bit = fc.nat({ max: whole.length * 8 - 1 });
     await fc.assert(
       fc.asyncProperty(bit, async (at) => {
         const flipped = Buffer.from(whole);
         flipped[at >> 3]! ^= 1 << (at & 7);
-        await writeFile(entriesFile(), flipped);
-        await expect(readAgain()).rejects.toMatchObject({ code: 'backup-damaged' });
+        await writeFile(fileOf(), flipped);
+        await expect(readAgain()).rejects.toMatchObject(damaged(/its SHA-256 is not its name/));
       }),
     );
+  });
+
+  test('is refused for the checkpoint of another commit, though its name is right', async () => {
+    await forge(folder, (before) => ({ ...before, head: { ...before.head, checkpoint: 2 } }));
+    await expect(readAgain()).rejects.toMatchObject(damaged(/it is of commit 1 with rows of 4 numbers/));
   });
 
   test('is refused for a manifest that was changed or cut, or is not a manifest', async () => {
@@ -217,6 +294,7 @@ describe('a damaged backup', () => {
   test('is refused for impossible values, though the checksum matches', async () => {
     for (const [change, reason] of [
       [{ sha256: '../../../../etc/passwd' }, /64 hex digits/],
+      [{ checkpoint: { fileBytes: 1, sha256: '../up' } }, /64 hex digits/],
       [{ bytes: 0.5 }, /bytes/],
       [{ entries: -1 }, /entries/],
       [{ head: { ...HEAD_OF_FILLED, rows: 0.5 } }, /head\.rows/],
@@ -232,10 +310,12 @@ describe('a damaged backup', () => {
       code: 'backup-read',
       message: expect.stringContaining('is of the graph test, not of follow'),
     });
-    await forge(folder, (before) => ({ ...before, format: 1 }));
+    await forge(folder, (before) => ({ ...before, format: 2 }));
     await expect(readManifest(folder, 'test')).rejects.toMatchObject({
       code: 'backup-read',
-      message: expect.stringContaining('has format 1, and this version reads format 2'),
+      message: expect.stringContaining(
+        'has format 2, and this version reads format 3: restore it with the version that wrote it',
+      ),
     });
   });
 

@@ -30,8 +30,9 @@ describe('a folder for backups', () => {
     await checkTarget(dir, state, ['test']);
     await writeBackup(join(dir, 'test'), await filled(), ABOUT);
     await mkdir(join(dir, 'other'));
-    await writeFile(join(dir, 'test', 'entries.partial'), '');
+    await writeFile(join(dir, 'test', 'zst.partial'), '');
     await writeFile(join(dir, 'test', `${'0'.repeat(64)}.zst`), '');
+    await writeFile(join(dir, 'test', `${'0'.repeat(64)}.checkpoint`), '');
     await writeFile(join(dir, 'test', 'backup.lock'), '');
     await checkTarget(dir, state, ['test']);
     expect(await graphsIn(dir, nothing)).toEqual(['test']);
@@ -97,7 +98,7 @@ describe('a folder for backups', () => {
     await mkdir(join(dir, 'test', 'chunks'), { recursive: true });
     await writeFile(join(dir, 'test', 'manifest.json'), '{"format":1,"graph":"test"}');
     await expect(checkTarget(dir, state, ['test'])).rejects.toMatchObject(
-      refused('has format 1, and this version reads format 2: restore it with the version that wrote it'),
+      refused('has format 1, and this version reads format 3: restore it with the version that wrote it'),
     );
     expect(await readdir(join(dir, 'test'))).toEqual(['chunks', 'manifest.json']);
   });

@@ -29,11 +29,12 @@ describe('twhin backup', () => {
         entries: expect.any(Number),
         bytes: expect.any(Number),
         fileBytes: expect.any(Number),
+        checkpointBytes: expect.any(Number),
       },
     });
-    expect(await readdir(join(dir, 'engagement'))).toEqual([
-      expect.stringMatching(/^[0-9a-f]{64}\.zst$/),
-      'manifest.json',
+    const files = await readdir(join(dir, 'engagement'));
+    expect(files.map((name) => name.replace(/^[0-9a-f]{64}\./, '')).sort()).toEqual([
+      ...['checkpoint', 'manifest.json', 'zst'],
     ]);
     expect(await readdir(dir)).toEqual(['engagement']);
   });

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
@@ -48,6 +48,31 @@ describe('twhin check', () => {
     });
     const argv = ['check', '--graph', 'engagement', '--store', 'shadow'];
     await refused(here.run(...argv), 1, 'there is no store shadow of engagement');
+  });
+
+  test('reports a checkpoint that is damaged or gone', async () => {
+    const name = (await readdir(db)).find((each) => each.startsWith('checkpoint-')) ?? '';
+    const whole = await readFile(join(db, name));
+    const flipped = Buffer.from(whole);
+    flipped[0]! ^= 1;
+    await writeFile(join(db, name), flipped);
+    const damaged = await here.run('check', '--graph', 'engagement');
+    expect([damaged.code, damaged.out.slice(1, 4)]).toEqual([
+      1,
+      [
+        '  4 entities, 3 live edges, 0 removed',
+        expect.stringMatching(/WRONG {4}checkpoint-damaged 1: the checkpoint with the vectors can't be read/),
+        expect.stringMatching(/checkpoint-\d+ can't be read: the checksum of the block at byte 0 differs/),
+      ],
+    ]);
+    await rm(join(db, name));
+    const gone = await here.run('check', '--graph', 'engagement');
+    expect([gone.code, gone.out[1]]).toEqual([
+      1,
+      expect.stringMatching(/DAMAGED {2}the checkpoint .* can't be read: ENOENT.*twhin restore/),
+    ]);
+    await writeFile(join(db, name), whole);
+    expect((await here.run('check', '--graph', 'engagement')).code).toBe(0);
   });
 
   test('reports damage, ends with exit code 1, and names the commands that make the store again', async () => {

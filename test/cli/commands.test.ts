@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
 import { configOf } from '../../src/config/load.ts';
-import { GraphStore } from '../../src/graph/graph-store.ts';
-import { Layout } from '../../src/graph/layout.ts';
+import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
-import { openForWriting } from '../../src/state/open.ts';
+import { openForReading, openForWriting } from '../../src/state/open.ts';
 import { json, own, type Place, place, refused, succeeded } from './captured.ts';
 import { fill } from './filled-place.ts';
 
@@ -40,11 +39,10 @@ beforeAll(async () => {
 afterAll(() => here.remove());
 
 async function stored(): Promise<GraphStore> {
-  const db = await openRocksdb(join(here.folder, 'state/engagement/db'), { readOnly: true });
-  const any = new GraphStore(db, new Layout({ entityTypes: [], relations: [], dim: 1 }));
-  const head = await any.head();
-  if (head === undefined) throw new Error('there is no head');
-  return new GraphStore(db, new Layout(head.model));
+  const [graph] = configOf({}, { TWHIN_STATE: join(here.folder, 'state') }, here.folder).graphs;
+  const store = await openForReading(graph!);
+  if (store === undefined) throw new Error('there is no store');
+  return store;
 }
 
 describe('twhin stats', () => {
@@ -92,6 +90,7 @@ describe('twhin stats', () => {
           digest: {
             edges: expect.stringMatching(/^[0-9a-f]{16}$/),
             vectors: expect.stringMatching(/^[0-9a-f]{16}$/),
+            step: expect.any(Number),
           },
         },
       },
@@ -107,7 +106,7 @@ describe('twhin stats', () => {
     expect(text).toMatch(/live edges +3: 2 likes, 1 retweets/);
     expect(text).toMatch(/events +7 consumed, 0 rejected, 1 duplicate, 1 late/);
     expect(text).toMatch(/outbox +0 vectors not yet acknowledged/);
-    expect(text).toMatch(/digest +edges [0-9a-f]{16}, vectors [0-9a-f]{16}/);
+    expect(text).toMatch(/digest +edges [0-9a-f]{16}, vectors [0-9a-f]{16} as of step [\d,]+/);
   });
 });
 
@@ -118,6 +117,7 @@ describe('twhin show', () => {
     const shown = json(said) as {
       vector: number[];
       norm: number;
+      step: number;
       nearest: Record<string, { entity: string; score: number }[]>;
     };
     expect(shown).toMatchObject({
@@ -133,8 +133,9 @@ describe('twhin show', () => {
     const store = await stored();
     const record = await store.entity('user:u0' as Parameters<typeof store.entity>[0]);
     const [row] = await store.readRows([record?.row ?? 0]);
+    expect(shown.step).toBe((await store.checkpoint())?.head.step);
     await store.close();
-    expect(Float32Array.from(shown.vector)).toEqual(row?.floats.subarray(0, 128));
+    expect(Float32Array.from(shown.vector)).toEqual(row?.subarray(0, 128));
     expect(shown.norm).toBeCloseTo(Math.hypot(...shown.vector), 6);
     const { user = [], tweet = [], ...others } = shown.nearest;
     expect(others).toEqual({});

@@ -47,11 +47,11 @@ describe('loadConfig', () => {
     ]);
     expect(config.tuning).toEqual({
       batchEdges: 1024,
-      maxOutbox: 1_000_000,
+      maxOutbox: 262_144,
       lingerMs: 100,
-      commitEdges: 4_096,
-      commitRows: 131_072,
-      commitMs: 500,
+      commitEdges: 16_384,
+      recoverMs: 15_000,
+      commitMs: 250,
       queueBytes: 33_554_432,
       epsilon: 0.05,
       maxAgeMs: 60_000,

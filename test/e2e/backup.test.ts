@@ -34,14 +34,15 @@ async function backUp(twhin: Twhin, dir: string): Promise<BackedUp> {
 
 /** Kills a backup while it writes. Gives whether it was met there: it may have ended before, with a manifest of its own. */
 async function killInTheMiddle(twhin: Twhin, dir: string): Promise<boolean> {
-  const partial = join(dir, GRAPH, 'entries.partial');
+  const partials = ['checkpoint', 'zst'].map((kind) => join(dir, GRAPH, `${kind}.partial`));
+  const written = async (path: string) => (await stat(path).catch(() => undefined))?.size ?? 0;
   const manifest = () => readFile(join(dir, GRAPH, 'manifest.json'), 'utf8').catch(() => '');
   const newest = await manifest();
-  await rm(partial, { force: true });
+  for (const partial of partials) await rm(partial, { force: true });
   const backup = twhin.start(['backup', dir, '--graph', GRAPH]);
   await until(
-    'entries being written',
-    async () => backup.over || ((await stat(partial).catch(() => undefined))?.size ?? 0) > 0,
+    'its files being written',
+    async () => backup.over || (await Promise.all(partials.map(written))).some((bytes) => bytes > 0),
   );
   backup.kill('SIGKILL');
   const { code, signal, stderr } = await backup.ended;

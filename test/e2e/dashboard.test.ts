@@ -52,9 +52,14 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     await page.getByRole('button', { name: 'Show their content' }).click();
     await page.getByText(HOSTILE, { exact: true }).first().waitFor();
 
-    await lookUp(page, `user:${HOSTILE}`);
+    const near = page.locator('#entity td button').first();
+    // Its vector is looked up in a checkpoint.
+    await until('near entities', async () => {
+      await lookUp(page, `user:${HOSTILE}`);
+      return (await near.count()) > 0;
+    });
     // A click on a near entity looks that entity up.
-    await page.locator('#entity td button').first().click();
+    await near.click();
     await until(
       'another entity',
       async () => !((await page.locator('#entity h3').first().textContent()) ?? HOSTILE).includes(HOSTILE),

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -343,16 +343,4 @@ test('after a promotion the new space is served as a whole, and no list mixes th
   expect([unwritable.code, unwritable.stderr]).toEqual([1, expect.stringContaining("can't be written")]);
   running.kill('SIGTERM');
   await running.ended;
-});
-
-test('lists that are interrupted before anything is read are no file', async () => {
-  const out = join(twhin.folder, 'lists.ndjson');
-  const command = ['candidates', '--surface', 'home', '--out', out];
-  const running = twhin.start(command, { env: { KAFKA_BROKERS: '127.0.0.1:1' } });
-  await running.says(/can not be read yet|can't be read since/);
-  running.kill('SIGINT');
-  const { code, stdout, stderr } = await running.ended;
-  expect([code, stdout]).toEqual([1, '']);
-  expect(stderr).toContain('interrupted by SIGINT');
-  expect(await readdir(twhin.folder)).not.toContain('lists.ndjson');
 });

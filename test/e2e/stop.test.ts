@@ -51,7 +51,7 @@ test('a run that is stopped while events come in ends with everything it read co
   expect(head?.events.consumed).toBe(read);
   const ends = [...(await endsOf(brokers, twhin.topic('engagement'))).values()].reduce((a, b) => a + b, 0);
   // What the next one starts from.
-  expect(run.stderr).toContain('left an image to start from');
+  expect(run.stderr).toContain('left a checkpoint to start from');
   expect(await lagOf(brokers, `${twhin.prefix}engagement`, [twhin.topic('engagement')])).toBe(ends - read);
   const topic = fold(await readTopic(brokers, twhin.topic('embeddings.engagement')));
   expect(topic.size).toBe(vectors.size);
@@ -60,6 +60,6 @@ test('a run that is stopped while events come in ends with everything it read co
   // And on from there to the end, nothing lost and nothing twice.
   const next = twhin.start(['run', '--graph', 'engagement', '--until-caught-up']);
   expect((await next.ended).code).toBe(0);
-  expect(next.stderr).toContain('"imageMs"');
+  expect(next.stderr).toContain('"journalEdges":0');
   expect(await consumed()).toBe(ends);
 });

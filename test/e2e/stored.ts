@@ -37,7 +37,7 @@ export async function readStore(
       const bytesOf = async (row: number) => {
         const [read] = await store.readRows([row]);
         const bytes = Buffer.alloc(dim * 4);
-        for (let i = 0; i < dim; i++) bytes.writeFloatLE(read?.floats[i] ?? Number.NaN, i * 4);
+        for (let i = 0; i < dim; i++) bytes.writeFloatLE(read?.[i] ?? Number.NaN, i * 4);
         return bytes;
       };
       for await (const { key, row } of store.entities()) vectors.set(key, await bytesOf(row));

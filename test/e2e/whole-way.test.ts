@@ -1,7 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { describe, expect, inject, test } from 'vitest';
 import { countHiggs, type HiggsCounts, higgsEvents, higgsLines } from '../fixtures/higgs.ts';
 import { deployed } from './deployed.ts';
@@ -100,23 +98,4 @@ describe('from a file of events to vectors on the topic', () => {
     expect(expected.late).toBeGreaterThan(100);
     await wholeWay(lines, expected);
   });
-
-  const real = process.env['TWHIN_HIGGS'] ?? '';
-  test.skipIf(!existsSync(real))(
-    'the real Higgs file (set TWHIN_HIGGS to higgs-activity_time.txt.gz)',
-    async () => {
-      const bytes = readFileSync(real);
-      const text = (real.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
-      const lines = text.trim().split('\n');
-      const expected = countHiggs(lines);
-      expect(expected).toMatchObject({
-        events: 563_069,
-        edges: { retweets: 328_132, replies: 32_523, mentions: 150_818 },
-        users: 279_379,
-        tweets: 59_977,
-      });
-      await wholeWay(lines, expected, 600_000);
-    },
-    900_000,
-  );
 });

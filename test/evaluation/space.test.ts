@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readSpace } from '../../src/evaluation/space.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
+import { commitOf, entity } from '../graph/graph-fixture.ts';
 import { storeOf } from './compare/fixture.ts';
 import { thing } from './space-fixture.ts';
 
@@ -90,6 +91,15 @@ describe('the stores of all shards, joined', () => {
     expect([...space.table.vector(space.rowOf(thing(7))!)]).toEqual([0, 0]);
     expect(space.table.vector(space.rowOf(thing(1))!)[0]).toBeCloseTo(0.5, 6);
     expect(space.rowOf(thing(8))).toBeUndefined();
+  });
+
+  it('have entities that are newer than the checkpoint at the origin', async () => {
+    const [{ store, head }] = await parts();
+    const newer = { ...head, commit: 2, rows: 9 };
+    await store.commit(commitOf({ head: newer, entities: [entity(thing(8), 8)] }));
+    const space = await readSpace([{ store, head: newer }]);
+    expect(space.members('thing').keys).toContain(thing(8));
+    expect([...space.table.vector(space.rowOf(thing(8))!)]).toEqual([0, 0]);
   });
 
   it('are the store itself where there is one shard, and a whole store has its own rows', async () => {

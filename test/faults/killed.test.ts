@@ -1,11 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { committedOf } from '../e2e/topic-ends.ts';
-import type { Faulty } from './deployment.ts';
+import { type Faulty, MANY_COMMITS } from './deployment.ts';
 import { drawKill, TELL_READS, withFailpoints } from './failpoints/plan.ts';
 import { MIXED } from './load/load.ts';
 import { form, seeded } from './seeded.ts';
 import { GRAPHS } from './verifier/truth.ts';
+
+const MANY_CHECKPOINTS = MANY_COMMITS.replace('commit: {', 'commit: { recoverMs: 1,');
+/** Half written; written, and not named; named, with the one before still there. */
+const CHECKPOINT_PLACES = [
+  { place: 'checkpoint.block', when: 'before' },
+  { place: 'checkpoint.write', when: 'after' },
+  { place: 'checkpoint.dropBefore', when: 'before' },
+  { place: 'store.sync', when: 'before' },
+] as const;
 
 describe('kill -9', () => {
   const cycles = form(6, 100, 2);
@@ -37,6 +46,16 @@ describe('kill -9', () => {
       expect(verified.unsure).toBeLessThan(verified.events / 20);
     },
   );
+
+  for (const { place, when } of CHECKPOINT_PLACES) {
+    seeded(`${when} ${place}: the journal makes up for the checkpoint`, async ({ dice, deploy }) => {
+      const faulty = await deploy({ config: MANY_CHECKPOINTS });
+      for (let round = 0; round < form(2, 10, 1); round++)
+        await faulty.runUntilKilled({ place, when, call: dice.between(1, 4), act: 'kill' });
+      await faulty.catchUp();
+      await faulty.verify({ repeatedLetters: true });
+    });
+  }
 
   seeded(
     'between the store’s write and Kafka’s commit: it resumes at the store’s offset',
@@ -81,9 +100,9 @@ describe('kill -9', () => {
         const kill = { place: 'sink.publish', when, call: dice.between(3, 10), act: 'kill' } as const;
         await faulty.runUntilKilled(kill);
         const waiting = await Promise.all(faulty.graphs.map((graph) => faulty.stored(graph)));
-        expect(waiting.some((stored) => (stored?.outbox.length ?? 0) > 0)).toBe(true);
+        expect(waiting.some((stored) => (stored?.head.outbox ?? 0) > 0)).toBe(true);
       }
-      // Nothing new comes: what was left in the outbox is published for its own sake.
+      // Nothing new comes: what was not acknowledged is published for its own sake.
       await faulty.catchUp();
       await faulty.verify();
     },

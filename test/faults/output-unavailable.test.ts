@@ -108,9 +108,9 @@ async function goesOn(
   await here.progresses();
   await until('much learned', async () => (await here.consumed()) > before + 300);
   const stored = await here.stored();
-  expect(stored?.outbox.length).toBeGreaterThan(0);
-  // As many names wait as there are entities and erased ones, at the most.
-  expect(stored?.outbox.length).toBeLessThanOrEqual(
+  expect(stored?.head.outbox).toBeGreaterThan(0);
+  // As many vectors and tombstones wait as there are entities and erased ones, at the most.
+  expect(stored?.head.outbox).toBeLessThanOrEqual(
     (stored?.entities.size ?? 0) + (stored?.erasures.size ?? 0),
   );
   expect(await vectors(here)).toBe(published);

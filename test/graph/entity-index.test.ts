@@ -2,26 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
 import { EntityIndex, packEntities, unpacked } from '../../src/graph/entity-index.ts';
-import { Layout } from '../../src/graph/layout.ts';
-import { entity, graph, indexOf, MODEL, recordOf, tweet, user } from './graph-fixture.ts';
+import { entity, indexOf, MODEL, recordOf, tweet, user } from './graph-fixture.ts';
 
 describe('EntityIndex', () => {
-  test('gives out ascending rows', () => {
-    const index = new EntityIndex(4);
-    expect([index.add(user('a'), 10), index.add(tweet('a'), 20)]).toEqual([4, 5]);
-    index.remove(user('a'));
-    expect([index.find(user('a')), index.keyAt(4), recordOf(index, 4)]).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ]);
-    expect(index.add(user('a'), 30)).toBe(6);
-    expect([index.size, index.nextRow, index.keyAt(6), index.find(tweet('a'))]).toEqual([2, 7, 'user:a', 5]);
-    expect(index.counts()).toEqual({ user: 1, tweet: 1 });
-    index.remove(user('nobody'));
-    expect(index.counts()).toEqual({ user: 1, tweet: 1 });
-  });
-
   test('keeps first and last times in any order of arrival, and counts trained edges', () => {
     const index = new EntityIndex(0);
     const row = index.add(user('a'), 50);
@@ -44,8 +27,8 @@ describe('EntityIndex', () => {
     expect(stored.updates).toBe(3);
     expect(recordOf(index, 9)?.updates).toBe(4);
     // No entity has rows 4, 5, 7 and 8.
-    expect([index.nextRow, index.freeRows, index.add(user('c'), 1)]).toEqual([10, 4, 4]);
-    expect(index.counts()).toEqual({ user: 3 });
+    expect([index.nextRow, index.freeRows, index.add(tweet('c'), 1)]).toEqual([10, 4, 4]);
+    expect(index.counts()).toEqual({ user: 2, tweet: 1 });
   });
 
   test('uses a freed row again after one more commit, the lowest row first', () => {
@@ -72,11 +55,10 @@ describe('EntityIndex', () => {
   test('a restarted index has the free rows of an index that kept running', () => {
     const index = new EntityIndex(10, ['user'], { firstRow: 4, freed: [5] });
     index.restore(Buffer.from([0, 0, 0x61]), 0, 3, entity(user('a'), 8));
-    index.free.withhold(6);
-    // Rows 4, 7 and 9 are in use; the last commit freed row 5, and row 6 holds a vector without an entity.
-    expect([index.freeRows, index.add(user('b'), 1), index.add(user('c'), 1)]).toEqual([3, 4, 7]);
+    // Row 8 is in use, and the last commit freed row 5.
+    expect([index.freeRows, index.add(user('b'), 1), index.add(user('c'), 1)]).toEqual([4, 4, 6]);
     index.free.cut();
-    expect(['d', 'e', 'f'].map((id) => index.add(user(id), 1))).toEqual([5, 9, 10]);
+    expect(['d', 'e', 'f', 'g'].map((id) => index.add(user(id), 1))).toEqual([5, 7, 9, 10]);
   });
 
   test('agrees with a Map of strings for any ids, through erasures', () => {
@@ -109,18 +91,6 @@ describe('EntityIndex', () => {
         expect(rows.filter((each) => each !== undefined).sort()).toEqual([...twin.keys()].sort());
       }),
     );
-  });
-
-  test('finds entities restored from the bytes of a store, in the order of its types', () => {
-    const index = new EntityIndex(4, ['tweet', 'user']);
-    const { layout } = graph();
-    const other = new Layout({ ...layout, entityTypes: ['tweet', 'user'] });
-    const [name, kept] = [other.entityKey(user('é1')), { row: 7, updates: 2, firstSeen: 3, lastSeen: 5 }];
-    index.restore(name, 1, name.length, kept);
-    expect(recordOf(index, 7)).toEqual({ key: 'user:é1', ...kept });
-    expect([index.find(user('é1')), index.names.find(name, 1, name.length), index.nextRow]).toEqual([
-      7, 7, 8,
-    ]);
   });
 
   test('removes the names of erased entities, not only their rows', () => {

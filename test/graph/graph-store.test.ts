@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import { type GraphStore, inBatches } from '../../src/graph/graph-store.ts';
 import { decodeHead, differences, fingerprint } from '../../src/graph/head.ts';
-import { commitOf, entity, graph, HEAD, MODEL, part, tweet, user } from './graph-fixture.ts';
+import { commitOf, commitRows, entity, graph, HEAD, MODEL, tweet, user } from './graph-fixture.ts';
 
 const edge = (lhs: string, rhs: string, at: number, removed = false) => ({
   lhs: user(lhs),
@@ -17,7 +17,9 @@ describe('GraphStore', () => {
     const store = graph();
     expect(await store.head()).toBeUndefined();
     expect(await store.entity(user('a'))).toBeUndefined();
+    expect(await store.checkpoint()).toBeUndefined();
     expect(await store.readRows([4])).toEqual([undefined]);
+    expect(await Array.fromAsync(store.rows())).toEqual([]);
     expect(await Array.fromAsync(store.edges())).toEqual([]);
   });
 
@@ -30,8 +32,7 @@ describe('GraphStore', () => {
         entities: [entity(user('b'), 5), a, entity(tweet('t'), 6)],
         edges: [edge('b', 'a', 10), likes, edge('a', 'b', 30, true)],
         erasures: [{ key: user('gone'), at: 44 }],
-        vectors: { 4: [0.5, -0.25, 3, 0.125], 6: [1, 2, 4, 0] },
-        outboxAdded: [part(1, user('a'), tweet('t'))],
+        journal: Buffer.of(1, 2, 3),
       }),
     );
     expect(await store.head()).toEqual(HEAD);
@@ -42,12 +43,6 @@ describe('GraphStore', () => {
       ['tweet:t', 6],
     ]);
     expect((await Array.fromAsync(store.entities('tweet'))).map(({ key }) => key)).toEqual(['tweet:t']);
-    expect(await store.readRows([6, 5, 4])).toEqual([
-      { row: 6, floats: Float32Array.of(1, 2, 4, 0), step: 7 },
-      undefined,
-      { row: 4, floats: Float32Array.of(0.5, -0.25, 3, 0.125), step: 7 },
-    ]);
-    expect((await Array.fromAsync(store.rows())).map(({ row }) => row)).toEqual([4, 6]);
     expect(await Array.fromAsync(store.edges())).toEqual([
       edge('a', 'b', 30, true),
       edge('b', 'a', 10),
@@ -65,7 +60,7 @@ describe('GraphStore', () => {
       { ...likes, direction: 'out' },
       { ...edge('a', 'b', 30, true), direction: 'in' },
     ]);
-    expect(await Array.fromAsync(store.outbox())).toEqual(['user:a', 'tweet:t']);
+    expect(await Array.fromAsync(store.journal())).toEqual([{ commit: 1, bytes: Buffer.of(1, 2, 3) }]);
     expect(await Array.fromAsync(store.erasures())).toEqual([
       { name: store.erasedName(user('gone')), at: 44 },
     ]);
@@ -73,89 +68,73 @@ describe('GraphStore', () => {
     expect(store.erasedName(user('gone'))).not.toContain('gone');
   });
 
-  test('gives vectors in the published form: little-endian float32, without accumulator and drift', async () => {
+  test('reads rows as of the checkpoint that the head names', async () => {
     const store = graph();
-    await store.commit(commitOf({ vectors: { 4: [1, -2, 9, 9], 5: [0.5, 0, 9, 9] } }));
-    const vectors = await store.readVectors([5, 8, 4]);
-    expect(
-      [...vectors].map(([row, { bytes, step }]) => [row, Buffer.from(bytes).toString('hex'), step]),
-    ).toEqual([
-      [5, '0000003f00000000', 7],
-      [4, '0000803f000000c0', 7],
+    await commitRows(store, { vectors: { 1: [0.5, -0.25, 3, 0.125], 2: [1, 2, 4, 0] } });
+    const first = await store.checkpoint();
+    expect([first?.head, first?.rows]).toEqual([{ commit: 1, step: 7, random: [1, 2, 3] }, 3]);
+    expect(await store.readRows([2, 9, 1])).toEqual([
+      Float32Array.of(1, 2, 4, 0),
+      undefined,
+      Float32Array.of(0.5, -0.25, 3, 0.125),
+    ]);
+    expect(await Array.fromAsync(store.rows())).toEqual([
+      { row: 0, floats: new Float32Array(4) },
+      { row: 1, floats: Float32Array.of(0.5, -0.25, 3, 0.125) },
+      { row: 2, floats: Float32Array.of(1, 2, 4, 0) },
+    ]);
+    // The next commits train on; their vectors are in the next checkpoint.
+    const later = (commit: number) => ({ ...HEAD, commit, step: 10 * commit });
+    await store.commit(commitOf({ head: later(2) }));
+    expect(await store.checkpoint()).toBe(first);
+    await commitRows(store, { head: later(3), vectors: { 0: [8, 8, 8, 0] } });
+    expect((await store.checkpoint())?.head).toEqual({ commit: 3, step: 30, random: [1, 2, 3] });
+    expect(await store.readRows([0, 1])).toEqual([Float32Array.of(8, 8, 8, 0), undefined]);
+  });
+
+  test('says that a checkpoint is damaged, and asks for it anew the next time', async () => {
+    const store = graph();
+    const head = { ...HEAD, commit: 5, checkpoint: 5 };
+    await store.commit(commitOf({ head }));
+    await expect(store.readRows([0])).rejects.toMatchObject({ code: 'store-damaged' });
+    await commitRows(store, { head, vectors: { 0: [1, 1, 1, 0] } });
+    expect(await store.readRows([0])).toEqual([Float32Array.of(1, 1, 1, 0)]);
+  });
+
+  test('keeps the journal in the order of the commits, until it is outdated', async () => {
+    const store = graph();
+    const commits = async () => (await Array.fromAsync(store.journal())).map(({ commit }) => commit);
+    // Ordered by number, not by digits.
+    for (const commit of [9, 10, 256])
+      await store.commit(commitOf({ head: { ...HEAD, commit }, journal: Buffer.of(commit & 255) }));
+    expect(await commits()).toEqual([9, 10, 256]);
+    await store.commit(
+      commitOf({ head: { ...HEAD, commit: 257 }, journal: Buffer.of(7), outdated: [9, 10, 200] }),
+    );
+    expect(await Array.fromAsync(store.journal())).toEqual([
+      { commit: 256, bytes: Buffer.of(0) },
+      { commit: 257, bytes: Buffer.of(7) },
     ]);
   });
 
-  test('finds the edges of an entity, and not those of an entity with a similar id', async () => {
+  test('deletes erased edges in both directions, and erased entities', async () => {
     const store = graph();
-    const ids = ['a', 'ab', 'aÿ', 'aa'];
-    await store.commit(commitOf({ edges: ids.flatMap((id) => [edge(id, 'z', 1), edge('z', id, 2)]) }));
-    for (const id of ids) {
-      expect(await Array.fromAsync(store.edgesOf(user(id)))).toEqual([
-        { ...edge(id, 'z', 1), direction: 'out' },
-        { ...edge('z', id, 2), direction: 'in' },
-      ]);
-    }
-    await store.commit(commitOf({ edges: [edge('q', 'q', 3)] }));
-    expect((await Array.fromAsync(store.edgesOf(user('q')))).map(({ direction }) => direction)).toEqual([
-      'out',
-      'in',
-    ]);
-  });
-
-  test('deletes erased edges in both directions, vectors and outbox entries', async () => {
-    const store = graph();
-    const full = { 4: [1, 1, 1, 1], 5: [2, 2, 2, 2] };
     await store.commit(
       commitOf({
         entities: [entity(user('a'), 4), entity(user('b'), 5)],
         edges: [edge('a', 'b', 10), edge('b', 'a', 11)],
-        vectors: full,
-        outboxAdded: [part(1, user('a'), user('b'))],
       }),
     );
     await store.commit(
       commitOf({
         erasedEdges: [edge('a', 'b', 10), edge('b', 'a', 11)],
-        erasedEntities: [{ key: user('a'), row: 4 }],
-        // The trainer zeroes a dropped row and reports it as changed.
-        vectors: { 4: [0, 0, 0, 0] },
-        outboxCleared: [part(1, user('a'), user('b'))],
-        outboxAdded: [part(2, user('a'))],
+        erasedEntities: [user('a')],
       }),
     );
     expect(await store.entity(user('a'))).toBeUndefined();
-    expect((await Array.fromAsync(store.rows())).map(({ row }) => row)).toEqual([5]);
+    expect((await Array.fromAsync(store.entities())).map(({ key }) => key)).toEqual(['user:b']);
     expect(await Array.fromAsync(store.edges())).toEqual([]);
     expect(await Array.fromAsync(store.edgesOf(user('b')))).toEqual([]);
-    expect(await Array.fromAsync(store.outbox())).toEqual(['user:a']);
-  });
-
-  test('keeps the outbox in parts until they are cleared', async () => {
-    const store = graph();
-    const [a, b, c] = [user('a'), user('b'), user('c')];
-    // Ordered by number, not by digits.
-    await store.commit(commitOf({ outboxAdded: [part(10, c, b), part(9, a, b)] }));
-    expect(await Array.fromAsync(store.outboxParts())).toEqual([part(9, a, b), part(10, c, b)]);
-    expect(await Array.fromAsync(store.outbox())).toEqual([a, b, c]);
-    await store.commit(commitOf({ outboxCleared: [part(10, c, b)], outboxAdded: [part(11, c)] }));
-    expect(await Array.fromAsync(store.outboxParts())).toEqual([part(9, a, b), part(11, c)]);
-  });
-
-  test('keeps an entity that is erased and named again in one commit, on its new row', async () => {
-    const store = graph();
-    await store.commit(commitOf({ entities: [entity(user('a'), 4)], vectors: { 4: [1, 1, 1, 1] } }));
-    await store.commit(
-      commitOf({
-        erasedEntities: [
-          { key: user('a'), row: 4 },
-          { key: user('a'), row: 5 },
-        ],
-        entities: [entity(user('a'), 6)],
-        vectors: { 4: [0, 0, 0, 0], 5: [0, 0, 0, 0], 6: [3, 3, 3, 3] },
-      }),
-    );
-    expect((await store.entity(user('a')))?.row).toBe(6);
-    expect((await Array.fromAsync(store.rows())).map(({ row }) => row)).toEqual([6]);
   });
 
   test('gathers an iteration into batches, with a smaller last batch', async () => {
@@ -175,7 +154,7 @@ describe('the head', () => {
   test('is refused where it is damaged, with the reason', () => {
     const head = (change: object) => Buffer.from(JSON.stringify({ ...HEAD, ...change }));
     for (const [bytes, reason] of [
-      [Buffer.from('{"format":1'), /head can't be read: .*JSON/],
+      [Buffer.from('{"format":3'), /head can't be read: .*JSON/],
       [head({ format: 'new' }), /head can't be read: .*format/s],
       [head({ offsets: { t: { '0': -1 } } }), /offsets\.t/],
       [head({ rows: 1.5 }), /rows/],
@@ -227,23 +206,21 @@ describe('digest', () => {
     } = {},
   ): Promise<GraphStore> {
     const store = graph();
-    await store.commit(
-      commitOf({
-        head: {
-          ...HEAD,
-          step: change.step ?? 7,
-          entities: { user: 2 },
-          edges: { follows: change.removed ? 0 : 1 },
-        },
-        entities: [entity(user('a'), rows.a), entity(user('b'), rows.b)],
-        edges: [edge('a', 'b', change.at ?? 10, change.removed), edge('b', 'a', 5, true)],
-        vectors: {
-          0: [change.relation ?? 0.5, 0, 1, 0],
-          [rows.a]: [1, change.vector ?? 2, change.accumulator ?? 3, change.drift ?? 0],
-          [rows.b]: [4, 5, 6, 0],
-        },
-      }),
-    );
+    await commitRows(store, {
+      head: {
+        ...HEAD,
+        step: change.step ?? 7,
+        entities: { user: 2 },
+        edges: { follows: change.removed ? 0 : 1 },
+      },
+      entities: [entity(user('a'), rows.a), entity(user('b'), rows.b)],
+      edges: [edge('a', 'b', change.at ?? 10, change.removed), edge('b', 'a', 5, true)],
+      vectors: {
+        0: [change.relation ?? 0.5, 0, 1, 0],
+        [rows.a]: [1, change.vector ?? 2, change.accumulator ?? 3, change.drift ?? 0],
+        [rows.b]: [4, 5, 6, 0],
+      },
+    });
     return store;
   }
 
@@ -257,6 +234,14 @@ describe('digest', () => {
     // 6500006100000062 000000000000244000, 6500006200000061 000000000000144001
     expect(plain.edges).toBe('cf1936952d1d45c6');
     expect(plain.vectors).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  test('has the vectors and the step of the checkpoint, and no entity that is newer', async () => {
+    const store = await filled({ a: 4, b: 5 });
+    const { vectors } = await digestOf(store);
+    const head = { ...(await store.head())!, commit: 2, step: 99, entities: { user: 3 } };
+    await store.commit(commitOf({ head, entities: [entity(user('c'), 6)] }));
+    expect(await digest([store])).toMatchObject({ digest: { vectors }, step: 7, entities: { user: 3 } });
   });
 
   test('changes with any edge, time, vector, accumulator, step and relation', async () => {
@@ -278,7 +263,8 @@ describe('digest', () => {
     }
     // Vectors swapped between two entities.
     const swapped = await filled({ a: 4, b: 5 });
-    await swapped.commit(commitOf({ vectors: { 4: [4, 5, 6, 0], 5: [1, 2, 3, 0] } }));
+    const head = { ...(await swapped.head())!, commit: 2 };
+    await commitRows(swapped, { head, vectors: { 0: [0.5, 0, 1, 0], 4: [4, 5, 6, 0], 5: [1, 2, 3, 0] } });
     expect((await digestOf(swapped)).vectors).not.toBe(plain.vectors);
   });
 });

@@ -26,13 +26,9 @@ describe('Layout', () => {
     // n, type 0, one byte less one, a
     expect(hex(layout.entityKey(user('a')))).toBe('6e000061');
     expect(hex(layout.entityKey(tweet('a:b')))).toBe('6e0102613a62');
-    // o, type 1, two bytes less one, é
-    // u and the number; the largest that a double holds
-    expect(hex(layout.outboxPartKey(258))).toBe('750000000000000102');
-    expect(hex(layout.outboxPartKey(Number.MAX_SAFE_INTEGER))).toBe('75001fffffffffffff');
-    // 258 is 0x0102
-    expect(hex(layout.vectorKey(258))).toBe('7600000102');
-    expect(hex(layout.vectorKey(0xfffffffe))).toBe('76fffffffe');
+    // j and the number, 258 is 0x0102; the largest that a double holds
+    expect(hex(layout.journalKey(258))).toBe('6a0000000000000102');
+    expect(hex(layout.journalKey(Number.MAX_SAFE_INTEGER))).toBe('6a001fffffffffffff');
     const edge = { lhs: user('a'), relation: 'likes', rhs: tweet('bc') };
     expect(hex(edgeKey(edge))).toBe('65000061010101'.concat('6263'));
     expect(hex(layout.turned(edgeKey(edge)))).toBe('6901016263'.concat('01', '000061'));
@@ -52,30 +48,16 @@ describe('Layout', () => {
     expect(layout.decodeEdge(Buffer.from('000000000000f03f01', 'hex'))).toEqual({ at: 1, removed: true });
   });
 
-  test('encodes names one after the other', () => {
-    const names = [user('a'), tweet('é'), user('x'.repeat(256)), user('b')];
-    const value = layout.encodeNames(names);
-    expect(hex(value)).toBe('000061'.concat('0101c3a9', `00ff${'78'.repeat(256)}`, '000062'));
-    expect(layout.decodeNames(value)).toEqual(names);
-    expect(layout.decodeNames(Buffer.alloc(0))).toEqual([]);
+  test('decodes every entity, commit and edge that it encoded', () => {
     fc.assert(
-      fc.property(fc.array(key), fc.nat(), (each, number) => {
-        expect(layout.decodeNames(layout.encodeNames(each))).toEqual(each);
-        expect(layout.outboxNumberOf(layout.outboxPartKey(number))).toBe(number);
-      }),
-    );
-  });
-
-  test('decodes every entity, row and edge that it encoded', () => {
-    fc.assert(
-      fc.property(key, relation, key, fc.nat(0xffffffff), fc.boolean(), (lhs, name, rhs, number, removed) => {
+      fc.property(key, relation, key, fc.maxSafeNat(), fc.boolean(), (lhs, name, rhs, number, removed) => {
         const edge = { lhs, relation: name, rhs };
         expect(layout.entityOf(layout.entityKey(lhs))).toBe(lhs);
         expect(layout.entityOf(layout.entityKey(rhs))).toBe(rhs);
         expect(layout.edgeOf(edgeKey(edge))).toEqual(edge);
         expect(layout.edgeOf(layout.turned(edgeKey(edge)))).toEqual(edge);
         expect(layout.turned(layout.turned(edgeKey(edge)))).toEqual(layout.keyOf(layout.edgeId(edge)));
-        expect(layout.rowOf(layout.vectorKey(number))).toBe(number);
+        expect(layout.commitOf(layout.journalKey(number))).toBe(number);
         expect(layout.decodeEdge(layout.encodeEdge({ at: number, removed }))).toEqual({
           at: number,
           removed,
@@ -139,10 +121,7 @@ describe('Layout', () => {
       () => layout.edgeOf(Buffer.from('650000610201'.concat('0061'), 'hex')),
       () => layout.edgeOf(Buffer.concat([edge, Buffer.of(0)])),
       () => layout.entityOf(Buffer.from('6e00006100', 'hex')),
-      () => layout.rowOf(Buffer.from('76000001', 'hex')),
-      () => layout.outboxNumberOf(Buffer.from('75000001', 'hex')),
-      () => layout.decodeNames(Buffer.from('00006100', 'hex')),
-      () => layout.decodeNames(Buffer.from('000061020061', 'hex')),
+      () => layout.commitOf(Buffer.from('6a000001', 'hex')),
       () => layout.decodeEdge(Buffer.from('000000000000f03f', 'hex')),
     ];
     for (const read of damaged) expect(read, String(read)).toThrow(FatalError);

@@ -1,10 +1,13 @@
-import { RowWrites } from '../../src/graph/row-writes.ts';
+import type { Checkpoints } from '../../src/graph/checkpoint.ts';
 import { type Entry, eachOf, type Store, type WriteBatch } from '../../src/graph/store.ts';
+import { MemoryCheckpoints } from './memory-checkpoints.ts';
 
 const RUN = 100;
 
 /** A store in memory, for tests. It is the oracle of the conformance suite. */
 export class MemoryStore implements Store {
+  /** Those of the graph in it, as the files of a store on a disk lie beside one another. */
+  readonly checkpoints = new MemoryCheckpoints();
   readonly #values = new Map<string, Uint8Array>();
   /** Replaced, never changed, so that a scan in progress sees one moment. */
   #ordered: readonly (readonly [key: string, value: Uint8Array])[] | undefined;
@@ -28,14 +31,18 @@ export class MemoryStore implements Store {
   }
 
   async write(batch: WriteBatch): Promise<void> {
-    const write = (key: Uint8Array, value: Uint8Array | undefined) => {
+    for (const [key, value] of batch.operations()) {
       if (value === undefined) this.#values.delete(text(key));
       else this.#values.set(text(key), Buffer.from(value));
-    };
-    batch.each(write);
-    if (batch.rows !== undefined) new RowWrites().each(batch.rows, write);
+    }
     this.#ordered = undefined;
   }
+
+  checkpointsOf(): Checkpoints {
+    return this.checkpoints;
+  }
+
+  async sync(): Promise<void> {}
 
   async close(): Promise<void> {}
 }

@@ -8,34 +8,10 @@ const add = (index: NameIndex, name: Uint8Array, row: number) =>
   index.add(padded(name), 3, 3 + name.length, row);
 
 describe('NameIndex', () => {
-  test('gives the row of each name, as a Map does, and -1 for unknown names', () => {
-    const names = fc.uniqueArray(fc.uint8Array({ minLength: 1, maxLength: 6 }), {
-      maxLength: 60,
-      selector: (name) => Buffer.from(name).toString('hex'),
-    });
-    fc.assert(
-      fc.property(names, names, (there, others) => {
-        const index = new NameIndex();
-        const map = new Map(there.map((name, i) => [Buffer.from(name).toString('hex'), 10 + i]));
-        for (const [i, name] of there.entries()) add(index, name, 10 + i);
-        for (const name of [...there, ...others]) {
-          expect(find(index, name)).toBe(map.get(Buffer.from(name).toString('hex')) ?? -1);
-        }
-      }),
-    );
-  });
-
-  test('grows with many names, some of 258 bytes', () => {
-    const index = new NameIndex();
-    const name = (i: number) => Buffer.from(i % 50 === 0 ? `${i}`.padStart(258, 'x') : `u${i}`);
-    for (let i = 0; i < 20_000; i++) add(index, name(i), i);
-    for (let i = 0; i < 20_000; i++) if (find(index, name(i)) !== i) expect(find(index, name(i))).toBe(i);
-    for (let i = 20_001; i < 40_000; i += 7) if (find(index, name(i)) !== -1) expect(i).toBe('unknown');
-    expect(find(index, name(20_000))).toBe(-1);
-  });
-
   test('agrees with a Map through growth and removals, with rows used again', () => {
-    const names = Array.from({ length: 6_000 }, (_, i) => Buffer.from(`${i}`.padStart(1 + (i % 97), 'x')));
+    // Some of 258 bytes.
+    const lengthOf = (i: number) => (i % 50 === 0 ? 258 : 1 + (i % 97));
+    const names = Array.from({ length: 6_000 }, (_, i) => Buffer.from(`${i}`.padStart(lengthOf(i), 'x')));
     const deed = fc.record({
       adds: fc.boolean(),
       first: fc.nat(5_000),
@@ -68,18 +44,6 @@ describe('NameIndex', () => {
       }),
       { numRuns: 30 },
     );
-  });
-
-  test.each([
-    ['costarring', 'liquid'],
-    ['declinate', 'macallums'],
-    ['altarage', 'zinke'],
-  ])('tells %s and %s apart, which have the same hash', (one, other) => {
-    const index = new NameIndex();
-    add(index, Buffer.from(one), 1);
-    expect([find(index, Buffer.from(one)), find(index, Buffer.from(other))]).toEqual([1, -1]);
-    add(index, Buffer.from(other), 2);
-    expect([find(index, Buffer.from(one)), find(index, Buffer.from(other))]).toEqual([1, 2]);
   });
 
   test('gives the name of each row, and removes only one name of a chain of slots', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { nearest, norm, TopRows } from '../../src/graph/nearest.ts';
-import { commitOf, entity, FIRST_ROW, graph, tweet, user } from './graph-fixture.ts';
+import { commitRows, entity, FIRST_ROW, graph, tweet, user } from './graph-fixture.ts';
 
 describe('nearest', () => {
   test('ranks every other entity by cosine, as a full sort does', async () => {
@@ -13,7 +13,7 @@ describe('nearest', () => {
       vectors[FIRST_ROW + i] = [length * Math.cos(angle), length * Math.sin(angle), 1, 0];
       return entity(i % 3 === 0 ? tweet(`t${i}`) : user(`u${i}`), FIRST_ROW + i);
     });
-    await store.commit(commitOf({ entities, vectors }));
+    await commitRows(store, { entities, vectors });
     for (const own of [0, 13, 39]) {
       const expected = angles
         .map((angle, i) => ({ entity: entities[i]!.key, score: Math.cos(angle - angles[own]!) }))
@@ -32,12 +32,10 @@ describe('nearest', () => {
 
   test('leaves out vectors of zeros, relations and rows without an entity', async () => {
     const store = graph();
-    await store.commit(
-      commitOf({
-        entities: [entity(user('a'), 4), entity(user('zero'), 5), entity(user('far'), 6)],
-        vectors: { 1: [1, 0, 0, 0], 4: [1, 0, 0, 0], 5: [0, 0, 0, 0], 6: [-2, 0, 0, 0], 7: [1, 0, 0, 0] },
-      }),
-    );
+    await commitRows(store, {
+      entities: [entity(user('a'), 4), entity(user('zero'), 5), entity(user('far'), 6)],
+      vectors: { 1: [1, 0, 0, 0], 4: [1, 0, 0, 0], 5: [0, 0, 0, 0], 6: [-2, 0, 0, 0], 7: [1, 0, 0, 0] },
+    });
     expect(await nearest(store, 4, 10)).toEqual([{ entity: 'user:far', score: -1 }]);
     expect(await nearest(store, 5, 10)).toEqual([]);
     expect(await nearest(store, 99, 10)).toEqual([]);

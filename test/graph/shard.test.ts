@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
-import { COPY_ACCUMULATOR, graphOf, shardName, trainedShare, trainingShard } from '../../src/graph/shard.ts';
-import { FOREIGN } from '../../src/model/table.ts';
+import {
+  copyAccumulator,
+  graphOf,
+  ownerOfCopy,
+  shardName,
+  trainedShare,
+  trainingShard,
+} from '../../src/graph/shard.ts';
 
 test.each([1, 2, 3, 4, 5, 8, 16, 255])('of %i shards, each trains its share of the edges', (count) => {
   const shards = Array.from({ length: count }, (_, index) => index);
@@ -31,6 +37,8 @@ test('a shard has a name of its own, and the name of its graph', () => {
   expect(graphOf({ name: 'follow' })).toBe('follow');
 });
 
-test('a stored copy has the accumulator by which kernels know it', () => {
-  expect(COPY_ACCUMULATOR).toBe(FOREIGN);
+test("a copy's accumulator is below that of any own row, and says whose the copy is", () => {
+  expect([0, 1, 255].map(copyAccumulator)).toEqual([-1, -2, -256]);
+  const stored = Float32Array.from({ length: 256 }, (_, owner) => copyAccumulator(owner));
+  expect([...stored].map(ownerOfCopy)).toEqual([...stored.keys()]);
 });

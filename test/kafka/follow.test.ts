@@ -4,13 +4,11 @@ import { KafkaLog, type LogOptions } from '../../src/adapters/kafka/reader/log.t
 import type { Trouble } from '../../src/pipeline/ports.ts';
 import { deleteRecords } from '../e2e/topic-ends.ts';
 import { apart, quiet, settings } from './apart.ts';
-import { Collector, freshTopic, numbersOf, until } from './collector.ts';
+import { Collector, freshTopic, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
 
-const upTo = (end: number) => Array.from({ length: end }, (_, n) => n);
-
 describe('following Kafka', () => {
-  const { kafka, admin, producer } = apart();
+  const { admin, producer } = apart();
   const ours = new KafkaAdmin(settings);
   afterAll(() => ours.close());
 
@@ -66,33 +64,6 @@ describe('following Kafka', () => {
       (collector.errors[0] as { code?: string }).code,
     );
     expect(collector.records.length).toBe(500);
-  });
-
-  test('the position passes markers of transactions at the end of a partition', async () => {
-    const topic = await filled(10);
-    const writer = kafka.producer({ transactionalId: topic, idempotent: true, maxInFlightRequests: 1 });
-    await writer.connect();
-    for (const end of ['commit', 'abort', 'abort'] as const) {
-      const transaction = await writer.transaction();
-      await transaction.send({ topic, messages: messages(5, end === 'commit' ? 10 : 100) });
-      await transaction[end]();
-    }
-    await writer.disconnect();
-    const collector = new Collector();
-    const log = open();
-    // 10 records, then three times 5 records and a marker. A marker follows a moment after the broker confirmed the end.
-    await expect
-      .poll(() => log.ranges([topic]), { timeout: 60_000 })
-      .toEqual([{ topic, partition: 0, low: 0, high: 28 }]);
-    await log.follow([topic], collector);
-    await until('the end', () => collector.position(topic, 0) === 28);
-    expect(numbersOf(collector.records)).toEqual(upTo(15));
-
-    // From here on there are only markers and aborted records.
-    const late = new Collector(new Map([[`${topic}/0`, 16]]));
-    await open().follow([topic], late);
-    await until('the end', () => late.position(topic, 0) === 28);
-    expect(late.records).toEqual([]);
   });
 
   test('an error that the follower throws ends the reading with this error', async () => {

@@ -129,18 +129,6 @@ describe('reading Kafka', () => {
     }
   });
 
-  test("the broker's times count where the topic is configured so", async () => {
-    const topic = freshTopic('appended');
-    await create(topic, 1, { 'message.timestamp.type': 'LogAppendTime' });
-    const before = Date.now();
-    await write(topic, 0, [1, 2], 1000);
-    const records = await read({ topic, partition: 0, from: 0, until: 2 });
-    for (const { timestamp } of records) {
-      expect(timestamp).toBeGreaterThanOrEqual(before);
-      expect(timestamp).toBeLessThanOrEqual(Date.now());
-    }
-  });
-
   test('aborted transactions are never seen, even from their middle; open ones are awaited; markers at the end are passed', async () => {
     const topic = freshTopic('transactions');
     await create(topic, 1);

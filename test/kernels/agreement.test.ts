@@ -94,7 +94,8 @@ function agree(
   };
   const fast = kernelOnRandomRows(build, settings, options);
   const slow = kernelOnRandomRows('reference', settings, options);
-  for (let row = 4; row < rows; row += 5) for (const { table } of [fast, slow]) table.markForeign(row);
+  for (let row = 4; row < rows; row += 5)
+    for (const { table } of [fast, slow]) table.markForeign(row, -1 - row);
   for (const [n, size] of sizes.entries()) {
     const content = randomContent(random, { relations: 3, rows, ...size });
     fill(fast.kernel.chunk, content);

@@ -25,7 +25,7 @@ test.each(BUILDS.flatMap((build) => MODELS.map((model) => ({ build, ...model }))
       const [maxEdges, maxCandidates] = [upTo(70), upTo(90)];
       const make = (name: typeof build | `${typeof build}-wide`) => {
         const made = kernelOnRandomRows(name, settings, { rows, maxEdges, maxCandidates, accumulator: 0.01 });
-        for (let row = 7; row < rows; row += n % 3 === 0 ? 5 : rows) made.table.markForeign(row);
+        for (let row = 7; row < rows; row += n % 3 === 0 ? 5 : rows) made.table.markForeign(row, -1 - row);
         return made;
       };
       const [narrow, wide] = [make(build), make(`${build}-wide`)];

@@ -47,7 +47,7 @@ test('a foreign row is not changed by any gradient', () => {
   const table = new Table({ dim: 2, maxRows: 1, workspaceBytes: 0 });
   table.addRows(1);
   table.vector(0).set([3, 4]);
-  table.markForeign(0);
+  table.markForeign(0, -1);
   new RowUpdater(table, { unitBall: true }).update(0, Float64Array.of(1, 2), true, 0.1);
   expect([...table.floats.subarray(table.at(0), table.at(1))]).toEqual([3, 4, 0, 0, 0, 0, 0, 0, -1, 0, 0, 0]);
 });
@@ -59,7 +59,7 @@ test('a copy moves as the row of its owner does, and its accumulator grows alike
   for (const row of [0, 1]) table.vector(row).set(start);
   const { floats, accumulator } = table;
   floats[table.at(0) + accumulator] = 0.5;
-  table.markForeign(1);
+  table.markForeign(1, -1);
   const updater = new RowUpdater(table, { unitBall: true });
   updater.update(0, gradient, true, 0.5);
   expect(updater.updateCopy(1, gradient, 0.5, 0.5)).toBe(floats[table.at(0) + accumulator]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FOREIGN, Table, tableBytes } from '../../src/model/table.ts';
+import { Table, tableBytes } from '../../src/model/table.ts';
 
 const PAGE = 65_536;
 
@@ -29,10 +29,10 @@ describe('tableBytes', () => {
 test('rows are foreign only once they are marked, also after the table grew', () => {
   const table = new Table({ dim: 5, workspaceBytes: 0, maxRows: 3_000 });
   table.addRows(3);
-  table.markForeign(1);
+  table.markForeign(1, -3);
   table.addRows(2_900);
-  table.markForeign(2_902);
+  table.markForeign(2_902, -1);
   const foreign = Array.from({ length: table.rows }, (_, row) => row).filter((row) => table.isForeign(row));
   expect(foreign).toEqual([1, 2_902]);
-  expect(table.floats[table.at(1) + table.accumulator]).toBe(FOREIGN);
+  expect(table.floats[table.at(1) + table.accumulator]).toBe(-3);
 });

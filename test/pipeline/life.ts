@@ -1,6 +1,5 @@
-import type { Store } from '../../src/graph/store.ts';
-import type { Image } from '../../src/pipeline/loading/image.ts';
 import { portWith } from '../fixtures/port.ts';
+import type { MemoryStore } from '../graph/memory-store.ts';
 
 /** How a process ends before its time: at so many moments, of which each call of a port has one before and one after it. */
 export interface End {
@@ -49,16 +48,16 @@ export class Life {
     return result;
   }
 
-  /** The image as this process has it. */
-  image(image: Image): Image {
-    return portWith(image, {
-      write: (head, blocks) => this.call(() => image.write(head, blocks)),
-      remove: () => this.call(() => image.remove()),
-    });
-  }
-
   /** The store as this process has it. */
-  store(store: Store): Store {
-    return portWith(store, { write: (batch) => this.call(() => store.write(batch)) });
+  store(store: MemoryStore): MemoryStore {
+    const { checkpoints } = store;
+    return portWith(store, {
+      write: (batch) => this.call(() => store.write(batch)),
+      checkpointsOf: () =>
+        portWith(checkpoints, {
+          write: (head, blocks) => this.call(() => checkpoints.write(head, blocks)),
+          dropBefore: (commit) => this.call(() => checkpoints.dropBefore(commit)),
+        }),
+    });
   }
 }

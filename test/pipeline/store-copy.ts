@@ -1,15 +1,25 @@
-import { type Store, WriteBatch } from '../../src/graph/store.ts';
+import { WriteBatch } from '../../src/graph/store.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 
 /** All that a store holds, to be written into another. */
-export async function contentOf(store: Pick<Store, 'scan'>): Promise<WriteBatch> {
-  const batch = new WriteBatch();
-  for await (const { key, value } of store.scan(Buffer.alloc(0))) batch.put(key, value);
-  return batch;
+export interface Content {
+  readonly batch: WriteBatch;
+  readonly checkpoints: MemoryStore['checkpoints']['written'];
 }
 
-export async function copyOf(store: Pick<Store, 'scan'>): Promise<MemoryStore> {
-  const copy = new MemoryStore();
-  await copy.write(await contentOf(store));
-  return copy;
+export async function contentOf(store: MemoryStore): Promise<Content> {
+  const batch = new WriteBatch();
+  for await (const { key, value } of store.scan(Buffer.alloc(0))) batch.put(key, value);
+  return { batch, checkpoints: new Map(store.checkpoints.written) };
+}
+
+/** Puts the content into an empty store. */
+export async function fill<S extends MemoryStore>(store: S, { batch, checkpoints }: Content): Promise<S> {
+  for (const [commit, checkpoint] of checkpoints) store.checkpoints.written.set(commit, checkpoint);
+  await store.write(batch);
+  return store;
+}
+
+export async function copyOf(store: MemoryStore): Promise<MemoryStore> {
+  return fill(new MemoryStore(), await contentOf(store));
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { RetryableError } from '../../src/errors/errors.ts';
+import type { CheckpointBlock } from '../../src/graph/checkpoint.ts';
 import type { FollowedLog } from '../../src/pipeline/ports.ts';
 import { portWith } from '../fixtures/port.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
@@ -95,6 +96,39 @@ describe('Updater in trouble', () => {
     await ended;
     const letters = log.published.filter(({ topic }) => topic === DEAD_LETTERS);
     expect([running.progress().events.rejected, letters.length]).toEqual([20_000, 20_000]);
+  });
+
+  test('training waits for a disk that is slower, once too many rows are set aside for a checkpoint', async () => {
+    const [log, store] = [new MemoryLog(), new MemoryStore()];
+    follows(log, 'u', 200);
+    const [reached, taken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { checkpoints } = store;
+    async function* slow(blocks: AsyncIterable<CheckpointBlock>) {
+      for await (const block of blocks) {
+        reached.resolve();
+        await taken.promise;
+        yield block;
+      }
+    }
+    const disk = portWith(store, {
+      checkpointsOf: () =>
+        portWith(checkpoints, { write: (head, blocks) => checkpoints.write(head, slow(blocks)) }),
+    });
+    const running = updater(log, disk, {
+      pace: { batchEdges: 4, commitEdges: 8, recoverMs: 0 },
+      trainer: (own) =>
+        portWith(own, { train: async (batch) => ({ ...(await own.train(batch)), setAside: 262_145 }) }),
+    });
+    const ended = running.run({ untilCaughtUp: true });
+    await reached.promise;
+    await turns(500);
+    const { consumed } = running.progress().events;
+    expect(consumed).toBeLessThan(100);
+    await turns(500);
+    expect(running.progress().events.consumed).toBe(consumed);
+    taken.resolve();
+    await ended;
+    expect(running.progress().events.consumed).toBe(200);
   });
 
   test('the store is closed whatever else fails to close, and the first failure is thrown', async () => {

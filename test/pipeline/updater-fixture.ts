@@ -6,11 +6,9 @@ import { RELATIONS } from '../../src/graph/edge.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
 import type { Shard } from '../../src/graph/shard.ts';
-import type { Store } from '../../src/graph/store.ts';
 import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';
 import { type Log, silentLog } from '../../src/log.ts';
-import type { Image } from '../../src/pipeline/loading/image.ts';
 import { alone, type Neighbourhood } from '../../src/pipeline/neighbours.ts';
 import type {
   EventLog,
@@ -22,14 +20,15 @@ import type {
 } from '../../src/pipeline/ports.ts';
 import type { Progress } from '../../src/pipeline/progress.ts';
 import { localTrainer } from '../../src/pipeline/training/local-trainer.ts';
-import type { TrainerSettings } from '../../src/pipeline/training/trainer.ts';
+import type { Trainer, TrainerSettings } from '../../src/pipeline/training/trainer.ts';
 import type { Pace, Tuning } from '../../src/pipeline/tuning.ts';
 import { Updater } from '../../src/pipeline/updater.ts';
 import type { Role } from '../../src/pipeline/writing/writer.ts';
 import { foreignOf, ofShard } from '../../src/shards/foreign-rows.ts';
 import { EVENT_TOPICS } from '../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
-import type { MemoryLog } from './memory-log.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
+import { MemoryLog } from './memory-log.ts';
 import { memoryReader } from './memory-reader.ts';
 
 /** How long a test waits for what takes a moment, on a busy machine. */
@@ -54,7 +53,7 @@ export const BY_COUNT: Pace = {
   lingerMs: Number.POSITIVE_INFINITY,
   commitEdges: 32,
   commitMs: Number.POSITIVE_INFINITY,
-  commitRows: 100_000,
+  recoverMs: Number.POSITIVE_INFINITY,
   queueBytes: 1_000_000,
   maxOutbox: 1_000_000,
 };
@@ -95,7 +94,7 @@ export const TOPICS = new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`
 /** An updater over every topic and relation, on memory alone. */
 export function updater(
   log: MemoryLog,
-  store: Store,
+  store: MemoryStore,
   overrides: {
     pace?: Partial<Pace>;
     /** In place of all of it, to be set anew by the test. */
@@ -110,14 +109,14 @@ export function updater(
     log?: Log;
     clock?: () => number;
     reader?: ReadableLog;
-    image?: Image;
     maxKnownEdges?: number;
+    updatesPerEdge?: number;
     shard?: Shard;
     /** The other shards; without it, nothing but its name is a shard's. */
     neighbourhood?: Neighbourhood;
     sink?: Sink;
-    /** The store as it is before the updater writes. */
-    view?: Store;
+    /** The trainer as the updater has it. */
+    trainer?: (own: Trainer) => Trainer;
   } = {},
 ): Updater {
   const dim = overrides.dim ?? DIM;
@@ -127,7 +126,13 @@ export function updater(
     ...TRAINER,
     model: { ...TRAINER.model, dim },
     maxKnownEdges: overrides.maxKnownEdges ?? TRAINER.maxKnownEdges,
+    updatesPerEdge: overrides.updatesPerEdge ?? TRAINER.updatesPerEdge,
   };
+  const trainer = localTrainer(
+    shard && neighbourhood.together ? ofShard(settings, shard) : settings,
+    { createKernel, startSteppers, workspaceBytes },
+    foreignOf,
+  );
   return new Updater({
     graph: 'test',
     shard,
@@ -148,17 +153,11 @@ export function updater(
     sink: overrides.sink ?? log.sink(),
     reader: overrides.reader ?? embeddingsReader(log),
     store: new GraphStore(store, new Layout(model)),
-    trainer: localTrainer(
-      shard && neighbourhood.together ? ofShard(settings, shard) : settings,
-      { createKernel, startSteppers, workspaceBytes },
-      foreignOf,
-    ),
+    trainer: overrides.trainer?.(trainer) ?? trainer,
     deadLetter: ({ value, key }, { code }) =>
       overrides.deadLetters === false ? undefined : { topic: DEAD_LETTERS, key, value, headers: { code } },
     clock: overrides.clock ?? (() => 1_000),
     log: overrides.log ?? silentLog,
-    ...(overrides.image && { image: overrides.image }),
-    ...(overrides.view && { view: async () => new GraphStore(overrides.view!, new Layout(model)) }),
   });
 }
 
@@ -184,6 +183,14 @@ export async function caughtUp(...given: Parameters<typeof updater>): Promise<Pr
   const running = updater(...given);
   await running.run({ untilCaughtUp: true });
   return running.progress();
+}
+
+/** A log of so many follows, and a store that holds them all. */
+export async function followed(count: number, more: Parameters<typeof updater>[2] = {}) {
+  const [log, store] = [new MemoryLog(), new MemoryStore()];
+  follows(log, 'a', count);
+  await caughtUp(log, store, more);
+  return { log, store };
 }
 
 interface PublishedAs {
@@ -228,12 +235,12 @@ export function embeddingsReader(log: MemoryLog): EventLog {
   );
 }
 
-export function graphStore(store: Store): GraphStore {
+export function graphStore(store: MemoryStore): GraphStore {
   return new GraphStore(store, new Layout(MODEL));
 }
 
 /** Names of live edges, sorted. */
-export async function liveEdges(store: Store): Promise<string[]> {
+export async function liveEdges(store: MemoryStore): Promise<string[]> {
   const edges = await Array.fromAsync(graphStore(store).edges());
   return edges
     .filter(({ removed }) => !removed)
@@ -242,11 +249,11 @@ export async function liveEdges(store: Store): Promise<string[]> {
 }
 
 /** Byte for byte: what readers of both topics with vectors have, and what the store holds. */
-export async function expectTopicEqualsStore(log: MemoryLog, store: Store): Promise<void> {
+export async function expectTopicEqualsStore(log: MemoryLog, store: MemoryStore): Promise<void> {
   const held = graphStore(store);
   const hexOf = async (row: number) => {
     const [found] = await held.readRows([row]);
-    return Buffer.from(new Float32Array(found?.floats.subarray(0, DIM) ?? []).buffer).toString('hex');
+    return Buffer.from(new Float32Array(found?.subarray(0, DIM) ?? []).buffer).toString('hex');
   };
   const stored: [string, string][] = [];
   for await (const { key, row } of held.entities()) stored.push([key, await hexOf(row)]);

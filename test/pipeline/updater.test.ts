@@ -1,5 +1,4 @@
 import { describe, expect, it, vi } from 'vitest';
-import { digest } from '../../src/graph/digest.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { MemoryLog } from './memory-log.ts';
 import {
@@ -10,41 +9,12 @@ import {
   FOLLOW,
   follow,
   graphStore,
-  liveEdges,
   MODEL_TOPIC,
   TUNING,
   updater,
 } from './updater-fixture.ts';
 
-const ENGAGEMENT = 'twhin.engagement';
-const engage = (userId: string, tweetId: string, at: number, action = 'like') => ({
-  userId,
-  tweetId,
-  action,
-  at,
-});
-
 describe('Updater', () => {
-  it('turns events into edges, vectors and messages', async () => {
-    const log = new MemoryLog();
-    log.append(FOLLOW, follow('a', 'b', 1000));
-    log.append(ENGAGEMENT, engage('a', 't', 1000, 'retweet'));
-    log.append('twhin.ad-click', { userId: 'b', adId: 'x', advertiserId: 'y', at: 1000 });
-    log.append('twhin.search', { userId: 'a', query: ' Higgs  Boson ', at: 1000 });
-    const store = new MemoryStore();
-    const progress = await caughtUp(log, store);
-    expect(await liveEdges(store)).toEqual([
-      'advertiser:y promotes ad:x',
-      'user:a follows user:b',
-      'user:a retweets tweet:t',
-      'user:a searches query:higgs boson',
-      'user:b clicks ad:x',
-    ]);
-    expect(progress.entities).toEqual({ user: 2, tweet: 1, ad: 1, advertiser: 1, query: 1 });
-    expect(progress.outbox).toBe(0);
-    await expectTopicEqualsStore(log, store);
-  });
-
   it("publishes a shard's vectors under the name of the whole graph, and stores them under its own", async () => {
     const log = new MemoryLog();
     log.append(FOLLOW, follow('a', 'b', 1000));
@@ -54,27 +24,6 @@ describe('Updater', () => {
     expect(topics).toEqual(expect.arrayContaining([EMBEDDINGS, MODEL_TOPIC]));
     expect(new Set(log.published.map(({ headers }) => headers['graph']))).toEqual(new Set(['whole']));
     expect((await graphStore(store).head())?.graph).toBe('test');
-  });
-
-  it('erases an entity: edges, vector, and a tombstone; older events stay out', async () => {
-    const log = new MemoryLog();
-    log.append(FOLLOW, follow('a', 'b', 1000));
-    log.append(FOLLOW, follow('c', 'a', 1000));
-    const store = new MemoryStore();
-    await caughtUp(log, store);
-    expect(log.folded(EMBEDDINGS).has('user:a')).toBe(true);
-    log.append('twhin.erasure', { entity: 'user:a', at: 2000 });
-    log.append(FOLLOW, follow('a', 'b', 1500));
-    const progress = await caughtUp(log, store);
-    expect(await liveEdges(store)).toEqual([]);
-    expect(log.published.at(-1)).toMatchObject({ topic: EMBEDDINGS, key: 'user:a', value: null });
-    expect(progress.entities).toEqual({ user: 2 });
-    expect(progress.events.late).toBe(1);
-    await expectTopicEqualsStore(log, store);
-    log.append(FOLLOW, follow('a', 'b', 2500));
-    await caughtUp(log, store);
-    expect(await liveEdges(store)).toEqual(['user:a follows user:b']);
-    await expectTopicEqualsStore(log, store);
   });
 
   it('sends bad records to the dead-letter topic, each with its reason, and goes on', async () => {
@@ -93,18 +42,6 @@ describe('Updater', () => {
       'looks-like-seconds',
     ]);
     expect(progress.events).toEqual({ consumed: 5, rejected: 4, duplicate: 0, late: 0 });
-  });
-
-  it('gives the same bytes however records are handed over', async () => {
-    const digests = [];
-    for (const handOver of [1, 7, 1000]) {
-      const log = manyFollows(300);
-      const store = new MemoryStore();
-      await caughtUp(log, store, { handOver });
-      digests.push(await digest([graphStore(store)]));
-    }
-    expect(digests[1]).toEqual(digests[0]);
-    expect(digests[2]).toEqual(digests[0]);
   });
 
   it('bounds the records read ahead of training', async () => {

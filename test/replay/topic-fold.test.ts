@@ -10,13 +10,8 @@ import { type RelationHeaders, relationHeaders } from '../../topics/model.ts';
 import { graph, MODEL, tweet, user } from '../graph/graph-fixture.ts';
 
 const START = {
-  step: 0,
   random: Uint32Array.of(5, 6, 7),
-  rows: Int32Array.of(0, 1, 2, 3),
-  floats: Float32Array.from([0.5, -1, 0, 0, 1, 1, 0, 0, 2, 2, 0, 0, 3, 3, 0, 0]),
-  publish: new Uint8Array(4),
-  moved: new Float32Array(4),
-  held: 0,
+  relations: Float32Array.from([0.5, -1, 0, 1, 1, 0, 2, 2, 0, 3, 3, 0]),
 };
 const OURS = fingerprint(MODEL);
 const OTHERS = 'f'.repeat(16);
@@ -72,57 +67,24 @@ const V1 = '0000803f000000c0';
 const V2 = '0000003f00000000';
 const ODD = '0100000000000080';
 
-/** Vectors' bytes by entity, and the step of each. */
-async function vectors(): Promise<Record<string, [hex: string, step: number]>> {
-  const found: Record<string, [string, number]> = {};
+/** Vectors' bytes by entity, in hex. */
+async function vectors(): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
   for await (const { key, row } of store.entities()) {
-    const read = (await store.readVectors([row])).get(row);
-    found[key] = [Buffer.from(read?.bytes ?? []).toString('hex'), read?.step ?? -1];
+    const [floats] = await store.readRows([row]);
+    found[key] = Buffer.from(floats!.slice(0, MODEL.dim).buffer).toString('hex');
   }
   return found;
 }
 
 describe('folding an embeddings topic', () => {
-  test("into a shard's store gives the entities of that shard, under the shard's name", async () => {
-    const records = ['a', 'b', 'c', 'd', 'e', 'f'].map((id, i) => record(`user:${id}`, i + 1, V1));
-    const owned = (index: number) =>
-      records.map(({ key }) => String(key)).filter((key) => shardOf(key, 2) === index);
-    expect([owned(0), owned(1)].map(({ length }) => length)).not.toContain(0);
-    for (const index of [0, 1]) {
-      store = graph();
-      const shard = { graph: 'test', index, count: 2 };
-      folding = new TopicFold({
-        graph: `test-${index}`,
-        shard,
-        model: MODEL,
-        space: 'new',
-        store,
-        start: START,
-      });
-      await folding.add(records.map((each, i) => ({ ...each, timestamp: 10 + i })));
-      const last = records.findLastIndex(({ key }) => owned(index).includes(String(key)));
-      expect(folding.publishedAt).toBe(10 + last);
-      const reached = { offsets: { exchange: { [index]: 7 } }, topicIds: { exchange: 'e' } };
-      const head = await folding.finish(reached);
-      const entities = { user: owned(index).length };
-      expect(head).toMatchObject({ graph: `test-${index}`, entities, ...reached });
-      // Without this, the shard's updater would refuse the store as that of a whole graph.
-      const nothing = { trained: 0, received: {}, edges: {} };
-      expect(head.shard).toEqual({ index, count: 2, run: 'new', ...nothing, entities });
-      expect(Object.keys(await vectors()).sort()).toEqual(owned(index));
-    }
-    await expect(folding.add([record('user:a', 9, V1, { graph: 'test-1' })])).rejects.toThrow(
-      'it is of the graph test-1, not test',
-    );
-  });
-
-  test('gives each entity the bytes and the step of its newest record', async () => {
+  test('gives each entity the bytes of its newest record, and the highest step', async () => {
     await folding.add([record('user:a', 3, V1), record('tweet:t', 4, ODD), record('user:a', 5, V2)]);
     await folding.add([record('user:b', 6, V1), record('user:b', 6, V2), record('user:a', 4, V1)]);
     const head = await folding.finish();
-    expect(await vectors()).toEqual({ 'user:a': [V2, 5], 'tweet:t': [ODD, 4], 'user:b': [V2, 6] });
+    expect(await vectors()).toEqual({ 'user:a': V2, 'tweet:t': ODD, 'user:b': V2 });
     expect(head).toEqual({
-      format: 2,
+      format: 3,
       graph: 'test',
       model: MODEL,
       step: 6,
@@ -133,8 +95,10 @@ describe('folding an embeddings topic', () => {
       events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
       entities: { user: 2, tweet: 1 },
       freed: [],
+      commit: 1,
+      checkpoint: 1,
+      relations: 0,
       outbox: 0,
-      outboxParts: 0,
       watermark: 1006,
       epoch: 1,
       space: '5eed',
@@ -150,13 +114,20 @@ describe('folding an embeddings topic', () => {
     await folding.add([record('user:a', 3, V1)]);
     await folding.finish();
     const rows = await Array.fromAsync(store.rows());
-    expect(rows.slice(0, 4).map(({ floats, step }) => [...floats, step])).toEqual([
-      [0.5, -1, 0, 0, 0],
-      [1, 1, 0, 0, 0],
-      [2, 2, 0, 0, 0],
-      [3, 3, 0, 0, 0],
+    expect(rows.slice(0, 4).map(({ floats }) => [...floats])).toEqual([
+      [0.5, -1, 0, 0],
+      [1, 1, 0, 0],
+      [2, 2, 0, 0],
+      [3, 3, 0, 0],
     ]);
-    expect(rows[4]).toEqual({ row: 4, floats: Float32Array.of(1, -2, FOLDED_ACCUMULATOR, 0), step: 3 });
+    expect(rows[4]).toEqual({ row: 4, floats: Float32Array.of(1, -2, FOLDED_ACCUMULATOR, 0) });
+    const checkpoint = await store.checkpoint();
+    expect(checkpoint?.head).toEqual({ commit: 1, step: 3, random: [5, 6, 7] });
+    const [block] = await Array.fromAsync(checkpoint!.blocks());
+    expect([block?.types, block?.trained]).toEqual([
+      Uint8Array.of(255, 255, 255, 255, 0),
+      Uint8Array.of(0, 0, 0, 0, 1),
+    ]);
     expect(await store.entity(user('a'))).toEqual({
       key: 'user:a',
       row: 4,
@@ -165,7 +136,7 @@ describe('folding an embeddings topic', () => {
       lastSeen: 1003,
     });
     expect(await Array.fromAsync(store.edges())).toEqual([]);
-    expect(await Array.fromAsync(store.outbox())).toEqual([]);
+    expect(await Array.fromAsync(store.journal())).toEqual([]);
   });
 
   test('goes on in the space of all vectors, or in a new one where they are of several', async () => {
@@ -185,16 +156,18 @@ describe('folding an embeddings topic', () => {
 
   test('into a shard goes on in the space of the newest writer, in which the other shards train', async () => {
     const shard = { graph: 'test', index: 0, count: 2 };
-    const [first = '', second = ''] = Array.from({ length: 20 }, (_, n) => `user:${n}`).filter(
-      (key) => shardOf(key, 2) === shard.index,
-    );
+    const keys = Array.from({ length: 20 }, (_, n) => `user:${n}`);
+    const [first = '', second = ''] = keys.filter((key) => shardOf(key, 2) === shard.index);
+    const other = keys.find((key) => shardOf(key, 2) !== shard.index)!;
     const options = { graph: 'test-0', model: MODEL, space: 'new', start: START };
     folding = new TopicFold({ ...options, shard, store: graph() });
     await folding.add([
       record(first, 1, V1, { space: 'old', epoch: 3 }),
       record(second, 2, V2, { space: 'promoted', epoch: 4 }),
-      record(first, 2, V1, { space: 'old', epoch: 3 }),
+      { ...record(first, 2, V1, { space: 'old', epoch: 3 }), timestamp: 12 },
+      { ...record(other, 2, V1, { space: 'old', epoch: 3 }), timestamp: 15 },
     ]);
+    expect(folding.publishedAt).toBe(12);
     expect(folding.spaces()).toEqual({ old: 1, promoted: 1 });
     expect(await folding.finish()).toMatchObject({ space: 'promoted', shard: { run: 'new' } });
   });
@@ -205,7 +178,7 @@ describe('folding an embeddings topic', () => {
     await folding.add([record('user:d', 4, V1), record('user:d', 5, null), record('user:c', 0, null)]);
     await folding.add([record('user:a', 1, V2), record('user:e', 6, null)]);
     expect((await folding.finish()).entities).toEqual({ user: 2 });
-    expect(await vectors()).toEqual({ 'user:b': [V2, 3], 'user:c': [V1, 1] });
+    expect(await vectors()).toEqual({ 'user:b': V2, 'user:c': V1 });
     expect((await checkStore(store)).findings).toEqual([]);
   });
 
@@ -225,7 +198,7 @@ describe('folding an embeddings topic', () => {
     });
     await folding.add([record('user:a', 2, V2), record('user:c', 3, null, { fingerprint: OTHERS })]);
     await folding.finish();
-    expect(await vectors()).toEqual({ 'user:a': [V2, 2], 'user:b': [V1, 1] });
+    expect(await vectors()).toEqual({ 'user:a': V2, 'user:b': V1 });
     expect((await checkStore(store)).findings).toEqual([]);
   });
 
@@ -253,6 +226,7 @@ describe('folding an embeddings topic', () => {
     }
     await expect(folding.finish()).rejects.toMatchObject({ code: 'topic-record' });
     await folding.add([record(`tweet:a:${'b'.repeat(254)}`, 1, V1), record('user:a', 1, V1)]);
+    await folding.finish();
     expect(Object.keys(await vectors())).toEqual([user('a'), tweet(`a:${'b'.repeat(254)}`)]);
   });
 
@@ -268,13 +242,12 @@ describe('folding an embeddings topic', () => {
     const head = await folding.finish();
     expect(head.step).toBe(7);
     const rows = await store.readRows([0, 1, 2, 3]);
-    expect(rows.map((row) => [...(row?.floats ?? [])])).toEqual([
+    expect(rows.map((row) => [...(row ?? [])])).toEqual([
       [0.5, 0, FOLDED_ACCUMULATOR, 0],
       [1, 1, 0, 0],
       [2, 2, 0, 0],
       [expect.any(Number), -0, FOLDED_ACCUMULATOR, 0],
     ]);
-    expect(rows.map((row) => row?.step)).toEqual([4, 0, 0, 7]);
     expect((await checkStore(store)).findings).toEqual([]);
   });
 
@@ -294,6 +267,6 @@ describe('folding an embeddings topic', () => {
     await folding.finish();
     expect(folding.strangeRelations).toBe(1);
     const [row] = await store.readRows([0]);
-    expect([...(row?.floats ?? [])]).toEqual([0.5, -1, 0, 0]);
+    expect([...(row ?? [])]).toEqual([0.5, -1, 0, 0]);
   });
 });

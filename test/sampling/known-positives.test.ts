@@ -132,23 +132,6 @@ describe('KnownPositives', () => {
     for (const count of counts.values()) expect(Math.abs(count - 400)).toBeLessThan(100);
   });
 
-  it('lists the edges out of some rows, each once, in the order of rows', () => {
-    const known = new KnownPositives({ maxRows: 10, maxEdges: 100 });
-    known.add(5, 0, 1);
-    known.add(2, 1, 3);
-    known.add(2, 0, 3);
-    known.add(9, 0, 9);
-    known.add(2, 0, 0);
-    known.remove(2, 0, 3);
-    const listed = (first: number, rows: number) => {
-      const { lhs, relation, rhs } = known.out(first, rows);
-      return Array.from(lhs, (row, i) => `${row} ${relation[i]} ${rhs[i]}`);
-    };
-    expect(listed(0, 10)).toEqual(['2 0 0', '2 1 3', '5 0 1', '9 0 9']);
-    expect(listed(2, 3)).toEqual(['2 0 0', '2 1 3']);
-    expect(listed(3, 2)).toEqual([]);
-  });
-
   it('refuses edges above its limit as they are loaded, and after the changes of a batch', () => {
     const known = new KnownPositives({ maxRows: 10, maxEdges: 2 });
     const refusal = /more than limits\.maxKnownEdges live edges, which is 2: raise/;

@@ -205,18 +205,6 @@ describe('requests that share passes', () => {
     expect(settled.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(0);
   });
 
-  test('scan four queries at a time', async () => {
-    const { surfaces, graph, passes, run } = together();
-    // Users with likes alone ask one query each.
-    const one = (n: number) => ({ surface: 'home' as const, from: user(n), k: 5 });
-    const answers = [1, 2, 4, 5, 7, 8].map((n) => surfaces.candidates(one(n)));
-    run();
-    await Promise.all(answers);
-    // The first four show how long they take.
-    expect(passes).toEqual([4, 2]);
-    expect(graph.spaces.current?.table('tweet')?.size).toBe(300);
-  });
-
   test('answer what needs no scan, also where others are refused', async () => {
     const { surfaces, passes, run } = together();
     const asked = Array.from({ length: 300 }, () => surfaces.similar({ entity: tweet(1), k: 1 }));

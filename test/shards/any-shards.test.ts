@@ -1,15 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkStore } from '../../src/graph/check/check.ts';
-import { typeOf } from '../../src/graph/entity.ts';
-import { shardOf } from '../../src/graph/shard.ts';
-import { FOREIGN } from '../../src/model/table.ts';
+import { idOf, typeOf } from '../../src/graph/entity.ts';
+import { copyAccumulator, shardOf } from '../../src/graph/shard.ts';
+import { decodeParcel } from '../../src/shards/parcel.ts';
 import type { Router } from '../../src/shards/routing/router.ts';
 import { Life } from '../pipeline/life.ts';
 import { SequentialModel } from '../pipeline/sequential-model.ts';
 import { type Sent, sent } from '../pipeline/told-events.ts';
-import { DIM, EMBEDDINGS, graphStore, liveEdges } from '../pipeline/updater-fixture.ts';
-import { Shards } from './shards-fixture.ts';
+import {
+  DIM,
+  EMBEDDINGS,
+  expectRisingSteps,
+  FOLLOW,
+  follow,
+  graphStore,
+  liveEdges,
+} from '../pipeline/updater-fixture.ts';
+import { idsIn, usersOf } from './exchange-fixture.ts';
+import { EXCHANGE, Shards } from './shards-fixture.ts';
 
 /** More than a few seconds of it: TWHIN_PROPERTY_RUNS=5000; a failure again, which prints its seed: TWHIN_PROPERTY_SEED. */
 const RUNS = Number(process.env['TWHIN_PROPERTY_RUNS'] ?? 25);
@@ -30,6 +39,8 @@ const round = fc.record({
   overlap: fc.boolean(),
   /** By shard: the moment at which its process is killed, if it is. */
   deaths: fc.array(fc.option(fc.nat(25), { freq: 2 }), { minLength: MOST_SHARDS, maxLength: MOST_SHARDS }),
+  /** Work between checkpoints: none, or no checkpoint but that of a regular stop. */
+  recoverMs: fc.constantFrom(0, Number.POSITIVE_INFINITY),
 });
 const story = fc.record({
   count: fc.integer({ min: 1, max: MOST_SHARDS }),
@@ -52,10 +63,13 @@ async function lived({ count, erases, rounds }: Story) {
   const model = new SequentialModel();
   /** By shard: the records that concern it. */
   const concerning = shards.stores.map(() => 0);
-  const through = { records: [], cut: null, moved: null, deaths: [], routerDies: null, overlap: false };
+  const through = {
+    ...{ records: [], cut: null, moved: null, deaths: [], routerDies: null, overlap: false },
+    recoverMs: Number.POSITIVE_INFINITY,
+  };
   // Asking for a vector and getting it takes a round each, where every shard ends once it has caught up.
   const settling = Array.from({ length: 5 }, () => through);
-  for (const { records, cut, moved, deaths, routerDies, overlap } of [...rounds, ...settling]) {
+  for (const { records, cut, moved, deaths, routerDies, overlap, recoverMs } of [...rounds, ...settling]) {
     if (cut !== null) shards.log.cut(cut);
     if (moved !== null) shards.move(moved.event.topic, partitionOf(moved.event), moved.to);
     for (const { event, times } of records) {
@@ -74,7 +88,7 @@ async function lived({ count, erases, rounds }: Story) {
     const running = shards.stores.map(async (_, index) => {
       const at = deaths[index] ?? undefined;
       const life = new Life(at === undefined ? undefined : { how: 'dies', at });
-      const run = shards.updater(index, life).run({ untilCaughtUp: true });
+      const run = shards.updater(index, life, recoverMs).run({ untilCaughtUp: true });
       await (at === undefined ? run : run.catch((error: Error) => expect(error.message).toBe('killed')));
     });
     await Promise.all(running);
@@ -141,16 +155,19 @@ async function expectVectors(
     const held = graphStore(store);
     const absent: string[] = [];
     for await (const { key, row } of held.entities()) {
-      const [stored] = await held.readRows([row]);
-      const floats = stored?.floats ?? new Float32Array(0);
-      const own = shardOf(key, stores.length) === index;
-      expect([key, own, floats[DIM]! === FOREIGN], typeOf(key)).toEqual([key, own, !own]);
+      const [floats = new Float32Array(0)] = await held.readRows([row]);
+      const owner = shardOf(key, stores.length);
+      const own = owner === index;
+      const accumulator = floats[DIM]!;
+      expect([key, own, accumulator < 0 ? accumulator : undefined], typeOf(key)).toEqual([
+        ...[key, own, own ? undefined : copyAccumulator(owner)],
+      ]);
       if (own) owned.set(key, Buffer.from(new Float32Array(floats.subarray(0, DIM)).buffer).toString('hex'));
       else if (floats.subarray(0, DIM).some((number) => number !== 0)) copies++;
       else if (!erases || linked.has(key)) absent.push(key);
     }
     expect(absent).toEqual([]);
-    expect(await Array.fromAsync(held.outbox())).toEqual([]);
+    expect((await held.head())?.outbox ?? 0).toBe(0);
   }
   const entities = erases ? [...model.entities].filter((key) => linked.has(key)) : [...model.entities];
   expect([...owned.keys()].filter((key) => !erases || linked.has(key)).sort()).toEqual(entities.sort());
@@ -163,7 +180,7 @@ describe('any events, over any number of shards, killed at any moment', () => {
   test(
     'end in the edges, counts and vectors of one whole graph',
     async () => {
-      let copies = 0;
+      let [copies, journalled] = [0, 0];
       await fc.assert(
         fc.asyncProperty(story, async (told) => {
           const { shards, model, concerning } = await lived(told);
@@ -171,11 +188,38 @@ describe('any events, over any number of shards, killed at any moment', () => {
           expect(heads.map((head) => head?.events.consumed ?? 0)).toEqual(concerning);
           await expectEdges(shards, model, told.erases);
           copies += await expectVectors(shards, model, told.erases);
+          expectRisingSteps(shards.log);
+          journalled += shards.journalled;
         }),
         { numRuns: RUNS, ...(SEED !== undefined && { seed: Number(SEED) }) },
       );
       expect(copies).toBeGreaterThan(RUNS);
+      expect(journalled).toBeGreaterThan(0);
     },
     LIMIT_MS,
   );
+});
+
+test('a shard asks for the vectors that its store lacks, wherever its process before was killed', async () => {
+  const [own, otherOwn] = usersOf(0, 2, 2);
+  const [foreign] = usersOf(1, 1, 2);
+  let journalled = 0;
+  for (let at = 0; at < 40; at++) {
+    const shards = new Shards(2);
+    const routing = new Routing(shards, undefined, false);
+    for (const followed of [foreign!, otherOwn!])
+      shards.log.append(FOLLOW, follow(idOf(own!), idOf(followed), 1_000));
+    // The owner of the one that is followed does not run.
+    const run = (life: Life) => shards.updater(0, life).run({ untilCaughtUp: true });
+    await run(new Life({ how: 'dies', at })).catch((error: Error) => expect(error.message).toBe('killed'));
+    shards.log.published.length = 0;
+    shards.log.append(FOLLOW, follow(idOf(otherOwn!), idOf(own!), 2_000));
+    await run(new Life());
+    await routing.stop();
+    const parcels = shards.log.published.filter(({ topic }) => topic === EXCHANGE);
+    const wanted = parcels.flatMap(({ value }) => idsIn(decodeParcel(value, DIM).wanted));
+    expect([at, new Set(wanted)]).toEqual([at, new Set([idOf(foreign!)])]);
+    journalled += shards.journalled;
+  }
+  expect(journalled).toBeGreaterThan(0);
 });

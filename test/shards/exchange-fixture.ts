@@ -52,11 +52,11 @@ export function exchangeOf({ shard, pace, freshRun = 'here', head, ...rest }: Se
       freshRun,
     },
     {
-      ...{ model: MODEL, space: SPACE, index, erased: () => false, sink: published.sink(), log },
+      ...{ model: MODEL, space: SPACE, index, absent: new Int32Array(0), erased: () => false },
+      ...{ sink: published.sink(), log },
       ...{ clock: () => time.now, failed: (error) => failures.push(error), ...rest },
       head: head && { ...EMPTY_HEAD, shard: head },
     },
-    new Uint8Array(0),
   );
   /** Entities that got a row, with the shard that owns each. */
   const named: [key: EntityKey, row: number, owner: number][] = [];
@@ -88,9 +88,19 @@ export function exchangeOf({ shard, pace, freshRun = 'here', head, ...rest }: Se
 }
 
 const EMPTY_HEAD: Head = {
-  ...{ format: 2, graph: 'g-0', model: MODEL, step: 0, random: [], rows: 2, freed: [], offsets: {} },
+  ...{ format: 3, graph: 'g-0', model: MODEL, step: 0, random: [], rows: 2, freed: [], offsets: {} },
   ...{ events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 }, edges: {}, entities: {} },
-  ...{ outbox: 0, outboxParts: 0, watermark: 0, epoch: 0, space: SPACE, stepBase: 0, topicIds: {} },
+  ...{
+    commit: 1,
+    checkpoint: 0,
+    relations: 0,
+    outbox: 0,
+    watermark: 0,
+    epoch: 0,
+    space: SPACE,
+    stepBase: 0,
+    topicIds: {},
+  },
 };
 
 /** The shard's part of the next batch. */
@@ -154,7 +164,6 @@ export function outgoing(
   return {
     to: to.map((each) => ({ gradients: vectors(each.gradients), vectors: vectors(each.vectors, DIM + 1) })),
     ...(relations && { relations }),
-    absent: new Int32Array(0),
     waiting: 5,
   };
 }

@@ -93,7 +93,7 @@ describe('sending', () => {
     const none = { rows: new Int32Array(), halves: new Float16Array() };
     const nothing = { gradients: none, vectors: none };
     const to = [nothing, { gradients: vectors(dim), vectors: vectors(dim + 1) }, nothing];
-    exchange.hand(64).trained({ to, absent: none.rows, waiting: 0 });
+    exchange.hand(64).trained({ to, waiting: 0 });
     await exchange.sent();
     for (const { value } of published) expect(value!.length).toBeLessThan(900_000);
     const sent = published.map(({ value }) => decodeParcel(value, dim));
@@ -286,8 +286,8 @@ describe('vectors', () => {
 });
 
 describe('a copy without a vector', () => {
-  function wanting() {
-    const all = exchangeOf({ pace: { wantMs: 100 } });
+  function wanting(parts: Parameters<typeof exchangeOf>[0] = {}) {
+    const all = exchangeOf({ pace: { wantMs: 100 }, ...parts });
     all.exchange.begin();
     /** A copy that an edge made. */
     const copy = (key: typeof foreign) => {
@@ -324,15 +324,6 @@ describe('a copy without a vector', () => {
     expect(await asked()).toEqual([]);
     exchange.reset(first, foreign!);
     time.now = 200;
-    expect(await asked()).toEqual([[idOf(foreign!)]]);
-  });
-
-  it('is asked for where the store has it, unless its entity was erased before the trainer said so', async () => {
-    const { exchange, time, copy, asked, received } = wanting();
-    const row = copy(foreign);
-    received(parcelOf({ vectors: [[foreign!, 1]] }));
-    exchange.hand(0).trained({ ...outgoing([{}, {}, {}]), absent: Int32Array.of(row, 77) });
-    time.now = 100;
     expect(await asked()).toEqual([[idOf(foreign!)]]);
   });
 });

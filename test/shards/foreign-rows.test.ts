@@ -1,14 +1,26 @@
 import { describe, expect, it, test } from 'vitest';
-import { FOREIGN, Table } from '../../src/model/table.ts';
+import { copyAccumulator } from '../../src/graph/shard.ts';
+import { Table } from '../../src/model/table.ts';
 import type { TrainReport } from '../../src/pipeline/training/trainer.ts';
 import { TrainerRows } from '../../src/pipeline/training/trainer-rows.ts';
 import { TypeRows } from '../../src/sampling/type-rows.ts';
 import { ForeignRows } from '../../src/shards/foreign-rows.ts';
 import { fill } from '../kernels/fixture.ts';
-import { DUE, edgesOf, settings, triples } from '../pipeline/training/trainer-fixture.ts';
-import { BARE, DIM, listed, pairs, shardBatch, stored, type Watched, watched } from './shard-fixture.ts';
+import { DUE, edgesOf, settings } from '../pipeline/training/trainer-fixture.ts';
+import {
+  BARE,
+  comparable,
+  DIM,
+  listed,
+  loadedFrom,
+  pairs,
+  shardBatch,
+  snapshotOf,
+  takenFrom,
+  type Watched,
+  watched,
+} from './shard-fixture.ts';
 
-const NOW = 1_700_000_000_000;
 const [USER, TWEET] = [0, 1];
 const [FOLLOWS, LIKES] = [0, 1];
 const HERE = { shard: { index: 0, count: 3 } };
@@ -42,13 +54,11 @@ const evaluated = ({ known, fresh }: TrainReport) =>
   [...known, ...fresh].reduce((sum, { count }) => sum + count, 0);
 
 describe('a copy', () => {
-  it('moves by training until its owner sends it, and is not written or published for it', () => {
+  it('moves by training until its owner sends it, and is never published', () => {
     const made = shard({ uniformNegatives: 5, evaluatedEdges: 6, updatesPerEdge: 3 });
     const { core, table } = made;
     core.train(shardBatch({ vectors: at(8, 10) }));
-    const first = core.checkpoint({ ...DUE, now: NOW });
-    expect([...first.rows]).toEqual(expect.arrayContaining([8, 10]));
-    expect([8, 10].map((row) => first.publish[first.rows.indexOf(row)])).toEqual([0, 0]);
+    expect([...core.due(DUE).rows]).toEqual([6, 7, 9]);
     const before = [...table.vector(6)];
     for (let i = 0; i < 5; i++) {
       core.train(
@@ -57,10 +67,9 @@ describe('a copy', () => {
     }
     expect([...table.vector(8)]).not.toEqual(vectorOf(1));
     expect([...table.vector(10)]).not.toEqual(vectorOf(2));
-    expect([8, 10].map((row) => accumulatorOf(made, row))).toEqual([FOREIGN, FOREIGN]);
+    expect([8, 10].map((row) => accumulatorOf(made, row))).toEqual([1, 2].map(copyAccumulator));
     expect([...table.vector(6)]).not.toEqual(before);
-    const { rows } = core.checkpoint({ ...DUE, now: NOW + 5_000, everything: true });
-    expect([...rows].filter((row) => row > 5)).toEqual([6, 7, 9]);
+    expect([...core.due({ ...DUE, now: DUE.now + 5_000, everything: true }).rows]).toEqual([6, 7, 9]);
     core.train(shardBatch({ vectors: [[8, vectorOf(3)]] }));
     expect([...table.vector(8)]).toEqual(vectorOf(3));
   });
@@ -82,7 +91,8 @@ describe('a copy', () => {
     for (let row = 0; row < 10; row++) {
       whole.table.vector(row).set(trainer.table.vector(row));
       whole.table.floats[whole.table.at(row) + whole.table.accumulator] = row < 8 ? 0 : 0.25;
-      trainer.table.floats[trainer.table.at(row) + trainer.table.accumulator] = row < 8 ? 0 : FOREIGN;
+      trainer.table.floats[trainer.table.at(row) + trainer.table.accumulator] =
+        row < 8 ? 0 : copyAccumulator(row - 7);
     }
     const { outgoing } = trainer.core.train(shardBatch({ edges: edgesOf('6 likes 8, 7 likes 9') }));
     const { kernel } = whole;
@@ -150,18 +160,18 @@ describe('a copy', () => {
     const made = shard({ uniformNegatives: 5 }, { vectors: at(8) });
     const { core, table, steps } = made;
     core.train(shardBatch({ dropped: [8, 7] }));
-    core.checkpoint({ ...DUE, now: NOW });
+    core.due(DUE);
     expect([...table.vector(8)]).toEqual(new Array(DIM).fill(0));
     const reused = [7, 8].map((row) => [row, USER] as const);
     core.train(shardBatch({ reused, copies: [[7, 2]], edges: edgesOf('6 follows 8') }));
     expect(accumulatorOf(made, 8)).toBeGreaterThan(0);
-    expect(accumulatorOf(made, 7)).toBe(FOREIGN);
+    expect(accumulatorOf(made, 7)).toBe(copyAccumulator(2));
     expect([...table.vector(7)]).toEqual(new Array(DIM).fill(0));
     const { outgoing } = core.train(shardBatch({ edges: edgesOf('8 follows 6') }));
     expect(outgoing!.to.every(({ gradients }) => gradients.rows.length === 0)).toBe(true);
     expect(new Set(steps.at(-1)!.lhs)).toEqual(new Set([6, 8]));
-    const { publish, rows } = core.checkpoint({ ...DUE, now: NOW });
-    expect([7, 8].map((row) => publish[rows.indexOf(row)])).toEqual([0, 1]);
+    const { rows } = core.due(DUE);
+    expect([7, 8].map((row) => rows.includes(row))).toEqual([false, true]);
   });
 });
 
@@ -308,7 +318,6 @@ describe('a holder of copies', () => {
     const { core, table } = shard(SLOW, FIRST);
     core.train(shardBatch({ inUse: [[6, 1]] }));
     core.train(shardBatch({ dropped: [6], removed: edgesOf('6 follows 7') }));
-    core.checkpoint({ ...DUE, now: NOW });
     core.train(shardBatch({ reused: [[6, USER]], ...FIRST }));
     table.vector(6)[0]! += 0.3;
     const { outgoing } = core.train(shardBatch({ ...FIRST, added: [] }));
@@ -324,7 +333,10 @@ describe('a copy whose entity starts again', () => {
       shardBatch({ reset: [8], removed: edgesOf('6 follows 8'), edges: edgesOf('7 follows 8') }),
     );
     expect([edges, outgoing?.waiting]).toEqual([0, 1]);
-    expect([[...table.vector(8)], accumulatorOf(made, 8)]).toEqual([new Array(DIM).fill(0), FOREIGN]);
+    expect([[...table.vector(8)], accumulatorOf(made, 8)]).toEqual([
+      new Array(DIM).fill(0),
+      copyAccumulator(1),
+    ]);
     expect(core.train(shardBatch({ vectors: [[8, vectorOf(3)]] })).edges).toBe(1);
     expect([...table.vector(8)]).toEqual(vectorOf(3));
   });
@@ -371,8 +383,7 @@ describe('relation vectors', () => {
 
   it('become the mean of all shards, accumulators as well, and were sent as they were before', () => {
     const { core, table } = shard({}, { edges: edgesOf('6 follows 7') });
-    core.checkpoint({ ...DUE, now: NOW });
-    const { floats: before } = core.readRows(0, 6);
+    const { floats: before } = snapshotOf(core);
     const own = (row: number, k: number) => before[row * (DIM + 2) + k]!;
     const report = core.train(shardBatch({ relations: [copyOf(1), copyOf(-3)], wantsRelations: true }));
     expect(report.outgoing?.relations).toHaveLength(6 * (DIM + 1));
@@ -390,7 +401,6 @@ describe('relation vectors', () => {
       expect(table.floats[at + table.accumulator]).toBeCloseTo((own(row, DIM) - 2 + DIM / 8) / 3, 6);
       expect(table.floats[at + table.drift]).toBeCloseTo(own(row, DIM + 1) + Math.sqrt(squares), 5);
     }
-    expect([...core.checkpoint({ ...DUE, now: NOW }).rows]).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
   it('are sent where they are asked for, and stay where nothing came', () => {
@@ -403,71 +413,70 @@ describe('relation vectors', () => {
   });
 });
 
-describe('loading', () => {
-  it('brings copies back, and training goes on alike with vectors that come', () => {
+describe('a checkpoint', () => {
+  const NEGATIVES = { uniformNegatives: 5, updatesPerEdge: 3 };
+  const LOADED = { ...HERE, ...BARE };
+  const LIVE = '6 follows 7, 6 follows 8, 7 likes 9, 8 likes 9';
+
+  it('brings back copies with their owners, those without a vector too, and training goes on alike with vectors that come', () => {
     const before = shard(
-      { ...SLOW, updatesPerEdge: 3, uniformNegatives: 5 },
-      {
-        vectors: at(8),
-        inUse: pairs('6 1, 7 1, 9 1'),
-        edges: edgesOf('6 follows 7, 6 follows 8, 7 likes 9, 8 likes 9'),
-      },
+      { ...SLOW, ...NEGATIVES },
+      { vectors: at(8), inUse: pairs('6 1, 7 1, 9 1'), edges: edgesOf(LIVE) },
     );
-    const { step, random } = before.core.checkpoint({ ...DUE, now: NOW });
-    const rows = stored(before, {
-      types: Uint8Array.of(255, 255, 255, 255, 255, 255, USER, USER, USER, TWEET, TWEET),
-      // A copy counts as trained where an edge of it was read, vector or not.
-      trained: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1),
-    });
-    const live = triples(edgesOf('6 follows 7, 6 follows 8, 7 likes 9, 8 likes 9'));
-    const settled = { ...HERE, ...BARE, ...SLOW, updatesPerEdge: 3, uniformNegatives: 5 };
-    const after = watched(settled, (core) => {
-      core.loadRows(rows);
-      core.loadEdges(live);
-      return { step, random };
-    });
-    expect([8, 10].map((row) => accumulatorOf(after, row))).toEqual([FOREIGN, FOREIGN]);
-    const batch = (copies: typeof COPIES = []) =>
-      shardBatch({
-        copies,
-        vectors: [[8, vectorOf(2)]],
-        edges: edgesOf('7 follows 8, 7 likes 10, 6 likes 9'),
-      });
-    const [first, second] = [before.core.train(batch()), after.core.train(batch(COPIES))];
-    expect([second.edges, second.outgoing?.waiting]).toEqual([2, 1]);
-    // The tweet has no vector in the store, which is told once.
-    const absent = [second, after.core.train(shardBatch({}))].map(({ outgoing }) => [...outgoing!.absent]);
-    expect(absent).toEqual([[10], []]);
-    before.core.train(shardBatch({}));
-    expect(second.outgoing!.to.map(({ gradients }) => listed(gradients))).toEqual(
-      first.outgoing!.to.map(({ gradients }) => listed(gradients)),
+    expect([...before.core.state().absent]).toEqual([10]);
+    const after = loadedFrom(before, { ...LOADED, ...SLOW, ...NEGATIVES });
+    expect([8, 10].map((row) => accumulatorOf(after, row))).toEqual([1, 2].map(copyAccumulator));
+    expect([...after.core.state().absent]).toEqual([10]);
+    const [first, second] = [before, after].map(({ core }) =>
+      core.train(
+        shardBatch({ vectors: [[8, vectorOf(2)]], edges: edgesOf('7 follows 8, 7 likes 10, 6 likes 9') }),
+      ),
     );
-    expect(after.core.readRows(0, 11).floats).toEqual(before.core.readRows(0, 11).floats);
+    expect([second!.edges, second!.outgoing?.waiting]).toEqual([2, 1]);
+    expect(sentTo(second!, 1).gradients).toContain(8);
+    expect(second!.outgoing!.to.map(({ gradients }) => listed(gradients))).toEqual(
+      first!.outgoing!.to.map(({ gradients }) => listed(gradients)),
+    );
+    expect(snapshotOf(after.core)).toEqual(snapshotOf(before.core));
+    // The vector that was lacking goes to the row that waits for it.
+    expect(after.core.train(shardBatch({ vectors: at(10) })).edges).toBe(1);
+    expect([...after.core.state().absent]).toEqual([]);
     // Leases are not stored: the first use sends a vector again.
     expect(sentTo(after.core.train(shardBatch({ inUse: [[6, 1]] })), 1).vectors).toEqual([6]);
   });
 
   it('leaves a copy where it is until its owner sends it: by how much the owner would move it is not stored', () => {
-    const negatives = { uniformNegatives: 5 };
-    const before = shard(negatives, { vectors: at(8), edges: edgesOf('6 follows 8') });
-    const { step, random } = before.core.checkpoint({ ...DUE, now: NOW });
-    const rows = stored(before, {
-      types: Uint8Array.of(255, 255, 255, 255, 255, 255, USER, USER, USER, TWEET, TWEET),
-      trained: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0),
-    });
-    const { core, table } = watched({ ...HERE, ...BARE, ...negatives }, (fresh) => {
-      fresh.loadRows(rows);
-      fresh.loadEdges(triples(edgesOf('6 follows 8')));
-      return { step, random };
-    });
+    const before = shard(NEGATIVES, { vectors: at(8), edges: edgesOf('6 follows 8') });
+    const { core, table } = loadedFrom(before, { ...LOADED, ...NEGATIVES });
     const copy = [...table.vector(8)];
-    const again = (copies: typeof COPIES = []) =>
-      core.train(shardBatch({ copies, edges: edgesOf('6 follows 8, 7 follows 8') }));
-    expect(sentTo(again(COPIES), 1).gradients).toEqual([8]);
+    const again = () => core.train(shardBatch({ edges: edgesOf('6 follows 8, 7 follows 8'), added: [] }));
+    expect(sentTo(again(), 1).gradients).toContain(8);
     expect([...table.vector(8)]).toEqual(copy);
     core.train(shardBatch({ vectors: [[8, copy]] }));
     again();
     expect([...table.vector(8)]).not.toEqual(copy);
+  });
+
+  it('is as of the moment at which it began, whatever moves copies, own rows and relations before a row is taken', () => {
+    const relations = new Float32Array(6 * (DIM + 1)).fill(0.5);
+    const batches: Parameters<typeof shardBatch>[0][] = [
+      { vectors: at(10, 8) },
+      { gradients: at(6) },
+      { relations: [relations], wantsRelations: true },
+      { edges: edgesOf('6 follows 8, 7 likes 10'), added: [] },
+      { reset: [8], removed: edgesOf('6 follows 8') },
+      { dropped: [10] },
+    ];
+    for (const [i, batch] of batches.entries()) {
+      const { core } = shard(NEGATIVES, { vectors: at(8, 10), edges: edgesOf('6 follows 8, 7 likes 9') });
+      core.train(shardBatch({ edges: edgesOf('6 follows 7') }));
+      core.due(DUE);
+      const expected = comparable(snapshotOf(core));
+      core.snapshot();
+      core.train(shardBatch(batch));
+      expect(comparable(takenFrom(core)), `batch ${i}`).toEqual(expected);
+      expect(snapshotOf(core).floats, `batch ${i}`).not.toEqual(expected.floats);
+    }
   });
 });
 

@@ -1,7 +1,9 @@
+import { expect } from 'vitest';
+import type { CheckpointBlock } from '../../src/graph/checkpoint.ts';
 import type { ChunkSide, Kernel } from '../../src/model/kernel.ts';
 import type { Table } from '../../src/model/table.ts';
 import type { RowVectors } from '../../src/pipeline/training/shard-batch.ts';
-import type { LoadedRows, TrainBatch, TrainerSettings } from '../../src/pipeline/training/trainer.ts';
+import type { TrainBatch, TrainerSettings } from '../../src/pipeline/training/trainer.ts';
 import { type KernelMaker, TrainerCore } from '../../src/pipeline/training/trainer-core.ts';
 import { foreignOf, ofShard } from '../../src/shards/foreign-rows.ts';
 import { batchOf, kernels, settings } from '../pipeline/training/trainer-fixture.ts';
@@ -118,7 +120,30 @@ export function listed({ rows, halves }: RowVectors, width = DIM): [number, numb
   return [...rows].map((row, i) => [row, [...halves.subarray(i * width, (i + 1) * width)]]);
 }
 
-/** Everything that a trainer holds of its rows, as a store would give it back. */
-export function stored({ core, table }: Watched, of: Pick<LoadedRows, 'types' | 'trained'>): LoadedRows {
-  return { ...of, floats: core.readRows(0, table.rows).floats };
+/** Everything that a trainer holds, as a checkpoint has it. */
+export function snapshotOf(core: TrainerCore): CheckpointBlock {
+  core.snapshot();
+  return takenFrom(core);
+}
+
+/** The snapshot that the trainer has begun, which is a single block. */
+export function takenFrom(core: TrainerCore): CheckpointBlock {
+  const block = core.slice()!;
+  expect(core.slice()).toBeUndefined();
+  return block;
+}
+
+/** A block with its edges by name, sorted. */
+export function comparable({ edges, ...rows }: CheckpointBlock) {
+  const { lhs, relation, rhs } = edges!;
+  return { ...rows, edges: Array.from(lhs, (row, i) => `${row} ${relation[i]} ${rhs[i]}`).sort() };
+}
+
+/** A trainer that goes on where another one is. */
+export function loadedFrom({ core }: Watched, overrides: Partial<TrainerSettings>): Watched {
+  const { step, random } = core.state();
+  return watched(overrides, (fresh) => {
+    fresh.load(snapshotOf(core));
+    return { step, random };
+  });
 }

@@ -89,6 +89,8 @@ export class Shards {
   /** What the routers of the past have told their group. */
   readonly #committed = new Map<string, number>();
   #lives = 0;
+  /** Edges that starts trained once more, from the journals of processes that were killed. */
+  journalled = 0;
 
   constructor(count: number) {
     this.log = new ExchangeLog(count);
@@ -101,7 +103,7 @@ export class Shards {
   }
 
   /** A process of shard `index`. */
-  updater(index: number, life = new Life()): Updater {
+  updater(index: number, life = new Life(), recoverMs = NEVER): Updater {
     const plain = this.log.sink();
     return updater(this.log, life.store(this.stores[index]!), {
       shard: this.shard(index),
@@ -113,8 +115,14 @@ export class Shards {
       clock: () => this.#now++,
       eventLog: this.log.seenBy(index),
       leadership: this.#groups[index]!,
+      log: {
+        ...silentLog,
+        info: (fields) => {
+          if ('journalEdges' in fields) this.journalled += Number(fields.journalEdges);
+        },
+      },
       sink: { ...plain, publish: (messages) => life.call(() => plain.publish(messages)) },
-      pace: { batchEdges: 3, commitEdges: 6 },
+      pace: { batchEdges: 3, commitEdges: 6, recoverMs },
     });
   }
 

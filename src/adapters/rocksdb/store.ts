@@ -3,9 +3,16 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 import { FatalError, MAKE_AGAIN, reasonOf } from '../../errors/errors.ts';
-import { RowWrites } from '../../graph/row-writes.ts';
-import { type Entry, eachOf, type Store, type StoreMemory, type WriteBatch } from '../../graph/store.ts';
-import type { OpenOptions } from './wire.ts';
+import type { Checkpoints } from '../../graph/checkpoint.ts';
+import {
+  type Entry,
+  eachOf,
+  inSlices,
+  type Store,
+  type StoreMemory,
+  type WriteBatch,
+} from '../../graph/store.ts';
+import { checkpointFiles } from '../checkpoint-file.ts';
 
 const SCAN_CAPACITY = 512;
 /** A commit is the largest single write; memtables of this size keep flushes few. */
@@ -18,24 +25,12 @@ const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
  * durable: all writes survive a power loss once the store is closed; for a store that is made in one go.
  * @throws FatalError naming the folder: held by another process, unwritable, damaged.
  */
-export async function openRocksdb(folder: string, options: OpenOptions = {}): Promise<Store> {
-  if (options.readOnly !== true) makeFolder(folder);
-  return openInFolder(folder, options);
-}
-
-/** In one step of the main thread: a folder that is removed when the process exits is not made again behind that. */
-export function makeFolder(folder: string): void {
+export async function openRocksdb(
+  folder: string,
+  { readOnly = false, durable = false }: { readonly readOnly?: boolean; readonly durable?: boolean } = {},
+): Promise<Store> {
   try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw openFailure(folder, error);
-  }
-}
-
-/** As {@link openRocksdb}, in a folder that is there. */
-export async function openInFolder(folder: string, options: OpenOptions): Promise<Store> {
-  const { readOnly = false, durable = false } = options;
-  try {
+    if (!readOnly) mkdirSync(folder, { recursive: true });
     const db = new RocksDB(folder, {
       readOnly,
       createIfMissing: !readOnly,
@@ -54,8 +49,6 @@ class RocksdbStore implements Store {
   readonly #folder: string;
   readonly #durable: boolean;
   #closing: Promise<void> | undefined;
-  /** Memory of finished writes, for the next ones. */
-  readonly #spareRows: RowWrites[] = [];
 
   constructor(db: RocksDB, folder: string, durable: boolean) {
     this.#db = db;
@@ -91,23 +84,29 @@ class RocksdbStore implements Store {
   }
 
   async write(batch: WriteBatch): Promise<void> {
-    const size = batch.size + (batch.rows?.rows.length ?? 0);
-    if (size === 0) return;
-    const operations = this.#db.write({ autoDestroy: true, capacity: size });
-    const write = (key: Uint8Array, value: Uint8Array | undefined) => {
+    if (batch.size === 0) return;
+    const operations = this.#db.write({ autoDestroy: true, capacity: batch.size });
+    // RocksDB reads the memory of `batch` until the flush ends.
+    await inSlices(batch.operations(), ([key, value]) => {
       if (value === undefined) operations.tryDelete(key);
       else operations.tryPut(key, value);
-    };
-    // RocksDB reads the memory of `rows` and `batch` until the flush ends.
-    const rows = this.#spareRows.pop() ?? new RowWrites();
-    batch.each(write);
-    if (batch.rows !== undefined) rows.each(batch.rows, write);
+    });
     try {
       await operations.flush();
     } catch (error) {
       throw writeFailure(this.#folder, error);
-    } finally {
-      this.#spareRows.push(rows);
+    }
+  }
+
+  checkpointsOf(width: number): Checkpoints {
+    return checkpointFiles(this.#folder, width);
+  }
+
+  async sync(): Promise<void> {
+    try {
+      await this.#db.flush();
+    } catch (error) {
+      throw writeFailure(this.#folder, error);
     }
   }
 
@@ -127,9 +126,7 @@ class RocksdbStore implements Store {
 
   async #close(): Promise<void> {
     try {
-      if (this.#durable) await this.#db.flush();
-    } catch (error) {
-      throw writeFailure(this.#folder, error);
+      if (this.#durable) await this.sync();
     } finally {
       await this.#db.close({ force: true });
     }

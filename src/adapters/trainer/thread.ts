@@ -12,12 +12,16 @@ export function threadTrainer(
 ): Trainer {
   const calls = new ThreadCalls<Omit<Trainer, 'stop'>>({ entry, data: settings, name: 'trainer', dead });
   return {
-    loadRows: (rows) => calls.ask('loadRows', rows),
+    load: (block) => calls.ask('load', block, buffersOf(block)),
     loadEdges: (edges) => calls.ask('loadEdges', edges),
     start: (state) => calls.ask('start', state),
     train: (batch) => calls.ask('train', batch, buffersOf(batch)),
-    checkpoint: (options) => calls.ask('checkpoint', options),
-    readRows: (rows) => calls.ask('readRows', rows),
+    state: () => calls.ask('state', undefined),
+    due: (options) => calls.ask('due', options),
+    republish: (again) => calls.ask('republish', again),
+    vectors: (rows) => calls.ask('vectors', rows),
+    snapshot: () => calls.ask('snapshot', undefined),
+    slice: () => calls.ask('slice', undefined),
     stop: () => calls.stop(new FatalError('fault', 'the trainer was stopped; make a new one')),
   };
 }

@@ -1,7 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { decodeVector } from '../../../topics/index.ts';
 import { makeNamed } from '../../adapters/atomic-file.ts';
 import { npy } from '../../adapters/npy.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
@@ -12,15 +11,15 @@ import { describeModel } from '../../model/described.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { collect, example, positiveInteger } from '../options.ts';
-import { asLive, type ChosenStore, openChosen, selectGraphs, selectStores } from '../select.ts';
+import { asLive, type ChosenStore, openChosen, selectGraphs, selectStores, tellOfLag } from '../select.ts';
 import { describeCodes, quantiser, refuseParts, trainCodebooks, writeCodebooks } from './quantised.ts';
-import { FORMATS, type Format, openWriter, type StoredVectors, vectorsOf } from './vectors.ts';
+import { countVectors, FORMATS, type Format, openWriter, type StoredVectors, vectorsOf } from './vectors.ts';
 
 const PROGRESS_EVERY = 4_096;
 
 export function addExportCommand(command: Command, context: CommandContext): void {
   command
-    .description('write the vectors of a graph for other programs, as of its last commit')
+    .description('write the vectors of a graph for other programs, as of its last checkpoint')
     .requiredOption('--graph <name>', 'the graph')
     .requiredOption('--out <folder>', 'a folder that does not exist yet')
     .addOption(new Option('--format <format>', 'format of the vectors').choices(FORMATS).default('npy'))
@@ -48,8 +47,9 @@ For each type:
 With --pq 16, they hold 16 bytes a vector in place of its numbers, and TYPE.codebooks.npy what they stand for:
   npy       TYPE.codes.npy, uint8 [entities, 16], and TYPE.txt
   parquet   TYPE.parquet: entity, codes (16 bytes)
-Beside them relations.npy, reciprocals.npy, relations.txt and model.json, which says how to score and to decode. The
-folder appears once it is whole. It can be written while an updater runs.`;
+Beside them relations.npy, reciprocals.npy, relations.txt and model.json, which says how to score and to decode, and the step
+that the vectors are as of. The folder appears once it is whole. It can be written while an updater runs; entities that
+are newer than the last checkpoint are left out.`;
 
 const EXAMPLES = `twhin export --graph engagement --out vectors --type user --type tweet
 twhin export --graph engagement --out small --format parquet --pq 16`;
@@ -90,21 +90,23 @@ async function exportGraph(
     );
   }
   refuseOther(head, graph);
+  const step = (await store.checkpoint())?.head.step ?? 0;
   let written = 0;
   // An empty folder of that name gives way.
   await makeNamed(folder, async (partial) => {
     await mkdir(partial, { recursive: true });
     for (const type of types.length > 0 ? new Set(types) : known) {
-      const entities = (head.shard ?? head).entities[type] ?? 0;
-      const stored = { store, type, dim, entities, shard: graph.shard, stopping };
-      written += await writeType(stored, { folder: partial, format, parts }, (text) =>
+      const stored = { store, type, dim, shard: graph.shard, stopping };
+      const entities = await countVectors(stored, (head.shard ?? head).entities[type] ?? 0);
+      written += await writeType({ ...stored, entities }, { folder: partial, format, parts }, (text) =>
         progress(`${graph.name}: ${count(written)} vectors written; ${text}`),
       );
     }
     const codes = parts === undefined ? {} : describeCodes(parts, format);
-    await writeModel(partial, graph, store, head, codes);
+    await writeModel(partial, graph, store, { ...head, step }, codes);
   });
-  output.out(`${count(written)} vectors of ${graph.name} in ${folder}`);
+  output.out(`${count(written)} vectors of ${graph.name} in ${folder}, as of step ${count(step)}`);
+  await tellOfLag(store, output);
 }
 
 /** Gives the number of vectors. */
@@ -114,17 +116,16 @@ async function writeType(
   progress: CommandContext['progress'],
 ): Promise<number> {
   const { type } = stored;
-  let coded = (bytes: Uint8Array) => bytes;
+  let coded = (vector: Float32Array): Float32Array | Uint8Array => vector;
   if (parts !== undefined) {
     const codebooks = await trainCodebooks(stored, parts, progress);
     await writeCodebooks(folder, type, codebooks, parts);
-    const codesOf = quantiser(codebooks, parts);
-    coded = (bytes) => codesOf(decodeVector(bytes));
+    coded = quantiser(codebooks, parts);
   }
   await using writer = await openWriter(format, folder, stored, parts);
   let done = 0;
-  for await (const { key, bytes } of vectorsOf(stored)) {
-    await writer.add(key, coded(bytes));
+  for await (const { key, vector } of vectorsOf(stored)) {
+    await writer.add(key, coded(vector));
     if (++done % PROGRESS_EVERY === 0) progress(`${type}: ${count(done)}`);
   }
   await writer.end();
@@ -144,7 +145,7 @@ async function writeModel(
     const rows = await store.readRows(relations.map((_, relation) => 2 * relation + inverse));
     const values = new Float32Array(rows.length * dim);
     rows.forEach((row, i) => {
-      values.set(row?.floats.subarray(0, dim) ?? [], i * dim);
+      values.set(row?.subarray(0, dim) ?? [], i * dim);
     });
     await writeFile(join(folder, `${name}.npy`), npy(values, [rows.length, dim]));
   }

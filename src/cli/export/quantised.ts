@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { decodeVector } from '../../../topics/index.ts';
 import { npy } from '../../adapters/npy.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { Random } from '../../sampling/random.ts';
@@ -43,7 +42,7 @@ export async function trainCodebooks(
   // Names are in no order that the vectors know of.
   const every = Math.ceil(entities / SAMPLE);
   let n = 0;
-  for await (const { bytes } of vectorsOf(stored, () => n++ % every === 0)) sample.push(decodeVector(bytes));
+  for await (const { vector } of vectorsOf(stored, () => n++ % every === 0)) sample.push(vector);
   const width = dim / parts;
   const codebooks = new Float32Array(CENTROIDS * dim);
   for (let part = 0; part < parts && sample.length > 0; part++) {

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { decodeVector } from '../../../topics/index.ts';
 import { npyHeader } from '../../adapters/npy.ts';
 import { openParquet, type ParquetColumn } from '../../adapters/parquet.ts';
 import { StreamedFile } from '../../adapters/streamed-file.ts';
 import { FatalError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import type { GraphStore } from '../../graph/graph-store.ts';
+import { type EntityRecord, type GraphStore, inBatches } from '../../graph/graph-store.ts';
 import { type Shard, shardOf } from '../../graph/shard.ts';
 
 export const FORMATS = ['npy', 'parquet'] as const;
@@ -21,7 +20,7 @@ export interface StoredVectors {
   readonly store: GraphStore;
   readonly type: string;
   readonly dim: number;
-  /** How many there are, by the store's head. */
+  /** How many there are: see {@link countVectors}. */
   readonly entities: number;
   /** Given for a shard's store: copies of other shards' entities are left out. */
   readonly shard?: Shard | undefined;
@@ -29,45 +28,58 @@ export interface StoredVectors {
 }
 
 /**
- * Each vector in the order of the store, or those that are picked. bytes: little-endian float32.
- * @throws RetryableError `interrupted` after a signal; FatalError `file` where the store's parts disagree.
+ * Number of the type's entities that have a vector: all that are in the checkpoint.
+ * counted: entities of the type by the store's head. @throws FatalError `file` where the store holds another number.
  */
+export async function countVectors(
+  stored: Omit<StoredVectors, 'entities'>,
+  counted: number,
+): Promise<number> {
+  const rows = (await stored.store.checkpoint())?.rows ?? 0;
+  let [found, vectors] = [0, 0];
+  for await (const { row } of entitiesOf(stored)) {
+    found++;
+    if (row < rows) vectors++;
+  }
+  if (found === counted) return vectors;
+  throw new FatalError(
+    'file',
+    `${found} entities of type ${stored.type} are stored, and the head counts ${counted}; run twhin check`,
+  );
+}
+
+/** Each vector in the order of the store, or those that are picked. @throws RetryableError `interrupted` after a signal. */
 export async function* vectorsOf(
-  { store, type, entities, shard, stopping }: StoredVectors,
+  stored: StoredVectors,
   pick: () => boolean = () => true,
-): AsyncIterable<{ readonly key: EntityKey; readonly bytes: Uint8Array }> {
-  async function* read(batch: readonly { key: EntityKey; row: number }[]) {
-    stopping.throwIfAborted();
-    const vectors = await store.readVectors(batch.map(({ row }) => row));
-    for (const { key, row } of batch) {
-      const bytes = vectors.get(row)?.bytes;
-      if (bytes === undefined)
-        throw new FatalError('file', `${key} has no vector in the store; run twhin check`);
-      yield { key, bytes };
+): AsyncIterable<{ readonly key: EntityKey; readonly vector: Float32Array }> {
+  const { store, dim } = stored;
+  for await (const batch of inBatches(entitiesOf(stored), BATCH)) {
+    const picked = batch.filter(pick);
+    const rows = await store.readRows(picked.map(({ row }) => row));
+    for (const [i, { key }] of picked.entries()) {
+      const vector = rows[i]?.subarray(0, dim);
+      if (vector !== undefined) yield { key, vector };
     }
   }
-  let found = 0;
-  let batch: { key: EntityKey; row: number }[] = [];
-  for await (const { key, row } of store.entities(type)) {
-    if (shard !== undefined && shardOf(key, shard.count) !== shard.index) continue;
-    found++;
-    if (pick()) batch.push({ key, row });
-    if (batch.length < BATCH) continue;
-    yield* read(batch);
-    batch = [];
+}
+
+async function* entitiesOf({
+  store,
+  type,
+  shard,
+  stopping,
+}: Omit<StoredVectors, 'entities'>): AsyncIterable<EntityRecord> {
+  for await (const entity of store.entities(type)) {
+    stopping.throwIfAborted();
+    if (shard === undefined || shardOf(entity.key, shard.count) === shard.index) yield entity;
   }
-  yield* read(batch);
-  if (found !== entities)
-    throw new FatalError(
-      'file',
-      `${found} entities of type ${type} are stored, and the head counts ${entities}; run twhin check`,
-    );
 }
 
 /** Takes the vectors of a type, one after the other. */
 export interface VectorWriter extends AsyncDisposable {
-  /** bytes: little-endian float32 numbers, or codes. */
-  add(entity: EntityKey, bytes: Uint8Array): Promise<void>;
+  /** value: a vector, or its codes. */
+  add(entity: EntityKey, value: Float32Array | Uint8Array): Promise<void>;
   /** The files are whole after it. Disposing closes them as they are. */
   end(): Promise<void>;
 }
@@ -86,8 +98,8 @@ export async function openWriter(
       parts === undefined ? npyHeader([entities, dim]) : npyHeader([entities, parts], 'uint8'),
     );
     return {
-      add: async (entity, bytes) => {
-        await vectors.put(bytes);
+      add: async (entity, value) => {
+        await vectors.put(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
         await names.put(`${entity}\n`);
       },
       end: async () => {
@@ -107,7 +119,7 @@ export async function openWriter(
   const file = await openParquet(path, [{ name: 'entity', type: 'text' }, column], rows);
   return {
     // The library takes no typed array for a list.
-    add: (entity, bytes) => file.add([entity, parts === undefined ? Array.from(decodeVector(bytes)) : bytes]),
+    add: (entity, value) => file.add([entity, value instanceof Float32Array ? Array.from(value) : value]),
     end: () => file.end(),
     [Symbol.asyncDispose]: () => file.close(),
   };

@@ -93,7 +93,7 @@ function settingsOf({ tuning, limits }: Config, graph: GraphConfig, shards: numb
     model,
     training,
     batchEdges: tuning.batchEdges,
-    commit: [tuning.commitEdges, tuning.commitRows],
+    commit: tuning.commitEdges,
     limits: [limits.valueBytes, limits.depth],
   };
   return createHash('sha256').update(JSON.stringify(deciding)).digest('hex');

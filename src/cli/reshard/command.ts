@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Head } from '../../graph/head.ts';
-import { databaseFolder, imagePath } from '../../state/open.ts';
+import { databaseFolder } from '../../state/open.ts';
 import { FIRST_STORE, type StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
 import { count, listed, total } from '../format.ts';
@@ -28,7 +27,7 @@ export function addReshardCommand(command: Command, context: CommandContext): vo
     .action(async ({ graph, to, json }) => {
       const { output } = context;
       const plan = await planReshard(graph, to, context);
-      await withPresentStores(plan, async (present) => {
+      await withPresentStores(plan, context.log(), async (present) => {
         const result = resultOf(plan, present, await reshard(plan, present, context));
         if (json === true) output.out(JSON.stringify(result));
         else print(result, output);
@@ -108,11 +107,7 @@ function stepsOf({ graph, present, next, internalTopics }: ReshardPlan): { next:
 
 /** What belongs to the old stores alone: their folders can hold new stores, too. */
 function leftovers(places: readonly StorePlace[]): string[] {
-  return places.flatMap((place) =>
-    place.name === FIRST_STORE
-      ? [databaseFolder(place), imagePath(place)].filter((path) => existsSync(path))
-      : [place.folder],
-  );
+  return places.map((place) => (place.name === FIRST_STORE ? databaseFolder(place) : place.folder));
 }
 
 /** A store in numbers, with the entities and edges that are its own. */

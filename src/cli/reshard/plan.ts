@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { edgesName, exchangeName, topicName } from '../../../topics/index.ts';
+import { settle } from '../../compose/settle.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { type Head, refuseOther } from '../../graph/head.ts';
 import { nextHead } from '../../graph/reshard/next-head.ts';
+import type { Log } from '../../log.ts';
 import { isStore, openForWriting } from '../../state/open.ts';
 import { livePlace, liveSettings, placeOf, reshardedName, type StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
@@ -65,11 +67,12 @@ export async function planReshard(
 }
 
 /**
- * Holds every present store, as an updater does, while `work` reads them, so that none can change meanwhile.
- * @throws FatalError where one is missing, in use, or of another model, shard or training than the others.
+ * Holds every present store, as an updater does, while `work` reads them, so that none can change meanwhile. Those of updaters that
+ * were killed are settled first. @throws FatalError where one is missing, in use, or of another model, shard or training than the others.
  */
 export async function withPresentStores<T>(
   { graph, present, next, internalTopics }: ReshardPlan,
+  log: Log,
   work: (present: PresentStores) => Promise<T>,
 ): Promise<T> {
   const places = present.map((each) => livePlace(each));
@@ -78,10 +81,11 @@ export async function withPresentStores<T>(
     graph,
     places.filter((place) => !isStore(place)),
   );
+  for (const [i, each] of present.entries()) await settle(each, log, places[i]!);
   await using opened = new AsyncDisposableStack();
   const stores: GraphStore[] = [];
   for (const [i, each] of present.entries())
-    stores.push(opened.use(await openForWriting(each, { place: places[i]!, keepsImage: true })));
+    stores.push(opened.use(await openForWriting(each, { place: places[i]! })));
   const found = await Promise.all(stores.map((store) => store.head()));
   refuseMissing(
     graph,

@@ -2,8 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { freshSpace } from '../../compose/graph-updater.ts';
 import { FatalError } from '../../errors/errors.ts';
 import { digest, type GraphDigest } from '../../graph/digest.ts';
+import type { EntityKey } from '../../graph/entity.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Head } from '../../graph/head.ts';
 import { type Filled, fillStores } from '../../graph/reshard/fill-stores.ts';
+import { shardOf } from '../../graph/shard.ts';
+import { decodeJournal, encodeJournal } from '../../pipeline/training/batch-codec.ts';
 import { openForReading } from '../../state/open.ts';
 import { StagedStore, verifyStore } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
@@ -56,13 +60,36 @@ async function fill(
   await using filling = new AsyncDisposableStack();
   const stores: GraphStore[] = [];
   for (const each of staged) stores.push(filling.use(await each.open(present.stores[0]!.layout)));
-  return await fillStores(
+  const filled = await fillStores(
     present.stores,
     present.heads,
     stores,
     { graphs: next, internalTopics, runs: next.map(() => freshSpace()) },
     (what, done) => progress(`${graph}: ${count(done)} ${what} written`),
   );
+  const due = new Set([...filled.erased, ...(await dueIn(present.stores))]);
+  const heads = filled.heads.map((head, i) =>
+    leaveDue(
+      stores[i]!,
+      head,
+      [...due].filter((name) => shardOf(name, stores.length) === i),
+    ),
+  );
+  return { ...filled, heads: await Promise.all(heads) };
+}
+
+/** What settled stores have in their journals. */
+async function dueIn(stores: readonly GraphStore[]): Promise<EntityKey[]> {
+  const journals = await Promise.all(stores.map((store) => Array.fromAsync(store.journal())));
+  return journals.flat().flatMap(({ bytes }) => decodeJournal(bytes).due);
+}
+
+/** Leaves entities to be published by the next start, in a journal that trains nothing: no checkpoint can say so of erased ones. */
+async function leaveDue(store: GraphStore, head: Head, due: readonly EntityKey[]): Promise<Head> {
+  if (due.length === 0) return head;
+  const next = { ...head, commit: head.commit + 1, outbox: due.length };
+  await store.commit({ head: next, journal: encodeJournal([], due) });
+  return next;
 }
 
 /** Reads the new stores back from the disk. @throws FatalError `reshard` where they do not hold what the present ones do. */

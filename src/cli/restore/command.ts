@@ -58,7 +58,7 @@ twhin restore /backups/twhin --graph engagement --into before
 twhin restore --from-topic --graph engagement --into vectors`;
 
 /** The result for `--json`. */
-function summary({ target, origin }: Restoring, { head, entities, edges, outbox }: Verified) {
+function summary({ target, origin }: Restoring, { head, entities, edges }: Verified) {
   return {
     store: target.name,
     folder: target.folder,
@@ -67,7 +67,7 @@ function summary({ target, origin }: Restoring, { head, entities, edges, outbox 
     step: head.step,
     entities,
     edges,
-    outbox,
+    outbox: head.outbox,
     offsets: head.offsets,
   };
 }

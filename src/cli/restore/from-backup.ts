@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readBackup } from '../../backup/backup.ts';
+import { openBackedUp, readBackup } from '../../backup/backup.ts';
 import { graphsIn } from '../../backup/folder.ts';
 import { type Manifest, readManifest } from '../../backup/manifest.ts';
 import { PLACES } from '../../config/overrides.ts';
@@ -65,6 +65,8 @@ async function fill(
   manifest: Manifest,
   progress: CommandContext['progress'],
 ): Promise<Head> {
+  await using checkpoint = await openBackedUp(folder, manifest);
+  if (checkpoint) await store.checkpoints.write(checkpoint.head, checkpoint.blocks());
   let done = 0;
   for await (const entries of readBackup(folder, manifest)) {
     for (let from = 0; from < entries.length; from += BATCH) {

@@ -10,7 +10,7 @@ import type { Head } from '../../graph/head.ts';
 import { graphOf } from '../../graph/shard.ts';
 import type { EventLog } from '../../pipeline/ports.ts';
 import { eachRecord, wholeTopics } from '../../pipeline/reading/bounded.ts';
-import type { Checkpoint } from '../../pipeline/training/trainer.ts';
+import type { TrainerState } from '../../pipeline/training/trainer.ts';
 import { recordsIn } from '../../replay/range.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
 import { newPlace, type Restoring } from '../../state/staged-store.ts';
@@ -106,15 +106,12 @@ async function fold(
   return head;
 }
 
-/** The trainer has no rows but those of relations yet. */
-const NOTHING_DUE = { everything: false, holdMs: 0, epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
-
 /** Relation rows and random state as in a new store, made by the trainer itself. */
-async function freshRows(settings: GraphConfig['trainer']): Promise<Checkpoint> {
+async function freshRows(settings: GraphConfig['trainer']): Promise<TrainerState> {
   const trainer = threadTrainer(settings);
   try {
     await trainer.start(undefined);
-    return await trainer.checkpoint({ now: 0, ...NOTHING_DUE });
+    return await trainer.state();
   } finally {
     await trainer.stop();
   }

@@ -62,7 +62,7 @@ async function candidatesOf(
     const offer = async () => {
       const others = await stores.b.store.readEntities(batch.map(({ key }) => key));
       for (const [i, each] of batch.entries()) {
-        if (!trainedInBoth(each, others[i])) continue;
+        if (!trainedInBoth(stores, each, others[i])) continue;
         const place = ++offered <= CANDIDATES ? sample.length : random.below(offered);
         if (place < CANDIDATES) sample[place] = each.key;
       }

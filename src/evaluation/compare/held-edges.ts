@@ -1,3 +1,4 @@
+import type { Checkpoint } from '../../graph/checkpoint.ts';
 import { type EdgeChange, type EdgeName, judge, type Relation } from '../../graph/edge.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../../graph/graph-store.ts';
@@ -9,6 +10,8 @@ import { Merge } from '../../replay/merge.ts';
 export interface ComparedStore {
   readonly store: GraphStore;
   readonly head: Head;
+  /** The store's vectors; undefined before the first. */
+  readonly checkpoint: Checkpoint | undefined;
 }
 
 /** Two stores of one graph; their models may differ. */
@@ -27,9 +30,17 @@ export function commonRelations({ a, b }: ComparedStores): Relation[] {
   );
 }
 
-/** Whether an entity is trained in both stores, by its records there. */
-export function trainedInBoth(a: EntityRecord | undefined, b: EntityRecord | undefined): boolean {
-  return [a, b].every((record) => record !== undefined && record.updates > 0);
+/** Whether an entity is trained in both stores and in their checkpoints. inA, inB: its records there. */
+export function trainedInBoth(
+  { a, b }: ComparedStores,
+  inA: EntityRecord | undefined,
+  inB: EntityRecord | undefined,
+): boolean {
+  return isTrained(a, inA) && isTrained(b, inB);
+}
+
+function isTrained({ checkpoint }: ComparedStore, record: EntityRecord | undefined): boolean {
+  return record !== undefined && record.updates > 0 && record.row < (checkpoint?.rows ?? 0);
 }
 
 /** The stretches of the log that neither store has read: each partition from the later offset to its end. */
@@ -71,7 +82,8 @@ export async function readHeldEdges(
   const known = new Map<EntityKey, boolean>();
   const isKnown = async (key: EntityKey) => {
     const found =
-      known.get(key) ?? trainedInBoth(await stores.a.store.entity(key), await stores.b.store.entity(key));
+      known.get(key) ??
+      trainedInBoth(stores, await stores.a.store.entity(key), await stores.b.store.entity(key));
     known.set(key, found);
     return found;
   };

@@ -6,6 +6,7 @@ import { asBuffer } from '../layout.ts';
 import { checkEdges } from './edges.ts';
 import { attempt, checkEntities } from './entities.ts';
 import { type Finding, Findings } from './findings.ts';
+import { checkRows } from './rows.ts';
 
 /** What a store holds, counted, and everything that is wrong with it. */
 export interface CheckReport {
@@ -14,13 +15,11 @@ export interface CheckReport {
   /** Live edges by relation. */
   readonly edges: Readonly<Record<string, number>>;
   readonly removed: number;
-  /** Names in the outbox. A name in two parts counts twice. */
-  readonly outbox: number;
   readonly findings: readonly Finding[];
 }
 
 /**
- * Reads the whole store and reports every finding. Memory: one byte a row and one batch of edges.
+ * Reads the whole store and reports every finding. Memory: four bytes a row, a block of rows and one batch of edges.
  * onProgress: entries checked so far.
  * @throws FatalError when the files can't be read.
  */
@@ -35,20 +34,15 @@ export async function checkStore(
     if (done % 10_000 === 0) onProgress(done);
   };
   const head = await readHead(store, findings);
-  const entities = await checkEntities(store, head, findings, progress);
+  const rows = head && (await checkRows(store, head, findings, progress));
+  const entities = await checkEntities(store, head, rows, findings, progress);
   const edges = await checkEdges(store, findings, progress, head?.shard);
-  const outbox = await checkOutbox(store, findings);
+  await checkJournal(store, head, findings);
   await checkErasures(store, findings);
   await checkUnknown(store, findings);
-  const report = {
-    head,
-    entities: entities.types,
-    edges: edges.live,
-    removed: edges.removed,
-    outbox: outbox.names,
-  };
+  const report = { head, entities: entities.types, edges: edges.live, removed: edges.removed };
   if (head) {
-    addDifferences(findings, differencesFrom(head, { ...report, outbox }));
+    addDifferences(findings, differencesFrom(head, report));
     if (head.shard) {
       const whose = "the shard's own ";
       addDifferences(findings, unequal('entities', head.shard.entities, entities.own), whose);
@@ -71,21 +65,31 @@ async function readHead(store: GraphStore, findings: Findings): Promise<Head | u
   }
 }
 
-/** Checks and counts what waits to be published. */
-async function checkOutbox(
+/** Checks that the journal has every commit after the checkpoint, and no other. What the entries hold, the trainer alone can tell. */
+async function checkJournal(
   { layout, entries }: GraphStore,
+  head: Head | undefined,
   findings: Findings,
-): Promise<{ names: number; parts: number }> {
-  let [names, parts] = [0, 0];
-  const damaged = (key: Uint8Array) =>
-    findings.add('entry-damaged', `outbox ${asBuffer(key).toString('hex')}`);
-  for await (const { key, value } of entries.scan(layout.prefixes.outbox)) {
-    parts++;
-    const held = attempt(() => layout.decodeNames(value))?.length ?? 0;
-    names += held;
-    if (held === 0 || attempt(() => layout.outboxNumberOf(key)) === undefined) damaged(key);
+): Promise<void> {
+  let next = (head?.checkpoint ?? 0) + 1;
+  const missing = (until: number) => {
+    if (until > next)
+      findings.add('journal-differs', `commits ${next} to ${until - 1} are missing`, until - next);
+  };
+  for await (const { key } of entries.scan(layout.prefixes.journal)) {
+    const commit = attempt(() => layout.commitOf(key));
+    if (commit === undefined) findings.add('entry-damaged', `journal ${asBuffer(key).toString('hex')}`);
+    else if (head && (commit < next || commit > head.commit))
+      findings.add(
+        'journal-differs',
+        `commit ${commit}, the head is of ${head.commit}, its checkpoint of ${head.checkpoint}`,
+      );
+    else {
+      missing(commit);
+      next = commit + 1;
+    }
   }
-  return { names, parts };
+  if (head) missing(head.commit + 1);
 }
 
 /** Checks the entries of erased entities. */
@@ -99,8 +103,8 @@ async function checkErasures({ layout, entries }: GraphStore, findings: Findings
 
 /** Reports keys of an unknown kind, and keys that begin like the head's. */
 async function checkUnknown({ layout, entries }: GraphStore, findings: Findings): Promise<void> {
-  const { entities, vectors, edges, reverse, outbox, erased } = layout.prefixes;
-  const known = new Set([entities, vectors, edges, reverse, outbox, erased].map((prefix) => prefix[0]));
+  const { entities, edges, reverse, journal, erased } = layout.prefixes;
+  const known = new Set([entities, edges, reverse, journal, erased].map((prefix) => prefix[0]));
   const head = layout.headKey();
   for (let first = 0; first < 256; first++) {
     if (known.has(first)) continue;
@@ -112,11 +116,9 @@ async function checkUnknown({ layout, entries }: GraphStore, findings: Findings)
 
 function addDifferences(findings: Findings, differences: readonly Difference[], whose = ''): void {
   for (const { what, name, found, counted } of differences) {
-    const place = `${whose}${name || what}: ${found}, counted ${counted}`;
+    const place = `${whose}${name}: ${found}, counted ${counted}`;
     const size = found < counted ? 'fewer' : 'more';
-    if (what === 'entities') findings.add(`entities-${size}`, place, Math.abs(found - counted));
-    else if (what === 'live edges') findings.add(`edges-${size}`, place, Math.abs(found - counted));
-    else findings.add('outbox-fewer', place, counted - found);
+    findings.add(`${what === 'entities' ? 'entities' : 'edges'}-${size}`, place, Math.abs(found - counted));
   }
 }
 

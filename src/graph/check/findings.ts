@@ -8,9 +8,11 @@ export const FINDINGS = {
   'entities-more': 'there are more entities than the head counts',
   'row-shared': 'entities share the row of another entity',
   'row-beyond': 'entities have rows that the head says are not in use',
+  'checkpoint-damaged': "the checkpoint with the vectors can't be read",
+  'checkpoint-differs': 'the checkpoint does not go with the head, or with the entities',
   'vector-missing': 'trained entities, or relations, have no vector',
-  'vector-orphan': 'vectors are on rows that no entity has',
-  'vector-damaged': 'vectors have the wrong length, or impossible numbers',
+  'vector-damaged': 'vectors have impossible numbers',
+  'journal-differs': 'the journal has not exactly the commits after the checkpoint: some training is lost',
   'end-missing': 'live edges have an end that is not an entity of the store',
   'edges-fewer': 'there are fewer live edges than the head counts: some are lost',
   'edges-more': 'there are more live edges than the head counts',
@@ -18,7 +20,6 @@ export const FINDINGS = {
   'reverse-missing': 'edges lack their reverse entry',
   'reverse-differs': 'edges and their reverse entries differ',
   'reverse-extra': 'reverse entries have no edge',
-  'outbox-fewer': 'fewer vectors wait to be published than the head counts: some would never be published',
   'offset-damaged': 'offsets name partitions that a log cannot have',
 } as const;
 

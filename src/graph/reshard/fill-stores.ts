@@ -1,29 +1,30 @@
 import { Tally } from '../census.ts';
+import { CheckpointWriter } from '../checkpoint-writer.ts';
 import { type EntityKey, typeOf } from '../entity.ts';
 import type { GraphStore } from '../graph-store.ts';
 import { decodeHead, encodeHead, freshShard, type Head } from '../head.ts';
-import type { EntityState, Layout } from '../layout.ts';
+import type { EntityState } from '../layout.ts';
 import { MergedGraph, relationRows } from '../merged-graph.ts';
-import { inParts, namesIn, putPart } from '../outbox.ts';
-import { COPY_ACCUMULATOR, shardOf } from '../shard.ts';
+import { copyAccumulator, shardOf } from '../shard.ts';
 import { type Entry, WriteBatch } from '../store.ts';
 import { EntitySpread } from './entity-spread.ts';
-import { type NextShards, nextHead } from './next-head.ts';
+import { type NextHead, type NextShards, nextHead } from './next-head.ts';
 
 /** Puts in one batch. */
 const BATCH = 4_096;
-const FLOAT_BYTES = 4;
 
 export interface Filled {
   readonly heads: readonly Head[];
   /** By type: entities that their owners had not read yet and that edges of other stores name; their vectors start from scratch. */
   readonly added: Readonly<Record<string, number>>;
+  /** Entities that were erased, which their owners had not read yet: they are to be published, as they are or as tombstones. */
+  readonly erased: readonly EntityKey[];
 }
 
 /**
  * Fills empty stores, one for each new shard, with what the present stores of the graph hold: each entity at its new owner, each edge
  * at both, copies of entities where edges with them are trained, the erasures in all. A store's head is written last.
- * Memory: see {@link EntitySpread}; the outbox.
+ * Memory: see {@link EntitySpread}; two blocks of rows for each new store.
  * present: of the graph's shards in their order, or of the whole graph. heads: theirs. @throws FatalError where they are not of one
  * training, or are damaged.
  */
@@ -37,7 +38,10 @@ export async function fillStores(
   const graph = await MergedGraph.read(present);
   const { layout } = graph;
   const spread = new EntitySpread(layout, stores.length);
-  const filling = stores.map((store, index) => new FilledStore(store, nextHead(heads, next, index)));
+  await using opened = new AsyncDisposableStack();
+  const filling = stores.map((store, index) =>
+    opened.use(new FilledStore(store, nextHead(heads, next, index))),
+  );
   const ownerOf = (name: EntityKey) => shardOf(name, stores.length);
   for await (const block of graph.entities()) for (const { key, own } of block) if (own) spread.add(key);
 
@@ -60,63 +64,53 @@ export async function fillStores(
     onProgress('edges', edges);
   }
 
-  const put = (entity: number, name: EntityKey, state: EntityState, stored: Uint8Array | undefined) => {
-    filling[ownerOf(name)]!.putOwn(name, state, stored);
-    for (const holder of spread.holdersOf(entity)) filling[holder]!.putCopy(name, state, stored);
+  const relations = await relationRows(present[0]!);
+  for (const store of filling) for (const row of relations) await store.rows.add(row);
+  const put = async (entity: number, name: EntityKey, state: EntityState, row: Float32Array | undefined) => {
+    const owner = ownerOf(name);
+    await filling[owner]!.putOwn(name, state, row);
+    for (const holder of spread.holdersOf(entity)) await filling[holder]!.putCopy(name, state, row, owner);
   };
   let [entity, entities] = [0, 0];
+  const gone: EntityKey[] = [];
   for await (const block of graph.entities()) {
     const rows = await graph.rowsOf(block);
     for (const [i, { name, own, erased }] of block.entries()) {
-      if (erased) filling[ownerOf(name)]!.due.add(name);
-      if (own !== undefined) put(entity++, name, own, rows[i]);
+      if (erased) gone.push(name);
+      if (own !== undefined) await put(entity++, name, own, rows[i]);
     }
-    for (const store of filling) await store.flushFull();
     entities += block.length;
     onProgress('entities', entities);
   }
   const added = new Tally();
   for (const [unread, { name, ...seen }] of spread.unread) {
     added.add(typeOf(name));
-    put(unread, name, { row: 0, updates: 0, ...seen }, undefined);
-    for (const store of filling) await store.flushFull();
+    await put(unread, name, { row: 0, updates: 0, ...seen }, undefined);
   }
 
-  const relations = await relationRows(present[0]!);
-  for (const store of filling) for (const relation of relations) await store.put(relation);
   for await (const erasure of graph.erasures()) for (const store of filling) await store.put(erasure);
-  for (const store of present)
-    for (const name of namesIn(await Array.fromAsync(store.outboxParts())))
-      filling[ownerOf(name)]!.due.add(name);
   return {
     added: added.counts,
+    erased: gone,
     heads: await Promise.all(filling.map((store, index) => store.finish(next, index))),
   };
 }
 
-/** The stored row of a copy of an entity. stored: the entity's row at its owner. */
-function copyOf(stored: Uint8Array, { dim }: Layout): Buffer {
-  const value = Buffer.from(stored);
-  value.writeFloatLE(COPY_ACCUMULATOR, dim * FLOAT_BYTES);
-  value.writeFloatLE(0, (dim + 1) * FLOAT_BYTES);
-  return value;
-}
-
 /** A new store while it is filled. */
-class FilledStore {
-  /** Names whose vector or tombstone is to be published. */
-  readonly due = new Set<EntityKey>();
+class FilledStore implements AsyncDisposable {
+  /** The rows of the relations come first. */
+  readonly rows: CheckpointWriter;
   readonly #store: GraphStore;
-  readonly #head: ReturnType<typeof nextHead>;
+  readonly #head: NextHead;
   readonly #own = { edges: new Tally(), entities: new Tally() };
   readonly #all = { edges: new Tally(), entities: new Tally() };
   #batch = new WriteBatch();
-  #rows: number;
 
-  constructor(store: GraphStore, head: ReturnType<typeof nextHead>) {
+  constructor(store: GraphStore, head: NextHead) {
+    const { commit, step, random } = head;
     this.#store = store;
-    this.#rows = 2 * store.layout.relations.length;
     this.#head = head;
+    this.rows = new CheckpointWriter(store.checkpoints, { commit, step, random }, store.layout.dim + 2);
   }
 
   /** relation: of a live edge. own: whether the shard owns the edge's lhs. */
@@ -134,18 +128,27 @@ class FilledStore {
     if (own) this.#own.edges.add(relation);
   }
 
-  /** stored: the row at the present owner, which is written as it is. */
-  putOwn(name: EntityKey, state: EntityState, stored: Uint8Array | undefined): void {
-    const row = this.#putEntity(name, state);
-    this.#own.entities.add(typeOf(name));
-    if (stored !== undefined) this.#batch.put(this.#store.layout.vectorKey(row), stored);
+  /** row: at the present owner, written as it is; undefined where it has no vector yet. */
+  async putOwn(name: EntityKey, state: EntityState, row: Float32Array | undefined): Promise<void> {
+    const type = typeOf(name);
+    this.#own.entities.add(type);
+    await this.#putEntity(name, state);
+    await this.rows.add(row, this.#store.layout.typeIndex(type), state.updates > 0);
   }
 
-  /** stored: the row at the present owner; undefined where it has no vector yet, and the copy waits for one. */
-  putCopy(name: EntityKey, state: EntityState, stored: Uint8Array | undefined): void {
-    const { layout } = this.#store;
-    const row = this.#putEntity(name, state);
-    this.#batch.put(layout.vectorKey(row), copyOf(stored ?? Buffer.alloc(layout.vectorBytes), layout));
+  /** row: at the present owner; undefined where it has no vector yet, and the copy waits for one. owner: the new one. */
+  async putCopy(
+    name: EntityKey,
+    state: EntityState,
+    row: Float32Array | undefined,
+    owner: number,
+  ): Promise<void> {
+    const { dim } = this.#store.layout;
+    const copy = new Float32Array(dim + 2);
+    copy.set(row?.subarray(0, dim) ?? []);
+    copy[dim] = copyAccumulator(owner);
+    await this.#putEntity(name, state);
+    await this.rows.add(copy);
   }
 
   async put({ key, value }: Entry): Promise<void> {
@@ -157,20 +160,17 @@ class FilledStore {
     if (this.#batch.size >= BATCH) await this.#flush();
   }
 
-  /** Writes the outbox and, when all else is written, the head. */
+  /** Writes the head, when all else is written. */
   async finish(next: NextShards, index: number): Promise<Head> {
     const { layout } = this.#store;
-    const parts = [...inParts([...this.due])].map((names, i) => ({ number: i + 1, names }));
-    for (const part of parts) putPart(this.#batch, layout, part);
     await this.#flush();
+    await this.rows.end();
     const { shard } = next.graphs[index]!;
     const head: Head = {
       ...this.#head,
-      rows: this.#rows,
+      rows: this.rows.rows,
       edges: this.#all.edges.counts,
       entities: this.#all.entities.counts,
-      outbox: this.due.size,
-      outboxParts: parts.length,
       ...(shard && {
         shard: freshShard(shard, next.runs[index]!, {
           edges: this.#own.edges.counts,
@@ -184,11 +184,15 @@ class FilledStore {
     return decodeHead(bytes);
   }
 
-  #putEntity(name: EntityKey, state: EntityState): number {
-    const row = this.#rows++;
-    this.#store.layout.putEntity(this.#batch, name, { ...state, row });
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.rows[Symbol.asyncDispose]();
+  }
+
+  /** On the row that is added next. */
+  async #putEntity(name: EntityKey, state: EntityState): Promise<void> {
+    this.#store.layout.putEntity(this.#batch, name, { ...state, row: this.rows.rows });
     this.#all.entities.add(typeOf(name));
-    return row;
+    await this.flushFull();
   }
 
   async #flush(): Promise<void> {

@@ -13,7 +13,7 @@ export interface NextShards {
 }
 
 /** The parts of a new store's head that do not count what is in it. */
-export type NextHead = Omit<Head, 'rows' | 'edges' | 'entities' | 'outbox' | 'outboxParts' | 'shard'>;
+export type NextHead = Omit<Head, 'rows' | 'edges' | 'entities' | 'shard'>;
 
 /**
  * The head of new store `index`. Event topics are read on from the least offset of the present stores: what some of them have read
@@ -38,6 +38,10 @@ export function nextHead(heads: readonly Head[], next: NextShards, index: number
     random: [...heads[index % heads.length]!.random],
     freed: [],
     offsets: leastOffsets(heads, next.internalTopics),
+    commit: 1,
+    checkpoint: 1,
+    relations: first.relations,
+    outbox: 0,
     events: { ...heads.reduce((a, b) => (b.events.consumed < a.events.consumed ? b : a)).events },
     watermark: Math.max(...heads.map(({ watermark }) => watermark)),
     epoch: Math.max(...heads.map(({ epoch }) => epoch)),

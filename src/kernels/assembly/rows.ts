@@ -21,7 +21,7 @@ export function touchRows(rows: usize, count: usize): void {
   }
 }
 
-/** Whether the row belongs to another shard: see `FOREIGN` in `model/table.ts`. */
+/** Whether the row belongs to another shard: its accumulator is negative. */
 // @ts-ignore: decorator
 @inline
 export function isForeign(row: i32): bool {

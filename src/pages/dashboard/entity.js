@@ -75,8 +75,8 @@ export class Entity {
         ['last event', time(found.lastSeen)],
         ['first event', time(found.firstSeen)],
         ['updates', count(found.updates), 'trained edges with this entity as an end'],
-        ['moved at step', count(found.step)],
-        ['moved by', share(found.drift), 'since the last publication'],
+        ['as of step', count(found.step), 'the last checkpoint, with the vectors that are compared'],
+        ['moved by', found.drift === null ? '–' : share(found.drift), 'since the last publication'],
         ['length', share(found.norm)],
       ]),
       table(

@@ -17,42 +17,42 @@ export function lost(graph: string, what: string): FatalError {
   return new FatalError('store-damaged', `a part of the store of ${graph} is lost: ${what}; ${MAKE_AGAIN}`);
 }
 
-/** Counts entities and edges. between: called after each run of entries. */
-export async function countGraph(
-  { layout, entries }: GraphStore,
-  between: () => Promise<void> = async () => {},
-): Promise<Counted> {
-  const census = new Census(layout);
-  for (const prefix of [layout.prefixes.entities, layout.prefixes.edges]) {
-    for await (const run of entries.runs(prefix)) {
-      for (const entry of run) census.add(entry);
-      await between();
-    }
-  }
-  const { entities, edges } = census.counted;
-  return { entities, edges };
-}
-
 /**
- * Counts a store's entries in the background. RocksDB does not notice a truncated list of files, and loading from an
- * image reads no entries.
+ * Counts a store's edges in the background. RocksDB does not notice a truncated list of files, and loading from a
+ * checkpoint reads no edges.
  */
 export class LaterCheck {
-  readonly #stopping = new AbortController();
+  /** Resolves when the scan stands as of one moment: what is committed from then on is not counted. Never rejects. */
+  readonly begun: Promise<void>;
   /** Resolves when the store is no longer read. */
   readonly done: Promise<void>;
+  readonly #stopping = new AbortController();
 
   /**
-   * view: the store as it was with this head, whatever is written meanwhile. failed: told of a loss, or of why the
-   * entries could not be counted.
+   * Starts to read at once. The next commit must wait for `begun`.
+   * head: the store's own. failed: told of a loss, or of why the edges could not be counted.
    */
-  constructor(view: GraphStore, head: Head, failed: (error: Error) => void) {
+  constructor({ layout, entries }: GraphStore, head: Head, failed: (error: Error) => void) {
     const { signal } = this.#stopping;
-    this.done = countGraph(view, () => pauseUnless(signal, PAUSE_MS))
-      .then((there) => checkWhole(head, there))
+    const runs = entries.runs(layout.prefixes.edges)[Symbol.asyncIterator]();
+    const first = runs.next();
+    this.begun = first.then(
+      () => undefined,
+      () => undefined,
+    );
+    const count = async () => {
+      const census = new Census(layout);
+      for (let run = await first; run.done !== true; run = await runs.next()) {
+        for (const entry of run.value) census.add(entry);
+        await pauseUnless(signal, PAUSE_MS);
+      }
+      checkWhole(head, { entities: head.entities, edges: census.counted.edges });
+    };
+    this.done = count()
       .catch((error: unknown) => {
         if (!signal.aborted) failed(error instanceof Error ? error : new Error(String(error)));
-      });
+      })
+      .finally(() => runs.return?.());
   }
 
   async stop(): Promise<void> {

@@ -1,38 +1,46 @@
+import { crc32 } from 'node:zlib';
+import type { Checkpoint } from '../../graph/checkpoint.ts';
+import type { EntityKey } from '../../graph/entity.ts';
 import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import { decodeHead, type Head, type ModelIdentity, refuseOther } from '../../graph/head.ts';
-import { namesIn, type OutboxPart } from '../../graph/outbox.ts';
+import { type Head, type ModelIdentity, refuseOther } from '../../graph/head.ts';
 import type { Shard } from '../../graph/shard.ts';
 import { alone, type Neighbourhood } from '../neighbours.ts';
-import type { Trainer } from '../training/trainer.ts';
-import { checkWhole, countGraph, lost } from './completeness.ts';
-import { loadEdges, loadEntities, loadRows } from './from-store.ts';
-import { type Image, loadImage } from './image.ts';
+import { decodeJournal, type JournalEntry } from '../training/batch-codec.ts';
+import type { Trainer, TrainerState, TrainReport } from '../training/trainer.ts';
+import { checkWhole, lost } from './completeness.ts';
+import { loadEdges, loadEntities, OneAhead } from './from-store.ts';
+
+/** Batches of the journal that are on their way to the trainer: one is decoded while another is trained. */
+const ON_THE_WAY = 2;
 
 /** The state of a store, brought back into memory. */
 export interface Recovered {
   readonly head: Head | undefined;
   readonly index: EntityIndex;
-  readonly outbox: OutboxPart[];
   readonly erasedAt: Map<string, number>;
-  /** True: loaded from an image, and the entries of the view are still to be counted. */
-  readonly uncounted: boolean;
-  /** Time that each part of loading took, ms. */
+  /** Entities that the journal names to be published, whatever the training made of them. */
+  readonly due: readonly EntityKey[];
+  /** Whether training the journal led to other vectors than before, so that all that was moved or published is published again. */
+  readonly strayed: boolean;
+  /** Rows of copies that have no vector. */
+  readonly absent: Int32Array;
+  /** Whether the checkpoint is to be written anew with the live edges, which it lacks: replaying a journal needs those of its time. */
+  readonly lacksEdges: boolean;
+  /** Time that each part of loading took, ms, and how many edges of the journal were trained. */
   readonly took: Readonly<Record<string, number>>;
 }
 
 export interface RecoveryOptions {
-  /** The same store, opened a second time: the longest reads are shared between the two. */
-  readonly view?: GraphStore | undefined;
-  /** Loaded instead of the store's entities, rows and edges where the image is of the store's head. */
-  readonly image?: Image | undefined;
   /** Which shard of a graph the store is to be; undefined: the whole graph. */
   readonly shard?: Shard | undefined;
   readonly neighbourhood?: Pick<Neighbourhood, 'trains'>;
 }
 
 /**
- * Brings index, trainer, outbox and erasures back from the store; starts them on a fresh store.
+ * Brings index, trainer and erasures back from the store, and starts them on a fresh store: the trainer takes the checkpoint and trains the
+ * journal once more. Where that leads to other vectors than before, as with several threads, other settings, another kernel or in a
+ * shard, all that the journal moves and all that its commits published is published again.
  * @throws FatalError when the store is another graph's or another model's, saying what differs, or when entries are
  * lost: RocksDB does not notice a truncated list of files.
  */
@@ -42,53 +50,97 @@ export async function recover(
   graph: string,
   model: ModelIdentity,
   clock: () => number,
-  { view = store, image, shard, neighbourhood = alone }: RecoveryOptions = {},
+  { shard, neighbourhood = alone }: RecoveryOptions = {},
 ): Promise<Recovered> {
-  const bytes = await store.headBytes();
-  const head = bytes && decodeHead(bytes);
-  if (head) refuseOther(head, { name: graph, model, shard });
-  const relationRows = 2 * model.relations.length;
-  const began = clock();
-  if (bytes === undefined || head === undefined) {
+  const head = await store.head();
+  if (head === undefined) {
     for await (const { key } of store.entities()) throw lost(graph, `it holds ${key}, but no head`);
     await trainer.start(undefined);
-    const index = new EntityIndex(relationRows, store.layout.entityTypes);
-    return { head, index, outbox: [], erasedAt: new Map(), uncounted: false, took: {} };
+    const index = new EntityIndex(2 * model.relations.length, store.layout.entityTypes);
+    return {
+      head,
+      index,
+      erasedAt: new Map(),
+      due: [],
+      strayed: false,
+      absent: new Int32Array(0),
+      lacksEdges: false,
+      took: {},
+    };
   }
-  const blocks = await image?.read(bytes);
-  const { index, entitiesMs } = blocks
-    ? { index: await loadImage(blocks, store.layout, head, trainer), entitiesMs: undefined }
-    : await fromStore(store, view, head, trainer, clock, neighbourhood);
-  const uncounted = blocks !== undefined && view !== store;
-  // Without a view, the store has to be counted before anything is written.
-  if (blocks !== undefined && !uncounted) checkWhole(head, await countGraph(store));
-  const outbox = await Array.fromAsync(view.outboxParts());
-  const waiting = { names: namesIn(outbox).size, parts: outbox.length };
-  checkWhole(head, { ...head, outbox: waiting });
+  refuseOther(head, { name: graph, model, shard });
+  const began = clock();
+  const checkpoint = await store.checkpoint();
+  // In parallel: entities are read while rows are.
+  const [loaded, hasEdges] = await Promise.all([loadEntities(store, head), loadRows(checkpoint, trainer)]);
+  checkWhole(head, { entities: loaded.counts(), edges: head.edges });
+  if (!hasEdges) await loadEdges(store, trainer, loaded, neighbourhood.trains(loaded, store.layout));
   const erasedAt = new Map<string, number>();
   for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
-  await trainer.start({ step: head.step, random: Uint32Array.from(head.random) });
-  const all = clock() - began;
-  const took: Readonly<Record<string, number>> =
-    entitiesMs === undefined ? { imageMs: all } : { entitiesMs, rowsAndEdgesMs: all - entitiesMs };
-  return { head, index, outbox, erasedAt, uncounted, took };
+  await trainer.start(
+    checkpoint && { step: checkpoint.head.step, random: Uint32Array.from(checkpoint.head.random) },
+  );
+  const loadedAt = clock();
+  const { edges, due, published } = await replay(store, head, trainer, hasEdges);
+  const state = await trainer.state();
+  const strayed = head.commit > head.checkpoint && !isAsBefore(head, state);
+  if (strayed) await trainer.republish({ step: head.step, rows: published });
+  const took = { loadMs: loadedAt - began, journalMs: clock() - loadedAt, journalEdges: edges };
+  const { absent } = state;
+  return { head, index: loaded, erasedAt, due, strayed, absent, lacksEdges: !hasEdges, took };
 }
 
-async function fromStore(
+/** Hands the trainer every row of the checkpoint, and tells whether it has the edges too. */
+async function loadRows(checkpoint: Checkpoint | undefined, trainer: Trainer): Promise<boolean> {
+  const loading = new OneAhead();
+  let hasEdges = true;
+  for await (const block of checkpoint?.blocks() ?? []) {
+    hasEdges &&= block.edges !== undefined;
+    await loading.after(() => trainer.load(block));
+  }
+  await loading.done();
+  return hasEdges;
+}
+
+/** Trains what the journal holds. @throws FatalError where a commit is missing in it. */
+async function replay(
   store: GraphStore,
-  view: GraphStore,
   head: Head,
   trainer: Trainer,
-  clock: () => number,
-  neighbourhood: Pick<Neighbourhood, 'trains'>,
-): Promise<{ readonly index: EntityIndex; readonly entitiesMs: number }> {
-  const began = clock();
-  const loaded = await loadEntities(view, head);
-  const entitiesMs = clock() - began;
-  // In parallel: edges are decoded while rows are read.
-  const rows = loadRows(store, trainer, loaded);
-  const trains = neighbourhood.trains(loaded.index, store.layout);
-  const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows, trains), rows]);
-  checkWhole(head, { entities: loaded.index.counts(), edges });
-  return { index: loaded.index, entitiesMs };
+  hasEdges: boolean,
+): Promise<{ readonly edges: number } & Omit<JournalEntry, 'batches'>> {
+  const [due, published] = [new Set<EntityKey>(), new Set<number>()];
+  const underWay: Promise<TrainReport>[] = [];
+  let [edges, commit] = [0, head.checkpoint];
+  const settle = async () => {
+    edges += (await underWay.shift()!).edges;
+  };
+  for await (const entry of store.journal()) {
+    if (entry.commit !== ++commit)
+      throw lost(head.graph, `its journal has ${entry.commit} in place of ${commit}`);
+    const { batches, due: names, published: rows } = decodeJournal(entry.bytes);
+    for (const name of names) due.add(name);
+    for (const row of rows) published.add(row);
+    if (batches.length > 0 && !hasEdges)
+      throw lost(head.graph, 'its checkpoint has no edges, and its journal trains some');
+    for (const batch of batches) {
+      underWay.push(trainer.train(batch));
+      if (underWay.length === ON_THE_WAY) await settle();
+    }
+  }
+  while (underWay.length > 0) await settle();
+  if (commit !== head.commit)
+    throw lost(head.graph, `its journal ends at ${commit}, its head is ${head.commit}`);
+  return { edges, due: [...due], published: Int32Array.from(published) };
+}
+
+/** Whether the trainer stands where it stood at the head's commit. */
+function isAsBefore(head: Head, { step, random, relations }: TrainerState): boolean {
+  const sameRandom = head.random.every((number, i) => number === random[i]);
+  return step === head.step && sameRandom && relationsSum({ relations }) === head.relations;
+}
+
+/** CRC-32 of the relation rows, as heads have it. */
+export function relationsSum({ relations }: Pick<TrainerState, 'relations'>): number {
+  return crc32(new Uint8Array(relations.buffer));
 }

@@ -78,7 +78,7 @@ export function erase(
     batch.drop(row);
     neighbours.dropped(row, key);
     commit.touched.delete(row);
-    commit.erasedEntities.set(row, key);
+    commit.erasedEntities.add(key);
     index.remove(key);
   }
   return 'new';

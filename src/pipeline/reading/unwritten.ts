@@ -12,11 +12,12 @@ export class PendingCommit {
   readonly edges = new Map<string, EdgeState | null>();
   /** Rows of entities that an event named. */
   readonly touched = new Set<number>();
-  /** By row: an entity can be erased, named again and erased once more, each time with a row of its own. */
-  readonly erasedEntities = new Map<number, EntityKey>();
+  readonly erasedEntities = new Set<EntityKey>();
   readonly erasures = new Map<EntityKey, number>();
   /** Entities to be published whether or not they moved. */
   due: readonly EntityKey[] = [];
+  /** What the trainer was given, packed: the journal's part of it. */
+  readonly batches: Uint8Array[] = [];
   readonly deadLetters: Message[] = [];
   /** Bytes of the dead letters' values. */
   deadLetterBytes = 0;

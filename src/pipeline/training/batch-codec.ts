@@ -1,4 +1,8 @@
+import { deserialize, serialize } from 'node:v8';
+import { FatalError, MAKE_AGAIN, reasonOf } from '../../errors/errors.ts';
 import type { EdgeRows } from '../../graph/edge.ts';
+import type { EntityKey } from '../../graph/entity.ts';
+import type { TrainBatch } from './trainer.ts';
 
 /*
  * A batch as numbers, in one buffer that moves to the trainer's thread:
@@ -85,4 +89,47 @@ function trainedBy(changes: Int32Array): EdgeRows {
   }
   const first = (list: Int32Array) => list.subarray(0, count);
   return { lhs: first(lhs), relation: first(relation), rhs: first(rhs) };
+}
+
+/** What a commit leaves in the journal. */
+export interface JournalEntry {
+  /** What the trainer was given since the commit before. */
+  readonly batches: readonly TrainBatch[];
+  /** Entities that are to be published whatever the training makes of them, or whose tombstone is. */
+  readonly due: readonly EntityKey[];
+  /** Rows that the commit published. */
+  readonly published: Int32Array;
+}
+
+/** Rises with each change of an entry or a batch. */
+const JOURNAL_FORMAT = 1;
+
+/** A batch in V8's serialization: it is the trainer's once it is handed over. */
+export function packBatch(batch: TrainBatch): Buffer {
+  return serialize(batch);
+}
+
+/** An entry as it is stored: its format in a byte, then V8's serialization. batches: as {@link packBatch} makes them. */
+export function encodeJournal(
+  batches: readonly Uint8Array[],
+  due: readonly EntityKey[],
+  published: Int32Array = new Int32Array(0),
+): Buffer {
+  return Buffer.concat([Buffer.of(JOURNAL_FORMAT), serialize({ batches, due, published })]);
+}
+
+/** @throws FatalError `store-damaged` where the bytes are no entry, or one of another version. */
+export function decodeJournal(bytes: Uint8Array): JournalEntry {
+  try {
+    if (bytes[0] !== JOURNAL_FORMAT) throw new Error(`its format is ${bytes[0]}, not ${JOURNAL_FORMAT}`);
+    const { batches, ...rest } = deserialize(bytes.subarray(1));
+    // Each in memory of its own, which may move to another thread: what V8 gives are views of what it reads.
+    return { ...rest, batches: batches.map((batch: Uint8Array) => deserialize(Uint8Array.from(batch))) };
+  } catch (error) {
+    throw new FatalError(
+      'store-damaged',
+      `an entry of the journal can't be read: ${reasonOf(error)}; ${MAKE_AGAIN}`,
+      { cause: error },
+    );
+  }
 }

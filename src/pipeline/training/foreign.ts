@@ -33,6 +33,8 @@ export interface Foreign extends ForeignCandidates {
   stepped(kernel: Kernel, learningRate: number): void;
   /** Forgets all about a row that is dropped, before it is cleared. */
   drop(row: number): void;
+  /** Copies that have no vector. */
+  absent(): Int32Array;
   /** What is to be sent after the batch; undefined where there is nobody to send it to. */
   take(): Outgoing | undefined;
 }
@@ -82,6 +84,10 @@ export class NoForeign implements Foreign {
 
   admit(edges: EdgeRows): EdgeRows {
     return edges;
+  }
+
+  absent(): Int32Array {
+    return new Int32Array(0);
   }
 
   take(): undefined {}

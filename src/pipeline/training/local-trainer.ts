@@ -20,12 +20,16 @@ export function localTrainer(
     return core;
   };
   return {
-    loadRows: async (rows) => running().loadRows(rows),
+    load: async (block) => running().load(block),
     loadEdges: async (edges) => running().loadEdges(edges),
     start: async (state) => running().start(state),
     train: async (batch) => running().train(batch),
-    checkpoint: async (options) => running().checkpoint(options),
-    readRows: async ({ first, count }) => running().readRows(first, count),
+    state: async () => running().state(),
+    due: async (options) => running().due(options),
+    republish: async (again) => running().republish(again),
+    vectors: async (rows) => running().vectors(rows),
+    snapshot: async () => running().snapshot(),
+    slice: async () => running().slice(),
     stop: async () => {
       stopped = true;
       await core?.stop();

@@ -16,7 +16,7 @@ export interface CopiesInUse {
 
 /** A batch's part of what joins the shards of a graph. */
 export interface ShardBatch {
-  /** [n] rows of the batch's new entities, and at a start of the store's, that are copies, and the shard that owns each. */
+  /** [n] rows of the batch's new entities that are copies, and the shard that owns each. */
   readonly copies: { readonly rows: Int32Array; readonly owners: Uint8Array };
   /** Vectors of copies. */
   readonly vectors: RowVectors;
@@ -43,8 +43,6 @@ export interface Outgoing {
   }[];
   /** [relation rows, dim + 1] vector and accumulator of each relation row, where they were asked for. */
   readonly relations?: Float32Array;
-  /** Copies that were loaded without a vector, told once. */
-  readonly absent: Int32Array;
   /** Edges that wait for the vector of their far end. */
   readonly waiting: number;
 }

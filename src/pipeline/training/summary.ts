@@ -17,8 +17,8 @@ export interface Quality {
 export class TrainingSummary {
   trained = 0;
   step = 0;
-  /** As of the newest report, {@link TrainReport.changedRows}. */
-  changedRows = 0;
+  /** As of the newest report, {@link TrainReport.setAside}. */
+  setAside = 0;
   /** Rows that got their start. */
   started = 0;
   readonly #relations: readonly string[];
@@ -38,7 +38,7 @@ export class TrainingSummary {
   add(report: TrainReport): void {
     this.trained += report.edges;
     this.step = report.step;
-    this.changedRows = report.changedRows;
+    this.setAside = report.setAside;
     this.started += report.started;
     if (report.edges === 0) return;
     for (let i = 0; i < this.#relations.length; i++) {

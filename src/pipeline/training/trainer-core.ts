@@ -1,4 +1,5 @@
 import { FatalError, MAKE_AGAIN, reasonOf, ShapeError } from '../../errors/errors.ts';
+import { BLOCK_ROWS, type CheckpointBlock } from '../../graph/checkpoint.ts';
 import type { EdgeRows } from '../../graph/edge.ts';
 import { decayed } from '../../model/adagrad.ts';
 import type { Kernel, KernelName } from '../../model/kernel.ts';
@@ -15,15 +16,16 @@ import { ChunkTrainer } from './chunk-trainer.ts';
 import { type Foreign, type ForeignParts, NoForeign } from './foreign.ts';
 import { Evaluator } from './ranking/evaluator.ts';
 import { Prequential } from './ranking/prequential.ts';
+import { Snapshot } from './snapshot.ts';
 import type { Stepper } from './stepper.ts';
 import {
-  type Checkpoint,
-  type CheckpointOptions,
   chunkLimits,
-  type HeldRows,
-  type LoadedRows,
+  type Due,
+  type DueOptions,
   type TrainBatch,
+  type Trainer,
   type TrainerSettings,
+  type TrainerState,
   type TrainReport,
   tableOptions,
   type Workspace,
@@ -117,16 +119,14 @@ export class TrainerCore {
     });
   }
 
-  loadRows(rows: LoadedRows): void {
+  load(block: CheckpointBlock): void {
     this.#loading();
-    const first = this.#table.addRows(rows.types.length);
-    this.#rows.load(first, rows);
-    if (rows.edges) this.loadEdges(rows.edges);
-    for (let i = 0; i < rows.types.length; i++) {
-      const type = rows.types[i]!;
-      if (type === NO_TYPE || this.#foreign.load(first + i)) continue;
-      this.#name(first + i, type);
-    }
+    const { types, edges } = block;
+    const first = this.#table.addRows(types.length);
+    this.#rows.load(first, block);
+    if (edges) this.loadEdges(edges);
+    for (let i = 0; i < types.length; i++)
+      if (!this.#foreign.load(first + i) && types[i] !== NO_TYPE) this.#name(first + i, types[i]!);
   }
 
   loadEdges(edges: EdgeRows): void {
@@ -186,7 +186,7 @@ export class TrainerCore {
       // What other shards sent moves rows too, and a vector that moved is of another step.
       this.#step += steps === 0 && moved ? 1 : steps;
       this.#drop(parts.dropped);
-      const counts = { edges: fresh.lhs.length, changedRows: this.#rows.changed };
+      const counts = { edges: fresh.lhs.length, setAside: this.#rows.snapshot?.setAside ?? 0 };
       const outgoing = foreign.take();
       const report = { step: this.#step, ...counts, ...losses, ...ranks, started: starting.length };
       return { ...report, ...(ranked && { ranked }), ...(outgoing && { outgoing }) };
@@ -196,15 +196,56 @@ export class TrainerCore {
     }
   }
 
-  checkpoint(options: CheckpointOptions): Checkpoint {
-    this.#usable();
-    return { step: this.#step, random: this.#random.state(), ...this.#rows.checkpoint(options) };
+  state(): TrainerState {
+    return { ...this.#state(), absent: this.#foreign.absent() };
   }
 
-  /** @throws ShapeError where some of the rows are not in use. */
-  readRows(first: number, count: number): HeldRows {
+  due(options: DueOptions): Due {
+    return { ...this.#state(), ...this.#rows.due(options) };
+  }
+
+  #state(): Omit<TrainerState, 'absent'> {
     this.#usable();
-    return { floats: this.#rows.read(first, count), edges: this.#known.out(first, count) };
+    const { dim, floats, accumulator } = this.#table;
+    const relations = new Float32Array(2 * this.#settings.relations.length * (dim + 1));
+    for (let row = 0; row < 2 * this.#settings.relations.length; row++) {
+      relations.set(this.#table.vector(row), row * (dim + 1));
+      relations[row * (dim + 1) + dim] = floats[this.#table.at(row) + accumulator]!;
+    }
+    return { step: this.#step, random: this.#random.state(), relations };
+  }
+
+  republish({ step, rows }: Parameters<Trainer['republish']>[0]): void {
+    // What is published again is other bytes than before, and so of another step.
+    this.#step = 1 + Math.max(this.#step, step);
+    this.#rows.republish(rows);
+  }
+
+  /** @throws ShapeError where a row is not in use. */
+  vectors(rows: Int32Array): Float32Array {
+    this.#usable();
+    const { dim } = this.#table;
+    const vectors = new Float32Array(rows.length * dim);
+    rows.forEach((row, i) => {
+      if (row >= this.#table.rows)
+        throw new ShapeError(`row ${row} was asked for; ${this.#table.rows} are in use`);
+      vectors.set(this.#table.vector(row), i * dim);
+    });
+    return vectors;
+  }
+
+  snapshot(blockRows = BLOCK_ROWS): void {
+    this.#usable();
+    const { rows, dim } = this.#table;
+    const copy = this.#rows.copy.bind(this.#rows);
+    this.#rows.snapshot = new Snapshot({ rows, width: dim + 2, blockRows, known: this.#known, copy });
+  }
+
+  slice(): CheckpointBlock | undefined {
+    this.#usable();
+    const block = this.#rows.snapshot?.take();
+    if (block === undefined) this.#rows.snapshot = undefined;
+    return block;
   }
 
   /** Ends the trainer's threads. */
@@ -241,6 +282,7 @@ export class TrainerCore {
 
   #drop(dropped: Int32Array): void {
     const types = Array.from(dropped, (row) => this.#types.typeOf(row));
+    for (const row of dropped) this.#rows.touch(row);
     this.#types.drop(dropped);
     dropped.forEach((row, i) => {
       if (types[i] !== NO_TYPE) this.#candidates.drop(row, types[i]!);
@@ -265,7 +307,9 @@ export class TrainerCore {
 
   /** Updates the live edges to those after the batch. @throws FatalError where they are too many. */
   #change(changes: Int32Array): void {
+    const { snapshot } = this.#rows;
     eachChange(changes, (lhs, relation, rhs, live) => {
+      snapshot?.keepEdge(lhs, relation, rhs);
       if (live) this.#known.add(lhs, relation, rhs);
       else this.#known.remove(lhs, relation, rhs);
     });

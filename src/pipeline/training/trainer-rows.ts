@@ -1,18 +1,15 @@
 import { ShapeError } from '../../errors/errors.ts';
+import type { CheckpointBlock } from '../../graph/checkpoint.ts';
 import type { Table } from '../../model/table.ts';
 import type { Random } from '../../sampling/random.ts';
 import { NO_TYPE, type TypeRows } from '../../sampling/type-rows.ts';
-import type { Checkpoint, CheckpointOptions, LoadedRows, TrainerSettings } from './trainer.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { Due, DueOptions, TrainerSettings } from './trainer.ts';
 
 /** Minimum interval between two scans for rows that are due by age. */
 const SCAN_EVERY_MS = 1_000;
-/** Upper bound of rows that a checkpoint takes for being due, beside changed rows: bounds its memory. */
+/** Upper bound of rows that are due by age at a time, beside changed rows: bounds the memory of an answer. */
 const SLICE_ROWS = 32_768;
-/**
- * Memory for this many rows is reserved at once and filled as needed. Reserving more with each growing commit would
- * keep earlier memory until each of three threads has collected its garbage.
- */
-const ROOM_ROWS = 192 * 1024;
 /** Times of a row's last publication, beside epoch milliseconds. */
 const NEVER = 0;
 const BEFORE_LOAD = Number.POSITIVE_INFINITY;
@@ -21,18 +18,20 @@ const MOVED = 1;
 const HELD = 2;
 
 /**
- * What is known of each row beyond its numbers: whether it was trained, changed since the last checkpoint, moved since
- * it was published, and when that was. 11 bytes a row.
+ * What is known of each row beyond its numbers: whether it was trained, changed since it was last looked at, moved since it
+ * was published, and when that was. 11 bytes a row.
  */
 export class TrainerRows {
   /** [maxRows] 1: was an end of a trained edge. */
   readonly trained: Uint8Array;
+  /** Told of each row before it changes. */
+  snapshot: Snapshot | undefined;
   readonly #table: Table;
   readonly #types: TypeRows;
-  /** [maxRows] 1: to be written at the next checkpoint. */
+  /** [maxRows] 1: to be looked at by the next `due`. */
   readonly #dirty: Uint8Array;
   #dirtyRows: number[] = [];
-  /** [maxRows] MOVED or HELD as of the last checkpoint, else 0. Spares the scan a look into the table. */
+  /** [maxRows] MOVED or HELD as of the last `due`, else 0. Spares the scan a look into the table. */
   readonly #moved: Uint8Array;
   /** Number of rows that are HELD. */
   #held = 0;
@@ -51,32 +50,28 @@ export class TrainerRows {
     this.#publishedAt = new Float64Array(table.maxRows);
   }
 
-  /** Rows changed since the last checkpoint. */
-  get changed(): number {
-    return this.#dirtyRows.length;
-  }
-
-  /** Marks a row as changed. */
+  /** Marks a row that is about to change. */
   touch(row: number): void {
     if (this.#dirty[row] === 1) return;
+    this.snapshot?.keep(row);
     this.#dirty[row] = 1;
     this.#dirtyRows.push(row);
   }
 
   /** Zeros a row and makes it untrained and never published: a new or an erased row. */
   clear(row: number): void {
+    this.touch(row);
     const at = this.#table.at(row);
     this.#table.floats.fill(0, at, at + this.#table.stride);
     this.trained[row] = 0;
     this.#publishedAt[row] = NEVER;
-    this.touch(row);
   }
 
   /**
-   * Fills the table's rows from `first` on with stored ones.
+   * Fills the table's rows from `first` on with those of a checkpoint.
    * @throws ShapeError when the arrays disagree.
    */
-  load(first: number, rows: LoadedRows): void {
+  load(first: number, rows: CheckpointBlock): void {
     const { dim, accumulator, drift, floats } = this.#table;
     const count = rows.types.length;
     const width = dim + 2;
@@ -90,39 +85,40 @@ export class TrainerRows {
       const row = first + i;
       const at = this.#table.at(row);
       const from = i * width;
+      const moved = rows.floats[from + dim + 1]!;
+      const isPublished = Number.isFinite(moved);
       floats.set(rows.floats.subarray(from, from + dim), at);
       floats[at + accumulator] = rows.floats[from + dim]!;
-      floats[at + drift] = rows.floats[from + dim + 1]!;
+      floats[at + drift] = isPublished ? moved : 0;
       this.trained[row] = rows.trained[i]!;
-      this.#moved[row] = rows.floats[from + dim + 1]! > 0 ? MOVED : 0;
-      this.#publishedAt[row] = BEFORE_LOAD;
+      this.#moved[row] = isPublished && moved > 0 ? MOVED : 0;
+      this.#publishedAt[row] = isPublished ? BEFORE_LOAD : NEVER;
+      if (!isPublished) this.touch(row);
     }
     this.#loaded = true;
   }
 
-  /** [count, dim + 2] a copy of the rows from `first` on. @throws ShapeError where some of them are not in use. */
-  read(first: number, count: number): Float32Array {
-    const { dim, rows } = this.#table;
-    if (first < 0 || first + count > rows) {
-      throw new ShapeError(`rows ${first} to ${first + count} were asked for; ${rows} are in use`);
-    }
-    const copy = new Float32Array(count * (dim + 2));
-    for (let i = 0; i < count; i++) this.#copy(first + i, copy, i * (dim + 2));
-    return copy;
-  }
-
-  /** Copies a row's vector, accumulator and drift. */
-  #copy(row: number, into: Float32Array, to: number): void {
+  /** Copies a row as a checkpoint has it: vector, accumulator and drift, Infinity where the vector was never published. */
+  copy(row: number, into: Float32Array, to: number): { readonly type: number; readonly trained: number } {
     const { dim, accumulator, drift, floats } = this.#table;
     const at = this.#table.at(row);
+    const type = this.#types.typeOf(row);
+    const isNew = type !== NO_TYPE && this.#publishedAt[row] === NEVER;
     into.set(floats.subarray(at, at + dim), to);
     into[to + dim] = floats[at + accumulator]!;
-    into[to + dim + 1] = floats[at + drift]!;
+    into[to + dim + 1] = isNew ? Number.POSITIVE_INFINITY : floats[at + drift]!;
+    return { type, trained: this.trained[row]! };
   }
 
-  /** Copies changed rows aside, and decides which to publish. */
-  checkpoint(options: CheckpointOptions): Omit<Checkpoint, 'step' | 'random'> {
-    const { now, everything, epsilon } = options;
+  /** Makes every row due that changed since it was last looked at, and these. */
+  republish(rows: Int32Array): void {
+    for (const row of rows) this.touch(row);
+    for (const row of this.#dirtyRows) this.#publishedAt[row] = NEVER;
+  }
+
+  /** The rows that are due; they count as published from now on. */
+  due(options: DueOptions): Pick<Due, 'rows' | 'vectors' | 'moved' | 'held'> {
+    const { now, everything, epsilon, named } = options;
     const { dim, drift, floats } = this.#table;
     if (this.#loaded) this.#publishLoaded(now);
     // A clock that is set back must not hold up rows.
@@ -131,40 +127,43 @@ export class TrainerRows {
       this.#touchDue(options);
       this.#scannedAt = now;
     }
-
-    const rows = Int32Array.from(this.#dirtyRows).sort();
-    const width = dim + 2;
-    const copy = sharedFloats(rows.length, width, options.spare);
-    const publish = new Uint8Array(rows.length);
-    const movedBy = new Float32Array(rows.length);
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i]!;
+    for (const row of named) {
+      this.touch(row);
+      this.#publishedAt[row] = NEVER;
+    }
+    const due: number[] = [];
+    const movedBy: number[] = [];
+    for (const row of Int32Array.from(this.#dirtyRows).sort()) {
       const at = this.#table.at(row);
       const moved = floats[at + drift]!;
       const published = this.#publishedAt[row]!;
       const entity = this.#types.typeOf(row) !== NO_TYPE;
       const far = moved > epsilon ? HELD : MOVED;
-      movedBy[i] = !entity || published === NEVER ? Number.NaN : moved;
       if (entity && (published === NEVER || (moved > 0 && isDue(far, published, options)))) {
-        publish[i] = 1;
+        due.push(row);
+        movedBy.push(published === NEVER ? Number.NaN : moved);
         floats[at + drift] = 0;
         this.#publishedAt[row] = now;
       }
-      this.#copy(row, copy, i * width);
       this.#dirty[row] = 0;
       if (this.#moved[row] === HELD) this.#held--;
       this.#moved[row] = entity && floats[at + drift]! > 0 ? far : 0;
       if (this.#moved[row] === HELD) this.#held++;
     }
     this.#dirtyRows = [];
-    return { rows, floats: copy, publish, moved: movedBy, held: this.#held };
+    const rows = Int32Array.from(due);
+    const vectors = new Float32Array(rows.length * dim);
+    rows.forEach((row, i) => {
+      vectors.set(this.#table.vector(row), i * dim);
+    });
+    return { rows, vectors, moved: Float32Array.from(movedBy), held: this.#held };
   }
 
   /**
    * Marks rows that moved and are due by now, or all that moved: publishing changes their drift. Each scan goes on
    * where the last one ended; otherwise the last rows of a large table would never have their turn.
    */
-  #touchDue(options: CheckpointOptions): void {
+  #touchDue(options: DueOptions): void {
     const moved = this.#moved;
     const publishedAt = this.#publishedAt;
     const rows = this.#table.rows;
@@ -194,22 +193,10 @@ export class TrainerRows {
 }
 
 /** Whether a row that moved this far, and was published then, is to be published again. */
-function isDue(
-  far: number,
-  published: number,
-  { now, everything, maxAgeMs, holdMs }: CheckpointOptions,
-): boolean {
+function isDue(far: number, published: number, { now, everything, maxAgeMs, holdMs }: DueOptions): boolean {
   const age = now - published;
   // A clock that is set back must not hold back the row.
   return everything || age > maxAgeMs || (far === HELD && (age >= holdMs || age < 0));
-}
-
-/** Memory shared with the calling thread and the thread that writes. */
-function sharedFloats(rows: number, width: number, spare: SharedArrayBuffer | undefined): Float32Array {
-  const bytes = rows * width * 4;
-  const room = Math.max(bytes, ROOM_ROWS * width * 4);
-  const memory = spare !== undefined && spare.byteLength >= bytes ? spare : new SharedArrayBuffer(room);
-  return new Float32Array(memory, 0, rows * width);
 }
 
 /** Adds a number uniform in ±scale to each number of a vector. */

@@ -1,3 +1,4 @@
+import type { CheckpointBlock } from '../../graph/checkpoint.ts';
 import type { EdgeRows } from '../../graph/edge.ts';
 import type { KernelChoice } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
@@ -115,59 +116,46 @@ export interface TrainReport {
   readonly ranked?: RankedEdges;
   /** Present in a shard of a graph. */
   readonly outgoing?: Outgoing;
-  /** Rows changed since the last checkpoint. */
-  readonly changedRows: number;
+  /** Rows that the snapshot being taken has had to copy aside: see `Trainer.snapshot`. */
+  readonly setAside: number;
 }
 
-/** Which rows a checkpoint puts up for publishing. */
-export interface CheckpointOptions extends Publishing {
+/** Which rows are due to be published. */
+export interface DueOptions extends Publishing {
   /** Epoch ms. */
   readonly now: number;
-  /** Publish every row that moved since its publication, in slices: ask again until no row is flagged. */
+  /** Every row that moved since its publication is due, in slices: ask again until none is. */
   readonly everything: boolean;
   /**
-   * Minimum age of a publication before a row that moved more than epsilon is published again, while the updater is
-   * behind and no vector could be fresh. The row is published later. 0: no minimum.
+   * Minimum age of a publication before a row that moved more than epsilon is due again, while the updater is behind and
+   * no vector could be fresh. 0: no minimum.
    */
   readonly holdMs: number;
-  /** Memory of an earlier checkpoint, used again where the next one fits. */
-  readonly spare?: SharedArrayBuffer | undefined;
+  /** Rows that are due in any case. */
+  readonly named: Int32Array;
 }
 
-/** What a commit writes of the model: a copy of every row that changed since the last checkpoint. */
-export interface Checkpoint {
+/** Where a training stands. */
+export interface TrainerState {
   readonly step: number;
   /** State of the random sources, for `start`. */
   readonly random: Uint32Array;
-  /** [n] rows that changed, ascending, relation rows included. */
+  /** [relation rows, dim + 1] vector and accumulator of each. */
+  readonly relations: Float32Array<ArrayBuffer>;
+  /** Rows that are copies of other parts' and have no vector. */
+  readonly absent: Int32Array;
+}
+
+/** The vectors that are due, and where the training stands. They count as published from now on. */
+export interface Due extends Omit<TrainerState, 'absent'> {
+  /** [n] rows of entities, ascending, each once. */
   readonly rows: Int32Array;
-  /** Number of rows that moved more than epsilon and are held back: a later checkpoint publishes them. */
-  readonly held: number;
-  /** [n, dim + 2]: vector, accumulator, drift. Drift is 0 where `publish` is set. */
-  readonly floats: Float32Array;
-  /** [n] 1: publish this row. Never set for relation rows. */
-  readonly publish: Uint8Array;
-  /** [n] drift before `publish` made it 0; NaN for a row that was never published, and for relation rows. */
+  /** [n, dim] their vectors. */
+  readonly vectors: Float32Array<ArrayBuffer>;
+  /** [n] path since the publication before; NaN for a row that was never published. */
   readonly moved: Float32Array;
-}
-
-/** Stored rows, in the order of rows. */
-export interface LoadedRows {
-  /** [n] type index, 255 for a relation's row or a dropped row. */
-  readonly types: Uint8Array;
-  /** [n] 1: trained at least once. */
-  readonly trained: Uint8Array;
-  /** [n, dim + 2] as in {@link Checkpoint}. */
-  readonly floats: Float32Array;
-  /** Live edges out of these rows, where they are known. */
-  readonly edges?: EdgeRows;
-}
-
-/** Consecutive rows as the trainer has them, and the remembered live edges out of them. */
-export interface HeldRows {
-  /** [n, dim + 2] as in {@link Checkpoint}. */
-  readonly floats: Float32Array;
-  readonly edges: EdgeRows;
+  /** Number of rows that moved more than epsilon and are held back: they are due later. */
+  readonly held: number;
 }
 
 /**
@@ -176,17 +164,27 @@ export interface HeldRows {
  * `reference` and `wasm-plain`, on every machine.
  */
 export interface Trainer {
-  /** Loads the next rows of a stored table. Never called for a fresh one. */
-  loadRows(rows: LoadedRows): Promise<void>;
+  /** Loads the next rows of a checkpoint. Never called for a fresh table. */
+  load(block: CheckpointBlock): Promise<void>;
   /** Loads live edges, in any order: the result does not depend on it. */
   loadEdges(edges: EdgeRows): Promise<void>;
   /** Ends loading. Without stored state, relation rows are made at random from the seed. */
   start(state: { step: number; random: Uint32Array } | undefined): Promise<void>;
   /** The batch is the trainer's from the call on: its arrays may move to another thread. */
   train(batch: TrainBatch): Promise<TrainReport>;
-  checkpoint(options: CheckpointOptions): Promise<Checkpoint>;
-  /** Rows from `first` on, and the edges out of them, as `loadRows` and `loadEdges` take them. */
-  readRows(rows: { readonly first: number; readonly count: number }): Promise<HeldRows>;
+  state(): Promise<TrainerState>;
+  due(options: DueOptions): Promise<Due>;
+  /** Makes every row due that a batch moved since the start or the last `due`, and `rows`, with steps above `step`. */
+  republish(again: { readonly step: number; readonly rows: Int32Array }): Promise<void>;
+  /** [n, dim] vectors of rows. */
+  vectors(rows: Int32Array): Promise<Float32Array>;
+  /**
+   * Begins a snapshot of the table and its live edges as they are now. Rows that move before they are taken are copied aside.
+   * To be called right after `due`, unless nothing is trained until it is taken. A snapshot that is still being taken is given up.
+   */
+  snapshot(): Promise<void>;
+  /** The next rows of the snapshot, in order; undefined after the last. */
+  slice(): Promise<CheckpointBlock | undefined>;
   stop(): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 import type { Measures } from '../measures.ts';
 import type { Neighbours } from '../neighbours.ts';
 import type { Pace } from '../tuning.ts';
+import { packBatch } from './batch-codec.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { TrainingSummary } from './summary.ts';
 import type { Trainer } from './trainer.ts';
@@ -12,6 +13,8 @@ export interface TrainingLineOptions {
   readonly trainer: Trainer;
   readonly summary: TrainingSummary;
   readonly measures: Measures;
+  /** Takes each batch, packed, before the trainer is given it. */
+  journal(packed: Uint8Array): void;
   /** What is joined to each batch. */
   readonly neighbours: Neighbours;
   /** lingerMs: a batch is due at this age; Infinity: only when it is full. */
@@ -24,6 +27,9 @@ export interface TrainingLineOptions {
 /** The batch being gathered, and those before it on their way through the trainer. */
 export class TrainingLine {
   open = new OpenBatch();
+  /** Time that the trainer has worked, ms. */
+  busyMs = 0;
+  #answeredAt = 0;
   readonly #options: TrainingLineOptions;
   readonly #waiting: Promise<void>[] = [];
 
@@ -42,16 +48,21 @@ export class TrainingLine {
   /** Hands the open batch to the trainer; waits only while it has two already. Never rejects. */
   async hand(): Promise<void> {
     const batch = this.open;
-    const { trainer, summary, neighbours, measures, clock, failed } = this.#options;
+    const { trainer, summary, neighbours, measures, journal, clock, failed } = this.#options;
     this.open = new OpenBatch();
     if (batch.empty && neighbours.idle) return;
     const handed = neighbours.hand(batch.edges);
     const began = clock();
     measures.batch?.(began - (batch.arrived ?? began));
+    const given = { numbers: batch.close(), ...handed.part };
+    journal(packBatch(given));
     const training = trainer
-      .train({ numbers: batch.close(), ...handed.part })
+      .train(given)
       .then((report) => {
-        measures.step?.(clock() - began);
+        const now = clock();
+        measures.step?.(now - began);
+        this.busyMs += Math.max(0, now - Math.max(began, this.#answeredAt));
+        this.#answeredAt = now;
         if (report.ranked !== undefined) measures.ranked?.(report.ranked);
         summary.add(report);
         handed.trained(report.outgoing);

@@ -1,7 +1,7 @@
 import { typeOf } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import { norm } from '../../graph/nearest.ts';
-import type { Checkpoint } from '../training/trainer.ts';
+import type { Due } from '../training/trainer.ts';
 import { Window } from '../window.ts';
 
 /** Rows that are sampled of a commit: enough for means and quantiles, and little beside the write. */
@@ -21,16 +21,19 @@ export class Moves {
   readonly #types = new Map<string, { readonly moves: Window; readonly norms: Window }>();
 
   /** Takes an evenly spread sample of the rows that a commit publishes. dim: numbers in a vector. */
-  add({ rows, floats, publish, moved }: Checkpoint, index: EntityIndex, dim: number): void {
+  add(
+    { rows, vectors, moved }: Pick<Due, 'rows' | 'vectors' | 'moved'>,
+    index: EntityIndex,
+    dim: number,
+  ): void {
     const stride = Math.max(1, Math.floor(rows.length / LOOKED_AT));
     for (let i = 0; i < rows.length; i += stride) {
-      const key = publish[i] === 1 ? index.keyAt(rows[i]!) : undefined;
+      const key = index.keyAt(rows[i]!);
       if (key === undefined) continue;
       const type = typeOf(key);
-      const at = i * (dim + 2);
       const windows = this.#types.get(type) ?? { moves: new Window(), norms: new Window() };
       this.#types.set(type, windows);
-      windows.norms.add(norm(floats.subarray(at, at + dim), dim));
+      windows.norms.add(norm(vectors.subarray(i * dim, (i + 1) * dim), dim));
       if (!Number.isNaN(moved[i]!)) windows.moves.add(moved[i]!);
     }
   }

@@ -1,18 +1,16 @@
 import { embeddingHeaders } from '../../../topics/embeddings.ts';
 import { reasonOf } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import type { StoredVector } from '../../graph/graph-store.ts';
-import type { OutboxPart } from '../../graph/outbox.ts';
+import { inSlices } from '../../graph/store.ts';
 import { Delivery } from '../delivery.ts';
 import type { Measures } from '../measures.ts';
 import type { Message } from '../ports.ts';
 import type { UpdaterOptions } from '../updater-options.ts';
 import { Window } from '../window.ts';
-import type { CommittedRows, RelationVectors } from './relation-vectors.ts';
-import { type Due, type Outbox, type Put, type PutBy, Waiting } from './waiting.ts';
+import type { RelationVectors } from './relation-vectors.ts';
 import type { Writer } from './writer.ts';
 
-/** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
+/** Vectors sent at a time; with 512-byte vectors about 1 MB. */
 const SWEEP = 2_000;
 /**
  * While more than MANY vectors wait, LONG_SWEEP are sent at a time: a transaction costs a round trip for each
@@ -21,10 +19,35 @@ const SWEEP = 2_000;
 const MANY = 10 * SWEEP;
 const LONG_SWEEP = 4 * SWEEP;
 
+/** A vector or tombstone that a commit puts up. */
+export interface Put {
+  readonly name: EntityKey;
+  /** Little-endian float32; null: the entity is gone, and a tombstone is sent. The memory must not change. */
+  readonly vector: Uint8Array | null;
+  /** Time of the newest event that named the entity, epoch ms. */
+  readonly eventAt: number | undefined;
+}
+
+/** The commit that puts vectors up. */
+export interface PutBy {
+  /** Number of the commit. */
+  readonly commit: number;
+  readonly step: number;
+  /** Arrival of the oldest record behind the commit, epoch ms. */
+  readonly since: number | undefined;
+}
+
+/** A vector or tombstone to be sent, as of the newest commit that moved it, with the arrival and the event of the oldest. */
+interface Waiting extends Put {
+  readonly step: number;
+  readonly since: number | undefined;
+  /** The oldest commit that put it up and that nothing was acknowledged of since. */
+  readonly commit: number;
+}
+
 /**
- * Sends every vector in the outbox to the embeddings topic, and relation vectors to the model topic. Vectors of the last commit are taken from its own rows,
- * others from the store, so that what goes out is committed, memory stays bounded, and a row that moves again while it
- * waits is sent once.
+ * Sends every vector that commits put up to the embeddings topic, and relation vectors to the model topic. A vector is put up
+ * once its commit is written, so that what goes out is committed, and one that moves again while it waits is sent once.
  */
 export class Publisher {
   /** Time from the arrival of the oldest record behind a vector to its acknowledgement, ms. */
@@ -32,9 +55,12 @@ export class Publisher {
   published = 0;
   /** False until this process is the graph's one publisher: nothing is sent or put up before. */
   open = false;
-  readonly #waiting: Waiting;
-  /** The rows of the last commit, [n, dim + 2]. Their memory is used again once the next commit is written. */
-  #last: { readonly commit: number; readonly step: number; readonly floats: Float32Array } | undefined;
+  /** In order: an entry that is put up again while it waits keeps its place. */
+  readonly #queue = new Map<EntityKey, Waiting>();
+  /** What is being sent, but for what was put up again since. */
+  readonly #inHand = new Map<EntityKey, Waiting>();
+  /** The first of what is being sent. */
+  #sending: Waiting | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
   #failure: Error | undefined;
@@ -43,42 +69,50 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-    this.#waiting = new Waiting(options.outbox);
     this.delivery = new Delivery(options.sink, options.log);
   }
 
   /** Vectors and tombstones not yet acknowledged. */
   get size(): number {
-    return this.#waiting.size;
+    return this.#queue.size + this.#inHand.size;
+  }
+
+  /** The same once these are put up. */
+  sizeWith(puts: readonly Put[]): number {
+    const isNew = ({ name }: Put) => !this.#queue.has(name) && !this.#inHand.has(name);
+    return this.size + puts.filter(isNew).length;
   }
 
   /** Arrival of the oldest record whose vector waits, epoch ms; undefined where no vector waits. */
   get oldest(): number | undefined {
-    return this.#waiting.first?.since;
+    return this.#first?.since;
   }
 
-  /** Stored parts of the outbox with nothing left to send: the next commit deletes them. */
-  get cleared(): number {
-    return this.#waiting.cleared;
+  /** The oldest commit of which something is not acknowledged; Infinity where nothing waits. */
+  get oldestCommit(): number {
+    return this.#first?.commit ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Begins to publish, with the stored outbox as of the last commit's step. rowOf: the stored row of an entity. */
-  begin(step: number, rowOf: (name: EntityKey) => number | undefined): void {
+  /** Begins to publish. */
+  begin(): void {
     this.open = true;
-    this.#waiting.load(step, rowOf);
-    this.#send();
   }
 
-  /** What a commit that puts these up writes of the outbox. Once it is written, the result goes to `add`. */
-  prepare(puts: readonly Put[]): Outbox {
-    return this.#waiting.prepare(puts);
-  }
-
-  /** Puts up what a commit wrote. */
-  async add(outbox: Outbox, by: PutBy, written: CommittedRows): Promise<void> {
-    this.#last = { commit: by.commit, step: by.step, floats: written.floats };
-    this.#options.relations?.take(written, by.step);
-    await this.#waiting.add(outbox, by);
+  /** Puts up what a commit wrote, each name once. relations: see `RelationVectors.take`. */
+  async add(puts: readonly Put[], { commit, step, since }: PutBy, relations: Float32Array): Promise<void> {
+    this.#options.relations?.take(relations, step);
+    await inSlices(puts, ({ name, vector, eventAt }) => {
+      const known = this.#queue.get(name);
+      this.#inHand.delete(name);
+      this.#queue.set(name, {
+        name,
+        vector,
+        step,
+        eventAt: known?.eventAt ?? eventAt,
+        since: (known ?? { since }).since,
+        commit: known?.commit ?? commit,
+      });
+    });
     this.#send();
   }
 
@@ -90,11 +124,15 @@ export class Publisher {
     if (this.#failure) throw this.#failure;
   }
 
-  /** Ends sending after the sweep in flight; what is left stays in the stored outbox. */
+  /** Ends sending after the sweep in flight; what is left is put up again after a start. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.delivery.stop();
     await this.#running;
+  }
+
+  get #first(): Waiting | undefined {
+    return this.#sending ?? this.#queue.values().next().value;
   }
 
   /** Begins to send what is due, unless that is under way. */
@@ -104,7 +142,7 @@ export class Publisher {
   }
 
   get #isDue(): boolean {
-    return this.#waiting.inQueue > 0 || this.#options.relations?.due === true;
+    return this.#queue.size > 0 || this.#options.relations?.due === true;
   }
 
   async #run(): Promise<void> {
@@ -122,9 +160,17 @@ export class Publisher {
   async #sweep(): Promise<void> {
     const { clock, measures, relations } = this.#options;
     const began = clock();
-    const sweep = this.#waiting.take(this.#waiting.inQueue > MANY ? LONG_SWEEP : SWEEP);
-    const messages = this.#messages(sweep, await this.#vectors(sweep));
-    const ofRelations = (await relations?.messages()) ?? [];
+    const sweep = this.#queue
+      .values()
+      .take(this.#queue.size > MANY ? LONG_SWEEP : SWEEP)
+      .toArray();
+    this.#sending = sweep[0];
+    for (const waiting of sweep) {
+      this.#queue.delete(waiting.name);
+      this.#inHand.set(waiting.name, waiting);
+    }
+    const ofRelations = relations?.messages() ?? [];
+    const messages = this.#messages(sweep);
     const all = ofRelations.length > 0 ? [...messages, ...ofRelations] : messages;
     if (all.length > 0) await this.delivery.send(all, 'vectors');
     relations?.acknowledged();
@@ -134,52 +180,30 @@ export class Publisher {
       this.latency.add(now - since);
       if (eventAt !== undefined) measures.fresh?.(now - since, now - eventAt);
     }
-    this.#waiting.acknowledged();
-    this.published += messages.length;
+    this.#inHand.clear();
+    this.#sending = undefined;
+    this.published += sweep.length;
     if (sweep.length > 0) measures.publish?.(now - began);
   }
 
-  /** The committed vector of each entity: a copy from the last commit's rows, or else the store's. */
-  async #vectors(sweep: readonly Due[]): Promise<(StoredVector | undefined)[]> {
-    const vectors = sweep.map((due) => this.#written(due));
-    const rows = sweep.flatMap(({ row }, i) => (row === undefined || vectors[i] ? [] : [row]));
-    if (rows.length === 0) return vectors;
-    const stored = await this.#options.store.readVectors(rows);
-    return sweep.map(({ row }, i) => vectors[i] ?? (row === undefined ? undefined : stored.get(row)));
-  }
-
-  #written({ commit, row, place }: Due): StoredVector | undefined {
-    const last = this.#last;
-    if (row === undefined || place < 0 || commit !== last?.commit) return undefined;
-    const { dim } = this.#options.header;
-    const { buffer, byteOffset } = last.floats;
-    const bytes = Buffer.from(new Uint8Array(buffer, byteOffset + place * (dim + 2) * 4, dim * 4));
-    return { bytes, step: last.step };
-  }
-
-  /** The messages of a sweep, without entities that lost their row while the vectors were read. */
-  #messages(sweep: readonly Due[], vectors: readonly (StoredVector | undefined)[]): Message[] {
+  #messages(sweep: readonly Waiting[]): Message[] {
     const { topic, header, writer } = this.#options;
     const { epoch, space, stepBase } = writer;
     const at = this.#options.watermark();
     // Vectors of one step share their headers, so that a sink can encode them once.
     const said = new Map<number, Message['headers']>();
-    return sweep.flatMap((due, i) => {
-      if (this.#waiting.isVoid(due)) return [];
-      const vector = vectors[i];
-      // A tombstone has the step of its own commit: a later commit may be written by now, and may bring the entity back.
-      const step = stepBase + (vector?.step ?? due.step);
+    return sweep.map(({ name, vector, step }) => {
       let headers = said.get(step);
       if (headers === undefined) {
-        headers = embeddingHeaders({ ...header, step, at, epoch, space });
+        headers = embeddingHeaders({ ...header, step: stepBase + step, at, epoch, space });
         said.set(step, headers);
       }
-      return [{ topic, key: due.name, value: vector?.bytes ?? null, headers }];
+      return { topic, key: name, value: vector, headers };
     });
   }
 }
 
-export interface PublisherOptions extends Pick<UpdaterOptions, 'store' | 'sink' | 'log' | 'clock'> {
+export interface PublisherOptions extends Pick<UpdaterOptions, 'sink' | 'log' | 'clock'> {
   /** Full name of the embeddings topic. */
   readonly topic: string;
   readonly header: {
@@ -191,8 +215,6 @@ export interface PublisherOptions extends Pick<UpdaterOptions, 'store' | 'sink' 
   readonly writer: Writer;
   /** Sent in the same transactions; absent where they go nowhere. */
   readonly relations?: RelationVectors | undefined;
-  /** The stored outbox; empty in a fresh store. */
-  readonly outbox?: readonly OutboxPart[];
   /** Newest event time committed, epoch ms. */
   watermark(): number;
   readonly measures: Measures;

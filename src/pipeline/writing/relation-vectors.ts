@@ -6,7 +6,6 @@ import {
   relationKey,
 } from '../../../topics/model.ts';
 import { ShapeError } from '../../errors/errors.ts';
-import type { GraphStore } from '../../graph/graph-store.ts';
 import type { ModelIdentity } from '../../graph/head.ts';
 import { squaredDistance } from '../../graph/nearest.ts';
 import type { Message } from '../ports.ts';
@@ -18,12 +17,6 @@ export interface ModelTopic {
   readonly name: string;
   /** The scorer's factor: see `model.beta`. */
   readonly beta: number;
-}
-
-/** Rows of a commit: ascending, and their floats, [n, dim + 2]. */
-export interface CommittedRows {
-  readonly rows: Int32Array;
-  readonly floats: Float32Array;
 }
 
 /** A relation vector as of a commit. */
@@ -51,7 +44,6 @@ export class RelationVectors {
   readonly #options: RelationVectorsOptions;
   readonly #rows: readonly RelationRow[];
   readonly #scorer: PublishedScorer;
-  #loaded = false;
   #all = false;
   #inHand: { row: RelationRow; version: Version }[] = [];
 
@@ -66,9 +58,9 @@ export class RelationVectors {
     );
   }
 
-  /** Whether some vector is to be sent, or the stored ones are not known yet. */
+  /** Whether some vector is to be sent. */
   get due(): boolean {
-    return !this.#loaded || this.#rows.some((row) => this.#isDue(row));
+    return this.#rows.some((row) => this.#isDue(row));
   }
 
   /** From now on a vector is due however little it moved, until all are sent. */
@@ -76,15 +68,18 @@ export class RelationVectors {
     this.#all = true;
   }
 
-  /** Takes copies of what a commit wrote of the relation rows. */
-  take({ rows, floats }: CommittedRows, step: number): void {
-    for (let place = 0; place < rows.length && rows[place]! < this.#rows.length; place++)
-      this.#set(rows[place]!, floats, place * (this.#options.model.dim + 2), step);
+  /** Takes the relation rows as of a commit: [relation rows, dim + 1] vector and accumulator. */
+  take(relations: Float32Array, step: number): void {
+    const { dim } = this.#options.model;
+    for (const [i, row] of this.#rows.entries()) {
+      const at = i * (dim + 1);
+      const trained = relations[at + dim]! > 0;
+      row.now = { vector: relations.subarray(at, at + dim), step: trained ? step : 0 };
+    }
   }
 
-  /** The messages that are due; `acknowledged` follows once they are. Reads the store the first time. */
-  async messages(): Promise<Message[]> {
-    if (!this.#loaded) await this.#load();
+  /** The messages that are due; `acknowledged` follows once they are. */
+  messages(): Message[] {
     this.#inHand = this.#rows.flatMap((row) =>
       row.now !== undefined && this.#isDue(row) ? [{ row, version: row.now }] : [],
     );
@@ -98,22 +93,6 @@ export class RelationVectors {
     }
     this.#inHand = [];
     if (!this.due) this.#all = false;
-  }
-
-  /** Vectors of commits before this process; a commit of this process may have come first. */
-  async #load(): Promise<void> {
-    const stored = await this.#options.store.readRows(this.#rows.map((_, row) => row));
-    for (const found of stored) {
-      if (found !== undefined && this.#rows[found.row]?.now === undefined)
-        this.#set(found.row, found.floats, 0, found.step);
-    }
-    this.#loaded = true;
-  }
-
-  #set(row: number, floats: Float32Array, at: number, step: number): void {
-    const { dim } = this.#options.model;
-    const trained = floats[at + dim]! > 0;
-    this.#rows[row]!.now = { vector: floats.slice(at, at + dim), step: trained ? step : 0 };
   }
 
   #isDue({ now, sent, sentAt }: RelationRow): boolean {
@@ -157,7 +136,6 @@ export interface RelationVectorsOptions {
   readonly model: ModelIdentity;
   readonly topic: ModelTopic;
   readonly fingerprint: string;
-  readonly store: Pick<GraphStore, 'readRows'>;
   readonly writer: Pick<Writer, 'epoch' | 'space' | 'stepBase'>;
   readonly tuning: Publishing;
   /** Newest event time committed, epoch ms. */

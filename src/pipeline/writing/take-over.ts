@@ -23,7 +23,7 @@ interface TakesOver {
 }
 
 /**
- * Makes this process the graph's one writer. Gives the entities to be published, beside those in the outbox.
+ * Makes this process the graph's one writer. Gives the entities to be published, beside those that are due. Nothing is trained meanwhile.
  *
  * 1. The publisher before this one is fenced.
  * 2. The topics are checked to be those that were read so far.
@@ -39,7 +39,8 @@ export async function takeOver(
   { index, ledger, writer, committer, neighbours }: TakesOver,
   stopping: AbortSignal,
 ): Promise<EntityKey[]> {
-  const { graph, eventLog, leadership, sink, reader, store, embeddingsTopic, modelTopic, log } = options;
+  const { graph, eventLog, leadership, sink, reader, store, trainer, embeddingsTopic, modelTopic, log } =
+    options;
   const written = [embeddingsTopic, ...(modelTopic ? [modelTopic.name] : [])];
   const { step, sendLetters } = committer;
   await sink.takeOver();
@@ -53,7 +54,10 @@ export async function takeOver(
   }
 
   const owns = (key: EntityKey) => neighbours.owns(key);
-  const found = await patiently(() => differing(reader, written, store, index, owns), stopping);
+  const found = await patiently(
+    () => differing(reader, written, store.layout, trainer, index, owns),
+    stopping,
+  );
   const { space = '', epoch } = found;
   // Without a note, the vectors themselves tell whose they are.
   const own = note === undefined && writer.wrote({ space, epoch, step: found.step }, step);

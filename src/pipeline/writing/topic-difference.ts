@@ -1,10 +1,10 @@
 import { UsageError } from '../../errors/errors.ts';
 import { type EntityKey, parseEntityKey, typeOf } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
-import type { GraphStore } from '../../graph/graph-store.ts';
-import type { Layout } from '../../graph/layout.ts';
+import { asBuffer, type Layout } from '../../graph/layout.ts';
 import type { ReadableLog } from '../ports.ts';
 import { eachRecord, wholeTopics } from '../reading/bounded.ts';
+import type { Trainer } from '../training/trainer.ts';
 
 /** How the topics with vectors differ from a store. */
 export interface Differing {
@@ -27,7 +27,8 @@ export interface Differing {
 export async function differing(
   reader: ReadableLog,
   topics: readonly string[],
-  store: GraphStore,
+  layout: Layout,
+  trainer: Pick<Trainer, 'vectors'>,
   index: EntityIndex,
   owns: (key: EntityKey) => boolean,
 ): Promise<Differing> {
@@ -39,11 +40,14 @@ export async function differing(
   await eachRecord(reader, await wholeTopics(reader, topics), async (records) => {
     // Relation vectors and records of other programs are everybody's.
     const own = records
-      .map((record) => ({ record, entity: entityOf(record.key, store.layout) }))
+      .map((record) => ({ record, entity: entityOf(record.key, layout) }))
       .filter(({ entity }) => entity === undefined || owns(entity));
     count += own.length;
     const rows = own.map(({ entity }) => entity && index.find(entity));
-    const vectors = await store.readVectors(rows.filter((row) => row !== undefined));
+    const known = Int32Array.from(rows.filter((row) => row !== undefined));
+    const vectors = asBuffer(await trainer.vectors(known));
+    const size = 4 * layout.dim;
+    let next = 0;
     own.forEach(({ record: { value, headers }, entity }, i) => {
       step = Math.max(step, numberIn(headers?.['step']));
       const epoch = numberIn(headers?.['epoch']);
@@ -53,8 +57,8 @@ export async function differing(
       }
       const row = rows[i];
       if (row !== undefined) {
-        const stored = vectors.get(row)?.bytes;
-        same[row] = stored && value?.equals(stored) ? 1 : 0;
+        const own = vectors.subarray(next * size, ++next * size);
+        same[row] = value?.equals(own) ? 1 : 0;
       } else if (entity !== undefined) {
         if (value === null) unknown.delete(entity);
         else unknown.add(entity);

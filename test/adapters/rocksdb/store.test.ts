@@ -93,23 +93,6 @@ describe('RocksDB as a store on disk', () => {
     await (await openRocksdb(target)).close();
   });
 
-  test('a reader sees the writes before its opening, and no later writes', async () => {
-    const target = await freshFolder();
-    const store = await openRocksdb(target);
-    await store.write(batchOf(['61', '01']));
-    const reader = await openRocksdb(target, { readOnly: true });
-    await store.write(batchOf(['61', '02'], ['6162', '03']));
-    expect(await scanned(reader.scan(Buffer.from('a')))).toEqual([['61', '01']]);
-    await reader.close();
-    const second = await openRocksdb(target, { readOnly: true });
-    expect(await scanned(second.scan(Buffer.from('a')))).toEqual([
-      ['61', '02'],
-      ['6162', '03'],
-    ]);
-    await second.close();
-    await store.close();
-  });
-
   test('errors of opening name the folder and the problem', async () => {
     const missing = join(await freshFolder(), 'none');
     await expect(openRocksdb(missing, { readOnly: true })).rejects.toMatchObject({

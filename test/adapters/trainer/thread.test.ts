@@ -2,12 +2,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { packError, unpackError } from '../../../src/adapters/threads.ts';
 import { threadTrainer } from '../../../src/adapters/trainer/thread.ts';
 import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors/errors.ts';
+import { decodeJournal, encodeJournal, packBatch } from '../../../src/pipeline/training/batch-codec.ts';
 import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
 import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
-import { batchOf, DUE, kernels, settings, World } from '../../pipeline/training/trainer-fixture.ts';
+import { batchOf, blocksOf, DUE, kernels, settings, World } from '../../pipeline/training/trainer-fixture.ts';
 
 const NOW = 1_700_000_000_000;
-const RANGE = { first: 3, count: 15 };
+const ROWS = Int32Array.from({ length: 15 }, (_, i) => 3 + i);
 const open: Trainer[] = [];
 
 function thread(chosen: TrainerSettings = settings): Trainer {
@@ -37,18 +38,37 @@ describe('threadTrainer', () => {
       const batch = world.next();
       // Each call has its own epsilon: 0 in the last.
       const options = { ...DUE, now: NOW + i * 5000, everything: i === 2, ...(i === 3 && { epsilon: 0 }) };
-      const expected = [await local.train(batch), await local.checkpoint(options)];
+      const expected = [await local.train(batch), await local.due(options)];
       // Both calls are made at once: the thread answers in the order of the calls. The batch moves to it.
-      const answers = await Promise.all([threaded.train(batch), threaded.checkpoint(options)]);
+      const answers = await Promise.all([threaded.train(batch), threaded.due(options)]);
       expect(batch.numbers.length).toBe(0);
       expect(answers).toEqual(expected);
-      expect(await threaded.readRows(RANGE)).toEqual(await local.readRows(RANGE));
-      world.write(answers[1]);
+      expect(await threaded.vectors(ROWS)).toEqual(await local.vectors(ROWS));
+      expect(await threaded.state()).toEqual(await local.state());
+      const blocks = await blocksOf(threaded);
+      expect(blocks).toEqual(await blocksOf(local));
+      world.commit();
       if (i !== 1) continue;
       await threaded.stop();
       threaded = thread(chosen);
-      await world.load(threaded, answers[1]);
+      for (const block of blocks) await threaded.load(block);
+      await threaded.start(answers[1]);
     }
+  });
+
+  it('trains the batches of a journal as they were given, and publishes again what it is told to', async () => {
+    const [world, local, threaded] = [new World(5), localTrainer(settings, kernels), thread()];
+    await Promise.all([local.start(undefined), threaded.start(undefined)]);
+    const given = [world.next(), world.next(), world.next()];
+    const { batches } = decodeJournal(encodeJournal(given.map(packBatch), []));
+    for (const batch of given) await local.train(batch);
+    await Promise.all(batches.map((batch) => threaded.train(batch)));
+    expect(await threaded.due(DUE)).toEqual(await local.due(DUE));
+    const again = { step: 50, rows: ROWS };
+    for (const trainer of [local, threaded]) await trainer.republish(again);
+    const due = await threaded.due(DUE);
+    expect(due).toEqual(await local.due(DUE));
+    expect([due.step, due.rows.length]).toEqual([51, 12]);
   });
 
   it('brings errors back with their class, and answers further calls', async () => {
@@ -58,9 +78,9 @@ describe('threadTrainer', () => {
       code: 'fault',
     });
     await trainer.start(undefined);
-    const refused = trainer.readRows({ first: 5, count: 2 });
+    const refused = trainer.vectors(Int32Array.of(5, 6));
     await expect(refused).rejects.toBeInstanceOf(ShapeError);
-    await expect(refused).rejects.toThrow('rows 5 to 7 were asked for; 6 are in use');
+    await expect(refused).rejects.toThrow('row 6 was asked for; 6 are in use');
     expect((await trainer.train(batchOf({ newTypes: [0] }))).step).toBe(0);
   });
 
@@ -70,7 +90,7 @@ describe('threadTrainer', () => {
     const pending = trainer.train(new World(1).next());
     const stopping = trainer.stop();
     expect(trainer.stop()).toBe(stopping);
-    await expect(trainer.checkpoint({ ...DUE, now: NOW })).rejects.toThrow('stopped');
+    await expect(trainer.due({ ...DUE, now: NOW })).rejects.toThrow('stopped');
     expect((await pending).edges).toBe(40);
     await stopping;
     await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'fault' });

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { count } from '../../../src/cli/format.ts';
 import { own, type Place, refused, succeeded, text } from '../captured.ts';
 import { filledPlace } from '../filled-place.ts';
 import { READERS_SKIPPED, readBack } from './readers.ts';
@@ -18,9 +19,10 @@ const asked = (name: string, ...options: string[]) =>
 /** The folder of vectors that were exported. */
 const exported = async (vectors: number, name: string, ...options: string[]) => {
   const folder = join(here.folder, name);
-  expect(text(await succeeded(asked(name, ...options)))).toBe(
-    `${vectors} vectors of engagement in ${folder}`,
-  );
+  const said = text(await succeeded(asked(name, ...options)));
+  const { step } = JSON.parse(await readFile(join(folder, 'model.json'), 'utf8'));
+  expect(step).toBeGreaterThan(0);
+  expect(said).toBe(`${vectors} vectors of engagement in ${folder}, as of step ${count(step)}`);
   return folder;
 };
 /** The numbers of a .npy of so many rows. */

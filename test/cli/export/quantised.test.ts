@@ -2,11 +2,8 @@ import { expect, test } from 'vitest';
 import { quantiser, trainCodebooks } from '../../../src/cli/export/quantised.ts';
 import type { StoredVectors } from '../../../src/cli/export/vectors.ts';
 import { entityKey } from '../../../src/graph/entity.ts';
-import { GraphStore } from '../../../src/graph/graph-store.ts';
-import { Layout } from '../../../src/graph/layout.ts';
 import { Random } from '../../../src/sampling/random.ts';
-import { commitOf, entity, HEAD } from '../../graph/graph-fixture.ts';
-import { MemoryStore } from '../../graph/memory-store.ts';
+import { commitRows, entity, graph, HEAD } from '../../graph/graph-fixture.ts';
 
 const DIM = 4;
 const random = Random.seeded(3);
@@ -14,13 +11,13 @@ const random = Random.seeded(3);
 /** A store of so many users about four points, which are far from each other in both halves of a vector. */
 async function stored(users: number): Promise<{ vectors: number[][]; stored: StoredVectors }> {
   const model = { dim: DIM, scorer: 'transe-l2', entityTypes: ['user'], relations: [] };
-  const store = new GraphStore(new MemoryStore(), new Layout(model));
+  const store = graph(model);
   const vectors = Array.from({ length: users }, (_, i) =>
     Array.from({ length: DIM }, (__, k) => Math.fround(100 * (k < 2 ? i % 2 : i % 4) + random.uniform())),
   );
   const entities = vectors.map((_, i) => entity(entityKey('user', `${i}`), i));
   const rows = Object.fromEntries(vectors.map((vector, i) => [i, [...vector, 0, 0]]));
-  await store.commit(commitOf({ head: { ...HEAD, model, rows: users }, entities, vectors: rows }));
+  await commitRows(store, { head: { ...HEAD, model, rows: users }, entities, vectors: rows });
   const stopping = new AbortController().signal;
   return { vectors, stored: { store, type: 'user', dim: DIM, entities: users, stopping } };
 }

@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { total } from '../../../src/cli/format.ts';
 import type { GraphConfig } from '../../../src/config/resolve.ts';
 import { encodeHead, type Head } from '../../../src/graph/head.ts';
-import { shardOf, trainingShard } from '../../../src/graph/shard.ts';
+import { copyAccumulator, shardOf, trainingShard } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
-import { openForWriting } from '../../../src/state/open.ts';
+import { openForWriting, readHead } from '../../../src/state/open.ts';
 import { json, refused, type Said, succeeded, text } from '../captured.ts';
 import { type Content, contentOf, type ShardedPlace, shardedPlace, tell } from './sharded-place.ts';
 
@@ -61,7 +62,7 @@ function expectSpread(content: Content): void {
     expect(Object.keys(each).sort()).toEqual([...wanted[shard]!].sort());
     for (const [name, floats] of Object.entries(each)) {
       const vector = own[name]!.floats!.slice(0, -2);
-      expect([name, floats]).toEqual([name, [...vector, -1, 0]]);
+      expect([name, floats]).toEqual([name, [...vector, copyAccumulator(shardOf(name, count)), 0]]);
     }
   });
   for (const relations of content.relations) expect(relations).toEqual(content.relations[0]);
@@ -186,17 +187,88 @@ describe('a reshard that is killed', () => {
   });
 });
 
+test('the stores of updaters that were killed are resharded as of their last commits', async () => {
+  here = await shardedPlace(2);
+  await succeeded(here.run('topics', 'apply'));
+  await writeFile(join(here.folder, 'events.ndjson'), likes(0, 300));
+  await succeeded(here.run('feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement'));
+  const command = ['bin/twhin.js', 'run', '--graph', 'engagement'];
+  const env = { ...process.env, ...here.env, TWHIN_HTTP: 'off' };
+  const child = spawn(process.execPath, command, { cwd: ROOT, env, stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  const journals = () =>
+    Promise.all(
+      here.graphs().map(async (graph) => {
+        const head = await readHead(graph).catch(() => undefined);
+        return head === undefined ? [0, 0] : [head.commit - head.checkpoint, total(head.shard?.edges ?? {})];
+      }),
+    );
+  // Each like is an edge of its own, at one of the two shards.
+  const read = async () => (await journals()).reduce((sum, [, edges]) => sum + edges!, 0);
+  while (child.exitCode === null && (await read()) < 253) await sleep(20);
+  child.kill('SIGKILL');
+  await ended;
+  expect((await journals()).every(([commits]) => commits! > 0)).toBe(true);
+  const before = await contentOf(here.graphs());
+
+  const second = await resharded(3);
+  expectSpread(second);
+  await here.configure(2);
+  const settled = await contentOf(here.graphs());
+  expect([settled.edges, Object.keys(settled.own)]).toEqual([before.edges, Object.keys(before.own)]);
+  expect([second.edges, second.own]).toEqual([settled.edges, settled.own]);
+  for (const { floats } of Object.values(settled.own)) expect(floats).toHaveLength(10);
+});
+
+test('an erasure that the owner of the entity has not read is published by the new owner', async () => {
+  here = await shardedPlace(2);
+  const feed = async (topic: string, lines: string) => {
+    await writeFile(join(here.folder, 'fed.ndjson'), lines);
+    await succeeded(here.run('feed', join(here.folder, 'fed.ndjson'), '--topic', topic));
+  };
+  const run = () => succeeded(here.run('run', '--graph', 'engagement', '--until-caught-up'));
+  await succeeded(here.run('topics', 'apply'));
+  await feed('engagement', likes(0, 120));
+  await run();
+  const erased = ['u1', 'u2', 'u3', 'u4'].find((id) => shardOf(`user:${id}`, 2) === 1)!;
+  const behind = join(here.folder, 'behind');
+  await cp(here.graphs()[1]!.folder, behind, { recursive: true });
+  await feed('erasure', JSON.stringify({ entity: `user:${erased}`, at: 10_000 }));
+  await run();
+  await rm(here.graphs()[1]!.folder, { recursive: true });
+  await rename(behind, here.graphs()[1]!.folder);
+
+  const { own } = await resharded(3);
+  expect(own).not.toHaveProperty(`user:${erased}`);
+  const waiting = async () =>
+    Promise.all(here.graphs().map(async (graph) => (await readHead(graph))?.outbox));
+  const owner = shardOf(`user:${erased}`, 3);
+  expect(await waiting()).toEqual([0, 1, 2].map((shard) => (shard === owner ? 1 : 0)));
+  const published = () => folderBytes(join(here.folder, 'log', 'twhin.embeddings.engagement'));
+  const before = await published();
+  for (const name of ['exchange', 'edges'])
+    await rm(join(here.folder, 'log', `twhin.${name}.engagement`), { recursive: true });
+  await succeeded(here.run('topics', 'apply'));
+  await run();
+  expect(await published()).toBeGreaterThan(before);
+  expect(await waiting()).toEqual([0, 0, 0]);
+  await succeeded(here.run('check', '--graph', 'engagement'), 'all is well');
+});
+
+/** So many likes of 23 users and 11 tweets. */
+function likes(from: number, to: number): string {
+  return Array.from({ length: to - from }, (_, i) =>
+    JSON.stringify({
+      userId: `u${((from + i) * 7) % 23}`,
+      tweetId: `t${(from + i) % 11}`,
+      action: 'like',
+      at: 1 + from + i,
+    }),
+  ).join('\n');
+}
+
 test('the steps that are printed lead forward and back, and nothing is published again', async () => {
   here = await shardedPlace(2);
-  const likes = (from: number, to: number) =>
-    Array.from({ length: to - from }, (_, i) =>
-      JSON.stringify({
-        userId: `u${((from + i) * 7) % 23}`,
-        tweetId: `t${(from + i) % 11}`,
-        action: 'like',
-        at: 1 + from + i,
-      }),
-    ).join('\n');
   const does = (...argv: string[]) => succeeded(here.run(...argv));
   const feed = async (from: number, to: number) => {
     await writeFile(join(here.folder, 'events.ndjson'), likes(from, to));

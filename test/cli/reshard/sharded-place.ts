@@ -105,7 +105,6 @@ export interface Content {
   readonly edgesOf: string[][];
   readonly erased: string[][];
   readonly relations: number[][][];
-  readonly outbox: string[][];
 }
 
 export async function contentOf(graphs: readonly GraphConfig[]): Promise<Content> {
@@ -116,7 +115,6 @@ export async function contentOf(graphs: readonly GraphConfig[]): Promise<Content
     edgesOf: [],
     erased: [],
     relations: [],
-    outbox: [],
   };
   for (const [shard, graph] of graphs.entries()) {
     const store = await openForReading(graph);
@@ -124,7 +122,7 @@ export async function contentOf(graphs: readonly GraphConfig[]): Promise<Content
     const copies: Record<string, number[]> = {};
     for await (const { key, row, ...state } of store.entities()) {
       const [stored] = await store.readRows([row]);
-      const floats = stored && [...stored.floats];
+      const floats = stored && [...stored];
       if (shardOf(key, graphs.length) === shard) content.own[key] = { ...state, floats };
       else copies[key] = floats ?? [];
     }
@@ -139,8 +137,7 @@ export async function contentOf(graphs: readonly GraphConfig[]): Promise<Content
       (await Array.fromAsync(store.erasures())).map(({ name, at }) => `${name} ${at}`).sort(),
     );
     const rows = store.layout.relations.flatMap((_, i) => [2 * i, 2 * i + 1]);
-    content.relations.push((await store.readRows(rows)).map((row) => [...(row?.floats ?? [])]));
-    content.outbox.push((await Array.fromAsync(store.outbox())).sort());
+    content.relations.push((await store.readRows(rows)).map((row) => [...(row ?? [])]));
     await store.close();
   }
   return content;

@@ -83,34 +83,30 @@ describe('twhin restore', () => {
   test('puts no store in place from a backup that is damaged, missing or of another model', async () => {
     const there = await emptied();
     const copy = join(there.folder, 'copy');
-    const manifest = join(copy, 'engagement/manifest.json');
     const fresh = async () => {
       await rm(copy, { recursive: true, force: true });
       await cp(dir, copy, { recursive: true });
     };
-    const entries = (await readdir(join(dir, 'engagement'))).find((name) => name.endsWith('.zst')) ?? '';
-    const [engagement, data] = [join(copy, 'engagement'), join(copy, 'engagement', entries)];
-    const edited = async () => {
-      const text = await readFile(manifest, 'utf8');
-      await writeFile(manifest, text.replace('"outbox":0', '"outbox":9'));
-    };
-    const flipped = async () => {
-      const bytes = await readFile(data);
+    const files = await readdir(join(dir, 'engagement'));
+    const engagement = join(copy, 'engagement');
+    const fileOf = (end: string) => join(engagement, files.find((name) => name.endsWith(end)) ?? '');
+    const [data, checkpoint] = [fileOf('.zst'), fileOf('.checkpoint')];
+    const flipped = (path: string) => async () => {
+      const bytes = await readFile(path);
       bytes[200] = (bytes[200] ?? 0) ^ 1;
-      await writeFile(data, bytes);
+      await writeFile(path, bytes);
     };
     /** A manifest of other content, whose checksum is right. */
     const forged = (change: Parameters<typeof forge>[1]) => () => forge(engagement, change);
     const otherHead = forged((from) => ({ ...from, head: { ...from.head, step: from.head.step + 1 } }));
     const cases: readonly [() => Promise<unknown>, RegExp][] = [
       [() => rm(copy, { recursive: true }), /there is no backup in/],
-      [flipped, /is damaged: .*\. Nothing was restored/],
-      [() => rm(data), /it is missing/],
-      [edited, /its checksum does not match/],
+      [flipped(data), /\.zst is damaged: .*\. Nothing was restored/],
+      [flipped(checkpoint), /\.checkpoint is damaged: .*\. Nothing was restored/],
+      [() => rm(checkpoint), /\.checkpoint is damaged: it is missing/],
+      [forged(({ checkpoint: _, ...from }) => from), /checkpoint-\d+ can't be read: ENOENT/],
       [otherHead, /has another head than was written/],
-      [forged((from) => ({ ...from, entries: 7 })), /the manifest says 7/],
       [forged((from) => ({ ...from, set: ['state=/etc'] })), /no store is trained with: state=\/etc/],
-      [forged((from) => ({ ...from, format: 9 })), /has format 9, and this version reads format 2/],
       [() => rename(engagement, join(copy, 'follow')), /is of the graph engagement, not of follow/],
     ];
     for (const [damage, message] of cases) {

@@ -1,14 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { type Comparison, compareStores } from '../../../src/evaluation/compare/compare.ts';
 import type { ComparedStore } from '../../../src/evaluation/compare/held-edges.ts';
-import { GraphStore } from '../../../src/graph/graph-store.ts';
-import { Layout } from '../../../src/graph/layout.ts';
 import type { SourceRecord } from '../../../src/pipeline/ports.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import { MODEL } from '../../graph/graph-fixture.ts';
 import { MemoryStore } from '../../graph/memory-store.ts';
 import { MemoryLog } from '../../pipeline/memory-log.ts';
-import { MODEL as TRAINED_MODEL, updater } from '../../pipeline/updater-fixture.ts';
+import { graphStore, updater } from '../../pipeline/updater-fixture.ts';
 import { storeOf, withContents } from './fixture.ts';
 
 function compared(a: ComparedStore, b: ComparedStore, records: readonly SourceRecord[] = []) {
@@ -86,8 +84,8 @@ describe('compareStores', () => {
       const part = new MemoryLog();
       part.records.push(...log.records.slice(0, events));
       await updater(part, store).run({ untilCaughtUp: true });
-      const graph = new GraphStore(store, new Layout(TRAINED_MODEL));
-      return { store: graph, head: (await graph.head())! };
+      const graph = graphStore(store);
+      return { store: graph, head: (await graph.head())!, checkpoint: await graph.checkpoint() };
     };
     const [a, b] = [await trainedOn(400), await trainedOn(2000)];
     const found: Comparison = await compared(a, b, log.records.slice(2000));

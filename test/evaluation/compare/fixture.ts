@@ -1,15 +1,12 @@
 import type { ComparedStore } from '../../../src/evaluation/compare/held-edges.ts';
 import type { EdgeChange } from '../../../src/graph/edge.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
-import { GraphStore } from '../../../src/graph/graph-store.ts';
 import type { Head, ModelIdentity } from '../../../src/graph/head.ts';
-import { Layout } from '../../../src/graph/layout.ts';
 import type { SourceRecord } from '../../../src/pipeline/ports.ts';
 import { readContent } from '../../../src/pipeline/reading/record-content.ts';
 import { EVENT_TOPICS } from '../../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../../topics/record.ts';
-import { commitOf, entity, HEAD, MODEL } from '../../graph/graph-fixture.ts';
-import { MemoryStore } from '../../graph/memory-store.ts';
+import { commitRows, entity, graph, HEAD, MODEL } from '../../graph/graph-fixture.ts';
 
 const topics = new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic]));
 
@@ -42,8 +39,7 @@ export async function storeOf(parts: {
   edges?: readonly string[];
 }): Promise<ComparedStore> {
   const { model = MODEL, vectors = {}, untrained = [], relations = {}, edges = [] } = parts;
-  const store = new GraphStore(new MemoryStore(), new Layout(model));
-  const head = { ...HEAD, model, ...parts.head };
+  const store = graph(model);
   const rows: Record<number, readonly number[]> = {};
   const stored = (vector: readonly number[]) => [...vector, 0.5, 0];
   for (const [relation, [forward, reverse]] of Object.entries(relations)) {
@@ -56,6 +52,7 @@ export async function storeOf(parts: {
     rows[row] = stored(vector);
     return entity(key as EntityKey, row, { updates: untrained.includes(key) ? 0 : 3 });
   });
-  await store.commit(commitOf({ head, entities, vectors: rows, edges: edges.map(edge) }));
-  return { store, head };
+  const head = { ...HEAD, model, ...parts.head };
+  await commitRows(store, { head, entities, vectors: rows, edges: edges.map(edge) });
+  return { store, head, checkpoint: await store.checkpoint() };
 }

@@ -5,7 +5,7 @@ import {
   readHeldEdges,
   readHeldRecords,
 } from '../../../src/evaluation/compare/held-edges.ts';
-import { MODEL } from '../../graph/graph-fixture.ts';
+import { commitOf, entity, MODEL, user } from '../../graph/graph-fixture.ts';
 import { MemoryLog } from '../../pipeline/memory-log.ts';
 import { memoryReader } from '../../pipeline/memory-reader.ts';
 import { storeOf, withContents } from './fixture.ts';
@@ -107,6 +107,17 @@ describe('readHeldEdges', () => {
     log.append('twhin.follow', Buffer.from('no event'));
     log.append('twhin.other', follow('2', '1'));
     expect(await held(a, b, log)).toEqual(['user:1 follows user:2', 'user:3 likes tweet:1']);
+  });
+
+  test('skips entities that a checkpoint does not have yet', async () => {
+    const [a, b] = [await storeOf({ vectors }), await storeOf({ vectors })];
+    const newer = entity(user('new'), 50, { updates: 3 });
+    for (const { store, head } of [a, b])
+      await store.commit(commitOf({ head: { ...head, commit: 2 }, entities: [newer] }));
+    const log = new MemoryLog();
+    log.append('twhin.follow', follow('1', 'new'));
+    log.append('twhin.follow', follow('1', '2'));
+    expect(await held(a, b, log)).toEqual(['user:1 follows user:2']);
   });
 
   test('skips edges that are live in either store, and events too old for either', async () => {

@@ -5,6 +5,10 @@ import type { Dice } from '../dice.ts';
 export const PLACES = [
   'store.write',
   'store.getMany',
+  'store.sync',
+  'checkpoint.write',
+  'checkpoint.block',
+  'checkpoint.dropBefore',
   'sink.publish',
   'sink.takeOver',
   'log.take',

@@ -35,6 +35,18 @@ export function faultyWorld(
       return portWith(store, {
         getMany: (keys) => gate.around('store.getMany', () => store.getMany(keys)),
         write: (batch) => gate.around('store.write', () => store.write(batch)),
+        sync: () => gate.around('store.sync', () => store.sync()),
+        checkpointsOf: (width) => {
+          const checkpoints = store.checkpointsOf(width);
+          return portWith(checkpoints, {
+            write: (head, blocks) =>
+              gate.around('checkpoint.write', () =>
+                checkpoints.write(head, gate.each('checkpoint.block', blocks)),
+              ),
+            dropBefore: (commit) =>
+              gate.around('checkpoint.dropBefore', () => checkpoints.dropBefore(commit)),
+          });
+        },
       });
     },
     connect: async (...args) => {
@@ -82,6 +94,14 @@ class Gate {
     const result = await work();
     await this.#act(place, 'after', call);
     return result;
+  }
+
+  /** Around the handling of each item. */
+  async *each<T>(place: Place, items: AsyncIterable<T>): AsyncIterable<T> {
+    for await (const item of items) {
+      yield item;
+      await this.around(place, async () => undefined);
+    }
   }
 
   /** For calls that must not wait: signals are all that can stand there. */

@@ -30,9 +30,9 @@ export function compareStore(stored: StoreBytes, truth: Truth): string[] {
     ),
     ...mapsDiffer('erasure', stored.erasures, truth.erasures, (a, b) => a === b),
     ...differs('rows that two entities have', stored.entities.size, new Set(stored.entities.values()).size),
-    ...differs('vectors in the outbox, as the head has it', head.outbox, 0),
-    ...differs('vectors in the outbox', stored.outbox.length, 0),
-    ...differs('parts of the outbox, as the head has it', head.outboxParts ?? 0, 0),
+    ...differs('vectors that are not published, as the head has it', head.outbox, 0),
+    ...differs('commits after the checkpoint', head.commit - head.checkpoint, 0),
+    ...differs('commits in the journal', stored.journal.length, 0),
   ];
 }
 
@@ -50,7 +50,7 @@ export function compareOffsets(
 
 /** What differs between the last record of each key and the store, byte for byte. */
 export function compareTopic(
-  stored: Pick<StoreBytes, 'entities' | 'vectors' | 'steps'>,
+  stored: Pick<StoreBytes, 'entities' | 'vectors' | 'step'>,
   records: readonly TopicRecord[],
 ): string[] {
   const last = new Map(records.map((record) => [String(record.key), record]));
@@ -63,7 +63,7 @@ export function compareTopic(
     else if (record.value === null) problems.push(`${name} is in the store, and a tombstone in the topic`);
     else if (!record.value.equals(vector))
       problems.push(
-        `${name} has other bytes in the topic, ${at(record)}, than in the store, of step ${stored.steps.get(row)}`,
+        `${name} has other bytes in the topic, ${at(record)}, than in the store, of step ${stored.step}`,
       );
   }
   for (const [name, record] of last) {
@@ -75,14 +75,14 @@ export function compareTopic(
 
 /** The same for the model topic: row 2r is relation r, and row 2r + 1 its inverse. */
 export function compareRelations(
-  { head, vectors, steps }: StoreBytes,
+  { head, vectors, step }: StoreBytes,
   records: readonly TopicRecord[],
 ): string[] {
   const rows = head.model.relations.flatMap(({ name }, relation): [string, number][] => [
     [`relation:${name}`, 2 * relation],
     [`relation:${name}/inverse`, 2 * relation + 1],
   ]);
-  return compareTopic({ entities: new Map(rows), vectors, steps }, records);
+  return compareTopic({ entities: new Map(rows), vectors, step }, records);
 }
 
 /** Keys whose step fell over the topic, or that had two vectors of one step. */

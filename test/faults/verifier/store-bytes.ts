@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 
 /** The newest event of an edge, as stored. */
@@ -16,12 +18,12 @@ export interface StoreBytes {
   readonly reverse: ReadonlyMap<string, EdgeBytes>;
   /** Row by entity. */
   readonly entities: ReadonlyMap<string, number>;
-  /** The vector alone, little-endian float32, by row. */
+  /** The vector alone, little-endian float32, by row, as of the checkpoint. */
   readonly vectors: ReadonlyMap<number, Buffer>;
-  readonly steps: ReadonlyMap<number, number>;
-  /** Each once. */
-  readonly outbox: readonly string[];
-  readonly outboxParts: number;
+  /** Step of the checkpoint. */
+  readonly step: number;
+  /** Commits whose training is in the journal alone. */
+  readonly journal: readonly number[];
   /** Time of erasure by the sha-256 of `type:id`, hex. */
   readonly erasures: ReadonlyMap<string, number>;
 }
@@ -38,8 +40,9 @@ export interface HeadJson {
   readonly events: Readonly<Record<'consumed' | 'rejected' | 'duplicate' | 'late', number>>;
   readonly edges: Readonly<Record<string, number>>;
   readonly entities: Readonly<Record<string, number>>;
+  readonly commit: number;
+  readonly checkpoint: number;
   readonly outbox: number;
-  readonly outboxParts?: number;
   readonly epoch?: number;
   readonly space?: string;
   readonly stepBase?: number;
@@ -55,10 +58,7 @@ export interface HeadJson {
   };
 }
 
-const LETTERS = {
-  ...{ head: 'm', entity: 'n', vector: 'v', edge: 'e', reverse: 'i' },
-  ...{ outbox: 'u', erased: 'x' },
-};
+const LETTERS = { head: 'm', entity: 'n', edge: 'e', reverse: 'i', journal: 'j', erased: 'x' };
 
 /** The head alone. db: the folder with CURRENT in it. */
 export async function readHeadBytes(db: string): Promise<HeadJson> {
@@ -79,8 +79,31 @@ export async function readStoreBytes(db: string): Promise<StoreBytes> {
     for await (const { key, value } of rocks.iterator({ gte: Buffer.alloc(1) }, { capacity: 512 })) {
       entries.push({ key: Buffer.from(key), value: Buffer.from(value) });
     }
-    return decode(entries);
+    const found = decode(entries);
+    return { ...found, ...(await readCheckpoint(db, found.head)) };
   });
+}
+
+/** The vectors of the checkpoint that the head names. */
+async function readCheckpoint(
+  db: string,
+  { checkpoint, model: { dim } }: HeadJson,
+): Promise<Pick<StoreBytes, 'vectors' | 'step'>> {
+  const vectors = new Map<number, Buffer>();
+  if (checkpoint === 0) return { vectors, step: 0 };
+  const bytes = await readFile(join(db, `checkpoint-${checkpoint}`));
+  // Before 'twhin checkpoint': the length of the footer and its checksum, four bytes each.
+  const end = bytes.length - 24;
+  const footer: { step: number; width: number; blocks: { at: number; rows: number }[] } = JSON.parse(
+    bytes.toString('utf8', end - bytes.readUInt32LE(end), end),
+  );
+  for (const { at, rows } of footer.blocks) {
+    for (let row = 0; row < rows; row++) {
+      const from = at + row * footer.width * 4;
+      vectors.set(vectors.size, bytes.subarray(from, from + dim * 4));
+    }
+  }
+  return { vectors, step: footer.step };
 }
 
 async function opened<T>(db: string, work: (rocks: RocksDB) => Promise<T>): Promise<T> {
@@ -93,7 +116,7 @@ async function opened<T>(db: string, work: (rocks: RocksDB) => Promise<T>): Prom
   }
 }
 
-function decode(entries: readonly { key: Buffer; value: Buffer }[]): StoreBytes {
+function decode(entries: readonly { key: Buffer; value: Buffer }[]): Omit<StoreBytes, 'vectors' | 'step'> {
   const kind = (letter: string) => entries.filter(({ key }) => key.toString('latin1', 0, 1) === letter);
   const known = new Set(Object.values(LETTERS));
   const strange = entries.find(({ key }) => !known.has(key.toString('latin1', 0, 1)));
@@ -103,7 +126,6 @@ function decode(entries: readonly { key: Buffer; value: Buffer }[]): StoreBytes 
   const head: HeadJson = JSON.parse(headEntry.value.toString('utf8'));
   const names = new Names(head);
   const edge = (value: Buffer): EdgeBytes => ({ at: value.readDoubleLE(0), removed: value[8] === 1 });
-  const vectorBytes = head.model.dim * 4;
   return {
     head,
     edges: new Map(
@@ -121,17 +143,7 @@ function decode(entries: readonly { key: Buffer; value: Buffer }[]): StoreBytes 
     entities: new Map(
       kind(LETTERS.entity).map(({ key, value }) => [names.entity(key, 1).name, value.readUInt32LE(0)]),
     ),
-    vectors: new Map(
-      kind(LETTERS.vector).map(({ key, value }) => [key.readUInt32BE(1), value.subarray(0, vectorBytes)]),
-    ),
-    steps: new Map(
-      kind(LETTERS.vector).map(({ key, value }) => [
-        key.readUInt32BE(1),
-        value.readDoubleLE(vectorBytes + 2 * 4),
-      ]),
-    ),
-    outbox: [...new Set(kind(LETTERS.outbox).flatMap(({ value }) => names.list(value)))],
-    outboxParts: kind(LETTERS.outbox).length,
+    journal: kind(LETTERS.journal).map(({ key }) => Number(key.readBigUInt64BE(1))),
     erasures: new Map(
       kind(LETTERS.erased).map(({ key, value }) => [key.toString('hex', 1), value.readDoubleLE(0)]),
     ),
@@ -150,17 +162,6 @@ class Names {
     const type = this.#head.model.entityTypes[key[start] ?? 255];
     const end = start + 2 + (key[start + 1] ?? 0) + 1;
     return { name: `${type}:${key.toString('utf8', start + 2, end)}`, end };
-  }
-
-  /** One after the other. */
-  list(value: Buffer): string[] {
-    const names: string[] = [];
-    for (let at = 0; at < value.length; ) {
-      const { name, end } = this.entity(value, at);
-      names.push(name);
-      at = end;
-    }
-    return names;
   }
 
   joined(key: Buffer): { first: string; relation: string; second: string } {

@@ -1,19 +1,20 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { FatalError } from '../../../src/errors/errors.ts';
 import { checkStore } from '../../../src/graph/check/check.ts';
 import { FINDINGS } from '../../../src/graph/check/findings.ts';
-import type { GraphStore } from '../../../src/graph/graph-store.ts';
+import type { CheckpointBlock, CheckpointHead } from '../../../src/graph/checkpoint.ts';
+import { GraphStore } from '../../../src/graph/graph-store.ts';
 import { encodeHead, type Head } from '../../../src/graph/head.ts';
 import { shardOf, trainingShard } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
-import { graph, user } from '../graph-fixture.ts';
-import { filled, HEAD_OF_FILLED, kinds, put } from './check-fixture.ts';
+import { portWith } from '../../fixtures/port.ts';
+import { asyncOf, graph, user } from '../graph-fixture.ts';
+import { filled, HEAD_OF_FILLED, put } from './check-fixture.ts';
 
 const hex = (text: string) => Buffer.from(text, 'hex');
 /** `user:a` in a key. */
 const A = '000061';
 const B = '000062';
-/** Key of the first part of the outbox. */
-const PART = 'u0000000000000001';
 let store: GraphStore;
 beforeEach(async () => {
   store = await filled();
@@ -32,7 +33,6 @@ describe('a check', () => {
       entities: { user: 2, tweet: 1 },
       edges: { follows: 2, likes: 1 },
       removed: 1,
-      outbox: 1,
       findings: [],
     });
     expect((await checkStore(graph())).findings).toEqual([]);
@@ -45,7 +45,6 @@ describe('a check', () => {
     const cut = [2, 3, 4, 5, 6, 7].filter((count) => homes(count)[0] !== homes(count)[1]);
     const counts = [cut.find(trains)!, cut.find((count) => !trains(count))!];
     await put(store, 'n010074', undefined);
-    await put(store, 'v00000006', undefined);
     const missing = async (count: number, end: 0 | 1) => {
       const shard = { ...SHARD, count, index: homes(count)[end], edges: {}, entities: {} };
       await withHead({ entities: { user: 2 }, shard });
@@ -61,19 +60,22 @@ describe('a check', () => {
   test('reports every kind of finding, with places', async () => {
     const half = Buffer.alloc(8);
     half.writeDoubleLE(Number.NaN);
-    const row = (change: (value: Buffer) => void) => async () => {
-      const [value] = await store.entries.getMany([store.layout.vectorKey(4)]);
-      const changed = Buffer.from(value ?? []);
-      change(changed);
-      await put(store, 'v00000004', changed);
-    };
+    /** Changes the numbers of user:a in the checkpoint: vector, accumulator, drift. */
+    const float = (value: number, at: number) =>
+      checkpointWith(({ floats }) => floats.fill(value, 16 + at, 17 + at));
     const zeros = (bytes: number) => Buffer.alloc(bytes);
     const puts = (key: string, value?: Buffer) => () => put(store, key, value);
     const heads = (change: Partial<Head>) => () => withHead(change);
     const ofShard = (index: number, count: number) =>
       heads({ shard: { ...SHARD, index, count, edges: {}, entities: {} } });
-    const float = (value: number, at: number) => row((bytes) => bytes.writeFloatLE(value, at));
-    const step = (value: number) => row((bytes) => bytes.writeDoubleLE(value, 16));
+    /** A head that names a later commit, with these keys in the journal. */
+    const journal =
+      (commit: number, ...keys: string[]) =>
+      async () => {
+        await withHead({ commit });
+        for (const key of keys) await put(store, key, zeros(1));
+      };
+    const ENTRY = 'j00000000000000';
     /** A damage, and each finding as `kind: place`, the place as a pattern. */
     const cases: readonly (readonly [() => Promise<void>, ...string[]])[] = [
       [puts('m'), 'head-missing: entries'],
@@ -87,46 +89,62 @@ describe('a check', () => {
       [puts(`i${A}`, zeros(9)), 'entry-damaged: edge 69000061'],
       [puts('n0005', zeros(24)), 'entry-damaged: entity 6e0005'],
       [puts('n000063', zeros(23)), 'entry-damaged: entity 6e000063'],
-      [puts('v0000', zeros(24)), 'entry-damaged: vector 760000'],
-      [puts(PART, hex('00ff61')), 'entry-damaged: outbox 75'],
-      [puts(PART, hex('')), 'entry-damaged: outbox 75'],
-      [puts('u01', hex('000061')), 'entry-damaged: outbox 7501'],
+      [puts('j0002', zeros(1)), 'entry-damaged: journal 6a0002'],
+      // Rows and outbox, as formats before had them.
+      [puts('v00000004', zeros(24)), 'key-unknown: ^7600000004$'],
+      [puts('u0000000000000001', hex('000061')), 'key-unknown: ^75'],
       // An erasure of no time, and one of no hash.
       [puts(`x${'ab'.repeat(32)}`, half), 'entry-damaged: erasure 78abab'],
       [puts('xab', zeros(8)), 'entry-damaged: erasure 78ab'],
       // An entity lost, one more, and one on a relation's row.
       [
         puts(`n${B}`),
-        ...['entities-fewer: user: 1, counted 2', 'vector-orphan: row 5'],
+        ...['entities-fewer: user: 1, counted 2'],
         'end-missing: user:b of user:a follows user:b',
       ],
       [
         puts('n000063', entityBytes(6)),
         ...['entities-more: user: 3, counted 2', 'row-shared: user:c on row 6|tweet:t on row 6'],
       ],
-      [puts(`n${A}`, entityBytes(3)), 'row-shared: user:a on row 3', 'vector-orphan: row 4'],
+      [puts(`n${A}`, entityBytes(3)), 'row-shared: user:a on row 3'],
       // Entities and edges of other shards alone, and more of its own than the head counts.
       [
         ofShard(1, 256),
-        ...['edge-strange: user:a follows user:b', 'vector-damaged: row 4: the accumulator is \\d'],
+        ...['edge-strange: user:a follows user:b', 'checkpoint-differs: tweet:t on row 6, no copy'],
       ],
       [
         ofShard(0, 1),
         "entities-more: the shard's own user: 2, counted 0",
         "edges-more: the shard's own follows: 2, counted 0",
       ],
-      [heads({ rows: 6 }), 'row-beyond: tweet:t on row 6 of 6'],
-      // Vectors that are lost, of no entity, short, of no numbers, negative, of a step to come.
-      [puts('v00000004'), 'vector-missing: user:a'],
-      [puts('v00000003'), 'vector-missing: relation likes'],
-      [puts('v00000009', zeros(24)), 'vector-orphan: row 9'],
-      [puts('v00000004', zeros(20)), 'vector-damaged: row 4: 20 bytes, expected 24'],
-      [float(Number.NaN, 4), 'vector-damaged: number 1 is NaN'],
+      [
+        heads({ rows: 6 }),
+        ...['row-beyond: tweet:t on row 6 of 6', 'checkpoint-differs: 7 rows, the head has 6'],
+      ],
+      // A checkpoint that is lost, of a commit or a step to come, of another type, of a copy in a whole graph.
+      [heads({ checkpoint: 9, commit: 9 }), 'checkpoint-damaged: there is no checkpoint 9'],
+      [heads({ commit: 0 }), 'checkpoint-differs: of commit 1, the head of 0'],
+      [heads({ step: 6 }), 'checkpoint-differs: of step 7, the head of 6'],
+      [checkpointWith(({ types }) => types.fill(1, 4, 5)), 'checkpoint-differs: user:a on row 4, of tweet'],
+      [
+        checkpointWith(({ types }) => types.fill(255, 4, 5)),
+        'checkpoint-differs: user:a on row 4, of no type',
+      ],
+      // Vectors that are lost, of no numbers, negative.
+      [checkpointWith(({ floats }) => floats.fill(0, 16, 18)), 'vector-missing: user:a'],
+      [puts(`n${A}`, entityBytes(7, 1)), 'vector-missing: user:a'],
+      [checkpointOf(3), 'vector-missing: relation likes; user:a'],
+      [float(Number.NaN, 1), 'vector-damaged: row 4: number 1 is NaN'],
       [float(Number.NEGATIVE_INFINITY, 0), 'vector-damaged: number 0 is -Inf'],
-      [float(-1, 8), 'vector-damaged: accumulator is -1'],
-      [float(-1, 12), 'vector-damaged: drift is -1'],
-      [step(8), 'vector-damaged: step 8, the head is at 7'],
-      [step(0.5), 'vector-damaged: step 0.5'],
+      [float(-1, 2), 'vector-damaged: accumulator is -1', 'checkpoint-differs: user:a on row 4, a copy'],
+      [float(Number.POSITIVE_INFINITY, 2), 'vector-damaged: accumulator is Inf'],
+      [float(-1, 3), 'vector-damaged: drift is -1'],
+      [float(Number.NaN, 3), 'vector-damaged: drift is NaN'],
+      // A journal with a gap, cut, of a commit that the checkpoint has, and of one to come.
+      [journal(4, `${ENTRY}02`, `${ENTRY}04`), 'journal-differs: ^commits 3 to 3 are missing$'],
+      [journal(4, `${ENTRY}02`), 'journal-differs: ^commits 3 to 4 are missing$'],
+      [journal(1, `${ENTRY}01`), 'journal-differs: ^commit 1, the head is of 1, its checkpoint of 1$'],
+      [journal(2, `${ENTRY}02`, `${ENTRY}03`), 'journal-differs: ^commit 3, the head is of 2'],
       // A reverse entry lost, and one of another time.
       [puts(`i${B}00${A}`), 'reverse-missing: user:a follows user:b'],
       [puts(`i${B}00${A}`, zeros(9)), 'reverse-differs: user:a follows user:b'],
@@ -144,9 +162,7 @@ describe('a check', () => {
         ...['entry-damaged: edge 65', 'edges-fewer: follows'],
       ],
       [heads({ edges: { follows: 1, likes: 1 } }), 'edges-more: follows: 2, counted 1'],
-      // An outbox counted higher, by a part lost whose names another holds, and an offset of no number.
-      [heads({ outbox: 3 }), 'outbox-fewer: 1, counted 3'],
-      [heads({ outboxParts: 2 }), 'outbox-fewer: parts of the outbox: 1, counted 2'],
+      // An offset of no number.
       [heads({ offsets: { t: { x: 1 } } }), 'offset-damaged: t x'],
     ];
     const seen = new Set<string>();
@@ -164,44 +180,130 @@ describe('a check', () => {
     expect([...seen].sort()).toEqual(Object.keys(FINDINGS).sort());
   });
 
-  test('accepts a removed edge with unknown ends, and erased entities in the outbox', async () => {
+  test('accepts a removed edge with unknown ends', async () => {
     const gone = { lhs: user('x'), relation: 'follows', rhs: user('y') };
     const batch = new WriteBatch();
     store.layout.putEdge(batch, store.layout.edgeId(gone), { at: 1, removed: true });
-    batch.put(store.layout.outboxPartKey(1), store.layout.encodeNames([user('erased')]));
     await store.entries.write(batch);
     const report = await checkStore(store);
     expect([report.removed, report.findings]).toEqual([2, []]);
   });
 
-  test('accepts an outbox that holds more names than wait', async () => {
-    // The state after a kill: a and b are acknowledged, c of the same part is not; d moved twice.
-    const { layout, entries } = store;
-    const batch = new WriteBatch();
-    batch.put(layout.outboxPartKey(1), layout.encodeNames([user('a'), user('b'), user('c'), user('d')]));
-    batch.put(layout.outboxPartKey(2), layout.encodeNames([user('d')]));
-    await entries.write(batch);
-    await withHead({ outbox: 2, outboxParts: 2 });
-    const report = await checkStore(store);
-    expect([report.outbox, report.findings]).toEqual([5, []]);
+  test('accepts rows that were never published, and untrained entities without a vector', async () => {
+    await checkpointWith(({ floats }) => {
+      floats.fill(Number.POSITIVE_INFINITY, 19, 20);
+      floats.fill(0, 24, 28);
+    })();
+    await put(store, 'n010074', entityBytes(6));
+    expect(await findings()).toEqual([]);
+    await put(store, 'n010074', entityBytes(7));
+    await withHead({ rows: 8 });
+    expect(await findings()).toEqual([]);
   });
 
-  test('accepts an untrained entity without a vector', async () => {
-    await put(store, 'v00000006', undefined);
-    await put(store, 'n010074', entityBytes(6));
-    expect(kinds(await checkStore(store))).toEqual([]);
+  test('accepts what a kill leaves: entities newer than the checkpoint, and a journal of the commits since', async () => {
+    // The row of user:a was given to a tweet since, and user:a got one that the checkpoint does not have.
+    await put(store, `n${A}`, entityBytes(7, 3));
+    await put(store, 'n010073', entityBytes(4, 1));
+    await withHead({ commit: 3, rows: 8, entities: { user: 2, tweet: 2 } });
+    for (const commit of ['02', '03']) await put(store, `j00000000000000${commit}`, Buffer.alloc(1));
+    expect(await findings()).toEqual([]);
+  });
+
+  test('accepts a store whose whole training is in the journal', async () => {
+    await withHead({ checkpoint: 0 });
+    await put(store, 'j0000000000000001', Buffer.alloc(1));
+    expect(await findings()).toEqual([]);
+  });
+
+  test('knows the copies of other shards, whose vectors may still have to come', async () => {
+    const count = 64;
+    const [own, other] = [shardOf('user:a', count), shardOf('user:b', count)];
+    expect(own).not.toBe(other);
+    // The tweet is of a third shard.
+    const copies = (ofB: number) =>
+      checkpointWith(({ floats, types }) => {
+        types.fill(255, 5);
+        floats.set([0, 0, -1 - ofB], 20);
+        floats.set([-1 - shardOf('tweet:t', count)], 26);
+      })();
+    await withHead({
+      shard: { ...SHARD, count, index: own, edges: { follows: 1, likes: 1 }, entities: { user: 1 } },
+    });
+    await copies(other);
+    expect(await findings()).toEqual([]);
+    await copies((other + 1) % count);
+    expect(await findings()).toEqual([
+      `checkpoint-differs: user:b on row 5, a copy of shard ${(other + 1) % count}'s`,
+    ]);
+    await copies(count);
+    expect(await findings()).toContain(`vector-damaged: row 5: the accumulator is ${-1 - count}`);
+  });
+
+  test('reports a checkpoint that ends in the middle, and still counts the entries', async () => {
+    const broken = portWith(store.checkpoints, {
+      open: async (commit) =>
+        portWith(await store.checkpoints.open(commit), {
+          // biome-ignore lint/correctness/useYield: it fails at its first block.
+          async *blocks() {
+            throw new FatalError('store-damaged', 'the checksum of the block at byte 0 differs');
+          },
+        }),
+    });
+    const report = await checkStore(new GraphStore(store.entries, store.layout, broken));
+    expect(report).toMatchObject({
+      entities: { user: 2, tweet: 1 },
+      findings: [{ kind: 'checkpoint-damaged', count: 1, samples: [/byte 0 differs/] }].map((one) => ({
+        ...one,
+        samples: [expect.stringMatching(one.samples[0]!)],
+      })),
+    });
   });
 
   test('counts every place and names the first three', async () => {
-    for (let i = 0; i < 9; i++) await put(store, `v0000010${i}`, Buffer.alloc(24));
+    for (let i = 0; i < 9; i++) await put(store, `q0${i}`, Buffer.alloc(1));
     const [finding] = (await checkStore(store)).findings;
-    expect(finding).toEqual({ kind: 'vector-orphan', count: 9, samples: ['row 256', 'row 257', 'row 258'] });
+    expect(finding).toEqual({ kind: 'key-unknown', count: 9, samples: ['7100', '7101', '7102'] });
   });
 });
 
-/** Not trained. */
-function entityBytes(row: number): Buffer {
+/** The findings as `kind: place`. */
+async function findings(): Promise<string[]> {
+  const report = await checkStore(store);
+  return report.findings.flatMap(({ kind, samples }) => samples.map((sample) => `${kind}: ${sample}`));
+}
+
+/** Changes the one block of the checkpoint. */
+function checkpointWith(change: (block: CheckpointBlock) => void): () => Promise<void> {
+  return async () => {
+    const checkpoint = await store.checkpoint();
+    const blocks = await Array.fromAsync(checkpoint!.blocks());
+    change(blocks[0]!);
+    await rewritten(checkpoint!.head, blocks);
+  };
+}
+
+/** Cuts the checkpoint to its first rows. */
+function checkpointOf(rows: number): () => Promise<void> {
+  return async () => {
+    const checkpoint = await store.checkpoint();
+    const [all] = await Array.fromAsync(checkpoint!.blocks());
+    const { types, trained, floats } = all!;
+    await rewritten(checkpoint!.head, [
+      { types: types.slice(0, rows), trained: trained.slice(0, rows), floats: floats.slice(0, 4 * rows) },
+    ]);
+  };
+}
+
+async function rewritten(head: CheckpointHead, blocks: readonly CheckpointBlock[]): Promise<void> {
+  await store.checkpoints.write(head, asyncOf(...blocks));
+  // Another store on the same entries: a store keeps a checkpoint open.
+  store = new GraphStore(store.entries, store.layout, store.checkpoints);
+}
+
+function entityBytes(row: number, updates = 0): Buffer {
   const value = Buffer.alloc(24);
   value.writeUInt32LE(row);
+  value.writeUInt32LE(updates, 4);
   return value;
 }

@@ -90,14 +90,14 @@ export function foreign(name: KernelName): void {
   test('the gradients are those of the last step, and stay when rows are scored or marked after it', () => {
     const { kernel, table } = kernelOnRandomRows(name, DEFAULTS, { rows: ROWS });
     expect(foreignGradientsOf(kernel).size).toBe(0);
-    for (const row of [5, 6]) table.markForeign(row);
+    for (const row of [5, 6]) table.markForeign(row, -2);
     fill(kernel.chunk, { edges: [[4, 0, 5]], rhsCandidates: [7] });
     kernel.step();
     const first = foreignGradientsOf(kernel);
     expect([...first.keys()]).toEqual([5]);
     const [anchors, relationRows] = [Int32Array.of(6, 8, 9, 10, 11), Int32Array.of(2, 3, 2, 3, 2)];
     kernel.scoreMatrix(anchors, relationRows, anchors, new Float32Array(25));
-    table.markForeign(7);
+    table.markForeign(7, -1);
     expect(foreignGradientsOf(kernel)).toEqual(first);
 
     fill(kernel.chunk, { edges: [[6, 0, 8]], rhsCandidates: [9] });
@@ -121,7 +121,7 @@ export function foreign(name: KernelName): void {
 /** A step on the crowded chunk, with these rows foreign and the accumulators of all others at 0.25. */
 function stepOnCrowded(name: KernelName, settings: ModelSettings, foreignRows: readonly number[]) {
   const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS, accumulator: 0.25 });
-  for (const row of foreignRows) table.markForeign(row);
+  for (const row of foreignRows) table.markForeign(row, -2);
   fill(kernel.chunk, CROWDED);
   const before = rowBytes(table);
   const { vectors } = snapshot(table);

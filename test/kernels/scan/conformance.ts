@@ -69,54 +69,11 @@ function byHand(build: WasmBuild): void {
     }
   });
 
-  it('finds as many rows as were asked for, beside those left out', () => {
-    const scan = five().scan('transe-l2');
-    expect(rowsOf(scan, { ...asked, leftOut: [0, 2] }, 2)).toEqual([3, 4]);
-    expect(rowsOf(scan, { ...asked, leftOut: [0, 1, 2, 3, 4] }, 2)).toEqual([]);
-    expect(rowsOf(scan, asked, 2)).toEqual([0, 3]);
-  });
-
-  it('leaves out rows that are marked, each query its own, and no other pass does', () => {
-    const scan = five().scan('transe-l2');
-    const marked = rowMarks(5);
-    marked.set([1, 0, 0, 1]);
-    const query = { ...asked, marked };
-    expect(
-      scan.top([query, asked, { ...query, leftOut: [2] }], 2).map((list) => list.map(({ row }) => row)),
-    ).toEqual([
-      [2, 4],
-      [0, 3],
-      [4, 1],
-    ]);
-    expect(rowsOf(scan, asked, 2)).toEqual([0, 3]);
-  });
-
   it('takes rows to be left out that are repeated, that the table does not have, and that can be read only once', () => {
     const scan = five().scan('transe-l2');
     expect(rowsOf(scan, { ...asked, leftOut: [0, 0, -1, 5, 99, 1e9, 0.5, Number.NaN] }, 2)).toEqual([3, 2]);
     expect(rowsOf(scan, { ...asked, leftOut: [0, 3].values() }, 2)).toEqual([2, 4]);
     expect(rowsOf(scan, asked, 2)).toEqual([0, 3]);
-  });
-
-  it('looks only at a range of rows', () => {
-    const scan = five().scan('transe-l2');
-    expect(scan.top([asked], 9, { from: 1, until: 3 })[0]!.map(({ row }) => row)).toEqual([2, 1]);
-    expect(scan.top([asked], 9, { from: 3, until: 999 })[0]!.map(({ row }) => row)).toEqual([3, 4]);
-    expect(scan.top([asked], 9, { from: 3, until: 3 })).toEqual([[]]);
-  });
-
-  it('never finds a cleared row, or one that was never written', () => {
-    const { vectors, scan } = five();
-    vectors.write(9, Float32Array.of(5, 0));
-    for (const scorer of SCORERS) {
-      vectors.clear(0);
-      vectors.clear(0);
-      const opened = scan(scorer);
-      expect(new Set(rowsOf(opened, asked, 99))).toEqual(new Set([1, 2, 3, 4, 9]));
-      expect(new Set(rowsOf(opened, query(0, 0), 99))).toEqual(new Set([1, 2, 3, 4, 9]));
-      vectors.write(0, Float32Array.of(2, 0));
-      expect(rowsOf(opened, asked, 1)).toEqual([scorer === 'twhin' ? 9 : 0]);
-    }
   });
 
   it('finds nothing in an empty table', () => {

@@ -1,27 +1,41 @@
 import { describe, expect, test } from 'vitest';
-import type { EntityKey } from '../../../src/graph/entity.ts';
-import { packEntities } from '../../../src/graph/entity-index.ts';
-import { GraphStore } from '../../../src/graph/graph-store.ts';
-import { shardOf } from '../../../src/graph/shard.ts';
+import type { CheckpointBlock } from '../../../src/graph/checkpoint.ts';
+import { type Commit, GraphStore } from '../../../src/graph/graph-store.ts';
+import type { Head } from '../../../src/graph/head.ts';
+import { Layout } from '../../../src/graph/layout.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
-import type { ImageBlock } from '../../../src/pipeline/loading/image.ts';
-import { type RecoveryOptions, recover } from '../../../src/pipeline/loading/recovery.ts';
-import type { LoadedRows } from '../../../src/pipeline/training/trainer.ts';
-import { ShardNeighbourhood } from '../../../src/shards/neighbourhood.ts';
+import { type RecoveryOptions, recover, relationsSum } from '../../../src/pipeline/loading/recovery.ts';
+import { encodeJournal, packBatch } from '../../../src/pipeline/training/batch-codec.ts';
+import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
+import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
 import { put } from '../../graph/check/check-fixture.ts';
 import {
+  asyncOf,
+  blockOf,
+  checkpointHead,
   commitOf,
+  commitRows,
   entity,
   graph,
   HEAD,
   MODEL,
-  part,
   recordOf,
   tweet,
   user,
 } from '../../graph/graph-fixture.ts';
-import { MemoryImage } from '../memory-image.ts';
-import { StandInTrainer } from '../training/stand-in-trainer.ts';
+import { MemoryStore } from '../../graph/memory-store.ts';
+import { reportOf, StandInTrainer } from '../training/stand-in-trainer.ts';
+import {
+  batchOf,
+  blocksOf,
+  DUE,
+  FIRST_ENTITY,
+  kernels,
+  saidBy,
+  settings,
+  triples,
+  World,
+} from '../training/trainer-fixture.ts';
 
 const follows = (lhs: string, rhs: string, removed = false) => ({
   lhs: user(lhs),
@@ -32,10 +46,12 @@ const follows = (lhs: string, rhs: string, removed = false) => ({
 });
 
 const clock = () => 0;
-const NONE = new Int32Array(0);
 /** Recovers the graph `test`. */
-const recovered = (store: GraphStore, trainer = new StandInTrainer(), options: RecoveryOptions = {}) =>
-  recover(store, trainer, 'test', MODEL, clock, options);
+const recovered = (
+  store: GraphStore,
+  trainer: Trainer = new StandInTrainer(),
+  options: RecoveryOptions = {},
+) => recover(store, trainer, 'test', MODEL, clock, options);
 
 /** That it is refused, by a code and some of the text. */
 async function expectRefused(refused: Promise<unknown>, code: string, text: string | RegExp): Promise<void> {
@@ -43,138 +59,189 @@ async function expectRefused(refused: Promise<unknown>, code: string, text: stri
   await expect(refused).rejects.toThrow(text);
 }
 
+/** Where a stand-in stands, whatever it was given. */
+const STANDING = { step: 1, random: [5, 6], relations: 0 };
+
+/** A store whose checkpoint is of commit 3, and that has so many commits after it, of a batch and a name each. */
+async function withJournal({
+  commits = 2,
+  head = {},
+}: {
+  readonly commits?: number;
+  readonly head?: Partial<Head>;
+} = {}) {
+  const store = graph();
+  const made = { ...HEAD, ...STANDING, rows: 8, entities: { user: 2 }, checkpoint: 3 };
+  const block = {
+    ...blockOf(store.layout, { 4: [4, 4, 4, 0], 7: [7, 7, 7, 0] }),
+    edges: triples([[4, 0, 5]]),
+  };
+  await store.checkpoints.write({ commit: 3, step: 70, random: [8, 9] }, asyncOf(block));
+  const commit = (number: number, rest: Partial<Commit> = {}) =>
+    store.commit({ head: { ...made, commit: number, ...(number === 3 + commits && head) }, ...rest });
+  await commit(3, { entities: [entity(user('a'), 4), entity(user('b'), 5)] });
+  for (let i = 1; i <= commits; i++) {
+    const batches = [batchOf({ newTypes: [0], edges: [[4, 1, 7 + i]] }), batchOf({ reset: [i] })];
+    const names = [user('a'), user(`gone${i}`)];
+    await commit(3 + i, { journal: encodeJournal(batches.map(packBatch), names, Int32Array.of(5, 6 + i)) });
+  }
+  return { store, block };
+}
+
 describe('recover', () => {
   test('on a fresh store starts after the rows of the relations', async () => {
     const trainer = new StandInTrainer();
-    const { head, index, outbox, erasedAt } = await recovered(graph(), trainer);
-    expect([head, index.nextRow, index.size, outbox, erasedAt.size]).toEqual([undefined, 4, 0, [], 0]);
-    expect([trainer.loadedRows, trainer.loadedEdges, trainer.started]).toEqual([[], [], 'fresh']);
+    const { head, index, due, strayed, lacksEdges, erasedAt } = await recovered(graph(), trainer);
+    expect([head, index.nextRow, index.size, erasedAt.size]).toEqual([undefined, 4, 0, 0]);
+    expect([due, strayed, lacksEdges]).toEqual([[], false, false]);
+    expect([trainer.loaded, trainer.loadedEdges, trainer.started]).toEqual([[], [], 'fresh']);
   });
 
-  test('hands the trainer every row in its place, unused rows too, and the live edges', async () => {
+  test('brings back index, erasures and the checkpoint, and the live edges that a command left out of it', async () => {
     const store = graph();
-    await store.commit(
-      commitOf({
-        // Row 5 was erased; 9 is handed out and holds nothing.
-        head: { ...HEAD, rows: 10, step: 77, random: [8, 9] },
-        entities: [entity(user('a'), 6, { updates: 2 }), entity(tweet('t'), 7), entity(user('b'), 4)],
-        edges: [follows('a', 'b'), follows('b', 'a', true), follows('x', 'y', true)],
-        vectors: { 0: [1, 1, 1, 0], 4: [4, 4, 4, 0], 6: [6, 6, 6, 0.5], 7: [7, 7, 7, 0] },
-        erasures: [{ key: user('gone'), at: 44 }],
-        outboxAdded: [part(7, user('b'), user('gone')), part(10, user('b'))],
-      }),
-    );
+    const vectors = { 0: [1, 1, 1, 0], 4: [4, 4, 4, 0], 6: [6, 6, 6, 0.5], 9: [0, 0, 0, 0] };
+    await commitRows(store, {
+      // Row 5 was erased; 9 is handed out and holds nothing.
+      head: { ...HEAD, rows: 10, step: 77, random: [8, 9] },
+      entities: [entity(user('a'), 6, { updates: 2 }), entity(tweet('t'), 7), entity(user('b'), 4)],
+      edges: [follows('a', 'b'), follows('b', 'a', true), follows('x', 'y', true)],
+      vectors,
+      erasures: [{ key: user('gone'), at: 44 }],
+    });
     const trainer = new StandInTrainer();
-    const { index, outbox, erasedAt, head } = await recovered(store, trainer);
-    expect(trainer.loadedRows).toHaveLength(1);
-    const [loaded] = trainer.loadedRows;
-    expect([...(loaded?.types ?? [])]).toEqual([255, 255, 255, 255, 0, 255, 0, 1, 255, 255]);
-    expect([...(loaded?.trained ?? [])]).toEqual([0, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
-    const row = (i: number) => [...(loaded?.floats.subarray(4 * i, 4 * i + 4) ?? [])];
-    expect([0, 1, 4, 5, 6, 7, 9].map(row)).toEqual([
-      [1, 1, 1, 0],
-      [0, 0, 0, 0],
-      [4, 4, 4, 0],
-      [0, 0, 0, 0],
-      [6, 6, 6, 0.5],
-      [7, 7, 7, 0],
-      [0, 0, 0, 0],
-    ]);
-    expect(trainer.loadedEdges.map(({ lhs, relation, rhs }) => [[...lhs], [...relation], [...rhs]])).toEqual([
-      [[6], [0], [4]],
-    ]);
+    const { index, erasedAt, head, lacksEdges, strayed, absent, took } = await recovered(store, trainer);
+    const entities = [entity(user('a'), 6), entity(tweet('t'), 7), entity(user('b'), 4)];
+    expect(trainer.loaded).toEqual([blockOf(store.layout, vectors, entities)]);
+    expect(trainer.loadedEdges).toEqual([triples([[6, 0, 4]])]);
+    expect(lacksEdges).toBe(true);
     expect(trainer.started).toEqual({ step: 77, random: [8, 9] });
     expect([index.nextRow, index.find(user('a')), recordOf(index, 6)?.updates]).toEqual([10, 6, 2]);
-    expect(outbox).toEqual([part(7, user('b'), user('gone')), part(10, user('b'))]);
     expect([...erasedAt]).toEqual([[store.erasedName(user('gone')), 44]]);
-    expect(head?.step).toBe(77);
+    expect([head?.step, strayed, absent.length]).toEqual([77, false, 0]);
+    expect(took).toEqual({ loadMs: 0, journalMs: 0, journalEdges: 0 });
+    // It stands elsewhere, and nothing was trained again.
+    expect(trainer.republished).toEqual([]);
   });
 
-  test('hands the trainer the same from an image of the store, and ignores an image of another head', async () => {
-    const store = graph();
-    await store.commit(
-      commitOf({
-        head: { ...HEAD, rows: 9, entities: { user: 1, tweet: 1 }, edges: { follows: 1 } },
-        entities: [entity(user('a'), 6, { updates: 2 }), entity(tweet('t'), 7)],
-        edges: [follows('a', 'a')],
-        vectors: { 0: [1, 1, 1, 0], 6: [6, 6, 6, 0.5], 7: [7, 7, 7, 0] },
-        outboxAdded: [part(7, user('a'))],
-      }),
-    );
-    const [plain, quick, other] = [new StandInTrainer(), new StandInTrainer(), new StandInTrainer()];
-    const { index, uncounted } = await recovered(store, plain);
-    const image = new MemoryImage();
-    async function* blocks(): AsyncIterable<ImageBlock> {
-      for (const [first, count] of [[0, 7] as const, [7, 2] as const]) {
-        const floats = plain.loadedRows[0]!.floats.slice(4 * first, 4 * (first + count));
-        const edges = first === 0 ? plain.loadedEdges[0]! : { lhs: NONE, relation: NONE, rhs: NONE };
-        const rows = Array.from({ length: count }, (_, i) => first + i);
-        yield { floats, edges, entities: packEntities(index, rows) };
-      }
+  test('starts from the checkpoint with the edges of its time, and trains the journal after it in order', async () => {
+    const { store, block } = await withJournal();
+    // Live as of the last commit.
+    await store.commit({ ...commitOf({ edges: [follows('b', 'a')] }), head: (await store.head())! });
+    const trainer = new StandInTrainer();
+    const order: string[] = [];
+    for (const name of ['load', 'start', 'train'] as const) {
+      const own: Trainer[typeof name] = trainer[name].bind(trainer);
+      Object.assign(trainer, {
+        [name]: (...given: never[]) => {
+          order.push(name);
+          return Reflect.apply(own, trainer, given);
+        },
+      });
     }
-    await image.write((await store.headBytes())!, blocks());
-    const loaded = await recovered(store, quick, { image });
-    const whole = (trainer: StandInTrainer) =>
-      trainer.loadedRows.flatMap(({ types, trained, floats }) =>
-        [...types].map((type, i) => [type, trained[i], ...floats.subarray(4 * i, 4 * i + 4)]),
-      );
-    expect(whole(quick)).toEqual(whole(plain));
-    expect(whole(quick)[6]).toEqual([0, 1, 6, 6, 6, 0.5]);
-    expect(quick.loadedEdges[0]).toEqual(plain.loadedEdges[0]);
-    expect([quick.started, loaded.outbox, loaded.head?.step]).toEqual([
-      plain.started,
-      [part(7, user('a'))],
-      HEAD.step,
+    const { due, strayed, lacksEdges, head, took } = await recovered(store, trainer);
+    expect(order).toEqual(['load', 'start', 'train', 'train', 'train', 'train']);
+    expect(trainer.loaded).toEqual([block]);
+    expect(trainer.loadedEdges).toEqual([triples([[4, 0, 5]])]);
+    expect(trainer.started).toEqual({ step: 70, random: [8, 9] });
+    expect(trainer.trained.map(({ numbers }) => saidBy(numbers))).toMatchObject([
+      { newTypes: [0], trained: ['4 1 8'] },
+      { reset: [1] },
+      { newTypes: [0], trained: ['4 1 9'] },
+      { reset: [2] },
     ]);
-    expect([6, 7].map((row) => recordOf(loaded.index, row))).toEqual(
-      [6, 7].map((row) => recordOf(index, row)),
+    // Each name once, whether or not it is an entity's.
+    expect(due).toEqual([user('a'), user('gone1'), user('gone2')]);
+    expect([strayed, lacksEdges, head?.commit]).toEqual([false, false, 5]);
+    expect(took['journalEdges']).toBe(4);
+  });
+
+  test('gives the trainer two batches of the journal at a time, so that memory holds few', async () => {
+    const trainer = new StandInTrainer();
+    let [atOnce, most] = [0, 0];
+    trainer.train = async () => {
+      most = Math.max(most, ++atOnce);
+      await new Promise(setImmediate);
+      atOnce--;
+      return reportOf({});
+    };
+    await recovered((await withJournal({ commits: 5 })).store, trainer);
+    expect([most, atOnce]).toEqual([2, 0]);
+  });
+
+  test.each([
+    ['step', { step: 40 }, 40],
+    ['random state', { random: [5, 7] }, 1],
+    ['relation vectors', { relations: 3 }, 1],
+  ])(
+    'where the journal leads to another %s, all that it moved and all that was published is published again',
+    async (_, head, step) => {
+      const trainer = new StandInTrainer();
+      const { strayed } = await recovered((await withJournal({ head })).store, trainer);
+      expect([strayed, trainer.republished]).toEqual([true, [{ step, rows: Int32Array.of(5, 7, 8) }]]);
+    },
+  );
+
+  test('refuses a journal that lacks a commit, wherever, and an entry of another version', async () => {
+    const without = async (commit: number) => {
+      const { store } = await withJournal({ commits: 3 });
+      const batch = new WriteBatch();
+      batch.delete(store.layout.journalKey(commit));
+      await store.entries.write(batch);
+      return store;
+    };
+    for (const [commit, message] of [
+      [4, 'its journal has 5 in place of 4'],
+      [5, 'its journal has 6 in place of 5'],
+      [6, 'its journal ends at 5, its head is 6'],
+    ] as const)
+      await expectRefused(recovered(await without(commit)), 'store-damaged', message);
+    const other = await without(6);
+    const batch = new WriteBatch();
+    batch.put(other.layout.journalKey(6), Buffer.concat([Buffer.of(9), encodeJournal([], []).subarray(1)]));
+    await other.entries.write(batch);
+    await expectRefused(recovered(other), 'store-damaged', 'its format is 9');
+  });
+
+  test('trains no journal on a checkpoint without edges, but takes one that names entities alone', async () => {
+    const { store, block } = await withJournal();
+    const { edges: _, ...rows } = block;
+    await store.checkpoints.write({ commit: 3, step: 70, random: [8, 9] }, asyncOf(rows));
+    await expectRefused(
+      recovered(store),
+      'store-damaged',
+      'its checkpoint has no edges, and its journal trains',
     );
-    expect(loaded.took).toEqual({ imageMs: 0 });
-    const view = new GraphStore(store.entries, store.layout);
-    const viewed = await recovered(store, new StandInTrainer(), { image, view });
-    expect([uncounted, loaded.uncounted, viewed.uncounted]).toEqual([false, false, true]);
-    await store.commit(
-      commitOf({
-        head: { ...HEAD, step: 999, rows: 9, entities: {}, edges: {} },
-        outboxAdded: [part(8, user('a'))],
-      }),
-    );
-    await recovered(store, other, { image });
-    expect([image.asked.at(-1), other.loadedRows.length]).toEqual([false, 1]);
+    const batch = new WriteBatch();
+    batch.put(store.layout.journalKey(4), encodeJournal([], [user('a')]));
+    batch.put(store.layout.journalKey(5), encodeJournal([], [user('gone')]));
+    await store.entries.write(batch);
+    const { due, lacksEdges, strayed } = await recovered(store);
+    expect([due, lacksEdges, strayed]).toEqual([[user('a'), user('gone')], true, false]);
   });
 
   test('refuses a store of another format, and says what to do', async () => {
     const store = graph();
     await store.commit(commitOf({}));
-    await put(store, 'm', Buffer.from(JSON.stringify({ ...HEAD, format: 1 })));
-    const message = /has format 1, and .* reads format 2 alone: replay the topics/;
+    await put(store, 'm', Buffer.from(JSON.stringify({ ...HEAD, format: 2 })));
+    const message = /has format 2, and .* reads format 3 alone: replay the topics/;
     await expectRefused(recovered(store), 'store-format', message);
   });
 
-  test('refuses a store that has lost entries, even if RocksDB notices nothing', async () => {
-    const whole = { entities: { user: 2, tweet: 1 }, edges: { follows: 1 }, outbox: 1, outboxParts: 1 };
-    const holding = async (counts: object) => {
+  test('refuses a store that has lost entities, even if RocksDB notices nothing; more than are counted are no loss', async () => {
+    const holding = async (entities: Record<string, number>) => {
       const store = graph();
       await store.commit(
         commitOf({
-          head: { ...HEAD, ...whole, ...counts },
+          head: { ...HEAD, entities },
           entities: [entity(user('a'), 4), entity(user('b'), 5), entity(tweet('t'), 6)],
-          edges: [follows('a', 'b'), follows('b', 'a', true)],
-          outboxAdded: [part(1, user('a'), user('b'))],
         }),
       );
       return store;
     };
-    await recovered(await holding({}));
-    await recovered(await holding({ entities: {}, edges: {}, outbox: 0, outboxParts: 0 }));
-    for (const [counts, message] of [
-      [{ entities: { user: 2, tweet: 2 } }, '1 entities (tweet), and its head counts 2'],
-      [{ edges: { follows: 1, likes: 1 } }, '0 live edges (likes), and its head counts 1'],
-      [{ outbox: 3 }, '2 vectors to publish, and its head counts 3'],
-      [{ outboxParts: 2 }, '1 parts of the outbox, and its head counts 2'],
-    ] as const) {
-      await expectRefused(recovered(await holding(counts)), 'store-damaged', message);
-    }
+    await recovered(await holding({ user: 2, tweet: 1 }));
+    await recovered(await holding({ user: 1 }));
+    const message = '1 entities (tweet), and its head counts 2';
+    await expectRefused(recovered(await holding({ user: 2, tweet: 2 })), 'store-damaged', message);
     const headless = await holding({});
     const batch = new WriteBatch();
     batch.delete(headless.layout.headKey());
@@ -182,31 +249,30 @@ describe('recover', () => {
     await expectRefused(recovered(headless), 'store-damaged', 'it holds user:a, but no head');
   });
 
-  test('hands over rows in portions, and edges once all rows are taken in, however long that takes', async () => {
+  test('hands over a block once the one before is taken in, and starts after the last, however long that takes', async () => {
     const store = graph();
+    const blocks = [3, 3, 1].map((rows, i) => ({
+      types: new Uint8Array(rows).fill(255),
+      trained: new Uint8Array(rows),
+      floats: new Float32Array(4 * rows).fill(3 * i),
+      edges: triples([]),
+    }));
+    await store.checkpoints.write(checkpointHead({ ...HEAD, commit: 2 }), asyncOf(...blocks));
     await store.commit(
-      commitOf({
-        head: { ...HEAD, rows: 9_000, entities: { user: 2 }, edges: { follows: 1 }, outbox: 0 },
-        entities: [entity(user('a'), 4), entity(user('b'), 8_999)],
-        edges: [follows('a', 'b')],
-        vectors: { 4: [4, 4, 4, 0], 8999: [9, 9, 9, 0] },
-      }),
+      commitOf({ head: { ...HEAD, commit: 2, checkpoint: 2, rows: 7, entities: {}, edges: {} } }),
     );
     const done: string[] = [];
     const trainer = new StandInTrainer();
     const slowly: StandInTrainer = Object.assign(trainer, {
-      loadRows: async ({ types, floats }: LoadedRows) => {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        done.push(`${types.length} rows, the last ${types.at(-1)} ${floats.at(-4)}`);
+      load: async ({ types, floats }: CheckpointBlock) => {
+        done.push(`first ${floats[0]}`);
+        for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+        done.push(`${types.length} rows`);
       },
-      loadEdges: async ({ lhs }: { lhs: Int32Array }) => void done.push(`${lhs.length} edges`),
+      start: async () => void done.push('start'),
     });
-    const { took } = await recover(store, slowly, 'test', MODEL, () => done.length);
-    expect(done).toEqual([
-      ...['4096 rows, the last 255 0', '4096 rows, the last 255 0'],
-      ...['808 rows, the last 0 9', '1 edges'],
-    ]);
-    expect(took).toEqual({ entitiesMs: 0, rowsAndEdgesMs: 4 });
+    await recovered(store, slowly);
+    expect(done).toEqual(['first 0', '3 rows', 'first 3', '3 rows', 'first 6', '1 rows', 'start']);
   });
 
   test('refuses the store of another graph and of another model, saying what differs', async () => {
@@ -245,52 +311,82 @@ describe('recover', () => {
     await expectRefused(recovered(store, trainer, { shard }), 'store-graph', message);
     expect(trainer.started).toBeUndefined();
   });
+});
 
-  test('hands the trainer of a shard the edges that it trains', async () => {
-    const store = graph();
-    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => user(name));
-    const isOwn = (key: EntityKey) => shardOf(key, 3) === 1;
-    const [own] = names.filter(isOwn);
-    const copies = names.filter((key) => !isOwn(key));
-    // Shard 1 of three trains its edges with shard 2, and shard 0 those with shard 1.
-    const other = copies.find((key) => shardOf(key, 3) === 0)!;
-    expect(shardOf(copies[0]!, 3)).toBe(2);
-    const follow = (lhs: EntityKey, rhs: EntityKey) => ({
-      lhs,
-      relation: 'follows',
-      rhs,
-      at: 1,
-      removed: false,
-    });
-    await store.commit(
-      commitOf({
-        head: {
-          ...HEAD,
-          ...{ rows: 12, entities: { user: 7 }, edges: { follows: 3 }, outbox: 0, shard: shardHead(1, 3) },
-        },
-        entities: names.map((key, i) => entity(key, 5 + i)),
-        edges: [follow(own!, copies[0]!), follow(own!, other), follow(other, own!)],
-      }),
-    );
-    const trainer = new StandInTrainer();
-    const shard = shardOfTest(1, 3);
-    const pace = { mergeEdges: 1, mergeMs: 1, quietMs: 1, wantMs: 1 };
-    const neighbourhood = new ShardNeighbourhood({ shard, topic: 'exchange', pace, freshRun: 'run' });
-    await recovered(store, trainer, { shard, neighbourhood });
-    const row = 5 + names.indexOf(copies[0]!);
-    expect(trainer.loadedEdges.flatMap(({ rhs }) => [...rhs])).toEqual([row]);
+describe('a journal', () => {
+  const model = {
+    dim: settings.model.dim,
+    scorer: settings.model.scorer,
+    entityTypes: [...settings.entityTypes],
+    relations: settings.relations.map(({ name }) => ({ name, lhs: 'user', rhs: 'tweet' })),
+  };
+
+  /** What six commits of two batches each leave, with the checkpoint of one of them, and the trainer that made them. */
+  async function trained(checkpoint: number, seed = 1) {
+    const store = new GraphStore(new MemoryStore(), new Layout(model));
+    const trainer = localTrainer(settings, kernels);
+    await trainer.start(undefined);
+    const world = new World(seed);
+    for (let commit = 1; commit <= 6; commit++) {
+      const batches = [world.next(), world.next()];
+      const journal = encodeJournal(batches.map(packBatch), []);
+      for (const batch of batches) await trainer.train(batch);
+      const due = await trainer.due(DUE);
+      world.commit();
+      const { step } = due;
+      const random = [...due.random];
+      const blocks = await blocksOf(trainer);
+      if (commit === checkpoint) await store.checkpoints.write({ commit, step, random }, asyncOf(...blocks));
+      const now = {
+        commit,
+        step,
+        random,
+        relations: relationsSum(due),
+        checkpoint: Math.min(commit, checkpoint),
+      };
+      if (commit < checkpoint) now.checkpoint = 0;
+      const head = { ...HEAD, model, rows: world.types.length, entities: {}, edges: {}, ...now };
+      const outdated = commit === checkpoint ? Array.from({ length: commit }, (_, i) => i + 1) : [];
+      await store.commit({ head, outdated, ...(commit !== checkpoint && { journal }) });
+    }
+    return { store, trainer, world };
+  }
+
+  const again = async (store: GraphStore, chosen: Partial<TrainerSettings> = {}) => {
+    const trainer = localTrainer({ ...settings, ...chosen }, kernels);
+    return { trainer, ...(await recover(store, trainer, 'test', model, clock)) };
+  };
+  const vectorsOf = (trainer: Trainer, rows: number) =>
+    trainer.vectors(Int32Array.from({ length: rows }, (_, row) => row));
+
+  test('that is trained with other settings strays, and every vector that it moved is due, under a higher step', async () => {
+    const { store, world } = await trained(4);
+    const rows = world.types.length;
+    const blocks = await Array.fromAsync((await store.checkpoint())!.blocks());
+    const before = blocks.flatMap(({ floats }) => [...floats]);
+    for (const chosen of [
+      { model: { ...settings.model, learningRate: 0.05 } },
+      { uniformNegatives: 6 },
+      { chunkEdges: 40 },
+    ]) {
+      const { strayed, trainer, head } = await again(store, chosen);
+      expect(strayed).toBe(true);
+      const due = await trainer.due({ ...DUE, epsilon: Number.MAX_VALUE });
+      expect(due.step).toBeGreaterThan(head!.step);
+      const vectors = await vectorsOf(trainer, rows);
+      const moved = [...world.types.keys()].filter((row) => {
+        const was = before.slice(8 * row, 8 * row + 6);
+        const now = [...vectors.subarray(6 * row, 6 * row + 6)];
+        return row >= FIRST_ENTITY && world.types[row] !== 255 && now.join() !== was.join();
+      });
+      expect(moved.length).toBeGreaterThan(20);
+      expect([...due.rows]).toEqual(moved);
+    }
   });
 
-  test('a row past the end, and an edge to an unknown entity, are told as damage', async () => {
-    const past = graph();
-    await past.commit(commitOf({ head: { ...HEAD, rows: 4 }, vectors: { 4: [1, 1, 1, 0] } }));
-    await expectRefused(
-      recovered(past),
-      'store-damaged',
-      'the store holds row 4, but its head counts 4 rows',
-    );
-    const nobody = graph();
-    await nobody.commit(commitOf({ entities: [entity(user('a'), 4)], edges: [follows('a', 'nobody')] }));
-    await expectRefused(recovered(nobody), 'store-damaged', 'user:nobody');
+  test('without a checkpoint strays where the seed is another; with one, its random state counts', async () => {
+    const fresh = await again((await trained(0)).store, { seed: 43 });
+    expect(fresh.strayed).toBe(true);
+    expect((await again((await trained(1)).store, { seed: 43 })).strayed).toBe(false);
   });
 });

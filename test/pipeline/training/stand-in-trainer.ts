@@ -1,26 +1,38 @@
+import type { CheckpointBlock } from '../../../src/graph/checkpoint.ts';
 import type { EdgeRows } from '../../../src/graph/edge.ts';
 import type {
-  Checkpoint,
-  CheckpointOptions,
-  HeldRows,
-  LoadedRows,
+  Due,
+  DueOptions,
+  TrainBatch,
   Trainer,
+  TrainerState,
+  TrainReport,
 } from '../../../src/pipeline/training/trainer.ts';
 
-/** A trainer that learns nothing, keeps what it is given, and whose checkpoints the test decides. */
+/** A trainer that learns nothing, keeps what it is given, and whose answers the test decides. */
 export class StandInTrainer implements Trainer {
-  readonly loadedRows: LoadedRows[] = [];
+  readonly loaded: CheckpointBlock[] = [];
   readonly loadedEdges: EdgeRows[] = [];
   started: { step: number; random: number[] } | 'fresh' | undefined;
-  /** What the next checkpoints give, in order; then empty ones. */
-  readonly checkpoints: Promise<Checkpoint>[] = [];
-  /** What each was to publish. */
-  readonly asked: CheckpointOptions[] = [];
+  readonly trained: TrainBatch[] = [];
+  /** What the next calls of `due` give, in order; then that nothing is. */
+  readonly dues: Promise<Due>[] = [];
+  /** How each was asked for. */
+  readonly asked: DueOptions[] = [];
+  /** What `republish` was given. */
+  readonly republished: Parameters<Trainer['republish']>[0][] = [];
+  /** Rows of which `vectors` were asked for. */
+  readonly looked: number[] = [];
+  /** What the next snapshot is of. */
+  blocks: CheckpointBlock[] = [];
+  /** What is still to be taken of it. */
+  taking: CheckpointBlock[] = [];
+  snapshots = 0;
   stopped = false;
 
-  async loadRows(rows: LoadedRows): Promise<void> {
-    this.loadedRows.push(rows);
-    if (rows.edges) this.loadedEdges.push(rows.edges);
+  async load(block: CheckpointBlock): Promise<void> {
+    this.loaded.push(block);
+    if (block.edges) this.loadedEdges.push(block.edges);
   }
 
   async loadEdges(edges: EdgeRows): Promise<void> {
@@ -31,20 +43,38 @@ export class StandInTrainer implements Trainer {
     this.started = state === undefined ? 'fresh' : { step: state.step, random: [...state.random] };
   }
 
-  async train(): Promise<never> {
-    throw new Error('this one does not train');
+  async train(batch: TrainBatch): Promise<TrainReport> {
+    this.trained.push(batch);
+    return reportOf({ edges: 1 });
   }
 
-  async checkpoint(options: CheckpointOptions): Promise<Checkpoint> {
+  async state(): Promise<TrainerState> {
+    const { step, random, relations } = dueOf({});
+    return { step, random, relations, absent: new Int32Array(0) };
+  }
+
+  async due(options: DueOptions): Promise<Due> {
     this.asked.push(options);
-    return (await this.checkpoints.shift()) ?? checkpointOf({});
+    return (await this.dues.shift()) ?? dueOf({});
   }
 
-  /** Rows of 2 numbers and two more, each the row's number; every row has an edge to itself. */
-  async readRows({ first, count }: { first: number; count: number }): Promise<HeldRows> {
-    const rows = Int32Array.from({ length: count }, (_, i) => first + i);
-    const floats = Float32Array.from({ length: 4 * count }, (_, i) => first + Math.floor(i / 4));
-    return { floats, edges: { lhs: rows, relation: new Int32Array(count), rhs: rows } };
+  async republish(again: Parameters<Trainer['republish']>[0]): Promise<void> {
+    this.republished.push(again);
+  }
+
+  /** Of 2 numbers, each the row's number. */
+  async vectors(rows: Int32Array): Promise<Float32Array> {
+    this.looked.push(...rows);
+    return Float32Array.from({ length: 2 * rows.length }, (_, i) => rows[Math.floor(i / 2)]!);
+  }
+
+  async snapshot(): Promise<void> {
+    this.snapshots++;
+    this.taking = [...this.blocks];
+  }
+
+  async slice(): Promise<CheckpointBlock | undefined> {
+    return this.taking.shift();
   }
 
   async stop(): Promise<void> {
@@ -52,22 +82,40 @@ export class StandInTrainer implements Trainer {
   }
 }
 
-/** vectors: rows and their [dim + 2] floats; publish: those of them that are due. */
-export function checkpointOf(parts: {
+export function reportOf(parts: Partial<TrainReport>): TrainReport {
+  const none = new Float64Array(0);
+  return {
+    ...{
+      step: 1,
+      edges: 0,
+      loss: none,
+      edgesByRelation: none,
+      known: [],
+      fresh: [],
+      started: 0,
+      setAside: 0,
+    },
+    ...parts,
+  };
+}
+
+/** vectors: rows that are due and their [dim] numbers. */
+export function dueOf(parts: {
   step?: number;
+  random?: readonly number[];
   vectors?: Record<number, readonly number[]>;
-  publish?: readonly number[];
   moved?: Record<number, number>;
   held?: number;
-}): Checkpoint {
+  relations?: readonly number[];
+}): Due {
   const rows = Object.keys(parts.vectors ?? {}).map(Number);
   return {
     step: parts.step ?? 1,
-    random: Uint32Array.of(5, 6),
+    random: Uint32Array.from(parts.random ?? [5, 6]),
+    relations: Float32Array.from(parts.relations ?? []),
     rows: Int32Array.from(rows),
-    held: parts.held ?? 0,
-    floats: Float32Array.from(rows.flatMap((row) => parts.vectors?.[row] ?? [])),
-    publish: Uint8Array.from(rows, (row) => (parts.publish?.includes(row) ? 1 : 0)),
+    vectors: Float32Array.from(rows.flatMap((row) => parts.vectors?.[row] ?? [])),
     moved: Float32Array.from(rows, (row) => parts.moved?.[row] ?? Number.NaN),
+    held: parts.held ?? 0,
   };
 }

@@ -7,7 +7,7 @@ const ranks = (sums: Partial<RankSums>): RankSums => ({ ...NONE, ...sums });
 const report = (parts: Partial<TrainReport>): TrainReport => ({
   step: 1,
   edges: 1,
-  changedRows: 0,
+  setAside: 0,
   loss: Float64Array.of(0, 0),
   edgesByRelation: Float64Array.of(0, 0),
   known: [NONE, NONE],
@@ -87,6 +87,13 @@ describe('TrainingSummary', () => {
       expect.closeTo(1, 12),
       expect.closeTo(1014.348, 2),
     ]);
+  });
+
+  test('says what a snapshot has set aside now', () => {
+    const summary = new TrainingSummary(['follows', 'likes']);
+    summary.add(report({ setAside: 7 }));
+    summary.add(report({ edges: 0, setAside: 5 }));
+    expect(summary.setAside).toBe(5);
   });
 
   test('leaves out a relation that was never ranked', () => {

@@ -1,46 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import type { Kernel } from '../../../src/model/kernel.ts';
-import type { Table } from '../../../src/model/table.ts';
-import { decodeBatch } from '../../../src/pipeline/training/batch-codec.ts';
-import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
 import { OpenBatch } from '../../../src/pipeline/training/open-batch.ts';
-import type { Checkpoint, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
-import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/trainer-core.ts';
-import { batchOf, DUE, edgesOf, FIRST_ENTITY, kernels, settings, triples, World } from './trainer-fixture.ts';
+import type { TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
+import { TrainerCore } from '../../../src/pipeline/training/trainer-core.ts';
+import {
+  batchOf,
+  DUE,
+  edgesOf,
+  FIRST_ENTITY,
+  kernels,
+  rowsOf,
+  settings,
+  spied,
+  triples,
+  World,
+} from './trainer-fixture.ts';
 
-const NOW = 1_700_000_000_000;
+const { dim } = settings.model;
 const USER = 0;
 const TWEET = 1;
-
-/** Real kernels that tell what they were made for. */
-function spied(): { maker: KernelMaker; table: () => Table; kernel: () => Kernel } {
-  let seen: { table: Table; kernel: Kernel } | undefined;
-  return {
-    maker: {
-      ...kernels,
-      createKernel: (name, table, model, limits) => {
-        const kernel = kernels.createKernel(name, table, model, limits);
-        seen = { table, kernel };
-        return kernel;
-      },
-    },
-    table: () => seen!.table,
-    kernel: () => seen!.kernel,
-  };
-}
 
 function started(overrides: Partial<TrainerSettings> = {}) {
   const spy = spied();
   const core = new TrainerCore({ ...settings, ...overrides }, spy.maker);
   core.start(undefined);
   return { core, table: spy.table(), kernel: spy.kernel() };
-}
-
-/** One row of a checkpoint, [dim + 2]. */
-function rowOf({ rows, floats }: Checkpoint, row: number): number[] {
-  const width = settings.model.dim + 2;
-  const i = rows.indexOf(row);
-  return [...floats.subarray(i * width, (i + 1) * width)];
 }
 
 /** Users 6 … 9 and tweets 10 … 12. */
@@ -51,32 +34,82 @@ const firstBatch = batchOf({
 });
 
 describe('TrainerCore', () => {
-  it('makes relation rows at random from the seed', () => {
-    const checkpoint = started().core.checkpoint({ ...DUE, now: NOW });
-    expect([...checkpoint.rows]).toEqual([0, 1, 2, 3, 4, 5]);
-    expect([...checkpoint.publish]).toEqual([0, 0, 0, 0, 0, 0]);
-    const vector = rowOf(checkpoint, 4).slice(0, settings.model.dim);
-    expect(new Set(vector).size).toBe(settings.model.dim);
-    expect(Math.max(...vector.map(Math.abs))).toBeLessThanOrEqual(Math.fround(settings.initScale));
-    const other = started({ seed: 43 }).core.checkpoint({ ...DUE, now: NOW });
-    expect(other.floats).not.toEqual(checkpoint.floats);
-  });
-
-  it('moves every row an edge names, relations included, and publishes new entities', () => {
-    const { core } = started();
-    const before = core.checkpoint({ ...DUE, now: NOW });
+  it('moves every row an edge names, relations included, and new entities are due', () => {
+    const { core, table } = started();
+    const before = rowsOf(table);
     const report = core.train(firstBatch);
-    const after = core.checkpoint({ ...DUE, now: NOW });
-    expect([...after.rows]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-    for (let row = 0; row < FIRST_ENTITY; row++) expect(rowOf(after, row)).not.toEqual(rowOf(before, row));
-    for (let row = FIRST_ENTITY; row <= 12; row++)
-      expect(rowOf(after, row)[settings.model.dim]).toBeGreaterThan(0);
-    expect([...after.publish]).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1]);
+    const after = rowsOf(table);
+    expect(after).toHaveLength(13);
+    for (let row = 0; row < FIRST_ENTITY; row++) expect(after[row]).not.toEqual(before[row]);
+    for (const row of after) expect(row[dim]).toBeGreaterThan(0);
+    const due = core.due(DUE);
+    expect([...due.rows]).toEqual([6, 7, 8, 9, 10, 11, 12]);
+    expect([...due.vectors]).toEqual(after.slice(FIRST_ENTITY).flatMap((row) => row.slice(0, dim)));
     // Two pairs of types, so two chunks.
-    expect(report).toMatchObject({ step: 2, edges: 5 });
-    expect(after.step).toBe(2);
+    expect(report).toMatchObject({ step: 2, edges: 5, started: 7 });
+    expect(due.step).toBe(2);
     expect([...report.edgesByRelation]).toEqual([1, 3, 1]);
     for (const loss of report.loss) expect(loss).toBeGreaterThan(0);
+  });
+
+  it('says where it stands, in memory of its own', () => {
+    const { core, table } = started();
+    core.train(firstBatch);
+    const { step, random, relations, absent } = core.state();
+    expect([step, random.length, absent.length]).toEqual([2, 4, 0]);
+    const expected = rowsOf(table).slice(0, FIRST_ENTITY);
+    expect([...relations]).toEqual(expected.flatMap((row) => row.slice(0, dim + 1)));
+    const due = core.due(DUE);
+    expect(due).toMatchObject({ step, random, relations });
+    const [sent, of] = [due.vectors.slice(), relations.slice()];
+    core.train(batchOf({ edges: edgesOf(FIRST_EDGES), added: [] }));
+    expect([due.vectors, due.relations, relations]).toEqual([sent, of, of]);
+    expect(core.state().random).not.toEqual(random);
+  });
+
+  it('gives the vectors of rows as they are asked for, and refuses rows that are not in use', () => {
+    const { core, table } = started();
+    core.train(firstBatch);
+    const vectors = core.vectors(Int32Array.of(12, 0, 12));
+    expect([...vectors]).toEqual([...table.vector(12), ...table.vector(0), ...table.vector(12)]);
+    const sent = vectors.slice();
+    core.train(batchOf({ edges: edgesOf(FIRST_EDGES), added: [] }));
+    expect(vectors).toEqual(sent);
+    expect(() => core.vectors(Int32Array.of(12, 13))).toThrow('row 13 was asked for; 13 are in use');
+  });
+
+  it('publishes again what moved since it was last asked, under a step above its own and the one given', () => {
+    const { core } = started();
+    core.train(firstBatch);
+    core.due(DUE);
+    const again = batchOf({ edges: edgesOf('6 follows 7'), added: [] });
+    for (const [step, expected] of [
+      [50, 51],
+      [0, 53],
+    ] as const) {
+      core.train(again);
+      core.republish({ step, rows: new Int32Array(0) });
+      const { rows, moved, ...state } = core.due({ ...DUE, epsilon: 1e9 });
+      expect([...rows]).toEqual([6, 7, 8, 9]);
+      expect(moved.every(Number.isNaN)).toBe(true);
+      expect([state.step, core.state().step]).toEqual([expected, expected]);
+    }
+  });
+
+  it('tells how many rows a snapshot has set aside, and none once it is taken', () => {
+    const { core } = started();
+    const again = batchOf({ edges: edgesOf('6 follows 7'), added: [] });
+    core.train(firstBatch);
+    core.due(DUE);
+    core.snapshot(7);
+    // Users alone, and the rows of follows.
+    expect(core.train(again).setAside).toBe(6);
+    core.slice();
+    // Rows 6 and below are taken.
+    expect(core.train(again).setAside).toBe(3);
+    while (core.slice() !== undefined);
+    core.due(DUE);
+    expect(core.train(again).setAside).toBe(0);
   });
 
   it("adds up the kernel's losses by relation", () => {
@@ -122,19 +155,19 @@ describe('TrainerCore', () => {
   });
 
   it('trains the same with and without evaluation', () => {
-    const checkpoints = [0, 6].map((evaluatedEdges) => {
+    const trained = [0, 6].map((evaluatedEdges) => {
       const world = new World(3);
-      const { core } = started({ evaluatedEdges });
+      const { core, table } = started({ evaluatedEdges });
       for (let i = 0; i < 3; i++) core.train(world.next());
-      return core.checkpoint({ ...DUE, now: NOW });
+      return { rows: rowsOf(table), due: core.due(DUE) };
     });
-    expect(checkpoints[1]).toEqual(checkpoints[0]);
+    expect(trained[1]).toEqual(trained[0]);
   });
 
   it('drops a row for good: zeros, not published, not sampled, not tested against', () => {
-    const { core, kernel } = started();
+    const { core, table, kernel } = started();
     core.train(firstBatch);
-    core.checkpoint({ ...DUE, now: NOW });
+    core.due(DUE);
     const report = core.train(
       batchOf({
         dropped: [10],
@@ -142,9 +175,8 @@ describe('TrainerCore', () => {
       }),
     );
     expect(report.step).toBe(3);
-    const checkpoint = core.checkpoint({ ...DUE, now: NOW, everything: true });
-    expect(rowOf(checkpoint, 10)).toEqual(new Array(settings.model.dim + 2).fill(0));
-    expect(checkpoint.publish[checkpoint.rows.indexOf(10)]).toBe(0);
+    expect(rowsOf(table)[10]).toEqual(new Array(dim + 2).fill(0));
+    expect([...core.due({ ...DUE, everything: true }).rows]).not.toContain(10);
     const asked = new Set<number>();
     for (let i = 0; i < 20; i++) {
       core.train(batchOf({ edges: edgesOf('7 likes 12'), added: [] }));
@@ -160,7 +192,7 @@ describe('TrainerCore', () => {
   it('starts a reset row again like a new one', () => {
     const { core, table } = started({ model: { ...settings.model, learningRate: 1e-9 } });
     core.train(firstBatch);
-    core.checkpoint({ ...DUE, now: NOW });
+    core.due(DUE);
     const before = [...table.vector(7)];
     const other = [...table.vector(8)];
     const report = core.train(
@@ -173,13 +205,10 @@ describe('TrainerCore', () => {
     // One chunk and one reset.
     expect(report.step).toBe(4);
     expect(report.fresh[1]?.count).toBe(1);
-    const checkpoint = core.checkpoint({ ...DUE, now: NOW });
     expect([...table.vector(7)]).not.toEqual(before);
     for (const [k, value] of table.vector(8).entries()) expect(value).toBeCloseTo(other[k]!, 6);
     expect(Math.max(...table.vector(7).map(Math.abs))).toBeGreaterThan(0.01);
-    const published = [...checkpoint.rows].filter((_, i) => checkpoint.publish[i] === 1);
-    expect(published).toContain(7);
-    expect(published).not.toContain(8);
+    expect([...core.due(DUE).rows]).toEqual([7]);
   });
 
   it('masks what was added in this batch, and no longer what was removed', () => {
@@ -248,22 +277,20 @@ describe('TrainerCore', () => {
       // A row of its own for every edge: its first step has the length of the rate times √dim, without the unit ball.
       const model = { ...settings.model, unitBall: false };
       const chosen = { ...settings, kernel, model, uniformNegatives: 0, chunkEdges: 2, decaySteps: 4 };
-      const core = new TrainerCore(chosen, kernels);
+      const spy = spied();
+      const core = new TrainerCore(chosen, spy.maker);
       core.start(undefined);
       const follows = Array.from({ length: 12 }, (_, i) => [6 + 2 * i, 0, 7 + 2 * i] as const);
       core.train(batchOf({ newTypes: new Array(24).fill(0) }));
-      const before = core.readRows(0, 30).floats;
+      const before = rowsOf(spy.table());
       core.train(batchOf({ edges: follows.slice(0, 6) }));
       core.train(batchOf({ edges: follows.slice(6) }));
-      const after = core.readRows(0, 30).floats;
-      const { dim, learningRate } = model;
-      const moved = (row: number) => {
-        const at = row * (dim + 2);
-        return Math.hypot(...Array.from({ length: dim }, (_, k) => after[at + k]! - before[at + k]!));
-      };
+      const after = rowsOf(spy.table());
+      const moved = (row: number) =>
+        Math.hypot(...Array.from({ length: dim }, (_, k) => after[row]![k]! - before[row]![k]!));
       for (const [step, share] of [1, 0.75, 0.5, 0.25, 0.01, 0.01].entries()) {
         for (let row = 6 + 4 * step; row < 10 + 4 * step; row++) {
-          expect(moved(row), `row ${row}`).toBeCloseTo(share * learningRate * Math.sqrt(dim), 5);
+          expect(moved(row), `row ${row}`).toBeCloseTo(share * model.learningRate * Math.sqrt(dim), 5);
         }
       }
     },
@@ -299,51 +326,13 @@ describe('TrainerCore', () => {
     expect(() => fresh.loadEdges(triples([]))).toThrow('load before start');
     fresh.train(firstBatch);
     expect(() => fresh.train(batchOf({ newTypes: new Array(600).fill(0) }))).toThrow('used up');
-    expect(() => fresh.checkpoint({ ...DUE, now: NOW })).toThrow('failed half-way');
+    for (const call of [
+      () => fresh.due(DUE),
+      () => fresh.state(),
+      () => fresh.snapshot(),
+      () => fresh.slice(),
+    ])
+      expect(call).toThrow('failed half-way');
     expect(() => fresh.train(firstBatch)).toThrow('failed half-way');
   });
-});
-
-describe.each(['reference', 'wasm'] as const)('a trainer on the %s kernel', (kernel) => {
-  it.each([
-    ['transe-l2', 'softmax', {}],
-    ['twhin', 'logistic', {}],
-    ['transe-l2', 'softmax', { decaySteps: 100 }],
-    ['transe-l2', 'softmax', { ownUpdates: 2 }],
-    ['transe-l2', 'softmax', { correctNegatives: true, anchorNegatives: true }],
-  ] as const)(
-    'gives the same bytes stopped and loaded as going on (%s, %s, %j)',
-    async (scorer, loss, more) => {
-      const world = new World(11);
-      const chosen: TrainerSettings = {
-        ...settings,
-        kernel,
-        updatesPerEdge: 3,
-        ...more,
-        model: { ...settings.model, scorer, loss },
-      };
-      const steady = localTrainer(chosen, kernels);
-      await steady.start(undefined);
-      let stopped = localTrainer(chosen, kernels);
-      await stopped.start(undefined);
-      let [known, reused] = [0, 0];
-      for (let i = 0; i < 8; i++) {
-        const batch = world.next();
-        reused += decodeBatch(batch.numbers).reusedRows.length;
-        const report = await steady.train(batch);
-        expect(await stopped.train(batch)).toEqual(report);
-        known += report.known.reduce((sum, { count }) => sum + count, 0);
-        const now = NOW + i * 5000;
-        const checkpoint = await steady.checkpoint({ ...DUE, now, everything: i === 5 });
-        expect(await stopped.checkpoint({ ...DUE, now, everything: i === 5 })).toEqual(checkpoint);
-        world.write(checkpoint);
-        if (i % 2 === 0) continue;
-        await stopped.stop();
-        stopped = localTrainer(chosen, kernels);
-        await world.load(stopped, checkpoint);
-      }
-      expect(known).toBeGreaterThan(10);
-      expect(reused).toBeGreaterThan(2);
-    },
-  );
 });

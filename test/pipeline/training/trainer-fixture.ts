@@ -1,7 +1,10 @@
 import { startSteppers } from '../../../src/adapters/trainer/hogwild/stepper.ts';
+import type { CheckpointBlock } from '../../../src/graph/checkpoint.ts';
 import type { EdgeRows } from '../../../src/graph/edge.ts';
 import { createKernel } from '../../../src/kernels/select.ts';
 import { workspaceBytes } from '../../../src/kernels/workspace.ts';
+import type { Kernel } from '../../../src/model/kernel.ts';
+import type { Table } from '../../../src/model/table.ts';
 import {
   ADDED,
   decodeBatch,
@@ -11,8 +14,7 @@ import {
   TRAINED,
 } from '../../../src/pipeline/training/batch-codec.ts';
 import type {
-  Checkpoint,
-  LoadedRows,
+  DueOptions,
   TrainBatch,
   Trainer,
   TrainerSettings,
@@ -54,8 +56,40 @@ export const settings: TrainerSettings = {
   evaluatedCandidates: 10,
 };
 
-/** When checkpoints of these tests publish. */
-export const DUE = { everything: false, holdMs: 0, epsilon: 0.2, maxAgeMs: 1e9 };
+/** Real kernels that tell what they were made for. */
+export function spied(): { maker: KernelMaker; table: () => Table; kernel: () => Kernel } {
+  let seen: { table: Table; kernel: Kernel } | undefined;
+  return {
+    maker: {
+      ...kernels,
+      createKernel: (name, table, model, limits) => {
+        const kernel = createKernel(name, table, model, limits);
+        seen = { table, kernel };
+        return kernel;
+      },
+    },
+    table: () => seen!.table,
+    kernel: () => seen!.kernel,
+  };
+}
+
+/** [dim + 2] what a checkpoint has of each row, read from the table. */
+export function rowsOf(table: Table): number[][] {
+  return Array.from({ length: table.rows }, (_, row) => {
+    const at = table.at(row);
+    return [...table.vector(row), table.floats[at + table.accumulator]!, table.floats[at + table.drift]!];
+  });
+}
+
+/** Which rows are due in these tests. */
+export const DUE: DueOptions = {
+  now: 1_700_000_000_000,
+  everything: false,
+  holdMs: 0,
+  epsilon: 0.2,
+  maxAgeMs: 1e9,
+  named: new Int32Array(0),
+};
 
 export const FIRST_ENTITY = 2 * settings.relations.length;
 
@@ -115,17 +149,23 @@ export function saidBy(numbers: Int32Array) {
   };
 }
 
-/**
- * A made-up stream and the store behind it: batches with new, repeated and removed edges, dropped and reset entities,
- * and what a store would hold after each checkpoint.
- */
+/** What a snapshot that begins now gives. */
+export async function blocksOf(trainer: Pick<Trainer, 'snapshot' | 'slice'>): Promise<CheckpointBlock[]> {
+  await trainer.snapshot();
+  const blocks: CheckpointBlock[] = [];
+  for (let block = await trainer.slice(); block !== undefined; block = await trainer.slice())
+    blocks.push(block);
+  return blocks;
+}
+
+/** A made-up stream: batches with new, repeated and removed edges, and with dropped, reset and reused rows. */
 export class World {
+  /** By row, relations included: the type, 255 where there is none, and whether an edge was trained on it. */
+  readonly types: number[] = new Array(FIRST_ENTITY).fill(255);
+  readonly trained: number[] = new Array(FIRST_ENTITY).fill(0);
+  readonly live = new Map<string, Edge>();
   readonly #random: Random;
-  readonly #types: number[] = new Array(FIRST_ENTITY).fill(255);
-  readonly #trained: number[] = new Array(FIRST_ENTITY).fill(0);
-  readonly #floats = new Map<number, Float32Array>();
-  readonly #live = new Map<string, Edge>();
-  /** Dropped in a batch before the last checkpoint, and no entity's. */
+  /** Dropped in a batch before the last commit, and no entity's. */
   #free: number[] = [];
   readonly #dropped: number[] = [];
 
@@ -136,28 +176,28 @@ export class World {
   /** A batch of 40 edges or so. */
   next(): TrainBatch {
     const random = this.#random;
-    const first = this.#types.length;
+    const first = this.types.length;
     const newTypes = Array.from({ length: 12 }, (_, i) => (i < 6 ? 0 : 1));
     const old = this.#rowsOf(0).filter((row) => row < first);
     const reused = this.#free.splice(0, 2).map((row, i) => [row, i] as const);
     const dropped = old.filter(() => random.below(20) === 0);
     const reset = old.filter((row) => !dropped.includes(row) && random.below(20) === 0);
     const removed: Edge[] = [];
-    for (const [name, edge] of this.#live) {
+    for (const [name, edge] of this.live) {
       const gone = [...dropped, ...reset].some((row) => edge[0] === row || edge[2] === row);
       if (!gone && random.below(15) > 0) continue;
       removed.push(edge);
-      this.#live.delete(name);
+      this.live.delete(name);
     }
     for (const row of dropped) {
-      this.#types[row] = 255;
-      this.#trained[row] = 0;
+      this.types[row] = 255;
+      this.trained[row] = 0;
     }
-    for (const row of reset) this.#trained[row] = 0;
-    for (const [row, type] of reused) this.#types[row] = type;
+    for (const row of reset) this.trained[row] = 0;
+    for (const [row, type] of reused) this.types[row] = type;
     this.#dropped.push(...dropped);
-    this.#types.push(...newTypes);
-    this.#trained.push(...newTypes.map(() => 0));
+    this.types.push(...newTypes);
+    this.trained.push(...newTypes.map(() => 0));
     const edges: Edge[] = [];
     const added: Edge[] = [];
     const taken = new Set(removed.map(String));
@@ -167,46 +207,21 @@ export class World {
       const edge: Edge = [this.#pick(0), relation, this.#pick(rhsType)];
       const name = String(edge);
       edges.push(edge);
-      for (const row of [edge[0], edge[2]]) this.#trained[row] = 1;
-      if (this.#live.has(name) || taken.has(name)) continue;
-      this.#live.set(name, edge);
+      for (const row of [edge[0], edge[2]]) this.trained[row] = 1;
+      if (this.live.has(name) || taken.has(name)) continue;
+      this.live.set(name, edge);
       added.push(edge);
     }
     return batchOf({ newTypes, reused, dropped, reset, edges, added, removed });
   }
 
-  /** Writes a checkpoint as a store would. */
-  write({ rows, floats }: Checkpoint): void {
-    const width = settings.model.dim + 2;
-    rows.forEach((row, i) => {
-      this.#floats.set(row, floats.slice(i * width, (i + 1) * width));
-    });
+  /** Rows dropped so far may be used again. */
+  commit(): void {
     this.#free = [...this.#free, ...this.#dropped.splice(0)].sort((a, b) => a - b);
   }
 
-  /** Loads a trainer from what was written, in two portions, edges in an order of its own. */
-  async load(trainer: Trainer, last: Checkpoint): Promise<void> {
-    await trainer.loadRows(this.#portion(0, 20));
-    await trainer.loadRows(this.#portion(20, this.#types.length));
-    const edges = [...this.#live.values()].reverse();
-    await trainer.loadEdges(triples(edges.slice(0, 7)));
-    await trainer.loadEdges(triples(edges.slice(7)));
-    await trainer.start({ step: last.step, random: last.random });
-  }
-
-  #portion(from: number, to: number): LoadedRows {
-    const width = settings.model.dim + 2;
-    const floats = new Float32Array((to - from) * width);
-    for (let row = from; row < to; row++) floats.set(this.#floats.get(row)!, (row - from) * width);
-    return {
-      types: Uint8Array.from(this.#types.slice(from, to)),
-      trained: Uint8Array.from(this.#trained.slice(from, to)),
-      floats,
-    };
-  }
-
   #rowsOf(type: number): number[] {
-    return [...this.#types.keys()].filter((row) => this.#types[row] === type);
+    return [...this.types.keys()].filter((row) => this.types[row] === type);
   }
 
   /** Older rows more often than younger ones, so that some edges come again. */

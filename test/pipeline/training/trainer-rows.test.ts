@@ -20,111 +20,124 @@ function setUp({ count = 10, maxRows = 20, maxAgeMs = MAX_AGE_MS } = {}) {
     table.floats[table.at(row) + table.drift]! += drift;
     rows.touch(row);
   };
-  /** What is written and what of it is published. */
-  const checkpoint = (now: number, everything = false, holdMs = 0) => {
-    const all = rows.checkpoint({ now, everything, epsilon: EPSILON, maxAgeMs, holdMs });
-    const written = [...all.rows];
-    const published = written.filter((_, i) => all.publish[i] === 1);
-    return { written, published, floats: all.floats, held: all.held };
-  };
-  return { table, types, rows, move, checkpoint };
+  const due = (now: number, everything = false, holdMs = 0, named: readonly number[] = []) =>
+    rows.due({ now, everything, epsilon: EPSILON, maxAgeMs, holdMs, named: Int32Array.from(named) });
+  /** The rows that are due. */
+  const dueRows = (...options: Parameters<typeof due>) => [...due(...options).rows];
+  return { table, types, rows, move, due, dueRows };
 }
 
 describe('TrainerRows', () => {
-  it('copies changed rows ascending, with accumulator and drift, and starts over', () => {
-    const { table, rows, move, checkpoint } = setUp();
+  it('gives the rows that are due ascending, with vectors of their own, and starts over', () => {
+    const { table, rows, move, due, dueRows } = setUp();
     table.vector(7).set([1, 2]);
-    table.floats[table.at(7) + table.accumulator] = 3;
+    table.vector(3).set([3, 4]);
     move(7, 0.25);
     move(0, 0.75);
+    move(3, 0);
     rows.touch(7);
-    const { written, floats, published } = checkpoint(START);
-    expect(written).toEqual([0, 7]);
-    // Row 7 is published, being new: its drift is 0. A relation's row never is and keeps its own.
-    expect([...floats]).toEqual([0, 0, 0, 0.75, 1, 2, 3, 0]);
-    expect(published).toEqual([7]);
+    const { rows: first, vectors, moved } = due(START);
+    // A relation's row never is.
+    expect([...first]).toEqual([3, 7]);
+    expect([...vectors]).toEqual([3, 4, 1, 2]);
+    expect([...moved]).toEqual([Number.NaN, Number.NaN]);
     table.vector(7)[0] = 9;
-    expect(floats[4]).toBe(1);
-    expect(checkpoint(START + 1).written).toEqual([]);
+    expect(vectors[2]).toBe(1);
+    // The drift of what is published starts again; a relation's row keeps its own.
+    expect([0, 3, 7].map((row) => table.floats[table.at(row) + table.drift])).toEqual([0.75, 0, 0]);
+    expect(dueRows(START + 1)).toEqual([]);
+    move(7, 0.75);
+    expect([...due(START + 2).moved]).toEqual([0.75]);
   });
 
-  it('publishes a row that is new, then only when its drift is over epsilon', () => {
-    const { move, checkpoint } = setUp();
+  it('gives a row that is new, then only when its drift is over epsilon', () => {
+    const { move, dueRows } = setUp();
     move(2, 0);
-    expect(checkpoint(START).published).toEqual([2]);
+    expect(dueRows(START)).toEqual([2]);
     move(2, 0.3);
-    expect(checkpoint(START + 10)).toMatchObject({ written: [2], published: [] });
+    expect(dueRows(START + 10)).toEqual([]);
     move(2, 0.2);
-    expect(checkpoint(START + 20).published).toEqual([]);
+    expect(dueRows(START + 20)).toEqual([]);
     move(2, 0.25);
-    expect(checkpoint(START + 30).published).toEqual([2]);
+    expect(dueRows(START + 30)).toEqual([2]);
     move(2, 0.3);
-    expect(checkpoint(START + 40).published).toEqual([]);
+    expect(dueRows(START + 40)).toEqual([]);
   });
 
-  it('publishes a row that moved a little once it is old, looking at most once a second', () => {
-    const { move, checkpoint } = setUp();
+  it('gives a row that moved a little once it is old, looking at most once a second', () => {
+    const { table, move, dueRows } = setUp();
     for (const row of [2, 3, 4]) move(row, 0);
-    checkpoint(START);
+    dueRows(START);
     move(2, 0.1);
     move(3, 0.1);
-    checkpoint(START + MAX_AGE_MS);
-    expect(checkpoint(START + MAX_AGE_MS + 999).written).toEqual([]);
-    const due = checkpoint(START + MAX_AGE_MS + 1000);
-    expect(due).toMatchObject({ written: [2, 3], published: [2, 3] });
-    // Drift is 0 in the copy and in the table: nothing is left to publish.
-    expect([due.floats[3], due.floats[7]]).toEqual([0, 0]);
-    expect(checkpoint(START + 3 * MAX_AGE_MS, true).written).toEqual([]);
+    dueRows(START + MAX_AGE_MS);
+    expect(dueRows(START + MAX_AGE_MS + 999)).toEqual([]);
+    expect(dueRows(START + MAX_AGE_MS + 1000)).toEqual([2, 3]);
+    // Nothing is left to publish.
+    expect([2, 3].map((row) => table.floats[table.at(row) + table.drift])).toEqual([0, 0]);
+    expect(dueRows(START + 3 * MAX_AGE_MS, true)).toEqual([]);
   });
 
   it('goes on looking when the clock was set back', () => {
-    const { move, checkpoint } = setUp();
+    const { move, dueRows } = setUp();
     move(2, 0);
-    checkpoint(START);
+    dueRows(START);
     move(2, 0.1);
-    checkpoint(START + 10 * MAX_AGE_MS);
-    expect(checkpoint(START - 5000).published).toEqual([]);
+    dueRows(START + 10 * MAX_AGE_MS);
+    expect(dueRows(START - 5000)).toEqual([]);
     move(3, 0);
-    checkpoint(START - 4000);
+    dueRows(START - 4000);
     move(3, 0.1);
-    checkpoint(START - 3000);
-    expect(checkpoint(START - 3000 + MAX_AGE_MS + 1).published).toContain(3);
-  });
-
-  it('publishes everything that moved when asked, and nothing else', () => {
-    const { move, checkpoint } = setUp();
-    for (const row of [2, 3, 4]) move(row, 0);
-    checkpoint(START);
-    move(2, 0.01);
-    move(3, 0);
-    checkpoint(START + 1);
-    move(4, 0.01);
-    expect(checkpoint(START + 2, true).published).toEqual([2, 4]);
-    expect(checkpoint(START + 3, true).published).toEqual([]);
+    dueRows(START - 3000);
+    expect(dueRows(START - 3000 + MAX_AGE_MS + 1)).toContain(3);
   });
 
   it('holds a row that was published back until it is as old as is asked for, and does not forget it', () => {
-    const { move, checkpoint } = setUp();
+    const { move, due, dueRows } = setUp();
     const [far, never] = [2, 3];
     move(far, 0);
-    checkpoint(START);
+    dueRows(START);
     move(far, 2 * EPSILON);
     move(never, 2 * EPSILON);
     // What was never published is not held back.
-    expect(checkpoint(START + 10_000, false, 20_000).published).toEqual([never]);
-    expect(checkpoint(START + 19_999, false, 20_000)).toMatchObject({ published: [], held: 1 });
-    const released = { written: [far], published: [far], held: 0 };
-    expect(checkpoint(START + 21_000, false, 20_000)).toMatchObject(released);
+    expect(dueRows(START + 10_000, false, 20_000)).toEqual([never]);
+    expect(due(START + 19_999, false, 20_000)).toMatchObject({ rows: Int32Array.of(), held: 1 });
+    expect(due(START + 21_000, false, 20_000)).toMatchObject({ rows: Int32Array.of(far), held: 0 });
     // Held no longer, at once; and by age, however long it would be held.
     move(far, 2 * EPSILON);
-    expect(checkpoint(START + 22_000, false, 20_000).published).toEqual([]);
-    expect(checkpoint(START + 23_000, false, 0).published).toEqual([far]);
+    expect(dueRows(START + 22_000, false, 20_000)).toEqual([]);
+    expect(dueRows(START + 23_000, false, 0)).toEqual([far]);
     move(far, 2 * EPSILON);
-    expect(checkpoint(START + 24_000, false, 1e9).published).toEqual([]);
-    expect(checkpoint(START + 23_001 + MAX_AGE_MS, false, 1e9).published).toEqual([far]);
+    expect(dueRows(START + 24_000, false, 1e9)).toEqual([]);
+    expect(dueRows(START + 23_001 + MAX_AGE_MS, false, 1e9)).toEqual([far]);
     // Nor is one held by a clock that was set back.
     move(far, 2 * EPSILON);
-    expect(checkpoint(START - 1_000, false, 20_000).published).toEqual([far]);
+    expect(dueRows(START - 1_000, false, 20_000)).toEqual([far]);
+  });
+
+  it('gives a row that is named, though it never moved and is held back, and none without an entity', () => {
+    const { types, move, due, dueRows } = setUp();
+    for (const row of [2, 3, 4]) move(row, 0);
+    dueRows(START);
+    move(3, 2 * EPSILON);
+    types.drop(Int32Array.of(4));
+    const { rows, moved, held } = due(START + 1, false, 20_000, [3, 2, 4, 0]);
+    expect([[...rows], [...moved], held]).toEqual([[2, 3], [Number.NaN, Number.NaN], 0]);
+    expect(dueRows(START + 2, true)).toEqual([]);
+  });
+
+  it('publishes again what moved since it was last looked at and the rows given, and nothing else', () => {
+    const { rows, move, dueRows } = setUp();
+    for (const row of [2, 3, 4, 5]) move(row, 0);
+    dueRows(START);
+    move(2, 0.1);
+    dueRows(START + 1);
+    move(3, 0);
+    move(0, 0.1);
+    rows.republish(Int32Array.of(5, 3, 1));
+    expect(dueRows(START + 2)).toEqual([3, 5]);
+    for (const row of [2, 3, 4, 5]) move(row, 0.1);
+    expect(dueRows(START + 3)).toEqual([]);
   });
 
   describe('with more due rows than a slice holds', () => {
@@ -134,78 +147,66 @@ describe('TrainerRows', () => {
     /** Every entity was published, and moved a little since. */
     function setUpMany(maxAgeMs: number) {
       const count = entities + 2;
-      const { move, checkpoint } = setUp({ count, maxRows: count, maxAgeMs });
+      const { move, dueRows } = setUp({ count, maxRows: count, maxAgeMs });
       const moveAll = (drift: number) => {
         for (let row = 2; row < count; row++) move(row, drift);
       };
       moveAll(0);
-      checkpoint(START);
+      dueRows(START);
       moveAll(0.1);
-      expect(checkpoint(START + 1).published.length).toBe(0);
-      return { move, checkpoint };
+      expect(dueRows(START + 1)).toHaveLength(0);
+      return { move, dueRows };
     }
 
-    it('gives a slice at a time, beside what changed', () => {
-      const { move, checkpoint } = setUpMany(MAX_AGE_MS);
+    it('gives a slice at a time, beside what moved', () => {
+      const { move, dueRows } = setUpMany(MAX_AGE_MS);
       const late = START + 2 * MAX_AGE_MS;
       for (let row = 2; row < 40_002; row++) move(row, 0);
-      const { written, published } = checkpoint(late);
-      expect(written).toHaveLength(40_000 + slice);
-      expect(published).toHaveLength(written.length);
-      expect(checkpoint(late + 1000).published.length).toBe(entities - 40_000 - slice);
-      expect(checkpoint(late + 2000).published.length).toBe(0);
+      expect(dueRows(late)).toHaveLength(40_000 + slice);
+      expect(dueRows(late + 1000)).toHaveLength(entities - 40_000 - slice);
+      expect(dueRows(late + 2000)).toHaveLength(0);
     });
 
     it('gives everything when asked again and again', () => {
-      const { checkpoint } = setUpMany(MAX_AGE_MS);
-      const sizes = [2, 3, 4, 5].map((ms) => checkpoint(START + ms, true).published.length);
+      const { dueRows } = setUpMany(MAX_AGE_MS);
+      const sizes = [2, 3, 4, 5].map((ms) => dueRows(START + ms, true).length);
       expect(sizes).toEqual([slice, slice, entities - 2 * slice, 0]);
     });
 
     it('lets the last rows have their turn though the first are due again', () => {
-      const { move, checkpoint } = setUpMany(1500);
+      const { move, dueRows } = setUpMany(1500);
       const seen = new Set<number>();
       for (let second = 2; second < 6; second++) {
-        const { published } = checkpoint(START + second * 1000);
-        for (const row of published) {
+        for (const row of dueRows(START + second * 1000)) {
           seen.add(row);
           move(row, 0.1);
         }
-        checkpoint(START + second * 1000 + 10);
+        dueRows(START + second * 1000 + 10);
       }
       expect(seen.size).toBe(entities);
     });
   });
 
-  it('writes a dropped row as zeros and never publishes it', () => {
-    const { table, types, rows, move, checkpoint } = setUp();
-    table.vector(5).set([1, 2]);
-    rows.trained[5] = 1;
-    move(5, 0.9);
-    types.drop(Int32Array.of(5));
-    rows.clear(5);
-    const { written, published, floats } = checkpoint(START, true);
-    expect([written, published, [...floats]]).toEqual([[5], [], [0, 0, 0, 0]]);
-    expect(rows.trained[5]).toBe(0);
-  });
-
-  it('counts a loaded row as published at the first checkpoint', () => {
-    const { table, types, rows, move, checkpoint } = setUp();
-    const first = table.addRows(2);
-    for (const row of [first, first + 1]) types.add(row, 0);
-    const floats = Float32Array.of(1, 2, 3, 0.25, 4, 5, 6, 0);
-    rows.load(first, { types: Uint8Array.of(0, 0), trained: Uint8Array.of(1, 0), floats });
+  it('counts a loaded row as published when it is first asked, unless the checkpoint says it never was', () => {
+    const { table, types, rows, move, due, dueRows } = setUp();
+    const first = table.addRows(3);
+    for (let row = first; row < first + 3; row++) types.add(row, 0);
+    const floats = Float32Array.of(1, 2, 3, 0.25, 4, 5, 6, 0, 7, 8, 9, Number.POSITIVE_INFINITY);
+    rows.load(first, { types: Uint8Array.of(0, 0, 0), trained: Uint8Array.of(1, 0, 1), floats });
     expect([...table.vector(first + 1)]).toEqual([4, 5]);
     expect(table.floats[table.at(first) + table.accumulator]).toBe(3);
-    expect(rows.read(first, 2)).toEqual(floats);
-    expect(() => rows.read(first, 3)).toThrow(
-      `rows ${first} to ${first + 3} were asked for; ${first + 2} are in use`,
-    );
-    expect([...rows.trained.subarray(first, first + 2)]).toEqual([1, 0]);
+    expect([...rows.trained.subarray(first, first + 3)]).toEqual([1, 0, 1]);
+    const copy = new Float32Array(12);
+    for (let i = 0; i < 3; i++) rows.copy(first + i, copy, 4 * i);
+    expect(copy).toEqual(floats);
     move(3, 0);
-    expect(checkpoint(START)).toMatchObject({ written: [3], published: [3] });
-    expect(checkpoint(START + MAX_AGE_MS).written).toEqual([]);
-    expect(checkpoint(START + MAX_AGE_MS + 1000).published).toEqual([first]);
+    const { rows: begin, moved } = due(START);
+    expect([[...begin], [...moved]]).toEqual([
+      [3, first + 2],
+      [Number.NaN, Number.NaN],
+    ]);
+    expect(dueRows(START + MAX_AGE_MS)).toEqual([]);
+    expect(dueRows(START + MAX_AGE_MS + 1000)).toEqual([first]);
   });
 
   it('refuses loaded arrays that disagree', () => {

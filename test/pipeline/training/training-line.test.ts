@@ -1,28 +1,41 @@
 import { expect, test } from 'vitest';
 import { Alone } from '../../../src/pipeline/neighbours.ts';
+import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
+import { decodeJournal, encodeJournal } from '../../../src/pipeline/training/batch-codec.ts';
 import { TrainingSummary } from '../../../src/pipeline/training/summary.ts';
+import type { TrainBatch, TrainReport } from '../../../src/pipeline/training/trainer.ts';
 import { TrainingLine } from '../../../src/pipeline/training/training-line.ts';
-import { StandInTrainer } from './stand-in-trainer.ts';
+import { reportOf, StandInTrainer } from './stand-in-trainer.ts';
+import { saidBy } from './trainer-fixture.ts';
 
 const START = 1_700_000_000_000;
+
+function setUp({ lingerMs = 50, train }: { lingerMs?: number; train?: StandInTrainer['train'] } = {}) {
+  const now = { ms: START };
+  const trainer = new StandInTrainer();
+  if (train !== undefined) trainer.train = train;
+  const unwritten = new Unwritten();
+  const line = new TrainingLine({
+    trainer,
+    summary: new TrainingSummary([]),
+    measures: {},
+    journal: (packed) => unwritten.open.batches.push(packed),
+    neighbours: new Alone(),
+    tuning: { lingerMs },
+    clock: () => now.ms,
+    failed: (error) => {
+      throw error;
+    },
+  });
+  return { line, unwritten, now };
+}
 
 test.each([50, Number.POSITIVE_INFINITY])(
   'with a linger of %f ms a batch is due by its age, also where the clock was set back',
   (lingerMs) => {
-    let now = START;
-    const line = new TrainingLine({
-      trainer: new StandInTrainer(),
-      summary: new TrainingSummary([]),
-      measures: {},
-      neighbours: new Alone(),
-      tuning: { lingerMs },
-      clock: () => now,
-      failed: (error) => {
-        throw error;
-      },
-    });
+    const { line, now } = setUp({ lingerMs });
     const dueAfter = (ms: number) => {
-      now = START + ms;
+      now.ms = START + ms;
       return line.dueInMs;
     };
     expect(dueAfter(0)).toBe(Number.POSITIVE_INFINITY);
@@ -31,3 +44,53 @@ test.each([50, Number.POSITIVE_INFINITY])(
     expect(byAge).toEqual(lingerMs === 50 ? [50, 20, 0, 0] : byAge.map(() => lingerMs));
   },
 );
+
+test('what the trainer is given is kept for the journal of the commit that is open, though the trainer takes its memory', async () => {
+  const given: unknown[] = [];
+  const train = async ({ numbers }: TrainBatch) => {
+    given.push(saidBy(structuredClone(numbers, { transfer: [numbers.buffer] })));
+    return reportOf({});
+  };
+  const { line, unwritten } = setUp({ train });
+  line.open.newEntity(1);
+  line.open.changed(4, 1, 5, false, true);
+  await line.hand();
+  line.open.drop(5);
+  await line.hand();
+  // Nothing came: nothing is given.
+  await line.hand();
+  const first = unwritten.close();
+  line.open.reset(4);
+  await line.hand();
+  await line.settled();
+  const kept = [first, unwritten.open].map(
+    ({ batches }) => decodeJournal(encodeJournal(batches, [])).batches,
+  );
+  expect(kept.map(({ length }) => length)).toEqual([2, 1]);
+  expect(kept.flat().map(({ numbers }) => saidBy(numbers))).toEqual(given);
+  expect(given).toMatchObject([{ newTypes: [1], trained: ['4 1 5'] }, { dropped: [5] }, { reset: [4] }]);
+});
+
+test('counts the time that the trainer works: of two batches at hand, the second begins when the first is done', async () => {
+  const answers: ((report: TrainReport) => void)[] = [];
+  const { line, now } = setUp({ train: () => new Promise((resolve) => answers.push(resolve)) });
+  const hand = () => {
+    line.open.newEntity(0);
+    return line.hand();
+  };
+  const answer = async (ms: number) => {
+    now.ms = START + ms;
+    answers.shift()?.(reportOf({}));
+    await new Promise(setImmediate);
+    return line.busyMs;
+  };
+  await hand();
+  now.ms = START + 4;
+  const second = hand();
+  expect(await answer(10)).toBe(10);
+  await second;
+  expect(await answer(25)).toBe(25);
+  now.ms = START + 100;
+  await hand();
+  expect(await answer(103)).toBe(28);
+});

@@ -9,62 +9,72 @@ const PACE: Pace = {
   lingerMs: 50,
   commitEdges: 400,
   commitMs: 500,
-  commitRows: 131_072,
+  recoverMs: 15_000,
   queueBytes: 1e6,
   maxOutbox: 1e6,
 };
-const IDLE = {
-  publisher: { cleared: 0 },
-  committer: { busy: false, held: 0 },
-  index: { nextRow: 1_000_000 },
-};
-const FEW = { changedRows: 10 };
+const IDLE = { busy: false, held: 0, isOutdated: false };
 
-function setUp() {
+function setUp(pace: Partial<Pace> = {}) {
   let now = START;
-  const cadence = new Cadence(PACE, () => now);
-  for (let i = 0; i < 2; i++) cadence.asked(1_000_000);
+  const cadence = new Cadence({ ...PACE, ...pace }, () => now);
   const after = (ms: number) => {
     now = START + ms;
   };
-  const pendingOf = (trained: number) => Object.assign(new PendingCommit(1), { trained, records: trained });
-  return { cadence, after, pendingOf };
+  /** Whether a commit of so many edges, a record each, is due. */
+  const due = (trained: number, committer: Partial<typeof IDLE> = {}) =>
+    cadence.isDue(Object.assign(new PendingCommit(1), { trained, records: trained }), {
+      committer: { ...IDLE, ...committer },
+    });
+  return { cadence, after, due };
 }
 
 test('a commit is due by its edges, or by time unless one is being written', () => {
-  const { cadence, after, pendingOf } = setUp();
-  expect(cadence.isDue(pendingOf(399), IDLE, FEW)).toBe(false);
-  expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(true);
+  const { cadence, after, due } = setUp();
+  expect([due(399), due(400)]).toEqual([false, true]);
+  after(499);
+  expect(due(1)).toBe(false);
   after(500);
-  expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(true);
-  expect(cadence.isDue(pendingOf(1), { ...IDLE, committer: { busy: true, held: 0 } }, FEW)).toBe(false);
-  expect(cadence.isDue(pendingOf(0), IDLE, FEW)).toBe(false);
-  expect(cadence.isDue(pendingOf(0), { ...IDLE, publisher: { cleared: 1 } }, FEW)).toBe(true);
+  expect(due(1)).toBe(true);
+  expect([due(1, { busy: true }), due(400, { busy: true })]).toEqual([false, true]);
+  cadence.asked();
+  expect(due(1)).toBe(false);
   // The clock was set back.
   after(-3_600_000);
-  expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(true);
+  expect(due(1)).toBe(true);
 });
 
-test('commits grow while the updater is behind with a batch at hand, until it has caught up', () => {
-  const { cadence, after, pendingOf } = setUp();
-  after(600);
+test('without a record, a commit is due only where the head says what is no longer so', () => {
+  const { cadence, after, due } = setUp();
+  expect(due(0, { isOutdated: true })).toBe(false);
+  after(500);
+  expect([due(0), due(0, { isOutdated: true })]).toEqual([false, true]);
+  expect(due(0, { isOutdated: true, busy: true })).toBe(false);
+  // However far behind.
+  cadence.look(START - 20_000, 5_000, undefined);
+  expect([due(0), due(0, { isOutdated: true })]).toEqual([false, true]);
+});
+
+test('commits are as large while the updater is behind as they always are', () => {
+  const { cadence, after, due } = setUp();
   cadence.look(START - 10_000, 5_000, undefined);
-  expect(cadence.isDue(pendingOf(3_199), IDLE, FEW)).toBe(false);
-  expect(cadence.isFull(pendingOf(3_199))).toBe(false);
-  expect(cadence.isDue(pendingOf(3_200), IDLE, FEW)).toBe(true);
-  after(4_000);
-  expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(true);
-  after(600);
-  for (const [appliedAt, waiting] of [
-    [START - 10_000, 1_000],
-    [START - 1_000, 5_000],
-    [undefined, 5_000],
-  ] as const) {
-    cadence.look(START - 10_000, 5_000, undefined);
-    expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(false);
-    cadence.look(appliedAt, waiting, undefined);
-    expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(true);
-  }
+  expect([due(399), due(400)]).toEqual([false, true]);
+  after(500);
+  expect(due(1)).toBe(true);
+});
+
+test('a commit that holds as many changes as a commit and a batch of edges is full, and due', () => {
+  const { cadence, due } = setUp();
+  const pending = new PendingCommit(1);
+  const change = (n: number) => pending.edges.set(`edge ${n}`, null);
+  for (let n = 0; n < 500; n++) change(n);
+  const seen = () => [
+    cadence.isFull(pending),
+    cadence.isDue(pending, { committer: { ...IDLE, busy: true } }),
+  ];
+  expect([seen(), due(1)]).toEqual([[false, false], false]);
+  change(500);
+  expect(seen()).toEqual([true, true]);
 });
 
 test('published vectors are held back for as long as the updater is behind, with reading or with publishing', () => {
@@ -79,70 +89,25 @@ test('published vectors are held back for as long as the updater is behind, with
   // Its vectors wait for the brokers, while it reads what comes as it comes.
   expect([held(10, 3, 5_000), held(10, 3, 5_001), held(20_000, 1_000, 6_000)]).toEqual([0, 5_001, 6_000]);
   expect([held(9_000, 5_000, 7_000), held(7_000, 5_000, 9_000)]).toEqual([9_000, 9_000]);
-});
-
-test('held back vectors are due once the updater has caught up, though no record comes', () => {
-  const { cadence, after, pendingOf } = setUp();
-  const due = (held: number) =>
-    cadence.isDue(pendingOf(0), { ...IDLE, committer: { busy: false, held } }, FEW);
-  after(9_000);
-  cadence.look(START - 20_000, 5_000, undefined);
-  expect(due(3)).toBe(false);
-  cadence.look(START - 20_000, 0, undefined);
-  expect([due(3), due(0)]).toEqual([true, false]);
-  // Not while the brokers take none.
-  cadence.look(START - 20_000, 0, START - 20_000);
-  expect(due(3)).toBe(false);
-});
-
-test('the first commits of a process do not grow', () => {
-  const { pendingOf } = setUp();
-  const cadence = new Cadence(PACE, () => START);
-  cadence.begin(1_000_000);
-  for (const due of [true, true, false]) {
-    cadence.look(START - 10_000, 5_000, undefined);
-    expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(due);
-    cadence.asked(1_000_000);
-  }
-});
-
-test('a commit of an updater that is behind stays within the row cap', () => {
-  const { cadence, pendingOf } = setUp();
-  cadence.look(START - 10_000, 5_000, undefined);
-  expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 131_071 })).toBe(false);
-  expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 131_072 })).toBe(true);
-  expect(cadence.isDue(pendingOf(399), IDLE, { changedRows: 131_072 })).toBe(false);
-  // All rows of a table that is not much larger.
-  const small = { ...IDLE, index: { nextRow: 163_840 } };
-  expect(cadence.isDue(pendingOf(500), small, { changedRows: 163_840 })).toBe(false);
-});
-
-test('where batches are cut by count alone, so are commits, and nothing is held back however far behind', () => {
-  const { pendingOf } = setUp();
-  const cadence = new Cadence({ ...PACE, lingerMs: Number.POSITIVE_INFINITY }, () => START);
-  for (let i = 0; i < 2; i++) cadence.asked(1_000_000);
-  cadence.look(START - 10_000, 5_000, undefined);
-  expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(true);
+  // Nothing was applied yet.
+  cadence.look(undefined, 5_000, undefined);
   expect(cadence.holdMs).toBe(0);
 });
 
-test('where commits may be as large as memory allows, the table at the last commit alone decides their size', () => {
-  const { pendingOf } = setUp();
-  const counted = (rowsPerEdge: number, rows: number) => {
-    const cadence = new Cadence({ ...PACE, lingerMs: Number.POSITIVE_INFINITY, rowsPerEdge }, () => START);
-    cadence.begin(rows);
-    cadence.look(START - 10_000, 5_000, undefined);
-    const due = (trained: number) => cadence.isDue(pendingOf(trained), IDLE, { changedRows: 1e6 });
-    return { cadence, due };
-  };
-  const small = counted(1_000, 163_840);
-  expect([3_199, 3_200].map(small.due)).toEqual([false, true]);
-  // The table that there was at the last commit, not the one that there is.
-  small.cadence.asked(163_841);
-  expect([399, 400].map(small.due)).toEqual([false, true]);
-  small.cadence.asked(163_840);
-  expect([3_199, 3_200].map(small.due)).toEqual([false, true]);
-  // 131,072 rows, of 100 an edge: three times 400 edges; of 1 an edge, no more than a small table's.
-  expect([1_199, 1_200].map(counted(100, 1e6).due)).toEqual([false, true]);
-  expect([3_199, 3_200].map(counted(1, 1e6).due)).toEqual([false, true]);
+test('held back vectors are due once the updater has caught up, though no record comes', () => {
+  const { cadence, after, due } = setUp();
+  after(9_000);
+  cadence.look(START - 20_000, 5_000, undefined);
+  expect(due(0, { held: 3 })).toBe(false);
+  cadence.look(START - 20_000, 0, undefined);
+  expect([due(0, { held: 3 }), due(0)]).toEqual([true, false]);
+  // Not while the brokers take none.
+  cadence.look(START - 20_000, 0, START - 20_000);
+  expect(due(0, { held: 3 })).toBe(false);
+});
+
+test('where batches are cut by count alone, nothing is held back however far behind', () => {
+  const { cadence } = setUp({ lingerMs: Number.POSITIVE_INFINITY });
+  cadence.look(START - 10_000, 5_000, START - 10_000);
+  expect(cadence.holdMs).toBe(0);
 });

@@ -1,101 +1,109 @@
+import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { EntityIndex } from '../../../src/graph/entity-index.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
+import type { Head } from '../../../src/graph/head.ts';
 import { Layout } from '../../../src/graph/layout.ts';
 import { Counters } from '../../../src/pipeline/counters.ts';
 import { Alone } from '../../../src/pipeline/neighbours.ts';
 import { OffsetLedger } from '../../../src/pipeline/reading/offset-ledger.ts';
 import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
 import { soleLeadership } from '../../../src/pipeline/sole-leadership.ts';
+import { decodeJournal, packBatch } from '../../../src/pipeline/training/batch-codec.ts';
+import type { Due, Trainer } from '../../../src/pipeline/training/trainer.ts';
+import { Checkpointer } from '../../../src/pipeline/writing/checkpointer.ts';
 import { Committer } from '../../../src/pipeline/writing/committer.ts';
 import { Publisher } from '../../../src/pipeline/writing/publish.ts';
 import { Writer } from '../../../src/pipeline/writing/writer.ts';
-import { MODEL, user } from '../../graph/graph-fixture.ts';
+import { blockOf, MODEL, user } from '../../graph/graph-fixture.ts';
 import { DyingStore } from '../dying-store.ts';
 import { FaultySink, keptLog } from '../faulty-sink.ts';
 import { keptMeasures } from '../kept-measures.ts';
-import { checkpointOf, StandInTrainer } from '../training/stand-in-trainer.ts';
+import { dueOf, StandInTrainer } from '../training/stand-in-trainer.ts';
+import { batchOf } from '../training/trainer-fixture.ts';
+import { turns } from '../updater-fixture.ts';
 
 const A = user('a');
 const B = user('b');
 const DUE = { everything: false, holdMs: 0 };
 const OFFSETS = { 'twhin.follow': { '0': 3 } };
+/** Trainer's work after which a checkpoint is due. */
+const RECOVER_MS = 1_000;
 
-function setUp() {
+/** On a fresh store, where no head is given. Users a and b are on rows 4 and 5. trainer: in place of a stand-in. */
+function setUp({ last, trainer: other }: { readonly last?: Head; readonly trainer?: Trainer } = {}) {
   const kept = new DyingStore();
   const store = new GraphStore(kept, new Layout(MODEL));
   const index = new EntityIndex(4);
   const rows = { a: index.add(A, 10), b: index.add(B, 20) };
-  const [trainer, sink, log] = [new StandInTrainer(), new FaultySink(), keptLog()];
-  const [counters, unwritten] = [new Counters(), new Unwritten()];
+  const [standIn, sink, log] = [new StandInTrainer(), new FaultySink(), keptLog()];
+  const trainer = other ?? standIn;
+  standIn.blocks = [blockOf(store.layout, { 5: [1, 1, 1, 0] })];
+  const [counters, unwritten] = [new Counters(last), new Unwritten()];
   const now = { ms: 1_000 };
   const ledger = new OffsetLedger(OFFSETS);
   /** What was told of a commit, in order. */
   const order: string[] = [];
   const clock = () => now.ms;
   const measures = keptMeasures();
-  const writer = new Writer(undefined, { role: 'leader' }, 'space');
+  const writer = new Writer(last, { role: 'leader' }, 'space');
   const tuning = { epsilon: 0.5, maxAgeMs: 9_000 };
+  const training = { busyMs: 0 };
   const publisher = new Publisher({
-    writer,
-    store,
-    sink,
-    topic: 'vectors',
-    log,
-    clock,
-    measures,
+    ...{ writer, sink, topic: 'vectors', log, clock, measures },
     failed: () => undefined,
     header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
     watermark: () => committer.watermark,
   });
+  const pace = { recoverMs: RECOVER_MS };
+  const checkpointer = new Checkpointer({ graph: 'test', store, trainer, tuning: pace, log, clock }, last);
   const committer: Committer = new Committer(
     {
-      graph: 'test',
-      model: MODEL,
-      store,
-      trainer,
-      index,
-      counters,
-      unwritten,
-      publisher,
-      neighbours: new Alone(),
-      sink,
-      log,
-      measures,
-      clock,
-      writer,
-      tuning,
-      ledger,
+      ...{ graph: 'test', model: MODEL, store, trainer, index, counters, unwritten, publisher, checkpointer },
+      ...{ training, sink, log, measures, clock, writer, tuning, ledger, neighbours: new Alone() },
       leadership: { ...soleLeadership, commit: async () => void order.push('group') },
-      image: { outdated: async () => void order.push('image') },
     },
-    undefined,
+    last,
   );
-  publisher.open = true;
-  const all = { kept, store, index, rows, trainer, sink, log, counters, unwritten, publisher, committer };
+  publisher.begin();
   const commit = (asked = DUE) => committer.commit(unwritten.close(), asked);
-  /** What the trainer gives for the next checkpoint. */
-  const trained = (parts: Parameters<typeof checkpointOf>[0]) =>
-    void trainer.checkpoints.push(Promise.resolve(checkpointOf(parts)));
-  return { ...all, now, measures, tuning, ledger, order, commit, trained };
+  /** What is due by the next commit. */
+  const due = (parts: Parameters<typeof dueOf>[0]) => void standIn.dues.push(Promise.resolve(dueOf(parts)));
+  /** The journal by commit. */
+  const journal = async () => {
+    const entries = await Array.fromAsync(store.journal());
+    return new Map(entries.map(({ commit: number, bytes }) => [number, decodeJournal(bytes)]));
+  };
+  return {
+    ...{ kept, store, index, rows, trainer: standIn, sink, log, counters, unwritten, publisher, committer },
+    ...{ checkpointer, training, now, measures, tuning, ledger, order, commit, due, journal },
+  };
 }
 
 const edge = { lhs: A, relation: 'follows', rhs: B, at: 30, removed: false };
 const letter = { topic: 'dead-letter', key: 'k', value: Buffer.from('bad'), headers: {} };
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+const sent = (sink: FaultySink) =>
+  sink.acknowledged.map(({ key, value }) => [
+    key,
+    value && [...new Float32Array(Uint8Array.from(value).buffer)],
+  ]);
 
 describe('Committer', () => {
   test('writes everything at once, as of the moment the commit was asked for', async () => {
-    const { store, index, rows, trainer, sink, counters, unwritten, publisher, committer, commit } = setUp();
+    const all = setUp();
+    const { store, index, rows, trainer, sink, counters, unwritten, publisher, committer, commit, journal } =
+      all;
     const pending = unwritten.open;
     pending.edges.set(store.layout.edgeId(edge), edge);
     pending.touched.add(rows.a).add(rows.b);
     pending.erasures.set(user('gone'), 9);
+    const batch = batchOf({ newTypes: [0, 0], edges: [[rows.a, 0, rows.b]] });
+    pending.batches.push(packBatch(batch));
     counters.events.consumed = 3;
     counters.edgeChanged('follows', false, true);
     counters.watermark = 30;
-    const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
-    trainer.checkpoints.push(checkpoint.promise);
+    const answer = Promise.withResolvers<Due>();
+    trainer.dues.push(answer.promise);
     const committed = commit();
     expect(committer.busy).toBe(true);
     // What comes after it was asked for is not in it.
@@ -104,16 +112,11 @@ describe('Committer', () => {
     counters.watermark = 99;
     index.saw(rows.a, 99);
     index.add(user('later'), 99);
-    checkpoint.resolve(
-      checkpointOf({
-        step: 6,
-        vectors: { 0: [9, 9, 9, 9], [rows.a]: [1, 0, 2, 0], [rows.b]: [3, 0, 4, 0.5] },
-        publish: [rows.a],
-      }),
-    );
+    const relations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    answer.resolve(dueOf({ step: 6, vectors: { [rows.a]: [1, 0] }, relations }));
     expect(await committed).toBe(1);
     expect(await store.head()).toEqual({
-      format: 2,
+      format: 3,
       graph: 'test',
       model: MODEL,
       step: 6,
@@ -124,8 +127,10 @@ describe('Committer', () => {
       edges: { follows: 1 },
       entities: { user: 2 },
       freed: [],
+      commit: 1,
+      checkpoint: 0,
+      relations: crc32(new Uint8Array(Float32Array.from(relations).buffer)),
       outbox: 1,
-      outboxParts: 1,
       watermark: 30,
       epoch: 0,
       space: 'space',
@@ -134,9 +139,9 @@ describe('Committer', () => {
     });
     expect(await store.entity(A)).toMatchObject({ firstSeen: 10, lastSeen: 10 });
     expect(await Array.fromAsync(store.edges())).toEqual([edge]);
-    expect((await Array.fromAsync(store.rows())).map(({ row }) => row)).toEqual([0, rows.a, rows.b]);
-    expect(await Array.fromAsync(store.outbox())).toEqual([A]);
     expect((await Array.fromAsync(store.erasures())).map(({ at }) => at)).toEqual([9]);
+    const entry = { batches: [batch], due: [], published: Int32Array.of(rows.a) };
+    expect(await journal()).toEqual(new Map([[1, entry]]));
     expect(committer).toMatchObject({ busy: false, commits: 1, step: 6, watermark: 30 });
     expect(publisher.size).toBe(1);
     // Its entry in the unwritten goes with the next reads.
@@ -144,8 +149,7 @@ describe('Committer', () => {
     expect(unwritten.size).toBe(0);
     await sink.acknowledge();
     await publisher.drained();
-    await commit();
-    expect([(await store.head())?.outbox, await Array.fromAsync(store.outbox())]).toEqual([0, []]);
+    expect(sent(sink)).toEqual([[A, [1, 0]]]);
   });
 
   test('publishes by the settings of the moment the commit was asked for', async () => {
@@ -154,41 +158,70 @@ describe('Committer', () => {
     Object.assign(tuning, { epsilon: 0.01, maxAgeMs: 7_000 });
     now.ms = 2_000;
     await commit({ everything: true, holdMs: 70 });
+    const named = new Int32Array(0);
     expect(trainer.asked).toEqual([
-      { now: 1_000, everything: false, holdMs: 0, epsilon: 0.5, maxAgeMs: 9_000 },
-      { now: 2_000, everything: true, holdMs: 70, epsilon: 0.01, maxAgeMs: 7_000 },
+      { now: 1_000, everything: false, holdMs: 0, epsilon: 0.5, maxAgeMs: 9_000, named },
+      { now: 2_000, everything: true, holdMs: 70, epsilon: 0.01, maxAgeMs: 7_000, named },
     ]);
   });
 
   test('measures the duration of a commit, and the moves and lengths of its vectors', async () => {
     const { rows, trainer, committer, now, measures, commit } = setUp();
-    const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
-    trainer.checkpoints.push(checkpoint.promise);
+    const answer = Promise.withResolvers<Due>();
+    trainer.dues.push(answer.promise);
     const committed = commit();
     expect([committer.writingSince, committer.writtenAt]).toEqual([1_000, undefined]);
     now.ms = 1_250;
-    const vectors = { [rows.a]: [3, 4, 0, 0], [rows.b]: [0, 1, 0, 0] };
-    checkpoint.resolve(checkpointOf({ vectors, publish: [rows.a, rows.b], moved: { [rows.a]: 0.5 } }));
+    const vectors = { [rows.a]: [3, 4], [rows.b]: [0, 1] };
+    answer.resolve(dueOf({ vectors, moved: { [rows.a]: 0.5 }, held: 7 }));
     await committed;
     expect(measures.told).toEqual(['commit 250']);
-    expect([committer.writingSince, committer.writtenAt]).toEqual([undefined, 1_250]);
+    expect([committer.writingSince, committer.writtenAt, committer.held]).toEqual([undefined, 1_250, 7]);
     // Lengths of 5 and 1; b was never published before.
     expect(committer.moves.byType()).toEqual({ user: { mean: 0.5, p99: 0.5, norm: 3 } });
   });
 
   test('puts up a tombstone for an erased entity, and nothing for an entity erased since the commit was asked for', async () => {
-    const { store, index, rows, unwritten, commit, trained } = setUp();
-    const vectors = { [rows.a]: [1, 0, 0, 0], [rows.b]: [0, 0, 0, 0] };
-    trained({ vectors, publish: [rows.a] });
+    const { index, rows, sink, unwritten, publisher, commit, due, journal } = setUp();
+    due({ vectors: { [rows.a]: [1, 0] } });
     const pending = unwritten.open;
-    pending.erasedEntities.set(rows.b, B);
+    pending.erasedEntities.add(B);
     index.remove(B);
     const committed = commit();
     // The next commit will hold this erasure, and its tombstone.
     index.remove(A);
     expect(await committed).toBe(1);
-    expect(await Array.fromAsync(store.outbox())).toEqual([B]);
-    expect((await Array.fromAsync(store.rows())).map(({ row }) => row)).toEqual([rows.a]);
+    // What is killed now finds the tombstone in the journal.
+    expect((await journal()).get(1)?.due).toEqual([B]);
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(sent(sink)).toEqual([[B, null]]);
+  });
+
+  test('puts up entities that are named whether or not they moved, with the name of the moment, each once', async () => {
+    const { index, rows, trainer, sink, unwritten, publisher, commit, due, journal } = setUp();
+    const gone = user('gone');
+    unwritten.open.due = [A, gone, A];
+    // Erased, and named again since.
+    unwritten.open.erasedEntities.add(B);
+    index.remove(B);
+    const again = index.add(B, 30);
+    due({ vectors: { [rows.a]: [1, 0], [again]: [2, 0] } });
+    const committed = commit();
+    index.remove(A);
+    expect(await committed).toBe(3);
+    expect([...trainer.asked[0]!.named]).toEqual([rows.a, again]);
+    expect((await journal()).get(1)).toMatchObject({
+      due: [A, gone, B],
+      published: Int32Array.of(rows.a, again),
+    });
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(sent(sink)).toEqual([
+      [gone, null],
+      [A, [1, 0]],
+      [B, [2, 0]],
+    ]);
   });
 
   test('a commit is written only after its dead letters are acknowledged', async () => {
@@ -214,7 +247,7 @@ describe('Committer', () => {
     ledger.advance('applied', 't', 0, 2);
     const second = commit();
     await sink.next();
-    await turn();
+    await turns(1);
     expect([committer.commits, await store.head()]).toEqual([0, undefined]);
     await sink.acknowledge();
     await first;
@@ -232,35 +265,101 @@ describe('Committer', () => {
     const committed = commit();
     committed.catch(() => undefined);
     await sink.outOfReach();
-    await turn();
+    await turns(1);
     committer.stop();
     await expect(committed).rejects.toMatchObject({ code: 'stopped' });
     expect(await store.head()).toBeUndefined();
   });
 
-  test('after the write the start image is removed, the group is told, and only then vectors go out', async () => {
-    const { store, rows, sink, order, commit, trained } = setUp();
-    trained({ vectors: { [rows.a]: [1, 0, 0, 0] }, publish: [rows.a] });
-    const publish = sink.publish.bind(sink);
-    sink.publish = async (messages) => {
-      order.push('vectors');
-      await publish(messages);
-    };
-    expect(await store.head()).toBeUndefined();
-    await commit();
-    await sink.acknowledge();
-    expect(order).toEqual(['image', 'group', 'vectors']);
-  });
-
   test('after a failed commit no other is written', async () => {
-    const { kept, store, rows, publisher, committer, commit, trained } = setUp();
+    const { kept, store, rows, publisher, committer, commit, due } = setUp();
     kept.dieAfter(0, false);
-    trained({ vectors: { [rows.a]: [1, 0, 0, 0] }, publish: [rows.a] });
+    due({ vectors: { [rows.a]: [1, 0] } });
     const first = commit();
     const second = commit();
     await expect(first).rejects.toThrow('killed');
     kept.dieAfter(9, false);
     await expect(second).rejects.toThrow('killed');
     expect([await store.head(), publisher.size, committer.commits]).toEqual([undefined, 0, 0]);
+  });
+
+  test('a head that counts vectors that wait is outdated once none does, and the next corrects it', async () => {
+    const { store, rows, sink, publisher, committer, commit, due } = setUp();
+    const outbox = async () => (await store.head())?.outbox;
+    expect(committer.isOutdated).toBe(false);
+    due({ vectors: { [rows.a]: [1, 0], [rows.b]: [1, 0] } });
+    await commit();
+    expect([await outbox(), committer.isOutdated]).toEqual([2, false]);
+    // One of the two again, which is counted once.
+    due({ vectors: { [rows.a]: [2, 0] } });
+    await commit();
+    expect([await outbox(), committer.isOutdated]).toEqual([2, false]);
+    await sink.acknowledge();
+    await turns(1);
+    expect([publisher.size, committer.isOutdated]).toEqual([1, false]);
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(committer.isOutdated).toBe(true);
+    await commit();
+    expect([await outbox(), committer.isOutdated]).toEqual([0, false]);
+  });
+
+  test('a snapshot begins with the answer of what is due, and is written under its own commit', async () => {
+    const { kept, store, trainer, sink, unwritten, training, checkpointer, commit, due } = setUp();
+    const calls: string[] = [];
+    const [ask, snapshot] = [trainer.due.bind(trainer), trainer.snapshot.bind(trainer)];
+    trainer.due = (options) => {
+      calls.push('due');
+      return ask(options);
+    };
+    trainer.snapshot = () => {
+      calls.push('snapshot');
+      return snapshot();
+    };
+    // A commit before waits for its dead letters meanwhile.
+    unwritten.open.putDeadLetter(letter);
+    const first = commit();
+    training.busyMs = RECOVER_MS;
+    due({ step: 9, random: [7, 7] });
+    const second = commit();
+    due({ step: 10 });
+    const third = commit();
+    expect(calls).toEqual(['due', 'due', 'snapshot', 'due']);
+    await sink.acknowledge();
+    await Promise.all([first, second, third]);
+    await checkpointer.settled();
+    expect([...kept.checkpoints.written.keys()]).toEqual([2]);
+    await using checkpoint = await store.checkpoints.open(2);
+    expect(checkpoint.head).toMatchObject({ commit: 2, step: 9, random: [7, 7] });
+  });
+
+  test('a checkpoint is named once all that was due by its commit is acknowledged, and the journal begins after it', async () => {
+    const { store, rows, sink, training, committer, checkpointer, commit, due, journal } = setUp();
+    const seen = async () => [
+      (await store.head())?.checkpoint,
+      [...(await journal()).keys()],
+      committer.isOutdated,
+    ];
+    await commit();
+    training.busyMs = RECOVER_MS;
+    due({ vectors: { [rows.a]: [1, 0] } });
+    await commit();
+    await checkpointer.settled();
+    // The vector of commit 2 waits.
+    expect(await seen()).toEqual([0, [1, 2], false]);
+    due({ vectors: { [rows.b]: [1, 0] } });
+    await commit();
+    expect(await seen()).toEqual([0, [1, 2, 3], false]);
+    await sink.acknowledge();
+    await turns(1);
+    // Now that of commit 3, which the checkpoint does not have.
+    expect(await sink.next()).toEqual([B]);
+    expect(await seen()).toEqual([0, [1, 2, 3], true]);
+    await commit();
+    expect(await seen()).toEqual([2, [3, 4], false]);
+    expect([checkpointer.named, checkpointer.isDue(2 * RECOVER_MS, 6)]).toEqual([2, true]);
+    await using checkpoint = await store.checkpoint();
+    expect(checkpoint?.head.commit).toBe(2);
+    await sink.acknowledge();
   });
 });

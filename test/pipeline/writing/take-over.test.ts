@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
+import { RetryableError } from '../../../src/errors/errors.ts';
 import { forgetTopic } from '../../../src/graph/graph-store.ts';
 import { silentLog } from '../../../src/log.ts';
 import type { ReadableLog } from '../../../src/pipeline/ports.ts';
@@ -15,6 +15,7 @@ import {
   expectTopicEqualsStore,
   FOLLOW,
   follow,
+  followed,
   follows,
   graphStore,
   histories,
@@ -26,14 +27,6 @@ import {
 } from '../updater-fixture.ts';
 
 const NO_STRETCH = { topic: EMBEDDINGS, partition: 0, from: 0, until: 0 };
-
-/** A log of so many follows, and a store that holds them all. */
-async function followed(count: number) {
-  const [log, store] = [new MemoryLog(), new MemoryStore()];
-  follows(log, 'a', count);
-  await caughtUp(log, store);
-  return { log, store };
-}
 
 const vectorsIn = (log: MemoryLog) => log.published.filter(({ topic }) => topic === EMBEDDINGS).length;
 
@@ -61,34 +54,6 @@ describe('taking over', () => {
     await caughtUp(log, store, { space: 'second', reader });
     expect(failures).toBe(3);
     await expectTopicEqualsStore(log, store);
-    expectRisingSteps(log);
-  });
-
-  test('a fresh store republishes everything, above all steps in the topic', async () => {
-    const { log } = await followed(40);
-    const highest = Math.max(...[...histories(log).values()].flat().map(({ step }) => step));
-    const store = new MemoryStore();
-    await caughtUp(log, store, { space: 'second', pace: { batchEdges: 5 } });
-    await expectTopicEqualsStore(log, store);
-    expectRisingSteps(log);
-    expect(await graphStore(store).head()).toMatchObject({
-      epoch: 2,
-      space: 'second',
-      stepBase: highest + 1,
-    });
-    for (const history of histories(log).values()) expect(history.at(-1)?.space).toBe('second');
-  });
-
-  test('so does an older copy of the store, and entities that it lacks are removed from the topic', async () => {
-    const { log, store } = await followed(20);
-    const older = await copyOf(store);
-    follows(log, 'b', 20);
-    await caughtUp(log, store);
-    // What named the b's is no longer in the log, as after retention.
-    log.records.length = 20;
-    await caughtUp(log, older);
-    expect([...log.folded(EMBEDDINGS).keys()].some((key) => key.startsWith('user:b'))).toBe(false);
-    await expectTopicEqualsStore(log, older);
     expectRisingSteps(log);
   });
 
@@ -128,7 +93,7 @@ describe('taking over', () => {
     };
     const store = new MemoryStore();
     await expect(caughtUp(log, store)).rejects.toThrow('killed');
-    expect((await Array.fromAsync(graphStore(store).outbox())).length).toBeGreaterThan(0);
+    expect((await graphStore(store).head())?.outbox).toBeGreaterThan(0);
     // As if it had died before it told the log anything.
     log.note = undefined;
     reached = true;
@@ -236,21 +201,6 @@ describe('taking over', () => {
     expect(running.progress().phase).toBe('running');
     now += 1;
     await failed;
-  });
-
-  test('nothing is written or published once another process has taken over', async () => {
-    const log = new MemoryLog();
-    follows(log, 'a', 100);
-    const store = new MemoryStore();
-    let confirmed = 0;
-    log.before.confirm = async () => {
-      // The first is the claim of the epoch.
-      if (++confirmed > 2) throw new FatalError('fenced', 'another process took over');
-    };
-    await expect(caughtUp(log, store)).rejects.toMatchObject({ code: 'fenced' });
-    const head = await graphStore(store).head();
-    expect(head?.events.consumed).toBeLessThan(100);
-    expect(await liveEdges(store)).toHaveLength(head?.events.consumed ?? -1);
   });
 });
 

@@ -1,15 +1,8 @@
 import { expect, test } from 'vitest';
-import { headSchema } from '../../../src/graph/head.ts';
 import { Writer } from '../../../src/pipeline/writing/writer.ts';
+import { HEAD } from '../../graph/graph-fixture.ts';
 
-const count = { consumed: 0, rejected: 0, duplicate: 0, late: 0 };
-const head = headSchema.parse({
-  format: 2,
-  graph: 'engagement-1',
-  model: { dim: 1, scorer: 'transe-l2', entityTypes: [], relations: [] },
-  ...{ step: 9, random: [], rows: 0, offsets: {}, events: count, edges: {}, entities: {}, outbox: 0 },
-  ...{ watermark: 0, epoch: 2, space: 'shared', freed: [], outboxParts: 0, stepBase: 0, topicIds: {} },
-});
+const head = { ...HEAD, step: 9, epoch: 2, space: 'shared' };
 
 test('a leader knows its own past by the note; a standby takes nothing for its own, even in a space that it shares', () => {
   const leader = new Writer(head, { role: 'leader' }, 'shared');

@@ -10,7 +10,14 @@ import type { Stepper } from '../../../../src/pipeline/training/stepper.ts';
 import type { Trainer, TrainerSettings } from '../../../../src/pipeline/training/trainer.ts';
 import { Random } from '../../../../src/sampling/random.ts';
 import { DEFAULTS, fill, kernelOnRandomRows, rowBytes } from '../../../kernels/fixture.ts';
-import { batchOf, DUE, kernels, settings, World } from '../../../pipeline/training/trainer-fixture.ts';
+import {
+  batchOf,
+  blocksOf,
+  DUE,
+  kernels,
+  settings,
+  World,
+} from '../../../pipeline/training/trainer-fixture.ts';
 
 const SIZE = { maxEdges: 10, maxCandidates: 13 };
 const WORKER = '../../../../src/adapters/trainer/hogwild/worker.ts';
@@ -172,7 +179,7 @@ describe('several threads on one table', () => {
         });
         expect(await three.train(batch)).toEqual(await one.train(batch));
         const options = { ...DUE, now: NOW + i };
-        expect(await three.checkpoint(options)).toEqual(await one.checkpoint(options));
+        expect(await three.due(options)).toEqual(await one.due(options));
       }
     },
   );
@@ -195,16 +202,17 @@ describe('several threads on one table', () => {
       expect(report.loss[0]).toBeGreaterThan(0);
     }
     const { dim } = settings.model;
-    const { rows, floats } = await trainer.checkpoint({ ...DUE, now: NOW });
-    expect(rows).toHaveLength(26);
-    expect(floats.every(Number.isFinite)).toBe(true);
-    for (const [i, row] of rows.entries()) {
-      const vector = floats.subarray(i * (dim + 2), i * (dim + 2) + dim);
+    const [block] = await blocksOf(trainer);
+    const { types, floats } = block!;
+    expect(types).toHaveLength(26);
+    for (let row = 0; row < types.length; row++) {
+      const vector = floats.subarray(row * (dim + 2), row * (dim + 2) + dim);
+      expect(vector.every(Number.isFinite)).toBe(true);
       // Relation 0 alone was trained.
       if (row > 1 && row < 6) continue;
       // Halves of two moves may make a row a trace too long, until it moves again.
       if (row >= 6) expect(Math.hypot(...vector)).toBeLessThan(1.05);
-      expect(floats[i * (dim + 2) + dim]).toBeGreaterThan(0);
+      expect(floats[row * (dim + 2) + dim]).toBeGreaterThan(0);
     }
   });
 

@@ -6,7 +6,17 @@ import { Prequential } from '../../../../src/pipeline/training/ranking/prequenti
 import type { PrequentialSettings, Trainer } from '../../../../src/pipeline/training/trainer.ts';
 import { KnownPositives } from '../../../../src/sampling/known-positives.ts';
 import { TypeRows } from '../../../../src/sampling/type-rows.ts';
-import { batchOf, DUE, type Edge, edgesOf, kernels, settings, triples, World } from '../trainer-fixture.ts';
+import {
+  batchOf,
+  blocksOf,
+  DUE,
+  type Edge,
+  edgesOf,
+  kernels,
+  settings,
+  triples,
+  World,
+} from '../trainer-fixture.ts';
 
 const prequential: PrequentialSettings = {
   seed: 7,
@@ -146,26 +156,22 @@ describe('training with prequential ranking', () => {
   it('gives the same bytes as without', async () => {
     const [plain, ranked] = await Promise.all([run(undefined), run(prequential)]);
     expect(plain.reports).toEqual(ranked.reports);
-    expect(plain.floats).toEqual(ranked.floats);
-    expect(plain.random).toEqual(ranked.random);
+    expect(plain.blocks).toEqual(ranked.blocks);
+    expect(plain.state).toEqual(ranked.state);
     expect(ranked.ranked.length).toBeGreaterThan(100);
     expect(plain.ranked).toHaveLength(0);
   });
 
   it('goes on after a stop with the events and edges that it is given', async () => {
-    const width = settings.model.dim + 2;
     const edges = edgesOf('6 likes 8, 7 likes 9, 6 replies 9, 7 likes 8');
     const whole = localTrainer({ ...settings, prequential }, kernels);
     await whole.start(undefined);
     await whole.train(batchOf({ newTypes: [0, 0, 1, 1], edges }));
-    const { rows, floats, step, random } = await whole.checkpoint({ ...DUE, everything: true, now: 1 });
-    expect(floats).toHaveLength(rows.length * width);
+    const state = await whole.due(DUE);
     const before = triples(edges);
     const resumed = localTrainer({ ...settings, prequential: { ...prequential, before } }, kernels);
-    const types = Uint8Array.from(rows, (row) => (row < 6 ? 255 : row < 8 ? 0 : 1));
-    await resumed.loadRows({ types, trained: types.map((type) => (type === 255 ? 0 : 1)), floats });
-    await resumed.loadEdges(before);
-    await resumed.start({ step, random });
+    for (const block of await blocksOf(whole)) await resumed.load(block);
+    await resumed.start(state);
     const next = batchOf({ edges: edgesOf('6 likes 9, 7 replies 8') });
     const ranksOf = async (trainer: Trainer) => (await trainer.train(next)).ranked;
     const [goesOn, again] = [await ranksOf(whole), await ranksOf(resumed)];
@@ -188,7 +194,8 @@ async function run(setting: PrequentialSettings | undefined) {
     reports.push(report);
     ranked.push(...(edges?.edge ?? []));
   }
-  const { floats, random } = await trainer.checkpoint({ ...DUE, everything: true, now: 1 });
+  const state = await trainer.due(DUE);
+  const blocks = await blocksOf(trainer);
   await trainer.stop();
-  return { reports, ranked, floats: [...floats], random };
+  return { reports, ranked, blocks, state };
 }

@@ -1,0 +1,274 @@
+import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { z } from 'zod';
+import { FatalError, MAKE_AGAIN, reasonOf, ShapeError, TwhinError } from '../errors/errors.ts';
+import type { Checkpoint, CheckpointBlock, CheckpointHead, Checkpoints } from '../graph/checkpoint.ts';
+import { makeWhole, syncFolder } from './atomic-file.ts';
+
+/*
+ * A checkpoint is one file beside those of its store, `checkpoint-COMMIT`:
+ *
+ *     blocks, one after the other | footer: JSON | length of the footer u32 | its CRC-32 u32 | MAGIC
+ *     block: floats f32[n, dim + 2] | lhs i32[edges] | rhs i32[edges] | types u8[n] | trained u8[n] | relation u8[edges]
+ *
+ * The footer says where each block is, so that the file is written from front to back, in blocks of one size. It has a
+ * CRC-32 of every CHECKED_ROWS rows of a block, and one of what follows its floats: a row is read and checked alone, with
+ * the few beside it. Little-endian. FORMAT rises with each change.
+ */
+const FORMAT = 1;
+const CHECKED_ROWS = 32;
+const MAGIC = Buffer.from('twhin checkpoint');
+const TAIL_BYTES = 8 + MAGIC.length;
+const NAME = /^checkpoint-(\d+)(\.partial)?$/;
+
+const count = z.number().int().nonnegative();
+const footerSchema = z.object({
+  format: z.literal(FORMAT),
+  commit: count,
+  step: count,
+  random: z.array(count),
+  /** Numbers of a row. */
+  width: count,
+  /** edges: −1 where they are not known. rest: CRC-32 of what follows the floats. */
+  blocks: z.array(
+    z.object({
+      at: count,
+      rows: count,
+      edges: z.number().int().min(-1),
+      floats: z.array(count),
+      rest: count,
+    }),
+  ),
+});
+
+type Footer = z.infer<typeof footerSchema>;
+type BlockPlace = Footer['blocks'][number];
+
+/** The checkpoints of the store in a folder. width: numbers of a row. */
+export function checkpointFiles(folder: string, width: number): Checkpoints {
+  const pathOf = (commit: number) => join(folder, `checkpoint-${commit}`);
+  return {
+    open: (commit) => openCheckpoint(pathOf(commit), commit, width),
+    write: async (head, blocks) => {
+      const path = pathOf(head.commit);
+      const partial = `${path}.partial`;
+      try {
+        await makeWhole(path, partial, () => writeCheckpoint(partial, head, width, blocks));
+        await syncFolder(folder);
+      } catch (error) {
+        if (error instanceof TwhinError) throw error;
+        throw new FatalError(
+          'store-write',
+          `the checkpoint ${path} can't be written: ${reasonOf(error)}; free space or repair the disk`,
+          { cause: error },
+        );
+      }
+    },
+    dropBefore: async (commit) => {
+      for (const name of await readdir(folder))
+        if (Number(NAME.exec(name)?.[1]) < commit) await rm(join(folder, name), { force: true });
+    },
+  };
+}
+
+/** @throws FatalError `store-damaged` where the file is not a whole checkpoint of this commit, with rows of `width` numbers. */
+export async function openCheckpoint(path: string, commit: number, width: number): Promise<Checkpoint> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, 'r');
+    const footer = await readFooter(file);
+    if (footer.commit !== commit || footer.width !== width)
+      throw new Error(`it is of commit ${footer.commit} with rows of ${footer.width} numbers`);
+    return new OpenCheckpoint(file, path, footer);
+  } catch (error) {
+    await file?.close();
+    throw damaged(path, error);
+  }
+}
+
+/** Writes a checkpoint and syncs it. @throws ShapeError for a block that has no place behind those before it. */
+export async function writeCheckpoint(
+  path: string,
+  { commit, step, random }: CheckpointHead,
+  width: number,
+  blocks: AsyncIterable<CheckpointBlock>,
+): Promise<void> {
+  await using file = await open(path, 'w');
+  const places: BlockPlace[] = [];
+  let at = 0;
+  for await (const block of blocks) {
+    const { floats, types, trained, edges } = block;
+    const rows = types.length;
+    const most = places[0]?.rows ?? rows;
+    if (rows > most || (places.at(-1)?.rows ?? most) < most)
+      throw new ShapeError(
+        `a block of ${rows} rows after one of ${places.at(-1)?.rows}; expected ${most} in each`,
+      );
+    if (trained.length !== rows || floats.length !== rows * width)
+      throw new ShapeError(
+        `${rows} rows of ${width} numbers with ${floats.length} floats, ${trained.length} flags`,
+      );
+    const rest = Buffer.concat([
+      ...(edges ? [bytesOf(edges.lhs), bytesOf(edges.rhs)] : []),
+      ...[types, trained],
+      ...(edges ? [Uint8Array.from(edges.relation)] : []),
+    ]);
+    const start = at;
+    for (const bytes of [bytesOf(floats), rest]) {
+      await file.writeFile(bytes);
+      at += bytes.length;
+    }
+    const sums = sumsOf(bytesOf(floats), width);
+    places.push({ at: start, rows, edges: edges?.lhs.length ?? -1, floats: sums, rest: crc32(rest) });
+  }
+  const footer: Footer = { format: FORMAT, commit, step, random: [...random], width, blocks: places };
+  const text = Buffer.from(JSON.stringify(footer));
+  const tail = Buffer.alloc(8);
+  tail.writeUInt32LE(text.length, 0);
+  tail.writeUInt32LE(crc32(text), 4);
+  await file.writeFile(Buffer.concat([text, tail, MAGIC]));
+  await file.datasync();
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Int32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** The CRC-32 of every CHECKED_ROWS rows. */
+function sumsOf(floats: Uint8Array, width: number): number[] {
+  const bytes = CHECKED_ROWS * width * 4;
+  return Array.from({ length: Math.ceil(floats.length / bytes) }, (_, i) =>
+    crc32(floats.subarray(i * bytes, (i + 1) * bytes)),
+  );
+}
+
+async function readFooter(file: FileHandle): Promise<Footer> {
+  const { size } = await file.stat();
+  const tail = await readAt(file, Math.max(0, size - TAIL_BYTES), Math.min(size, TAIL_BYTES));
+  if (!tail.subarray(8).equals(MAGIC)) throw new Error('it has no end');
+  const length = tail.readUInt32LE(0);
+  if (length > size - TAIL_BYTES) throw new Error(`its footer has ${length} bytes`);
+  const text = await readAt(file, size - TAIL_BYTES - length, length);
+  if (crc32(text) !== tail.readUInt32LE(4)) throw new Error('the checksum of its footer differs');
+  return footerSchema.parse(JSON.parse(text.toString()));
+}
+
+class OpenCheckpoint implements Checkpoint {
+  readonly head: CheckpointHead;
+  readonly rows: number;
+  readonly #file: FileHandle;
+  readonly #path: string;
+  readonly #footer: Footer;
+
+  constructor(file: FileHandle, path: string, footer: Footer) {
+    const { commit, step, random } = footer;
+    this.head = { commit, step, random };
+    this.rows = footer.blocks.reduce((sum, { rows }) => sum + rows, 0);
+    this.#file = file;
+    this.#path = path;
+    this.#footer = footer;
+  }
+
+  /** Each is read while the caller handles the one before. */
+  async *blocks(): AsyncIterable<CheckpointBlock> {
+    const places = this.#footer.blocks;
+    let reading = places[0] && this.#block(places[0]);
+    for (let i = 0; reading !== undefined; ) {
+      const block: CheckpointBlock = await reading;
+      const next = places[++i];
+      reading = next && this.#block(next);
+      // The next round awaits the promise; without this line Node.js reports an unhandled rejection before.
+      reading?.catch(() => undefined);
+      yield block;
+    }
+  }
+
+  async read(rows: readonly number[]): Promise<(Float32Array | undefined)[]> {
+    const { width } = this.#footer;
+    const each = this.#footer.blocks[0]?.rows ?? 1;
+    /** By the first row of those that are checked together. */
+    const read = new Map<number, Promise<Float32Array>>();
+    return Promise.all(
+      rows.map(async (row) => {
+        if (row >= this.rows) return undefined;
+        const [block, of] = [Math.floor(row / each), row % each];
+        const part = Math.floor(of / CHECKED_ROWS);
+        const first = row - (of % CHECKED_ROWS);
+        const reading = read.get(first) ?? this.#part(this.#footer.blocks[block]!, part);
+        read.set(first, reading);
+        return (await reading).slice((row - first) * width, (row - first + 1) * width);
+      }),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+  }
+
+  async #block({ at, rows, edges, floats, rest }: BlockPlace): Promise<CheckpointBlock> {
+    const { width } = this.#footer;
+    const of = Math.max(0, edges);
+    const floatBytes = rows * width * 4;
+    const bytes = await this.#bytes(at, floatBytes + of * 9 + 2 * rows);
+    const sums = sumsOf(bytes.subarray(0, floatBytes), width);
+    if (sums.some((sum, i) => sum !== floats[i]) || crc32(bytes.subarray(floatBytes)) !== rest)
+      throw this.#differs(at);
+    const { buffer } = bytes;
+    const rhs = floatBytes + of * 4;
+    const types = rhs + of * 4;
+    return {
+      floats: new Float32Array(buffer, 0, rows * width),
+      types: bytes.subarray(types, types + rows),
+      trained: bytes.subarray(types + rows, types + 2 * rows),
+      ...(edges >= 0 && {
+        edges: {
+          lhs: new Int32Array(buffer, floatBytes, of),
+          rhs: new Int32Array(buffer, rhs, of),
+          relation: Int32Array.from(bytes.subarray(types + 2 * rows)),
+        },
+      }),
+    };
+  }
+
+  /** CHECKED_ROWS rows of a block, fewer at its end. */
+  async #part({ at, rows, floats }: BlockPlace, part: number): Promise<Float32Array> {
+    const rowBytes = this.#footer.width * 4;
+    const first = part * CHECKED_ROWS;
+    const bytes = await this.#bytes(at + first * rowBytes, Math.min(CHECKED_ROWS, rows - first) * rowBytes);
+    if (crc32(bytes) !== floats[part]) throw this.#differs(at);
+    return new Float32Array(bytes.buffer);
+  }
+
+  #differs(at: number): FatalError {
+    return damaged(this.#path, new Error(`the checksum of the block at byte ${at} differs`));
+  }
+
+  async #bytes(at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return await readAt(this.#file, at, length).catch((error: unknown) => {
+      throw damaged(this.#path, error);
+    });
+  }
+}
+
+/** In memory of its own, so that numbers of four bytes can be viewed. */
+async function readAt(file: FileHandle, at: number, length: number): Promise<Buffer<ArrayBuffer>> {
+  const bytes = Buffer.from(new ArrayBuffer(length));
+  let read = 0;
+  while (read < length) {
+    const { bytesRead } = await file.read(bytes, read, length - read, at + read);
+    if (bytesRead === 0) throw new Error(`it ends at byte ${at + read}`);
+    read += bytesRead;
+  }
+  return bytes;
+}
+
+function damaged(path: string, cause: unknown): FatalError {
+  return new FatalError(
+    'store-damaged',
+    `the checkpoint ${path} can't be read: ${reasonOf(cause)}; ${MAKE_AGAIN}`,
+    {
+      cause,
+    },
+  );
+}

@@ -1,0 +1,51 @@
+import type { EdgeRows } from './edge.ts';
+
+/** What a checkpoint says of itself. */
+export interface CheckpointHead {
+  /** The commit that its rows and edges are as of. */
+  readonly commit: number;
+  /** Kernel steps by then, and the state of the trainer's random sources. */
+  readonly step: number;
+  readonly random: readonly number[];
+}
+
+/** Consecutive rows of a table, with the live edges out of them. Structured-cloneable. */
+export interface CheckpointBlock {
+  /** [n] type index, 255 for a relation's row or a row without an entity. */
+  readonly types: Uint8Array;
+  /** [n] 1: trained at least once. */
+  readonly trained: Uint8Array;
+  /** [n, dim + 2] vector, accumulator, drift: the path since the vector was published. */
+  readonly floats: Float32Array;
+  /** Absent where they are not known: they are read from the store then. */
+  readonly edges?: EdgeRows;
+}
+
+/** A trainer's table at the end of a commit, to go on from and to be read beside the training. */
+export interface Checkpoint extends AsyncDisposable {
+  readonly head: CheckpointHead;
+  /** Number of rows, relation rows included. */
+  readonly rows: number;
+  /** All rows in order, some thousands at a time, each block checked. @throws FatalError `store-damaged`. */
+  blocks(): AsyncIterable<CheckpointBlock>;
+  /** [dim + 2] floats of each row; undefined for a row beyond the last. */
+  read(rows: readonly number[]): Promise<(Float32Array | undefined)[]>;
+}
+
+/** A store's checkpoints. The store's head names the one that counts; there is another only while it is being replaced. */
+export interface Checkpoints {
+  /** @throws FatalError `store-damaged` where it is not there, or not whole. */
+  open(commit: number): Promise<Checkpoint>;
+  /** Writes a checkpoint that survives a power loss, completely or not at all. Blocks of one size but for the last. */
+  write(head: CheckpointHead, blocks: AsyncIterable<CheckpointBlock>): Promise<void>;
+  /** Removes those of earlier commits, whole or not. A later one may be being written. */
+  dropBefore(commit: number): Promise<void>;
+}
+
+/** Rows of a block, where its maker decides: 8 MB at 128 numbers each. */
+export const BLOCK_ROWS = 16_384;
+
+/** About what a checkpoint takes on a disk, without its edges. */
+export function checkpointBytes(rows: number, dim: number): number {
+  return rows * (4 * (dim + 2) + 2);
+}

@@ -1,0 +1,97 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { FatalError } from '../../../src/errors/errors.ts';
+import { GraphStore } from '../../../src/graph/graph-store.ts';
+import { WriteBatch } from '../../../src/graph/store.ts';
+import { checkWhole, LaterCheck } from '../../../src/pipeline/loading/completeness.ts';
+import { portWith } from '../../fixtures/port.ts';
+import { filled, HEAD_OF_FILLED } from '../../graph/check/check-fixture.ts';
+import { user } from '../../graph/graph-fixture.ts';
+
+let store: GraphStore;
+let failures: Error[];
+beforeEach(async () => {
+  store = await filled();
+  failures = [];
+});
+
+const check = (of = store, head = HEAD_OF_FILLED) =>
+  new LaterCheck(of, head, (error) => failures.push(error));
+/** The same store, whose scans read through this. */
+const reading = (runs: GraphStore['entries']['runs']) =>
+  new GraphStore(portWith(store.entries, { runs }), store.layout, store.checkpoints);
+const writeEdge = async (state: { at: number; removed: boolean } | null) => {
+  const batch = new WriteBatch();
+  const edge = { lhs: user('a'), relation: 'follows', rhs: user('b') };
+  store.layout.putEdge(batch, store.layout.edgeId(edge), state);
+  await store.entries.write(batch);
+};
+
+describe('a store with less than its head counts', () => {
+  test('is refused, naming what is short; an excess is not', () => {
+    const { entities, edges } = HEAD_OF_FILLED;
+    checkWhole(HEAD_OF_FILLED, { entities, edges });
+    checkWhole(HEAD_OF_FILLED, { entities: { ...entities, user: 9 }, edges });
+    for (const [there, reason] of [
+      [{ entities: { tweet: 1 }, edges }, '0 entities (user), and its head counts 2'],
+      [{ entities, edges: { ...edges, follows: 1 } }, '1 live edges (follows), and its head counts 2'],
+    ] as const)
+      expect(() => checkWhole(HEAD_OF_FILLED, there)).toThrow(
+        expect.objectContaining({ code: 'store-damaged', message: expect.stringContaining(reason) }),
+      );
+  });
+});
+
+describe('a later check', () => {
+  test('finds nothing wrong with a whole store, and lost edges in another', async () => {
+    await check().done;
+    expect(failures).toEqual([]);
+    await writeEdge(null);
+    await check().done;
+    expect(failures.map(({ message }) => message)).toEqual([
+      expect.stringContaining('it holds 1 live edges (follows), and its head counts 2'),
+    ]);
+  });
+
+  test('counts edges alone', async () => {
+    const batch = new WriteBatch();
+    batch.delete(store.layout.entityKey(user('a')));
+    await store.entries.write(batch);
+    await check().done;
+    expect(failures).toEqual([]);
+  });
+
+  test('tells of a scan that fails, at its start and later, and has begun all the same', async () => {
+    const lost = new FatalError('store-read', "the store can't be read");
+    const failing = (after: number) =>
+      reading(async function* (prefix) {
+        let left = after;
+        for await (const run of store.entries.runs(prefix)) {
+          if (left-- === 0) throw lost;
+          yield run;
+        }
+        throw lost;
+      });
+    for (const after of [0, 1]) {
+      const later = check(failing(after));
+      await later.begun;
+      await later.done;
+    }
+    expect(failures).toEqual([lost, lost]);
+  });
+
+  test('ends when it is stopped, closes its scan, and tells of nothing', async () => {
+    let closed = false;
+    const endless = reading(async function* (prefix) {
+      try {
+        for (;;) yield* store.entries.runs(prefix);
+      } finally {
+        closed = true;
+      }
+    });
+    const later = check(endless);
+    await later.begun;
+    await later.stop();
+    await later.stop();
+    expect([closed, failures]).toEqual([true, []]);
+  });
+});

@@ -1,0 +1,174 @@
+import { describe, expect, test } from 'vitest';
+import { digest } from '../../src/graph/digest.ts';
+import { WriteBatch } from '../../src/graph/store.ts';
+import { decodeJournal } from '../../src/pipeline/training/batch-codec.ts';
+import { portWith } from '../fixtures/port.ts';
+import type { MemoryStore } from '../graph/memory-store.ts';
+import { keptLog } from './faulty-sink.ts';
+import { MemoryLog } from './memory-log.ts';
+import { copyOf } from './store-copy.ts';
+import {
+  caughtUp,
+  EMBEDDINGS,
+  expectRisingSteps,
+  expectTopicEqualsStore,
+  FOLLOW,
+  follow,
+  followed,
+  follows,
+  graphStore,
+  liveEdges,
+  turns,
+} from './updater-fixture.ts';
+
+/** First byte of the keys of edges. */
+const EDGES = 0x65;
+const SMALL = { batchEdges: 4, commitEdges: 8 };
+
+/** Runs an updater that dies with its first vector unacknowledged, once it has read and committed what it can. */
+async function killed(log: MemoryLog, store: MemoryStore, more: Parameters<typeof caughtUp>[2] = {}) {
+  log.before.publish = async (messages) => {
+    if (!messages.some(({ topic }) => topic === EMBEDDINGS)) return;
+    await turns(300);
+    throw new Error('killed');
+  };
+  await expect(caughtUp(log, store, { pace: SMALL, ...more })).rejects.toThrow('killed');
+  log.before = {};
+}
+
+/** The head, the commits in the journal, and the checkpoints that are there. */
+async function stateOf(store: MemoryStore) {
+  const held = graphStore(store);
+  const journal = await Array.fromAsync(held.journal());
+  const { commit = 0, checkpoint = 0, ...head } = (await held.head()) ?? {};
+  return {
+    head,
+    commit,
+    checkpoint,
+    journal: journal.map((entry) => entry.commit),
+    due: journal.flatMap(({ bytes }) => decodeJournal(bytes).due),
+    checkpoints: [...store.checkpoints.written.keys()],
+  };
+}
+
+const blocksIn = (store: MemoryStore) =>
+  [...store.checkpoints.written.values()].flatMap(({ blocks }) => blocks);
+
+describe('an updater that is killed', () => {
+  test('leaves the journal of its commits; one that ends in order leaves none, and a checkpoint of the last', async () => {
+    const { log, store } = await followed(40, { pace: SMALL });
+    const ended = await stateOf(store);
+    expect(ended).toMatchObject({ checkpoint: ended.commit, journal: [], checkpoints: [ended.commit] });
+    follows(log, 'b', 40);
+    await killed(log, store);
+    const { commit, checkpoint, journal, checkpoints } = await stateOf(store);
+    expect([checkpoint, checkpoints]).toEqual([ended.commit, [ended.commit]]);
+    expect(commit).toBeGreaterThan(checkpoint + 4);
+    expect(journal).toEqual(Array.from({ length: commit - checkpoint }, (_, i) => checkpoint + 1 + i));
+    // So slow that the last commit has vectors that wait.
+    log.before.publish = () => turns(100);
+    await caughtUp(log, store, { pace: SMALL });
+    const last = await stateOf(store);
+    expect(last).toMatchObject({ checkpoint: last.commit, journal: [], checkpoints: [last.commit] });
+    expect(last.head).toMatchObject({ outbox: 0, events: { consumed: 80 } });
+  });
+
+  test('has what it did not publish published by the next: vectors, tombstones, and what it found in the topic', async () => {
+    const { log, store } = await followed(20, { pace: SMALL });
+    // What a writer before left there, of which only a comparison tells.
+    const headers = { step: '1', epoch: '1', space: 'first' };
+    log.published.push({ topic: EMBEDDINGS, key: 'user:z', value: Buffer.alloc(32), headers });
+    log.note = undefined;
+    log.append('twhin.erasure', { entity: 'user:a0', at: 5_000 });
+    log.append('twhin.erasure', { entity: 'user:a1', at: 5_000 });
+    follows(log, 'b', 30);
+    log.append(FOLLOW, follow('a1', 'b3', 6_000));
+    await killed(log, store);
+    expect((await stateOf(store)).due).toEqual(['user:z', 'user:a0', 'user:a1']);
+    expect(log.folded(EMBEDDINGS).has('user:z')).toBe(true);
+    // The note is the store's own now: nothing is compared, and the names come from the journal.
+    const compared = () => Promise.reject(new Error('the topic was read'));
+    await caughtUp(log, store, { pace: SMALL, reader: { ranges: compared, read: compared } });
+    const names = [...log.folded(EMBEDDINGS).keys()];
+    expect(['user:z', 'user:a0', 'user:a1'].map((name) => names.includes(name))).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    await expectTopicEqualsStore(log, store);
+    expectRisingSteps(log);
+  });
+
+  test('with other settings since, has all that it published published again as it is trained now', async () => {
+    const { log, store } = await followed(300, { pace: SMALL });
+    // Few enough that other settings draw other negatives than those that it moves and publishes.
+    log.append(FOLLOW, follow('a7', 'a9', 9_000));
+    log.append(FOLLOW, follow('a8', 'a5', 9_000));
+    const leaves = portWith(store, {
+      checkpointsOf: () => portWith(store.checkpoints, { write: () => Promise.reject(new Error('killed')) }),
+    });
+    await caughtUp(log, leaves, { pace: SMALL });
+    expect((await stateOf(store)).journal.length).toBeGreaterThan(0);
+    const kept = keptLog();
+    await caughtUp(log, store, { pace: SMALL, updatesPerEdge: 3, log: kept });
+    expect(kept.lines.filter(({ message }) => message.includes('led to other vectors'))).toHaveLength(1);
+    await expectTopicEqualsStore(log, store);
+    expectRisingSteps(log);
+  });
+});
+
+describe('the store of an updater', () => {
+  test('gets the live edges into a checkpoint that a command made without, before anything is trained', async () => {
+    const { log, store } = await followed(30, { pace: SMALL });
+    const whole = await copyOf(store);
+    const { commit } = await stateOf(store);
+    const made = store.checkpoints.written.get(commit)!;
+    const bare = made.blocks.map(({ edges: _, ...rows }) => rows);
+    store.checkpoints.written.set(commit, { ...made, blocks: bare });
+    expect(blocksIn(store).some(({ edges }) => edges !== undefined)).toBe(false);
+    follows(log, 'b', 20);
+    const apart = new MemoryLog();
+    Object.assign(apart, { records: [...log.records], published: [...log.published], note: log.note });
+    await killed(log, store);
+    const edges = blocksIn(store).flatMap((block) => [...(block.edges?.lhs ?? [])]);
+    expect([edges.length, (await stateOf(store)).checkpoint]).toEqual([30, commit]);
+    await caughtUp(log, store, { pace: SMALL });
+    await expectTopicEqualsStore(log, store);
+    // As from the checkpoint that has them, and not killed.
+    await caughtUp(apart, whole, { pace: SMALL });
+    expect(await digest([graphStore(store)])).toEqual(await digest([graphStore(whole)]));
+  });
+
+  test('is not taken for damaged where its edges are counted late, and the first commit removes some', async () => {
+    const { log, store } = await followed(20, { pace: SMALL });
+    for (let i = 0; i < 20; i++) log.append(FOLLOW, follow(`a${i}`, `a${i + 1}`, 9_000, 'unfollow'));
+    const [removed, counted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const slow = portWith(store, {
+      async *runs(prefix: Uint8Array) {
+        if (prefix[0] === EDGES) await Promise.race([removed.promise, turns(2_000)]);
+        yield* store.runs(prefix);
+        if (prefix[0] === EDGES) counted.resolve();
+      },
+      write: async (batch) => {
+        await store.write(batch);
+        if ((await liveEdges(store)).length < 10) removed.resolve();
+      },
+    });
+    // It does not end before they are counted.
+    log.before.publish = () => counted.promise.then(() => turns(10));
+    await caughtUp(log, slow, { pace: { batchEdges: 1, commitEdges: 1 } });
+    expect(await liveEdges(store)).toEqual([]);
+  });
+
+  test('that lost edges is refused, though it starts from a checkpoint', async () => {
+    const { log, store } = await followed(20, { pace: SMALL });
+    const lost = new WriteBatch();
+    for (const { key } of await Array.fromAsync(store.scan(Buffer.of(EDGES)))) lost.delete(key);
+    await store.write(lost);
+    follows(log, 'b', 20);
+    await expect(caughtUp(log, store)).rejects.toMatchObject({
+      code: 'store-damaged',
+      message: expect.stringMatching(/holds \d+ live edges \(/),
+    });
+  });
+});
