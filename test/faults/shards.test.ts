@@ -114,7 +114,8 @@ furtherCase(
     const freeze = {
       place: 'sink.publish',
       when: 'before',
-      call: dice.between(8, 16),
+      // By then it has sent parcels: vectors of its own alone are published before.
+      call: dice.between(24, 40),
       act: 'freeze',
     } as const;
     const other = here.start(0);
