@@ -1,12 +1,7 @@
 import { defineBench, type Figures } from './harness.ts';
-import { Stream, type UpdaterRun } from './stream.ts';
+import { costOf, Stream, WAY, wayOf } from './stream.ts';
 
-const RATE = 'events/s';
-const READ = 'events/s until all is read';
-const CPU = 'µs of CPU an event';
-const MEMORY = 'MiB at the peak';
 const WRITTEN = 'bytes on disk an event';
-const PUBLISHED = 'vectors an event';
 const KNOWN = 'MRR, both known';
 const FRESH = 'MRR, one new';
 
@@ -20,7 +15,7 @@ const DIAL: readonly (readonly string[])[] = [
   ['training.correctNegatives=false'],
   ['training.uniformNegatives=64'],
   ['training.uniformNegatives=448'],
-  ['commit.everyEdges=16384', 'commit.everyMs=2000'],
+  ['commit.everyMs=2000'],
   ['publish.epsilon=0.2'],
   ['model.dim=64'],
   ['preset=twhin', 'training.updatesPerEdge=1'],
@@ -49,22 +44,16 @@ export const e2e = defineBench({
     full: { higgs: '', events: 563_069, embedded: false, replay: false, dial: false },
     smoke: { higgs: '', events: 3_000, embedded: true, replay: true, dial: false },
   },
-  columns: [RATE, READ, CPU, MEMORY, WRITTEN, PUBLISHED, KNOWN, FRESH],
+  columns: [...Object.values(WAY), WRITTEN, KNOWN, FRESH],
   async measure(here) {
     const { embedded, replay, dial } = here.size;
     const stream = await Stream.start(here, here.size, { embedded });
     const { records } = stream;
-    const cost = ({ usage }: Pick<UpdaterRun, 'usage'>) => ({
-      [CPU]: (usage.cpu * 1e6) / records,
-      [MEMORY]: usage.rss / 2 ** 20,
-      [WRITTEN]: usage.written / records,
-    });
     const updater = (settings: readonly string[]) => async (): Promise<Figures> => {
       const run = await stream.updater([...here.set, ...settings, RANKED]);
-      const { rate, readRate, published, known, fresh } = run;
       return {
-        ...{ [RATE]: rate, [READ]: readRate, ...cost(run), [PUBLISHED]: published / records },
-        ...{ [KNOWN]: known?.mrr ?? Number.NaN, [FRESH]: fresh?.mrr ?? Number.NaN },
+        ...{ ...wayOf(run, records), [WRITTEN]: run.usage.written / records },
+        ...{ [KNOWN]: run.known?.mrr ?? Number.NaN, [FRESH]: run.fresh?.mrr ?? Number.NaN },
       };
     };
     const dialled = DIAL.map((settings) => [settings.join(', ') || 'twhin run', updater(settings)] as const);
@@ -73,7 +62,7 @@ export const e2e = defineBench({
       ...(replay && {
         'twhin replay': async () => {
           const run = await stream.replay(here.set);
-          return { [RATE]: run.rate, ...cost(run) };
+          return { [WAY.rate]: run.rate, [WRITTEN]: run.usage.written / records, ...costOf(run, records) };
         },
       }),
     });

@@ -1,13 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { defineBench, type Figures } from './harness.ts';
-import { Stream } from './stream.ts';
-
-const RATE = 'events/s';
-const READ = 'events/s until all is read';
-const CPU = 'µs of CPU an event';
-const MEMORY = 'MiB at the peak';
-const PUBLISHED = 'vectors an event';
+import { Stream, WAY, type WholeRun, wayOf } from './stream.ts';
 
 const NEEDED = 'import confluent_kafka, orjson, rocksdict, torch';
 
@@ -29,15 +23,11 @@ export const peer = defineBench({
     full: { higgs: '', events: 563_069, python: 'python3' },
     smoke: { higgs: '', events: 3_000, python: 'python3' },
   },
-  columns: [RATE, READ, CPU, MEMORY, PUBLISHED],
+  columns: Object.values(WAY),
   async measure(here) {
     const { python } = here.size;
     const stream = await Stream.start(here, here.size);
-    const { records } = stream;
-    const figures = (run: Awaited<ReturnType<Stream['peer']>>) => ({
-      ...{ [RATE]: run.rate, [READ]: run.readRate, [CPU]: (run.usage.cpu * 1e6) / records },
-      ...{ [MEMORY]: run.usage.rss / 2 ** 20, [PUBLISHED]: run.published / records },
-    });
+    const figures = (run: WholeRun) => wayOf(run, stream.records);
     const installed = spawnSync(python, ['-c', NEEDED]).status === 0;
     if (!installed)
       here.say(`left out: ${python} lacks a module of ${join('bench', 'peers', 'requirements.txt')}`);

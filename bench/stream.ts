@@ -18,6 +18,15 @@ const stopped = z.object({
   fresh: quality.optional(),
 });
 
+/** Columns of a run from a topic to published vectors. */
+export const WAY = {
+  rate: 'events/s',
+  read: 'events/s until all is read',
+  cpu: 'µs of CPU an event',
+  memory: 'MiB at the peak',
+  published: 'vectors an event',
+} as const;
+
 /** One run through the topics. */
 export interface Run {
   /** Events a second. */
@@ -158,6 +167,18 @@ export class Stream {
   #rate(usage: Usage, from: string, to: string): number {
     return (1000 * this.records) / (lineOf(usage, to).time - lineOf(usage, from).time);
   }
+}
+
+/** What a run took of processor and memory. */
+export function costOf({ usage }: Run, records: number) {
+  return { [WAY.cpu]: (usage.cpu * 1e6) / records, [WAY.memory]: usage.rss / 2 ** 20 };
+}
+
+/** What a run that publishes all it learned gave, and what it took. */
+export function wayOf(run: WholeRun, records: number) {
+  const { rate, readRate, published } = run;
+  const paces = { [WAY.rate]: rate, [WAY.read]: readRate, [WAY.published]: published / records };
+  return { ...paces, ...costOf(run, records) };
 }
 
 /** @throws naming a line that the log lacks. */

@@ -91,7 +91,7 @@ export async function tellOfLag(store: GraphStore, output: Output): Promise<void
   const [stored, checkpoint] = [(await store.head())?.step ?? 0, (await store.checkpoint())?.head.step ?? 0];
   if (checkpoint < stored)
     output.err(
-      `the vectors are those of the last checkpoint, and the store is at step ${count(stored)}: a running updater writes the next checkpoint, and a regular stop one of everything`,
+      `the vectors are of the last checkpoint, and the store is at step ${count(stored)}: twhin run writes checkpoints as it goes on, and one of its last commit when it is stopped`,
     );
 }
 

@@ -1,7 +1,10 @@
-import { BLOCK_ROWS, type CheckpointBlock, type CheckpointHead, type Checkpoints } from './checkpoint.ts';
-
-/** The type of a relation's row, a row without an entity, and a copy of another shard's row. */
-const NO_TYPE = 255;
+import {
+  BLOCK_ROWS,
+  type CheckpointBlock,
+  type CheckpointHead,
+  type Checkpoints,
+  NO_TYPE,
+} from './checkpoint.ts';
 
 /**
  * Writes a checkpoint from rows that come one after the other. Memory: the block that is filled and the one that is written. `add`

@@ -11,7 +11,7 @@ export interface CheckpointHead {
 
 /** Consecutive rows of a table, with the live edges out of them. Structured-cloneable. */
 export interface CheckpointBlock {
-  /** [n] type index, 255 for a relation's row or a row without an entity. */
+  /** [n] type index, or {@link NO_TYPE}. */
   readonly types: Uint8Array;
   /** [n] 1: trained at least once. */
   readonly trained: Uint8Array;
@@ -41,6 +41,9 @@ export interface Checkpoints {
   /** Removes those of earlier commits, whole or not. A later one may be being written. */
   dropBefore(commit: number): Promise<void>;
 }
+
+/** The type of a relation's row, a row without an entity, and a copy of another shard's row. */
+export const NO_TYPE = 255;
 
 /** Rows of a block, where its maker decides: 8 MB at 128 numbers each. */
 export const BLOCK_ROWS = 16_384;

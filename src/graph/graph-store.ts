@@ -45,10 +45,10 @@ export class GraphStore {
   /** Checkpoints by commit: the one that is named, and the one before it, which somebody may still read. */
   readonly #open = new Map<number, Promise<Checkpoint>>();
 
-  constructor(store: Store, layout: Layout, checkpoints: Checkpoints = store.checkpointsOf(layout.dim + 2)) {
+  constructor(store: Store, layout: Layout) {
     this.#store = store;
     this.layout = layout;
-    this.checkpoints = checkpoints;
+    this.checkpoints = store.checkpointsOf(layout.dim + 2);
   }
 
   /** The raw entries, for a check or a backup. */

@@ -1,8 +1,6 @@
 import { ShapeError } from '../errors/errors.ts';
+import { NO_TYPE } from '../graph/checkpoint.ts';
 import type { Random } from './random.ts';
-
-/** The type of a row that no entity has: the row of a relation, dropped, or not in use yet. */
-export const NO_TYPE = 255;
 
 /**
  * The rows of each entity type, ascending. The order depends on nothing else, so that draws are the same before and after

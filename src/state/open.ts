@@ -65,8 +65,11 @@ export async function openForReading(
       // Read with the store's own layout, so that a store can be read whatever the configuration says now.
       const head = await new GraphStore(store, new Layout(graph.model)).head();
       const opened = new GraphStore(store, new Layout(head?.model ?? graph.model));
-      // A writer removes the checkpoint once its head names another: the next attempt reads that head.
-      await opened.checkpoint();
+      // A writer removes the checkpoint once its head names another: the next attempt reads that head. A checkpoint that is damaged
+      // concerns those alone who read vectors.
+      await opened.checkpoint().catch((error: unknown) => {
+        if (attempt < READ_ATTEMPTS) throw error;
+      });
       return opened;
     } catch (error) {
       await store?.close();

@@ -36,7 +36,7 @@ function dying(store: GraphStore, entries: number): GraphStore {
       }
     },
   });
-  return new GraphStore(cut, store.layout, store.checkpoints);
+  return new GraphStore(cut, store.layout);
 }
 
 /** The names in the folder of a backup, in order. */
@@ -44,7 +44,7 @@ const filesOf = ({ sha256, checkpoint }: Manifest) =>
   [`${sha256}.zst`, ...(checkpoint ? [`${checkpoint.sha256}.checkpoint`] : []), 'manifest.json'].sort();
 
 /** The same store, as another command opens it. */
-const again = ({ entries, layout, checkpoints }: GraphStore) => new GraphStore(entries, layout, checkpoints);
+const again = ({ entries, layout }: GraphStore) => new GraphStore(entries, layout);
 
 /** The same store with another number in user:a's row. */
 async function withNumber(store: GraphStore, number: number): Promise<GraphStore> {
@@ -105,7 +105,9 @@ describe('a backup', () => {
   test('is of the checkpoint that the view has open, whatever its writer removes meanwhile', async () => {
     const files = checkpointFiles(join(folder, 'db'), MODEL.dim + 2);
     await mkdir(join(folder, 'db'));
-    const store = await filled(new GraphStore(new MemoryStore(), new Layout(MODEL), files));
+    const store = await filled(
+      new GraphStore(portWith(new MemoryStore(), { checkpointsOf: () => files }), new Layout(MODEL)),
+    );
     const blocks = await checkpointOf(store);
     await files.dropBefore(2);
     const manifest = await writeBackup(join(folder, 'backup'), store, ABOUT);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { selectGraphs, selectTopics, selectWholeGraphs } from '../../src/cli/select.ts';
+import { selectGraphs, selectTopics, selectWholeGraphs, tellOfLag } from '../../src/cli/select.ts';
 import { configOf } from '../../src/config/load.ts';
+import { commitOf, graph, HEAD } from '../graph/graph-fixture.ts';
 
 const sharded = (shards: number) => configOf({ graphs: { engagement: { shards }, follow: {} } }, {}, '/srv');
 
@@ -49,4 +50,17 @@ test('a topic after --reread is named as in the configuration, or as on the clus
   expect(() => selectTopics(config, graphs, ['follow', 'twhin.clicks'])).toThrow(
     '--reread: expected one of twhin.follow, web.clicks.v3, twhin.erasure, twhin.exchange.follow, twhin.edges.follow; seen twhin.clicks',
   );
+});
+
+test('vectors that are older than the store are told so, and others are not', async () => {
+  const store = graph();
+  const said: string[] = [];
+  const output = { out() {}, status() {}, err: (line: string) => void said.push(line) };
+  await tellOfLag(store, output);
+  expect(said).toEqual([]);
+  await store.commit(commitOf({ head: { ...HEAD, commit: 2, step: 2_966 } }));
+  await tellOfLag(store, output);
+  expect(said).toEqual([
+    expect.stringContaining('of the last checkpoint, and the store is at step 2,966: twhin run'),
+  ]);
 });

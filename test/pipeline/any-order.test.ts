@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { NO_TYPE } from '../../src/graph/checkpoint.ts';
 import { digest } from '../../src/graph/digest.ts';
-import { NO_TYPE } from '../../src/sampling/type-rows.ts';
 import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
 import { SequentialModel } from './sequential-model.ts';

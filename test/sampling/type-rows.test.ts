@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { NO_TYPE } from '../../src/graph/checkpoint.ts';
 import { Random } from '../../src/sampling/random.ts';
-import { NO_TYPE, TypeRows } from '../../src/sampling/type-rows.ts';
+import { TypeRows } from '../../src/sampling/type-rows.ts';
 
 describe('TypeRows', () => {
   it('keeps each type ascending through adding and dropping', () => {

@@ -1,5 +1,5 @@
 import { FatalError, MAKE_AGAIN, reasonOf, ShapeError } from '../../errors/errors.ts';
-import { BLOCK_ROWS, type CheckpointBlock } from '../../graph/checkpoint.ts';
+import { BLOCK_ROWS, type CheckpointBlock, NO_TYPE } from '../../graph/checkpoint.ts';
 import type { EdgeRows } from '../../graph/edge.ts';
 import { decayed } from '../../model/adagrad.ts';
 import type { Kernel, KernelName } from '../../model/kernel.ts';
@@ -10,7 +10,7 @@ import { FixedCandidates } from '../../sampling/fixed-candidates.ts';
 import { KnownPositives } from '../../sampling/known-positives.ts';
 import { Negatives } from '../../sampling/negatives.ts';
 import { Random } from '../../sampling/random.ts';
-import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
+import { TypeRows } from '../../sampling/type-rows.ts';
 import { type BatchParts, decodeBatch, eachChange } from './batch-codec.ts';
 import { ChunkTrainer } from './chunk-trainer.ts';
 import { type Foreign, type ForeignParts, NoForeign } from './foreign.ts';

@@ -1,8 +1,8 @@
 import { ShapeError } from '../../errors/errors.ts';
-import type { CheckpointBlock } from '../../graph/checkpoint.ts';
+import { type CheckpointBlock, NO_TYPE } from '../../graph/checkpoint.ts';
 import type { Table } from '../../model/table.ts';
 import type { Random } from '../../sampling/random.ts';
-import { NO_TYPE, type TypeRows } from '../../sampling/type-rows.ts';
+import type { TypeRows } from '../../sampling/type-rows.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Due, DueOptions, TrainerSettings } from './trainer.ts';
 

@@ -50,9 +50,6 @@ type Asked = Omit<Head, 'step' | 'random' | 'relations' | 'outbox' | 'checkpoint
  */
 export class Committer {
   commits = 0;
-  /** Step of the last commit written. */
-  step: number;
-  watermark: number;
   readonly moves = new Moves();
   /** Vectors that the last commit held back: see `Due`. */
   held = 0;
@@ -73,8 +70,15 @@ export class Committer {
     this.#deadLetters = new Delivery(options.sink, options.log);
     this.head = head;
     this.#base = head?.commit ?? 0;
-    this.step = head?.step ?? 0;
-    this.watermark = head?.watermark ?? 0;
+  }
+
+  /** Of the last commit written: its step, and the newest event time, epoch ms. */
+  get step(): number {
+    return this.head?.step ?? 0;
+  }
+
+  get watermark(): number {
+    return this.head?.watermark ?? 0;
   }
 
   get busy(): boolean {
@@ -199,14 +203,12 @@ export class Committer {
     this.writtenAt = clock();
     measures.commit?.(this.writtenAt - (this.writingSince ?? this.writtenAt));
     this.held = due.held;
-    this.step = due.step;
-    this.watermark = head.watermark;
     unwritten.written(pending.number);
     ledger.advanceTo('committed', head.offsets);
     checkpointer.wrote(checkpoint);
     // Told before any vector of this commit goes out. The group's note is then never behind the topic, so that an
     // older copy of the store is always recognised.
-    if (publisher.open) await leadership.commit(head.offsets, writer.note(this.step));
+    if (publisher.open) await leadership.commit(head.offsets, writer.note(due.step));
     this.moves.add(due, index, model.dim);
     await publisher.add(puts, { commit: head.commit, step: due.step, since: pending.since }, due.relations);
     return puts.length;

@@ -36,7 +36,7 @@ export async function filled(store: GraphStore = graph()): Promise<GraphStore> {
     vectors: Object.fromEntries([0, 1, 2, 3, 4, 5, 6].map((row) => [row, [row, -0.5, 2, 0]])),
   });
   // As a command opens it, which knows nothing yet.
-  return new GraphStore(store.entries, store.layout, store.checkpoints);
+  return new GraphStore(store.entries, store.layout);
 }
 
 /** Writes a value. key: the letter of its kind and hex, or hex alone. A value of undefined deletes the key. */

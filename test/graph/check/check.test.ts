@@ -250,7 +250,9 @@ describe('a check', () => {
           },
         }),
     });
-    const report = await checkStore(new GraphStore(store.entries, store.layout, broken));
+    const report = await checkStore(
+      new GraphStore(portWith(store.entries, { checkpointsOf: () => broken }), store.layout),
+    );
     expect(report).toMatchObject({
       entities: { user: 2, tweet: 1 },
       findings: [{ kind: 'checkpoint-damaged', count: 1, samples: [/byte 0 differs/] }].map((one) => ({
@@ -298,7 +300,7 @@ function checkpointOf(rows: number): () => Promise<void> {
 async function rewritten(head: CheckpointHead, blocks: readonly CheckpointBlock[]): Promise<void> {
   await store.checkpoints.write(head, asyncOf(...blocks));
   // Another store on the same entries: a store keeps a checkpoint open.
-  store = new GraphStore(store.entries, store.layout, store.checkpoints);
+  store = new GraphStore(store.entries, store.layout);
 }
 
 function entityBytes(row: number, updates = 0): Buffer {

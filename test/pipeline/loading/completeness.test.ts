@@ -18,7 +18,7 @@ const check = (of = store, head = HEAD_OF_FILLED) =>
   new LaterCheck(of, head, (error) => failures.push(error));
 /** The same store, whose scans read through this. */
 const reading = (runs: GraphStore['entries']['runs']) =>
-  new GraphStore(portWith(store.entries, { runs }), store.layout, store.checkpoints);
+  new GraphStore(portWith(store.entries, { runs }), store.layout);
 const writeEdge = async (state: { at: number; removed: boolean } | null) => {
   const batch = new WriteBatch();
   const edge = { lhs: user('a'), relation: 'follows', rhs: user('b') };

@@ -49,7 +49,7 @@ async function setUp({
   const faulty: Checkpoints = portWith<Checkpoints>(checkpoints, {
     write: async (head, blocks) => checkpoints.write(head, await write(blocks)),
   });
-  const store = new GraphStore(portWith(kept, { sync }), new Layout(MODEL), faulty);
+  const store = new GraphStore(portWith(kept, { sync, checkpointsOf: () => faulty }), new Layout(MODEL));
   checkpoints.written.set(named, { head: headOf(3), blocks: [] });
   await store.commit({ head: headOf(3) });
   const trainer = new StandInTrainer();
