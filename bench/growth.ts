@@ -1,9 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../src/adapters/connect.ts';
 import type { Message } from '../src/pipeline/ports.ts';
 import { Random } from '../src/sampling/random.ts';
 import { defineBench } from './harness.ts';
-import { COMMAND, ownPlace, quantile, Running, type Scrape, scrape, total } from './process.ts';
+import { COMMAND, ownPlace, Running, type Scrape, scrape, total } from './process.ts';
 
 const GRAPH = 'growing';
 const LOOK_MS = 500;
@@ -22,14 +23,15 @@ const COLUMNS = {
   store: 'MiB of the store',
   cores: 'cores',
   commit: 'commit, mean, ms',
-  p50: 'event taken → vector sent, p50, s',
+  written: 'bytes on disk an event',
+  p50: 'event of a new user sent → its vector read, p50, s',
   p99: 'p99, s',
   held: 'main thread held, at the most, ms',
 } as const;
 
 /**
  * One updater while its graph grows, from nothing to millions of entities. Engagements come as fast as the updater takes them, or
- * `rate` a second; `ahead`: told and not yet taken, at the most. A row is a part of the run.
+ * `rate` a second; `ahead`: told and not yet taken, at the most. A row is a part of the run. At a given rate a client follows the vectors.
  */
 export const growth = defineBench({
   name: 'growth',
@@ -38,7 +40,7 @@ export const growth = defineBench({
   measures: ['src/pipeline', 'src/graph', 'src/adapters', 'src/sampling'],
   sizes: {
     full: { events: 20_000_000, entities: 2_000_000, rate: 0, ahead: 60_000, parts: 12 },
-    smoke: { events: 2_000, entities: 200, rate: 0, ahead: 2_000, parts: 1 },
+    smoke: { events: 2_000, entities: 200, rate: 1_000, ahead: 2_000, parts: 1 },
   },
   without: ['rounds'],
   columns: Object.values(COLUMNS),
@@ -57,26 +59,53 @@ export const growth = defineBench({
       new Running([COMMAND, 'run', '--graph', GRAPH, '--http', '127.0.0.1:0', '--create-topics'], env),
     );
     const url = await running.until('its address', () => /"url":"([^"]+)"/.exec(running.stderr)?.[1]);
-    const next = engagements(events, entities, `${prefix}engagement`);
+    const born = new Map<string, number>();
+    const next = engagements(events, entities, `${prefix}engagement`, (user) =>
+      born.set(user, performance.now()),
+    );
+    let seconds: number[] = [];
+    if (rate > 0)
+      await opened
+        .adopt(log.log(), (each) => each.close())
+        .follow([`${prefix}embeddings.${GRAPH}`], {
+          position: () => undefined,
+          take({ records }) {
+            for (const { key } of records) {
+              const since = born.get(`${key}`);
+              if (since !== undefined && born.delete(`${key}`))
+                seconds.push((performance.now() - since) / 1000);
+            }
+          },
+          failed: here.say.bind(here, 'the vectors can no longer be followed'),
+        });
+    const look = async () => ({
+      metrics: await scrape(url),
+      written: await writtenBy(running.child.pid),
+      at: performance.now(),
+    });
     const began = performance.now();
-    let before = { metrics: await scrape(url), at: began };
+    let before = await look();
     let [told, taken, looked, heldMs] = [0, 0, began, 0];
     for (let part = 1; part <= parts; ) {
       const now = performance.now();
       if (now - looked >= LOOK_MS) {
         looked = now;
-        const metrics = await scrape(url);
+        const seen = await look();
+        const { metrics } = seen;
         taken = total(metrics, 'twhin_events_consumed_total');
         // The metric is that of the time since the last scrape.
         heldMs = Math.max(heldMs, 1000 * total(metrics, 'nodejs_eventloop_lag_max_seconds'));
         // At the end, what was taken last is still being published.
-        const sent = part < parts || total(metrics, 'twhin_arrival_latency_seconds_count') > 0;
+        const sent = part < parts || rate === 0 || born.size === 0;
         if (sent && taken >= (part * events) / parts) {
+          const sorted = Float64Array.from(seconds).sort();
           here.record(`${((part * events) / parts / 1e6).toFixed(2)} million events`, {
-            ...figures(before, { metrics, at: now }),
+            ...figures(before, seen),
+            [COLUMNS.p50]: sorted[Math.floor(0.5 * sorted.length)] ?? Number.NaN,
+            [COLUMNS.p99]: sorted[Math.floor(0.99 * sorted.length)] ?? Number.NaN,
             [COLUMNS.held]: heldMs,
           });
-          [before, part, heldMs] = [{ metrics, at: now }, part + 1, 0];
+          [before, part, heldMs, seconds] = [seen, part + 1, 0, []];
         }
       }
       const due = rate === 0 ? events : ((now - began) / 1000) * rate;
@@ -91,13 +120,23 @@ export const growth = defineBench({
   },
 });
 
-function figures(before: { metrics: Scrape; at: number }, { metrics, at }: { metrics: Scrape; at: number }) {
+interface Look {
+  readonly metrics: Scrape;
+  /** Bytes that the updater had written to a disk, as the kernel counts them. */
+  readonly written: number;
+  readonly at: number;
+}
+
+async function writtenBy(pid: number | undefined): Promise<number> {
+  return Number(/^write_bytes: (.*)/m.exec(await readFile(`/proc/${pid}/io`, 'utf8'))?.[1]);
+}
+
+function figures(before: Look, { metrics, written, at }: Look) {
   const seconds = (at - before.at) / 1000;
   const counted = (name: string) => total(metrics, name) - total(before.metrics, name);
-  const latency = (share: number) =>
-    quantile(before.metrics, metrics, 'twhin_arrival_latency_seconds', share);
+  const events = counted('twhin_events_consumed_total');
   return {
-    [COLUMNS.rate]: counted('twhin_events_consumed_total') / seconds,
+    [COLUMNS.rate]: events / seconds,
     [COLUMNS.entities]: total(metrics, 'twhin_entities'),
     [COLUMNS.edges]: total(metrics, 'twhin_edges'),
     [COLUMNS.memory]: total(metrics, 'process_resident_memory_bytes') / MIB,
@@ -105,13 +144,17 @@ function figures(before: { metrics: Scrape; at: number }, { metrics, at }: { met
     [COLUMNS.cores]: counted('process_cpu_seconds_total') / seconds,
     [COLUMNS.commit]:
       (1000 * counted('twhin_commit_duration_seconds_sum')) / counted('twhin_commit_duration_seconds_count'),
-    [COLUMNS.p50]: latency(0.5),
-    [COLUMNS.p99]: latency(0.99),
+    [COLUMNS.written]: (written - before.written) / events,
   };
 }
 
-/** Engagements of a world that grows as it goes: as many new entities an event from the first to the last, half of them users. */
-function engagements(events: number, entities: number, topic: string): (count: number) => Message[] {
+/** Engagements of a world that grows as it goes: as many new entities an event from the first to the last, half of them users. born: told of each new user. */
+function engagements(
+  events: number,
+  entities: number,
+  topic: string,
+  born: (user: string) => void,
+): (count: number) => Message[] {
   const newPerEvent = entities / events / 2;
   const random = Random.seeded(1);
   let told = 0;
@@ -123,6 +166,7 @@ function engagements(events: number, entities: number, topic: string): (count: n
       const user = isNew ? known : Math.floor(known * random.uniform() ** 2);
       const tweet = isNew ? known : known - 1 - Math.floor(known * random.uniform() ** 3);
       const [userId, tweetId] = [`${1_000_000_000 + user}`, `${1_800_000_000_000_000_000n + BigInt(tweet)}`];
+      if (isNew) born(`user:${userId}`);
       const action = ACTIONS[random.below(ACTIONS.length)]!;
       const value = JSON.stringify({ userId, tweetId, action, at: AT + told++ });
       return { topic, key: userId, value: Buffer.from(value), headers: {} };
