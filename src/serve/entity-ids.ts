@@ -26,11 +26,6 @@ export class EntityIds {
     return this.#names.size;
   }
 
-  /** Memory of names and ids, in bytes. */
-  get bytes(): number {
-    return this.#names.bytes + this.#held.bytes;
-  }
-
   /** The id of the next entity that nobody holds yet. */
   get next(): number {
     return this.#free >= 0 ? this.#free : this.#end;

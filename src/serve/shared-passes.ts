@@ -14,11 +14,6 @@ export class Gate {
   /** While the gate is shut. */
   #waiting: (() => void)[] | undefined;
 
-  /** Writes that wait. */
-  get waiting(): number {
-    return this.#waiting?.length ?? 0;
-  }
-
   /** Does the work at once, or once the gate is open: then a promise, which fails as the work does. */
   write(work: () => void): Promise<void> | undefined {
     const write = () => {

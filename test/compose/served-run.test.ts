@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { LogConnection } from '../../src/adapters/connect.ts';
 import { ServedRun } from '../../src/compose/served-run.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -126,10 +126,11 @@ describe('ServedRun', () => {
     const records = [relationRecord, vectorRecord(0, 'user:1', [0, 0]), vectorRecord(1, 'user:1', [1, 1])];
     const gate = new Gate();
     gate.shut();
+    const write = vi.spyOn(gate, 'write');
     const { run } = await runOf(memoryReader({ records }, { anyTopic: true }), gate);
     await run.start();
     // One run of each topic.
-    await expect.poll(() => gate.waiting).toBe(2);
+    await expect.poll(() => write.mock.calls.length).toBe(2);
     expect(run.unready()).toContain('engagement: 0 % of the vectors are read');
     gate.open();
     await expect.poll(() => run.unready()).toEqual([]);

@@ -126,14 +126,6 @@ export class Activity {
     return this.#ids.size;
   }
 
-  /** Memory outside V8's heap, in bytes. */
-  get bytes(): number {
-    let bytes = this.#ids.bytes + this.#own.bytes + this.#blockedBy.bytes + this.#forgottenEntities.bytes;
-    for (const popularity of this.#popularity.values()) bytes += popularity.bytes;
-    for (const { sources } of this.#kinds) bytes += sources?.bytes ?? 0;
-    return bytes;
-  }
-
   /** The present, epoch ms. */
   get now(): number {
     return this.#options.clock();

@@ -140,16 +140,10 @@ export class EdgeLists {
   /** Lists that were ever opened are below. */
   #end = 0;
   #free = NONE;
-  #size = 0;
 
   constructor(ids: EntityIds) {
     this.#ids = ids;
     for (const queue of QUEUES) this.#clear(this.#newList(), queue);
-  }
-
-  /** Lists that are open. */
-  get size(): number {
-    return this.#size;
   }
 
   /** Memory in bytes, names excluded. */
@@ -175,7 +169,6 @@ export class EdgeLists {
     this.#clear(list, owner);
     this.#ids.holdAgain(owner);
     this.#listOf.set(owner, list);
-    this.#size++;
     return list;
   }
 
@@ -188,7 +181,6 @@ export class EdgeLists {
     this.#ids.release(owner);
     this.#set(list, OWNER, this.#free);
     this.#free = list;
-    this.#size--;
   }
 
   ownerOf(list: number): number {

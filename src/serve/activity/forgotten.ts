@@ -18,10 +18,6 @@ export class Forgotten {
     this.#bits = Math.min(MOST_BITS, Math.max(FEWEST_BITS, Math.ceil(Math.log2(edges))));
   }
 
-  get bytes(): number {
-    return this.#set.byteLength;
-  }
-
   add(entity: EntityKey): void {
     if (this.#set.length === 0) this.#set = new Uint32Array(2 ** (this.#bits - 5));
     for (const bit of this.#bitsOf(entity)) this.#set[bit >>> 5]! |= 1 << (bit & 31);

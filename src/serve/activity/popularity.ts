@@ -48,11 +48,6 @@ export class Popularity {
     return this.#size;
   }
 
-  /** Memory in bytes, names excluded. */
-  get bytes(): number {
-    return this.#slotOf.bytes + (4 + 3 * 8) * this.#entities.length;
-  }
-
   /** Time of the entity's newest edge, epoch ms. */
   lastOf(entity: number): number | undefined {
     const slot = this.#slotOf.get(entity) - 1;

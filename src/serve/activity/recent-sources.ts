@@ -22,11 +22,6 @@ export class RecentSources {
     this.#most = most;
   }
 
-  /** Memory in bytes, names excluded. */
-  get bytes(): number {
-    return this.#lists.bytes;
-  }
-
   /** The sources of a target and when their newest edge was, those heard of last at the end. */
   of(target: number): { readonly source: number; readonly at: number }[] {
     const records = this.#lists.recordsOf(this.#lists.find(target));
