@@ -25,6 +25,9 @@ export const MANY_COMMITS = `
   publish: { epsilon: 0.01 },
   limits: { maxEntities: 100_000, maxKnownEdges: 1_000_000 },`;
 
+/** A checkpoint after every few commits. */
+export const MANY_CHECKPOINTS = MANY_COMMITS.replace('commit: {', 'commit: { recoverMs: 1,');
+
 export interface DeployOptions {
   /** Where load and verifier reach the brokers. */
   readonly brokers: string;

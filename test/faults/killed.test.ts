@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { committedOf } from '../e2e/topic-ends.ts';
-import { type Faulty, MANY_COMMITS } from './deployment.ts';
+import { type Faulty, MANY_CHECKPOINTS } from './deployment.ts';
 import { drawKill, TELL_READS, withFailpoints } from './failpoints/plan.ts';
 import { MIXED } from './load/load.ts';
 import { form, seeded } from './seeded.ts';
 import { GRAPHS } from './verifier/truth.ts';
 
-const MANY_CHECKPOINTS = MANY_COMMITS.replace('commit: {', 'commit: { recoverMs: 1,');
 /** Half written; written, and not named; named, with the one before still there. */
 const CHECKPOINT_PLACES = [
   { place: 'checkpoint.block', when: 'before' },

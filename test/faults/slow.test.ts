@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
-import type { Faulty } from './deployment.ts';
+import { type Faulty, MANY_CHECKPOINTS } from './deployment.ts';
 import { withFailpoints } from './failpoints/plan.ts';
 import { form, seeded } from './seeded.ts';
 
 describe('slow', () => {
   seeded(
-    'disk: writes and reads that take long are waited for, and nothing else changes',
+    'disk: writes and reads that take long are waited for, a checkpoint is not, and nothing else changes',
     async ({ deploy }) => {
-      const faulty = await deploy();
+      const faulty = await deploy({ config: MANY_CHECKPOINTS });
       const env = withFailpoints(
         { place: 'store.write', when: 'before', call: 1, repeats: true, act: { delayMs: 700 } },
         { place: 'store.getMany', when: 'after', call: 20, repeats: true, act: { delayMs: 40 } },
+        { place: 'checkpoint.block', when: 'before', call: 2, act: { delayMs: 8_000 } },
       );
       faulty.feeder.start(200);
       const running = faulty.run([], { env });

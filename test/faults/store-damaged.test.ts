@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { cp, mkdir, open, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect } from 'vitest';
-import type { Faulty } from './deployment.ts';
+import { type Faulty, MANY_CHECKPOINTS } from './deployment.ts';
 import type { Dice } from './dice.ts';
+import { withFailpoints } from './failpoints/plan.ts';
 import { MIXED } from './load/load.ts';
 import { form, furtherCase, seeded } from './seeded.ts';
 
@@ -66,6 +67,57 @@ describe('the store’s own files', () => {
         expect(left?.head.events.consumed ?? 0).toBeLessThan(before);
         await deployed.catchUp();
       }
+      await deployed.verify({ repeatedLetters: true });
+    },
+  );
+
+  seeded(
+    'a machine that loses power while a checkpoint takes over: the log of writes is cut, the new file torn, the one before serves',
+    async ({ dice, deploy }) => {
+      const deployed = await deploy({ graphs: ['engagement'], config: MANY_CHECKPOINTS });
+      const db = join(deployed.state, 'engagement', 'db');
+      let torn = 0;
+      for (let round = 0; round < form(3, 12, 1); round++) {
+        const kill = { place: 'store.sync', when: 'before', call: dice.between(1, 4), act: 'kill' } as const;
+        await deployed.runUntilKilled(kill);
+        await cutLog(db, dice);
+        const named = (await deployed.head())?.checkpoint ?? 0;
+        for (const name of await readdir(db)) {
+          if (!name.startsWith('checkpoint-') || Number.parseInt(name.slice(11), 10) <= named) continue;
+          const { size } = await stat(join(db, name));
+          await truncate(join(db, name), dice.below(size));
+          torn++;
+        }
+        await deployed.catchUp();
+      }
+      expect(torn).toBeGreaterThan(0);
+      await deployed.verify({ repeatedLetters: true });
+    },
+  );
+
+  seeded(
+    'a disk that is full for a checkpoint alone: it is said, and the journal does without',
+    async ({ deploy }) => {
+      const deployed = await deploy({ graphs: ['engagement'], config: MANY_CHECKPOINTS });
+      const error = 'ENOSPC: no space left on device';
+      const full = {
+        place: 'checkpoint.block',
+        when: 'after',
+        call: 1,
+        repeats: true,
+        act: { error },
+      } as const;
+      deployed.feeder.start(200);
+      const running = deployed.run([], { env: withFailpoints(full) });
+      await running.says(/a checkpoint could not be written/);
+      await deployed.progresses();
+      await deployed.feeder.stop();
+      await deployed.caughtUp();
+      running.kill('SIGKILL');
+      await running.ended;
+      expect((await deployed.head())?.checkpoint).toBe(0);
+      await deployed.catchUp();
+      expect((await deployed.head())?.checkpoint).toBeGreaterThan(0);
       await deployed.verify({ repeatedLetters: true });
     },
   );
