@@ -1,20 +1,22 @@
 import { rm } from 'node:fs/promises';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { startSteppers } from '../src/adapters/trainer/hogwild/stepper.ts';
-import { type EvaluationProgress, loadSpace } from '../src/compose/evaluation.ts';
+import type { EvaluationProgress } from '../src/compose/evaluation.ts';
 import { composeReplay, type ReplayOptions, trainToEnd } from '../src/compose/replay.ts';
+import { kernelOf } from '../src/compose/wide.ts';
 import type { Config, GraphConfig } from '../src/config/resolve.ts';
-import type { Space } from '../src/evaluation/space.ts';
 import type { EntityKey } from '../src/graph/entity.ts';
 import type { GraphStore } from '../src/graph/graph-store.ts';
-import { createKernel } from '../src/kernels/select.ts';
+import { shardOf } from '../src/graph/shard.ts';
+import { createKernel, reproducible } from '../src/kernels/select.ts';
 import { workspaceBytes } from '../src/kernels/workspace.ts';
 import { silentLog } from '../src/log.ts';
 import { localTrainer } from '../src/pipeline/training/local-trainer.ts';
 import type { Trainer, TrainerSettings } from '../src/pipeline/training/trainer.ts';
 import { foreignOf } from '../src/shards/foreign-rows.ts';
-import { openForWriting } from '../src/state/open.ts';
+import { openForReading, openForWriting } from '../src/state/open.ts';
 import { FIRST_STORE, placeOf } from '../src/state/places.ts';
+import { type JoinedSpace, joinedSpace, type SpacePart } from './joined-space.ts';
 
 const KERNELS = { createKernel, startSteppers, workspaceBytes };
 /** Nothing ends a bench before its end. */
@@ -69,12 +71,25 @@ export async function trainedSpace(
   graphs: readonly GraphConfig[],
   read: Parameters<typeof runParts>[2],
   unseen: Iterable<EntityKey>,
-): Promise<Space> {
+): Promise<JoinedSpace> {
   await runParts(config, graphs, read);
-  const [first, ...others] = graphs.map((graph) => ({ graph, place: placeOf(graph, FIRST_STORE) }));
-  const space = await loadSpace([first!, ...others], unseen);
+  const space = await readParts(graphs, unseen);
   await rm(config.state, { recursive: true });
   return space;
+}
+
+async function readParts(graphs: readonly GraphConfig[], unseen: Iterable<EntityKey>): Promise<JoinedSpace> {
+  await using opened = new AsyncDisposableStack();
+  const parts = await Promise.all(
+    graphs.map(async (graph): Promise<SpacePart> => {
+      const store = opened.use((await openForReading(graph, placeOf(graph, FIRST_STORE)))!);
+      const { shard } = graph;
+      const owns = shard && ((key: EntityKey) => shardOf(key, shard.count) === shard.index);
+      return { store, head: (await store.head())!, ...(owns && { owns }) };
+    }),
+  );
+  const { kernel } = kernelOf(graphs[0]!.trainer, reproducible);
+  return await joinedSpace(parts, { kernel, unseen });
 }
 
 /** A trainer of this thread that lets the other shards have their turn after each batch: none gets far ahead. */

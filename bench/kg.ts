@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { npy } from '../src/adapters/npy.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
 import { UsageError } from '../src/errors/errors.ts';
-import type { Space } from '../src/evaluation/space.ts';
 import { describeModel } from '../src/model/described.ts';
 import { defineBench, type Figures, type Here } from './harness.ts';
 import { progressOn } from './in-process.ts';
+import type { JoinedSpace } from './joined-space.ts';
 import { type LinkPrediction, predictLinks, type RankFigures } from './kg/link-prediction.ts';
 import { type KnowledgeGraphTraining, trainGraph } from './kg/training.ts';
 import { keyOf, relationName } from './kg/triple-log.ts';
@@ -111,7 +111,7 @@ async function exportVectors(
   folder: string,
   triples: KnowledgeGraph,
   { model }: GraphConfig['trainer'],
-  space: Space,
+  space: JoinedSpace,
 ): Promise<void> {
   const { dim } = space.table;
   const matrix = (rows: readonly number[]) => {

@@ -1,5 +1,5 @@
-import { Ranking } from '../../src/evaluation/ranking.ts';
-import type { Space } from '../../src/evaluation/space.ts';
+import type { JoinedSpace } from '../joined-space.ts';
+import { Ranking } from './ranking.ts';
 import { ENTITY_TYPE, keyOf, relationName } from './triple-log.ts';
 import type { IndexedTriples, KnowledgeGraph } from './triples.ts';
 
@@ -44,7 +44,7 @@ const SLICE = 256;
 export async function predictLinks(
   graph: KnowledgeGraph,
   asked: IndexedTriples,
-  space: Space,
+  space: JoinedSpace,
   onProgress: (done: number) => Promise<void> | void,
 ): Promise<LinkPrediction> {
   const rows = Int32Array.from(graph.entities, (_, entity) => space.rowOf(keyOf(entity))!);

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
-import { readSpace, type Space, type SpacePart } from '../evaluation/space.ts';
+import { readSpace, type Space } from '../evaluation/space.ts';
 import { CommonNeighbours } from '../evaluation/stream/common-neighbours.ts';
 import type { EdgeStream } from '../evaluation/stream/edge-stream.ts';
 import {
@@ -29,8 +29,6 @@ import {
 } from '../evaluation/stream/slices.ts';
 import { type Split, sampleTasks, splitStream, type Task } from '../evaluation/stream/split.ts';
 import type { EdgeRows } from '../graph/edge.ts';
-import type { EntityKey } from '../graph/entity.ts';
-import { shardOf } from '../graph/shard.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import type { EventLog, SourceRecord, Stretch } from '../pipeline/ports.ts';
@@ -164,7 +162,7 @@ export async function measureStream(
     await progress.train(replaying!, stretches, { graph: graph.name, model: name });
   };
   await train(known, NOTHING);
-  const space = await loadSpace([{ graph, place }]);
+  const space = await trainedSpace(graph, place);
   const lists = await rankTasks(
     tasks,
     new ByVectors(space, read.stream, split),
@@ -241,33 +239,14 @@ export function edgeFigures({ model }: GraphConfig, ranked: RankedEdges): SliceF
   return slices.flatMap((slice) => sliceFigures(ranked, slice, ways, random) ?? []);
 }
 
-/** A graph or one of its shards, and where it was trained. */
-export interface TrainedStore {
-  readonly graph: GraphConfig;
-  readonly place: StorePlace;
-}
-
 /**
- * The vectors of a trained store, or of the stores of all shards as one space, with the kernel that trained them: scores are the
- * same on every machine. unseen: entities that take part although no event named them.
- * @throws FatalError `store-missing` where nothing was committed to a store.
+ * The vectors of a trained store, with the kernel that trained them: scores are the same on every machine.
+ * @throws FatalError `store-missing` where nothing was committed to the store.
  */
-export async function loadSpace(
-  stores: readonly [TrainedStore, ...TrainedStore[]],
-  unseen: Iterable<EntityKey> = [],
-): Promise<Space> {
-  await using opened = new AsyncDisposableStack();
-  const read = async ({ graph, place }: TrainedStore): Promise<SpacePart> => {
-    const store = opened.use(await openForReading(graph, place));
-    const head = await store?.head();
-    if (store === undefined || head === undefined)
-      throw new FatalError('store-missing', `nothing was trained in ${place.folder}: there is no store`);
-    const { shard } = graph;
-    return { store, head, ...(shard && { owns: (key) => shardOf(key, shard.count) === shard.index }) };
-  };
-  const [first, ...others] = stores;
-  const parts: [SpacePart, ...SpacePart[]] = [await read(first)];
-  for (const each of others) parts.push(await read(each));
-  const { kernel } = kernelOf(first.graph.trainer, reproducible);
-  return await readSpace(parts, { kernel, unseen });
+async function trainedSpace(graph: GraphConfig, place: StorePlace): Promise<Space> {
+  await using store = await openForReading(graph, place);
+  const head = await store?.head();
+  if (store === undefined || head === undefined)
+    throw new FatalError('store-missing', `nothing was trained in ${place.folder}: there is no store`);
+  return await readSpace(store, head, kernelOf(graph.trainer, reproducible).kernel);
 }

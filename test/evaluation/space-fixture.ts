@@ -16,7 +16,7 @@ export async function spaceOf(
     reverse: readonly number[];
     things: readonly (readonly number[])[];
   },
-  options: { kernel?: KernelName } = {},
+  { kernel }: { kernel?: KernelName } = {},
 ): Promise<Space> {
   const { relation, reverse, things } = vectors;
   const dim = relation.length;
@@ -24,11 +24,11 @@ export async function spaceOf(
     ...{ dim, scorer, entityTypes: ['thing'] },
     relations: [{ name: 'likes', lhs: 'thing', rhs: 'thing' }],
   };
-  const store = await storeOf({
+  const { store, head } = await storeOf({
     model,
     head: { rows: FIRST_THING + things.length },
     relations: { likes: [relation, reverse] },
     vectors: Object.fromEntries(things.map((vector, i) => [thing(i), vector])),
   });
-  return readSpace([store], options);
+  return readSpace(store, head, kernel);
 }

@@ -1,5 +1,5 @@
 import type { EntityKey } from '../../graph/entity.ts';
-import type { EntityRecord } from '../../graph/graph-store.ts';
+import { inBatches } from '../../graph/graph-store.ts';
 import { differences } from '../../graph/head.ts';
 import type { SourceRecord } from '../../pipeline/ports.ts';
 import { Random } from '../../sampling/random.ts';
@@ -58,8 +58,7 @@ async function candidatesOf(
     if (!stores.b.head.model.entityTypes.includes(type)) continue;
     const sample: EntityKey[] = [];
     let offered = 0;
-    let batch: EntityRecord[] = [];
-    const offer = async () => {
+    for await (const batch of inBatches(stores.a.store.entities(type), BATCH)) {
       const others = await stores.b.store.readEntities(batch.map(({ key }) => key));
       for (const [i, each] of batch.entries()) {
         if (!trainedInBoth(stores, each, others[i])) continue;
@@ -68,10 +67,7 @@ async function candidatesOf(
       }
       done += batch.length;
       onProgress('entities', done);
-      batch = [];
-    };
-    for await (const entity of stores.a.store.entities(type)) if (batch.push(entity) === BATCH) await offer();
-    await offer();
+    }
     found.set(type, sample);
   }
   return found;

@@ -1,8 +1,8 @@
 import type { EdgeName } from '../../graph/edge.ts';
 import { type EntityKey, typeOf } from '../../graph/entity.ts';
+import { SCORERS } from '../../model/scorers.ts';
 import { HIT_RANK, rankAmong } from '../../pipeline/training/ranking/ranker.ts';
-import { Ranking } from '../ranking.ts';
-import { readSpace } from '../space.ts';
+import { scorerNamed } from '../space.ts';
 import { type ComparedStore, type ComparedStores, commonRelations, type OnProgress } from './held-edges.ts';
 
 const PROGRESS_EVERY = 100;
@@ -68,7 +68,7 @@ export async function compareQuality(
       if (others.length === 0) return [];
       const degreeOf = (key: EntityKey) => known(end, edge.relation, key).edges;
       const popularity = rankAmong(degreeOf(wanted), others.map(degreeOf), new Uint8Array(others.length));
-      const [ofA, ofB] = [a(edge, end, positives), b(edge, end, positives)];
+      const [ofA, ofB] = [a(edge, end, others), b(edge, end, others)];
       return [{ a: figuresOf(ofA), b: figuresOf(ofB), popularity: figuresOf(popularity) }];
     });
     if (ends.length > 0) ranked.push({ relation: edge.relation, ...meansOf(ends) });
@@ -76,28 +76,34 @@ export async function compareQuality(
   return ranked.length === 0 ? undefined : qualityOf(ranked);
 }
 
-/** The rank of an end of an edge among the candidates of its type that are no positives. */
-type Ranker = (edge: EdgeName, end: End, positives: ReadonlySet<EntityKey>) => number;
+/** The rank of an end of an edge among others, by scores in float64. */
+type Ranker = (edge: EdgeName, end: End, others: readonly EntityKey[]) => number;
 
-/** Reads the candidates and the ends of held-back edges of one store. */
+/** Reads the candidates and the ends of held-back edges of one store. @throws FatalError `store-model`. */
 async function rankerOf(
-  store: ComparedStore,
+  { store, head }: ComparedStore,
   held: readonly EdgeName[],
   candidates: ReadonlyMap<string, readonly EntityKey[]>,
 ): Promise<Ranker> {
-  const needed = new Set([...held.flatMap(({ lhs, rhs }) => [lhs, rhs]), ...[...candidates.values()].flat()]);
-  const space = await readSpace([{ ...store, owns: (key) => needed.has(key) }]);
-  const rows = (keys: Iterable<EntityKey>) => Int32Array.from(keys, (key) => space.rowOf(key)!);
-  const rankings = new Map([...candidates].map(([type, some]) => [type, new Ranking(space, rows(some))]));
-  return (edge, end, positives) => {
-    const [anchor] = rows([end === 'rhs' ? edge.lhs : edge.rhs]);
-    const [answer] = rows([edge[end]]);
-    const relationRow = space.relationRow(edge.relation, end === 'lhs');
-    const question = { anchor: anchor!, relationRow, answer: answer!, leftOut: rows(positives) };
-    return rankings.get(typeOf(edge[end]))!.ranks([question])[0]!;
+  const { dim, relations } = store.layout;
+  const name = scorerNamed(head.model.scorer);
+  // The root does not change the order.
+  const scorer = SCORERS[name === 'transe-l2' ? 'transe-l2-squared' : name];
+  const keys = [
+    ...new Set([...held.flatMap(({ lhs, rhs }) => [lhs, rhs]), ...[...candidates.values()].flat()]),
+  ];
+  const rows = await store.readRows((await store.readEntities(keys)).map((entity) => entity!.row));
+  const vectors = new Map(keys.map((key, i) => [key, rows[i]!.subarray(0, dim)]));
+  const moves = await store.readRows(Array.from({ length: 2 * relations.length }, (_, row) => row));
+  return (edge, end, others) => {
+    const forward = 2 * relations.findIndex(({ name: each }) => each === edge.relation);
+    const move = moves[forward + (end === 'lhs' ? 1 : 0)]!;
+    const anchor = vectors.get(edge[otherEnd(end)])!;
+    const moved = Float64Array.from(anchor, (value, k) => value + move[k]!);
+    const scoreOf = (key: EntityKey) => scorer.score(moved, vectors.get(key)!, 1);
+    return rankAmong(scoreOf(edge[end]), others.map(scoreOf), new Uint8Array(others.length));
   };
 }
-
 function figuresOf(rank: number): RankFigures {
   return { mrr: 1 / rank, hits10: rank <= HIT_RANK ? 1 : 0, meanRank: rank };
 }

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Ranking } from '../../src/evaluation/ranking.ts';
+import { Ranking } from '../../bench/kg/ranking.ts';
 import type { Space } from '../../src/evaluation/space.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
-import { spaceOf } from './space-fixture.ts';
+import { spaceOf, thing } from '../evaluation/space-fixture.ts';
 
 const SCORERS: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
 
@@ -52,7 +52,7 @@ describe('Ranking', () => {
     await fc.assert(
       fc.asyncProperty(vectors, fc.constantFrom('wasm-plain', 'wasm-relaxed'), async (given, kernel) => {
         const space = await spaceOf(scorer, given, { kernel });
-        const rows = [...space.members('thing').rows];
+        const rows = given.things.map((_, i) => space.rowOf(thing(i))!);
         const ranking = new Ranking(space, Int32Array.from(rows));
         for (const relationRow of [0, 1]) {
           const questions = rows.map((answer, i) => {

@@ -1,5 +1,5 @@
-import { MIN_SQUARED_DISTANCE, SCORERS, type Scorer } from '../model/scorers.ts';
-import type { Space } from './space.ts';
+import type { Space } from '../../src/evaluation/space.ts';
+import { MIN_SQUARED_DISTANCE, SCORERS, type Scorer } from '../../src/model/scorers.ts';
 
 /** Which place the answer has among the candidates, asked from an anchor by a relation. */
 export interface Question {
