@@ -9,6 +9,7 @@ import { alone } from '../pipeline/neighbours.ts';
 import type { ReadableLog, Sink, Stretch } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
+import type { Trainer, TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Updater } from '../pipeline/updater.ts';
 import { MergedLog } from '../replay/merged-log.ts';
 import { recordsIn } from '../replay/range.ts';
@@ -51,6 +52,8 @@ export interface ReplayOptions {
     | undefined;
   /** Where it reports its work; absent: nowhere. */
   readonly measures?: Measures | undefined;
+  /** Makes the trainer of each part; absent: one in a thread of its own. */
+  readonly trainerOf?: ((settings: TrainerSettings) => Trainer) | undefined;
 }
 
 /** A replay's updater, and what is seen of it from outside. */
@@ -88,7 +91,7 @@ function composePart(
   graph: GraphConfig,
   index: number,
   meeting: ShardMeeting | undefined,
-  { log, eventLog, range, topicIds, space, stores, published, measures }: ReplayOptions,
+  { log, eventLog, range, topicIds, space, stores, published, measures, trainerOf }: ReplayOptions,
 ): Replaying {
   const topics = topicsOf(config, graph);
   const rejected = new Map<string, number>();
@@ -132,6 +135,7 @@ function composePart(
         return undefined;
       },
       log,
+      trainerOf,
       ...(measures && { measures }),
     },
     // The digest of a replay is the same on every machine.
