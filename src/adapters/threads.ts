@@ -100,11 +100,6 @@ export class ThreadCalls<M extends Methods<M>> {
     this.#worker.on('exit', (code) => this.#die(`it exited with code ${code}`));
   }
 
-  /** Whether the thread takes no calls any more. */
-  get ended(): boolean {
-    return this.#ended !== undefined || this.#closed !== undefined;
-  }
-
   /**
    * The thread's answer. moved: buffers of the argument that the caller has no more afterwards.
    * @throws the thread's error, the error of `dead` or `stop`, DataCloneError where the argument can't be sent.

@@ -1,49 +1,19 @@
 import { FatalError } from '../errors/errors.ts';
-import { type Digest, digest, type GraphDigest } from '../graph/digest.ts';
+import { digest, type GraphDigest } from '../graph/digest.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
 import { openForReading } from '../state/open.ts';
-import type { ReplayRecord } from '../state/places.ts';
 import type { FinishedReplay, ReplayOrder } from './replay-run.ts';
 
 /** What a finished replay read, and what its stores hold: each entity and edge once. */
-export interface ReplayResult extends Pick<ReplayRecord, 'from' | 'until' | 'range' | 'publish' | 'space'> {
-  readonly graph: string;
-  readonly into: string;
-  readonly set: readonly string[];
-  readonly events: number;
-  /** Events that could not be used. */
-  readonly rejected: number;
-  readonly entities: Readonly<Record<string, number>>;
-  /** Live edges. */
-  readonly edges: Readonly<Record<string, number>>;
-  readonly digest: Digest;
-  /** One for each store: of the graph, or of each of its shards. */
-  readonly stores: readonly ReplayedStore[];
-  /** Absent where an earlier process trained the store. */
-  readonly seconds?: number;
-  /** Unusable events by reason; absent like `seconds`. */
-  readonly reasons?: Readonly<Record<string, number>>;
-}
-
-export interface ReplayedStore {
-  readonly graph: string;
-  readonly folder: string;
-  /** Those that count for this store: of a shard, its own. */
-  readonly entities: Readonly<Record<string, number>>;
-  readonly edges: Readonly<Record<string, number>>;
-  readonly step: number;
-  readonly duplicate: number;
-  readonly late: number;
-  readonly digest: Digest;
-}
+export type ReplayResult = Awaited<ReturnType<typeof resultOf>>;
 
 /** Reads the stores of a finished replay. onProgress: called now and then with the number of entries read. */
 export async function resultOf(
   { graph, into, set, parts, places }: ReplayOrder,
   { record, trained }: FinishedReplay,
   onProgress: (done: number) => void,
-): Promise<ReplayResult> {
+) {
   await using opened = new AsyncDisposableStack();
   const stores: GraphStore[] = [];
   const heads: Head[] = [];
@@ -72,24 +42,18 @@ export async function resultOf(
     publish,
     space,
     events: consumed,
+    /** Events that could not be used. */
     rejected,
     entities: whole.entities,
     edges: whole.live,
     digest: whole.digest,
+    /** One for each store, of the graph or of each of its shards, with what counts for it: of a shard, its own. */
     stores: heads.map(({ shard, step, events: { duplicate, late }, ...head }, i) => {
       const { entities, edges } = shard ?? head;
-      const { folder } = places[i]!;
-      return {
-        graph: head.graph,
-        folder,
-        entities,
-        edges,
-        step,
-        duplicate,
-        late,
-        digest: digests[i]!.digest,
-      };
+      const [{ folder }, { digest }] = [places[i]!, digests[i]!];
+      return { graph: head.graph, folder, entities, edges, step, duplicate, late, digest };
     }),
+    /** Time, and unusable events by reason; absent where an earlier process trained the store. */
     ...(trained && { seconds: trained.seconds, reasons: Object.fromEntries(trained.rejected) }),
   };
 }

@@ -71,7 +71,6 @@ export class ServedRun implements ServedGraph {
   constructor(config: Config, graph: GraphConfig, options: ServeOptions) {
     const { connection, log, edges, gate, scanners } = options;
     const prefix = config.topicPrefix;
-    const embeddingsTopic = topicName(prefix, embeddingsName(graph.name));
     const modelTopic = topicName(prefix, modelName(graph.name));
     const topics = topicsOf(config, graph);
     const { relations } = graph.model;
@@ -79,7 +78,7 @@ export class ServedRun implements ServedGraph {
     this.relations = relations;
     this.#options = options;
     this.#surfaces = surfacesOf(config.surfaces, relations);
-    this.#vectorTopics = [embeddingsTopic, modelTopic];
+    this.#vectorTopics = [topicName(prefix, embeddingsName(graph.name)), modelTopic];
     this.#eventTopics = [...topics.keys()];
     this.spaces = new Spaces(
       graph.trainer.maxRows,
@@ -105,7 +104,6 @@ export class ServedRun implements ServedGraph {
     this.#vectorFeed = new VectorFeed({
       graph: graph.name,
       types: graph.model.entityTypes,
-      embeddingsTopic,
       modelTopic,
       spaces: this.spaces,
       gate,

@@ -58,7 +58,6 @@ export interface Config {
   /** undefined where neither file nor environment names an address. */
   readonly http: HttpAddress | 'off' | undefined;
   readonly topics: readonly EventTopic[];
-  readonly entityTypes: readonly string[];
   readonly graphs: readonly GraphConfig[];
   /** Lists that have a name. */
   readonly surfaces: readonly Surface[];
@@ -147,7 +146,6 @@ export function resolveConfig(
     state,
     http,
     topics: topics.filter((topic) => read.has(topic)),
-    entityTypes,
     graphs,
     surfaces,
     tuning: {

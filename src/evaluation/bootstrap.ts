@@ -26,11 +26,11 @@ const HIGH = 0.975;
  * are never independent, which is why users are drawn and not cases. Costs users × figures × rounds.
  * Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.
  */
-export function bootstrap({ counts, sums }: UserSums, random: Random, rounds = ROUNDS): Interval[] {
+export function bootstrap({ counts, sums }: UserSums, random: Random): Interval[] {
   const users = counts.length;
   const drawn = new Int32Array(users);
-  const means = sums.map(() => new Float64Array(rounds));
-  for (let round = 0; round < rounds; round++) {
+  const means = sums.map(() => new Float64Array(ROUNDS));
+  for (let round = 0; round < ROUNDS; round++) {
     drawn.fill(0);
     for (let i = 0; i < users; i++) drawn[random.below(users)]!++;
     const cases = weighted(counts, drawn);

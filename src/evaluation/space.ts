@@ -60,8 +60,14 @@ export function emptySpace(
   const { rows, maxRows } = of;
   // β is 1, for it does not change an order; training settings have no effect.
   const model: ModelSettings = {
-    ...{ dim, scorer: scorerNamed(scorer), beta: 1 },
-    ...{ loss: 'softmax', margin: 0, negativeWeight: 1, learningRate: 1, unitBall: false },
+    dim,
+    scorer: scorerNamed(scorer),
+    loss: 'softmax',
+    beta: 1,
+    margin: 0,
+    negativeWeight: 1,
+    learningRate: 1,
+    unitBall: false,
   };
   const table = new Table({
     dim,

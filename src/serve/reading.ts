@@ -98,7 +98,6 @@ export interface VectorFeedOptions {
   readonly graph: string;
   /** Entity types of the graph. */
   readonly types: readonly string[];
-  readonly embeddingsTopic: string;
   readonly modelTopic: string;
   readonly spaces: Spaces;
   /** What is read is written through it. */

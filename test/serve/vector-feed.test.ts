@@ -23,7 +23,7 @@ function feedOf(maxRows: number): void {
   skipped = [];
   visible = [];
   feed = new VectorFeed({
-    ...{ graph: 'g', types: ['user', 'tweet'], embeddingsTopic: EMBEDDINGS, modelTopic: MODEL, spaces, gate },
+    ...{ graph: 'g', types: ['user', 'tweet'], modelTopic: MODEL, spaces, gate },
     skipped: (record) => void skipped.push(record),
     visible: (timestamp) => void visible.push(timestamp),
   });

@@ -318,18 +318,13 @@ function isEncoded(text: string): boolean {
   }
 }
 
-/** @throws UsageError for the first field that is not as the schema says. under: the field that holds the value. */
-export function understood<Schema extends z.ZodType>(
-  schema: Schema,
-  value: unknown,
-  under = '',
-): z.infer<Schema> {
+/** @throws UsageError for the first field that is not as the schema says. */
+export function understood<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   // zod's own message has all unknown names, of which a body can be full.
   if (issue?.code === 'unrecognized_keys')
     throw wrongQuestion(String(issue.keys[0]).slice(0, MOST_OF_FIELD), 'there is no such field');
-  const field = [under, ...(issue?.path ?? [])].filter((part) => part !== '').join('.');
-  throw wrongQuestion(field || 'the request', issue?.message ?? 'not understood');
+  throw wrongQuestion(issue?.path.join('.') || 'the request', issue?.message ?? 'not understood');
 }
