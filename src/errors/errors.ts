@@ -16,8 +16,8 @@ export class TwhinError extends Error {
 
 /** What to do about a damaged store, least loss first. A store that begins with what the topics hold lacks all that they no longer do. */
 export const MAKE_AGAIN =
-  'run twhin check, then make the store again beside it: restore a backup with twhin restore DIR --into NAME or, without one, replay the ' +
-  'topics with twhin replay --into NAME. Put it in place with twhin promote NAME';
+  'make the store again beside it: restore a backup with twhin restore DIR --into NAME or, without one, the published vectors with ' +
+  'twhin restore --from-topic --into NAME; without those, replay the topics with twhin replay --into NAME. Put it in place with twhin promote NAME';
 
 /** An error that takes the codes of its own class only. */
 class Coded<Code extends ErrorCode> extends TwhinError {

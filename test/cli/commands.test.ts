@@ -265,7 +265,7 @@ describe('the folder of a store', () => {
       const { code, err, out } = await there.run(...argv);
       expect([argv, code]).toEqual([argv, 1]);
       expect([...err, ...out].join('\n')).toMatch(
-        /the store's head can't be read: .*; run twhin check, then make the store again beside it: restore a backup/,
+        /the store's head can't be read: .*; make the store again beside it: restore a backup/,
       );
     }
   });

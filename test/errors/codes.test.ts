@@ -45,9 +45,9 @@ describe('the codes of errors', () => {
 
 describe('what to do about a store that can not be run', () => {
   const steps = (text: string) =>
-    ['twhin check', 'backup', 'replay', 'promot'].map((step) => text.indexOf(step));
+    ['backup', '--from-topic', 'replay', 'promot'].map((step) => text.indexOf(step));
 
-  test('is told with the least loss first: check, restore a backup, replay, promote', () => {
+  test('is told with the least loss first: restore a backup, or the vectors, replay, promote', () => {
     expect(steps(MAKE_AGAIN)).not.toContain(-1);
     expect(steps(MAKE_AGAIN)).toEqual(steps(MAKE_AGAIN).toSorted((a, b) => a - b));
     for (const code of ['store-damaged', 'store-open', 'store-read']) {
