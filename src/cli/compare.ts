@@ -16,7 +16,7 @@ import type { CommandContext } from './context.ts';
 import { count } from './format.ts';
 import { durationOption, example, JSON_HELP, positiveInteger } from './options.ts';
 import { type Output, printTable } from './output.ts';
-import { selectGraphs } from './select.ts';
+import { selectGraphs, tellOfLag } from './select.ts';
 
 const EVENTS = 5_000;
 /** A fixed seed: the same stores give the same figures each time. */
@@ -90,6 +90,7 @@ async function compare(
   };
   if (options.json) output.out(JSON.stringify(report));
   else print(report, output);
+  for (const { store, name } of [a, b]) await tellOfLag(store, output, name);
 }
 
 /** The named graph, or the one graph that has both stores. @throws UsageError `compare` listing the stores. */
@@ -238,6 +239,6 @@ function whyNoQuality({ records, problem }: Report['held']): string {
   }
   return (
     `not compared, because none of the ${count(records)} events that neither store has read makes a new edge between entities ` +
-    'that both stores have trained. Hold more events back (--until), or read more of them (--events, --wait).'
+    'of which both stores have vectors. Hold more events back (--until), or read more of them (--events, --wait).'
   );
 }

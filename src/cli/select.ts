@@ -86,12 +86,12 @@ export async function openChosen({ graph, place }: ChosenStore): Promise<GraphSt
   return store;
 }
 
-/** Says on `err` that a store's vectors are older than the store, where they are. */
-export async function tellOfLag(store: GraphStore, output: Output): Promise<void> {
+/** Says on `err` that a store's vectors are older than the store, where they are. name: of the store, where there are several. */
+export async function tellOfLag(store: GraphStore, output: Output, name?: string): Promise<void> {
   const [stored, checkpoint] = [(await store.head())?.step ?? 0, (await store.checkpoint())?.head.step ?? 0];
   if (checkpoint < stored)
     output.err(
-      `the vectors are of the last checkpoint, and the store is at step ${count(stored)}: twhin run writes checkpoints as it goes on, and one of its last commit when it is stopped`,
+      `the vectors${name === undefined ? '' : ` of ${name}`} are of the last checkpoint, and the store is at step ${count(stored)}: twhin run writes checkpoints as it goes on, and one of its last commit when it is stopped`,
     );
 }
 

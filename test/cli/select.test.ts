@@ -59,8 +59,10 @@ test('vectors that are older than the store are told so, and others are not', as
   await tellOfLag(store, output);
   expect(said).toEqual([]);
   await store.commit(commitOf({ head: { ...HEAD, commit: 2, step: 2_966 } }));
-  await tellOfLag(store, output);
+  await tellOfLag(store, output, 'early');
   expect(said).toEqual([
-    expect.stringContaining('of the last checkpoint, and the store is at step 2,966: twhin run'),
+    expect.stringContaining(
+      'the vectors of early are of the last checkpoint, and the store is at step 2,966: twhin run',
+    ),
   ]);
 });
