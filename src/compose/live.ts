@@ -5,13 +5,14 @@ import { deadLetter, embeddingsName, exchangeName, modelName, topicName } from '
 import type { LogConnection } from '../adapters/connect.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
+import { FatalError } from '../errors/errors.ts';
 import { forgetTopic } from '../graph/graph-store.ts';
 import { graphOf, type Shard } from '../graph/shard.ts';
 import type { StoreMemory } from '../graph/store.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
 import { alone } from '../pipeline/neighbours.ts';
-import type { EventLog, Trouble } from '../pipeline/ports.ts';
+import type { EventLog, Leadership, Trouble } from '../pipeline/ports.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import type { Updater } from '../pipeline/updater.ts';
 import { followedTopics } from '../pipeline/updater-options.ts';
@@ -80,17 +81,18 @@ export async function composeLive(
     connection.log({ onTrouble, aheadBytes: tuning.queueBytes, handOverBytes: HAND_OVER_BYTES }),
   );
   const { shard } = graph;
+  const exchangeTopic = topicName(prefix, exchangeName(graphOf(graph)));
   const shardPlace = shard && {
     ...routedGraphOf(config, graph, shard),
     index: shard.index,
-    exchangeTopic: topicName(prefix, exchangeName(shard.graph)),
+    exchangeTopic,
   };
   // Merged relation vectors are the same in all shards, but for the last seconds: one of them publishes.
   const publishesModel = (shard?.index ?? 0) === 0;
   const neighbourhood = shardPlace ? shardsAround(shard, shardPlace, brokerLog) : alone;
   const followed = followedTopics({ topics, neighbourhood });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
-  const leadership =
+  const ofGroup =
     connection.leadership({
       groupId,
       topics: followed,
@@ -98,6 +100,7 @@ export async function composeLive(
       instanceId: await instanceIdOf(graph),
       onTrouble,
     }) ?? soleLeadership;
+  const leadership = shard ? ofGroup : besideNoShards(ofGroup, graph.name, exchangeTopic, brokerLog);
   const updater = composeUpdater(config, graph, {
     role: standby ? 'standby' : 'leader',
     freshSpace: freshSpace(),
@@ -130,6 +133,41 @@ export async function composeLive(
   });
   opened.move();
   return { updater, storeMemory: () => store.memory() };
+}
+
+/** Each shard that runs sends something within this time. */
+const SHARDS_HEARD_MS = 3 * PACE.quietMs;
+
+/**
+ * Leadership of a whole graph. It is refused where shards of the graph run, which publish to the same topics and have groups of their own:
+ * where one has sent something lately in their exchange topic. Where that topic can't be looked at, nothing is known, and nothing refused.
+ */
+export function besideNoShards(
+  leadership: Leadership,
+  graph: string,
+  exchangeTopic: string,
+  reader: Pick<EventLog, 'ranges' | 'offsetsAt'>,
+): Leadership {
+  const isSent = async () => {
+    const lately = await reader.offsetsAt([exchangeTopic], Date.now() - SHARDS_HEARD_MS);
+    const ends = await reader.ranges([exchangeTopic]);
+    return ends.some(({ partition, high }) => (lately[exchangeTopic]?.[partition] ?? high) < high);
+  };
+  return {
+    join: async (candidate) => {
+      await leadership.join(candidate);
+      if (!(await isSent().catch(() => false))) return;
+      throw new FatalError(
+        'shards',
+        `shards of ${graph} run: one has sent something in ${exchangeTopic} in the last ${SHARDS_HEARD_MS / 1_000} s, and a whole graph would publish ` +
+          `over their vectors. Stop them, and start again; or set graphs.${graph}.shards to the number of partitions of that topic`,
+      );
+    },
+    commit: (offsets, note) => leadership.commit(offsets, note),
+    committed: () => leadership.committed(),
+    confirm: () => leadership.confirm(),
+    stop: () => leadership.stop(),
+  };
 }
 
 export function warnOfTrouble(log: Log, graph: string, trouble: Trouble): void {
