@@ -50,38 +50,36 @@ export function rehearse(
     rhs: new Int32Array(count),
   };
   const every = 1 + Math.floor(drawn / rounds);
-  let at = 0;
+  // Every place gets the new edge, and those of rehearsed edges are written over.
+  const places = new Int32Array(news * drawn);
+  let [at, place, draws] = [0, 0, 0];
   for (let round = 0; round < rounds; round++) {
     const rehearsed = Math.floor((drawn * (round + 1)) / rounds) - Math.floor((drawn * round) / rounds);
-    const end = at + news * (1 + rehearsed);
-    for (let i = 0; at < end; i++) {
-      const isNew = i % (1 + rehearsed) === 0;
-      const found = isNew ? undefined : drawTrainable(known, random, trainable);
-      const { lhs, relation, rhs } = found ?? edgeAt(fresh, Math.floor(i / (1 + rehearsed)));
-      edges.lhs[at] = lhs;
-      edges.relation[at] = relation;
-      edges.rhs[at] = rhs;
-      at++;
+    for (let i = 0; i < news; i++) {
+      put(edges, at++, fresh, i);
+      for (let k = 0; k < rehearsed; k++) {
+        places[place++] = at;
+        put(edges, at++, fresh, i);
+      }
+    }
+  }
+  for (place = 0; place < places.length; ) {
+    // A place takes one draw at least: these are not too many.
+    const some = known.draw(places.length - place, random);
+    for (let i = 0; i < some.lhs.length; i++) {
+      if (trainable?.(some.lhs[i]!, some.rhs[i]!) ?? true) put(edges, places[place]!, some, i);
+      else if (++draws < MOST_DRAWS) continue;
+      place++;
+      draws = 0;
     }
   }
   return { edges, every, firstRound: news * every };
 }
 
-function drawTrainable(
-  known: KnownPositives,
-  random: Random,
-  trainable: ((lhs: number, rhs: number) => boolean) | undefined,
-): ReturnType<KnownPositives['draw']> | undefined {
-  if (trainable === undefined) return known.draw(random);
-  for (let draw = 0; draw < MOST_DRAWS; draw++) {
-    const edge = known.draw(random);
-    if (trainable(edge.lhs, edge.rhs)) return edge;
-  }
-  return undefined;
-}
-
-function edgeAt({ lhs, relation, rhs }: EdgeRows, i: number) {
-  return { lhs: lhs[i]!, relation: relation[i]!, rhs: rhs[i]! };
+function put(to: EdgeRows, at: number, from: EdgeRows, i: number): void {
+  to.lhs[at] = from.lhs[i]!;
+  to.relation[at] = from.relation[i]!;
+  to.rhs[at] = from.rhs[i]!;
 }
 
 /** The entity types on both sides of a relation, by index. */

@@ -4,14 +4,14 @@
  * Source: Fenwick 1994, "A new data structure for cumulative frequency tables".
  */
 export class CumulativeCounts {
-  /** [rows + 1] element i: the sum of the counts of rows i − 2^k … i − 1, where 2^k is the lowest set bit of i. */
+  /** [a power of two above `rows`] element i: the sum of the counts of rows i − 2^k … i − 1, where 2^k is the lowest set bit of i. */
   readonly #sums: Int32Array;
   readonly #topStep: number;
   #total = 0;
 
   constructor(rows: number) {
-    this.#sums = new Int32Array(rows + 1);
-    this.#topStep = rows === 0 ? 0 : 2 ** Math.floor(Math.log2(rows));
+    this.#sums = new Int32Array(2 ** Math.ceil(Math.log2(rows + 1)));
+    this.#topStep = this.#sums.length >> 1;
   }
 
   get total(): number {
@@ -25,18 +25,22 @@ export class CumulativeCounts {
     for (let i = row + 1; i < sums.length; i += i & -i) sums[i]! += change;
   }
 
-  /** The row of the k-th thing, in the order of rows, and how many things of that row come before it. k: below `total`. */
-  find(k: number): { readonly row: number; readonly offset: number } {
+  /**
+   * Fills `rows` with the rows of the k-th things, in the order of rows, and replaces each k by how many things of its row come
+   * before it. k: below `total`. Each step is taken for all things, without a branch, so that they wait for memory side by side.
+   */
+  find(k: Int32Array, rows: Int32Array): void {
     const sums = this.#sums;
-    let at = 0;
-    let left = k;
+    rows.fill(0);
     for (let step = this.#topStep; step > 0; step >>= 1) {
-      const next = at + step;
-      if (next < sums.length && sums[next]! <= left) {
-        at = next;
-        left -= sums[next]!;
+      for (let i = 0; i < k.length; i++) {
+        const next = rows[i]! + step;
+        const sum = sums[next]!;
+        // All bits set where sum ≤ k.
+        const passes = (sum - k[i]! - 1) >> 31;
+        rows[i]! += step & passes;
+        k[i]! -= sum & passes;
       }
     }
-    return { row: at, offset: left };
   }
 }

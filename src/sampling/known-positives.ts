@@ -124,11 +124,20 @@ export class KnownPositives {
     return { lhs, relation, rhs };
   }
 
-  /** An edge, each equally likely; there must be one. The draw does not depend on the order of arrival. */
-  draw(random: Random): { readonly lhs: number; readonly relation: number; readonly rhs: number } {
-    const { row, offset } = this.#out.find(random.below(this.#edges));
-    const slot = this.#byLhs.slot(row) + offset;
-    return { lhs: row, relation: this.#byLhs.relations[slot]!, rhs: this.#byLhs.neighbours[slot]! };
+  /** So many edges, each equally likely; there must be one. The draws do not depend on the order of arrival. */
+  draw(count: number, random: Random): EdgeRows {
+    const numbers = random.integers(this.#edges, new Int32Array(count));
+    const lhs = new Int32Array(count);
+    const relation = new Int32Array(count);
+    const rhs = new Int32Array(count);
+    this.#out.find(numbers, lhs);
+    const { neighbours, relations } = this.#byLhs;
+    for (let i = 0; i < count; i++) {
+      const slot = this.#byLhs.slot(lhs[i]!) + numbers[i]!;
+      relation[i] = relations[slot]!;
+      rhs[i] = neighbours[slot]!;
+    }
+    return { lhs, relation, rhs };
   }
 
   /** The number of edges, of any relation, with the row on the side. */
@@ -149,7 +158,10 @@ export class KnownPositives {
 
     if (this.#hubs.length < edges) this.#hubs = new Uint8Array(2 * edges);
     let ofAnchors = 0;
-    mask.fill(0, 0, edges * stride);
+    // Shared memory is filled one element at a time: they are as large as can be.
+    const [bytes, words] = [edges * stride, Math.floor((edges * stride) / 8)];
+    new Float64Array(mask.buffer, mask.byteOffset, words).fill(0);
+    mask.fill(0, 8 * words, bytes);
     for (let i = 0; i < edges; i++) {
       this.#mark(positives[i]!, mask, i * stride);
       const known = forward.count(anchors[i]!);

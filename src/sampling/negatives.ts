@@ -10,6 +10,8 @@ import type { TypeRows } from './type-rows.ts';
  * a share of a row's edges: there, a row with more than this share of as many is a hub.
  */
 const HUB = 1_000;
+/** Most candidates have a degree below this one: each such degree needs one logarithm a chunk. */
+const SMALL = 32;
 
 /** How the edges of a relation are trained. */
 export interface TrainedRelation extends TypePair {
@@ -54,6 +56,8 @@ export interface NegativesOptions {
 /** Fills the chunks of a kernel: edges, candidates for both sides, and masks. */
 export class Negatives {
   readonly #options: NegativesOptions;
+  /** Scratch of `#correct`: the correction of each small degree, or NaN. */
+  readonly #ofSmall = new Float32Array(SMALL);
 
   constructor(options: NegativesOptions) {
     this.#options = options;
@@ -94,7 +98,7 @@ export class Negatives {
     const { rows, uniform } = this.#options;
     if (rows.count(type) === 0) return inBatch;
     const end = inBatch + uniform;
-    for (let k = inBatch; k < end; k++) out[k] = rows.draw(type, random);
+    rows.draw(type, random, out.subarray(inBatch, end));
     return end;
   }
 
@@ -132,10 +136,19 @@ export class Negatives {
       return;
     }
     const all = rows * foreign.shards;
+    const small = this.#ofSmall.fill(Number.NaN);
+    // All degrees first, in place: nothing waits for one of them then, and they come from memory side by side.
+    const degrees = new Int32Array(out.buffer, out.byteOffset, total);
+    for (let k = 0; k < total; k++) degrees[k] = known.degree(side, candidates[k]!);
     for (let k = 0; k < total; k++) {
       // An edge beyond the limit of remembered edges is in no degree.
-      const ofEdge = Math.max(known.degree(side, candidates[k]!), 1) / edges;
-      out[k] = Math.log((uniform + all * inBatch * ofEdge) / total);
+      const degree = Math.max(degrees[k]!, 1);
+      let correction = degree < SMALL ? small[degree]! : Number.NaN;
+      if (Number.isNaN(correction)) {
+        correction = Math.log((uniform + all * inBatch * (degree / edges)) / total);
+        if (degree < SMALL) small[degree] = correction;
+      }
+      out[k] = correction;
     }
   }
 

@@ -2,7 +2,8 @@ import { ShapeError } from '../errors/errors.ts';
 
 const WORDS = 4;
 const WARM_UP = 16;
-const TWO_32 = 4_294_967_296;
+/** The number of different words. */
+export const TWO_32 = 4_294_967_296;
 
 /**
  * Seeded random numbers whose state can be stored and continued: xoshiro128**, period 2^128 - 1.
@@ -10,6 +11,7 @@ const TWO_32 = 4_294_967_296;
  */
 export class Random {
   readonly #state: Uint32Array;
+  readonly #next = new Uint32Array(1);
 
   /**
    * Continues from a stored state.
@@ -41,18 +43,26 @@ export class Random {
 
   /** The next 32 bits, 0 … 2^32 - 1. */
   next(): number {
+    return this.fill(this.#next)[0]!;
+  }
+
+  /** Overwrites all of `words` with the next 32 bits each. The state is in registers meanwhile. */
+  fill(words: Uint32Array): Uint32Array {
     const s = this.#state;
-    const s0 = s[0]!;
-    const s1 = s[1]!;
-    const scrambled = Math.imul(s1, 5);
-    const result = Math.imul((scrambled << 7) | (scrambled >>> 25), 9) >>> 0;
-    const s2 = s[2]! ^ s0;
-    const s3 = s[3]! ^ s1;
-    s[0] = s0 ^ s3;
-    s[1] = s1 ^ s2;
-    s[2] = s2 ^ (s1 << 9);
-    s[3] = (s3 << 11) | (s3 >>> 21);
-    return result;
+    let [s0, s1, s2, s3] = [s[0]! | 0, s[1]! | 0, s[2]! | 0, s[3]! | 0];
+    for (let i = 0; i < words.length; i++) {
+      const scrambled = Math.imul(s1, 5);
+      words[i] = Math.imul((scrambled << 7) | (scrambled >>> 25), 9);
+      s2 ^= s0;
+      s3 ^= s1;
+      const shifted = s1 << 9;
+      s1 ^= s2;
+      s0 ^= s3;
+      s2 ^= shifted;
+      s3 = (s3 << 11) | (s3 >>> 21);
+    }
+    [s[0], s[1], s[2], s[3]] = [s0, s1, s2, s3];
+    return words;
   }
 
   /** Uniform in [0, 1), in steps of 2^-32. */
@@ -63,6 +73,13 @@ export class Random {
   /** An integer uniform in 0 … n - 1, n up to 2^31. One draw, no rejection: the bias is at most n / 2^32. */
   below(n: number): number {
     return Math.floor((this.next() / TWO_32) * n);
+  }
+
+  /** Overwrites all of `out` with integers, each as `below` gives it. */
+  integers(n: number, out: Int32Array): Int32Array {
+    const words = this.fill(new Uint32Array(out.buffer, out.byteOffset, out.length));
+    for (let i = 0; i < words.length; i++) out[i] = Math.floor((words[i]! / TWO_32) * n);
+    return out;
   }
 }
 

@@ -102,8 +102,10 @@ export class TypeRows {
     }
   }
 
-  /** A row of the type, each equally likely. The type must have a row. */
-  draw(type: number, random: Random): number {
-    return this.#rows[type]![random.below(this.#counts[type]!)]!;
+  /** Fills `out` with rows of the type, each equally likely. The type must have a row. */
+  draw(type: number, random: Random, out: Int32Array): void {
+    const rows = this.#rows[type]!;
+    random.integers(this.#counts[type]!, out);
+    for (let k = 0; k < out.length; k++) out[k] = rows[out[k]!]!;
   }
 }

@@ -23,7 +23,9 @@ test('finds the row of every thing, after any changes', () => {
         }
         const all = things(counts);
         expect(tree.total).toBe(all.length);
-        expect(all.map((_, k) => tree.find(k))).toEqual(all);
+        const [offsets, found] = [Int32Array.from(all.keys()), new Int32Array(all.length)];
+        tree.find(offsets, found);
+        expect(all.map((_, k) => ({ row: found[k], offset: offsets[k] }))).toEqual(all);
       },
     ),
   );

@@ -11,6 +11,17 @@ describe('Random', () => {
     expect(expected.map(() => random.next())).toEqual(expected);
   });
 
+  it('gives many numbers at once as one by one, and goes on after them', () => {
+    const [one, many] = [Random.seeded(9), Random.seeded(9)];
+    for (const count of [0, 1, 50]) {
+      const words = many.fill(new Uint32Array(count));
+      expect([...words]).toEqual(Array.from(words, () => one.next()));
+      const integers = many.integers(2 ** 31 - 1, new Int32Array(count));
+      expect([...integers]).toEqual(Array.from(integers, () => one.below(2 ** 31 - 1)));
+    }
+    expect(many.state()).toEqual(one.state());
+  });
+
   it('continues from a stored state, which later draws do not change', () => {
     const random = Random.seeded(7);
     random.next();

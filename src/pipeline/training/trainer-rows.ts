@@ -1,7 +1,7 @@
 import { ShapeError } from '../../errors/errors.ts';
 import { type CheckpointBlock, NO_TYPE } from '../../graph/checkpoint.ts';
 import type { Table } from '../../model/table.ts';
-import type { Random } from '../../sampling/random.ts';
+import { type Random, TWO_32 } from '../../sampling/random.ts';
 import type { TypeRows } from '../../sampling/type-rows.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Due, DueOptions, TrainerSettings } from './trainer.ts';
@@ -30,7 +30,7 @@ export class TrainerRows {
   readonly #types: TypeRows;
   /** [maxRows] 1: to be looked at by the next `due`. */
   readonly #dirty: Uint8Array;
-  #dirtyRows: number[] = [];
+  #dirtyRows = 0;
   /** [maxRows] MOVED or HELD as of the last `due`, else 0. Spares the scan a look into the table. */
   readonly #moved: Uint8Array;
   /** Number of rows that are HELD. */
@@ -55,7 +55,7 @@ export class TrainerRows {
     if (this.#dirty[row] === 1) return;
     this.snapshot?.keep(row);
     this.#dirty[row] = 1;
-    this.#dirtyRows.push(row);
+    this.#dirtyRows++;
   }
 
   /** Zeros a row and makes it untrained and never published: a new or an erased row. */
@@ -113,7 +113,9 @@ export class TrainerRows {
   /** Makes every row due that changed since it was last looked at, and these. */
   republish(rows: Int32Array): void {
     for (const row of rows) this.touch(row);
-    for (const row of this.#dirtyRows) this.#publishedAt[row] = NEVER;
+    this.#dirty.forEach((dirty, row) => {
+      if (dirty === 1) this.#publishedAt[row] = NEVER;
+    });
   }
 
   /** The rows that are due; they count as published from now on. */
@@ -133,7 +135,9 @@ export class TrainerRows {
     }
     const due: number[] = [];
     const movedBy: number[] = [];
-    for (const row of Int32Array.from(this.#dirtyRows).sort()) {
+    const end = this.#table.rows;
+    for (let row = 0; row < end; row++) {
+      if (this.#dirty[row] === 0) continue;
       const at = this.#table.at(row);
       const moved = floats[at + drift]!;
       const published = this.#publishedAt[row]!;
@@ -150,7 +154,7 @@ export class TrainerRows {
       this.#moved[row] = entity && floats[at + drift]! > 0 ? far : 0;
       if (this.#moved[row] === HELD) this.#held++;
     }
-    this.#dirtyRows = [];
+    this.#dirtyRows = 0;
     const rows = Int32Array.from(due);
     const vectors = new Float32Array(rows.length * dim);
     rows.forEach((row, i) => {
@@ -167,9 +171,9 @@ export class TrainerRows {
     const moved = this.#moved;
     const publishedAt = this.#publishedAt;
     const rows = this.#table.rows;
-    const enough = this.#dirtyRows.length + SLICE_ROWS;
+    const enough = this.#dirtyRows + SLICE_ROWS;
     let row = this.#nextDue;
-    for (let looked = 0; looked < rows && this.#dirtyRows.length < enough; looked++) {
+    for (let looked = 0; looked < rows && this.#dirtyRows < enough; looked++) {
       row = row < rows ? row : 0;
       const far = moved[row]!;
       if (far > 0 && isDue(far, publishedAt[row]!, options) && this.#types.typeOf(row) !== NO_TYPE)
@@ -201,7 +205,8 @@ function isDue(far: number, published: number, { now, everything, maxAgeMs, hold
 
 /** Adds a number uniform in ±scale to each number of a vector. */
 export function scatter(vector: Float32Array, scale: number, random: Random): void {
-  for (let k = 0; k < vector.length; k++) vector[k]! += (2 * random.uniform() - 1) * scale;
+  const words = random.fill(new Uint32Array(vector.length));
+  for (let k = 0; k < vector.length; k++) vector[k]! += (2 * (words[k]! / TWO_32) - 1) * scale;
 }
 
 /**

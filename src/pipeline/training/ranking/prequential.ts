@@ -192,9 +192,8 @@ export class Prequential {
     const degrees = this.#degrees[relation]!;
     if (types.count(rhsType) === 0 || degrees.total === 0) return false;
     const half = candidates.length / 2;
-    for (let k = 0; k < half; k++) candidates[k] = types.draw(rhsType, this.#random);
-    for (let k = half; k < candidates.length; k++)
-      candidates[k] = degrees.find(this.#random.below(degrees.total)).row;
+    types.draw(rhsType, this.#random, candidates.subarray(0, half));
+    degrees.find(this.#random.integers(degrees.total, new Int32Array(half)), candidates.subarray(half));
     return true;
   }
 }
