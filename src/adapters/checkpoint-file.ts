@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { FatalError, MAKE_AGAIN, reasonOf, ShapeError, TwhinError } from '../errors/errors.ts';
-import type { Checkpoint, CheckpointBlock, CheckpointHead, Checkpoints } from '../graph/checkpoint.ts';
+import type {
+  Checkpoint,
+  CheckpointBlock,
+  CheckpointFile,
+  CheckpointHead,
+  Checkpoints,
+} from '../graph/checkpoint.ts';
 import { makeWhole, syncFolder } from './atomic-file.ts';
 
 /*
@@ -49,7 +55,7 @@ type BlockPlace = Footer['blocks'][number];
 export function checkpointFiles(folder: string, width: number): Checkpoints {
   const pathOf = (commit: number) => join(folder, `checkpoint-${commit}`);
   return {
-    open: (commit) => openCheckpoint(pathOf(commit), commit, width),
+    open: (commit) => openCheckpoint({ path: pathOf(commit), commit, width }),
     write: async (head, blocks) => {
       const path = pathOf(head.commit);
       const partial = `${path}.partial`;
@@ -73,14 +79,15 @@ export function checkpointFiles(folder: string, width: number): Checkpoints {
 }
 
 /** @throws FatalError `store-damaged` where the file is not a whole checkpoint of this commit, with rows of `width` numbers. */
-export async function openCheckpoint(path: string, commit: number, width: number): Promise<Checkpoint> {
+export async function openCheckpoint(opened: CheckpointFile): Promise<Checkpoint> {
+  const { path, commit, width } = opened;
   let file: FileHandle | undefined;
   try {
     file = await open(path, 'r');
     const footer = await readFooter(file);
     if (footer.commit !== commit || footer.width !== width)
       throw new Error(`it is of commit ${footer.commit} with rows of ${footer.width} numbers`);
-    return new OpenCheckpoint(file, path, footer);
+    return new OpenCheckpoint(file, opened, footer);
   } catch (error) {
     await file?.close();
     throw damaged(path, error);
@@ -157,16 +164,16 @@ async function readFooter(file: FileHandle): Promise<Footer> {
 class OpenCheckpoint implements Checkpoint {
   readonly head: CheckpointHead;
   readonly rows: number;
-  readonly #file: FileHandle;
-  readonly #path: string;
+  readonly file: CheckpointFile;
+  readonly #handle: FileHandle;
   readonly #footer: Footer;
 
-  constructor(file: FileHandle, path: string, footer: Footer) {
+  constructor(handle: FileHandle, file: CheckpointFile, footer: Footer) {
     const { commit, step, random } = footer;
     this.head = { commit, step, random };
     this.rows = footer.blocks.reduce((sum, { rows }) => sum + rows, 0);
-    this.#file = file;
-    this.#path = path;
+    this.file = file;
+    this.#handle = handle;
     this.#footer = footer;
   }
 
@@ -203,7 +210,7 @@ class OpenCheckpoint implements Checkpoint {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file.close();
+    await this.#handle.close();
   }
 
   async #block({ at, rows, edges, floats, rest }: BlockPlace): Promise<CheckpointBlock> {
@@ -241,12 +248,12 @@ class OpenCheckpoint implements Checkpoint {
   }
 
   #differs(at: number): FatalError {
-    return damaged(this.#path, new Error(`the checksum of the block at byte ${at} differs`));
+    return damaged(this.file.path, new Error(`the checksum of the block at byte ${at} differs`));
   }
 
   async #bytes(at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-    return await readAt(this.#file, at, length).catch((error: unknown) => {
-      throw damaged(this.#path, error);
+    return await readAt(this.#handle, at, length).catch((error: unknown) => {
+      throw damaged(this.file.path, error);
     });
   }
 }

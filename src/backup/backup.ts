@@ -212,7 +212,7 @@ export async function openBackedUp(
   const path = join(folder, `${checkpoint.sha256}.checkpoint`);
   try {
     await checkSum(path, checkpoint);
-    return await openCheckpoint(path, head.checkpoint, head.model.dim + 2);
+    return await openCheckpoint({ path, commit: head.checkpoint, width: head.model.dim + 2 });
   } catch (error) {
     throw damaged(path, error);
   }

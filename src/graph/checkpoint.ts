@@ -21,9 +21,18 @@ export interface CheckpointBlock {
   readonly edges?: EdgeRows;
 }
 
+/** The file of a checkpoint, by which any thread opens it. width: numbers of a row. */
+export interface CheckpointFile {
+  readonly path: string;
+  readonly commit: number;
+  readonly width: number;
+}
+
 /** A trainer's table at the end of a commit, to go on from and to be read beside the training. */
 export interface Checkpoint extends AsyncDisposable {
   readonly head: CheckpointHead;
+  /** Absent where it is in memory. */
+  readonly file?: CheckpointFile;
   /** Number of rows, relation rows included. */
   readonly rows: number;
   /** All rows in order, some thousands at a time, each block checked. @throws FatalError `store-damaged`. */

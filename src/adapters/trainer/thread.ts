@@ -1,18 +1,22 @@
 import { FatalError } from '../../errors/errors.ts';
-import type { Trainer, TrainerSettings } from '../../pipeline/training/trainer.ts';
+import type { Trainer, TrainerCalls, TrainerSettings } from '../../pipeline/training/trainer.ts';
 import { buffersOf, ThreadCalls, threadEntry } from '../threads.ts';
 
 /**
  * A trainer in a thread of its own: training never blocks the caller's event loop. A batch moves to the thread, and the caller has
- * it no more. `stop` waits for the calls in progress. entry: another one, for tests.
+ * it no more. A checkpoint is loaded from a file alone. `stop` waits for the calls in progress. entry: another one, for tests.
  */
 export function threadTrainer(
   settings: TrainerSettings,
   entry = threadEntry(new URL('./worker.ts', import.meta.url)),
 ): Trainer {
-  const calls = new ThreadCalls<Omit<Trainer, 'stop'>>({ entry, data: settings, name: 'trainer', dead });
+  const calls = new ThreadCalls<TrainerCalls>({ entry, data: settings, name: 'trainer', dead });
   return {
-    load: (block) => calls.ask('load', block, buffersOf(block)),
+    load: async ({ file }) => {
+      if (file === undefined)
+        throw new FatalError('fault', "another thread can't load a checkpoint in memory");
+      return calls.ask('load', file);
+    },
     loadEdges: (edges) => calls.ask('loadEdges', edges),
     start: (state) => calls.ask('start', state),
     train: (batch) => calls.ask('train', batch, buffersOf(batch)),

@@ -3,9 +3,10 @@ import { workerData } from 'node:worker_threads';
 import { createKernel } from '../../kernels/select.ts';
 import { workspaceBytes } from '../../kernels/workspace.ts';
 import { localTrainer } from '../../pipeline/training/local-trainer.ts';
-import type { Trainer } from '../../pipeline/training/trainer.ts';
+import type { TrainerCalls } from '../../pipeline/training/trainer.ts';
 import type { KernelMaker } from '../../pipeline/training/trainer-core.ts';
 import { foreignOf } from '../../shards/foreign-rows.ts';
+import { openCheckpoint } from '../checkpoint-file.ts';
 import { answerCalls } from '../threads.ts';
 import { startSteppers } from './hogwild/stepper.ts';
 
@@ -15,4 +16,11 @@ const KERNELS: KernelMaker = {
   createKernel: (choice, table, model, limits) => createKernel(choice, table, model, limits, [process.cwd()]),
 };
 
-answerCalls<Trainer>('the trainer failed', localTrainer(workerData, KERNELS, foreignOf));
+const trainer = localTrainer(workerData, KERNELS, foreignOf);
+answerCalls<TrainerCalls>('the trainer failed', {
+  ...trainer,
+  load: async (file) => {
+    await using checkpoint = await openCheckpoint(file);
+    return await trainer.load(checkpoint);
+  },
+});

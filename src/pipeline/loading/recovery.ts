@@ -1,5 +1,4 @@
 import { crc32 } from 'node:zlib';
-import type { Checkpoint } from '../../graph/checkpoint.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
@@ -9,7 +8,7 @@ import { alone, type Neighbourhood } from '../neighbours.ts';
 import { decodeJournal, type JournalEntry } from '../training/batch-codec.ts';
 import type { Trainer, TrainerState, TrainReport } from '../training/trainer.ts';
 import { checkWhole, lost } from './completeness.ts';
-import { loadEdges, loadEntities, OneAhead } from './from-store.ts';
+import { loadEdges, loadEntities } from './from-store.ts';
 
 /** Batches of the journal that are on their way to the trainer: one is decoded while another is trained. */
 const ON_THE_WAY = 2;
@@ -70,35 +69,47 @@ export async function recover(
   }
   refuseOther(head, { name: graph, model, shard });
   const began = clock();
-  const checkpoint = await store.checkpoint();
-  // In parallel: entities are read while rows are.
-  const [loaded, hasEdges] = await Promise.all([loadEntities(store, head), loadRows(checkpoint, trainer)]);
-  checkWhole(head, { entities: loaded.counts(), edges: head.edges });
-  if (!hasEdges) await loadEdges(store, trainer, loaded, neighbourhood.trains(loaded, store.layout));
+  const took: Record<string, number> = {};
+  const entities = loadEntities(store, head).then((index) => {
+    checkWhole(head, { entities: index.counts(), edges: head.edges });
+    took['entitiesMs'] = clock() - began;
+    return index;
+  });
+  const trained = async () => {
+    const hasEdges = await loadCheckpoint(store, trainer, entities, neighbourhood);
+    took['checkpointMs'] = clock() - began;
+    const { edges, ...replayed } = await replay(store, head, trainer, hasEdges);
+    took['journalEdges'] = edges;
+    took['journalMs'] = clock() - began - took['checkpointMs'];
+    return { ...replayed, lacksEdges: !hasEdges };
+  };
+  // In parallel: the trainer needs no entities, and trains the journal while they are read.
+  const [index, { due, published, lacksEdges }] = await Promise.all([entities, trained()]);
   const erasedAt = new Map<string, number>();
   for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
-  await trainer.start(
-    checkpoint && { step: checkpoint.head.step, random: Uint32Array.from(checkpoint.head.random) },
-  );
-  const loadedAt = clock();
-  const { edges, due, published } = await replay(store, head, trainer, hasEdges);
   const state = await trainer.state();
   const strayed = head.commit > head.checkpoint && !isAsBefore(head, state);
   if (strayed) await trainer.republish({ step: head.step, rows: published });
-  const took = { loadMs: loadedAt - began, journalMs: clock() - loadedAt, journalEdges: edges };
   const { absent } = state;
-  return { head, index: loaded, erasedAt, due, strayed, absent, lacksEdges: !hasEdges, took };
+  return { head, index, erasedAt, due, strayed, absent, lacksEdges, took };
 }
 
-/** Hands the trainer every row of the checkpoint, and tells whether it has the edges too. */
-async function loadRows(checkpoint: Checkpoint | undefined, trainer: Trainer): Promise<boolean> {
-  const loading = new OneAhead();
-  let hasEdges = true;
-  for await (const block of checkpoint?.blocks() ?? []) {
-    hasEdges &&= block.edges !== undefined;
-    await loading.after(() => trainer.load(block));
+/** Starts the trainer from the checkpoint. Gives whether it has the edges: the store's are loaded where not. */
+async function loadCheckpoint(
+  store: GraphStore,
+  trainer: Trainer,
+  entities: Promise<EntityIndex>,
+  neighbourhood: Pick<Neighbourhood, 'trains'>,
+): Promise<boolean> {
+  const checkpoint = await store.checkpoint();
+  const hasEdges = checkpoint === undefined || (await trainer.load(checkpoint));
+  if (!hasEdges) {
+    const index = await entities;
+    await loadEdges(store, trainer, index, neighbourhood.trains(index, store.layout));
   }
-  await loading.done();
+  await trainer.start(
+    checkpoint && { step: checkpoint.head.step, random: Uint32Array.from(checkpoint.head.random) },
+  );
   return hasEdges;
 }
 
@@ -124,7 +135,10 @@ async function replay(
     if (batches.length > 0 && !hasEdges)
       throw lost(head.graph, 'its checkpoint has no edges, and its journal trains some');
     for (const batch of batches) {
-      underWay.push(trainer.train(batch));
+      const training = trainer.train(batch);
+      // Avoids an unhandled rejection while the batch before is awaited.
+      training.catch(() => undefined);
+      underWay.push(training);
       if (underWay.length === ON_THE_WAY) await settle();
     }
   }

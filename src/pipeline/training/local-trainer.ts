@@ -20,7 +20,14 @@ export function localTrainer(
     return core;
   };
   return {
-    load: async (block) => running().load(block),
+    load: async (checkpoint) => {
+      let hasEdges = true;
+      for await (const block of checkpoint.blocks()) {
+        running().load(block);
+        hasEdges &&= block.edges !== undefined;
+      }
+      return hasEdges;
+    },
     loadEdges: async (edges) => running().loadEdges(edges),
     start: async (state) => running().start(state),
     train: async (batch) => running().train(batch),

@@ -1,4 +1,4 @@
-import type { CheckpointBlock } from '../../graph/checkpoint.ts';
+import type { Checkpoint, CheckpointBlock, CheckpointFile } from '../../graph/checkpoint.ts';
 import type { EdgeRows } from '../../graph/edge.ts';
 import type { KernelChoice } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
@@ -164,8 +164,8 @@ export interface Due extends Omit<TrainerState, 'absent'> {
  * `reference` and `wasm-plain`, on every machine.
  */
 export interface Trainer {
-  /** Loads the next rows of a checkpoint. Never called for a fresh table. */
-  load(block: CheckpointBlock): Promise<void>;
+  /** Loads a checkpoint, and tells whether it has the edges. Never called for a fresh table. */
+  load(checkpoint: Checkpoint): Promise<boolean>;
   /** Loads live edges, in any order: the result does not depend on it. */
   loadEdges(edges: EdgeRows): Promise<void>;
   /** Ends loading. Without stored state, relation rows are made at random from the seed. */
@@ -187,6 +187,9 @@ export interface Trainer {
   slice(): Promise<CheckpointBlock | undefined>;
   stop(): Promise<void>;
 }
+
+/** The calls of a trainer in another thread, which opens the checkpoint's file itself: rows need not be sent. */
+export type TrainerCalls = Omit<Trainer, 'load' | 'stop'> & { load(file: CheckpointFile): Promise<boolean> };
 
 /** What kernels need of a table's memory. */
 export interface Workspace {

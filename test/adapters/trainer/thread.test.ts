@@ -1,10 +1,16 @@
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { checkpointFiles } from '../../../src/adapters/checkpoint-file.ts';
 import { packError, unpackError } from '../../../src/adapters/threads.ts';
 import { threadTrainer } from '../../../src/adapters/trainer/thread.ts';
 import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors/errors.ts';
 import { decodeJournal, encodeJournal, packBatch } from '../../../src/pipeline/training/batch-codec.ts';
 import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
 import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
+import { asyncOf } from '../../graph/graph-fixture.ts';
+import { MemoryCheckpoints } from '../../graph/memory-checkpoints.ts';
 import { batchOf, blocksOf, DUE, kernels, settings, World } from '../../pipeline/training/trainer-fixture.ts';
 
 const NOW = 1_700_000_000_000;
@@ -30,6 +36,8 @@ afterEach(async () => {
 describe('threadTrainer', () => {
   it.each(['reference', 'wasm'] as const)('gives the bytes of a local trainer (%s)', async (kernel) => {
     const chosen = { ...settings, kernel };
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'twhin-trainer-'));
+    const checkpoints = checkpointFiles(folder.path, chosen.model.dim + 2);
     const world = new World(4);
     const local = localTrainer(chosen, kernels);
     let threaded = thread(chosen);
@@ -51,7 +59,10 @@ describe('threadTrainer', () => {
       if (i !== 1) continue;
       await threaded.stop();
       threaded = thread(chosen);
-      for (const block of blocks) await threaded.load(block);
+      const random = [...answers[1].random];
+      await checkpoints.write({ commit: i, step: answers[1].step, random }, asyncOf(...blocks));
+      await using checkpoint = await checkpoints.open(i);
+      expect(await threaded.load(checkpoint)).toBe(true);
       await threaded.start(answers[1]);
     }
   });
@@ -78,6 +89,9 @@ describe('threadTrainer', () => {
       code: 'fault',
     });
     await trainer.start(undefined);
+    const held = new MemoryCheckpoints();
+    await held.write({ commit: 1, step: 0, random: [] }, asyncOf());
+    await expect(trainer.load(await held.open(1))).rejects.toThrow("can't load a checkpoint in memory");
     const refused = trainer.vectors(Int32Array.of(5, 6));
     await expect(refused).rejects.toBeInstanceOf(ShapeError);
     await expect(refused).rejects.toThrow('row 6 was asked for; 6 are in use');

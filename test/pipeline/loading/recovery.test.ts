@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { CheckpointBlock } from '../../../src/graph/checkpoint.ts';
 import { type Commit, GraphStore } from '../../../src/graph/graph-store.ts';
 import type { Head } from '../../../src/graph/head.ts';
 import { Layout } from '../../../src/graph/layout.ts';
@@ -12,7 +11,6 @@ import { put } from '../../graph/check/check-fixture.ts';
 import {
   asyncOf,
   blockOf,
-  checkpointHead,
   commitOf,
   commitRows,
   entity,
@@ -118,7 +116,7 @@ describe('recover', () => {
     expect([index.nextRow, index.find(user('a')), recordOf(index, 6)?.updates]).toEqual([10, 6, 2]);
     expect([...erasedAt]).toEqual([[store.erasedName(user('gone')), 44]]);
     expect([head?.step, strayed, absent.length]).toEqual([77, false, 0]);
-    expect(took).toEqual({ loadMs: 0, journalMs: 0, journalEdges: 0 });
+    expect(took).toEqual({ entitiesMs: 0, checkpointMs: 0, journalMs: 0, journalEdges: 0 });
     // It stands elsewhere, and nothing was trained again.
     expect(trainer.republished).toEqual([]);
   });
@@ -249,30 +247,46 @@ describe('recover', () => {
     await expectRefused(recovered(headless), 'store-damaged', 'it holds user:a, but no head');
   });
 
-  test('hands over a block once the one before is taken in, and starts after the last, however long that takes', async () => {
-    const store = graph();
-    const blocks = [3, 3, 1].map((rows, i) => ({
-      types: new Uint8Array(rows).fill(255),
-      trained: new Uint8Array(rows),
-      floats: new Float32Array(4 * rows).fill(3 * i),
-      edges: triples([]),
-    }));
-    await store.checkpoints.write(checkpointHead({ ...HEAD, commit: 2 }), asyncOf(...blocks));
-    await store.commit(
-      commitOf({ head: { ...HEAD, commit: 2, checkpoint: 2, rows: 7, entities: {}, edges: {} } }),
-    );
-    const done: string[] = [];
+  test.each([
+    ['the entities are read later than the journal is trained', 'entities'],
+    ['the journal is trained later than the entities are read', 'training'],
+  ])('brings back the same where %s', async (_, later) => {
+    const { store } = await withJournal();
     const trainer = new StandInTrainer();
-    const slowly: StandInTrainer = Object.assign(trainer, {
-      load: async ({ types, floats }: CheckpointBlock) => {
-        done.push(`first ${floats[0]}`);
-        for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
-        done.push(`${types.length} rows`);
-      },
-      start: async () => void done.push('start'),
-    });
-    await recovered(store, slowly);
-    expect(done).toEqual(['first 0', '3 rows', 'first 3', '3 rows', 'first 6', '1 rows', 'start']);
+    const gate = Promise.withResolvers<void>();
+    if (later === 'training') trainer.load = () => gate.promise.then(() => true);
+    else {
+      const { runs } = store.entries;
+      store.entries.runs = async function* (prefix) {
+        if (prefix[0] === 'n'.charCodeAt(0)) await gate.promise;
+        yield* runs.call(store.entries, prefix);
+      };
+    }
+    const recovering = recovered(store, trainer);
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    expect(trainer.trained).toHaveLength(later === 'training' ? 0 : 4);
+    gate.resolve();
+    const { index, due, took } = await recovering;
+    expect([index.size, due, trainer.trained.length]).toEqual([
+      2,
+      [user('a'), user('gone1'), user('gone2')],
+      4,
+    ]);
+    expect(took['journalEdges']).toBe(4);
+  });
+
+  test('fails of lost entities while the journal is trained, and the trainer that is stopped then fails nobody', async () => {
+    const { store } = await withJournal({ head: { entities: { user: 3 } } });
+    const trainer = new StandInTrainer();
+    const stopping = Promise.withResolvers<never>();
+    trainer.train = async () => stopping.promise;
+    await expectRefused(
+      recovered(store, trainer),
+      'store-damaged',
+      '2 entities (user), and its head counts 3',
+    );
+    stopping.reject(new Error('stopped'));
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
   });
 
   test('refuses the store of another graph and of another model, saying what differs', async () => {

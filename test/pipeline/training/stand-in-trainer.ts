@@ -1,4 +1,4 @@
-import type { CheckpointBlock } from '../../../src/graph/checkpoint.ts';
+import type { Checkpoint, CheckpointBlock } from '../../../src/graph/checkpoint.ts';
 import type { EdgeRows } from '../../../src/graph/edge.ts';
 import type {
   Due,
@@ -30,9 +30,11 @@ export class StandInTrainer implements Trainer {
   snapshots = 0;
   stopped = false;
 
-  async load(block: CheckpointBlock): Promise<void> {
-    this.loaded.push(block);
-    if (block.edges) this.loadedEdges.push(block.edges);
+  async load(checkpoint: Checkpoint): Promise<boolean> {
+    const blocks = await Array.fromAsync(checkpoint.blocks());
+    this.loaded.push(...blocks);
+    this.loadedEdges.push(...blocks.flatMap(({ edges }) => edges ?? []));
+    return blocks.every(({ edges }) => edges !== undefined);
   }
 
   async loadEdges(edges: EdgeRows): Promise<void> {

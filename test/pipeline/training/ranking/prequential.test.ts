@@ -6,6 +6,8 @@ import { Prequential } from '../../../../src/pipeline/training/ranking/prequenti
 import type { PrequentialSettings, Trainer } from '../../../../src/pipeline/training/trainer.ts';
 import { KnownPositives } from '../../../../src/sampling/known-positives.ts';
 import { TypeRows } from '../../../../src/sampling/type-rows.ts';
+import { asyncOf } from '../../../graph/graph-fixture.ts';
+import { MemoryCheckpoints } from '../../../graph/memory-checkpoints.ts';
 import {
   batchOf,
   blocksOf,
@@ -170,7 +172,9 @@ describe('training with prequential ranking', () => {
     const state = await whole.due(DUE);
     const before = triples(edges);
     const resumed = localTrainer({ ...settings, prequential: { ...prequential, before } }, kernels);
-    for (const block of await blocksOf(whole)) await resumed.load(block);
+    const held = new MemoryCheckpoints();
+    await held.write({ commit: 1, step: 0, random: [] }, asyncOf(...(await blocksOf(whole))));
+    expect(await resumed.load(await held.open(1))).toBe(true);
     await resumed.start(state);
     const next = batchOf({ edges: edgesOf('6 likes 9, 7 replies 8') });
     const ranksOf = async (trainer: Trainer) => (await trainer.train(next)).ranked;
