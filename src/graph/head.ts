@@ -19,7 +19,7 @@ export const headSchema = z.object({
     entityTypes: z.array(z.string()),
     relations: z.array(z.object({ name: z.string(), lhs: z.string(), rhs: z.string() })),
   }),
-  /** Kernel steps so far. */
+  /** Kernel steps so far, as of the commit `trained`. No published vector is of a later step. */
   step: count,
   /** State of the trainer's random sources. */
   random: z.array(count),
@@ -34,6 +34,8 @@ export const headSchema = z.object({
   entities: z.record(z.string(), count),
   /** Number of the commit, from 1. */
   commit: count,
+  /** The commit that `step`, `random` and `relations` are as of, where it is not this one: batches are written ahead of the training. */
+  trained: count.optional(),
   /** The commit that the checkpoint is of, 0 while there is none. The journal has what the trainer was given after it. */
   checkpoint: count,
   /** CRC-32 of the relation rows: all training moves them, so that they tell whether a journal led to the same vectors. */

@@ -107,10 +107,7 @@ export class Table {
   addRows(count: number): number {
     const first = this.#rows;
     if (first + count > this.maxRows) {
-      throw new FatalError(
-        'table-full',
-        `the table's ${this.maxRows} rows are used up; raise maxEntities in twhin.config.ts`,
-      );
+      throw tableFull(this.maxRows);
     }
     this.#rows += count;
     const more = tableBytes(this.#options, this.#rows) - this.memory.buffer.byteLength;
@@ -120,6 +117,11 @@ export class Table {
     }
     return first;
   }
+}
+
+export function tableFull(maxRows: number): FatalError {
+  const message = `the table's ${maxRows} rows are used up; raise maxEntities in twhin.config.ts`;
+  return new FatalError('table-full', message);
 }
 
 function paddedDimOf({ dim }: Pick<TableOptions, 'dim'>): number {

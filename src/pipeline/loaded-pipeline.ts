@@ -113,7 +113,7 @@ export class LoadedPipeline {
 
   constructor({ options, lifecycle, summary, failed, loaded, laterCheck, freshSpace }: PipelineParts) {
     const { model, store, measures = {} } = options;
-    const { head, index, erasedAt, absent } = loaded;
+    const { head, index, erasedAt, absent, limits } = loaded;
     const topics = followedTopics(options);
     this.#options = options;
     this.#lifecycle = lifecycle;
@@ -149,6 +149,7 @@ export class LoadedPipeline {
     this.#ingest = new Ingest({ ...parts, erasedAt });
     this.#training = new TrainingLine({
       ...parts,
+      limits,
       summary,
       journal: (packed) => this.#pending.batches.push(packed),
       failed,

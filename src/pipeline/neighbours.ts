@@ -96,8 +96,8 @@ export interface Neighbours {
   hand(edges: number): Handed;
   /** What a commit writes of it, as of now. */
   head(): Pick<Head, 'shard'>;
-  /** Resolves once all that batches had for the others is acknowledged. @throws what ended the sending. */
-  sent(): Promise<void>;
+  /** Resolves once all that batches had for the others is acknowledged. trained: resolves once they are trained. @throws what ended the sending. */
+  sent(trained: Promise<unknown>): Promise<void>;
   /** Begins to send: this process is the one writer. What was trained before is not sent. */
   begin(): void;
   /** Does what is due by time. To be called now and then. */

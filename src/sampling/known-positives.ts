@@ -84,10 +84,7 @@ export class KnownPositives {
   /** To be called after the changes of a batch, whose edges may be added before others are removed. @throws FatalError above `maxEdges`. */
   refuseMore(): void {
     if (this.#edges <= this.#maxEdges) return;
-    throw new FatalError(
-      'known-edges',
-      `the graph has more than limits.maxKnownEdges live edges, which is ${this.#maxEdges}: raise it, where memory allows, or cut the graph into shards (twhin reshard); nothing is lost`,
-    );
+    throw knownEdgesFull(this.#maxEdges);
   }
 
   /** Removes an edge, where it is there. */
@@ -260,4 +257,11 @@ export class RowPlaces {
     while (k !== 0 && this.#rows[k - 1] !== row) k = this.before[k]!;
     return k - 1;
   }
+}
+
+export function knownEdgesFull(maxEdges: number): FatalError {
+  return new FatalError(
+    'known-edges',
+    `the graph has more than limits.maxKnownEdges live edges, which is ${maxEdges}: raise it, where memory allows, or cut the graph into shards (twhin reshard); nothing is lost`,
+  );
 }

@@ -256,8 +256,9 @@ export class Exchange implements Neighbours {
     this.#send({ to, waiting: this.#counts.waiting }, range);
   }
 
-  sent(): Promise<void> {
-    return this.#sender.sent();
+  async sent(trained?: Promise<unknown>): Promise<void> {
+    await trained;
+    await this.#sender.sent();
   }
 
   stop(): void {

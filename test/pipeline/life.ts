@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Trainer } from '../../src/pipeline/training/trainer.ts';
+import type { Random } from '../../src/sampling/random.ts';
 import { portWith } from '../fixtures/port.ts';
 import type { MemoryStore } from '../graph/memory-store.ts';
 
@@ -46,6 +49,28 @@ export class Life {
     const result = await effect();
     await this.moment();
     return result;
+  }
+
+  /** The trainer as this process has it: it works on one call after the other, some of them for long. */
+  trainer(trainer: Trainer, random: Random): Trainer {
+    let before: Promise<unknown> = Promise.resolve();
+    const inTurn = <T>(effect: () => Promise<T>): Promise<T> => {
+      const answer = before.then(async () => {
+        for (let turns = 4 ** random.below(4); turns > 1; turns--) await setImmediate();
+        return this.call(effect);
+      });
+      before = answer.catch(() => undefined);
+      return answer;
+    };
+    return portWith(trainer, {
+      train: (batch) => inTurn(() => trainer.train(batch)),
+      due: (options) => inTurn(() => trainer.due(options)),
+      state: () => inTurn(() => trainer.state()),
+      republish: (again) => inTurn(() => trainer.republish(again)),
+      vectors: (rows) => inTurn(() => trainer.vectors(rows)),
+      snapshot: () => inTurn(() => trainer.snapshot()),
+      slice: () => inTurn(() => trainer.slice()),
+    });
   }
 
   /** The store as this process has it. */

@@ -110,6 +110,7 @@ export function updater(
     clock?: () => number;
     reader?: ReadableLog;
     maxKnownEdges?: number;
+    maxRows?: number;
     updatesPerEdge?: number;
     shard?: Shard;
     /** The other shards; without it, nothing but its name is a shard's. */
@@ -126,6 +127,7 @@ export function updater(
     ...TRAINER,
     model: { ...TRAINER.model, dim },
     maxKnownEdges: overrides.maxKnownEdges ?? TRAINER.maxKnownEdges,
+    maxRows: overrides.maxRows ?? TRAINER.maxRows,
     updatesPerEdge: overrides.updatesPerEdge ?? TRAINER.updatesPerEdge,
   };
   const trainer = localTrainer(
@@ -213,8 +215,16 @@ export function histories(log: MemoryLog): Map<string, PublishedAs[]> {
   return new Map([...found].map(([key, messages]) => [key, messages.map(publishedAs)]));
 }
 
-/** Of no name does an older vector follow a newer one. */
+/** Of no name does an older vector follow a newer one, or another one of the same step. */
 export function expectRisingSteps(log: MemoryLog): void {
+  const seen = new Map<string, string>();
+  for (const { topic, key, value, headers } of log.published) {
+    if (topic !== EMBEDDINGS || value === null) continue;
+    const named = `${key} ${headers['space']} ${headers['step']}`;
+    const vector = Buffer.from(value).toString('hex');
+    expect([named, vector]).toEqual([named, seen.get(named) ?? vector]);
+    seen.set(named, vector);
+  }
   for (const [key, history] of histories(log)) {
     for (const of of ['step', 'epoch'] as const) {
       const told = history.map((each) => each[of]);

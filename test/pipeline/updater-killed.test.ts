@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
+import { RELATIONS } from '../../src/graph/edge.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
 import { decodeJournal } from '../../src/pipeline/training/batch-codec.ts';
+import type { Trainer } from '../../src/pipeline/training/trainer.ts';
+import { Random } from '../../src/sampling/random.ts';
 import { portWith } from '../fixtures/port.ts';
-import type { MemoryStore } from '../graph/memory-store.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
 import { keptLog } from './faulty-sink.ts';
+import { Life } from './life.ts';
 import { MemoryLog } from './memory-log.ts';
 import { copyOf } from './store-copy.ts';
 import {
@@ -115,6 +119,30 @@ describe('an updater that is killed', () => {
     await expectTopicEqualsStore(log, store);
     expectRisingSteps(log);
   });
+});
+
+describe('an updater with more than its trainer takes', () => {
+  test.each([
+    ['known-edges', { maxKnownEdges: 13 }],
+    ['table-full', { maxRows: 2 * RELATIONS.length + 14 }],
+  ])(
+    'ends with %s at each start, its journal has nothing of it, and a higher limit is enough',
+    async (code, limit) => {
+      const [log, store] = [new MemoryLog(), new MemoryStore()];
+      follows(log, 'a', 16);
+      for (let start = 0; start < 3; start++) {
+        // So slow that the writing runs ahead of it.
+        const trainer = (own: Trainer) => new Life().trainer(own, Random.seeded(start));
+        const running = caughtUp(log, store, { pace: SMALL, trainer, ...limit });
+        await expect(running).rejects.toMatchObject({ code });
+        expect((await graphStore(store).head())?.events.consumed ?? 0).toBeLessThan(14);
+        expect(await liveEdges(store)).toHaveLength(8);
+      }
+      await caughtUp(log, store, { pace: SMALL });
+      expect(await liveEdges(store)).toHaveLength(16);
+      await expectTopicEqualsStore(log, store);
+    },
+  );
 });
 
 describe('the store of an updater', () => {

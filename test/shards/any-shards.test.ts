@@ -38,7 +38,7 @@ const round = fc.record({
   routerDies: fc.option(fc.nat(12), { freq: 2 }),
   overlap: fc.boolean(),
   /** By shard: the moment at which its process is killed, if it is. */
-  deaths: fc.array(fc.option(fc.nat(25), { freq: 2 }), { minLength: MOST_SHARDS, maxLength: MOST_SHARDS }),
+  deaths: fc.array(fc.option(fc.nat(50), { freq: 2 }), { minLength: MOST_SHARDS, maxLength: MOST_SHARDS }),
   /** Work between checkpoints: none, or no checkpoint but that of a regular stop. */
   recoverMs: fc.constantFrom(0, Number.POSITIVE_INFINITY),
 });

@@ -3,6 +3,7 @@ import { type Shard, shardOf } from '../../src/graph/shard.ts';
 import { silentLog } from '../../src/log.ts';
 import type { EventLog, FollowedLog, Leadership, Message, Sink } from '../../src/pipeline/ports.ts';
 import type { Updater } from '../../src/pipeline/updater.ts';
+import { Random } from '../../src/sampling/random.ts';
 import { ShardNeighbourhood } from '../../src/shards/neighbourhood.ts';
 import { Router } from '../../src/shards/routing/router.ts';
 import { ShardLog } from '../../src/shards/routing/shard-log.ts';
@@ -122,6 +123,7 @@ export class Shards {
         },
       },
       sink: { ...plain, publish: (messages) => life.call(() => plain.publish(messages)) },
+      trainer: (own) => life.trainer(own, Random.seeded(this.#lives)),
       pace: { batchEdges: 3, commitEdges: 6, recoverMs },
     });
   }

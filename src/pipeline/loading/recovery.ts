@@ -6,7 +6,7 @@ import { type Head, type ModelIdentity, refuseOther } from '../../graph/head.ts'
 import type { Shard } from '../../graph/shard.ts';
 import { alone, type Neighbourhood } from '../neighbours.ts';
 import { decodeJournal, type JournalEntry } from '../training/batch-codec.ts';
-import type { Trainer, TrainerState, TrainReport } from '../training/trainer.ts';
+import type { Trainer, TrainerLimits, TrainerState, TrainReport } from '../training/trainer.ts';
 import { checkWhole, lost } from './completeness.ts';
 import { loadEdges, loadEntities } from './from-store.ts';
 
@@ -24,6 +24,7 @@ export interface Recovered {
   readonly strayed: boolean;
   /** Rows of copies that have no vector. */
   readonly absent: Int32Array;
+  readonly limits: TrainerLimits;
   /** Whether the checkpoint is to be written anew with the live edges, which it lacks: replaying a journal needs those of its time. */
   readonly lacksEdges: boolean;
   /** Time that each part of loading took, ms, and how many edges of the journal were trained. */
@@ -56,13 +57,15 @@ export async function recover(
     for await (const { key } of store.entities()) throw lost(graph, `it holds ${key}, but no head`);
     await trainer.start(undefined);
     const index = new EntityIndex(2 * model.relations.length, store.layout.entityTypes);
+    const { absent, limits } = await trainer.state();
     return {
       head,
       index,
       erasedAt: new Map(),
       due: [],
       strayed: false,
-      absent: new Int32Array(0),
+      absent,
+      limits,
       lacksEdges: false,
       took: {},
     };
@@ -84,14 +87,13 @@ export async function recover(
     return { ...replayed, lacksEdges: !hasEdges };
   };
   // In parallel: the trainer needs no entities, and trains the journal while they are read.
-  const [index, { due, published, lacksEdges }] = await Promise.all([entities, trained()]);
+  const [index, { due, published, stood, lacksEdges }] = await Promise.all([entities, trained()]);
   const erasedAt = new Map<string, number>();
   for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
-  const state = await trainer.state();
-  const strayed = head.commit > head.checkpoint && !isAsBefore(head, state);
+  const strayed = stood !== undefined && !isAsBefore(head, stood);
   if (strayed) await trainer.republish({ step: head.step, rows: published });
-  const { absent } = state;
-  return { head, index, erasedAt, due, strayed, absent, lacksEdges, took };
+  const { absent, limits } = await trainer.state();
+  return { head, index, erasedAt, due, strayed, absent, limits, lacksEdges, took };
 }
 
 /** Starts the trainer from the checkpoint. Gives whether it has the edges: the store's are loaded where not. */
@@ -113,15 +115,18 @@ async function loadCheckpoint(
   return hasEdges;
 }
 
-/** Trains what the journal holds. @throws FatalError where a commit is missing in it. */
+/** Trains what the journal holds. stood: where the training stood at the commit that the head's step is as of. @throws FatalError where a commit is missing in it. */
 async function replay(
   store: GraphStore,
   head: Head,
   trainer: Trainer,
   hasEdges: boolean,
-): Promise<{ readonly edges: number } & Omit<JournalEntry, 'batches'>> {
+): Promise<
+  { readonly edges: number; readonly stood: TrainerState | undefined } & Omit<JournalEntry, 'batches'>
+> {
   const [due, published] = [new Set<EntityKey>(), new Set<number>()];
   const underWay: Promise<TrainReport>[] = [];
+  let stood: Promise<TrainerState> | undefined;
   let [edges, commit] = [0, head.checkpoint];
   const settle = async () => {
     edges += (await underWay.shift()!).edges;
@@ -141,11 +146,15 @@ async function replay(
       underWay.push(training);
       if (underWay.length === ON_THE_WAY) await settle();
     }
+    if (commit !== (head.trained ?? head.commit)) continue;
+    stood = trainer.state();
+    // Where it fails, so does the training.
+    stood.catch(() => undefined);
   }
   while (underWay.length > 0) await settle();
   if (commit !== head.commit)
     throw lost(head.graph, `its journal ends at ${commit}, its head is ${head.commit}`);
-  return { edges, due: [...due], published: Int32Array.from(published) };
+  return { edges, due: [...due], published: Int32Array.from(published), stood: await stood };
 }
 
 /** Whether the trainer stands where it stood at the head's commit. */

@@ -10,6 +10,8 @@ export class OpenBatch {
   arrived: number | undefined;
   /** Edges to train on. */
   edges = 0;
+  /** Edges that become live, less those that are live no more. */
+  live = 0;
   readonly #newTypes: number[] = [];
   /** Types of new entities by row, where the row was another entity's before. */
   readonly #reused = new Map<number, number>();
@@ -48,6 +50,7 @@ export class OpenBatch {
     this.#changes[this.#end + 1] = rhs;
     this.#changes[this.#end + 2] = (relation << 8) | bits;
     this.#end += CHANGE_NUMBERS;
+    this.live += Number(now) - Number(before);
     if (now) this.edges++;
   }
 

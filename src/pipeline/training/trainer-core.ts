@@ -197,14 +197,16 @@ export class TrainerCore {
   }
 
   state(): TrainerState {
-    return { ...this.#state(), absent: this.#foreign.absent() };
+    const { maxRows, maxKnownEdges: maxEdges } = this.#settings;
+    const limits = { maxRows, maxEdges, liveEdges: this.#known.edges };
+    return { ...this.#state(), absent: this.#foreign.absent(), limits };
   }
 
   due(options: DueOptions): Due {
     return { ...this.#state(), ...this.#rows.due(options) };
   }
 
-  #state(): Omit<TrainerState, 'absent'> {
+  #state(): Omit<TrainerState, 'absent' | 'limits'> {
     this.#usable();
     const { dim, floats, accumulator } = this.#table;
     const relations = new Float32Array(2 * this.#settings.relations.length * (dim + 1));

@@ -144,10 +144,18 @@ export interface TrainerState {
   readonly relations: Float32Array<ArrayBuffer>;
   /** Rows that are copies of other parts' and have no vector. */
   readonly absent: Int32Array;
+  /** What the trainer can't exceed, and how many live edges it has. */
+  readonly limits: TrainerLimits;
+}
+
+export interface TrainerLimits {
+  readonly maxRows: number;
+  readonly maxEdges: number;
+  readonly liveEdges: number;
 }
 
 /** The vectors that are due, and where the training stands. They count as published from now on. */
-export interface Due extends Omit<TrainerState, 'absent'> {
+export interface Due extends Omit<TrainerState, 'absent' | 'limits'> {
   /** [n] rows of entities, ascending, each once. */
   readonly rows: Int32Array;
   /** [n, dim] their vectors. */

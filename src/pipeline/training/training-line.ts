@@ -1,16 +1,22 @@
+import type { EntityIndex } from '../../graph/entity-index.ts';
+import { tableFull } from '../../model/table.ts';
+import { knownEdgesFull } from '../../sampling/known-positives.ts';
 import type { Measures } from '../measures.ts';
 import type { Neighbours } from '../neighbours.ts';
 import type { Pace } from '../tuning.ts';
 import { packBatch } from './batch-codec.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { TrainingSummary } from './summary.ts';
-import type { Trainer } from './trainer.ts';
+import type { Trainer, TrainerLimits } from './trainer.ts';
 
 /** Batches handed over and not yet answered. Two keep the trainer busy while records are read. */
 const MAX_WAITING = 2;
 
 export interface TrainingLineOptions {
   readonly trainer: Trainer;
+  /** The trainer's, as of the start. */
+  readonly limits: TrainerLimits;
+  readonly index: Pick<EntityIndex, 'nextRow'>;
   readonly summary: TrainingSummary;
   readonly measures: Measures;
   /** Takes each batch, packed, before the trainer is given it. */
@@ -30,11 +36,13 @@ export class TrainingLine {
   /** Time that the trainer has worked, ms. */
   busyMs = 0;
   #answeredAt = 0;
+  #liveEdges: number;
   readonly #options: TrainingLineOptions;
   readonly #waiting: Promise<void>[] = [];
 
   constructor(options: TrainingLineOptions) {
     this.#options = options;
+    this.#liveEdges = options.limits.liveEdges;
   }
 
   /** Time until the open batch is to wait no longer, ms; Infinity while it is empty. A clock that is set back holds it up no longer. */
@@ -45,12 +53,18 @@ export class TrainingLine {
     return Math.max(0, tuning.lingerMs - Math.abs(clock() - since));
   }
 
-  /** Hands the open batch to the trainer; waits only while it has two already. Never rejects. */
+  /**
+   * Hands the open batch to the trainer; waits only while it has two already. Never rejects. A batch that the trainer can't take fails before
+   * anything of it is in a journal, which would be trained again at each start.
+   */
   async hand(): Promise<void> {
     const batch = this.open;
-    const { trainer, summary, neighbours, measures, journal, clock, failed } = this.#options;
+    const { trainer, limits, index, summary, neighbours, measures, journal, clock, failed } = this.#options;
     this.open = new OpenBatch();
     if (batch.empty && neighbours.idle) return;
+    this.#liveEdges += batch.live;
+    if (index.nextRow > limits.maxRows) return failed(tableFull(limits.maxRows));
+    if (this.#liveEdges > limits.maxEdges) return failed(knownEdgesFull(limits.maxEdges));
     const handed = neighbours.hand(batch.edges);
     const began = clock();
     measures.batch?.(began - (batch.arrived ?? began));

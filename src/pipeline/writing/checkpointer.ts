@@ -87,7 +87,7 @@ export class Checkpointer {
     trainer.snapshot().catch(() => undefined);
   }
 
-  /** Writes the snapshot, once its commit is written. A failure costs the next start time, and nothing else. */
+  /** Writes the snapshot, once its commit is written and its vectors are put up. A failure costs the next start time, and nothing else. */
   write(head: Head): void {
     const { graph, log, clock } = this.#options;
     this.#writing = this.#write(head)
@@ -159,7 +159,13 @@ export class Checkpointer {
     const checkpoint = head.commit;
     // A journal that led to other vectors stands at another step.
     const { step, random, relations } = await trainer.state();
-    const stands = { ...head, step, random: [...random], relations: relationsSum({ relations }) };
+    const trained = {
+      step,
+      random: [...random],
+      relations: relationsSum({ relations }),
+      trained: checkpoint,
+    };
+    const stands = { ...head, ...trained };
     await trainer.snapshot();
     await this.#write(stands);
     const rest = due.length > 0 && { journal: encodeJournal([], due), commit: checkpoint + 1 };

@@ -1,5 +1,6 @@
 import type { EntityKey } from '../../graph/entity.ts';
 import { type EntityIndex, type PackedEntities, packEntities, unpacked } from '../../graph/entity-index.ts';
+import type { Commit } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
 import { asBuffer, type EntityState } from '../../graph/layout.ts';
 import { inSlices } from '../../graph/store.ts';
@@ -41,12 +42,16 @@ export interface CommitterOptions
   readonly neighbours: Neighbours;
 }
 
+/** What a head says of the training, and the commit that this is as of. */
+type Stands = Pick<Head, 'step' | 'random' | 'relations' | 'trained'>;
+
 /** What of a head is known when a commit is asked for. */
-type Asked = Omit<Head, 'step' | 'random' | 'relations' | 'outbox' | 'checkpoint'>;
+type Asked = Omit<Head, keyof Stands | 'commit' | 'outbox' | 'checkpoint'>;
 
 /**
- * Writes commits, one after the other, beside the training. What a commit holds is fixed when it is asked for: counts
- * and offsets are taken then, and the trainer gives the vectors that are due before it takes another batch.
+ * Writes commits, one after the other, ahead of the training. What a commit holds is fixed when it is asked for: counts
+ * and offsets are taken then, and the trainer gives the vectors that are due before it takes another batch. Its answer is written
+ * as well, as a commit without batches, and only then published: so the head's step is never below a published one.
  */
 export class Committer {
   commits = 0;
@@ -58,21 +63,26 @@ export class Committer {
   /** When the last commit was written, epoch ms. */
   writtenAt: number | undefined;
   readonly #options: CommitterOptions;
-  #tail: Promise<unknown> = Promise.resolve();
-  /** When each commit not yet written was asked for, epoch ms. */
-  readonly #writing: number[] = [];
+  /** The write of the commit asked for last, the publishing of what it made due, and the last write of the store. */
+  #written: Promise<unknown> = Promise.resolve();
+  #published: Promise<unknown> = Promise.resolve();
+  #stored: Promise<unknown> = Promise.resolve();
+  /** Number of commits not yet written. */
+  #unwritten = 0;
+  /** When each commit not yet through was asked for, epoch ms. */
+  readonly #asked: number[] = [];
+  #stands: Stands;
   readonly #deadLetters: Delivery;
-  /** Number of the last commit before this process. */
-  readonly #base: number;
 
   constructor(options: CommitterOptions, head: Head | undefined) {
     this.#options = options;
     this.#deadLetters = new Delivery(options.sink, options.log);
     this.head = head;
-    this.#base = head?.commit ?? 0;
+    const { step = 0, random = [], relations = 0, commit = 0, trained = commit } = head ?? {};
+    this.#stands = { step, random, relations, trained };
   }
 
-  /** Of the last commit written: its step, and the newest event time, epoch ms. */
+  /** As the last head written has them: the step, and the newest event time, epoch ms. */
   get step(): number {
     return this.head?.step ?? 0;
   }
@@ -82,12 +92,12 @@ export class Committer {
   }
 
   get busy(): boolean {
-    return this.#writing.length > 0;
+    return this.#unwritten > 0;
   }
 
-  /** When the oldest commit not yet written was asked for, epoch ms. */
+  /** When the oldest commit was asked for that is not yet written, or whose vectors are not yet put up, epoch ms. */
   get writingSince(): number | undefined {
-    return this.#writing[0];
+    return this.#asked[0];
   }
 
   /** Whether the head says of publishing or of the checkpoint what is no longer so, or the checkpoint lacks what was trained long ago. */
@@ -100,8 +110,8 @@ export class Committer {
   }
 
   /**
-   * Writes a commit. Resolves once it is written; its dead letters are acknowledged before. Gives how many vectors
-   * and tombstones it put up for publishing.
+   * Writes a commit; its dead letters are acknowledged before. Resolves once the training has come so far too, and gives how many
+   * vectors and tombstones were put up for publishing.
    * options: which vectors are among them, see `DueOptions`.
    */
   commit(pending: PendingCommit, options: Pick<DueOptions, 'everything' | 'holdMs'>): Promise<number> {
@@ -120,7 +130,6 @@ export class Committer {
       format: STORE_FORMAT,
       graph,
       model,
-      commit: this.#base + pending.number,
       rows: index.nextRow,
       freed: index.free.freed,
       offsets: ledger.offsets('applied'),
@@ -141,18 +150,27 @@ export class Committer {
     due.catch(() => undefined);
     const begins = checkpointer.isDue(training.busyMs, index.nextRow);
     if (begins) checkpointer.begin(training.busyMs);
-    this.#writing.push(asked);
-    const written = this.#tail
+    this.#asked.push(asked);
+    this.#unwritten++;
+    const gathered = { asked, named, entities, head };
+    const written = this.#written
+      .then(() => this.#write(pending, gathered, due))
+      .finally(() => this.#unwritten--);
+    // Its failure is met below, once those before it are through.
+    written.catch(() => undefined);
+    this.#written = written;
+    const published = this.#published
       .then(async () => {
-        const puts = await this.#write(pending, { named, entities, head }, await due);
-        if (begins) checkpointer.write(this.head!);
+        const writtenHead = await written;
+        const answer = await due;
+        const puts = await this.#publish(gathered, writtenHead, answer, pending.since);
+        // Once they are put up: the checkpoint must not be named before they are acknowledged.
+        if (begins) checkpointer.write({ ...writtenHead, ...this.#stands });
         return puts;
       })
-      .finally(() => {
-        this.#writing.shift();
-      });
-    this.#tail = written;
-    return written;
+      .finally(() => this.#asked.shift());
+    this.#published = published;
+    return published;
   }
 
   /** Resolves once the dead letters are acknowledged, however long that takes. @throws RetryableError `stopped`. */
@@ -164,29 +182,14 @@ export class Committer {
     this.#deadLetters.stop();
   }
 
-  async #write(
-    pending: PendingCommit,
-    { named, entities, head: asked }: Gathered,
-    due: Due,
-  ): Promise<number> {
-    const { store, index, model, publisher, checkpointer, leadership } = this.#options;
-    const { neighbours, ledger, unwritten, writer, measures, clock } = this.#options;
+  /** Gives the head that it wrote. */
+  async #write(pending: PendingCommit, gathered: Gathered, due: Promise<Due>): Promise<Head> {
+    const { index, publisher, leadership, neighbours, ledger, unwritten, measures, clock } = this.#options;
+    const { asked, named, entities, head: said } = gathered;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
-    // A step that is committed is not trained again, so what it gives other shards must have reached them before.
-    await neighbours.sent();
-    const puts = publisher.open ? await this.#puts(named, entities, due) : [];
+    await neighbours.sent(due);
     if (publisher.open) await leadership.confirm();
-    const checkpoint = checkpointer.nameable(publisher.oldestCommit);
-    const head: Head = {
-      ...asked,
-      step: due.step,
-      random: [...due.random],
-      relations: relationsSum(due),
-      outbox: publisher.sizeWith(puts),
-      checkpoint,
-    };
-    await store.commit({
-      head,
+    const head = await this.#store(said, publisher.size, {
       edges: pending.edges,
       entities: unpacked(entities).map(([name, state]) => ({ key: index.keyOf(name), ...state })),
       erasedEntities: pending.erasedEntities,
@@ -194,24 +197,61 @@ export class Committer {
       journal: encodeJournal(
         pending.batches,
         named.map(({ name }) => name),
-        due.rows,
       ),
-      outdated: outdated({ checkpoint: checkpointer.named }, checkpoint),
     });
     this.commits++;
-    this.head = head;
     this.writtenAt = clock();
-    measures.commit?.(this.writtenAt - (this.writingSince ?? this.writtenAt));
-    this.held = due.held;
+    measures.commit?.(this.writtenAt - asked);
     unwritten.written(pending.number);
     ledger.advanceTo('committed', head.offsets);
-    checkpointer.wrote(checkpoint);
-    // Told before any vector of this commit goes out. The group's note is then never behind the topic, so that an
-    // older copy of the store is always recognised.
-    if (publisher.open) await leadership.commit(head.offsets, writer.note(due.step));
+    return head;
+  }
+
+  /** Writes where the training stands and which rows are to be published, and puts them up. */
+  async #publish(
+    { named, entities }: Gathered,
+    { commit, offsets }: Head,
+    due: Due,
+    since: number | undefined,
+  ): Promise<number> {
+    const { index, model, publisher, leadership, writer } = this.#options;
+    const { step, rows, relations, held } = due;
+    const hasMoved = step !== this.#stands.step;
+    this.#stands = { step, random: [...due.random], relations: relationsSum(due), trained: commit };
+    this.held = held;
     this.moves.add(due, index, model.dim);
-    await publisher.add(puts, { commit: head.commit, step: due.step, since: pending.since }, due.relations);
+    if (!publisher.open) return 0;
+    const puts = await this.#puts(named, entities, due);
+    if (hasMoved || puts.length > 0)
+      await this.#store(undefined, publisher.sizeWith(puts), { journal: encodeJournal([], [], rows) });
+    // Told before any of these vectors goes out. The group's note is then never behind the topic, so that an
+    // older copy of the store is always recognised.
+    await leadership.commit(offsets, writer.note(step));
+    await publisher.add(puts, { commit, step, since }, relations);
     return puts.length;
+  }
+
+  /**
+   * Writes to the store, one after the other, and nothing after what failed. Gives the head as written. said: undefined: what the
+   * last head says.
+   */
+  #store(said: Asked | undefined, outbox: number, rest: Omit<Commit, 'head' | 'outdated'>): Promise<Head> {
+    const { store, checkpointer, publisher } = this.#options;
+    const stored = this.#stored.then(async () => {
+      const checkpoint = checkpointer.nameable(publisher.oldestCommit);
+      const commit = (this.head?.commit ?? 0) + 1;
+      const head = { ...(said ?? this.head!), ...this.#stands, commit, outbox, checkpoint };
+      await store.commit({
+        ...rest,
+        head,
+        outdated: outdated({ checkpoint: checkpointer.named }, checkpoint),
+      });
+      this.head = head;
+      checkpointer.wrote(checkpoint);
+      return head;
+    });
+    this.#stored = stored;
+    return stored;
   }
 
   /** What to publish: the named entities, and the rows that are due. Each name once. */
@@ -239,6 +279,8 @@ export class Committer {
 
 /** What a commit holds, beside what is pending, as of when it was asked for. */
 interface Gathered {
+  /** When it was asked for, epoch ms. */
+  readonly asked: number;
   /** Entities to be published whatever became of them, with their rows. */
   readonly named: readonly { readonly name: EntityKey; readonly row: number | undefined }[];
   readonly entities: PackedEntities;

@@ -179,6 +179,22 @@ describe('recover', () => {
     },
   );
 
+  test('is compared where the head knew of the training last: nothing was published of what is trained beyond', async () => {
+    for (const [trained, strayed] of [
+      [3, false],
+      [4, false],
+      [5, true],
+    ] as const) {
+      const trainer = new StandInTrainer();
+      // It stands elsewhere from its third batch on.
+      const before = trainer.state.bind(trainer);
+      trainer.state = async () => ({ ...(await before()), step: trainer.trained.length > 2 ? 9 : 1 });
+      const { store } = await withJournal({ head: { trained } });
+      expect([trained, (await recovered(store, trainer)).strayed]).toEqual([trained, strayed]);
+      expect(trainer.republished).toHaveLength(strayed ? 1 : 0);
+    }
+  });
+
   test('refuses a journal that lacks a commit, wherever, and an entry of another version', async () => {
     const without = async (commit: number) => {
       const { store } = await withJournal({ commits: 3 });

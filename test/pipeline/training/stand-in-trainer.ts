@@ -52,7 +52,7 @@ export class StandInTrainer implements Trainer {
 
   async state(): Promise<TrainerState> {
     const { step, random, relations } = dueOf({});
-    return { step, random, relations, absent: new Int32Array(0) };
+    return { step, random, relations, absent: new Int32Array(0), limits: NO_LIMITS };
   }
 
   async due(options: DueOptions): Promise<Due> {
@@ -83,6 +83,13 @@ export class StandInTrainer implements Trainer {
     this.stopped = true;
   }
 }
+
+/** Of a trainer that takes all it is given. */
+export const NO_LIMITS = {
+  maxRows: Number.POSITIVE_INFINITY,
+  maxEdges: Number.POSITIVE_INFINITY,
+  liveEdges: 0,
+};
 
 export function reportOf(parts: Partial<TrainReport>): TrainReport {
   const none = new Float64Array(0);

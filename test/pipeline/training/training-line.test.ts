@@ -5,7 +5,7 @@ import { decodeJournal, encodeJournal } from '../../../src/pipeline/training/bat
 import { TrainingSummary } from '../../../src/pipeline/training/summary.ts';
 import type { TrainBatch, TrainReport } from '../../../src/pipeline/training/trainer.ts';
 import { TrainingLine } from '../../../src/pipeline/training/training-line.ts';
-import { reportOf, StandInTrainer } from './stand-in-trainer.ts';
+import { NO_LIMITS, reportOf, StandInTrainer } from './stand-in-trainer.ts';
 import { saidBy } from './trainer-fixture.ts';
 
 const START = 1_700_000_000_000;
@@ -21,6 +21,8 @@ function setUp({ lingerMs = 50, train }: { lingerMs?: number; train?: StandInTra
     measures: {},
     journal: (packed) => unwritten.open.batches.push(packed),
     neighbours: new Alone(),
+    index: { nextRow: 0 },
+    limits: NO_LIMITS,
     tuning: { lingerMs },
     clock: () => now.ms,
     failed: (error) => {

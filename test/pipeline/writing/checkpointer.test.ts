@@ -300,6 +300,7 @@ describe('a checkpoint that is left', () => {
       step,
       random: [...random],
       relations: expect.any(Number),
+      trained: 5,
       outbox: 0,
     });
     expect([there(), await journal()]).toEqual([[5], []]);

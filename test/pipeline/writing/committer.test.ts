@@ -89,7 +89,7 @@ const sent = (sink: FaultySink) =>
   ]);
 
 describe('Committer', () => {
-  test('writes everything at once, as of the moment the commit was asked for', async () => {
+  test('writes everything as of the moment the commit was asked for; vectors go out once it is trained and that is written', async () => {
     const all = setUp();
     const { store, index, rows, trainer, sink, counters, unwritten, publisher, committer, commit, journal } =
       all;
@@ -112,36 +112,42 @@ describe('Committer', () => {
     counters.watermark = 99;
     index.saw(rows.a, 99);
     index.add(user('later'), 99);
-    const relations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
-    answer.resolve(dueOf({ step: 6, vectors: { [rows.a]: [1, 0] }, relations }));
-    expect(await committed).toBe(1);
-    expect(await store.head()).toEqual({
+    const head = {
       format: 3,
       graph: 'test',
       model: MODEL,
-      step: 6,
-      random: [5, 6],
       rows: 6,
       offsets: OFFSETS,
       events: { consumed: 3, rejected: 0, duplicate: 0, late: 0 },
       edges: { follows: 1 },
       entities: { user: 2 },
       freed: [],
-      commit: 1,
       checkpoint: 0,
-      relations: crc32(new Uint8Array(Float32Array.from(relations).buffer)),
-      outbox: 1,
       watermark: 30,
       epoch: 0,
       space: 'space',
       stepBase: 0,
       topicIds: {},
-    });
+    };
+    await expect.poll(() => committer.busy).toBe(false);
+    const untrained = { commit: 1, trained: 0, step: 0, random: [], relations: 0, outbox: 0 };
+    expect(await store.head()).toEqual({ ...head, ...untrained });
+    expect([publisher.size, committer.writingSince]).toEqual([0, 1_000]);
+    const relations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    answer.resolve(dueOf({ step: 6, vectors: { [rows.a]: [1, 0] }, relations }));
+    expect(await committed).toBe(1);
+    const sum = crc32(new Uint8Array(Float32Array.from(relations).buffer));
+    const trained = { commit: 2, trained: 1, step: 6, random: [5, 6], relations: sum, outbox: 1 };
+    expect(await store.head()).toEqual({ ...head, ...trained });
     expect(await store.entity(A)).toMatchObject({ firstSeen: 10, lastSeen: 10 });
     expect(await Array.fromAsync(store.edges())).toEqual([edge]);
     expect((await Array.fromAsync(store.erasures())).map(({ at }) => at)).toEqual([9]);
-    const entry = { batches: [batch], due: [], published: Int32Array.of(rows.a) };
-    expect(await journal()).toEqual(new Map([[1, entry]]));
+    const entry = { batches: [batch], due: [], published: new Int32Array(0) };
+    const answered = { batches: [], due: [], published: Int32Array.of(rows.a) };
+    expect([...(await journal())]).toEqual([
+      [1, entry],
+      [2, answered],
+    ]);
     expect(committer).toMatchObject({ busy: false, commits: 1, step: 6, watermark: 30 });
     expect(publisher.size).toBe(1);
     // Its entry in the unwritten goes with the next reads.
@@ -172,6 +178,8 @@ describe('Committer', () => {
     const committed = commit();
     expect([committer.writingSince, committer.writtenAt]).toEqual([1_000, undefined]);
     now.ms = 1_250;
+    await expect.poll(() => committer.busy).toBe(false);
+    now.ms = 1_700;
     const vectors = { [rows.a]: [3, 4], [rows.b]: [0, 1] };
     answer.resolve(dueOf({ vectors, moved: { [rows.a]: 0.5 }, held: 7 }));
     await committed;
@@ -211,10 +219,8 @@ describe('Committer', () => {
     index.remove(A);
     expect(await committed).toBe(3);
     expect([...trainer.asked[0]!.named]).toEqual([rows.a, again]);
-    expect((await journal()).get(1)).toMatchObject({
-      due: [A, gone, B],
-      published: Int32Array.of(rows.a, again),
-    });
+    expect((await journal()).get(1)).toMatchObject({ due: [A, gone, B] });
+    expect((await journal()).get(2)).toMatchObject({ published: Int32Array.of(rows.a, again) });
     await sink.acknowledge();
     await publisher.drained();
     expect(sent(sink)).toEqual([
@@ -239,8 +245,10 @@ describe('Committer', () => {
     ]);
   });
 
-  test('writes commits in the order asked for, one after the other', async () => {
-    const { store, sink, unwritten, committer, ledger, commit } = setUp();
+  test('writes commits in the order asked for, one after the other, and publishes in this order what they made due', async () => {
+    const { store, rows, trainer, sink, unwritten, publisher, committer, ledger, order, commit } = setUp();
+    const answers = [Promise.withResolvers<Due>(), Promise.withResolvers<Due>()] as const;
+    trainer.dues.push(...answers.map(({ promise }) => promise));
     unwritten.open.putDeadLetter(letter);
     ledger.advance('applied', 't', 0, 1);
     const first = commit();
@@ -250,13 +258,25 @@ describe('Committer', () => {
     await turns(1);
     expect([committer.commits, await store.head()]).toEqual([0, undefined]);
     await sink.acknowledge();
-    await first;
-    expect((await store.head())?.offsets).toEqual({ ...OFFSETS, t: { '0': 1 } });
-    expect(ledger.next('committed', 't', 0)).toBe(1);
-    expect(committer.busy).toBe(true);
-    await second;
-    expect((await store.head())?.offsets).toEqual({ ...OFFSETS, t: { '0': 2 } });
-    expect(ledger.next('committed', 't', 0)).toBe(2);
+    await expect.poll(() => committer.commits).toBe(2);
+    const state = async () => {
+      const { offsets, step, trained } = (await store.head())!;
+      return [offsets['t']?.['0'], step, trained, ledger.next('committed', 't', 0), order.length];
+    };
+    expect(await state()).toEqual([2, 0, 0, 2, 0]);
+    answers[1].resolve(dueOf({ step: 9, vectors: { [rows.a]: [2, 0] } }));
+    await turns(5);
+    expect([await state(), publisher.size]).toEqual([[2, 0, 0, 2, 0], 0]);
+    answers[0].resolve(dueOf({ step: 8, vectors: { [rows.a]: [1, 0] } }));
+    expect(await first).toBe(1);
+    expect(await second).toBe(1);
+    // Of an entity that both made due, the newer.
+    expect(await state()).toEqual([2, 9, 2, 2, 2]);
+    await sink.acknowledge();
+    await sink.acknowledge();
+    const vectors = sink.acknowledged.filter(({ topic }) => topic === 'vectors');
+    const stepsOf = vectors.map(({ headers }) => Number(headers['step']));
+    expect([stepsOf.toSorted(), stepsOf.at(-1)]).toEqual([stepsOf, 9]);
   });
 
   test('a commit stopped while its dead letters wait fails, and the store stays as it was', async () => {
@@ -328,9 +348,10 @@ describe('Committer', () => {
     await sink.acknowledge();
     await Promise.all([first, second, third]);
     await checkpointer.settled();
-    expect([...kept.checkpoints.written.keys()]).toEqual([2]);
-    await using checkpoint = await store.checkpoints.open(2);
-    expect(checkpoint.head).toMatchObject({ commit: 2, step: 9, random: [7, 7] });
+    const [written = 0, ...others] = kept.checkpoints.written.keys();
+    expect(others).toEqual([]);
+    await using checkpoint = await store.checkpoints.open(written);
+    expect(checkpoint.head).toMatchObject({ commit: written, step: 9, random: [7, 7] });
   });
 
   test('a checkpoint is named once all that was due by its commit is acknowledged, and the journal begins after it', async () => {
@@ -340,26 +361,27 @@ describe('Committer', () => {
       [...(await journal()).keys()],
       committer.isOutdated,
     ];
+    // Each commit is followed by that of its answer.
     await commit();
     training.busyMs = RECOVER_MS;
     due({ vectors: { [rows.a]: [1, 0] } });
     await commit();
     await checkpointer.settled();
-    // The vector of commit 2 waits.
-    expect(await seen()).toEqual([0, [1, 2], false]);
+    // The vector of commit 3 waits.
+    expect(await seen()).toEqual([0, [1, 2, 3, 4], false]);
     due({ vectors: { [rows.b]: [1, 0] } });
     await commit();
-    expect(await seen()).toEqual([0, [1, 2, 3], false]);
+    expect(await seen()).toEqual([0, [1, 2, 3, 4, 5, 6], false]);
     await sink.acknowledge();
     await turns(1);
-    // Now that of commit 3, which the checkpoint does not have.
+    // Now that of commit 5, which the checkpoint does not have.
     expect(await sink.next()).toEqual([B]);
-    expect(await seen()).toEqual([0, [1, 2, 3], true]);
+    expect(await seen()).toEqual([0, [1, 2, 3, 4, 5, 6], true]);
     await commit();
-    expect(await seen()).toEqual([2, [3, 4], false]);
-    expect([checkpointer.named, checkpointer.isDue(2 * RECOVER_MS, 6)]).toEqual([2, true]);
+    expect(await seen()).toEqual([3, [4, 5, 6, 7], false]);
+    expect([checkpointer.named, checkpointer.isDue(2 * RECOVER_MS, 6)]).toEqual([3, true]);
     await using checkpoint = await store.checkpoint();
-    expect(checkpoint?.head.commit).toBe(2);
+    expect(checkpoint?.head.commit).toBe(3);
     await sink.acknowledge();
   });
 });
