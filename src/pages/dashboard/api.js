@@ -45,29 +45,3 @@ export function follow(receive, connected) {
   });
   stream.addEventListener('status', ({ data }) => receive(JSON.parse(data)));
 }
-
-const EVERY_MS = 5_000;
-
-/**
- * Asks for something of the chosen graph every five seconds while the page is visible. A failed request, or an answer
- * for a graph that is no longer chosen, changes nothing.
- * @template Answer
- * @param {(graph: string) => Promise<Answer>} ask
- * @param {(answer: Answer) => void} show
- * @returns {(graph: string) => void} chooses the graph
- */
-export function polled(ask, show) {
-  let graph = '';
-  const read = async () => {
-    if (graph === '' || document.hidden) return;
-    const asked = graph;
-    const answer = await ask(asked).catch(() => undefined);
-    if (answer !== undefined && asked === graph) show(answer);
-  };
-  setInterval(() => void read(), EVERY_MS);
-  return (chosen) => {
-    if (chosen === graph) return;
-    graph = chosen;
-    void read();
-  };
-}

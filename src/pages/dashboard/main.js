@@ -1,8 +1,8 @@
 // @ts-check
 
-import { choice, el, fill, place } from '../shared/elements.js';
+import { choice, el, fill, ofHash, place } from '../shared/elements.js';
 import { span, time } from '../shared/format.js';
-import { follow, history } from './api.js';
+import { follow, history, map } from './api.js';
 import { Entity } from './entity.js';
 import { Fresh } from './fresh.js';
 import { EmbeddingMap } from './map.js';
@@ -10,11 +10,11 @@ import { Right } from './right.js';
 import { Safe } from './safe.js';
 import { Size } from './size.js';
 
-const CURVES_MS = 5_000;
+const LOOK_MS = 5_000;
 const RANGES = ['hour', 'day'];
 
 const sections = { fresh: new Fresh(), right: new Right(), safe: new Safe(), size: new Size() };
-const [entity, map] = [new Entity(), new EmbeddingMap()];
+const [entity, drawing] = [new Entity(), new EmbeddingMap()];
 
 let graph = ofHash();
 let range = 'hour';
@@ -34,13 +34,13 @@ follow(
   (connected) => {
     const last = status === undefined ? '' : `; the page shows the state of ${time(status.now)}`;
     place('connection').textContent = connected ? '' : `Not connected: trying again${last}.`;
-    if (connected) return void curves();
+    if (connected) return void look();
     const headline = place('headline');
     headline.dataset['level'] = 'bad';
     headline.textContent = 'The updater does not answer';
   },
 );
-setInterval(() => void curves(), CURVES_MS);
+setInterval(() => void look(), LOOK_MS);
 
 function show() {
   if (status === undefined) return;
@@ -53,18 +53,18 @@ function show() {
   const names = graphs.map((each) => each.graph);
   if (!names.includes(graph)) {
     graph = names[0] ?? '';
-    void curves();
+    void look();
   }
   choice(place('graphs'), names, graph, (name) => {
     graph = name;
     location.hash = encodeURIComponent(name);
     show();
-    void curves();
+    void look();
   });
   choice(place('ranges'), RANGES, range, (name) => {
     range = name;
     show();
-    void curves();
+    void look();
   });
   place('about').textContent =
     `version ${status.version}, up for ${span(status.now - status.startedAt)}, as of ${time(status.now)}`;
@@ -74,16 +74,7 @@ function show() {
   sections.right.status(now);
   sections.safe.status(now, status);
   sections.size.status(now, status);
-  for (const section of [entity, map]) section.of(graph);
-}
-
-/** The name after #; no name where it is not what `encodeURIComponent` gives. */
-function ofHash() {
-  try {
-    return decodeURIComponent(location.hash.slice(1));
-  } catch {
-    return '';
-  }
+  entity.of(graph);
 }
 
 /** @param {import('./api.js').GraphStatus} now */
@@ -94,10 +85,15 @@ function eventRate(now) {
   return (1_000 * (now.events.consumed - then.events.consumed)) / (status.now - before.now);
 }
 
-async function curves() {
+/** Asks for curves and map. A failed request, or an answer for a graph that is no longer chosen, changes nothing. */
+async function look() {
   if (graph === '' || document.hidden) return;
   const asked = graph;
-  const curves = await history(graph, range).catch(() => undefined);
-  if (curves === undefined || asked !== graph) return;
-  for (const section of Object.values(sections)) section.history(curves);
+  const [curves, sample] = await Promise.all([
+    history(graph, range).catch(() => undefined),
+    map(graph).catch(() => undefined),
+  ]);
+  if (asked !== graph) return;
+  if (curves !== undefined) for (const section of Object.values(sections)) section.history(curves);
+  if (sample !== undefined) drawing.show(sample);
 }

@@ -1,7 +1,7 @@
 // @ts-check
 
 import { el, fill, place } from '../shared/elements.js';
-import { map, polled } from './api.js';
+import { typeOf } from '../shared/format.js';
 
 const COLOURS = 5;
 const RADIUS = 3;
@@ -13,16 +13,17 @@ export class EmbeddingMap {
   #note = el('p', { class: 'quiet' });
   /** @type {readonly { entity: string, x: number, y: number, group?: string | undefined }[]} */
   #points = [];
-  /** Chooses the graph. */
-  of = polled(map, ({ points }) => {
-    this.#points = points;
-    this.#draw();
-  });
 
   constructor() {
     place('map').append(this.#canvas, this.#legend, this.#note);
     new ResizeObserver(() => this.#draw()).observe(this.#canvas);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#draw());
+  }
+
+  /** @param {import('./api.js').MapView} map */
+  show({ points }) {
+    this.#points = points;
+    this.#draw();
   }
 
   #draw() {
@@ -57,15 +58,13 @@ export class EmbeddingMap {
       context.fill();
     }
     const shown = groups.length > 0 ? [] : types;
-    fill(this.#legend, ...shown.map((type, i) => el('li', { class: `c${i % COLOURS}` }, el('span'), type)));
+    fill(
+      this.#legend,
+      ...shown.map((type, i) => el('li', {}, el('span', { class: `key c${i % COLOURS}` }), type)),
+    );
     const text = `${this.#points.length} entities of ${types.length} ${types.length === 1 ? 'type' : 'types'} by the two directions in which they differ most${groups.length > 0 ? `, one colour for each of ${groups.length} communities` : ''}`;
     this.#canvas.setAttribute('aria-label', this.#points.length === 0 ? 'No entity yet' : text);
     this.#note.textContent =
       this.#points.length === 0 ? 'No entity yet.' : `${text}; near entities are alike.`;
   }
-}
-
-/** @param {string} entity */
-function typeOf(entity) {
-  return entity.slice(0, entity.indexOf(':'));
 }

@@ -1,6 +1,6 @@
 // @ts-check
-import { el, fill, place } from '../shared/elements.js';
-import { count, span, time, total } from '../shared/format.js';
+import { el, fill, ofHash, place } from '../shared/elements.js';
+import { count, span, time, total, typeOf } from '../shared/format.js';
 import { act, groups, Refusal, random, status } from './api.js';
 import { ListCard, Rank, Similar, wordsOf } from './cards.js';
 import { questionsOf, relationsFrom, searchedOf, typesOf } from './questions.js';
@@ -68,14 +68,6 @@ setInterval(() => {
   if (isLive && !document.hidden && now?.ready === true && entity !== '' && entity !== wrong) void lists();
 }, LISTS_MS);
 void follow();
-
-function ofHash() {
-  try {
-    return decodeURIComponent(location.hash.slice(1));
-  } catch {
-    return '';
-  }
-}
 
 /** Asks for the state again and again, and for the first lists once they can be had. */
 async function follow() {
@@ -203,11 +195,6 @@ async function ranked() {
   const given = named.filter((line) => line !== '');
   const shown = given.length > 0 ? given : (cards.find((card) => card.to === to)?.entities ?? []);
   await rank.ask(subject.name, relation.value, shown, { groupsOf, own: groupsOf(subject.name) });
-}
-
-/** @param {string} name */
-function typeOf(name) {
-  return name.slice(0, name.indexOf(':'));
 }
 
 /** @param {string} what @param {string} which */

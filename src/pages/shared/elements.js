@@ -112,3 +112,12 @@ export function place(id) {
   if (found === null) throw new Error(`the page has no #${id}`);
   return found;
 }
+
+/** The name after #; no name where it is not what `encodeURIComponent` gives. */
+export function ofHash() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return '';
+  }
+}

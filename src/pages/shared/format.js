@@ -52,3 +52,8 @@ export function time(at) {
 export function total(counts) {
   return Object.values(counts).reduce((sum, each) => sum + each, 0);
 }
+
+/** @param {string} entity */
+export function typeOf(entity) {
+  return entity.slice(0, entity.indexOf(':'));
+}
