@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { GraphConfig } from '../config/resolve.ts';
-import { FatalError } from '../errors/errors.ts';
+import { FatalError, MAKE_AGAIN } from '../errors/errors.ts';
 import { checkStore } from '../graph/check/check.ts';
-import { FINDINGS, type Finding } from '../graph/check/findings.ts';
+import { FINDINGS } from '../graph/check/findings.ts';
 import type { CommandContext } from './context.ts';
 import { count, total } from './format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
@@ -10,16 +10,7 @@ import { storeTitle, tell } from './output.ts';
 import { type ChosenStore, openChosen, selectStores } from './select.ts';
 
 /** What was found in one store. */
-interface Checked {
-  readonly store: string;
-  readonly ok: boolean;
-  readonly entities: number;
-  readonly edges: number;
-  readonly removed: number;
-  readonly findings: readonly Finding[];
-  /** Why the store could not be read to its end. */
-  readonly damage?: string;
-}
+type Checked = Awaited<ReturnType<typeof check>>;
 
 const NOTHING = { entities: 0, edges: 0, removed: 0, findings: [] };
 /** Codes for files that are damaged or lost. */
@@ -46,7 +37,8 @@ export function addCheckCommand(command: Command, context: CommandContext): void
     });
 }
 
-async function check(chosen: ChosenStore, progress: CommandContext['progress']): Promise<Checked> {
+/** damage: why the store could not be read to its end. */
+async function check(chosen: ChosenStore, progress: CommandContext['progress']) {
   const { place } = chosen;
   try {
     await using store = await openChosen(chosen);
@@ -54,7 +46,7 @@ async function check(chosen: ChosenStore, progress: CommandContext['progress']):
       progress(`${place.graph}: ${count(entries)} entries checked`),
     );
     const found = { entities: total(entities), edges: total(edges), removed, findings };
-    return { store: place.name, ok: findings.length === 0, ...found };
+    return { store: place.name, ok: findings.length === 0, ...found, damage: undefined };
   } catch (error) {
     if (!(error instanceof FatalError) || !DAMAGE.has(error.code)) throw error;
     return { store: place.name, ok: false, ...NOTHING, damage: error.message };
@@ -65,8 +57,7 @@ function linesOf({ name: graph, folder, shard }: GraphConfig, found: Checked): s
   if (found.damage !== undefined) return [`DAMAGED  ${found.damage}`];
   const again = shard
     ? `stop the shard, move ${folder} away, and make the store again with twhin restore DIR --graph ${graph}`
-    : `make the store again with twhin restore DIR --graph ${graph} --into NAME or ` +
-      `twhin replay --graph ${graph} --into NAME, then twhin promote NAME --graph ${graph}`;
+    : `${MAKE_AGAIN}, each with --graph ${graph}`;
   return [
     `${count(found.entities)} entities, ${count(found.edges)} live edges, ${count(found.removed)} removed`,
     ...found.findings.flatMap(({ kind, count: times, samples }) => [

@@ -169,13 +169,7 @@ export class Watch implements AsyncDisposable {
 const REMEMBERED = 30;
 const LONGEST = 300;
 
-export interface Fault {
-  /** Epoch ms. */
-  readonly at: number;
-  readonly level: 'warn' | 'error';
-  readonly text: string;
-  readonly times: number;
-}
+type Fault = Status['faults'][number];
 
 /** A log that keeps the newest warnings and errors for the dashboard. */
 export function rememberingFaults(log: Log): { log: Log; faults: readonly Fault[] } {

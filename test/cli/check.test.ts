@@ -88,7 +88,7 @@ describe('twhin check', () => {
       1,
       ['  WRONG    reverse-missing 1: edges lack their reverse entry', '             user:u0 likes tweet:t'],
     ]);
-    expect(found.out.at(-1)).toMatch(/^ {2}make the store again with twhin restore.*twhin replay.*promote/);
+    expect(found.out.at(-1)).toMatch(/^ {2}make the store again .*twhin restore.*twhin replay.*promote/);
     await lose('n');
     const { code, out } = await here.run('check', '--graph', 'engagement');
     expect(code).toBe(1);
@@ -114,7 +114,7 @@ describe('twhin check', () => {
         engagement: {
           ok: false,
           damage: expect.stringMatching(
-            /checksum mismatch.*twhin restore DIR --into NAME or, without one, replay/,
+            /checksum mismatch.*twhin restore DIR --into NAME or, without one, the published vectors/,
           ),
         },
       },

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import type { ServerResponse } from 'node:http';
 import { isIPv4, Server } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -116,7 +115,7 @@ export async function listen(
   stopping: () => void = () => {},
 ): Promise<HttpServer> {
   let closing: Promise<void> | undefined;
-  const requests = new Requests(server);
+  const requests = countRequests(server);
   const stop = () => {
     closing ??= close(server, requests, stopping);
     return closing;
@@ -139,23 +138,20 @@ export async function listen(
   }
 }
 
-/** The requests that a server has read and not answered yet. */
-class Requests {
-  readonly #open = new Set<ServerResponse>();
-  /** When the last one came, as `performance.now` says. */
-  lastAt = 0;
+/** How many requests a server has read and not answered yet, and when the last one came, as `performance.now` says. */
+interface Requests {
+  open: number;
+  lastAt: number;
+}
 
-  constructor(server: FastifyInstance) {
-    server.addHook('preValidation', async (_, { raw }) => {
-      this.lastAt = performance.now();
-      this.#open.add(raw);
-      raw.once('close', () => this.#open.delete(raw));
-    });
-  }
-
-  get count(): number {
-    return this.#open.size;
-  }
+function countRequests(server: FastifyInstance): Requests {
+  const requests = { open: 0, lastAt: 0 };
+  server.addHook('preValidation', async (_, { raw }) => {
+    requests.lastAt = performance.now();
+    requests.open++;
+    raw.once('close', () => requests.open--);
+  });
+  return requests;
 }
 
 /** Takes in who has connected, listens no more, answers what comes on the connections that there are, and closes these. */
@@ -166,10 +162,10 @@ async function close(server: FastifyInstance, requests: Requests, stopping: () =
   await takeIn(server, () => after() < ARRIVING_MS);
   // http.Server.close would also close the connections that are idle at this moment, which is between two requests of a client.
   Server.prototype.close.call(server.server);
-  const isBusy = () => requests.count > 0 || performance.now() - Math.max(began, requests.lastAt) < QUIET_MS;
+  const isBusy = () => requests.open > 0 || performance.now() - Math.max(began, requests.lastAt) < QUIET_MS;
   while (after() < REQUEST_MS && isBusy() && (await connectionsOf(server)) > 0) await sleep(LOOK_MS);
   const timer = setInterval(() => {
-    if (after() < (requests.count > 0 ? REQUEST_MS : DRAIN_MS)) server.server.closeIdleConnections();
+    if (after() < (requests.open > 0 ? REQUEST_MS : DRAIN_MS)) server.server.closeIdleConnections();
     else server.server.closeAllConnections();
   }, LOOK_MS);
   await server.close();

@@ -8,11 +8,11 @@ import { count } from '../format.ts';
 /** A vector's times and name beside the table, and its name again at the start, while an event that names it waits for it. */
 const NAME_BYTES = 17 + 61 + 53;
 
-/** What a graph may have by its configuration. */
-export interface GraphSize {
+/** A graph, as far as it is bounded by its configuration. */
+interface BoundedGraph {
   readonly name: string;
-  readonly dim: number;
-  readonly maxRows: number;
+  readonly model: { readonly dim: number };
+  readonly trainer: { readonly maxRows: number };
 }
 
 /** Bytes of memory that the machine or the container has. Next to nothing of what is bounded is in V8's heap, which has a limit of its own. */
@@ -37,15 +37,19 @@ export function edgesWithin(asked: number | undefined, graphs: number, memory: n
 
 /** What an operator should know of the bounds before they are reached, a sentence each. */
 export function boundsToSay(
-  graphs: readonly GraphSize[],
+  graphs: readonly BoundedGraph[],
   edges: number,
   scanners: number,
   memory: number,
 ): string[] {
   const said: string[] = [];
   let vectors = 0;
-  for (const { name, dim, maxRows } of graphs) {
-    const size = { dim, scanners };
+  for (const {
+    name,
+    model,
+    trainer: { maxRows },
+  } of graphs) {
+    const size = { dim: model.dim, scanners };
     const most = mostScanRows(size);
     vectors += Math.min(maxRows, most) * (scanRowBytes(size) + NAME_BYTES);
     if (maxRows > most)

@@ -85,13 +85,8 @@ async function serve(
     throw new UsageError('--http: expected host:port, seen "off"; serving is all that this command does');
   const memory = memoryHere();
   const edges = edgesWithin(asked, graphs.length, memory);
-  const sizes = graphs.map(({ name, model, trainer }) => ({
-    name,
-    dim: model.dim,
-    maxRows: trainer.maxRows,
-  }));
   const log = logOf();
-  for (const sentence of boundsToSay(sizes, edges, Math.max(1, threads), memory)) log.info({}, sentence);
+  for (const sentence of boundsToSay(graphs, edges, Math.max(1, threads), memory)) log.info({}, sentence);
   await using connection = await connect(config, log);
   const options = { connection, log, edges, requests, threads };
   await using server = await beginVectorServer(config, graphs, address, options);

@@ -4,7 +4,7 @@ import { type Place, place, refused } from '../captured.ts';
 
 const GB = 1e9;
 const memory = 16 * GB;
-const shop = { name: 'shop', dim: 128, maxRows: 4_000_000 };
+const shop = { name: 'shop', model: { dim: 128 }, trainer: { maxRows: 4_000_000 } };
 
 describe('edges that fit', () => {
   test('are the default, or as many of 31 bytes as take half of the memory', () => {
@@ -37,7 +37,7 @@ describe('bounds', () => {
   });
 
   test('are said where more entities can come than a table has rows', () => {
-    const large = { ...shop, maxRows: 30_000_000 };
+    const large = { ...shop, trainer: { maxRows: 30_000_000 } };
     expect(boundsToSay([large], 1, 1, 64 * GB)).toEqual([
       expect.stringMatching(
         /^graph shop can have 30,000,000 entities .* holds 29,619,200 of a type and ends/,
