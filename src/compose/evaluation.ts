@@ -12,7 +12,7 @@ import {
   type ScopeFigures,
   scopeFigures,
 } from '../evaluation/stream/lists.ts';
-import { readStream, type StreamRead } from '../evaluation/stream/read-stream.ts';
+import { readStream } from '../evaluation/stream/read-stream.ts';
 import {
   ByVectors,
   popularity,
@@ -27,7 +27,7 @@ import {
   sliceFigures,
   slicesOf,
 } from '../evaluation/stream/slices.ts';
-import { type Split, sampleTasks, splitStream, type Task } from '../evaluation/stream/split.ts';
+import { sampleTasks, splitStream } from '../evaluation/stream/split.ts';
 import type { EdgeRows } from '../graph/edge.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
@@ -83,25 +83,10 @@ export interface StreamRange {
 }
 
 /** The stream as read, its split, and what is to be ranked. */
-export interface StreamPlan extends StreamRange {
-  /** The part of the range before the cut. */
-  readonly known: readonly Stretch[];
-  readonly read: StreamRead;
-  readonly split: Split;
-  /** Tasks of the users that were drawn. */
-  readonly tasks: readonly Task[];
-  /** Half-life of recent popularity, in edges. */
-  readonly halfLife: number;
-}
+export type StreamPlan = Awaited<ReturnType<typeof planStream>>;
 
 /** By name of the scope. */
 export type Lists = ReadonlyMap<string, ListQuality>;
-
-/** What a trained model gave. */
-export interface Measured {
-  readonly lists: Lists;
-  readonly ranked: RankedEdges;
-}
 
 /**
  * Reads a range of the stream, and splits it. holdout: the share of the records that is held back; users: how many are ranked
@@ -112,7 +97,7 @@ export async function planStream(
   range: StreamRange,
   { holdout, users }: { readonly holdout: number; readonly users: number },
   { eventLog, progress }: Pick<EvaluationOutside, 'eventLog' | 'progress'>,
-): Promise<StreamPlan> {
+) {
   const byName = topicsOf(config, graph);
   const content = (record: SourceRecord) => ({
     ...record,
@@ -127,20 +112,19 @@ export async function planStream(
   const random = Random.seeded(SEED);
   return {
     ...range,
+    /** The part of the range before the cut. */
     known,
     read,
     split,
+    /** Tasks of the users that were drawn. */
     tasks: sampleTasks(split.tasks, users, (n) => random.below(n)),
+    /** Half-life of recent popularity, in edges. */
     halfLife: Math.max(1, Math.round(HALF_LIFE * stream.learned)),
   };
 }
 
 /** Trains a graph on a stream in a store of its own: up to the cut, where lists are ranked, and on to the end. */
-export async function measureStream(
-  plan: StreamPlan,
-  variant: Variant,
-  outside: EvaluationOutside,
-): Promise<Measured> {
+export async function measureStream(plan: StreamPlan, variant: Variant, outside: EvaluationOutside) {
   const { known, range, topicIds, read, split, tasks } = plan;
   const { config, graph, name } = variant;
   const { log, eventLog, folder, progress } = outside;

@@ -8,13 +8,11 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
 import { forgetTopic } from '../graph/graph-store.ts';
 import { graphOf, type Shard } from '../graph/shard.ts';
-import type { StoreMemory } from '../graph/store.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
 import { alone } from '../pipeline/neighbours.ts';
 import type { EventLog, Leadership, Trouble } from '../pipeline/ports.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
-import type { Updater } from '../pipeline/updater.ts';
 import { followedTopics } from '../pipeline/updater-options.ts';
 import { agree } from '../shards/agreement.ts';
 import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
@@ -48,12 +46,6 @@ export interface LiveOptions {
   readonly measuresOf?: (graph: string) => Measures;
 }
 
-export interface LiveUpdater {
-  readonly updater: Updater;
-  /** Memory of the store; undefined once the store is closed. */
-  storeMemory(): Promise<StoreMemory | undefined>;
-}
-
 /** A graph's updater on its live store: the leader of the graph's group, or a standby. */
 export async function composeLive(
   config: Config,
@@ -67,7 +59,7 @@ export async function composeLive(
     measuresOf,
     place = livePlace(graph),
   }: LiveOptions,
-): Promise<LiveUpdater> {
+) {
   const { topicPrefix: prefix, tuning } = config;
   const groupId = `${prefix}${graph.name}`;
   const embeddingsTopic = topicName(prefix, embeddingsName(graphOf(graph)));
@@ -132,7 +124,9 @@ export async function composeLive(
     ...(measuresOf && { measures: measuresOf(graph.name) }),
   });
   opened.move();
-  return { updater, storeMemory: () => store.memory() };
+  /** Memory of the store; undefined once the store is closed. */
+  const storeMemory = () => store.memory();
+  return { updater, storeMemory };
 }
 
 /** Each shard that runs sends something within this time. */

@@ -29,26 +29,14 @@ export function exists(graph: GraphConfig, name: string): boolean {
 }
 
 /** The stores of a name, of a whole graph or of its shards, checked to be fit for its updaters. */
-export interface Promotion {
-  readonly store: string;
-  readonly config: Config;
-  /** Settings that the stores were trained with. */
-  readonly set: readonly string[];
-  readonly candidates: readonly { readonly part: GraphConfig; readonly head: Head }[];
-  /** Shards whose live stores are in other state folders. */
-  readonly elsewhere: readonly GraphConfig[];
-}
+export type Promotion = Awaited<ReturnType<typeof checkPromotion>>;
 
 /**
  * Checks the stores of a name in all parts that have a live store in this state folder or, where none has, in those that have the store.
  * parts: a whole graph, or all of its shards, as the configuration has them.
  * @throws UsageError, FatalError where the stores could not be run. Nothing has changed then.
  */
-export async function checkPromotion(
-  parts: readonly GraphConfig[],
-  store: string,
-  configWith: ConfigWith,
-): Promise<Promotion> {
+export async function checkPromotion(parts: readonly GraphConfig[], store: string, configWith: ConfigWith) {
   const live = parts.filter(hasLiveStore);
   const here = live.length > 0 ? live : parts.filter((part) => exists(part, store));
   const [first] = here;
@@ -74,7 +62,9 @@ export async function checkPromotion(
     await refuseOtherProcess(part, store, configWith);
     candidates.push({ part, head });
   }
-  return { store, config, set, candidates, elsewhere: parts.filter((part) => !here.includes(part)) };
+  // Shards whose live stores are in other state folders.
+  const elsewhere = parts.filter((part) => !here.includes(part));
+  return { store, config, set, candidates, elsewhere };
 }
 
 /** Whether the graph's or shard's live store is in this state folder, or was before it was lost. */

@@ -25,21 +25,11 @@ export interface WatchedGraph {
   unready(): Promise<readonly string[]>;
 }
 
-/** All values of a graph at one moment. */
-export interface GraphSnapshot {
-  readonly graph: WatchedGraph;
-  readonly progress: Progress;
-  readonly lag: readonly PartitionLag[];
-  readonly ready: boolean;
-  /** Disk of the stores; undefined while there is no folder. */
-  readonly disk: Disk | undefined;
-  readonly storeMemory: StoreMemory | undefined;
-  /** Epoch ms. */
-  readonly now: number;
-}
+/** All values of a graph at one moment, epoch ms. */
+export type GraphSnapshot = Awaited<ReturnType<typeof snapshotOf>>;
 
 /** clock: epoch ms. */
-export async function snapshotOf(graph: WatchedGraph, clock: () => number): Promise<GraphSnapshot> {
+export async function snapshotOf(graph: WatchedGraph, clock: () => number) {
   const [unready, disk, storeMemory] = await Promise.all([
     graph.unready(),
     diskOf(graph.folder),

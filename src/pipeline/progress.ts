@@ -1,65 +1,11 @@
-import type { Counters } from './counters.ts';
 import type { Phase } from './lifecycle.ts';
 import type { LoadedPipeline } from './loaded-pipeline.ts';
-import type { ExchangeProgress } from './neighbours.ts';
 import type { Intake } from './reading/intake.ts';
-import type { Rejected, RejectedBy } from './rejections.ts';
-import type { Quality, TrainingSummary } from './training/summary.ts';
+import type { TrainingSummary } from './training/summary.ts';
 import type { Tuning } from './tuning.ts';
-import type { Moved } from './writing/moves.ts';
 
 /** The state of an updater, for people, tests and metrics. Rates come from two of these. */
-export interface Progress {
-  readonly graph: string;
-  readonly phase: Phase;
-  readonly events: Counters['events'];
-  /** Rejected records since this process began; empty before the store is loaded. */
-  readonly rejectedBy: RejectedBy;
-  /** The newest of them, newest last. */
-  readonly rejected: readonly Rejected[];
-  readonly entities: Record<string, number>;
-  /** Rows in use, those of relations and of erased entities included. */
-  readonly rows: number;
-  /** Rows that another entity can have. */
-  readonly freeRows: number;
-  /** Entities that got a vector since this process began, by how the vector was made. */
-  readonly started: number;
-  readonly edges: Record<string, number>;
-  readonly step: number;
-  /** Step of the last commit, as in the headers of its vectors; undefined before the store is loaded. */
-  readonly committedStep: number | undefined;
-  /** Edges trained since this process began. */
-  readonly trained: number;
-  /** Loss of an anchor, recent mean; undefined before the first batch. */
-  readonly loss: number | undefined;
-  readonly lossByRelation: Record<string, number>;
-  /** Recent prequential quality of edges: both ends trained before, or one end new. */
-  readonly known: Quality | undefined;
-  readonly fresh: Quality | undefined;
-  readonly knownByRelation: Record<string, Quality>;
-  readonly freshByRelation: Record<string, Quality>;
-  /** Recently published vectors, by entity type. */
-  readonly moved: Record<string, Moved>;
-  readonly published: number;
-  readonly retries: number;
-  /** Failed sends by code. */
-  readonly failures: Readonly<Record<string, number>>;
-  readonly outbox: number;
-  /** Vectors that may wait before reading pauses. */
-  readonly maxOutbox: number;
-  /** Arrival of the oldest record that waits for its vector, epoch ms. */
-  readonly oldest: number | undefined;
-  readonly commits: number;
-  /** When the last commit of this process was written, epoch ms. */
-  readonly committedAt: number | undefined;
-  /** The run of training the vectors come from, and the epoch they are published under. */
-  readonly writer: { readonly space: string; readonly epoch: number } | undefined;
-  /** Time from the arrival of a record to the acknowledgement of its vector, ms, over recent vectors. */
-  readonly latencyMs: { readonly p50: number | undefined; readonly p99: number | undefined };
-  readonly queue: { readonly records: number; readonly bytes: number };
-  /** What a shard and the others sent each other; undefined where the graph is whole. */
-  readonly exchange: ExchangeProgress | undefined;
-}
+export type Progress = Readonly<ReturnType<typeof progressOf>>;
 
 /** The parts of an updater that exist before its store is loaded. */
 interface Standing {
@@ -74,40 +20,57 @@ interface Standing {
 export function progressOf(
   { graph, phase, tuning, summary, intake }: Standing,
   pipeline: LoadedPipeline | undefined,
-): Progress {
+) {
   const { index, counters, publisher, committer, writer, neighbours } = pipeline ?? {};
   return {
     graph,
     phase,
     events: counters ? { ...counters.events } : { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
+    /** Rejected records since this process began; empty before the store is loaded. */
     rejectedBy: pipeline?.rejections.byTopic() ?? {},
+    /** The newest of them, newest last. */
     rejected: pipeline?.rejections.newest ?? [],
     entities: index?.counts() ?? {},
+    /** Rows in use, those of relations and of erased entities included. */
     rows: index?.nextRow ?? 0,
+    /** Rows that another entity can have. */
     freeRows: index?.freeRows ?? 0,
+    /** Entities that got a vector since this process began. */
     started: summary.started,
     edges: { ...counters?.edges },
     step: summary.step,
+    /** Step of the last commit, as in the headers of its vectors; undefined before the store is loaded. */
     committedStep: committer && writer && writer.stepBase + committer.step,
+    /** Edges trained since this process began. */
     trained: summary.trained,
+    /** Loss of an anchor, recent mean; undefined before the first batch. */
     loss: summary.loss,
     lossByRelation: summary.lossByRelation,
+    /** Recent prequential quality of edges: both ends trained before, or one end new. */
     known: summary.known,
     fresh: summary.fresh,
     knownByRelation: summary.knownByRelation,
     freshByRelation: summary.freshByRelation,
+    /** Recently published vectors, by entity type. */
     moved: committer?.moves.byType() ?? {},
     published: publisher?.published ?? 0,
     retries: publisher?.delivery.retries ?? 0,
+    /** Failed sends by code. */
     failures: Object.fromEntries(publisher?.delivery.failures ?? []),
     outbox: publisher?.size ?? 0,
+    /** Vectors that may wait before reading pauses. */
     maxOutbox: tuning.maxOutbox,
+    /** Arrival of the oldest record that waits for its vector, epoch ms. */
     oldest: publisher?.oldest,
     commits: committer?.commits ?? 0,
+    /** When the last commit of this process was written, epoch ms. */
     committedAt: committer?.writtenAt,
+    /** The run of training the vectors come from, and the epoch they are published under. */
     writer: writer && { space: writer.space, epoch: writer.epoch },
+    /** Time from the arrival of a record to the acknowledgement of its vector, ms, over recent vectors. */
     latencyMs: { p50: publisher?.latency.quantile(0.5), p99: publisher?.latency.quantile(0.99) },
     queue: { records: intake.records, bytes: intake.bytes },
+    /** What a shard and the others sent each other; undefined where the graph is whole. */
     exchange: neighbours?.progress,
   };
 }

@@ -48,7 +48,7 @@ export async function evaluate(request: StreamRequest, outside: EvaluationOutsid
   const { lists, ranked } = await measureStream(plan, current, outside);
   const random = Random.seeded(SEED);
   const rules = await simpleRules(plan, random, outside.progress);
-  const usersOf = (tasks: StreamPlan['tasks']) => new Set(tasks.map(({ lhs }) => lhs)).size;
+  const usersOf = (tasks: StreamPlan['split']['tasks']) => new Set(tasks.map(({ lhs }) => lhs)).size;
   return {
     graph: graph.name,
     records,

@@ -3,7 +3,6 @@ import type { Variant } from '../../compose/evaluation.ts';
 import { topicsOf } from '../../compose/graph-updater.ts';
 import { type GraphConfig, wholeGraphs } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
-import type { Bound } from '../../replay/bound.ts';
 import type { CommandContext } from '../context.ts';
 import { topicAfter } from '../select.ts';
 import { noting, readTraining, type TrainingOptions } from '../training.ts';
@@ -19,38 +18,27 @@ export interface StreamOptions extends TrainingOptions {
 }
 
 /** The evaluation that was asked for, checked as far as possible without the log. */
-export interface StreamRequest {
-  readonly options: StreamOptions;
-  readonly graph: GraphConfig;
-  /** The graph with the settings that were asked for. */
-  readonly current: Variant;
-  /** The graph with settings over those that were asked for. */
-  readonly variant: (name: string, settings: readonly string[]) => Promise<Variant>;
-  /** Full names of the topics that are read. */
-  readonly topics: readonly string[];
-  /** The topic that the events of the file are of; absent without a file. */
-  readonly fileTopic: EventTopic | undefined;
-  readonly from: Bound;
-  readonly until: Bound;
-}
+export type StreamRequest = Awaited<ReturnType<typeof readStreamRequest>>;
 
 /** @throws UsageError with a line for each problem. */
 export async function readStreamRequest(
   options: StreamOptions,
   { config: load }: Pick<CommandContext, 'config'>,
-): Promise<StreamRequest> {
+) {
   const problems: string[] = [];
   const { plain, parts, set, range } = await readTraining(options, load, problems);
   const live = wholeGraphs(parts)[0] ?? parts[0];
   const fileTopic = await fileTopicOf(live, plain.topicPrefix, options, problems);
   if (problems.length > 0 || !range)
     throw UsageError.listing('the evaluation cannot be done as asked', problems);
+  /** The graph with settings over those that were asked for. */
   const variant = async (name: string, settings: readonly string[]): Promise<Variant> => {
     const config = await load([...set, ...settings]);
     const graph = wholeGraphs(config.graphs).find((each) => each.name === live.name) ?? live;
     return { name, config, graph };
   };
   const current = await variant('vectors', []);
+  // By their full names.
   const topics = [...topicsOf(plain, live).keys()];
   return { options, graph: current.graph, current, variant, topics, fileTopic, ...range };
 }

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { edgesName, exchangeName, topicName } from '../../../topics/index.ts';
 import { settle } from '../../compose/settle.ts';
-import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { type Head, refuseOther } from '../../graph/head.ts';
@@ -13,19 +12,7 @@ import type { CommandContext } from '../context.ts';
 import { selectParts } from '../select.ts';
 
 /** What is to be made of what. */
-export interface ReshardPlan {
-  /** Name of the whole graph. */
-  readonly graph: string;
-  /** The graph's shards, or itself, with the settings that its live stores were trained with. */
-  readonly present: readonly GraphConfig[];
-  readonly next: readonly GraphConfig[];
-  /** Where the new stores go. */
-  readonly targets: readonly StorePlace[];
-  /** Full names of the topics with a partition for each shard. */
-  readonly internalTopics: readonly string[];
-  /** `key=value` over the configuration. */
-  readonly set: readonly string[];
-}
+export type ReshardPlan = Awaited<ReturnType<typeof planReshard>>;
 
 /** The stores there are, in the order of the shards. */
 export interface PresentStores {
@@ -35,11 +22,7 @@ export interface PresentStores {
 }
 
 /** @throws UsageError where there is nothing to do; FatalError where a new store would have no free place. */
-export async function planReshard(
-  graph: string,
-  to: number,
-  { config }: Pick<CommandContext, 'config'>,
-): Promise<ReshardPlan> {
+export async function planReshard(graph: string, to: number, { config }: Pick<CommandContext, 'config'>) {
   const plain = await config();
   const there = selectParts(plain, graph);
   if (there.length === to) {
@@ -49,6 +32,7 @@ export async function planReshard(
     );
   }
   const set = liveSettings(there);
+  // With the settings that the live stores were trained with.
   const present = selectParts(await config(set), graph);
   const next = selectParts(await config([...set, `graphs.${graph}.shards=${to}`]), graph);
   const targets = next.map((each) => placeOf(each, reshardedName(to)));
@@ -60,6 +44,7 @@ export async function planReshard(
         'and give the command again',
     );
   }
+  // With a partition for each shard.
   const internalTopics = [exchangeName(graph), edgesName(graph)].map((name) =>
     topicName(plain.topicPrefix, name),
   );

@@ -1,7 +1,7 @@
 import { Best } from '../../kernels/scan/best.ts';
 import { rankAmong } from '../../pipeline/training/ranking/ranker.ts';
 import type { Random } from '../../sampling/random.ts';
-import { bootstrap, type Interval } from '../bootstrap.ts';
+import { bootstrap } from '../bootstrap.ts';
 import type { Recommender } from './recommender.ts';
 import type { Task } from './split.ts';
 
@@ -13,19 +13,13 @@ export const LIST = 20;
 /** The figures of one user's ranking, in this order. */
 export const LIST_FIGURES = [...RECALL_AT.map((k) => `recall${k}`), `ndcg${LIST}`] as const;
 
-/** The ranking of all candidates for one user. */
-interface Ranked {
-  /** [targets] the rank of each target among the candidates that are not left out, other targets included. */
-  readonly ranks: Float64Array;
-  /** Up to {@link LIST} candidates of the highest scores; of equal ones, those of the lower number. */
-  readonly top: readonly number[];
-}
-
 /**
  * Ranks targets among all candidates. A tie counts half; a score that is no number is below all others.
  * scores: [candidates], overwritten; targets and leftOut: candidate numbers, no number in both.
+ * Gives the rank of each target among the candidates that are not left out, other targets included; and up to {@link LIST} candidates of
+ * the highest scores, of equal ones those of the lower number.
  */
-export function rankAll(scores: Float64Array, targets: Int32Array, leftOut: Iterable<number>): Ranked {
+export function rankAll(scores: Float64Array, targets: Int32Array, leftOut: Iterable<number>) {
   for (let k = 0; k < scores.length; k++) if (Number.isNaN(scores[k])) scores[k] = -Number.MAX_VALUE;
   const mask = new Uint8Array(scores.length);
   for (const k of leftOut) mask[k] = 1;
@@ -129,25 +123,15 @@ export function rankByChance(tasks: readonly Task[]): Map<string, ListQuality> {
   );
 }
 
-/** By name of a figure, such as recall20 or ndcg20. */
-type ListIntervals = Readonly<Record<string, Interval>>;
-
 /** Every way of ranking on the tasks of one scope. */
-export interface ScopeFigures {
-  readonly scope: string;
-  readonly users: number;
-  readonly candidates: number;
-  readonly ways: Readonly<Record<string, { readonly figures: ListIntervals; readonly coverage: number }>>;
-  /** The figures of the first way minus those of each other way, user by user. */
-  readonly lead: Readonly<Record<string, ListIntervals>>;
-}
+export type ScopeFigures = ReturnType<typeof scopeFigures>;
 
 /** The figures of a scope, with intervals by user. ways: by name, the vectors first. */
 export function scopeFigures(
-  { scope, candidates }: Pick<ScopeFigures, 'scope' | 'candidates'>,
+  { scope, candidates }: { readonly scope: string; readonly candidates: number },
   ways: Readonly<Record<string, ListQuality>>,
   random: Random,
-): ScopeFigures {
+) {
   const [first, ...others] = Object.entries(ways);
   const vectors = first?.[1].figures ?? [];
   const users = vectors[0]?.length ?? 0;
@@ -158,6 +142,7 @@ export function scopeFigures(
     ),
   ];
   const intervals = bootstrap({ counts: new Float64Array(users).fill(1), sums }, random);
+  /** By name of a figure, such as recall20 or ndcg20. */
   const named = (block: number) =>
     Object.fromEntries(
       LIST_FIGURES.map((name, figure) => [name, intervals[block * LIST_FIGURES.length + figure]!]),
@@ -169,6 +154,7 @@ export function scopeFigures(
     ways: Object.fromEntries(
       Object.entries(ways).map(([name, { coverage }], n) => [name, { figures: named(n), coverage }]),
     ),
+    /** The figures of the first way minus those of each other way, user by user. */
     lead: Object.fromEntries(others.map(([name], n) => [name, named(1 + others.length + n)])),
   };
 }

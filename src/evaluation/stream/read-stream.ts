@@ -17,13 +17,7 @@ export interface Unusable {
 }
 
 /** A stream as read, and which record each of its events came from. */
-export interface StreamRead {
-  readonly stream: EdgeStream;
-  readonly records: number;
-  readonly unusable: readonly Unusable[];
-  /** The stretches up to before a record, and how many events come before the record. record: 0 … records. */
-  before(record: number): { readonly stretches: Stretch[]; readonly events: number };
-}
+export type StreamRead = Awaited<ReturnType<typeof readStream>>;
 
 /**
  * Reads stretches of a log in the order of a replay. content: puts the content into a record. turn is awaited after
@@ -35,7 +29,7 @@ export async function readStream(
   relations: readonly Relation[],
   content: (record: SourceRecord) => SourceRecord,
   turn: (records: number) => Promise<void>,
-): Promise<StreamRead> {
+) {
   const stream = new EdgeStream(relations);
   const unusable = new Map<string, Unusable>();
   const partitions: number[] = [];
@@ -65,7 +59,8 @@ export async function readStream(
     stream,
     records: offsets.length,
     unusable: [...unusable.values()],
-    before: (record) => {
+    /** The stretches up to before a record, and how many events come before the record. record: 0 … records. */
+    before: (record: number) => {
       const untils = stretches.map(({ from }) => from);
       for (let i = 0; i < record; i++) untils[partitions[i]!] = offsets[i]! + 1;
       return {

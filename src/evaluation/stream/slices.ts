@@ -2,7 +2,7 @@ import { RANKED_BY } from '../../pipeline/training/ranking/prequential.ts';
 import { HIT_RANK, harmonic } from '../../pipeline/training/ranking/ranker.ts';
 import type { RankedEdges } from '../../pipeline/training/trainer.ts';
 import type { Random } from '../../sampling/random.ts';
-import { bootstrap, type Interval } from '../bootstrap.ts';
+import { bootstrap } from '../bootstrap.ts';
 
 /** The two sets of candidates, in the order of `RankedEdges.ranks`. */
 export const CANDIDATE_SETS = ['uniform', 'degree'] as const;
@@ -96,33 +96,14 @@ export function slicesOf(relations: readonly string[]): Slice[] {
   ];
 }
 
-/** Mean reciprocal rank and hits@10 of one way of ranking. */
-export interface RankFigures {
-  readonly mrr: Interval;
-  readonly hits10: Interval;
-}
-
 /** One slice of the stream, every way of ranking beside the others. */
-export interface SliceFigures {
-  readonly slice: string;
-  readonly edges: number;
-  readonly users: number;
-  /** By set of candidates, then by way of ranking. */
-  readonly figures: Readonly<Record<CandidateSet, Readonly<Record<string, RankFigures>>>>;
-  /** MRR of the first way minus that of each other way, edge by edge. */
-  readonly lead: Readonly<Record<CandidateSet, Readonly<Record<string, Interval>>>>;
-}
+export type SliceFigures = NonNullable<ReturnType<typeof sliceFigures>>;
 
 /** What ranked the edges, by name; the vectors first. */
 export type Ways = Readonly<Record<string, ScoredSets>>;
 
 /** The figures of a slice, with intervals by user; undefined where the slice has no edge. */
-export function sliceFigures(
-  edges: RankedEdges,
-  slice: Slice,
-  ways: Ways,
-  random: Random,
-): SliceFigures | undefined {
+export function sliceFigures(edges: RankedEdges, slice: Slice, ways: Ways, random: Random) {
   const picked = Array.from(edges.edge.keys()).filter((i) => slice.has(edges, i));
   if (picked.length === 0) return undefined;
   const users = new Map<number, number>();
@@ -136,7 +117,9 @@ export function sliceFigures(
     slice: slice.name,
     edges: picked.length,
     users: users.size,
+    /** By set of candidates, then by way of ranking. */
     figures: { uniform: uniform.figures, degree: degree.figures },
+    /** MRR of the first way minus that of each other way, edge by edge. */
     lead: { uniform: uniform.lead, degree: degree.lead },
   };
 }
@@ -148,6 +131,7 @@ interface Cases {
   readonly users: number;
 }
 
+/** Mean reciprocal rank and hits@10 of each way of ranking. */
 function setFigures(cases: Cases, set: CandidateSet, ways: Ways, random: Random) {
   const names = Object.keys(ways);
   const of = (key: keyof Scored) => Object.values(ways).map((way) => (i: number) => way[set][key][i]!);

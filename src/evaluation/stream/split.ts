@@ -39,19 +39,13 @@ export interface Task {
 }
 
 /** A stream split in time: what was known at the cut, and what to guess. */
-export interface Split {
-  /** Number of the first event that is held back. */
-  readonly cut: number;
-  readonly scopes: readonly Scope[];
-  /** Every task of the held-back events. A task has at least one target. */
-  readonly tasks: readonly Task[];
-}
+export type Split = ReturnType<typeof splitStream>;
 
 /**
  * Splits a stream before event `cut`. A target counts if user and target were learned before the cut, neither is erased
- * in the stream, and the user never had the edge in the scope's relations, nor aims at itself.
+ * in the stream, and the user never had the edge in the scope's relations, nor aims at itself. A task has at least one target.
  */
-export function splitStream(stream: EdgeStream, cut: number): Split {
+export function splitStream(stream: EdgeStream, cut: number) {
   const known = new Uint8Array(stream.entities.length);
   // An entity that only removals name was never learned.
   for (let event = 0; event < cut; event++) {

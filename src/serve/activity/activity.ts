@@ -513,18 +513,9 @@ export class Activity {
 }
 
 /** An edge as its records tell it. */
-interface KnownEdge {
-  readonly at: number;
-  readonly removed: boolean;
-  /** When blocks ended last, as far as that is known. */
-  readonly endedAt: number | undefined;
-  /** The time that its weight in what is popular was counted as of. */
-  readonly weighedAt: number;
-  /** With its companion: 1 or 2. */
-  readonly records: number;
-}
+type KnownEdge = ReturnType<typeof knownEdge>;
 
-function knownEdge(records: Records, i: number): KnownEdge {
+function knownEdge(records: Records, i: number) {
   const at = records.at(i);
   const removed = (records.flags(i) & REMOVED) !== 0;
   const hasCompanion = i + 1 < records.length && (records.flags(i + 1) & COMPANION) !== 0;
@@ -532,8 +523,11 @@ function knownEdge(records: Records, i: number): KnownEdge {
   return {
     at,
     removed,
+    /** When blocks ended last, as far as that is known. */
     endedAt: removed ? companion : at,
+    /** The time that its weight in what is popular was counted as of. */
     weighedAt: companion ?? at,
+    /** With its companion. */
     records: hasCompanion ? 2 : 1,
   };
 }
