@@ -3,7 +3,7 @@ import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import { SCORERS } from '../../model/scorers.ts';
 import { HIT_RANK, rankAmong } from '../../pipeline/training/ranking/ranker.ts';
 import { scorerNamed } from '../space.ts';
-import { type ComparedStore, type ComparedStores, commonRelations, type OnProgress } from './held-edges.ts';
+import type { ComparedStore, ComparedStores, OnProgress } from './held-edges.ts';
 
 const PROGRESS_EVERY = 100;
 const EDGES_PROGRESS_EVERY = 10_000;
@@ -188,7 +188,7 @@ type KnownEdges = (end: End, relation: string, entity: EntityKey) => Readonly<Ed
  * Reads the live edges of the candidates and of the ends of held-back edges in both stores. A held-back edge does not count, but
  * its ends are among the others.
  */
-export async function readKnownEdges(
+async function readKnownEdges(
   stores: ComparedStores,
   held: readonly EdgeName[],
   candidates: ReadonlySet<EntityKey>,
@@ -208,13 +208,12 @@ export async function readKnownEdges(
     return found;
   };
   for (const edge of held) for (const end of ENDS) put(end, edge);
-  const relations = new Set(commonRelations(stores).map(({ name }) => name));
   const entities = candidates.union(new Set(held.flatMap(({ lhs, rhs }) => [lhs, rhs])));
   let seen = 0;
   for (const { store } of [stores.a, stores.b]) {
     for (const entity of entities) {
       for await (const edge of store.edgesOf(entity)) {
-        if (edge.removed || !relations.has(edge.relation)) continue;
+        if (edge.removed) continue;
         put(edge.direction === 'out' ? 'lhs' : 'rhs', edge).edges++;
         if (++seen % EDGES_PROGRESS_EVERY === 0) onProgress('edges', seen);
       }

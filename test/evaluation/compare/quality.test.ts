@@ -86,6 +86,28 @@ describe('compareQuality', () => {
     });
   });
 
+  test('knows the edges of both stores, but no removed one', async () => {
+    const relations = { follows: STILL };
+    const vectors = vectorsOf(LINE);
+    const a = await storeOf({
+      ...{ vectors, relations },
+      edges: ['user:1 follows user:3', '-user:1 follows user:1'],
+    });
+    const b = await storeOf({
+      ...{ vectors, relations },
+      edges: ['user:5 follows user:2', 'user:3 follows user:2', 'user:1 follows user:3'],
+    });
+    const quality = await compared(a, b, [edge('user:1 follows user:2')]);
+    // rhs from 1, at 0: 3 is known, and 1 alone is nearer than 2: rank 2. lhs from 2, at 1: 3 and 5 are known, and 2 is nearer: rank 2,
+    // for 4 is at 3.
+    expect(quality?.all.a.meanRank).toBe(2);
+    // In: 2 has two edges in B; 1, 4 and 5 have none: rank 1. Out: 1 has one in each, 2 and 4 none: rank 1.
+    expect(quality?.all.popularity.meanRank).toBe(1);
+    // Of two held-back edges, the other one's end is known.
+    const both = ['user:1 follows user:2', 'user:1 follows user:4'].map(edge);
+    expect((await compared(a, b, both))?.all.a.meanRank).toBe((2 + 2 + 2 + 5) / 4);
+  });
+
   test('computes differences edge by edge', async () => {
     const relations = { follows: ONWARD, likes: ONWARD };
     const a = await storeOf({ vectors: vectorsOf(LINE), relations });
