@@ -9,14 +9,17 @@ import type {
   CheckpointFile,
   CheckpointHead,
   Checkpoints,
+  NewCheckpoint,
+  PackedEntities,
 } from '../graph/checkpoint.ts';
 import { makeWhole, syncFolder } from './atomic-file.ts';
 
 /*
  * A checkpoint is one file beside those of its store, `checkpoint-COMMIT`:
  *
- *     blocks, one after the other | footer: JSON | length of the footer u32 | its CRC-32 u32 | MAGIC
+ *     blocks, one after the other | entities, in parts | footer: JSON | length of the footer u32 | its CRC-32 u32 | MAGIC
  *     block: floats f32[n, dim + 2] | lhs i32[edges] | rhs i32[edges] | types u8[n] | trained u8[n] | relation u8[edges]
+ *     part of the entities: states f64[n, 3] | rows i32[n] | names, as in the store's keys
  *
  * The footer says where each block is, so that the file is written from front to back, in blocks of one size. It has a
  * CRC-32 of every CHECKED_ROWS rows of a block, and one of what follows its floats: a row is read and checked alone, with
@@ -34,6 +37,7 @@ const footerSchema = z.object({
   commit: count,
   step: count,
   random: z.array(count),
+  at: z.number(),
   /** Numbers of a row. */
   width: count,
   /** edges: −1 where they are not known. rest: CRC-32 of what follows the floats. */
@@ -46,6 +50,8 @@ const footerSchema = z.object({
       rest: count,
     }),
   ),
+  /** Absent where they are not known. */
+  entities: z.array(z.object({ at: count, rows: count, bytes: count, sum: count })).optional(),
 });
 
 type Footer = z.infer<typeof footerSchema>;
@@ -56,11 +62,11 @@ export function checkpointFiles(folder: string, width: number): Checkpoints {
   const pathOf = (commit: number) => join(folder, `checkpoint-${commit}`);
   return {
     open: (commit) => openCheckpoint({ path: pathOf(commit), commit, width }),
-    write: async (head, blocks) => {
+    write: async (head, blocks, entities) => {
       const path = pathOf(head.commit);
       const partial = `${path}.partial`;
       try {
-        await makeWhole(path, partial, () => writeCheckpoint(partial, head, width, blocks));
+        await makeWhole(path, partial, () => writeCheckpoint(partial, head, width, blocks, entities));
         await syncFolder(folder);
       } catch (error) {
         if (error instanceof TwhinError) throw error;
@@ -71,11 +77,14 @@ export function checkpointFiles(folder: string, width: number): Checkpoints {
         );
       }
     },
-    dropBefore: async (commit) => {
-      for (const name of await readdir(folder))
-        if (Number(NAME.exec(name)?.[1]) < commit) await rm(join(folder, name), { force: true });
-    },
+    dropBefore: (commit) => drop(folder, (other) => other < commit),
+    dropAfter: (commit) => drop(folder, (other) => other > commit),
   };
+}
+
+async function drop(folder: string, isDropped: (commit: number) => boolean): Promise<void> {
+  for (const name of await readdir(folder))
+    if (isDropped(Number(NAME.exec(name)?.[1]))) await rm(join(folder, name), { force: true });
 }
 
 /** @throws FatalError `store-damaged` where the file is not a whole checkpoint of this commit, with rows of `width` numbers. */
@@ -97,9 +106,10 @@ export async function openCheckpoint(opened: CheckpointFile): Promise<Checkpoint
 /** Writes a checkpoint and syncs it. @throws ShapeError for a block that has no place behind those before it. */
 export async function writeCheckpoint(
   path: string,
-  { commit, step, random }: CheckpointHead,
+  { commit, step, random, at: asOf = Date.now() }: NewCheckpoint,
   width: number,
   blocks: AsyncIterable<CheckpointBlock>,
+  entities?: Iterable<PackedEntities>,
 ): Promise<void> {
   await using file = await open(path, 'w');
   const places: BlockPlace[] = [];
@@ -129,7 +139,15 @@ export async function writeCheckpoint(
     const sums = sumsOf(bytesOf(floats), width);
     places.push({ at: start, rows, edges: edges?.lhs.length ?? -1, floats: sums, rest: crc32(rest) });
   }
-  const footer: Footer = { format: FORMAT, commit, step, random: [...random], width, blocks: places };
+  const parts: Footer['entities'] = entities && [];
+  for (const { states, rows, names } of entities ?? []) {
+    const bytes = Buffer.concat([bytesOf(states), bytesOf(rows), names]);
+    await file.writeFile(bytes);
+    parts?.push({ at, rows: rows.length, bytes: bytes.length, sum: crc32(bytes) });
+    at += bytes.length;
+  }
+  const head = { format: FORMAT, commit, step, at: asOf } as const;
+  const footer: Footer = { ...head, random: [...random], width, blocks: places, entities: parts };
   const text = Buffer.from(JSON.stringify(footer));
   const tail = Buffer.alloc(8);
   tail.writeUInt32LE(text.length, 0);
@@ -138,7 +156,7 @@ export async function writeCheckpoint(
   await file.datasync();
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Int32Array): Uint8Array {
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
@@ -169,8 +187,8 @@ class OpenCheckpoint implements Checkpoint {
   readonly #footer: Footer;
 
   constructor(handle: FileHandle, file: CheckpointFile, footer: Footer) {
-    const { commit, step, random } = footer;
-    this.head = { commit, step, random };
+    const { commit, step, random, at } = footer;
+    this.head = { commit, step, random, at };
     this.rows = footer.blocks.reduce((sum, { rows }) => sum + rows, 0);
     this.file = file;
     this.#handle = handle;
@@ -188,6 +206,21 @@ class OpenCheckpoint implements Checkpoint {
       // The next round awaits the promise; without this line Node.js reports an unhandled rejection before.
       reading?.catch(() => undefined);
       yield block;
+    }
+  }
+
+  entities(): AsyncIterable<PackedEntities> | undefined {
+    const parts = this.#footer.entities;
+    return parts && this.#entities(parts);
+  }
+
+  async *#entities(parts: NonNullable<Footer['entities']>): AsyncIterable<PackedEntities> {
+    for (const { at, rows, bytes, sum } of parts) {
+      const part = await this.#bytes(at, bytes);
+      if (crc32(part) !== sum) throw this.#differs(at);
+      const states = new Float64Array(part.buffer, 0, 3 * rows);
+      const names = part.subarray(28 * rows);
+      yield { states, rows: new Int32Array(part.buffer, 24 * rows, rows), names };
     }
   }
 

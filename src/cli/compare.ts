@@ -13,7 +13,7 @@ import { recordsIn } from '../replay/range.ts';
 import { isStore, openForReading } from '../state/open.ts';
 import { FIRST_STORE, LIVE, livePlace, otherPlaces, placeOf, type StorePlace } from '../state/places.ts';
 import type { CommandContext } from './context.ts';
-import { count } from './format.ts';
+import { asOf, count } from './format.ts';
 import { durationOption, example, JSON_HELP, positiveInteger } from './options.ts';
 import { type Output, printTable } from './output.ts';
 import { selectGraphs, tellOfLag } from './select.ts';
@@ -175,6 +175,7 @@ function reportOf({ name, live, head, checkpoint }: Opened) {
     name,
     live,
     step: checkpoint?.head.step ?? 0,
+    at: checkpoint?.head.at,
     events: events.consumed,
     watermark,
     space,
@@ -198,7 +199,7 @@ function print({ graph, a, b, held, models, quality }: Report, output: Output): 
   const rows: [string, (store: typeof a) => string][] = [
     ['events read', ({ events }) => count(events)],
     ['newest event', newest],
-    ['vectors as of step', ({ step }) => count(step)],
+    ['vectors as of', asOf],
     ['model', ({ dim, scorer }) => `${scorer}, dim ${dim}`],
   ];
   printTable([['', 'A', 'B'], ...rows.map(([label, of]) => [label, of(a), of(b)])], output);

@@ -17,6 +17,11 @@ export function duration(ms: number): string {
   return minutes < 90 ? `${minutes} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** What vectors are as of: `step 1,234, 12 s ago`. at: epoch ms; undefined: there are none yet. */
+export function asOf({ step, at }: { readonly step: number; readonly at: number | undefined }): string {
+  return at === undefined ? `step ${count(step)}` : `step ${count(step)}, ${duration(Date.now() - at)} ago`;
+}
+
 export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -7,7 +7,7 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import { graphOf, shardName } from '../graph/shard.ts';
 import { isStore, openForReading } from '../state/open.ts';
 import { type Live, livePlace, placeOf, readLive, type StorePlace } from '../state/places.ts';
-import { count } from './format.ts';
+import { asOf, count } from './format.ts';
 import type { Output } from './output.ts';
 
 /**
@@ -88,10 +88,11 @@ export async function openChosen({ graph, place }: ChosenStore): Promise<GraphSt
 
 /** Says on `err` that a store's vectors are older than the store, where they are. name: of the store, where there are several. */
 export async function tellOfLag(store: GraphStore, output: Output, name?: string): Promise<void> {
-  const [stored, checkpoint] = [(await store.head())?.step ?? 0, (await store.checkpoint())?.head.step ?? 0];
-  if (checkpoint < stored)
+  const { step = 0, at } = (await store.checkpoint())?.head ?? {};
+  const stored = (await store.head())?.step ?? 0;
+  if (step < stored)
     output.err(
-      `the vectors${name === undefined ? '' : ` of ${name}`} are of the last checkpoint, and the store is at step ${count(stored)}: twhin run writes checkpoints as it goes on, and one of its last commit when it is stopped`,
+      `the vectors${name === undefined ? '' : ` of ${name}`} are as of ${asOf({ step, at })}, and the store is at step ${count(stored)}: twhin run writes checkpoints as it goes on, and one of its last commit when it is stopped`,
     );
 }
 

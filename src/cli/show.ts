@@ -5,7 +5,7 @@ import { describeEntity, type EntityDescription, findEntity } from '../graph/des
 import type { EntityKey } from '../graph/entity.ts';
 import { shardName, shardOf } from '../graph/shard.ts';
 import type { CommandContext } from './context.ts';
-import { count } from './format.ts';
+import { asOf, count } from './format.ts';
 import { collect, example, GRAPHS_HELP } from './options.ts';
 import { type Output, tell } from './output.ts';
 import { type ChosenStore, openChosen, selectStores, tellOfLag } from './select.ts';
@@ -74,7 +74,7 @@ function print(graph: string, shown: EntityDescription, output: Output): void {
     ['first seen', new Date(shown.firstSeen).toISOString()],
     ['last seen', new Date(shown.lastSeen).toISOString()],
     ['updates', count(shown.updates)],
-    ['vector', `norm ${shown.norm.toFixed(4)}, as of step ${count(shown.step)}`],
+    ['vector', `norm ${shown.norm.toFixed(4)}, as of ${asOf(shown)}`],
     ...Object.entries(shown.nearest).flatMap(([type, neighbours]) => [
       `nearest ${type}`,
       ...neighbours.map(({ entity, score }) => `  ${score.toFixed(4)}  ${entity}`),

@@ -4,7 +4,7 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import { fingerprint } from '../graph/head.ts';
 import { graphOf } from '../graph/shard.ts';
 import type { CommandContext } from './context.ts';
-import { count, listed, named } from './format.ts';
+import { asOf, count, listed, named } from './format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
 import { storeTitle, tell } from './output.ts';
 import { type ChosenStore, openChosen, selectStores } from './select.ts';
@@ -104,10 +104,10 @@ async function statsOf(
   };
 }
 
-/** step: that of the checkpoint, which the vectors are as of. */
+/** step, at: those of the checkpoint, which the vectors are as of. */
 async function digestOf(store: GraphStore, onProgress: (done: number) => void) {
   const { digest: digests, step } = await digest([store], onProgress);
-  return { ...digests, step };
+  return { ...digests, step, at: (await store.checkpoint())?.head.at };
 }
 
 function zeros(names: readonly string[]): Record<string, number> {
@@ -138,12 +138,7 @@ function linesOf(found: GraphStats): (string | Line)[] {
     }),
     ['fingerprint', found.fingerprint],
     ...(digested
-      ? [
-          [
-            'digest',
-            `edges ${digested.edges}, vectors ${digested.vectors} as of step ${count(digested.step)}`,
-          ] as const,
-        ]
+      ? [['digest', `edges ${digested.edges}, vectors ${digested.vectors} as of ${asOf(digested)}`] as const]
       : []),
   ];
 }

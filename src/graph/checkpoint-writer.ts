@@ -1,8 +1,8 @@
 import {
   BLOCK_ROWS,
   type CheckpointBlock,
-  type CheckpointHead,
   type Checkpoints,
+  type NewCheckpoint,
   NO_TYPE,
 } from './checkpoint.ts';
 
@@ -19,7 +19,7 @@ export class CheckpointWriter {
   #block: CheckpointBlock | undefined;
 
   /** width: numbers of a row. */
-  constructor(checkpoints: Checkpoints, head: CheckpointHead, width: number) {
+  constructor(checkpoints: Checkpoints, head: NewCheckpoint, width: number) {
     const { writable, readable } = new TransformStream<CheckpointBlock, CheckpointBlock>();
     this.#width = width;
     this.#blocks = writable.getWriter();

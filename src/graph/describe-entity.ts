@@ -16,6 +16,8 @@ export interface EntityDescription {
   readonly updates: number;
   /** The step that the vectors here are as of: the checkpoint's. An entity that is newer has a vector of zeros. */
   readonly step: number;
+  /** When that was, epoch ms; undefined before the first checkpoint. */
+  readonly at: number | undefined;
   readonly norm: number;
   /** Path of the vector since its last publication; null: it was never published. */
   readonly drift: number | null;
@@ -40,13 +42,15 @@ export async function describeEntity(
   const { dim } = store.layout;
   const [floats = new Float32Array(dim + 2)] = await store.readRows([record.row]);
   const drift = floats[dim + 1]!;
+  const { step = 0, at } = (await store.checkpoint())?.head ?? {};
   const description = {
     entity: record.key,
     edges: await edgesOf(store, record.key, mostEdges),
     firstSeen: record.firstSeen,
     lastSeen: record.lastSeen,
     updates: record.updates,
-    step: (await store.checkpoint())?.head.step ?? 0,
+    step,
+    at,
     norm: norm(floats, dim),
     drift: Number.isFinite(drift) ? drift : null,
     nearest: byType(await nearest(store, record.row, NEAREST)),

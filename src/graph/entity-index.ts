@@ -1,3 +1,4 @@
+import type { PackedEntities } from './checkpoint.ts';
 import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, writeId } from './entity.ts';
 import { asBuffer, type EntityState } from './layout.ts';
 import { NameIndex } from './name-index.ts';
@@ -5,6 +6,7 @@ import { PagedNumbers } from './paged-numbers.ts';
 
 /** Numbers of a packed state. */
 const STATE_NUMBERS = 3;
+const PACKED_ROWS = 65_536;
 
 /**
  * Every entity in memory: its row by its key, its state by row. No objects per entity: names are bytes as in the store's
@@ -150,16 +152,6 @@ export class EntityIndex {
   }
 }
 
-/** Entities in a few arrays, to be moved to another thread or a file, or kept as of one moment. */
-export interface PackedEntities {
-  /** [n] rows. */
-  readonly rows: Int32Array;
-  /** [n, 3] the updates and the times of each. */
-  readonly states: Float64Array;
-  /** The names as in the store's keys, one after the other. */
-  readonly names: Uint8Array;
-}
-
 /** Copies the entities of these rows. */
 export function packEntities(index: EntityIndex, of: Iterable<number>): PackedEntities {
   const rows = Int32Array.from(of).filter((row) => index.names.has(row));
@@ -174,6 +166,15 @@ export function packEntities(index: EntityIndex, of: Iterable<number>): PackedEn
   let end = 0;
   for (const row of rows) end = index.names.copy(row, names, end);
   return { rows, states, names };
+}
+
+/** Copies all entities, those of PACKED_ROWS rows at a time. */
+export function* packedParts(index: EntityIndex): Iterable<PackedEntities> {
+  for (let first = 0; first < index.nextRow; first += PACKED_ROWS)
+    yield packEntities(
+      index,
+      Int32Array.from({ length: PACKED_ROWS }, (_, i) => first + i),
+    );
 }
 
 /** The packed entities' names and states, each made when it is asked for. */

@@ -5,6 +5,7 @@ import { Counters } from './counters.ts';
 import { EntitySample } from './entity-sample.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LaterCheck } from './loading/completeness.ts';
+import { hasAllOf } from './loading/from-store.ts';
 import { type Recovered, recover } from './loading/recovery.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { RecordRun } from './ports.ts';
@@ -108,6 +109,8 @@ export class LoadedPipeline {
   readonly #laterCheck: LaterCheck | undefined;
   /** Whether all in hand is written and published, and nothing more comes. */
   #drained = false;
+  /** Whether the store was loaded from its checkpoint alone, and no record was applied and no batch trained since. */
+  #isIdle: boolean;
   /** The commit asked for last. */
   #committed: Promise<unknown> = Promise.resolve();
 
@@ -119,6 +122,7 @@ export class LoadedPipeline {
     this.#lifecycle = lifecycle;
     this.#summary = summary;
     this.#laterCheck = laterCheck;
+    this.#isIdle = head !== undefined && hasAllOf(head);
     this.index = index;
     this.counters = new Counters(head);
     this.rejections = new Rejections({ ...options, topics: options.topics.keys() });
@@ -276,7 +280,9 @@ export class LoadedPipeline {
       await Promise.allSettled([this.#training.settled(), this.#committed, this.#laterCheck?.stop()]);
       await this.checkpointer.settled();
       const { head } = this.committer;
-      if (this.#drained && head !== undefined) await this.checkpointer.leave({ ...head, outbox: 0 });
+      const isSame = this.#isIdle && this.publisher.published === 0;
+      if (this.#drained && head !== undefined)
+        await this.checkpointer.leave({ ...head, outbox: 0 }, this.index, isSame);
     }
   }
 
@@ -296,6 +302,7 @@ export class LoadedPipeline {
   }
 
   #applyRecord(read: ReadRecord, fetched: Fetched, since: number | undefined): void {
+    this.#isIdle = false;
     const options = this.#options;
     const { open } = this.#training;
     const pending = this.#pending;
@@ -311,6 +318,7 @@ export class LoadedPipeline {
   }
 
   async #train(): Promise<void> {
+    this.#isIdle = false;
     // A disk that is slower than the training is waited for, before the rows set aside outgrow the memory.
     if (this.#summary.setAside > MOST_SET_ASIDE) await this.checkpointer.slice();
     await this.#training.hand();

@@ -106,7 +106,9 @@ describe('twhin stats', () => {
     expect(text).toMatch(/live edges +3: 2 likes, 1 retweets/);
     expect(text).toMatch(/events +7 consumed, 0 rejected, 1 duplicate, 1 late/);
     expect(text).toMatch(/outbox +0 vectors not yet acknowledged/);
-    expect(text).toMatch(/digest +edges [0-9a-f]{16}, vectors [0-9a-f]{16} as of step [\d,]+/);
+    expect(text).toMatch(
+      /digest +edges [0-9a-f]{16}, vectors [0-9a-f]{16} as of step [\d,]+, [\d.]+ \w+ ago/,
+    );
   });
 });
 
@@ -118,6 +120,7 @@ describe('twhin show', () => {
       vector: number[];
       norm: number;
       step: number;
+      at: number;
       nearest: Record<string, { entity: string; score: number }[]>;
     };
     expect(shown).toMatchObject({
@@ -133,7 +136,8 @@ describe('twhin show', () => {
     const store = await stored();
     const record = await store.entity('user:u0' as Parameters<typeof store.entity>[0]);
     const [row] = await store.readRows([record?.row ?? 0]);
-    expect(shown.step).toBe((await store.checkpoint())?.head.step);
+    const { step, at } = (await store.checkpoint())!.head;
+    expect([shown.step, shown.at]).toEqual([step, at]);
     await store.close();
     expect(Float32Array.from(shown.vector)).toEqual(row?.subarray(0, 128));
     expect(shown.norm).toBeCloseTo(Math.hypot(...shown.vector), 6);

@@ -176,6 +176,7 @@ async function madeUp(relations: readonly string[]): Promise<HttpOptions> {
                 lastSeen: now - 90_000_000,
                 updates: 9_876_543,
                 step: 9_876_543,
+                at: now - 90_000_000,
               },
               ...{ norm: 1, drift: 0.1 },
               nearest: {

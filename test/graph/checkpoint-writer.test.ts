@@ -3,7 +3,7 @@ import { BLOCK_ROWS, type Checkpoints } from '../../src/graph/checkpoint.ts';
 import { CheckpointWriter } from '../../src/graph/checkpoint-writer.ts';
 import { MemoryCheckpoints } from './memory-checkpoints.ts';
 
-const HEAD = { commit: 3, step: 5, random: [1] };
+const HEAD = { commit: 3, step: 5, random: [1], at: 0 };
 const WIDTH = 3;
 
 /** Adds rows that have their number in each place. */
@@ -55,6 +55,7 @@ const writing = (write: Checkpoints['write']): Checkpoints => ({
   write,
   open: () => Promise.reject(new Error('not here')),
   dropBefore: () => Promise.resolve(),
+  dropAfter: () => Promise.resolve(),
 });
 
 test('waits while a block is full and the one before is not written', async () => {

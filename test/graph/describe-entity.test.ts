@@ -12,7 +12,7 @@ test('an entity is described as of the checkpoint, and a newer one without a vec
   await store.commit(commitOf({ head: { ...HEAD, commit: 2, step: 99 }, entities: [newer] }));
   expect(await describeEntity(store, a)).toEqual({
     description: {
-      ...{ entity: 'user:a', edges: {}, firstSeen: 1000, lastSeen: 1000, updates: 2 },
+      ...{ entity: 'user:a', at: 0, edges: {}, firstSeen: 1000, lastSeen: 1000, updates: 2 },
       ...{ step: 7, norm: 5, drift: 0.5, nearest: { tweet: [{ entity: 'tweet:b', score: 1 }] } },
     },
     vector: Float32Array.of(3, 4),

@@ -1,4 +1,4 @@
-import type { CheckpointBlock, CheckpointHead } from '../../src/graph/checkpoint.ts';
+import type { CheckpointBlock, NewCheckpoint } from '../../src/graph/checkpoint.ts';
 import type { EdgeChange, EdgeName } from '../../src/graph/edge.ts';
 import { type EntityKey, entityKey, typeOf } from '../../src/graph/entity.ts';
 import { EntityIndex, packEntities, unpacked } from '../../src/graph/entity-index.ts';
@@ -112,7 +112,7 @@ export function blockOf(
   return block;
 }
 
-export const checkpointHead = ({ commit, step, random }: Head): CheckpointHead => ({ commit, step, random });
+export const checkpointHead = ({ commit, step, random }: Head): NewCheckpoint => ({ commit, step, random });
 
 export async function* asyncOf<T>(...items: T[]): AsyncIterable<T> {
   yield* items;

@@ -72,7 +72,7 @@ describe('GraphStore', () => {
     const store = graph();
     await commitRows(store, { vectors: { 1: [0.5, -0.25, 3, 0.125], 2: [1, 2, 4, 0] } });
     const first = await store.checkpoint();
-    expect([first?.head, first?.rows]).toEqual([{ commit: 1, step: 7, random: [1, 2, 3] }, 3]);
+    expect([first?.head, first?.rows]).toEqual([{ commit: 1, step: 7, random: [1, 2, 3], at: 0 }, 3]);
     expect(await store.readRows([2, 9, 1])).toEqual([
       Float32Array.of(1, 2, 4, 0),
       undefined,
@@ -88,7 +88,7 @@ describe('GraphStore', () => {
     await store.commit(commitOf({ head: later(2) }));
     expect(await store.checkpoint()).toBe(first);
     await commitRows(store, { head: later(3), vectors: { 0: [8, 8, 8, 0] } });
-    expect((await store.checkpoint())?.head).toEqual({ commit: 3, step: 30, random: [1, 2, 3] });
+    expect((await store.checkpoint())?.head).toEqual({ commit: 3, step: 30, random: [1, 2, 3], at: 0 });
     expect(await store.readRows([0, 1])).toEqual([Float32Array.of(8, 8, 8, 0), undefined]);
   });
 

@@ -80,7 +80,7 @@ export class Life {
       write: (batch) => this.call(() => store.write(batch)),
       checkpointsOf: () =>
         portWith(checkpoints, {
-          write: (head, blocks) => this.call(() => checkpoints.write(head, blocks)),
+          write: (...given) => this.call(() => checkpoints.write(...given)),
           dropBefore: (commit) => this.call(() => checkpoints.dropBefore(commit)),
         }),
     });

@@ -167,6 +167,25 @@ describe('the store of an updater', () => {
     expect(await digest([graphStore(store)])).toEqual(await digest([graphStore(whole)]));
   });
 
+  test('keeps its checkpoint where nothing comes until the next stop, and has its entities', async () => {
+    const { log, store } = await followed(20, { pace: SMALL });
+    const { commit } = await stateOf(store);
+    const made = store.checkpoints.written.get(commit);
+    for (let start = 0; start < 2; start++) {
+      await caughtUp(log, store, { pace: SMALL });
+      expect([await stateOf(store), [...store.checkpoints.written]]).toMatchObject([
+        { commit, checkpoint: commit },
+        [[commit, made]],
+      ]);
+      expect(store.checkpoints.written.get(commit)).toBe(made);
+    }
+    expect(made?.entities?.map(({ rows }) => rows.length)).toEqual([21]);
+    follows(log, 'b', 1);
+    await caughtUp(log, store, { pace: SMALL });
+    expect((await stateOf(store)).checkpoint).toBeGreaterThan(commit);
+    await expectTopicEqualsStore(log, store);
+  });
+
   test('is not taken for damaged where its edges are counted late, and the first commit removes some', async () => {
     const { log, store } = await followed(20, { pace: SMALL });
     for (let i = 0; i < 20; i++) log.append(FOLLOW, follow(`a${i}`, `a${i + 1}`, 9_000, 'unfollow'));

@@ -9,7 +9,7 @@ import type { GraphStore } from '../../graph/graph-store.ts';
 import { fingerprint, type Head, refuseOther } from '../../graph/head.ts';
 import { describeModel } from '../../model/described.ts';
 import type { CommandContext } from '../context.ts';
-import { count } from '../format.ts';
+import { asOf, count } from '../format.ts';
 import { collect, example, positiveInteger } from '../options.ts';
 import { asLive, type ChosenStore, openChosen, selectGraphs, selectStores, tellOfLag } from '../select.ts';
 import { describeCodes, quantiser, refuseParts, trainCodebooks, writeCodebooks } from './quantised.ts';
@@ -90,7 +90,7 @@ async function exportGraph(
     );
   }
   refuseOther(head, graph);
-  const step = (await store.checkpoint())?.head.step ?? 0;
+  const { step = 0, at } = (await store.checkpoint())?.head ?? {};
   let written = 0;
   // An empty folder of that name gives way.
   await makeNamed(folder, async (partial) => {
@@ -105,7 +105,7 @@ async function exportGraph(
     const codes = parts === undefined ? {} : describeCodes(parts, format);
     await writeModel(partial, graph, store, { ...head, step }, codes);
   });
-  output.out(`${count(written)} vectors of ${graph.name} in ${folder}, as of step ${count(step)}`);
+  output.out(`${count(written)} vectors of ${graph.name} in ${folder}, as of ${asOf({ step, at })}`);
   await tellOfLag(store, output);
 }
 

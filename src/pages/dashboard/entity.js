@@ -1,7 +1,7 @@
 // @ts-check
 
 import { el, fill, place, table, tiles } from '../shared/elements.js';
-import { count, share, time } from '../shared/format.js';
+import { count, share, span, time } from '../shared/format.js';
 import { entity } from './api.js';
 
 /** One entity by id: edges, vector, and nearest entities. */
@@ -75,7 +75,11 @@ export class Entity {
         ['last event', time(found.lastSeen)],
         ['first event', time(found.firstSeen)],
         ['updates', count(found.updates), 'trained edges with this entity as an end'],
-        ['as of step', count(found.step), 'the last checkpoint, with the vectors that are compared'],
+        [
+          'as of step',
+          count(found.step),
+          `the last checkpoint, with the vectors that are compared${found.at === undefined ? '' : `, ${span(Date.now() - found.at)} ago`}`,
+        ],
         ['moved by', found.drift === null ? '–' : share(found.drift), 'since the last publication'],
         ['length', share(found.norm)],
       ]),

@@ -72,6 +72,8 @@ export async function recover(
   }
   refuseOther(head, { name: graph, model, shard });
   const began = clock();
+  // A process that was killed may have left a checkpoint that no head names.
+  await store.checkpoints.dropAfter(head.checkpoint);
   const took: Record<string, number> = {};
   const entities = loadEntities(store, head).then((index) => {
     checkWhole(head, { entities: index.counts(), edges: head.edges });

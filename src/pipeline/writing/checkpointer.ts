@@ -1,6 +1,7 @@
 import { FatalError, reasonOf } from '../../errors/errors.ts';
-import { type CheckpointBlock, checkpointBytes } from '../../graph/checkpoint.ts';
+import { type CheckpointBlock, checkpointBytes, type PackedEntities } from '../../graph/checkpoint.ts';
 import type { EntityKey } from '../../graph/entity.ts';
+import { type EntityIndex, packedParts } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import type { Log } from '../../log.ts';
@@ -134,18 +135,31 @@ export class Checkpointer {
 
   /** Writes the checkpoint of a store that nothing was trained on since once more, with all that the trainer has. */
   async complete(head: Head): Promise<void> {
-    await this.#options.trainer.snapshot();
-    await this.#write({ ...head, commit: head.checkpoint });
+    const { store, trainer } = this.#options;
+    const checkpoint = await store.checkpoint();
+    await trainer.snapshot();
+    await this.#write({ ...head, commit: head.checkpoint, ...(checkpoint && { at: checkpoint.head.at }) });
   }
 
-  /** Leaves a checkpoint as of the last commit, where everything is published and nothing is trained any more. */
-  async leave(head: Head): Promise<void> {
-    const { graph, log, clock } = this.#options;
+  /**
+   * Leaves a checkpoint as of the last commit, where everything is published and nothing is trained any more.
+   * index: as of that commit. isSame: whether the commits since the checkpoint changed nothing that it has: it becomes that of
+   * the last commit, under its own number.
+   */
+  async leave(head: Head, index: EntityIndex, isSame: boolean): Promise<void> {
+    const { graph, log, clock, store } = this.#options;
     await this.settled();
     if (head.checkpoint === head.commit) return;
     this.#beganAt = clock();
     try {
-      await this.settle(head);
+      if (isSame) {
+        const { checkpoint, commit } = head;
+        return await store.commit({
+          head: { ...head, commit: checkpoint, trained: checkpoint },
+          outdated: outdated(head, commit),
+        });
+      }
+      await this.settle(head, [], index);
       log.info({ graph, rows: head.rows, ms: clock() - this.#beganAt }, 'left a checkpoint to start from');
     } catch (error) {
       const reason = reasonOf(error);
@@ -154,7 +168,7 @@ export class Checkpointer {
   }
 
   /** Writes a checkpoint as of the last commit, after which the journal holds `due` alone: entities that are to be published. */
-  async settle(head: Head, due: readonly EntityKey[] = []): Promise<void> {
+  async settle(head: Head, due: readonly EntityKey[] = [], index?: EntityIndex): Promise<void> {
     const { store, trainer } = this.#options;
     const checkpoint = head.commit;
     // A journal that led to other vectors stands at another step.
@@ -167,7 +181,7 @@ export class Checkpointer {
     };
     const stands = { ...head, ...trained };
     await trainer.snapshot();
-    await this.#write(stands);
+    await this.#write(stands, index && packedParts(index));
     const rest = due.length > 0 && { journal: encodeJournal([], due), commit: checkpoint + 1 };
     const settled = { ...stands, checkpoint, ...(rest && { commit: rest.commit }) };
     await store.commit({
@@ -185,10 +199,10 @@ export class Checkpointer {
     await this.#tidying;
   }
 
-  async #write(head: Head): Promise<void> {
+  async #write(head: Head & { readonly at?: number }, entities?: Iterable<PackedEntities>): Promise<void> {
     const { store, trainer } = this.#options;
     try {
-      await store.checkpoints.write(head, this.#slices(head.rows));
+      await store.checkpoints.write({ at: this.#beganAt, ...head }, this.#slices(head.rows), entities);
     } finally {
       // A snapshot that nobody takes would set every row aside.
       while ((await trainer.slice()) !== undefined);

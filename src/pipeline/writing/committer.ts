@@ -1,5 +1,6 @@
+import type { PackedEntities } from '../../graph/checkpoint.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import { type EntityIndex, type PackedEntities, packEntities, unpacked } from '../../graph/entity-index.ts';
+import { type EntityIndex, packEntities, unpacked } from '../../graph/entity-index.ts';
 import type { Commit } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
 import { asBuffer, type EntityState } from '../../graph/layout.ts';

@@ -22,7 +22,9 @@ const exported = async (vectors: number, name: string, ...options: string[]) => 
   const said = text(await succeeded(asked(name, ...options)));
   const { step } = JSON.parse(await readFile(join(folder, 'model.json'), 'utf8'));
   expect(step).toBeGreaterThan(0);
-  expect(said).toBe(`${vectors} vectors of engagement in ${folder}, as of step ${count(step)}`);
+  const [vectorsOf, asOf] = said.split(', as of ');
+  expect(vectorsOf).toBe(`${vectors} vectors of engagement in ${folder}`);
+  expect(asOf).toMatch(RegExp(`^step ${count(step)}, [\\d.]+ (s|min) ago$`));
   return folder;
 };
 /** The numbers of a .npy of so many rows. */

@@ -39,9 +39,9 @@ export function faultyWorld(
         checkpointsOf: (width) => {
           const checkpoints = store.checkpointsOf(width);
           return portWith(checkpoints, {
-            write: (head, blocks) =>
+            write: (head, blocks, entities) =>
               gate.around('checkpoint.write', () =>
-                checkpoints.write(head, gate.each('checkpoint.block', blocks)),
+                checkpoints.write(head, gate.each('checkpoint.block', blocks), entities),
               ),
             dropBefore: (commit) =>
               gate.around('checkpoint.dropBefore', () => checkpoints.dropBefore(commit)),

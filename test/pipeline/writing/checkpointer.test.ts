@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { CheckpointBlock, Checkpoints } from '../../../src/graph/checkpoint.ts';
+import { EntityIndex, packEntities } from '../../../src/graph/entity-index.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import type { Head } from '../../../src/graph/head.ts';
 import { Layout } from '../../../src/graph/layout.ts';
@@ -16,6 +17,10 @@ import { turns } from '../updater-fixture.ts';
 const RECOVER_MS = 15_000;
 /** Nothing is waited for. */
 const ALL = Number.POSITIVE_INFINITY;
+
+/** Entities of rows 2 and 3. */
+const index = new EntityIndex(2);
+for (const name of ['a', 'b']) index.add(user(name), 7);
 
 /** Two rows, each number the row's own. */
 function blockAt(first: number): CheckpointBlock {
@@ -47,7 +52,7 @@ async function setUp({
   const { checkpoints } = kept;
   const headOf = (commit: number, checkpoint = named): Head => ({ ...HEAD, rows: 4, commit, checkpoint });
   const faulty: Checkpoints = portWith<Checkpoints>(checkpoints, {
-    write: async (head, blocks) => checkpoints.write(head, await write(blocks)),
+    write: async (head, blocks, entities) => checkpoints.write(head, await write(blocks), entities),
   });
   const store = new GraphStore(portWith(kept, { sync, checkpointsOf: () => faulty }), new Layout(MODEL));
   checkpoints.written.set(named, { head: headOf(3), blocks: [] });
@@ -289,10 +294,11 @@ describe('a checkpoint that is left', () => {
   }
 
   test('is as of the last commit, whose head names it, with no journal', async () => {
-    const { checkpointer, checkpoints, store, trainer, headOf, there, journal, said } = await committed({
+    const { checkpointer, checkpoints, store, trainer, now, headOf, there, journal, said } = await committed({
       sync: () => turns(5),
     });
-    await checkpointer.leave({ ...headOf(5), outbox: 0 });
+    now.ms += 500;
+    await checkpointer.leave({ ...headOf(5), outbox: 0 }, index, false);
     // As where the journal led to other vectors than before.
     const { step, random } = await trainer.state();
     expect(await store.head()).toEqual({
@@ -304,14 +310,23 @@ describe('a checkpoint that is left', () => {
       outbox: 0,
     });
     expect([there(), await journal()]).toEqual([[5], []]);
-    expect(checkpoints.written.get(5)?.blocks).toEqual([blockAt(0), blockAt(2)]);
+    const { head, blocks, entities } = checkpoints.written.get(5)!;
+    expect([head.at, blocks]).toEqual([1_000_500, [blockAt(0), blockAt(2)]]);
+    expect(entities).toEqual([packEntities(index, [2, 3])]);
     expect(said()).toEqual(['left a checkpoint to start from']);
   });
 
   test('is none where the head names one of its own commit already', async () => {
     const { checkpointer, trainer, headOf, there } = await committed();
-    await checkpointer.leave(headOf(3));
+    await checkpointer.leave(headOf(3), index, false);
     expect([trainer.snapshots, there()]).toEqual([0, [3]]);
+  });
+
+  test('is the one before where nothing changed since: the last commit gets its number', async () => {
+    const { checkpointer, store, trainer, headOf, there, journal } = await committed();
+    await checkpointer.leave({ ...headOf(5), epoch: 9 }, index, true);
+    expect([trainer.snapshots, there(), await journal()]).toEqual([0, [3], []]);
+    expect(await store.head()).toEqual({ ...headOf(3), epoch: 9, trained: 3 });
   });
 
   test('comes after the one that is being written', async () => {
@@ -320,7 +335,7 @@ describe('a checkpoint that is left', () => {
     checkpointer.begin(0);
     checkpointer.write(headOf(4));
     await reached.promise;
-    const left = checkpointer.leave(headOf(5));
+    const left = checkpointer.leave(headOf(5), index, false);
     await turns(10);
     expect(trainer.snapshots).toBe(1);
     open.resolve();
@@ -332,7 +347,7 @@ describe('a checkpoint that is left', () => {
     const { checkpointer, store, headOf, there, journal, said } = await committed({
       write: () => Promise.reject(new Error('no space left')),
     });
-    await checkpointer.leave(headOf(5));
+    await checkpointer.leave(headOf(5), index, false);
     expect([await store.head(), there(), await journal()]).toEqual([headOf(5), [3], [4, 5]]);
     expect(said()).toEqual(['could not leave a checkpoint to start from: the next start takes longer']);
   });
