@@ -41,7 +41,12 @@ export interface Retrying {
  */
 export async function retrying<T>(
   work: (heard: () => void) => Promise<T>,
-  { signal, until = Number.POSITIVE_INFINITY, mayPass = isRetryable, onTrouble }: Retrying,
+  {
+    signal,
+    until = Number.POSITIVE_INFINITY,
+    mayPass = ({ error }) => error instanceof RetryableError,
+    onTrouble,
+  }: Retrying,
 ): Promise<T> {
   let [attempt, since] = [0, 0];
   const heard = () => {
@@ -66,8 +71,4 @@ export async function retrying<T>(
 export function troubleOf(brokers: string, { error, attempt, since }: Failure): Trouble {
   const code = (error instanceof TwhinError ? error.code : undefined) ?? 'client-fault';
   return { brokers, since, attempt, code, reason: reasonOf(error) };
-}
-
-function isRetryable({ error }: Failure): boolean {
-  return error instanceof RetryableError;
 }

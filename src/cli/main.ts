@@ -1,4 +1,4 @@
-import { Command, CommanderError, Help, type Option } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
 import type { ConfigSource } from '../config/load.ts';
 import type { Log, LogLevel } from '../log.ts';
 import { VERSION } from '../version.ts';
@@ -61,7 +61,10 @@ export async function main(
       writeOut: (text) => output.out(text.trimEnd()),
       writeErr: (text) => output.err(text.trimEnd()),
     })
-    .configureHelp({ optionDescription: describeOption })
+    // An option that may be repeated has an empty list as its default, which says nothing.
+    .configureHelp({
+      optionDescription: (option) => new Help().optionDescription(option).replace(' (default: [])', ''),
+    })
     .showHelpAfterError('(twhin --help says more)')
     .hook('preAction', (_, command) => {
       verbose = command.optsWithGlobals()['verbose'] === true;
@@ -111,11 +114,6 @@ export async function main(
   } finally {
     output.status('');
   }
-}
-
-/** The help of an option. An option that may be repeated has an empty list as its default, which says nothing. */
-function describeOption(option: Option): string {
-  return new Help().optionDescription(option).replace(' (default: [])', '');
 }
 
 /** The command that the arguments name, none where they ask for the version alone, else all. */

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { digest } from '../graph/digest.ts';
-import type { GraphStore } from '../graph/graph-store.ts';
 import { fingerprint } from '../graph/head.ts';
 import { graphOf } from '../graph/shard.ts';
 import type { CommandContext } from './context.ts';
@@ -87,14 +86,17 @@ async function statsOf(
     model: graph.model,
   };
   const relations = model.relations.map(({ name }) => name);
+  const tell = (done: number) => progress(`${graph.name}: ${count(done)} records digested`);
+  const digests = digested ? await digest([store], tell) : undefined;
   return {
     store: place.name,
     entities: { ...zeros(model.entityTypes), ...entities },
     edges: { ...zeros(relations), ...edges },
     ...{ events, step, outbox, offsets },
     fingerprint: fingerprint(model),
-    ...(digested && {
-      digest: await digestOf(store, (done) => progress(`${graph.name}: ${count(done)} records digested`)),
+    // step, at: those of the checkpoint, which the vectors are as of.
+    ...(digests && {
+      digest: { ...digests.digest, step: digests.step, at: (await store.checkpoint())?.head.at },
     }),
     // A shard counts the entities that it owns, and the live edges that begin at one of them: so each is counted by one shard.
     ...(graph.shard && {
@@ -102,12 +104,6 @@ async function statsOf(
       own: { entities: { ...(head?.shard ?? head)?.entities }, edges: { ...(head?.shard ?? head)?.edges } },
     }),
   };
-}
-
-/** step, at: those of the checkpoint, which the vectors are as of. */
-async function digestOf(store: GraphStore, onProgress: (done: number) => void) {
-  const { digest: digests, step } = await digest([store], onProgress);
-  return { ...digests, step, at: (await store.checkpoint())?.head.at };
 }
 
 function zeros(names: readonly string[]): Record<string, number> {

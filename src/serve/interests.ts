@@ -144,12 +144,8 @@ function nearest(point: Vector, centroids: readonly Float64Array[]): number {
 /** points: at least one. */
 export function meanOf(points: readonly Vector[]): Float64Array {
   const sum = new Float64Array(points[0]?.length ?? 0);
-  for (const point of points) add(sum, point);
+  for (const point of points) for (let k = 0; k < sum.length; k++) sum[k]! += point[k]!;
   return sum.map((value) => value / points.length);
-}
-
-function add(sum: Float64Array, vector: Vector): void {
-  for (let k = 0; k < sum.length; k++) sum[k]! += vector[k]!;
 }
 
 /** Clusters are made again after this time: vectors move. */

@@ -66,12 +66,7 @@ export class VectorTable {
    * activeAt: when the entity was active, for a row that is new; at: time of the newest event that the vector has learned, epoch
    * ms. @throws FatalError `table-full` when there is no row left.
    */
-  set(
-    name: EntityKey,
-    vector: Float32Array,
-    activeAt: (name: EntityKey) => number = neverActive,
-    at = 0,
-  ): void {
+  set(name: EntityKey, vector: Float32Array, activeAt: (name: EntityKey) => number = () => 0, at = 0): void {
     if (!isOfType(name, this.#type)) throw new TypeError(`${name} is no ${this.#type}`);
     const known = this.#ids.find(name);
     const row = known >= 0 ? known : this.#ids.next;
@@ -213,8 +208,4 @@ export class VectorTable {
     }
     return rows;
   }
-}
-
-function neverActive(): number {
-  return 0;
 }

@@ -162,8 +162,9 @@ async function close(server: FastifyInstance, requests: Requests, stopping: () =
   await takeIn(server, () => after() < ARRIVING_MS);
   // http.Server.close would also close the connections that are idle at this moment, which is between two requests of a client.
   Server.prototype.close.call(server.server);
+  const connections = promisify(server.server.getConnections.bind(server.server));
   const isBusy = () => requests.open > 0 || performance.now() - Math.max(began, requests.lastAt) < QUIET_MS;
-  while (after() < REQUEST_MS && isBusy() && (await connectionsOf(server)) > 0) await sleep(LOOK_MS);
+  while (after() < REQUEST_MS && isBusy() && (await connections()) > 0) await sleep(LOOK_MS);
   const timer = setInterval(() => {
     if (after() < (requests.open > 0 ? REQUEST_MS : DRAIN_MS)) server.server.closeIdleConnections();
     else server.server.closeAllConnections();
@@ -185,10 +186,6 @@ async function takeIn({ server }: FastifyInstance, isTime: () => boolean): Promi
     await turn();
   } while (arrived > before && isTime());
   server.off('connection', count);
-}
-
-function connectionsOf({ server }: FastifyInstance): Promise<number> {
-  return promisify(server.getConnections.bind(server))();
 }
 
 /** Bytes that are no UTF-8 would be read as U+FFFD, and so as an id that nobody meant. */
