@@ -27,7 +27,7 @@ export type { ServedGraphs, ServeGraphsOptions } from './serve-graphs.ts';
 /**
  * Begins to read the vectors of graphs, like any reader, to answer from them in this process: see {@link ServedGraphs}.
  * config: as in a `twhin.config.ts`; undefined reads that file, as commands do. Environment variables win in both cases.
- * @throws UsageError for a configuration that is wrong, or a graph that it lacks.
+ * @throws UsageError for a configuration that is wrong, a graph that it lacks, or `edges` below 1.
  */
 export async function serveGraphs(
   config?: ConfigInput | ConfigureTwhin,

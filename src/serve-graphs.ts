@@ -42,11 +42,7 @@ export interface ServedGraphs {
   stop(): Promise<void>;
 }
 
-/**
- * Begins to read the vectors of graphs, like any reader, to answer from them in this process.
- * config: as in a `twhin.config.ts`; undefined reads that file, as commands do. Environment variables win in both cases.
- * @throws UsageError for a configuration that is wrong, a graph that it lacks, or `edges` below 1.
- */
+/** See `serveGraphs` in `index.ts`. */
 export async function serveGraphs(
   config?: ConfigInput | ConfigureTwhin,
   options: ServeGraphsOptions = {},

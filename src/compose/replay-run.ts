@@ -14,7 +14,7 @@ import { type Origin, type ReplayRecord, readOrigin, type StorePlace, writeOrigi
 import { exchangeStart } from './exchange-start.ts';
 import { freshSpace } from './graph-updater.ts';
 import { composeReplay, meetingTopic, type TrainingWatch, trainToEnd } from './replay.ts';
-import { ShadowTopic } from './shadow-topic.ts';
+import { shadowTopic } from './shadow-topic.ts';
 
 export interface ReplayOrder {
   readonly config: Config;
@@ -69,12 +69,12 @@ export interface FinishedReplay {
 export class ReplayRun {
   readonly #order: ReplayOrder;
   readonly #outside: ReplayOutside;
-  readonly #topic: ShadowTopic | undefined;
+  readonly #topic: ReturnType<typeof shadowTopic> | undefined;
 
   constructor(order: ReplayOrder, outside: ReplayOutside) {
     const { publish } = order;
     this.#topic =
-      publish === undefined ? undefined : new ShadowTopic(publish, outside.connection, outside.reader);
+      publish === undefined ? undefined : shadowTopic(publish, outside.connection, outside.reader);
     this.#order = order;
     this.#outside = outside;
   }
