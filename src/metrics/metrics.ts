@@ -1,8 +1,8 @@
-import { Counter, Registry } from 'prom-client';
+import { Counter, Histogram, Registry } from 'prom-client';
 import type { Measures } from '../pipeline/measures.ts';
 import { LOADED, OPENED, READY, ROUTER, type WatchedRouter } from './families.ts';
 import { snapshotOf, type WatchedGraph } from './graph.ts';
-import { addProcess, histogram, Scraped } from './scraped.ts';
+import { addProcess, Scraped } from './scraped.ts';
 
 export interface MetricsOptions {
   readonly version: string;
@@ -69,7 +69,7 @@ const EVENT_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3_600, 86_40
 /** The durations that updaters measure, as histograms; `of` gives the measures of one graph. */
 function durations(registry: Registry): { of(graph: string): Measures } {
   const seconds = (name: string, help: string, buckets = BUCKETS) => {
-    const made = histogram(registry, { name, help, buckets, labels: ['graph'] });
+    const made = new Histogram({ name, help, buckets, labelNames: ['graph'], registers: [registry] });
     return (graph: string) => (ms: number) => made.observe({ graph }, Math.max(0, ms) / 1000);
   };
   const batch = seconds(

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 
 export type Labels = Readonly<Record<string, string>>;
 export type Sample = readonly [labels: Labels, value: number | undefined];
@@ -57,15 +57,6 @@ export class Scraped<S> {
       }
     }
   }
-}
-
-/** Adds a histogram to a registry. buckets: upper bounds, ascending, in the unit of the name. */
-export function histogram(
-  registry: Registry,
-  of: { readonly name: string; readonly help: string; readonly labels: string[]; readonly buckets: number[] },
-): Histogram {
-  const { labels: labelNames, ...options } = of;
-  return new Histogram({ ...options, labelNames, registers: [registry] });
 }
 
 /** Adds the metrics of the process, under the names that every dashboard of Node.js knows, and the version. */

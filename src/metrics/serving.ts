@@ -1,5 +1,5 @@
-import { Registry } from 'prom-client';
-import { addProcess, by, familiesOf, histogram, Scraped } from './scraped.ts';
+import { Histogram, Registry } from 'prom-client';
+import { addProcess, by, familiesOf, Scraped } from './scraped.ts';
 
 /** The state of a served graph at a moment. */
 export interface ServedSnapshot {
@@ -66,16 +66,18 @@ export class ServingMetrics {
   readonly #registry = new Registry();
   readonly #snapshots: () => readonly ServedSnapshot[];
   readonly #served = new Scraped(this.#registry, SERVED);
-  readonly #requests = histogram(this.#registry, {
+  readonly #requests = new Histogram({
     name: 'twhin_serve_request_seconds',
     help: 'Time of a request until it was answered, by path and status code.',
-    labels: ['path', 'code'],
+    labelNames: ['path', 'code'],
+    registers: [this.#registry],
     buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5],
   });
-  readonly #visible = histogram(this.#registry, {
+  readonly #visible = new Histogram({
     name: 'twhin_serve_visible_seconds',
     help: 'Time from when a vector was written to its topic until lists are made with it, once the process has caught up.',
-    labels: ['graph'],
+    labelNames: ['graph'],
+    registers: [this.#registry],
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
   });
 

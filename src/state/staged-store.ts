@@ -65,15 +65,6 @@ export class StagedStore {
     this.place = { ...target, folder: stagingFolder(graph, target.name) };
   }
 
-  /** The lock to hold while the store is made, so that no other process stages the same store. Makes its folder. */
-  async lockFile(): Promise<string> {
-    const folder = dirname(this.place.folder);
-    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-      throw new FatalError('store-open', `${folder} can't be made: ${reasonOf(error)}`, { cause: error });
-    });
-    return `${this.place.folder}.lock`;
-  }
-
   /**
    * The empty store, to be filled and closed; what is written to it survives a power loss. What an interrupted attempt has left is
    * removed before.
@@ -156,7 +147,12 @@ export async function restoreStore(
     await using store = await staged.open(new Layout(graph.model));
     return await fill(store);
   };
-  return withLock(await staged.lockFile(), async () => {
+  const folder = dirname(staged.place.folder);
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw new FatalError('store-open', `${folder} can't be made: ${reasonOf(error)}`, { cause: error });
+  });
+  // So that no other process stages the same store.
+  return withLock(`${staged.place.folder}.lock`, async () => {
     try {
       const wanted = await filled();
       await using store = await openForReading(graph, staged.place);

@@ -1,19 +1,20 @@
 import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
+import { crc32 } from 'node:zlib';
 import { FatalError, hasCode, RetryableError, reasonOf } from '../../errors/errors.ts';
 import type { Message, SourceRecord, TopicState } from '../../pipeline/ports.ts';
 import { makeWhole } from '../atomic-file.ts';
 import { withLock } from '../file-lock.ts';
-import { frame, framed, PREFIX_BYTES } from '../frame.ts';
 
 /*
  * DIR/<topic>/topic.json    {"partitions": n, "configs": {…}}
  * DIR/<topic>/<n>.log       records, one behind the other; a record's offset is how many come before it
  *
- * A record is a frame of V8's serialization. A record that is no whole frame ends the log: a writer died in it, and the
- * next one cuts it off.
+ * A record is a frame of V8's serialization: its length u32 and CRC-32 u32, little-endian, before it. A record that is no whole
+ * frame ends the log: a writer died in it, and the next one cuts it off.
  */
+const PREFIX_BYTES = 8;
 const READ_BYTES = 1 << 20;
 const MAX_RECORD_BYTES = 1 << 28;
 
@@ -34,6 +35,23 @@ function encodeRecord({ timestamp, key, value, headers }: LogRecord): Buffer {
     ...(pairs.length > 0 && { headers: Object.fromEntries(pairs) }),
   };
   return frame(serialize(stored));
+}
+
+export function frame(body: Uint8Array): Buffer {
+  const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
+  prefix.writeUInt32LE(body.length, 0);
+  prefix.writeUInt32LE(crc32(body), 4);
+  return Buffer.concat([prefix, body]);
+}
+
+/** The body of the frame at `at`; undefined where the frame is cut off or damaged. No body is empty: zeros are no frame. */
+function framed(bytes: Buffer, at: number): Buffer | undefined {
+  const start = at + PREFIX_BYTES;
+  if (start > bytes.length) return undefined;
+  const body = bytes.subarray(start, start + bytes.readUInt32LE(at));
+  if (body.length === 0) return undefined;
+  const isWhole = body.length === bytes.readUInt32LE(at) && crc32(body) === bytes.readUInt32LE(at + 4);
+  return isWhole ? body : undefined;
 }
 
 /** One partition's file, read from its start on. Each instance keeps its own position. */

@@ -1,11 +1,15 @@
 import { existsSync } from 'node:fs';
 import { edgesName, exchangeName, topicName } from '../../../topics/index.ts';
-import { settle } from '../../compose/settle.ts';
+import { threadTrainer } from '../../adapters/trainer/thread.ts';
+import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { type Head, refuseOther } from '../../graph/head.ts';
 import { nextHead } from '../../graph/reshard/next-head.ts';
 import type { Log } from '../../log.ts';
+import { recover } from '../../pipeline/loading/recovery.ts';
+import { Checkpointer } from '../../pipeline/writing/checkpointer.ts';
+import { ofShard } from '../../shards/foreign-rows.ts';
 import { isStore, openForWriting } from '../../state/open.ts';
 import { livePlace, liveSettings, placeOf, reshardedName, type StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
@@ -81,6 +85,25 @@ export async function withPresentStores<T>(
   // Refuses stores that are not of one training before anything is written.
   nextHead(heads, { graphs: next, internalTopics, runs: [] }, 0);
   return await work({ places, stores, heads });
+}
+
+/**
+ * Brings the checkpoint of a graph's store up to its last commit, as a start of `twhin run` and a regular stop would, where the process
+ * before was killed.
+ */
+async function settle(graph: GraphConfig, log: Log, place: StorePlace): Promise<void> {
+  const { name, model, shard } = graph;
+  await using store = await openForWriting(graph, { place });
+  const head = await store.head();
+  if (head === undefined || head.commit === head.checkpoint) return;
+  const trainer = threadTrainer(shard ? ofShard(graph.trainer, shard) : graph.trainer);
+  try {
+    const { due } = await recover(store, trainer, name, model, Date.now, { shard });
+    const options = { graph: name, store, trainer, log, clock: Date.now, tuning: { recoverMs: 0 } };
+    await new Checkpointer(options, head).settle(head, due);
+  } finally {
+    await trainer.stop();
+  }
 }
 
 function foldersOf(places: readonly StorePlace[]): string {

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { connect } from '../../../src/adapters/connect.ts';
-import { LogPartition } from '../../../src/adapters/file-log/partition.ts';
-import { frame } from '../../../src/adapters/frame.ts';
+import { frame, LogPartition } from '../../../src/adapters/file-log/partition.ts';
 import { Collector, numbered, numbersOf, until } from '../../kafka/collector.ts';
 import { logConformance } from '../../kafka/log-conformance.ts';
 
