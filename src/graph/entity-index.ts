@@ -88,6 +88,16 @@ export class EntityIndex {
     this.#nextRow = Math.max(this.#nextRow, state.row + 1);
   }
 
+  /** Loads stored entities that are packed, without an object for each name. */
+  restoreAll(packed: PackedEntities): void {
+    let start = 0;
+    for (let i = 0; i < packed.rows.length; i++) {
+      const end = start + 3 + packed.names[start + 1]!;
+      this.restore(packed.names, start, end, stateOf(packed, i));
+      start = end;
+    }
+  }
+
   /** Gives a new entity the lowest free row, or else the next row. */
   add(key: EntityKey, at: number): number {
     const again = this.freeRows > 0 ? this.free.take((row) => this.names.has(row)) : undefined;
@@ -178,21 +188,19 @@ export function* packedParts(index: EntityIndex): Iterable<PackedEntities> {
 }
 
 /** The packed entities' names and states, each made when it is asked for. */
-export function* unpacked({ rows, states, names }: PackedEntities): Generator<[Buffer, EntityState]> {
-  const bytes = asBuffer(names);
+export function* unpacked(packed: PackedEntities): Generator<[Buffer, EntityState]> {
+  const bytes = asBuffer(packed.names);
   let start = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const at = STATE_NUMBERS * i;
-    const state = {
-      row: rows[i]!,
-      updates: states[at]!,
-      firstSeen: states[at + 1]!,
-      lastSeen: states[at + 2]!,
-    };
+  for (let i = 0; i < packed.rows.length; i++) {
     const end = start + 3 + bytes[start + 1]!;
-    yield [bytes.subarray(start, end), state];
+    yield [bytes.subarray(start, end), stateOf(packed, i)];
     start = end;
   }
+}
+
+function stateOf({ rows, states }: PackedEntities, i: number): EntityState {
+  const at = STATE_NUMBERS * i;
+  return { row: rows[i]!, updates: states[at]!, firstSeen: states[at + 1]!, lastSeen: states[at + 2]! };
 }
 
 /**

@@ -80,17 +80,36 @@ export class NeighbourLists {
     this.#lists[2 * row + 1] = count + 1;
   }
 
-  /** Adds one of many entries, unsorted. `settle` must follow before any other use. */
-  load(row: number, neighbour: number, relation: number): void {
-    const count = this.#room(row);
-    this.#set(this.slot(row) + count, neighbour, relation);
-    this.#lists[2 * row + 1] = count + 1;
+  /** Adds entries of a row, unsorted: those from `from` to before `to`. `settle` must follow before any other use. */
+  load(row: number, neighbours: Int32Array, relations: Int32Array, from: number, to: number): void {
+    const count = this.#room(row, to - from);
+    const start = this.slot(row) + count - from;
+    for (let i = from; i < to; i++) this.#set(start + i, neighbours[i]!, relations[i]!);
+    this.#lists[2 * row + 1] = count + to - from;
   }
 
   /** Sorts the loaded lists. */
   settle(): void {
-    if (!this.#sorted) return;
-    for (let row = 0; row < this.#rows; row++) if (this.count(row) > 1) this.#sort(row);
+    for (let row = 0; row < this.#rows; row++) if (!this.#isSorted(row)) this.#sort(row);
+  }
+
+  /** Fills empty lists that are not sorted with the entries of others the other way round: their rows by neighbour. */
+  loadReverse(others: NeighbourLists): void {
+    const lists = this.#lists;
+    const { neighbours, relations } = others;
+    others.#each((_, slot) => {
+      lists[2 * neighbours[slot]! + 1]!++;
+    });
+    for (let row = 0; 2 * row < lists.length; row++) {
+      const count = lists[2 * row + 1]!;
+      if (count === 0) continue;
+      lists[2 * row + 1] = 0;
+      this.#room(row, count);
+    }
+    others.#each((row, slot) => {
+      const at = 2 * neighbours[slot]!;
+      this.#set(lists[at]! + lists[at + 1]!++, row, relations[slot]!);
+    });
   }
 
   /** Removes an entry; false where there is none. */
@@ -152,6 +171,24 @@ export class NeighbourLists {
     return low - from;
   }
 
+  /** Calls `work` with each row and slot of an entry. */
+  #each(work: (row: number, slot: number) => void): void {
+    for (let row = 0; row < this.#rows; row++) {
+      const end = this.slot(row) + this.count(row);
+      for (let slot = this.slot(row); slot < end; slot++) work(row, slot);
+    }
+  }
+
+  #isSorted(row: number): boolean {
+    const [neighbours, relations] = [this.#neighbours, this.#relations];
+    const end = this.slot(row) + this.count(row);
+    for (let slot = this.slot(row) + 1; slot < end; slot++) {
+      const [before, there] = [neighbours[slot - 1]!, neighbours[slot]!];
+      if (before > there || (before === there && relations[slot - 1]! > relations[slot]!)) return false;
+    }
+    return true;
+  }
+
   #sort(row: number): void {
     const [from, count] = [this.slot(row), this.count(row)];
     // Each entry as one number that sorts as the entry does.
@@ -165,18 +202,19 @@ export class NeighbourLists {
     }
   }
 
-  /** Makes room for one more entry, and returns the number of entries. */
-  #room(row: number): number {
+  /** Makes room for more entries, and returns the number of entries. */
+  #room(row: number, more = 1): number {
     const count = this.count(row);
     const size = this.#size[row]!;
-    if (size > 0 && count < 2 ** (size - 1)) return count;
+    if (size > 0 && count + more <= 2 ** (size - 1)) return count;
     if (row >= this.#rows) this.#rows = row + 1;
     const from = this.slot(row);
-    const to = this.#take(size + 1);
-    this.#move(from, to, count);
+    const larger = 33 - Math.clz32(count + more - 1);
+    const to = this.#take(larger);
+    if (count > 0) this.#move(from, to, count);
     if (size > 0) this.#free[size]!.push(from);
     this.#lists[2 * row] = to;
-    this.#size[row] = size + 1;
+    this.#size[row] = larger;
     return count;
   }
 

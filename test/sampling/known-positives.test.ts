@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Side } from '../../src/model/kernel.ts';
 import { KnownPositives, type MaskTask, RowPlaces } from '../../src/sampling/known-positives.ts';
 import { Random } from '../../src/sampling/random.ts';
+import { triples } from '../pipeline/training/trainer-fixture.ts';
 import { PositivesSet } from './positives-set.ts';
 
 // Few rows, so that edges are often removed and candidates often known.
@@ -61,7 +62,8 @@ describe('KnownPositives', () => {
             (live ? grown.add : grown.remove).call(grown, lhs, name, rhs);
             (live ? set.add : set.remove).call(set, lhs, name, rhs);
           }
-          for (const [lhs, name, rhs] of set.live) loaded.load(lhs, name, rhs);
+          const [first, second] = [set.live.slice(0, 20), set.live.slice(20)];
+          for (const part of [first, second]) loaded.load(triples(part));
           loaded.settle();
           expect(grown.out(0, ROWS)).toEqual(loaded.out(0, ROWS));
           for (const known of [grown, loaded]) {
@@ -116,7 +118,7 @@ describe('KnownPositives', () => {
     for (const edge of [...gone, ...live].reverse()) grown.add(...edge);
     for (const edge of gone) grown.remove(...edge);
     const loaded = new KnownPositives(options);
-    for (const edge of live) loaded.load(...edge);
+    loaded.load(triples(live));
     loaded.settle();
     const counts = new Map(live.map((edge) => [edge.join(), 0]));
     const one = Random.seeded(5);
@@ -142,7 +144,7 @@ describe('KnownPositives', () => {
     expect(() => known.refuseMore()).toThrow(refusal);
     known.remove(1, 0, 2);
     known.refuseMore();
-    expect(() => known.load(1, 0, 2)).toThrow(refusal);
+    expect(() => known.load(triples([[1, 0, 2]]))).toThrow(refusal);
   });
 });
 

@@ -1,4 +1,4 @@
-import { EntityIndex, unpacked } from '../../graph/entity-index.ts';
+import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import { decodeEntity } from '../../graph/layout.ts';
@@ -18,8 +18,7 @@ export async function loadEntities(store: GraphStore, head: Head): Promise<Entit
   const index = new EntityIndex(rows, entityTypes, { firstRow: 2 * relations.length, freed });
   const packed = hasAllOf(head) ? (await store.checkpoint())?.entities() : undefined;
   if (packed !== undefined) {
-    for await (const part of packed)
-      for (const [name, state] of unpacked(part)) index.restore(name, 0, name.length, state);
+    for await (const part of packed) index.restoreAll(part);
     return index;
   }
   for await (const run of entries.runs(layout.prefixes.entities)) {

@@ -131,10 +131,7 @@ export class TrainerCore {
 
   loadEdges(edges: EdgeRows): void {
     this.#loading();
-    const { lhs, relation, rhs } = edges;
-    for (let i = 0; i < lhs.length; i++) {
-      this.#known.load(lhs[i]!, relation[i]!, rhs[i]!);
-    }
+    this.#known.load(edges);
     this.#prequential?.load(edges);
   }
 

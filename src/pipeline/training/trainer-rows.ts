@@ -81,16 +81,18 @@ export class TrainerRows {
           `expected ${count} and ${count * width}`,
       );
     }
+    const numbers = rows.floats;
+    this.trained.set(rows.trained, first);
     for (let i = 0; i < count; i++) {
       const row = first + i;
       const at = this.#table.at(row);
       const from = i * width;
-      const moved = rows.floats[from + dim + 1]!;
+      const moved = numbers[from + dim + 1]!;
       const isPublished = Number.isFinite(moved);
-      floats.set(rows.floats.subarray(from, from + dim), at);
-      floats[at + accumulator] = rows.floats[from + dim]!;
+      // A view for each row would take as long as its numbers.
+      for (let k = 0; k < dim; k++) floats[at + k] = numbers[from + k]!;
+      floats[at + accumulator] = numbers[from + dim]!;
       floats[at + drift] = isPublished ? moved : 0;
-      this.trained[row] = rows.trained[i]!;
       this.#moved[row] = isPublished && moved > 0 ? MOVED : 0;
       this.#publishedAt[row] = isPublished ? BEFORE_LOAD : NEVER;
       if (!isPublished) this.touch(row);
