@@ -14,6 +14,8 @@ const SHORTEST_MS = 10_000;
 const FIRST_MS = 1_000;
 /** Bytes a second that checkpoints write on average where little is trained. */
 const BYTES_A_SECOND = 1_000_000;
+/** Slices asked for at a time: each waits behind the batches that the trainer was given before, and what is trained meanwhile is journaled. */
+const AHEAD = 8;
 /** The writing of checkpoints takes at most one part in so many of the time. */
 const SHARE = 10;
 
@@ -212,8 +214,18 @@ export class Checkpointer {
   /** @throws FatalError where the trainer has another number of rows: the snapshot would be of another commit. */
   async *#slices(rows: number): AsyncIterable<CheckpointBlock> {
     const { trainer } = this.#options;
+    const asked: ReturnType<Trainer['slice']>[] = [];
+    const next = () => {
+      while (asked.length < AHEAD) {
+        const slice = trainer.slice();
+        // Avoids an unhandled rejection while the one before is awaited.
+        slice.catch(() => undefined);
+        asked.push(slice);
+      }
+      return asked.shift();
+    };
     let taken = 0;
-    for (let block = await trainer.slice(); block !== undefined; block = await trainer.slice()) {
+    for (let block = await next(); block !== undefined; block = await next()) {
       const written = Promise.withResolvers<void>();
       this.#slice = written.promise;
       taken += block.types.length;

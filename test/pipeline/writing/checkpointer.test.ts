@@ -335,6 +335,8 @@ describe('a checkpoint that is left', () => {
     checkpointer.begin(0);
     checkpointer.write(headOf(4));
     await reached.promise;
+    // What comes after the slice in hand is asked for already.
+    expect(trainer.taking).toEqual([]);
     const left = checkpointer.leave(headOf(5), index, false);
     await turns(10);
     expect(trainer.snapshots).toBe(1);
