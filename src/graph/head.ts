@@ -61,6 +61,8 @@ export const headSchema = z.object({
       run: z.string(),
       /** Edges handed to the trainer since the store began. */
       trained: count,
+      /** Those of them whose batches have nothing left to send to other shards. */
+      sent: count.default(0),
       /** By sender: the run, range of edges and part of the last parcel with gradients that was received. */
       received: z.record(z.string(), z.object({ run: z.string(), first: count, last: count, part: count })),
       /** Live edges whose lhs the shard owns, by relation, and entities that it owns, by type: over all shards they add up. */
@@ -81,7 +83,7 @@ export function freshShard(
   run: string,
   own: Pick<ShardHead, 'edges' | 'entities'> = { edges: {}, entities: {} },
 ): ShardHead {
-  return { index, count, run, trained: 0, received: {}, ...own };
+  return { index, count, run, trained: 0, sent: 0, received: {}, ...own };
 }
 
 /** What the vectors of a store depend on: training can't go on with another model. */

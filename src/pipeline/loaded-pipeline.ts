@@ -116,7 +116,7 @@ export class LoadedPipeline {
 
   constructor({ options, lifecycle, summary, failed, loaded, laterCheck, freshSpace }: PipelineParts) {
     const { model, store, measures = {} } = options;
-    const { head, index, erasedAt, absent, limits } = loaded;
+    const { head, index, erasedAt, absent, unsent, limits } = loaded;
     const topics = followedTopics(options);
     this.#options = options;
     this.#lifecycle = lifecycle;
@@ -137,6 +137,7 @@ export class LoadedPipeline {
       head,
       index,
       absent,
+      unsent,
       space: this.writer.space,
       erased: (key) => erasedAt.has(store.erasedName(key)),
       failed,
@@ -184,9 +185,9 @@ export class LoadedPipeline {
     summary.step = this.committer.step;
   }
 
-  /** Reading waits while more vectors than allowed are not acknowledged: back-pressure from the embeddings topic. */
+  /** Reading waits while more than allowed is not acknowledged: back-pressure from the topics that are written. */
   get outboxIsFull(): boolean {
-    return this.publisher.size >= this.#options.tuning.maxOutbox;
+    return this.publisher.size >= this.#options.tuning.maxOutbox || this.neighbours.behind;
   }
 
   /** How long to wait for records, ms: until the open batch or the next commit is due. */
@@ -266,6 +267,7 @@ export class LoadedPipeline {
       'all committed; waiting for the last vectors to be acknowledged',
     );
     await this.publisher.drained();
+    await this.neighbours.sent();
     this.#lifecycle.check();
     this.#drained = true;
   }

@@ -6,7 +6,7 @@ import type { Layout } from '../graph/layout.ts';
 import type { TrainsEdge } from '../graph/live-edges.ts';
 import type { Log } from '../log.ts';
 import type { Sink, SourceRecord } from './ports.ts';
-import type { Outgoing } from './training/shard-batch.ts';
+import type { Outgoing, Unsent } from './training/shard-batch.ts';
 import type { TrainBatch } from './training/trainer.ts';
 
 /** Whose an edge is. Edges share these: none is made for an edge. */
@@ -96,9 +96,11 @@ export interface Neighbours {
   hand(edges: number): Handed;
   /** What a commit writes of it, as of now. */
   head(): Pick<Head, 'shard'>;
-  /** Resolves once all that batches had for the others is acknowledged. trained: resolves once they are trained. @throws what ended the sending. */
-  sent(trained: Promise<unknown>): Promise<void>;
-  /** Begins to send: this process is the one writer. What was trained before is not sent. */
+  /** Resolves once all that trained batches had for the others is acknowledged. @throws what ended the sending. */
+  sent(): Promise<void>;
+  /** Whether so much of it waits for the brokers that reading is to pause. */
+  readonly behind: boolean;
+  /** Begins to send: this process is the one writer. What it trained before is not sent, but for `NeighbourParts.unsent`. */
   begin(): void;
   /** Does what is due by time. To be called now and then. */
   look(): void;
@@ -115,6 +117,8 @@ export interface NeighbourParts {
   readonly index: EntityIndex;
   /** Rows of copies that have no vector. */
   readonly absent: Int32Array;
+  /** What came out of the journal's batches, of those that were not acknowledged by the last commit. */
+  readonly unsent: readonly Unsent[];
   /** The training that the updater takes part in. */
   readonly space: string;
   /** Whether the entity was erased. */
@@ -154,6 +158,7 @@ const NOTHING: Handed = { part: {}, trained() {} };
 export class Alone implements Neighbours {
   readonly topic = '';
   readonly idle = true;
+  readonly behind = false;
   readonly progress = undefined;
   /** As many as the longest record has changes. */
   readonly #places: EdgePlace[] = [];

@@ -14,7 +14,7 @@ import type {
   Neighbours,
 } from '../pipeline/neighbours.ts';
 import type { Message, SourceRecord } from '../pipeline/ports.ts';
-import type { Outgoing } from '../pipeline/training/shard-batch.ts';
+import type { Outgoing, TrainedRange, Unsent } from '../pipeline/training/shard-batch.ts';
 import { Window } from '../pipeline/window.ts';
 import { AbsentCopies } from './absent-copies.ts';
 import { OpenShardBatch } from './open-shard-batch.ts';
@@ -24,6 +24,8 @@ import { Peers } from './peers.ts';
 
 /** Most vectors and gradients of other shards in one batch, for each edge that a full batch has. */
 const MOST_RECEIVED = 16;
+/** Bytes of parcels that may wait for the brokers before reading pauses. */
+const MOST_WAITING_BYTES = 64 * 2 ** 20;
 /** A lease on a copy that is not used ends after this long, or after twice as long. */
 const LEASE_MS = 10 * 60_000;
 
@@ -48,16 +50,13 @@ export interface ExchangePlace {
   readonly freshRun: string;
 }
 
-/** The edges of one batch in the range of all that a shard handed to its trainer: after `first`, up to `last`. */
-type TrainedRange = Pick<Parcel, 'first' | 'last'>;
-
 /**
  * Joins a shard to the others of its graph, over a topic with a partition for each. Gradients of rows that belong to another
  * shard go to it, vectors of own rows go to those that hold copies, and relation vectors go to all.
  *
- * A gradient is applied once. Parcels of a batch are acknowledged before the commit that holds the batch is written; a sender
- * that is killed in between, or started from an older store, trains the same edges again, and its parcels name a range of
- * edges that their receiver has had already.
+ * A gradient is applied once. A sender that is killed sends again what came out of its journal's batches and was not acknowledged by
+ * its last commit, and one that is started from an older store trains the same edges again. Its parcels name a range of edges that
+ * their receiver has had already. No checkpoint counts before the parcels of its batches are acknowledged.
  */
 export class Exchange implements Neighbours {
   readonly topic: string;
@@ -95,6 +94,9 @@ export class Exchange implements Neighbours {
   readonly #relations = new Map<number, Float32Array>();
   /** Edges handed to the trainer since the store began. */
   #trained: number;
+  /** Those whose batches have nothing left to send. */
+  #sent: number;
+  #unsent: readonly Unsent[];
   /** Where the last range that was sent ends, and how many parcels of this end are numbered. */
   #sentUpTo = { last: -1, parts: 0 };
   #mergedAt: number;
@@ -107,7 +109,8 @@ export class Exchange implements Neighbours {
     const { shard, topic, pace, freshRun } = place;
     const { model, index, space, sink, log, clock, failed } = parts;
     const { dim } = model;
-    const { run, trained, received, edges, entities } = parts.head?.shard ?? freshShard(shard, freshRun);
+    const { run, trained, sent, received, edges, entities } =
+      parts.head?.shard ?? freshShard(shard, freshRun);
     const { count } = shard;
     this.#shard = shard;
     this.topic = topic;
@@ -116,6 +119,8 @@ export class Exchange implements Neighbours {
     this.#parts = parts;
     this.#run = run;
     this.#trained = trained;
+    this.#sent = sent;
+    this.#unsent = parts.unsent;
     this.#own = { edges: { ...edges }, entities: { ...entities } };
     this.#places = placesIn(shard);
     this.#keys = Array.from({ length: count }, (_, each) => partitionKey(each, count));
@@ -198,11 +203,18 @@ export class Exchange implements Neighbours {
     const { index, count } = this.#shard;
     const received = this.#peers.received();
     const own = structuredClone(this.#own);
-    return { shard: { index, count, run: this.#run, trained: this.#trained, received, ...own } };
+    const [run, trained, sent] = [this.#run, this.#trained, this.#sent];
+    return { shard: { index, count, run, trained, sent, received, ...own } };
   }
 
   begin(): void {
     this.#writes = true;
+    for (const { outgoing, range } of this.#unsent) this.#trainedOf(outgoing, range);
+    this.#unsent = [];
+  }
+
+  get behind(): boolean {
+    return this.#sender.waitingBytes > MOST_WAITING_BYTES;
   }
 
   /**
@@ -239,11 +251,22 @@ export class Exchange implements Neighbours {
     const wantsRelations = merges && since > 0;
     const range = { first, last: this.#trained };
     return {
-      part: { shard: this.#open.close({ relations, wantsRelations, turn }) },
+      part: { shard: this.#open.close({ range, relations, wantsRelations, turn }) },
       trained: (outgoing) => {
-        if (outgoing) this.#send(outgoing, range);
+        if (outgoing) this.#trainedOf(outgoing, range);
       },
     };
+  }
+
+  /** Sends what came out of a batch, and notes when all of it is acknowledged. */
+  #trainedOf(outgoing: Outgoing, range: TrainedRange): void {
+    this.#send(outgoing, range);
+    const isSent = () => {
+      this.#sent = Math.max(this.#sent, range.last);
+    };
+    if (!this.#writes) isSent();
+    // What ends the sending is told elsewhere.
+    else this.#sender.sent().then(isSent, () => undefined);
   }
 
   /** Sends empty parcels to shards that were sent nothing for long, and asks for vectors that did not come. */
@@ -256,9 +279,8 @@ export class Exchange implements Neighbours {
     this.#send({ to, waiting: this.#counts.waiting }, range);
   }
 
-  async sent(trained?: Promise<unknown>): Promise<void> {
-    await trained;
-    await this.#sender.sent();
+  sent(): Promise<void> {
+    return this.#sender.sent();
   }
 
   stop(): void {

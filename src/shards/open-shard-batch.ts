@@ -48,7 +48,7 @@ export class OpenShardBatch {
   }
 
   /** What was gathered; nothing is gathered then. */
-  close(due: Pick<ShardBatch, 'relations' | 'wantsRelations' | 'turn'>): ShardBatch {
+  close(due: Pick<ShardBatch, 'range' | 'relations' | 'wantsRelations' | 'turn'>): ShardBatch {
     const copies = {
       rows: Int32Array.from(this.#copies.keys()),
       owners: Uint8Array.from(this.#copies.values()),

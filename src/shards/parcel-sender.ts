@@ -101,6 +101,11 @@ export class ParcelSender {
     return this.#waiting.length > 0;
   }
 
+  /** Bytes of messages that wait. */
+  get waitingBytes(): number {
+    return this.#waiting.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+  }
+
   /** Sends the messages; returns at once. */
   send(messages: readonly Message[]): void {
     if (messages.length === 0) return;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkStore } from '../../src/graph/check/check.ts';
 import { idOf, typeOf } from '../../src/graph/entity.ts';
-import { copyAccumulator, shardOf } from '../../src/graph/shard.ts';
+import { copyAccumulator, shardOf, trainingShard } from '../../src/graph/shard.ts';
 import { decodeParcel } from '../../src/shards/parcel.ts';
 import type { Router } from '../../src/shards/routing/router.ts';
 import { Life } from '../pipeline/life.ts';
@@ -219,6 +219,42 @@ test('a shard asks for the vectors that its store lacks, wherever its process be
     const parcels = shards.log.published.filter(({ topic }) => topic === EXCHANGE);
     const wanted = parcels.flatMap(({ value }) => idsIn(decodeParcel(value, DIM).wanted));
     expect([at, new Set(wanted)]).toEqual([at, new Set([idOf(foreign!)])]);
+    journalled += shards.journalled;
+  }
+  expect(journalled).toBeGreaterThan(0);
+});
+
+test('the gradients of every edge reach the other shard once, wherever their sender was killed', async () => {
+  const [own, foreign] = [usersOf(0, 3, 2), usersOf(1, 3, 2)];
+  const isOwn = trainingShard(0, 1, 2) === 0;
+  const pairs = own.flatMap((a) => foreign.map((b) => (isOwn ? { lhs: a, rhs: b } : { lhs: b, rhs: a })));
+  let journalled = 0;
+  for (let at = 0; at < 120; at++) {
+    const shards = new Shards(2);
+    const routing = new Routing(shards, undefined, false);
+    const tell = (time: number) => {
+      for (const { lhs, rhs } of pairs) shards.log.append(FOLLOW, follow(idOf(lhs), idOf(rhs), time));
+    };
+    const recoverMs = at % 2 === 0 ? 0 : Number.POSITIVE_INFINITY;
+    const run = (index: number, life?: Life) =>
+      shards.updater(index, life, recoverMs).run({ untilCaughtUp: true });
+    tell(1_000);
+    for (let round = 0; round < 3; round++) for (const index of [0, 1]) await run(index);
+    const trained = async () => (await graphStore(shards.stores[0]!).head())!.shard!.trained;
+    let reached = await trained();
+    const all = reached + pairs.length;
+    shards.log.published.length = 0;
+    tell(2_000);
+    await run(0, new Life({ how: 'dies', at })).catch((error: Error) => expect(error.message).toBe('killed'));
+    await run(0);
+    await routing.stop();
+    const parcels = shards.log.published.filter(({ topic }) => topic === EXCHANGE);
+    for (const { gradients, first, last } of parcels.map(({ value }) => decodeParcel(value, DIM))) {
+      if (gradients.count === 0 || last <= reached) continue;
+      expect([at, first]).toEqual([at, reached]);
+      reached = last;
+    }
+    expect([at, reached, await trained()]).toEqual([at, all, all]);
     journalled += shards.journalled;
   }
   expect(journalled).toBeGreaterThan(0);

@@ -52,7 +52,7 @@ export function exchangeOf({ shard, pace, freshRun = 'here', head, ...rest }: Se
       freshRun,
     },
     {
-      ...{ model: MODEL, space: SPACE, index, absent: new Int32Array(0), erased: () => false },
+      ...{ model: MODEL, space: SPACE, index, absent: new Int32Array(0), unsent: [], erased: () => false },
       ...{ sink: published.sink(), log },
       ...{ clock: () => time.now, failed: (error) => failures.push(error), ...rest },
       head: head && { ...EMPTY_HEAD, shard: head },

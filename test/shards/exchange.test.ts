@@ -4,6 +4,7 @@ import { headSchema } from '../../src/graph/head.ts';
 import { shardOf } from '../../src/graph/shard.ts';
 import { decodeParcel, encodeParcel, nameEnd } from '../../src/shards/parcel.ts';
 import { FaultySink } from '../pipeline/faulty-sink.ts';
+import { turns } from '../pipeline/updater-fixture.ts';
 import {
   DIM,
   exchangeOf,
@@ -99,6 +100,35 @@ describe('sending', () => {
     const sent = published.map(({ value }) => decodeParcel(value, dim));
     const total = (of: 'vectors' | 'gradients') => sent.reduce((sum, parcel) => sum + parcel[of].count, 0);
     expect([total('vectors'), total('gradients')]).toEqual([2_000, 2_000]);
+  });
+
+  it('says in the head what is acknowledged, and sends the rest again after a start, under the same names', async () => {
+    const sink = new FaultySink();
+    const before = exchangeOf({ sink });
+    const row = before.index.add(own!, 0);
+    before.exchange.begin();
+    const trained = outgoing([{}, { gradients: [row] }, {}]);
+    const batches = [8, 0, 4].map((edges) => before.exchange.hand(edges));
+    const sentOf = ({ exchange }: typeof before) => exchange.head().shard?.sent;
+    batches[0]!.trained(trained);
+    await sink.next();
+    for (const batch of batches.slice(1)) batch.trained(trained);
+    expect([sentOf(before), before.exchange.behind]).toEqual([0, false]);
+    await sink.acknowledge();
+    await sink.next();
+    await turns(1);
+    expect(sentOf(before)).toBe(8);
+    await sink.acknowledge();
+    await before.exchange.sent();
+    const unsent = batches.map(({ part }) => ({ range: part.shard!.range, outgoing: trained }));
+    const head = { ...before.exchange.head().shard!, sent: 8 };
+    const after = exchangeOf({ head, unsent, index: before.index });
+    await after.exchange.sent();
+    expect(after.published).toEqual([]);
+    after.exchange.begin();
+    await after.exchange.sent();
+    const first = sink.acknowledged.map(({ value }) => value);
+    expect([after.published.map(({ value }) => value), sentOf(after)]).toEqual([first, 12]);
   });
 
   it('leaves out what was erased since it was trained', async () => {

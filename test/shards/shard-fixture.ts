@@ -95,6 +95,7 @@ export function shardBatch(
   return {
     ...batch,
     shard: {
+      range: { first: 0, last: 1 },
       copies: {
         rows: Int32Array.from(copies, ([row]) => row),
         owners: Uint8Array.from(copies, ([, owner]) => owner),

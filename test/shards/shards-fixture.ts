@@ -13,7 +13,7 @@ import { MemoryStore } from '../graph/memory-store.ts';
 import { Life } from '../pipeline/life.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
 import { memoryReader } from '../pipeline/memory-reader.ts';
-import { MODEL, TOPICS, updater } from '../pipeline/updater-fixture.ts';
+import { MODEL, TOPICS, turns, updater } from '../pipeline/updater-fixture.ts';
 
 /** The topic by which shards of these tests meet. */
 export const EXCHANGE = 'twhin.exchange.test';
@@ -106,6 +106,7 @@ export class Shards {
   /** A process of shard `index`. */
   updater(index: number, life = new Life(), recoverMs = NEVER): Updater {
     const plain = this.log.sink();
+    const slow = Random.seeded(this.#lives);
     return updater(this.log, life.store(this.stores[index]!), {
       shard: this.shard(index),
       neighbourhood: new ShardNeighbourhood({
@@ -122,8 +123,14 @@ export class Shards {
           if ('journalEdges' in fields) this.journalled += Number(fields.journalEdges);
         },
       },
-      sink: { ...plain, publish: (messages) => life.call(() => plain.publish(messages)) },
-      trainer: (own) => life.trainer(own, Random.seeded(this.#lives)),
+      sink: {
+        ...plain,
+        publish: async (messages) => {
+          await turns(4 ** slow.below(5));
+          await life.call(() => plain.publish(messages));
+        },
+      },
+      trainer: (own) => life.trainer(own, slow),
       pace: { batchEdges: 3, commitEdges: 6, recoverMs },
     });
   }

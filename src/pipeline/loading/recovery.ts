@@ -6,6 +6,7 @@ import { type Head, type ModelIdentity, refuseOther } from '../../graph/head.ts'
 import type { Shard } from '../../graph/shard.ts';
 import { alone, type Neighbourhood } from '../neighbours.ts';
 import { decodeJournal, type JournalEntry } from '../training/batch-codec.ts';
+import type { Unsent } from '../training/shard-batch.ts';
 import type { Trainer, TrainerLimits, TrainerState, TrainReport } from '../training/trainer.ts';
 import { checkWhole, lost } from './completeness.ts';
 import { loadEdges, loadEntities } from './from-store.ts';
@@ -24,6 +25,8 @@ export interface Recovered {
   readonly strayed: boolean;
   /** Rows of copies that have no vector. */
   readonly absent: Int32Array;
+  /** What came out of the journal's batches for other shards, of those that were not acknowledged by the last commit. */
+  readonly unsent: readonly Unsent[];
   readonly limits: TrainerLimits;
   /** Whether the checkpoint is to be written anew with the live edges, which it lacks: replaying a journal needs those of its time. */
   readonly lacksEdges: boolean;
@@ -65,6 +68,7 @@ export async function recover(
       due: [],
       strayed: false,
       absent,
+      unsent: [],
       limits,
       lacksEdges: false,
       took: {},
@@ -89,13 +93,13 @@ export async function recover(
     return { ...replayed, lacksEdges: !hasEdges };
   };
   // In parallel: the trainer needs no entities, and trains the journal while they are read.
-  const [index, { due, published, stood, lacksEdges }] = await Promise.all([entities, trained()]);
+  const [index, { due, published, stood, unsent, lacksEdges }] = await Promise.all([entities, trained()]);
   const erasedAt = new Map<string, number>();
   for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
   const strayed = stood !== undefined && !isAsBefore(head, stood);
   if (strayed) await trainer.republish({ step: head.step, rows: published });
   const { absent, limits } = await trainer.state();
-  return { head, index, erasedAt, due, strayed, absent, limits, lacksEdges, took };
+  return { head, index, erasedAt, due, strayed, absent, unsent, limits, lacksEdges, took };
 }
 
 /** Starts the trainer from the checkpoint. Gives whether it has the edges: the store's are loaded where not. */
@@ -117,17 +121,18 @@ async function loadCheckpoint(
   return hasEdges;
 }
 
-/** Trains what the journal holds. stood: where the training stood at the commit that the head's step is as of. @throws FatalError where a commit is missing in it. */
-async function replay(
-  store: GraphStore,
-  head: Head,
-  trainer: Trainer,
-  hasEdges: boolean,
-): Promise<
-  { readonly edges: number; readonly stood: TrainerState | undefined } & Omit<JournalEntry, 'batches'>
-> {
+interface Replayed extends Pick<Recovered, 'unsent'>, Omit<JournalEntry, 'batches'> {
+  /** Edges that were trained. */
+  readonly edges: number;
+  /** Where the training stood at the commit that the head's step is as of. */
+  readonly stood: TrainerState | undefined;
+}
+
+/** Trains what the journal holds. @throws FatalError where a commit is missing in it. */
+async function replay(store: GraphStore, head: Head, trainer: Trainer, hasEdges: boolean): Promise<Replayed> {
   const [due, published] = [new Set<EntityKey>(), new Set<number>()];
   const underWay: Promise<TrainReport>[] = [];
+  const unsent: Unsent[] = [];
   let stood: Promise<TrainerState> | undefined;
   let [edges, commit] = [0, head.checkpoint];
   const settle = async () => {
@@ -142,7 +147,12 @@ async function replay(
     if (batches.length > 0 && !hasEdges)
       throw lost(head.graph, 'its checkpoint has no edges, and its journal trains some');
     for (const batch of batches) {
-      const training = trainer.train(batch);
+      const range = batch.shard?.range;
+      const training = trainer.train(batch).then((report) => {
+        const { outgoing } = report;
+        if (outgoing && range && range.last >= (head.shard?.sent ?? 0)) unsent.push({ range, outgoing });
+        return report;
+      });
       // Avoids an unhandled rejection while the batch before is awaited.
       training.catch(() => undefined);
       underWay.push(training);
@@ -156,7 +166,7 @@ async function replay(
   while (underWay.length > 0) await settle();
   if (commit !== head.commit)
     throw lost(head.graph, `its journal ends at ${commit}, its head is ${head.commit}`);
-  return { edges, due: [...due], published: Int32Array.from(published), stood: await stood };
+  return { edges, due: [...due], published: Int32Array.from(published), unsent, stood: await stood };
 }
 
 /** Whether the trainer stands where it stood at the head's commit. */

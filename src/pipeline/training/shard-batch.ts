@@ -14,8 +14,16 @@ export interface CopiesInUse {
   readonly wanted: Uint8Array;
 }
 
+/** The edges of a batch in the range of all that a shard ever handed to its trainer: after `first`, up to `last`. */
+export interface TrainedRange {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** A batch's part of what joins the shards of a graph. */
 export interface ShardBatch {
+  /** By which the shards that its parcels go to know them. */
+  readonly range: TrainedRange;
   /** [n] rows of the batch's new entities that are copies, and the shard that owns each. */
   readonly copies: { readonly rows: Int32Array; readonly owners: Uint8Array };
   /** Vectors of copies. */
@@ -30,6 +38,12 @@ export interface ShardBatch {
   readonly inUse: CopiesInUse;
   /** Whether leases end that were not renewed since the last turn but one. */
   readonly turn: boolean;
+}
+
+/** What came out of a batch, and may not have reached the other shards. */
+export interface Unsent {
+  readonly range: TrainedRange;
+  readonly outgoing: Outgoing;
 }
 
 /** What is to be sent to other shards after a batch. */

@@ -90,10 +90,14 @@ export class Checkpointer {
     trainer.snapshot().catch(() => undefined);
   }
 
-  /** Writes the snapshot, once its commit is written and its vectors are put up. A failure costs the next start time, and nothing else. */
-  write(head: Head): void {
+  /** Writes the snapshot, once its commit is written and its vectors are put up. A failure costs the next start time, and nothing else. sent: resolves once other shards have what the batches before had for them. */
+  write(head: Head, sent = Promise.resolve()): void {
     const { graph, log, clock } = this.#options;
     this.#writing = this.#write(head)
+      .finally(() => {
+        this.#tookMs = clock() - this.#beganAt;
+      })
+      .then(() => sent)
       .then(() => {
         this.#whole = head.commit;
         log.debug({ graph, commit: head.commit, ms: clock() - this.#beganAt }, 'checkpoint written');
@@ -103,7 +107,6 @@ export class Checkpointer {
         log.warn({ graph, reason }, 'a checkpoint could not be written: the next start takes longer');
       })
       .finally(() => {
-        this.#tookMs = clock() - this.#beganAt;
         this.#begun = false;
       });
   }

@@ -154,9 +154,7 @@ export class Committer {
     this.#asked.push(asked);
     this.#unwritten++;
     const gathered = { asked, named, entities, head };
-    const written = this.#written
-      .then(() => this.#write(pending, gathered, due))
-      .finally(() => this.#unwritten--);
+    const written = this.#written.then(() => this.#write(pending, gathered)).finally(() => this.#unwritten--);
     // Its failure is met below, once those before it are through.
     written.catch(() => undefined);
     this.#written = written;
@@ -166,7 +164,7 @@ export class Committer {
         const answer = await due;
         const puts = await this.#publish(gathered, writtenHead, answer, pending.since);
         // Once they are put up: the checkpoint must not be named before they are acknowledged.
-        if (begins) checkpointer.write({ ...writtenHead, ...this.#stands });
+        if (begins) checkpointer.write({ ...writtenHead, ...this.#stands }, neighbours.sent());
         return puts;
       })
       .finally(() => this.#asked.shift());
@@ -184,11 +182,10 @@ export class Committer {
   }
 
   /** Gives the head that it wrote. */
-  async #write(pending: PendingCommit, gathered: Gathered, due: Promise<Due>): Promise<Head> {
-    const { index, publisher, leadership, neighbours, ledger, unwritten, measures, clock } = this.#options;
+  async #write(pending: PendingCommit, gathered: Gathered): Promise<Head> {
+    const { index, publisher, leadership, ledger, unwritten, measures, clock } = this.#options;
     const { asked, named, entities, head: said } = gathered;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
-    await neighbours.sent(due);
     if (publisher.open) await leadership.confirm();
     const head = await this.#store(said, publisher.size, {
       edges: pending.edges,
@@ -217,13 +214,12 @@ export class Committer {
   ): Promise<number> {
     const { index, model, publisher, leadership, writer } = this.#options;
     const { step, rows, relations, held } = due;
-    const hasMoved = step !== this.#stands.step;
     this.#stands = { step, random: [...due.random], relations: relationsSum(due), trained: commit };
     this.held = held;
     this.moves.add(due, index, model.dim);
     if (!publisher.open) return 0;
     const puts = await this.#puts(named, entities, due);
-    if (hasMoved || puts.length > 0)
+    if (step !== this.step || puts.length > 0)
       await this.#store(undefined, publisher.sizeWith(puts), { journal: encodeJournal([], [], rows) });
     // Told before any of these vectors goes out. The group's note is then never behind the topic, so that an
     // older copy of the store is always recognised.

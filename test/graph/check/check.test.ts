@@ -23,7 +23,7 @@ beforeEach(async () => {
 const withHead = (change: Partial<Head>) => put(store, 'm', encodeHead({ ...HEAD_OF_FILLED, ...change }));
 
 /** The shard's part of a head; none of the store's entities falls into shard 1 of 256. */
-const SHARD = { index: 1, count: 256, run: 'r', trained: 0, received: {} };
+const SHARD = { index: 1, count: 256, run: 'r', trained: 0, sent: 0, received: {} };
 
 describe('a check', () => {
   test('reports no finding for an intact store, and counts its content', async () => {

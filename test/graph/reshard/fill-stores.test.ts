@@ -36,7 +36,7 @@ const shardHead = (index: number, change: Partial<Head>): Head => ({
   graph: `test-${index}`,
   rows: 12,
   space: 'one',
-  shard: { index, count: 2, run: 'r', trained: 9, received: {}, edges: {}, entities: {} },
+  shard: { index, count: 2, run: 'r', trained: 9, sent: 0, received: {}, edges: {}, entities: {} },
   ...change,
 });
 /** Shard 0 is ahead of shard 1. */
@@ -203,7 +203,7 @@ describe('stores of shards that stopped at different offsets', () => {
       epoch: 3,
       random: [5, 6, 7, 8],
       topicIds: { follow: 'f' },
-      shard: { index: 1, count: 3, run: 'y', trained: 0, received: {} },
+      shard: { index: 1, count: 3, run: 'y', trained: 0, sent: 0, received: {} },
     });
     expect(filled.heads[2]?.random).toEqual([1, 2, 3, 4]);
     const own = (of: 'edges' | 'entities', name: string) =>

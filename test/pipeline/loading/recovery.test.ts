@@ -373,7 +373,7 @@ describe('recover', () => {
   });
 
   const shardHead = (index: number, count: number) => ({
-    ...{ index, count, run: 'r', trained: 9, received: {}, edges: {}, entities: {} },
+    ...{ index, count, run: 'r', trained: 9, sent: 0, received: {}, edges: {}, entities: {} },
   });
   const shardOfTest = (index: number, count: number) => ({ graph: 'test', index, count });
 

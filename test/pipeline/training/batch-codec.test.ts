@@ -7,6 +7,7 @@ import { batchOf, edgesOf } from './trainer-fixture.ts';
 
 /** What other shards sent, lists of odd lengths among it. */
 const shard: ShardBatch = {
+  range: { first: 3, last: 5 },
   copies: { rows: Int32Array.of(7, 9, 11), owners: Uint8Array.of(0, 2, 2) },
   vectors: { rows: Int32Array.of(7), halves: Float16Array.of(0.5, -1.5, 2) },
   gradients: { rows: new Int32Array(0), halves: new Float16Array(0) },

@@ -151,7 +151,7 @@ describe('when a checkpoint is due', () => {
 });
 
 describe('a checkpoint that was begun', () => {
-  test('may be named once it is whole, and all that was due by its commit is acknowledged; until then no other is due', async () => {
+  test('may be named once it is whole, all that was due by its commit is acknowledged, and other shards have their parcels; until then no other is due', async () => {
     const { write, reached, open } = gateAt(1);
     const { checkpointer, checkpoints, trainer, headOf } = await setUp({ write });
     const nameable = () => [3, 4, 5, ALL].map((oldest) => checkpointer.nameable(oldest));
@@ -159,10 +159,15 @@ describe('a checkpoint that was begun', () => {
     expect([isDue(), ...nameable()]).toEqual([true, 3, 3, 3, 3]);
     checkpointer.begin(0);
     expect(isDue()).toBe(false);
-    checkpointer.write(headOf(4));
+    const sent = Promise.withResolvers<void>();
+    checkpointer.write(headOf(4), sent.promise);
     await reached.promise;
     expect([isDue(), ...nameable()]).toEqual([false, 3, 3, 3, 3]);
     open.resolve();
+    await expect.poll(() => checkpoints.written.has(4)).toBe(true);
+    await turns(5);
+    expect([isDue(), ...nameable()]).toEqual([false, 3, 3, 3, 3]);
+    sent.resolve();
     await checkpointer.settled();
     const { head, blocks } = checkpoints.written.get(4)!;
     expect(head).toMatchObject({ commit: 4, step: headOf(4).step, random: headOf(4).random });
