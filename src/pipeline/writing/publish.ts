@@ -38,11 +38,16 @@ export interface PutBy {
 }
 
 /** A vector or tombstone to be sent, as of the newest commit that moved it, with the arrival and the event of the oldest. */
-interface Waiting extends Put {
-  readonly step: number;
+interface Waiting {
+  readonly name: EntityKey;
+  vector: Uint8Array | null;
+  step: number;
+  eventAt: number | undefined;
   readonly since: number | undefined;
   /** The oldest commit that put it up and that nothing was acknowledged of since. */
   readonly commit: number;
+  /** Whether it is being sent: what is put up from now on waits behind it. */
+  inHand: boolean;
 }
 
 /**
@@ -55,12 +60,12 @@ export class Publisher {
   published = 0;
   /** False until this process is the graph's one publisher: nothing is sent or put up before. */
   open = false;
-  /** In order: an entry that is put up again while it waits keeps its place. */
-  readonly #queue = new Map<EntityKey, Waiting>();
-  /** What is being sent, but for what was put up again since. */
-  readonly #inHand = new Map<EntityKey, Waiting>();
-  /** The first of what is being sent. */
-  #sending: Waiting | undefined;
+  /** The newest of each name: what waits, and what is being sent. */
+  readonly #newest = new Map<EntityKey, Waiting>();
+  /** What waits, in order: an entry that is put up again keeps its place. */
+  readonly #queue: Waiting[] = [];
+  /** What is being sent. */
+  #inHand: readonly Waiting[] = [];
   #running: Promise<void> | undefined;
   #stopped = false;
   #failure: Error | undefined;
@@ -74,13 +79,14 @@ export class Publisher {
 
   /** Vectors and tombstones not yet acknowledged. */
   get size(): number {
-    return this.#queue.size + this.#inHand.size;
+    return this.#newest.size;
   }
 
   /** The same once these are put up. */
   sizeWith(puts: readonly Put[]): number {
-    const isNew = ({ name }: Put) => !this.#queue.has(name) && !this.#inHand.has(name);
-    return this.size + puts.filter(isNew).length;
+    let { size } = this;
+    for (const { name } of puts) if (!this.#newest.has(name)) size++;
+    return size;
   }
 
   /** Arrival of the oldest record whose vector waits, epoch ms; undefined where no vector waits. */
@@ -102,16 +108,16 @@ export class Publisher {
   async add(puts: readonly Put[], { commit, step, since }: PutBy, relations: Float32Array): Promise<void> {
     this.#options.relations?.take(relations, step);
     await inSlices(puts, ({ name, vector, eventAt }) => {
-      const known = this.#queue.get(name);
-      this.#inHand.delete(name);
-      this.#queue.set(name, {
-        name,
-        vector,
-        step,
-        eventAt: known?.eventAt ?? eventAt,
-        since: (known ?? { since }).since,
-        commit: known?.commit ?? commit,
-      });
+      const known = this.#newest.get(name);
+      if (known !== undefined && !known.inHand) {
+        known.vector = vector;
+        known.step = step;
+        known.eventAt ??= eventAt;
+        return;
+      }
+      const waiting = { name, vector, step, eventAt, since, commit, inHand: false };
+      this.#newest.set(name, waiting);
+      this.#queue.push(waiting);
     });
     this.#send();
   }
@@ -132,7 +138,7 @@ export class Publisher {
   }
 
   get #first(): Waiting | undefined {
-    return this.#sending ?? this.#queue.values().next().value;
+    return this.#inHand[0] ?? this.#queue[0];
   }
 
   /** Begins to send what is due, unless that is under way. */
@@ -142,7 +148,7 @@ export class Publisher {
   }
 
   get #isDue(): boolean {
-    return this.#queue.size > 0 || this.#options.relations?.due === true;
+    return this.#queue.length > 0 || this.#options.relations?.due === true;
   }
 
   async #run(): Promise<void> {
@@ -160,28 +166,23 @@ export class Publisher {
   async #sweep(): Promise<void> {
     const { clock, measures, relations } = this.#options;
     const began = clock();
-    const sweep = this.#queue
-      .values()
-      .take(this.#queue.size > MANY ? LONG_SWEEP : SWEEP)
-      .toArray();
-    this.#sending = sweep[0];
-    for (const waiting of sweep) {
-      this.#queue.delete(waiting.name);
-      this.#inHand.set(waiting.name, waiting);
-    }
+    const sweep = this.#queue.splice(0, this.#queue.length > MANY ? LONG_SWEEP : SWEEP);
+    for (const waiting of sweep) waiting.inHand = true;
+    this.#inHand = sweep;
     const ofRelations = relations?.messages() ?? [];
     const messages = this.#messages(sweep);
     const all = ofRelations.length > 0 ? [...messages, ...ofRelations] : messages;
     if (all.length > 0) await this.delivery.send(all, 'vectors');
     relations?.acknowledged();
     const now = clock();
-    for (const { since, eventAt } of sweep) {
+    for (const waiting of sweep) {
+      const { name, since, eventAt } = waiting;
+      if (this.#newest.get(name) === waiting) this.#newest.delete(name);
       if (since === undefined) continue;
       this.latency.add(now - since);
       if (eventAt !== undefined) measures.fresh?.(now - since, now - eventAt);
     }
-    this.#inHand.clear();
-    this.#sending = undefined;
+    this.#inHand = [];
     this.published += sweep.length;
     if (sweep.length > 0) measures.publish?.(now - began);
   }
