@@ -9,6 +9,7 @@ import { hasAllOf } from './loading/from-store.ts';
 import { type Recovered, recover } from './loading/recovery.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { RecordRun } from './ports.ts';
+import { EdgeFilter } from './reading/edge-filter.ts';
 import type { Fetched } from './reading/erase.ts';
 import { Ingest, type ReadRecord } from './reading/ingest.ts';
 import { Lag } from './reading/lag.ts';
@@ -151,7 +152,7 @@ export class LoadedPipeline {
       measures,
       unwritten: this.#unwritten,
     };
-    this.#ingest = new Ingest({ ...parts, erasedAt });
+    this.#ingest = new Ingest({ ...parts, erasedAt, stored: laterCheck?.stored ?? new EdgeFilter(true) });
     this.#training = new TrainingLine({
       ...parts,
       limits,

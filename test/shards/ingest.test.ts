@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { type EntityKey, idOf } from '../../src/graph/entity.ts';
 import { Counters } from '../../src/pipeline/counters.ts';
+import { EdgeFilter } from '../../src/pipeline/reading/edge-filter.ts';
 import { Ingest } from '../../src/pipeline/reading/ingest.ts';
 import { Unwritten } from '../../src/pipeline/reading/unwritten.ts';
 import { OpenBatch } from '../../src/pipeline/training/open-batch.ts';
@@ -19,7 +20,7 @@ function ingestOf() {
   const counters = new Counters();
   const ingest = new Ingest({
     ...{ store: graph(), unwritten: new Unwritten(), index, counters, erasedAt: new Map<string, number>() },
-    ...{ limits: DEFAULT_LIMITS, neighbours: exchange },
+    ...{ limits: DEFAULT_LIMITS, neighbours: exchange, stored: new EdgeFilter() },
     topics: new Map(EVENT_TOPICS.map((topic) => [topic.name, topic])),
   });
   let batch = new OpenBatch();

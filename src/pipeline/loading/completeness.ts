@@ -2,7 +2,9 @@ import { FatalError, MAKE_AGAIN } from '../../errors/errors.ts';
 import { Census, type Counted, describeDifference, differencesFrom } from '../../graph/census.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
+import { asBuffer } from '../../graph/layout.ts';
 import { pauseUnless } from '../patience.ts';
+import { EdgeFilter } from '../reading/edge-filter.ts';
 
 /** Pause after each run of hundreds of entries: a check of millions takes a minute at a tenth of a processor. */
 const PAUSE_MS = 10;
@@ -26,6 +28,8 @@ export class LaterCheck {
   readonly begun: Promise<void>;
   /** Resolves when the store is no longer read. */
   readonly done: Promise<void>;
+  /** Has every edge that it came to. */
+  readonly stored = new EdgeFilter();
   readonly #stopping = new AbortController();
 
   /**
@@ -43,10 +47,14 @@ export class LaterCheck {
       const census = new Census(layout);
       for (const { what, runs, first } of scans) {
         for (let run = await first; run.done !== true; run = await runs.next()) {
-          for (const entry of run.value) census.add(entry);
+          for (const entry of run.value) {
+            census.add(entry);
+            if (what === 'edges') this.stored.add(asBuffer(entry.key).toString('latin1'));
+          }
           await pauseUnless(signal, PAUSE_MS);
         }
         checkWhole(head, { entities: head.entities, edges: head.edges, [what]: census.counted[what] });
+        this.stored.complete = true;
       }
     };
     this.done = count()

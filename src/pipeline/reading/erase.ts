@@ -21,8 +21,8 @@ export interface KnownGraph {
 
 /** What is known of the edges and entities that a run of records names. */
 export interface Fetched {
-  /** By `Layout.edgeId`: the states when the run was read, and since then as its records leave them. null: erased. */
-  readonly edges: Map<string, EdgeState | null | undefined>;
+  /** By `Layout.edgeId`: what the store has of the edges that are not unwritten. */
+  readonly edges: ReadonlyMap<string, EdgeState | undefined>;
   /** Stored edges of entities that are to be erased. */
   readonly edgesOf: ReadonlyMap<EntityKey, readonly EdgeChange[]>;
 }
@@ -54,7 +54,6 @@ export function erase(
       continue;
     }
     commit.edges.set(id, null);
-    fetched.edges.set(id, null);
     if (edge.removed) continue;
     counters.edgeChanged(edge.relation, true, false);
     const place = neighbours.placeOf(edge);

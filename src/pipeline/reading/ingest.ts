@@ -1,10 +1,11 @@
 import type { RecordLimits } from '../../../topics/record.ts';
 import type { EventTopic } from '../../../topics/topic.ts';
-import { type EdgeChange, judge, type Verdict } from '../../graph/edge.ts';
+import { type EdgeChange, type EdgeState, judge, type Verdict } from '../../graph/edge.ts';
 import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import type { EdgePlace } from '../neighbours.ts';
 import type { RecordContent, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
+import type { EdgeFilter } from './edge-filter.ts';
 import { erase, type Fetched, type KnownGraph } from './erase.ts';
 import { readContent } from './record-content.ts';
 
@@ -20,6 +21,8 @@ export interface IngestOptions extends KnownGraph {
   /** By the topic's full name on the log. */
   readonly topics: ReadonlyMap<string, EventTopic>;
   readonly limits: RecordLimits;
+  /** Has every edge of the store, once it is complete. */
+  readonly stored: EdgeFilter;
 }
 
 /**
@@ -36,22 +39,21 @@ export class Ingest {
   /** Reads records and fetches what the store knows of the edges they name. */
   async read(records: readonly SourceRecord[]): Promise<{ reads: ReadRecord[]; fetched: Fetched }> {
     const reads = records.map((record) => this.#read(record));
-    const edges: Fetched['edges'] = new Map();
+    const edges = new Map<string, EdgeState | undefined>();
     const wanted: string[] = [];
     const erased = new Set<EntityKey>();
     this.#graph.unwritten.prune();
     for (const { changes, ids } of reads) {
       for (const id of ids) {
-        if (id === undefined || edges.has(id)) continue;
-        const state = this.#graph.unwritten.get(id);
-        edges.set(id, state);
-        if (state === undefined) wanted.push(id);
+        if (id === undefined || !this.#graph.stored.mayHave(id) || edges.has(id)) continue;
+        if (this.#graph.unwritten.get(id) !== undefined) continue;
+        edges.set(id, undefined);
+        wanted.push(id);
       }
       for (const change of changes) if ('erased' in change) erased.add(change.erased);
     }
-    (await this.#graph.store.readEdges(wanted)).forEach((state, i) => {
-      if (state !== undefined) edges.set(wanted[i]!, state);
-    });
+    for (const [i, state] of (await this.#graph.store.readEdges(wanted)).entries())
+      edges.set(wanted[i]!, state);
     const edgesOf = new Map<EntityKey, EdgeChange[]>();
     for (const entity of erased) {
       if (this.#graph.store.layout.typeIndex(typeOf(entity)) === undefined) continue;
@@ -97,13 +99,14 @@ export class Ingest {
 
   #applyEdge(change: EdgeChange, id: string, place: EdgePlace, fetched: Fetched, batch: OpenBatch): Verdict {
     if (this.#erasedSince(change.lhs, change.at) || this.#erasedSince(change.rhs, change.at)) return 'late';
-    const known = fetched.edges.get(id) ?? undefined;
+    const unwritten = this.#graph.unwritten.get(id);
+    const known = unwritten === undefined ? fetched.edges.get(id) : (unwritten ?? undefined);
     const verdict = judge(known, change);
     if (verdict === 'duplicate' || verdict === 'late') return verdict;
+    if (verdict === 'new') this.#graph.stored.add(id);
 
     // Not the change itself: its names would stay in memory until the commit is written.
     const state = { at: change.at, removed: change.removed };
-    fetched.edges.set(id, state);
     this.#graph.unwritten.open.edges.set(id, state);
     const before = known !== undefined && !known.removed;
     const now = !change.removed;

@@ -43,7 +43,14 @@ describe('a store with less than its head counts', () => {
 
 describe('a later check', () => {
   test('finds nothing wrong with a whole store, and lost edges and entities in another', async () => {
-    await check().done;
+    const whole = check();
+    const ids = (await Array.fromAsync(store.edges())).map((edge) => store.layout.edgeId(edge));
+    expect(whole.stored.mayHave('another')).toBe(true);
+    await whole.done;
+    expect([...ids, 'another'].map((id) => whole.stored.mayHave(id))).toEqual([
+      ...ids.map(() => true),
+      false,
+    ]);
     expect(failures).toEqual([]);
     const batch = new WriteBatch();
     batch.delete(store.layout.entityKey(user('a')));
@@ -89,6 +96,6 @@ describe('a later check', () => {
     await later.begun;
     await later.stop();
     await later.stop();
-    expect([closed, failures]).toEqual([true, []]);
+    expect([closed, failures, later.stored.complete]).toEqual([true, [], false]);
   });
 });
