@@ -1,8 +1,9 @@
 import type { PackedEntities } from './checkpoint.ts';
 import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, writeId } from './entity.ts';
-import { asBuffer, type EntityState } from './layout.ts';
+import type { EntityState } from './layout.ts';
 import { NameIndex } from './name-index.ts';
 import { PagedNumbers } from './paged-numbers.ts';
+import { inSlices } from './store.ts';
 
 /** Numbers of a packed state. */
 const STATE_NUMBERS = 3;
@@ -89,13 +90,8 @@ export class EntityIndex {
   }
 
   /** Loads stored entities that are packed, without an object for each name. */
-  restoreAll(packed: PackedEntities): void {
-    let start = 0;
-    for (let i = 0; i < packed.rows.length; i++) {
-      const end = start + 3 + packed.names[start + 1]!;
-      this.restore(packed.names, start, end, stateOf(packed, i));
-      start = end;
-    }
+  restoreAll(packed: PackedEntities): Promise<void> {
+    return eachPacked(packed, (start, end, state) => this.restore(packed.names, start, end, state));
   }
 
   /** Gives a new entity the lowest free row, or else the next row. */
@@ -162,16 +158,21 @@ export class EntityIndex {
   }
 }
 
-/** Copies the entities of these rows. */
+/** Copies the entities of these rows, in the order of the rows. */
 export function packEntities(index: EntityIndex, of: Iterable<number>): PackedEntities {
-  const rows = Int32Array.from(of).filter((row) => index.names.has(row));
+  const rows = Int32Array.from(of)
+    .sort()
+    .filter((row) => index.names.has(row));
   const states = new Float64Array(STATE_NUMBERS * rows.length);
   let bytes = 0;
-  rows.forEach((row, i) => {
+  let at = 0;
+  for (const row of rows) {
     const { updates, firstSeen, lastSeen } = index.state(row);
-    states.set([updates, firstSeen, lastSeen], STATE_NUMBERS * i);
+    states[at++] = updates;
+    states[at++] = firstSeen;
+    states[at++] = lastSeen;
     bytes += index.names.lengthAt(row);
-  });
+  }
   const names = new Uint8Array(bytes);
   let end = 0;
   for (const row of rows) end = index.names.copy(row, names, end);
@@ -187,18 +188,20 @@ export function* packedParts(index: EntityIndex): Iterable<PackedEntities> {
     );
 }
 
-/** The packed entities' names and states, each made when it is asked for. */
-export function* unpacked(packed: PackedEntities): Generator<[Buffer, EntityState]> {
-  const bytes = asBuffer(packed.names);
+/** Gives each packed entity in order, in slices: its name is in the names from `start` to before `end`. */
+export function eachPacked(
+  packed: PackedEntities,
+  visit: (start: number, end: number, state: EntityState) => void,
+): Promise<void> {
   let start = 0;
-  for (let i = 0; i < packed.rows.length; i++) {
-    const end = start + 3 + bytes[start + 1]!;
-    yield [bytes.subarray(start, end), stateOf(packed, i)];
+  return inSlices(packed.rows.length, (i) => {
+    const end = start + 3 + packed.names[start + 1]!;
+    visit(start, end, stateOf(packed, i));
     start = end;
-  }
+  });
 }
 
-function stateOf({ rows, states }: PackedEntities, i: number): EntityState {
+export function stateOf({ rows, states }: PackedEntities, i: number): EntityState {
   const at = STATE_NUMBERS * i;
   return { row: rows[i]!, updates: states[at]!, firstSeen: states[at + 1]!, lastSeen: states[at + 2]! };
 }

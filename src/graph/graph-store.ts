@@ -1,9 +1,10 @@
-import type { Checkpoint, Checkpoints } from './checkpoint.ts';
+import type { Checkpoint, Checkpoints, PackedEntities } from './checkpoint.ts';
 import type { EdgeChange, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
+import { eachPacked } from './entity-index.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, decodeEntity, type EntityState, type Layout } from './layout.ts';
-import { inSlices, type Store, type StoreMemory, WriteBatch } from './store.ts';
+import { inTurns, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** An entity without its vector. */
 export interface EntityRecord extends EntityState {
@@ -22,6 +23,8 @@ export interface Commit {
   /** By `Layout.edgeId`. null: an erasure deletes the edge, and not even its removal is remembered. */
   readonly edges?: Iterable<readonly [id: string, state: EdgeState | null]>;
   readonly entities?: Iterable<EntityRecord>;
+  /** Further entities, of an index whose types are the layout's. */
+  readonly packed?: PackedEntities;
   readonly erasedEntities?: Iterable<EntityKey>;
   readonly erasures?: Iterable<{ key: EntityKey; at: number }>;
   /** What the trainer was given since the commit before; the head's number is its key. */
@@ -166,12 +169,16 @@ export class GraphStore {
   /** Writes everything or nothing. The caller waits for one commit before the next. */
   async commit(commit: Commit): Promise<void> {
     const { layout } = this;
-    const { head, edges = [], entities = [], erasedEntities = [], erasures = [] } = commit;
+    const { head, edges = [], entities = [], packed, erasedEntities = [], erasures = [] } = commit;
     const batch = new WriteBatch();
-    await inSlices(edges, ([id, state]) => layout.putEdge(batch, id, state));
+    await inTurns(edges, ([id, state]) => layout.putEdge(batch, id, state));
     // An entity erased and named again in one commit has a new row: the old entry is deleted before the new one is put.
     for (const key of erasedEntities) batch.delete(layout.entityKey(key));
-    await inSlices(entities, (entity) => layout.putEntity(batch, entity.key, entity));
+    await inTurns(entities, (entity) => layout.putEntity(batch, entity.key, entity));
+    if (packed !== undefined)
+      await eachPacked(packed, (start, end, state) =>
+        layout.putNamed(batch, packed.names, start, end, state),
+      );
     for (const { key, at } of erasures) batch.put(layout.erasedKey(key), float64(at));
     for (const number of commit.outdated ?? []) batch.delete(layout.journalKey(number));
     if (commit.journal !== undefined) batch.put(layout.journalKey(head.commit), commit.journal);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { FatalError } from '../errors/errors.ts';
 import type { EdgeName, EdgeState, Relation } from './edge.ts';
 import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, typeOf, writeId } from './entity.ts';
-import { DELETED, type WriteBatch } from './store.ts';
+import { DELETED, SAME, type WriteBatch } from './store.ts';
 
 /**
  * Byte layout of a graph in a store. Numbers in keys are big-endian so that keys sort as numbers do; numbers in
@@ -98,22 +98,27 @@ export class Layout {
     const { length } = edgeId;
     const valueBytes = state === null ? DELETED : EDGE_VALUE_BYTES;
     const key = batch.open(length, valueBytes);
-    const turned = batch.open(length, valueBytes);
+    const turned = batch.open(length, SAME);
     const { bytes } = batch;
     bytes.write(edgeId, key, 'latin1');
     turn(bytes, key, key + length, bytes, turned);
-    if (state === null) return;
-    const value = this.encodeEdge(state);
-    bytes.set(value, key + length);
-    bytes.set(value, turned + length);
+    if (state !== null) bytes.set(this.encodeEdge(state), key + length);
   }
 
   putEntity(batch: WriteBatch, entity: EntityKey, state: EntityState): void {
-    const length = this.#write(this.#key, 1, entity);
-    const at = batch.open(length, ENTITY_VALUE_BYTES);
-    this.#key[0] = ENTITY;
-    this.#key.copy(batch.bytes, at, 0, length);
-    batch.bytes.set(encodeEntity(state), at + length);
+    this.putNamed(batch, this.#key, 0, this.#write(this.#key, 0, entity), state);
+  }
+
+  /** As `putEntity`, with the name in `names` from `start` to before `end`, as in keys. */
+  putNamed(batch: WriteBatch, names: Uint8Array, start: number, end: number, state: EntityState): void {
+    let at = batch.open(1 + end - start, ENTITY_VALUE_BYTES);
+    const { bytes } = batch;
+    bytes[at++] = ENTITY;
+    for (let i = start; i < end; i++) bytes[at++] = names[i]!;
+    bytes.writeUInt32LE(state.row, at);
+    bytes.writeUInt32LE(state.updates, at + 4);
+    bytes.writeDoubleLE(state.firstSeen, at + 8);
+    bytes.writeDoubleLE(state.lastSeen, at + 16);
   }
 
   /** Tells of an {@link edgeId} whether the edge has the entity at an end. */
@@ -270,16 +275,6 @@ export interface EntityState {
   readonly updates: number;
   readonly firstSeen: number;
   readonly lastSeen: number;
-}
-
-/** Encodes the value of an entry of kind `n`; see {@link Layout}. */
-function encodeEntity({ row, updates, firstSeen, lastSeen }: EntityState): Buffer {
-  const value = Buffer.allocUnsafe(ENTITY_VALUE_BYTES);
-  value.writeUInt32LE(row, 0);
-  value.writeUInt32LE(updates, 4);
-  value.writeDoubleLE(firstSeen, 8);
-  value.writeDoubleLE(lastSeen, 16);
-  return value;
 }
 
 export function decodeEntity(value: Uint8Array): EntityState {

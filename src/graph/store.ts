@@ -10,8 +10,9 @@ const SLICE = 2048;
 /** Bytes and operations that a new batch has room for. */
 const FIRST_BYTES = 4096;
 const FIRST_OPERATIONS = 64;
-/** Stands in place of a value's length where the key is deleted. */
+/** Stand in place of a value's length: the key is deleted; the value is that of the operation before. */
 export const DELETED = -1;
+export const SAME = -2;
 
 /** Puts and deletes that are written all or none. The last operation on a key wins. Keys and values are copied. */
 export class WriteBatch {
@@ -38,7 +39,7 @@ export class WriteBatch {
 
   /**
    * Appends an operation whose key, and right after it the value, the caller writes into `bytes` from where this says.
-   * valueBytes: {@link DELETED} where the key is deleted.
+   * valueBytes: {@link DELETED} where the key is deleted, {@link SAME} for the value, or the deletion, of the operation before.
    */
   open(keyBytes: number, valueBytes: number): number {
     const at = this.#end;
@@ -55,17 +56,19 @@ export class WriteBatch {
     return this.#bytes;
   }
 
-  /** Each operation in order, as views of the batch's memory. A value of undefined deletes. */
-  *operations(): Generator<[key: Buffer, value: Buffer | undefined]> {
+  /** Gives each operation in order, in slices, as views of the batch's memory. A value of undefined deletes. */
+  each(visit: (key: Uint8Array, value: Uint8Array | undefined) => void): Promise<void> {
+    const { buffer } = this.#bytes;
     let at = 0;
-    for (let i = 0; i < this.#size; i++) {
-      const keyEnd = at + this.#lengths[2 * i]!;
+    let value: Uint8Array | undefined;
+    return inSlices(this.#size, (i) => {
+      const key = new Uint8Array(buffer, at, this.#lengths[2 * i]!);
+      at += key.length;
       const length = this.#lengths[2 * i + 1]!;
-      const end = keyEnd + Math.max(0, length);
-      const value = length === DELETED ? undefined : this.#bytes.subarray(keyEnd, end);
-      yield [this.#bytes.subarray(at, keyEnd), value];
-      at = end;
-    }
+      if (length !== SAME) value = length === DELETED ? undefined : new Uint8Array(buffer, at, length);
+      visit(key, value);
+      at += Math.max(0, length);
+    });
   }
 
   #reserve(bytes: number): void {
@@ -79,13 +82,25 @@ export class WriteBatch {
   }
 }
 
-/** Calls `work` for each item, and lets the event loop run after every `size` items. */
-export async function inSlices<T>(items: Iterable<T>, work: (item: T) => void, size = SLICE): Promise<void> {
+/** Calls `work` for each number below `count`, and lets the event loop run after every `size` numbers. */
+export async function inSlices(count: number, work: (i: number) => void, size = SLICE): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    work(i);
+    if ((i + 1) % size === 0) await turn();
+  }
+}
+
+/** As `inSlices`, with each item of an iteration. */
+export async function inTurns<T>(items: Iterable<T>, work: (item: T) => void): Promise<void> {
   let done = 0;
   for (const item of items) {
     work(item);
-    if (++done % size === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (++done % SLICE === 0) await turn();
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 export async function* eachOf(runs: AsyncIterable<readonly Entry[]>): AsyncIterable<Entry> {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
-import { EntityIndex, packEntities, unpacked } from '../../src/graph/entity-index.ts';
+import { EntityIndex, eachPacked, packEntities } from '../../src/graph/entity-index.ts';
 import { entity, indexOf, MODEL, recordOf, tweet, user } from './graph-fixture.ts';
 
 describe('EntityIndex', () => {
@@ -107,7 +107,7 @@ describe('EntityIndex', () => {
   });
 });
 
-test('packing and unpacking keeps names, rows, counts and times, without erased entities', () => {
+test('packing and unpacking keeps names, rows in order, counts and times, without erased entities', async () => {
   const index = new EntityIndex(4, MODEL.entityTypes);
   for (let n = 0; n < 100; n++) {
     const row = index.add(
@@ -127,10 +127,11 @@ test('packing and unpacking keeps names, rows, counts and times, without erased 
     [10, 60],
     [70, 34],
   ] as const) {
-    for (const [name, state] of unpacked(packEntities(index, rows.slice(first, first + count)))) {
-      other.restore(name, 0, name.length, state);
-      seen.push(`${state.row} ${MODEL.entityTypes[name[0]!]} ${state.updates}`);
-    }
+    const packed = packEntities(index, rows.slice(first, first + count).reverse());
+    await eachPacked(packed, (start, end, state) => {
+      other.restore(packed.names, start, end, state);
+      seen.push(`${state.row} ${MODEL.entityTypes[packed.names[start]!]} ${state.updates}`);
+    });
   }
   expect(rows.map((row) => recordOf(other, row))).toEqual(rows.map((row) => recordOf(index, row)));
   expect([other.size, other.nextRow, other.counts()]).toEqual([98, 104, index.counts()]);

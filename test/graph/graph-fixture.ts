@@ -1,7 +1,7 @@
 import type { CheckpointBlock, NewCheckpoint } from '../../src/graph/checkpoint.ts';
 import type { EdgeChange, EdgeName } from '../../src/graph/edge.ts';
 import { type EntityKey, entityKey, typeOf } from '../../src/graph/entity.ts';
-import { EntityIndex, packEntities, unpacked } from '../../src/graph/entity-index.ts';
+import { EntityIndex } from '../../src/graph/entity-index.ts';
 import { type Commit, type EntityRecord, GraphStore } from '../../src/graph/graph-store.ts';
 import type { Head, ModelIdentity } from '../../src/graph/head.ts';
 import { Layout } from '../../src/graph/layout.ts';
@@ -120,8 +120,8 @@ export async function* asyncOf<T>(...items: T[]): AsyncIterable<T> {
 
 /** What the index has of an entity; undefined where no entity has the row. */
 export function recordOf(index: EntityIndex, row: number): EntityRecord | undefined {
-  const [found] = unpacked(packEntities(index, [row]));
-  return found && { key: index.keyOf(found[0]), ...found[1] };
+  const key = index.keyAt(row);
+  return key && { key, ...index.state(row) };
 }
 
 /** An index with these entities, restored as from a store. */

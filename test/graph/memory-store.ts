@@ -31,10 +31,10 @@ export class MemoryStore implements Store {
   }
 
   async write(batch: WriteBatch): Promise<void> {
-    for (const [key, value] of batch.operations()) {
+    await batch.each((key, value) => {
       if (value === undefined) this.#values.delete(text(key));
       else this.#values.set(text(key), Buffer.from(value));
-    }
+    });
     this.#ordered = undefined;
   }
 

@@ -4,14 +4,7 @@ import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 import { FatalError, MAKE_AGAIN, reasonOf } from '../../errors/errors.ts';
 import type { Checkpoints } from '../../graph/checkpoint.ts';
-import {
-  type Entry,
-  eachOf,
-  inSlices,
-  type Store,
-  type StoreMemory,
-  type WriteBatch,
-} from '../../graph/store.ts';
+import { type Entry, eachOf, type Store, type StoreMemory, type WriteBatch } from '../../graph/store.ts';
 import { checkpointFiles } from '../checkpoint-file.ts';
 
 const SCAN_CAPACITY = 512;
@@ -87,7 +80,7 @@ class RocksdbStore implements Store {
     if (batch.size === 0) return;
     const operations = this.#db.write({ autoDestroy: true, capacity: batch.size });
     // RocksDB reads the memory of `batch` until the flush ends.
-    await inSlices(batch.operations(), ([key, value]) => {
+    await batch.each((key, value) => {
       if (value === undefined) operations.tryDelete(key);
       else operations.tryPut(key, value);
     });

@@ -18,7 +18,7 @@ export async function loadEntities(store: GraphStore, head: Head): Promise<Entit
   const index = new EntityIndex(rows, entityTypes, { firstRow: 2 * relations.length, freed });
   const packed = hasAllOf(head) ? (await store.checkpoint())?.entities() : undefined;
   if (packed !== undefined) {
-    for await (const part of packed) index.restoreAll(part);
+    for await (const part of packed) await index.restoreAll(part);
     return index;
   }
   for await (const run of entries.runs(layout.prefixes.entities)) {

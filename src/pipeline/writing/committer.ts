@@ -1,9 +1,9 @@
 import type { PackedEntities } from '../../graph/checkpoint.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import { type EntityIndex, packEntities, unpacked } from '../../graph/entity-index.ts';
+import { type EntityIndex, packEntities, stateOf } from '../../graph/entity-index.ts';
 import type { Commit } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
-import { asBuffer, type EntityState } from '../../graph/layout.ts';
+import { asBuffer } from '../../graph/layout.ts';
 import { inSlices } from '../../graph/store.ts';
 import type { Counters } from '../counters.ts';
 import { Delivery } from '../delivery.ts';
@@ -183,13 +183,13 @@ export class Committer {
 
   /** Gives the head that it wrote. */
   async #write(pending: PendingCommit, gathered: Gathered): Promise<Head> {
-    const { index, publisher, leadership, ledger, unwritten, measures, clock } = this.#options;
+    const { publisher, leadership, ledger, unwritten, measures, clock } = this.#options;
     const { asked, named, entities, head: said } = gathered;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     if (publisher.open) await leadership.confirm();
     const head = await this.#store(said, publisher.size, {
       edges: pending.edges,
-      entities: unpacked(entities).map(([name, state]) => ({ key: index.keyOf(name), ...state })),
+      packed: entities,
       erasedEntities: pending.erasedEntities,
       erasures: [...pending.erasures].map(([key, at]) => ({ key, at })),
       journal: encodeJournal(
@@ -254,22 +254,24 @@ export class Committer {
   /** What to publish: the named entities, and the rows that are due. Each name once. */
   async #puts(named: Gathered['named'], entities: PackedEntities, { rows, vectors }: Due): Promise<Put[]> {
     const { index, model } = this.#options;
-    const eventAt = new Map<number | undefined, number>();
-    const note = ([, { row, lastSeen }]: [Buffer, EntityState]) => eventAt.set(row, lastSeen);
-    await inSlices(unpacked(entities), note, SLICE_ROWS);
     const bytes = asBuffer(new Uint8Array(vectors.buffer));
     const size = 4 * model.dim;
     const puts: Put[] = [];
     for (const { name, row } of named)
       if (row === undefined) puts.push({ name, vector: null, eventAt: undefined });
     const ofRow = new Map(named.map(({ name, row }) => [row, name]));
-    const put = ([i, row]: [number, number]) => {
+    let place = 0;
+    const put = (i: number) => {
+      const row = rows[i]!;
+      const vector = bytes.subarray(i * size, (i + 1) * size);
+      // Both lists of rows are ascending.
+      while (entities.rows[place]! < row) place++;
+      const eventAt = entities.rows[place] === row ? stateOf(entities, place).lastSeen : undefined;
       // No name: the entity was erased after this commit was asked for, and the next commit puts up its tombstone.
       const name = ofRow.get(row) ?? index.keyAt(row);
-      const vector = bytes.subarray(i * size, (i + 1) * size);
-      if (name !== undefined) puts.push({ name, vector, eventAt: eventAt.get(row) });
+      if (name !== undefined) puts.push({ name, vector, eventAt });
     };
-    await inSlices(rows.entries(), put, SLICE_ROWS);
+    await inSlices(rows.length, put, SLICE_ROWS);
     return puts;
   }
 }

@@ -107,7 +107,8 @@ export class Publisher {
   /** Puts up what a commit wrote, each name once. relations: see `RelationVectors.take`. */
   async add(puts: readonly Put[], { commit, step, since }: PutBy, relations: Float32Array): Promise<void> {
     this.#options.relations?.take(relations, step);
-    await inSlices(puts, ({ name, vector, eventAt }) => {
+    await inSlices(puts.length, (i) => {
+      const { name, vector, eventAt } = puts[i]!;
       const known = this.#newest.get(name);
       if (known !== undefined && !known.inHand) {
         known.vector = vector;
