@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import * as module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { whenParentDies } from './parent.js';
 
 const NEEDED_MAJOR = 24;
@@ -19,6 +20,8 @@ if (Number(process.versions.node.split('.')[0]) < NEEDED_MAJOR) {
 } else {
   // Half of the time of a short command is compiling. A folder that can't be written is passed over.
   module.enableCompileCache(join(root, 'node_modules', '.cache', 'twhin'));
+  // Records are read by the thousand, and V8 takes the objects made on the way for long-lived ones: they would fill the old generation.
+  setFlagsFromString('--no-allocation-site-pretenuring');
   whenParentDies(() => process.kill(process.pid, 'SIGTERM'));
   const { main } = await import(pathToFileURL(entry()).href);
   process.exitCode = await main(process.argv.slice(2));
