@@ -28,7 +28,8 @@ export function workspaceBytes(
   maxCandidates: number,
   threads = 1,
 ): number {
-  return layOut(settings.dim, { maxEdges, maxCandidates }, WORKSPACES_BESIDE * (threads - 1)).bytes;
+  return layOut(settings.dim, { maxEdges, maxCandidates }, WORKSPACES_BESIDE * Math.max(1, threads - 1))
+    .bytes;
 }
 
 /** The byte addresses of a workspace's blocks by name, and their strides; see `assembly/layout.ts`. */

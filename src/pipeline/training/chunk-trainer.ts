@@ -21,11 +21,13 @@ interface ChunkTrainerParts {
 }
 
 /**
- * Trains a batch's edges chunk by chunk. The calling thread fills every chunk, and so draws all random numbers; it
- * also steps on the chunks for which no stepper is free. Without steppers it steps on all of them, in order.
+ * Trains a batch's edges chunk by chunk. The calling thread fills every chunk, and so draws all random numbers. After `train`, no
+ * thread touches the table.
  *
- * Two threads may move one row at once, and one may overwrite the other's step (Hogwild: Niu et al. 2011): chunks
- * share few rows, and a step that is lost now and then is small. After `train`, no thread touches the table.
+ * With one training thread, a stepper does one step after the other while the next chunks are filled. These depend on no step, and
+ * the rows that a step moves are marked before it begins: the bytes are those of steps in the calling thread, which does them
+ * where there is no stepper yet. With more, it steps where no stepper is free. Two threads may move one row at once, and one may
+ * overwrite the other's step (Hogwild: Niu et al. 2011): chunks share few rows, and a step that is lost now and then is small.
  */
 export class ChunkTrainer {
   readonly #parts: ChunkTrainerParts;
@@ -48,7 +50,7 @@ export class ChunkTrainer {
     let from = 0;
     for (const [i, to] of ends.entries()) {
       const picked = order.subarray(from, to);
-      const lane = this.#take(batch, losses);
+      const lane = ends.length === 1 ? undefined : this.#take(batch, losses);
       const { chunk } = lane ?? kernel;
       chunk.learningRate = decayed(model.learningRate, step + i, decaySteps);
       negatives.fill(chunk, batch.edges, picked, random);
@@ -69,13 +71,19 @@ export class ChunkTrainer {
 
   /** A lane that can be filled; the losses of its last chunk are counted. */
   #take(batch: Rehearsed, losses: Losses): Lane | undefined {
-    for (const stepper of this.#parts.steppers) {
-      const lane = stepper.take();
-      if (lane === undefined) continue;
-      this.#finish(lane, batch, losses);
-      return lane;
+    const { steppers, settings } = this.#parts;
+    for (;;) {
+      for (const stepper of steppers) {
+        const lane = stepper.take();
+        if (lane === undefined) continue;
+        this.#finish(lane, batch, losses);
+        return lane;
+      }
+      // The calling thread must not step before a step that was begun.
+      const [oldest] = settings.threads === 1 ? this.#begun.keys() : [];
+      if (oldest === undefined) return undefined;
+      this.#finish(oldest, batch, losses);
     }
-    return undefined;
   }
 
   #finish(lane: Lane, batch: Rehearsed, losses: Losses): void {

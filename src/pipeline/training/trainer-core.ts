@@ -40,7 +40,7 @@ export interface KernelMaker extends Workspace {
     model: ModelSettings,
     limits: { maxEdges: number; maxCandidates: number },
   ): Kernel;
-  /** Starts `threads - 1` threads that step on the table with the named kernel; they run until they are stopped. */
+  /** Threads that step on the table with the named kernel, `threads - 1` but one at least; none for a kernel that can't share it. */
   startSteppers(
     name: KernelName,
     table: Table,
@@ -52,8 +52,8 @@ export interface KernelMaker extends Workspace {
 /**
  * Trains one graph's table, in the calling thread and in threads that it starts: see `Trainer` for what each call
  * means and where the same calls give the same bytes. That holds across a checkpoint, a stop and a load too, but for
- * copies of other shards' rows: after a load they are as they were stored, and move once their owners send them. More
- * than one thread changes only what `ChunkTrainer` does.
+ * copies of other shards' rows: after a load they are as they were stored, and move once their owners send them. Threads
+ * change only what `ChunkTrainer` does.
  */
 export class TrainerCore {
   readonly #settings: TrainerSettings;
@@ -96,8 +96,10 @@ export class TrainerCore {
     const vector = (row: number) => this.#table.vector(row);
     this.#prequential = prequential && new Prequential({ ...parts, prequential, vector });
     this.#random = Random.seeded(settings.seed);
-    this.#steppers =
-      threads === 1 ? [] : kernels.startSteppers(kernel.name, this.#table, model, { ...limits, threads });
+    // A graph that is cut takes what each step gives its copies, and trains in the calling thread.
+    this.#steppers = settings.shard
+      ? []
+      : kernels.startSteppers(kernel.name, this.#table, model, { ...limits, threads });
     const foreign = this.#foreign;
     const negatives = new Negatives({
       rows: this.#types,

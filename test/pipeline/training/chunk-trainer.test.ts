@@ -39,13 +39,14 @@ class Lazy implements Stepper {
   }
 }
 
-/** A trainer with lazy steppers, and one that has none. Relation r joins users and tweets of its own. */
-function pair() {
+/** A trainer of so many threads with lazy steppers, and one that has none. Relation r joins users and tweets of its own. */
+function pair(count: number) {
   const lazy: Lazy[] = [];
   const maker: KernelMaker = {
     ...kernels,
     startSteppers: (name, table, model, { threads, ...limits }) => {
-      for (let i = 1; i < threads; i++) lazy.push(new Lazy(kernels.createKernel(name, table, model, limits)));
+      for (let i = 0; i < Math.max(1, threads - 1); i++)
+        lazy.push(new Lazy(kernels.createKernel(name, table, model, limits)));
       return lazy;
     },
   };
@@ -55,7 +56,7 @@ function pair() {
     relations: [0, 1, 2].map((r) => ({ name: `r${r}`, lhsType: 2 * r, rhsType: 2 * r + 1 })),
     uniformNegatives: 0,
   };
-  const core = new TrainerCore({ ...chosen, threads: 3 }, maker);
+  const core = new TrainerCore({ ...chosen, threads: count }, maker);
   const alone = new TrainerCore(chosen, kernels);
   for (const each of [core, alone]) each.start(undefined);
   return { core, alone, lazy };
@@ -75,8 +76,22 @@ function batch(random: Random, newTypes: number[] = []) {
 const NEW_TYPES = Array.from({ length: 54 }, (_, row) => row % 6);
 
 describe('ChunkTrainer', () => {
+  it('steps in order with one thread, and alone where there is one chunk', () => {
+    const { core, alone, lazy } = pair(1);
+    const random = Random.seeded(2);
+    for (const newTypes of [NEW_TYPES, [], []]) {
+      const each = batch(random, newTypes);
+      expect(core.train(each)).toEqual(alone.train(each));
+      expect(core.due(DUE)).toEqual(alone.due(DUE));
+    }
+    expect(lazy.map(({ steps }) => steps)).toEqual([18]);
+    const one = batchOf({ edges: [[6, 0, 7]], added: [] });
+    expect(core.train(one)).toEqual(alone.train(one));
+    expect(lazy.map(({ steps }) => steps)).toEqual([18]);
+  });
+
   it('fills a lane again only when its step is through, counts its losses, and ends with none begun', () => {
-    const { core, alone, lazy } = pair();
+    const { core, alone, lazy } = pair(3);
     const random = Random.seeded(2);
     const first = batch(random, NEW_TYPES);
     const report = core.train(first);
@@ -90,7 +105,7 @@ describe('ChunkTrainer', () => {
   });
 
   it('breaks the trainer when a stepper fails', () => {
-    const { core, lazy } = pair();
+    const { core, lazy } = pair(3);
     core.train(batch(Random.seeded(1), NEW_TYPES));
     lazy[1]!.kernel.step = () => {
       throw new FatalError('thread', 'a training thread died');
@@ -100,7 +115,7 @@ describe('ChunkTrainer', () => {
   });
 
   it('has its steppers stopped with the trainer', async () => {
-    const { core, lazy } = pair();
+    const { core, lazy } = pair(3);
     await core.stop();
     expect(lazy.map(({ stopped }) => stopped)).toEqual([true, true]);
   });

@@ -20,12 +20,14 @@ export const LHS_COUNT = 2;
 export const RHS_COUNT = 3;
 const RATE_OFFSET = 4 * Int32Array.BYTES_PER_ELEMENT;
 
+/** The stepper owns the lane until it has started. */
+const STARTING = 0;
 /** The trainer owns the lane: it fills the chunk or reads the losses. */
-export const FREE = 0;
+export const FREE = 1;
 /** The stepper owns the lane. */
-export const BEGUN = 1;
+export const BEGUN = 2;
 /** Nobody owns the lane: the stepper has ended, after sending the reason over its port. */
-export const FAILED = 2;
+export const FAILED = 3;
 
 /** A step takes milliseconds. The wait has parts because a process that was frozen finds only one of them elapsed. */
 const WAIT_MS = 1_000;
@@ -74,6 +76,10 @@ export class SharedLane implements Lane {
     this.#table = options.table;
     this.#stepLimitS = options.stepLimitS;
     this.#whyEnded = options.whyEnded;
+  }
+
+  get started(): boolean {
+    return this.#state() !== STARTING;
   }
 
   get free(): boolean {

@@ -14,8 +14,9 @@ import { SharedLane, type StepperData } from './lane.ts';
 const STEP_LIMIT_S = 60;
 
 /**
- * Starts `threads - 1` threads that step on the table beside the caller's own thread, in workspaces above the caller's.
- * @throws UsageError for a kernel that is not compiled: its workspace is not in shared memory.
+ * Threads that step on the table beside the caller's own thread, in workspaces above the caller's: `threads - 1`, but at least one.
+ * For one thread, a kernel that is not compiled has none: its workspace is not in shared memory.
+ * @throws UsageError for such a kernel and more threads.
  * @throws FatalError when the table keeps too little room below its rows.
  */
 export function startSteppers(
@@ -25,15 +26,16 @@ export function startSteppers(
   { threads, ...size }: ChunkSize & { readonly threads: number },
 ): readonly Stepper[] {
   if (!isCompiled(name)) {
+    if (threads === 1) return [];
     throw new UsageError(`kernel ${name} runs in one thread; ${threads} were asked for`);
   }
   const entry = threadEntry(new URL('./worker.ts', import.meta.url));
-  const workspaces = Array.from({ length: WORKSPACES_BESIDE * (threads - 1) }, (_, i) =>
+  const steppers = Math.max(1, threads - 1);
+  const workspaces = Array.from({ length: WORKSPACES_BESIDE * steppers }, (_, i) =>
     layOut(model.dim, size, i + 1),
   );
-  // The check of all workspaces comes before the first thread, so that a refusal leaves no thread behind.
   for (const workspace of workspaces) needRoom(table, workspace, size);
-  return Array.from({ length: threads - 1 }, (_, i) => {
+  return Array.from({ length: steppers }, (_, i) => {
     const own = WORKSPACES_BESIDE * i;
     return new ThreadStepper({
       entry,
@@ -43,15 +45,18 @@ export function startSteppers(
       size,
       workspaces: workspaces.slice(own, own + WORKSPACES_BESIDE),
       stepLimitS: STEP_LIMIT_S,
+      spare: threads === 1,
     });
   });
 }
 
-/** A thread that steps on its lanes. Exported for tests with other entries. */
+/** A thread that steps on its lanes. It starts when a lane is asked for first. Exported for tests with other entries. */
 export class ThreadStepper implements Stepper {
-  readonly #worker: Worker;
+  readonly #begin: () => Worker;
+  #worker: Worker | undefined;
   readonly #lanes: readonly SharedLane[];
   readonly #failures: MessagePort;
+  readonly #spare: boolean;
   /** Index of the lane whose turn it is. */
   #next = 0;
   #ended: FatalError | undefined;
@@ -64,8 +69,11 @@ export class ThreadStepper implements Stepper {
     size: ChunkSize;
     workspaces: readonly Workspace[];
     stepLimitS: number;
+    /** Whether the caller can do without a thread that does not start. */
+    spare?: boolean;
   }) {
-    const { entry, name, table, kernel, size, workspaces, stepLimitS } = options;
+    const { entry, name, table, kernel, size, workspaces, stepLimitS, spare = false } = options;
+    this.#spare = spare;
     const whyEnded = () => this.#whyEnded();
     this.#lanes = workspaces.map(
       (workspace) =>
@@ -80,13 +88,16 @@ export class ThreadStepper implements Stepper {
       failures: port2,
     };
     this.#failures = port1;
-    this.#worker = new Worker(entry, { workerData, transferList: [port2], name });
-    this.#worker.on('error', (error) => this.#end(reasonOf(error), error));
-    this.#worker.on('exit', (code) => this.#end(`it exited with code ${code}`));
+    this.#begin = () =>
+      new Worker(entry, { workerData, transferList: [port2], name })
+        .on('error', (error) => this.#end(reasonOf(error), error))
+        .on('exit', (code) => this.#end(`it exited with code ${code}`));
   }
 
   take(): Lane | undefined {
-    if (this.#ended !== undefined) throw this.#ended;
+    const isMissed = !this.#spare || this.#lanes[0]?.started;
+    if (this.#ended !== undefined && isMissed) throw this.#ended;
+    this.#worker ??= this.#begin();
     const lane = this.#lanes[this.#next];
     if (lane === undefined || !lane.free) return undefined;
     this.#next = (this.#next + 1) % this.#lanes.length;
@@ -96,7 +107,7 @@ export class ThreadStepper implements Stepper {
   async stop(): Promise<void> {
     this.#end('it was stopped');
     this.#failures.close();
-    await this.#worker.terminate();
+    await this.#worker?.terminate();
   }
 
   /** The error that the thread sent before it ended. Read synchronously, because events wait until the batch is over. */

@@ -31,6 +31,7 @@ function serve(): never {
     rate: rateIn(words),
     step: instantiate(name, table, model, workspace).step,
   }));
+  for (const { words } of served) setState(words, FREE);
   for (;;) {
     for (const { words, rate, step } of served) {
       while (Atomics.load(words, STATE) !== BEGUN) Atomics.wait(words, STATE, FREE);

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startSteppers, ThreadStepper } from '../../../../src/adapters/trainer/hogwild/stepper.ts';
 import { threadTrainer } from '../../../../src/adapters/trainer/thread.ts';
@@ -8,6 +9,7 @@ import { Table } from '../../../../src/model/table.ts';
 import { localTrainer } from '../../../../src/pipeline/training/local-trainer.ts';
 import type { Stepper } from '../../../../src/pipeline/training/stepper.ts';
 import type { Trainer, TrainerSettings } from '../../../../src/pipeline/training/trainer.ts';
+import type { KernelMaker } from '../../../../src/pipeline/training/trainer-core.ts';
 import { Random } from '../../../../src/sampling/random.ts';
 import { DEFAULTS, fill, kernelOnRandomRows, rowBytes } from '../../../kernels/fixture.ts';
 import {
@@ -34,7 +36,7 @@ function tableOf20(): Table {
   return table;
 }
 
-function stepperOn(table: Table, entry = WORKER, stepLimitS = 60): Stepper {
+function stepperOn(table: Table, entry = WORKER, stepLimitS = 60, spare = false): Stepper {
   const stepper = new ThreadStepper({
     entry: new URL(entry, import.meta.url),
     name: 'stepper',
@@ -43,14 +45,16 @@ function stepperOn(table: Table, entry = WORKER, stepLimitS = 60): Stepper {
     size: SIZE,
     workspaces: [1, 2].map((number) => layOut(DEFAULTS.dim, SIZE, number)),
     stepLimitS,
+    spare,
   });
   stopped.push(stepper);
   return stepper;
 }
 
-/** A chunk with an edge of its own for each lane. */
-function beginOn(stepper: Stepper, lhs: number) {
-  const lane = stepper.take()!;
+/** A chunk with an edge of its own for each lane, as soon as the stepper has one. */
+async function beginOn(stepper: Stepper, lhs: number) {
+  let lane = stepper.take();
+  for (; lane === undefined; lane = stepper.take()) await setImmediate();
   fill(lane.chunk, { edges: [[lhs, 0, lhs + 1]], rhsCandidates: [lhs + 2, lhs + 3] });
   lane.begin();
   return lane;
@@ -61,7 +65,7 @@ afterEach(async () => {
 });
 
 describe('ThreadStepper', () => {
-  it('steps on its lanes in turn with the results of the kernel of the same build', () => {
+  it('steps on its lanes in turn with the results of the kernel of the same build', async () => {
     const { table: expected, kernel } = kernelOnRandomRows('wasm-plain', DEFAULTS, { rows: 20 });
     const table = tableOf20();
     for (let row = 0; row < 20; row++) table.vector(row).set(expected.vector(row));
@@ -72,7 +76,7 @@ describe('ThreadStepper', () => {
       [5, 12],
     ]) {
       // Both lanes are taken before the first is done.
-      const lanes = rows.map((lhs) => beginOn(stepper, lhs));
+      const lanes = [await beginOn(stepper, rows[0]!), await beginOn(stepper, rows[1]!)];
       lanes.forEach((lane, i) => {
         fill(kernel.chunk, {
           edges: [[rows[i]!, 0, rows[i]! + 1]],
@@ -86,31 +90,35 @@ describe('ThreadStepper', () => {
     }
   });
 
-  it('has no free lane while both lanes are in a step', () => {
+  it('has no free lane before it starts, nor while both lanes are in a step', async () => {
     const stepper = stepperOn(tableOf20(), './hangs.js');
-    beginOn(stepper, 2);
-    beginOn(stepper, 6);
+    expect(stepper.take()).toBeUndefined();
+    await beginOn(stepper, 2);
+    await beginOn(stepper, 6);
     expect(stepper.take()).toBeUndefined();
   });
 
-  it('refuses rows that the table does not have', () => {
-    expect(() => beginOn(stepperOn(tableOf20()), 19)).toThrow(ShapeError);
+  it('refuses rows that the table does not have', async () => {
+    await expect(beginOn(stepperOn(tableOf20()), 19)).rejects.toThrow(ShapeError);
   });
 
   it.each([
     ['fails in a step', './fails.js', 60, 'thread', 'a step failed: memory access out of bounds'],
     ['never ends a step', './hangs.js', 2, 'thread', 'did not end a step in 2 s'],
-  ])('whose thread %s throws to the caller that waits for the step', (_, entry, limitS, code, message) => {
-    const lane = beginOn(stepperOn(tableOf20(), entry, limitS), 2);
-    let told: unknown;
-    try {
-      lane.finish();
-    } catch (error) {
-      told = error;
-    }
-    expect(told).toBeInstanceOf(FatalError);
-    expect(told).toMatchObject({ code, message: expect.stringContaining(message) });
-  });
+  ])(
+    'whose thread %s throws to the caller that waits for the step',
+    async (_, entry, limitS, code, message) => {
+      const lane = await beginOn(stepperOn(tableOf20(), entry, limitS), 2);
+      let told: unknown;
+      try {
+        lane.finish();
+      } catch (error) {
+        told = error;
+      }
+      expect(told).toBeInstanceOf(FatalError);
+      expect(told).toMatchObject({ code, message: expect.stringContaining(message) });
+    },
+  );
 
   it.each([
     ['died', './dies.js', 'out of luck'],
@@ -118,6 +126,8 @@ describe('ThreadStepper', () => {
     ['exited', './exits.js', 'it exited with code 3'],
     ['is missing', './no-such-entry.js', 'no-such-entry'],
   ])('whose thread %s throws to the caller that takes a lane', async (_, entry, message) => {
+    const spare = stepperOn(tableOf20(), entry, 60, true);
+    expect(spare.take()).toBeUndefined();
     const stepper = stepperOn(tableOf20(), entry);
     const outcome = () => {
       try {
@@ -127,11 +137,14 @@ describe('ThreadStepper', () => {
       }
     };
     await expect.poll(outcome).toMatchObject({ code: 'thread', message: expect.stringContaining(message) });
+    // A thread that the caller can do without is not missed, unless it had begun to answer.
+    if (entry === './outdated.js') expect(() => spare.take()).toThrow(message);
+    else expect(spare.take()).toBeUndefined();
   });
 
   it('has no lane after stop', async () => {
     const stepper = stepperOn(tableOf20());
-    beginOn(stepper, 2).finish();
+    (await beginOn(stepper, 2)).finish();
     await stepper.stop();
     expect(() => stepper.take()).toThrow('it was stopped');
   });
@@ -183,6 +196,40 @@ describe('several threads on one table', () => {
       }
     },
   );
+
+  it('give the bytes of one thread that steps itself, where one steps and the other fills chunks ahead', async () => {
+    let taken = 0;
+    const counted: KernelMaker = {
+      ...kernels,
+      startSteppers: (...of) =>
+        kernels.startSteppers(...of).map((stepper) => ({
+          take: () => {
+            const lane = stepper.take();
+            if (lane !== undefined) taken++;
+            return lane;
+          },
+          stop: () => stepper.stop(),
+        })),
+    };
+    const more = { maxRows: 20_000, updatesPerEdge: 4, correctNegatives: true };
+    const chosen = { ...settings, ...more, kernel: 'wasm' as const };
+    const ahead = localTrainer(chosen, counted);
+    const alone = localTrainer(chosen, { ...kernels, startSteppers: () => [] });
+    stopped.push(ahead);
+    for (const trainer of [ahead, alone]) await trainer.start(undefined);
+    const world = new World(6);
+    // At first there is no thread yet. A block is taken a batch later, with its rows as they were.
+    for (let i = 0; taken < 200; i++) {
+      const batch = world.next();
+      expect(await ahead.train(batch)).toEqual(await alone.train(batch));
+      const options = { ...DUE, now: NOW + i };
+      expect(await ahead.due(options)).toEqual(await alone.due(options));
+      expect(await ahead.slice()).toEqual(await alone.slice());
+      for (const trainer of i % 3 === 0 ? [ahead, alone] : []) await trainer.snapshot();
+      world.commit();
+      if (taken === 0) await setTimeout(5);
+    }
+  });
 
   it('leave every row finite and in the unit ball where all threads share all rows', async () => {
     // Twins that follow each other: with a dot product, nothing else keeps them from growing.
