@@ -40,7 +40,7 @@ export const headSchema = z.object({
   checkpoint: count,
   /** CRC-32 of the relation rows: all training moves them, so that they tell whether a journal led to the same vectors. */
   relations: count,
-  /** Vectors and tombstones that were not acknowledged. */
+  /** Vectors and tombstones that were not acknowledged, and entities of commits that the trainer had not answered for. */
   outbox: count,
   /** Newest event time, epoch ms. */
   watermark: z.number(),

@@ -73,6 +73,8 @@ export class Committer {
   /** When each commit not yet through was asked for, epoch ms. */
   readonly #asked: number[] = [];
   #stands: Stands;
+  /** Entities of commits that the trainer has not answered for. */
+  #outstanding = 0;
   readonly #deadLetters: Delivery;
 
   constructor(options: CommitterOptions, head: Head | undefined) {
@@ -105,7 +107,7 @@ export class Committer {
   get isOutdated(): boolean {
     const { publisher, checkpointer, training, index } = this.#options;
     if (this.head === undefined) return false;
-    const isPublished = this.head.outbox > 0 && publisher.size === 0;
+    const isPublished = this.head.outbox > 0 && publisher.size + this.#outstanding === 0;
     if (checkpointer.isOwed(training.busyMs, index.nextRow)) return true;
     return isPublished || checkpointer.nameable(publisher.oldestCommit) !== this.head.checkpoint;
   }
@@ -117,7 +119,7 @@ export class Committer {
    */
   commit(pending: PendingCommit, options: Pick<DueOptions, 'everything' | 'holdMs'>): Promise<number> {
     const { graph, model, index, counters, ledger, trainer, writer, neighbours, clock } = this.#options;
-    const { checkpointer, training } = this.#options;
+    const { checkpointer, training, publisher } = this.#options;
     const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
     // Empty commits must not advance the reuse of rows: a process that goes on without a restart writes none at a
@@ -153,7 +155,9 @@ export class Committer {
     if (begins) checkpointer.begin(training.busyMs);
     this.#asked.push(asked);
     this.#unwritten++;
-    const gathered = { asked, named, entities, head };
+    const awaited = publisher.open ? pending.touched.size + named.length : 0;
+    this.#outstanding += awaited;
+    const gathered = { asked, awaited, named, entities, head };
     const written = this.#written.then(() => this.#write(pending, gathered)).finally(() => this.#unwritten--);
     // Its failure is met below, once those before it are through.
     written.catch(() => undefined);
@@ -187,7 +191,7 @@ export class Committer {
     const { asked, named, entities, head: said } = gathered;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     if (publisher.open) await leadership.confirm();
-    const head = await this.#store(said, publisher.size, {
+    const head = await this.#store(said, publisher.size + this.#outstanding, {
       edges: pending.edges,
       packed: entities,
       erasedEntities: pending.erasedEntities,
@@ -207,7 +211,7 @@ export class Committer {
 
   /** Writes where the training stands and which rows are to be published, and puts them up. */
   async #publish(
-    { named, entities }: Gathered,
+    { awaited, named, entities }: Gathered,
     { commit, offsets }: Head,
     due: Due,
     since: number | undefined,
@@ -216,11 +220,14 @@ export class Committer {
     const { step, rows, relations, held } = due;
     this.#stands = { step, random: [...due.random], relations: relationsSum(due), trained: commit };
     this.held = held;
+    this.#outstanding -= awaited;
     this.moves.add(due, index, model.dim);
     if (!publisher.open) return 0;
     const puts = await this.#puts(named, entities, due);
     if (step !== this.step || puts.length > 0)
-      await this.#store(undefined, publisher.sizeWith(puts), { journal: encodeJournal([], [], rows) });
+      await this.#store(undefined, publisher.sizeWith(puts) + this.#outstanding, {
+        journal: encodeJournal([], [], rows),
+      });
     // Told before any of these vectors goes out. The group's note is then never behind the topic, so that an
     // older copy of the store is always recognised.
     await leadership.commit(offsets, writer.note(step));
@@ -280,6 +287,8 @@ export class Committer {
 interface Gathered {
   /** When it was asked for, epoch ms. */
   readonly asked: number;
+  /** Entities that count as due until the trainer has answered. */
+  readonly awaited: number;
   /** Entities to be published whatever became of them, with their rows. */
   readonly named: readonly { readonly name: EntityKey; readonly row: number | undefined }[];
   readonly entities: PackedEntities;

@@ -130,7 +130,7 @@ describe('Committer', () => {
       topicIds: {},
     };
     await expect.poll(() => committer.busy).toBe(false);
-    const untrained = { commit: 1, trained: 0, step: 0, random: [], relations: 0, outbox: 0 };
+    const untrained = { commit: 1, trained: 0, step: 0, random: [], relations: 0, outbox: 2 };
     expect(await store.head()).toEqual({ ...head, ...untrained });
     expect([publisher.size, committer.writingSince]).toEqual([0, 1_000]);
     const relations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
@@ -304,7 +304,7 @@ describe('Committer', () => {
   });
 
   test('a head that counts vectors that wait is outdated once none does, and the next corrects it', async () => {
-    const { store, rows, sink, publisher, committer, commit, due } = setUp();
+    const { store, rows, trainer, sink, unwritten, publisher, committer, commit, due } = setUp();
     const outbox = async () => (await store.head())?.outbox;
     expect(committer.isOutdated).toBe(false);
     due({ vectors: { [rows.a]: [1, 0], [rows.b]: [1, 0] } });
@@ -320,6 +320,18 @@ describe('Committer', () => {
     await sink.acknowledge();
     await publisher.drained();
     expect(committer.isOutdated).toBe(true);
+    await commit();
+    expect([await outbox(), committer.isOutdated]).toEqual([0, false]);
+    // Until the trainer has answered, what events named counts; then nothing of it is due.
+    unwritten.open.touched.add(rows.a);
+    const answer = Promise.withResolvers<Due>();
+    trainer.dues.push(answer.promise);
+    const committed = commit();
+    await expect.poll(outbox).toBe(1);
+    expect(committer.isOutdated).toBe(false);
+    answer.resolve(dueOf({}));
+    await committed;
+    expect([await outbox(), committer.isOutdated]).toEqual([1, true]);
     await commit();
     expect([await outbox(), committer.isOutdated]).toEqual([0, false]);
   });
