@@ -40,6 +40,8 @@ export const headSchema = z.object({
   checkpoint: count,
   /** CRC-32 of the relation rows: all training moves them, so that they tell whether a journal led to the same vectors. */
   relations: count,
+  /** All that was due by earlier commits than this one is acknowledged. Absent: nothing may be. */
+  acknowledged: count.optional(),
   /** Vectors and tombstones that were not acknowledged, and entities of commits that the trainer had not answered for. */
   outbox: count,
   /** Newest event time, epoch ms. */

@@ -22,6 +22,7 @@ export function threadTrainer(
     train: (batch) => calls.ask('train', batch, buffersOf(batch)),
     state: () => calls.ask('state', undefined),
     due: (options) => calls.ask('due', options),
+    gave: (due) => calls.ask('gave', due),
     republish: (again) => calls.ask('republish', again),
     vectors: (rows) => calls.ask('vectors', rows),
     snapshot: () => calls.ask('snapshot', undefined),

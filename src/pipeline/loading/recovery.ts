@@ -121,7 +121,7 @@ async function loadCheckpoint(
   return hasEdges;
 }
 
-interface Replayed extends Pick<Recovered, 'unsent'>, Omit<JournalEntry, 'batches'> {
+interface Replayed extends Pick<Recovered, 'unsent'>, Pick<JournalEntry, 'due' | 'published'> {
   /** Edges that were trained. */
   readonly edges: number;
   /** Where the training stood at the commit that the head's step is as of. */
@@ -131,6 +131,12 @@ interface Replayed extends Pick<Recovered, 'unsent'>, Omit<JournalEntry, 'batche
 /** Trains what the journal holds. @throws FatalError where a commit is missing in it. */
 async function replay(store: GraphStore, head: Head, trainer: Trainer, hasEdges: boolean): Promise<Replayed> {
   const [due, published] = [new Set<EntityKey>(), new Set<number>()];
+  /** By commit: what was published once the training had come to it, which a later entry has. */
+  const given = new Map<number, Int32Array>();
+  for await (const { bytes } of store.journal()) {
+    const { of, published: rows } = decodeJournal(bytes);
+    if (rows.length > 0) given.set(of, rows);
+  }
   const underWay: Promise<TrainReport>[] = [];
   const unsent: Unsent[] = [];
   let stood: Promise<TrainerState> | undefined;
@@ -141,9 +147,9 @@ async function replay(store: GraphStore, head: Head, trainer: Trainer, hasEdges:
   for await (const entry of store.journal()) {
     if (entry.commit !== ++commit)
       throw lost(head.graph, `its journal has ${entry.commit} in place of ${commit}`);
-    const { batches, due: names, published: rows } = decodeJournal(entry.bytes);
+    const { batches, due: names, published: moved } = decodeJournal(entry.bytes);
     for (const name of names) due.add(name);
-    for (const row of rows) published.add(row);
+    for (const row of moved) published.add(row);
     if (batches.length > 0 && !hasEdges)
       throw lost(head.graph, 'its checkpoint has no edges, and its journal trains some');
     for (const batch of batches) {
@@ -158,9 +164,12 @@ async function replay(store: GraphStore, head: Head, trainer: Trainer, hasEdges:
       underWay.push(training);
       if (underWay.length === ON_THE_WAY) await settle();
     }
+    const rows = given.get(commit);
+    const isAcknowledged = commit < (head.acknowledged ?? 0);
+    // Where these fail, so does the training.
+    if (rows !== undefined) trainer.gave({ rows, isAcknowledged }).catch(() => undefined);
     if (commit !== (head.trained ?? head.commit)) continue;
     stood = trainer.state();
-    // Where it fails, so does the training.
     stood.catch(() => undefined);
   }
   while (underWay.length > 0) await settle();

@@ -97,8 +97,9 @@ export interface JournalEntry {
   readonly batches: readonly TrainBatch[];
   /** Entities that are to be published whatever the training makes of them, or whose tombstone is. */
   readonly due: readonly EntityKey[];
-  /** Rows that the commit published. */
+  /** Rows that were published once the training had come to the commit `of`. */
   readonly published: Int32Array;
+  readonly of: number;
 }
 
 /** Rises with each change of an entry or a batch. */
@@ -114,8 +115,9 @@ export function encodeJournal(
   batches: readonly Uint8Array[],
   due: readonly EntityKey[],
   published: Int32Array = new Int32Array(0),
+  of = 0,
 ): Buffer {
-  return Buffer.concat([Buffer.of(JOURNAL_FORMAT), serialize({ batches, due, published })]);
+  return Buffer.concat([Buffer.of(JOURNAL_FORMAT), serialize({ batches, due, published, of })]);
 }
 
 /** @throws FatalError `store-damaged` where the bytes are no entry, or one of another version. */

@@ -33,6 +33,7 @@ export function localTrainer(
     train: async (batch) => running().train(batch),
     state: async () => running().state(),
     due: async (options) => running().due(options),
+    gave: async (due) => running().gave(due),
     republish: async (again) => running().republish(again),
     vectors: async (rows) => running().vectors(rows),
     snapshot: async () => running().snapshot(),

@@ -22,6 +22,7 @@ import {
   chunkLimits,
   type Due,
   type DueOptions,
+  type GivenDue,
   type TrainBatch,
   type Trainer,
   type TrainerSettings,
@@ -214,6 +215,11 @@ export class TrainerCore {
       relations[row * (dim + 1) + dim] = floats[this.#table.at(row) + accumulator]!;
     }
     return { step: this.#step, random: this.#random.state(), relations };
+  }
+
+  gave(due: GivenDue): void {
+    this.#usable();
+    this.#rows.gave(due);
   }
 
   republish({ step, rows }: Parameters<Trainer['republish']>[0]): void {

@@ -4,7 +4,7 @@ import type { Table } from '../../model/table.ts';
 import { type Random, TWO_32 } from '../../sampling/random.ts';
 import type { TypeRows } from '../../sampling/type-rows.ts';
 import type { Snapshot } from './snapshot.ts';
-import type { Due, DueOptions, TrainerSettings } from './trainer.ts';
+import type { Due, DueOptions, GivenDue, TrainerSettings } from './trainer.ts';
 
 /** Minimum interval between two scans for rows that are due by age. */
 const SCAN_EVERY_MS = 1_000;
@@ -110,6 +110,17 @@ export class TrainerRows {
     into[to + dim] = floats[at + accumulator]!;
     into[to + dim + 1] = isNew ? Number.POSITIVE_INFINITY : floats[at + drift]!;
     return { type, trained: this.trained[row]! };
+  }
+
+  /** Notes rows that an earlier trainer gave as due by now: what is acknowledged counts as published when it was loaded. */
+  gave({ rows, isAcknowledged }: GivenDue): void {
+    const { drift, floats } = this.#table;
+    for (const row of rows) {
+      this.touch(row);
+      if (isAcknowledged) floats[this.#table.at(row) + drift] = 0;
+      this.#publishedAt[row] = isAcknowledged ? BEFORE_LOAD : NEVER;
+    }
+    this.#loaded = true;
   }
 
   /** Makes every row due that changed since it was last looked at, and these. */

@@ -154,6 +154,12 @@ export interface TrainerLimits {
   readonly liveEdges: number;
 }
 
+/** Rows that were given as due, and whether their vectors were acknowledged. */
+export interface GivenDue {
+  readonly rows: Int32Array;
+  readonly isAcknowledged: boolean;
+}
+
 /** The vectors that are due, and where the training stands. They count as published from now on. */
 export interface Due extends Omit<TrainerState, 'absent' | 'limits'> {
   /** [n] rows of entities, ascending, each once. */
@@ -182,6 +188,8 @@ export interface Trainer {
   train(batch: TrainBatch): Promise<TrainReport>;
   state(): Promise<TrainerState>;
   due(options: DueOptions): Promise<Due>;
+  /** Notes rows that an earlier trainer gave as due by now. What is not acknowledged is due again. */
+  gave(due: GivenDue): Promise<void>;
   /** Makes every row due that a batch moved since the start or the last `due`, and `rows`, with steps above `step`. */
   republish(again: { readonly step: number; readonly rows: Int32Array }): Promise<void>;
   /** [n, dim] vectors of rows. */

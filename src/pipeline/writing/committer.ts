@@ -226,7 +226,7 @@ export class Committer {
     const puts = await this.#puts(named, entities, due);
     if (step !== this.step || puts.length > 0)
       await this.#store(undefined, publisher.sizeWith(puts) + this.#outstanding, {
-        journal: encodeJournal([], [], rows),
+        journal: encodeJournal([], [], rows, commit),
       });
     // Told before any of these vectors goes out. The group's note is then never behind the topic, so that an
     // older copy of the store is always recognised.
@@ -244,7 +244,9 @@ export class Committer {
     const stored = this.#stored.then(async () => {
       const checkpoint = checkpointer.nameable(publisher.oldestCommit);
       const commit = (this.head?.commit ?? 0) + 1;
-      const head = { ...(said ?? this.head!), ...this.#stands, commit, outbox, checkpoint };
+      // What the last answer made due is not put up yet.
+      const acknowledged = Math.min(publisher.oldestCommit, this.#stands.trained ?? 0);
+      const head = { ...(said ?? this.head!), ...this.#stands, commit, acknowledged, outbox, checkpoint };
       await store.commit({
         ...rest,
         head,

@@ -83,7 +83,9 @@ async function withJournal({
   for (let i = 1; i <= commits; i++) {
     const batches = [batchOf({ newTypes: [0], edges: [[4, 1, 7 + i]] }), batchOf({ reset: [i] })];
     const names = [user('a'), user(`gone${i}`)];
-    await commit(3 + i, { journal: encodeJournal(batches.map(packBatch), names, Int32Array.of(5, 6 + i)) });
+    await commit(3 + i, {
+      journal: encodeJournal(batches.map(packBatch), names, Int32Array.of(5, 6 + i), 2 + i),
+    });
   }
   return { store, block };
 }
@@ -124,12 +126,12 @@ describe('recover', () => {
   });
 
   test('starts from the checkpoint with the edges of its time, and trains the journal after it in order', async () => {
-    const { store, block } = await withJournal();
+    const { store, block } = await withJournal({ commits: 3, head: { acknowledged: 5 } });
     // Live as of the last commit.
     await store.commit({ ...commitOf({ edges: [follows('b', 'a')] }), head: (await store.head())! });
     const trainer = new StandInTrainer();
     const order: string[] = [];
-    for (const name of ['load', 'start', 'train'] as const) {
+    for (const name of ['load', 'start', 'train', 'gave'] as const) {
       const own: Trainer[typeof name] = trainer[name].bind(trainer);
       Object.assign(trainer, {
         [name]: (...given: never[]) => {
@@ -139,7 +141,13 @@ describe('recover', () => {
       });
     }
     const { due, strayed, lacksEdges, head, took } = await recovered(store, trainer);
-    expect(order).toEqual(['load', 'start', 'train', 'train', 'train', 'train']);
+    const trained = ['train', 'train', 'gave'];
+    expect(order).toEqual(['load', 'start', ...trained, ...trained, 'train', 'train']);
+    // By commits 3, 4 and 5: what was published by the checkpoint's commit is published.
+    expect(trainer.given).toEqual([
+      [true, 5, 8],
+      [false, 5, 9],
+    ]);
     expect(trainer.loaded).toEqual([block]);
     expect(trainer.loadedEdges).toEqual([triples([[4, 0, 5]])]);
     expect(trainer.started).toEqual({ step: 70, random: [8, 9] });
@@ -148,11 +156,13 @@ describe('recover', () => {
       { reset: [1] },
       { newTypes: [0], trained: ['4 1 9'] },
       { reset: [2] },
+      { newTypes: [0], trained: ['4 1 10'] },
+      { reset: [3] },
     ]);
     // Each name once, whether or not it is an entity's.
-    expect(due).toEqual([user('a'), user('gone1'), user('gone2')]);
-    expect([strayed, lacksEdges, head?.commit]).toEqual([false, false, 5]);
-    expect(took['journalEdges']).toBe(4);
+    expect(due).toEqual([user('a'), user('gone1'), user('gone2'), user('gone3')]);
+    expect([strayed, lacksEdges, head?.commit]).toEqual([false, false, 6]);
+    expect(took['journalEdges']).toBe(6);
   });
 
   test('gives the trainer two batches of the journal at a time, so that memory holds few', async () => {
@@ -406,11 +416,14 @@ describe('a journal', () => {
     const trainer = localTrainer(settings, kernels);
     await trainer.start(undefined);
     const world = new World(seed);
+    /** By commit: the rows that were due. */
+    const given: Int32Array[] = [];
     for (let commit = 1; commit <= 6; commit++) {
       const batches = [world.next(), world.next()];
-      const journal = encodeJournal(batches.map(packBatch), []);
+      const journal = encodeJournal(batches.map(packBatch), [], given[commit - 1], commit - 1);
       for (const batch of batches) await trainer.train(batch);
       const due = await trainer.due(DUE);
+      given[commit] = due.rows;
       world.commit();
       const { step } = due;
       const random = [...due.random];
@@ -428,7 +441,7 @@ describe('a journal', () => {
       const outdated = commit === checkpoint ? Array.from({ length: commit }, (_, i) => i + 1) : [];
       await store.commit({ head, outdated, ...(commit !== checkpoint && { journal }) });
     }
-    return { store, trainer, world };
+    return { store, trainer, world, given };
   }
 
   const again = async (store: GraphStore, chosen: Partial<TrainerSettings> = {}) => {
@@ -439,7 +452,8 @@ describe('a journal', () => {
     trainer.vectors(Int32Array.from({ length: rows }, (_, row) => row));
 
   test('that is trained with other settings strays, and every vector that it moved is due, under a higher step', async () => {
-    const { store, world } = await trained(4);
+    const { store, world, given } = await trained(4);
+    const published = new Set([...given[4]!, ...given[5]!]);
     const rows = world.types.length;
     const blocks = await Array.fromAsync((await store.checkpoint())!.blocks());
     const before = blocks.flatMap(({ floats }) => [...floats]);
@@ -456,11 +470,35 @@ describe('a journal', () => {
       const moved = [...world.types.keys()].filter((row) => {
         const was = before.slice(8 * row, 8 * row + 6);
         const now = [...vectors.subarray(6 * row, 6 * row + 6)];
-        return row >= FIRST_ENTITY && world.types[row] !== 255 && now.join() !== was.join();
+        return (
+          row >= FIRST_ENTITY && world.types[row] !== 255 && (published.has(row) || now.join() !== was.join())
+        );
       });
       expect(moved.length).toBeGreaterThan(20);
       expect([...due.rows]).toEqual(moved);
     }
+  });
+
+  test('leaves due what is due of the trainer before, and what that gave and is not acknowledged', async () => {
+    const { store, trainer, world, given } = await trained(2);
+    const journal = encodeJournal([], [], given[6], 6);
+    const head = { ...(await store.head())!, commit: 7, trained: 6 };
+    const next = world.next();
+    const dueAfter = async (of: Trainer) => {
+      await of.train(next);
+      return [...(await of.due(DUE)).rows];
+    };
+    const expected = await dueAfter(trainer);
+    for (const [acknowledged, more] of [
+      [7, []],
+      [5, [...given[5]!, ...given[6]!]],
+    ] as const) {
+      await store.commit({ head: { ...head, acknowledged }, journal });
+      const { trainer: other, strayed } = await again(store);
+      const all = new Set([...expected, ...more.filter((row) => world.types[row] !== 255)]);
+      expect([strayed, await dueAfter(other)]).toEqual([false, [...all].sort((one, two) => one - two)]);
+    }
+    expect(expected.length).toBeLessThan(given[5]!.length + given[6]!.length);
   });
 
   test('without a checkpoint strays where the seed is another; with one, its random state counts', async () => {

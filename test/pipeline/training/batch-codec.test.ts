@@ -22,8 +22,8 @@ const third = batchOf({ reset: [7], reused: [[6, 1]] });
 
 test('an entry of the journal has the batches in order, those of a shard too, the names, and the rows', () => {
   const due = [user('a'), user('ü')];
-  const said = { batches: [first, second, third], due, published: Int32Array.of(3, 70_000) };
-  const entry = encodeJournal(said.batches.map(packBatch), due, said.published);
+  const said = { batches: [first, second, third], due, published: Int32Array.of(3, 70_000), of: 7 };
+  const entry = encodeJournal(said.batches.map(packBatch), due, said.published, said.of);
   expect(decodeJournal(entry)).toEqual(said);
   // RocksDB gives a value at any place in its memory.
   for (const at of [1, 2, 3, 4]) {
@@ -35,6 +35,7 @@ test('an entry of the journal has the batches in order, those of a shard too, th
     batches: [],
     due: [],
     published: new Int32Array(0),
+    of: 0,
   });
 });
 

@@ -3,6 +3,7 @@ import type { EdgeRows } from '../../../src/graph/edge.ts';
 import type {
   Due,
   DueOptions,
+  GivenDue,
   TrainBatch,
   Trainer,
   TrainerState,
@@ -19,6 +20,8 @@ export class StandInTrainer implements Trainer {
   readonly dues: Promise<Due>[] = [];
   /** How each was asked for. */
   readonly asked: DueOptions[] = [];
+  /** What `gave` was given. */
+  readonly given: [isAcknowledged: boolean, ...rows: number[]][] = [];
   /** What `republish` was given. */
   readonly republished: Parameters<Trainer['republish']>[0][] = [];
   /** Rows of which `vectors` were asked for. */
@@ -53,6 +56,10 @@ export class StandInTrainer implements Trainer {
   async state(): Promise<TrainerState> {
     const { step, random, relations } = dueOf({});
     return { step, random, relations, absent: new Int32Array(0), limits: NO_LIMITS };
+  }
+
+  async gave(due: GivenDue): Promise<void> {
+    this.given.push([due.isAcknowledged, ...due.rows]);
   }
 
   async due(options: DueOptions): Promise<Due> {

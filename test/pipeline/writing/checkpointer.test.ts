@@ -365,7 +365,7 @@ describe('a checkpoint that is left', () => {
     expect(await store.head()).toMatchObject({ commit: 6, checkpoint: 5 });
     const entries = await Array.fromAsync(store.journal());
     expect(entries.map(({ commit, bytes }) => [commit, decodeJournal(bytes)])).toEqual([
-      [6, { batches: [], due: [user('a'), user('gone')], published: new Int32Array(0) }],
+      [6, { batches: [], due: [user('a'), user('gone')], published: new Int32Array(0), of: 0 }],
     ]);
     expect(there()).toEqual([5]);
   });

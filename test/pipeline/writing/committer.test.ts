@@ -130,20 +130,36 @@ describe('Committer', () => {
       topicIds: {},
     };
     await expect.poll(() => committer.busy).toBe(false);
-    const untrained = { commit: 1, trained: 0, step: 0, random: [], relations: 0, outbox: 2 };
+    const untrained = {
+      commit: 1,
+      trained: 0,
+      step: 0,
+      random: [],
+      relations: 0,
+      outbox: 2,
+      acknowledged: 0,
+    };
     expect(await store.head()).toEqual({ ...head, ...untrained });
     expect([publisher.size, committer.writingSince]).toEqual([0, 1_000]);
     const relations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
     answer.resolve(dueOf({ step: 6, vectors: { [rows.a]: [1, 0] }, relations }));
     expect(await committed).toBe(1);
     const sum = crc32(new Uint8Array(Float32Array.from(relations).buffer));
-    const trained = { commit: 2, trained: 1, step: 6, random: [5, 6], relations: sum, outbox: 1 };
+    const trained = {
+      commit: 2,
+      trained: 1,
+      step: 6,
+      random: [5, 6],
+      relations: sum,
+      outbox: 1,
+      acknowledged: 1,
+    };
     expect(await store.head()).toEqual({ ...head, ...trained });
     expect(await store.entity(A)).toMatchObject({ firstSeen: 10, lastSeen: 10 });
     expect(await Array.fromAsync(store.edges())).toEqual([edge]);
     expect((await Array.fromAsync(store.erasures())).map(({ at }) => at)).toEqual([9]);
-    const entry = { batches: [batch], due: [], published: new Int32Array(0) };
-    const answered = { batches: [], due: [], published: Int32Array.of(rows.a) };
+    const entry = { batches: [batch], due: [], published: new Int32Array(0), of: 0 };
+    const answered = { batches: [], due: [], published: Int32Array.of(rows.a), of: 1 };
     expect([...(await journal())]).toEqual([
       [1, entry],
       [2, answered],
@@ -370,6 +386,7 @@ describe('Committer', () => {
     const { store, rows, sink, training, committer, checkpointer, commit, due, journal } = setUp();
     const seen = async () => [
       (await store.head())?.checkpoint,
+      (await store.head())?.acknowledged,
       [...(await journal()).keys()],
       committer.isOutdated,
     ];
@@ -380,17 +397,17 @@ describe('Committer', () => {
     await commit();
     await checkpointer.settled();
     // The vector of commit 3 waits.
-    expect(await seen()).toEqual([0, [1, 2, 3, 4], false]);
+    expect(await seen()).toEqual([0, 3, [1, 2, 3, 4], false]);
     due({ vectors: { [rows.b]: [1, 0] } });
     await commit();
-    expect(await seen()).toEqual([0, [1, 2, 3, 4, 5, 6], false]);
+    expect(await seen()).toEqual([0, 3, [1, 2, 3, 4, 5, 6], false]);
     await sink.acknowledge();
     await turns(1);
     // Now that of commit 5, which the checkpoint does not have.
     expect(await sink.next()).toEqual([B]);
-    expect(await seen()).toEqual([0, [1, 2, 3, 4, 5, 6], true]);
+    expect(await seen()).toEqual([0, 3, [1, 2, 3, 4, 5, 6], true]);
     await commit();
-    expect(await seen()).toEqual([3, [4, 5, 6, 7], false]);
+    expect(await seen()).toEqual([3, 5, [4, 5, 6, 7], false]);
     expect([checkpointer.named, checkpointer.isDue(2 * RECOVER_MS, 6)]).toEqual([3, true]);
     await using checkpoint = await store.checkpoint();
     expect(checkpoint?.head.commit).toBe(3);
