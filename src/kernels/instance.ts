@@ -32,6 +32,10 @@ export function isCompiled(name: KernelName): name is WasmKernelName {
   return name in COMPILED;
 }
 
+export function compilesHere(name: WasmKernelName): boolean {
+  return WebAssembly.validate(readFileSync(COMPILED[name].file));
+}
+
 /** The place of a table's rows in memory; see `model/table.ts`. */
 export interface TablePlace {
   readonly memory: WebAssembly.Memory;

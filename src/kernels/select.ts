@@ -2,6 +2,7 @@ import type { Kernel, KernelChoice, KernelName } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 import type { ChunkSize } from './chunk.ts';
+import { compilesHere } from './instance.ts';
 import { ReferenceKernel } from './reference.ts';
 import { TfjsKernel } from './tfjs/kernel.ts';
 import { loadTensorFlow } from './tfjs/tensorflow.ts';
@@ -45,24 +46,8 @@ export function reproducible(choice: KernelChoice): KernelName {
 /** SIMD support of the machine. `wasm-plain` needs `simd128`, `wasm-relaxed` needs `relaxed`. */
 export type SimdLevel = 'none' | 'simd128' | 'relaxed';
 
-/** Tests the machine by validating the smallest module with each instruction. */
+/** Asks V8 whether this machine can compile each build. */
 export function simdLevel(): SimdLevel {
-  if (!WebAssembly.validate(moduleOf(I8X16_SPLAT))) return 'none';
-  return WebAssembly.validate(moduleOf(RELAXED_SWIZZLE)) ? 'relaxed' : 'simd128';
-}
-
-/** i32.const 0, i8x16.splat, i8x16.popcnt */
-const I8X16_SPLAT = [0x41, 0x00, 0xfd, 0x0f, 0xfd, 0x62];
-/** i32.const 1, i8x16.splat, i32.const 2, i8x16.splat, i8x16.relaxed_swizzle */
-const RELAXED_SWIZZLE = [0x41, 0x01, 0xfd, 0x0f, 0x41, 0x02, 0xfd, 0x0f, 0xfd, 0x80, 0x02];
-
-/** A module with one function `() → v128` of this code: header, type, function and code section. */
-function moduleOf(code: readonly number[]): Uint8Array {
-  const body = [0x00, ...code, 0x0b];
-  return Uint8Array.of(
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b],
-    ...[0x03, 0x02, 0x01, 0x00],
-    ...[0x0a, body.length + 2, 0x01, body.length, ...body],
-  );
+  if (!compilesHere('wasm-plain')) return 'none';
+  return compilesHere('wasm-relaxed') ? 'relaxed' : 'simd128';
 }

@@ -30,7 +30,6 @@ export class TrainerRows {
   readonly #types: TypeRows;
   /** [maxRows] 1: to be looked at by the next `due`. */
   readonly #dirty: Uint8Array;
-  #dirtyRows = 0;
   /** [maxRows] MOVED or HELD as of the last `due`, else 0. Spares the scan a look into the table. */
   readonly #moved: Uint8Array;
   /** Number of rows that are HELD. */
@@ -55,7 +54,6 @@ export class TrainerRows {
     if (this.#dirty[row] === 1) return;
     this.snapshot?.keep(row);
     this.#dirty[row] = 1;
-    this.#dirtyRows++;
   }
 
   /** Zeros a row and makes it untrained and never published: a new or an erased row. */
@@ -167,7 +165,6 @@ export class TrainerRows {
       this.#moved[row] = entity && floats[at + drift]! > 0 ? far : 0;
       if (this.#moved[row] === HELD) this.#held++;
     }
-    this.#dirtyRows = 0;
     const rows = Int32Array.from(due);
     const vectors = new Float32Array(rows.length * dim);
     rows.forEach((row, i) => {
@@ -184,13 +181,14 @@ export class TrainerRows {
     const moved = this.#moved;
     const publishedAt = this.#publishedAt;
     const rows = this.#table.rows;
-    const enough = this.#dirtyRows + SLICE_ROWS;
     let row = this.#nextDue;
-    for (let looked = 0; looked < rows && this.#dirtyRows < enough; looked++) {
+    for (let looked = 0, found = 0; looked < rows && found < SLICE_ROWS; looked++) {
       row = row < rows ? row : 0;
       const far = moved[row]!;
-      if (far > 0 && isDue(far, publishedAt[row]!, options) && this.#types.typeOf(row) !== NO_TYPE)
+      if (far > 0 && isDue(far, publishedAt[row]!, options) && this.#types.typeOf(row) !== NO_TYPE) {
+        found += 1 - this.#dirty[row]!;
         this.touch(row);
+      }
       row++;
     }
     this.#nextDue = row;
