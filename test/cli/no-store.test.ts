@@ -1,15 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Place, place } from './captured.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { own, type Place, place } from './captured.ts';
 
 let here: Place;
 let state = '';
 beforeEach(async () => {
-  here = await place();
+  here = await own(place());
   state = join(here.folder, 'state');
 });
-afterEach(() => here.remove());
 
 const LOOKS: readonly (readonly string[])[] = [
   ['stats'],

@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { json, type Place, refused, succeeded } from './captured.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { json, own, type Place, refused, succeeded } from './captured.ts';
 import { filledPlace } from './filled-place.ts';
 
 let here: Place;
 beforeEach(async () => {
-  here = await filledPlace();
+  here = await own(filledPlace());
 });
-afterEach(() => here.remove());
 
 const GRAPH = ['--graph', 'engagement'];
 const at = (...path: string[]) => join(here.folder, 'state/engagement', ...path);

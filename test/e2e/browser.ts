@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import AxeSource from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll } from 'vitest';
 import { HANGS_MS, until } from './twhin.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
@@ -28,13 +29,24 @@ export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: ['--no-sandbox'], handleSIGTERM: false });
 }
 
+/** Opens pages for the tests of a suite, in one browser. They are closed after their test. */
+export function pages(): (...asked: Opened) => ReturnType<typeof openPage> {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await openBrowser();
+  });
+  afterAll(() => browser?.close());
+  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+  return (...asked) => openPage(browser, ...asked);
+}
+
+type Opened = [url: string, options?: { width?: number; scheme?: 'light' | 'dark' }];
+
 /** A page, and the problems that occur in the page. */
 export async function openPage(
   browser: Browser,
-  url: string,
-  options: { width?: number; scheme?: 'light' | 'dark' } = {},
+  ...[url, { width = 1280, scheme = 'light' } = {}]: Opened
 ): Promise<{ page: Page; problems: string[] }> {
-  const { width = 1280, scheme = 'light' } = options;
   const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme: scheme });
   page.setDefaultTimeout(HANGS_MS);
   const problems: string[] = [];

@@ -1,10 +1,9 @@
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { type HttpOptions, serveHttp } from '../../src/adapters/http/server.ts';
 import type { GraphStatus } from '../../src/adapters/http/status.ts';
 import { entityKey, parseEntityKey } from '../../src/graph/entity.ts';
 import { readDashboard } from '../../src/pages/page-files.ts';
-import { barriers, brokenWords, lookUp, noBrowser, openBrowser, openPage, shows } from './browser.ts';
+import { barriers, brokenWords, lookUp, noBrowser, pages, shows } from './browser.ts';
 
 const HOSTILE = '<script>document.title="taken"</script>';
 const LONG = 'watched-to-the-end-with-friends'.repeat(8);
@@ -12,70 +11,53 @@ const FAULT = `no broker answers at broker-1.example:9092 for twhin.embeddings.e
 const now = Date.now();
 
 describe.skipIf(noBrowser() !== undefined)('the dashboard of a made-up graph in a browser', () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await openBrowser();
-  });
-  afterAll(() => browser?.close());
-  afterEach(async () => {
-    for (const context of browser.contexts()) await context.close();
-  });
+  const open = pages();
 
   test('shows a million entities and two hundred relations with names that contain markup', async () => {
     const relations = Array.from({ length: 200 }, (_, i) => `${HOSTILE}${i}`);
     const server = await serveHttp(await madeUp(relations));
-    try {
-      const { page, problems } = await openPage(browser, server.url);
-      await shows(page, 'entities', '1,000,000');
-      await shows(page, 'live edges', '2,000,000,000');
-      await shows(page, 'routing for follow', '12 partitions');
-      await shows(page, 'waiting', '77');
-      await page.getByRole('table', { name: 'Dead letters of the routing' }).waitFor({ timeout: 60_000 });
-      await page.getByText('3,000', { exact: true }).first().waitFor({ timeout: 60_000 });
-      await page.getByText(/^600 entities of 1 type by/).waitFor();
-      await page
-        .getByText(relations[199] ?? '', { exact: true })
-        .first()
-        .waitFor();
-      // Means of too few edges, and means of enough edges.
-      expect(await page.getByText('0.300 of 7', { exact: true }).count()).toBe(200);
-      expect(await page.getByText('0.300', { exact: true }).count()).toBe(200);
-      expect(await page.title()).toBe('twhin-stream');
-      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
-      expect(await barriers(page)).toEqual([]);
-      expect(problems).toEqual([]);
-    } finally {
-      await server.stop();
-    }
+    onTestFinished(() => server.stop());
+    const { page, problems } = await open(server.url);
+    await shows(page, 'entities', '1,000,000');
+    await shows(page, 'live edges', '2,000,000,000');
+    await shows(page, 'routing for follow', '12 partitions');
+    await shows(page, 'waiting', '77');
+    await page.getByRole('table', { name: 'Dead letters of the routing' }).waitFor({ timeout: 60_000 });
+    await page.getByText('3,000', { exact: true }).first().waitFor({ timeout: 60_000 });
+    await page.getByText(/^600 entities of 1 type by/).waitFor();
+    await page
+      .getByText(relations[199] ?? '', { exact: true })
+      .first()
+      .waitFor();
+    // Means of too few edges, and means of enough edges.
+    expect(await page.getByText('0.300 of 7', { exact: true }).count()).toBe(200);
+    expect(await page.getByText('0.300', { exact: true }).count()).toBe(200);
+    expect(await page.title()).toBe('twhin-stream');
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+    expect(await barriers(page)).toEqual([]);
+    expect(problems).toEqual([]);
   });
 
   test('an address that names no graph shows the first', async () => {
     const server = await serveHttp(await madeUp(['likes']));
-    try {
-      const { page, problems } = await openPage(browser, `${server.url}/#%`);
-      await shows(page, 'live edges', '10,000,000');
-      expect(problems).toEqual([]);
-    } finally {
-      await server.stop();
-    }
+    onTestFinished(() => server.stop());
+    const { page, problems } = await open(`${server.url}/#%`);
+    await shows(page, 'live edges', '10,000,000');
+    expect(problems).toEqual([]);
   });
 
   test.each([1280, 1024, 390])('breaks no word and no number in two, %i points wide', async (width) => {
     const server = await serveHttp(await madeUp(['promotes', 'likes', LONG]));
-    try {
-      const { page, problems } = await openPage(browser, server.url, { width });
-      await shows(page, 'live edges', '30,000,000');
-      for (const summary of ['Lag by partition', 'Newest dead letters'])
-        await page.getByText(summary).click();
-      await page.getByRole('button', { name: 'Show their content' }).click();
-      await page.getByText('wrong-shape', { exact: true }).last().waitFor();
-      await lookUp(page, `user:${LONG}`);
-      await page.getByText('cosine').waitFor();
-      expect(await brokenWords(page)).toEqual([]);
-      expect(problems).toEqual([]);
-    } finally {
-      await server.stop();
-    }
+    onTestFinished(() => server.stop());
+    const { page, problems } = await open(server.url, { width });
+    await shows(page, 'live edges', '30,000,000');
+    for (const summary of ['Lag by partition', 'Newest dead letters']) await page.getByText(summary).click();
+    await page.getByRole('button', { name: 'Show their content' }).click();
+    await page.getByText('wrong-shape', { exact: true }).last().waitFor();
+    await lookUp(page, `user:${LONG}`);
+    await page.getByText('cosine').waitFor();
+    expect(await brokenWords(page)).toEqual([]);
+    expect(problems).toEqual([]);
   });
 });
 

@@ -1,7 +1,6 @@
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { historyAt } from './answers.ts';
-import { barriers, lookUp, noBrowser, openBrowser, openPage, shows, tile } from './browser.ts';
+import { barriers, lookUp, noBrowser, pages, shows, tile } from './browser.ts';
 import { deployed, follows } from './deployed.ts';
 import { until } from './twhin.ts';
 
@@ -12,14 +11,7 @@ const HOSTILE = '<script>document.title="taken"</script>';
 const now = Date.now();
 
 describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await openBrowser();
-  });
-  afterAll(() => browser?.close());
-  afterEach(async () => {
-    for (const context of browser.contexts()) await context.close();
-  });
+  const open = pages();
 
   test('shows the values of the metrics live, with ids that contain markup', async () => {
     const here = await deployed();
@@ -29,7 +21,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     await here.ok(['feed', '-', '--topic', 'follow', '--raw'], { stdin: `${HOSTILE}\n` });
     const running = here.start(['run', '--graph', 'follow', '--http', '127.0.0.1:0']);
     const url = await running.url();
-    const { page, problems } = await openPage(browser, url);
+    const { page, problems } = await open(url);
     await shows(page, 'events in all', '302');
     await shows(page, 'dead letters', '1');
     await until('the headline is healthy', async () =>
@@ -76,7 +68,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
       [1280, 'light'],
       [390, 'dark'],
     ] as const) {
-      const other = await openPage(browser, url, { width, scheme });
+      const other = await open(url, { width, scheme });
       await shows(other.page, 'events in all', '402');
       expect(await barriers(other.page)).toEqual([]);
       expect(await other.page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
@@ -91,7 +83,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     await here.feed('follow', follows(0, 50, now));
     const first = here.start(['run', '--graph', 'follow', '--http', '127.0.0.1:0']);
     const url = await first.url();
-    const { page } = await openPage(browser, url);
+    const { page } = await open(url);
     await shows(page, 'events in all', '50');
     const killedAt = Date.now();
     first.kill('SIGKILL');
@@ -110,7 +102,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
   test('reports a missing broker and shows an empty store', async () => {
     const here = await deployed(undefined, '127.0.0.1:1');
     const running = here.start(['run', '--http', '127.0.0.1:0']);
-    const { page, problems } = await openPage(browser, await running.url());
+    const { page, problems } = await open(await running.url());
     await page
       .getByText(/engagement: not ready: it is joining/)
       .first()

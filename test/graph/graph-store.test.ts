@@ -195,14 +195,8 @@ describe('digest', () => {
   /** The same graph, with rows given out in either order. */
   async function filled(
     rows: { a: number; b: number },
-    change: {
-      at?: number;
+    change: Partial<Record<'at' | 'vector' | 'accumulator' | 'drift' | 'step' | 'relation', number>> & {
       removed?: boolean;
-      vector?: number;
-      accumulator?: number;
-      drift?: number;
-      step?: number;
-      relation?: number;
     } = {},
   ): Promise<GraphStore> {
     const store = graph();

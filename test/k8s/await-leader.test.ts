@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ROOT } from './rendered.ts';
 
@@ -23,14 +25,11 @@ async function leader(...statuses: number[]): Promise<string> {
 function start(...args: string[]) {
   const script = join(ROOT, 'k8s', 'standby', 'await-leader.mjs');
   const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let said = '';
-  child.stdout.on('data', (part) => {
-    said += String(part);
-  });
-  const ended = new Promise<{ code: number | null; said: string }>((resolve) =>
-    child.on('close', (code) => resolve({ code, said })),
-  );
-  return { child, ended, first: new Promise((resolve) => child.stdout.once('data', resolve)) };
+  const ended = Promise.all([text(child.stdout), once(child, 'close')]);
+  return {
+    ...{ child, first: once(child.stdout, 'data') },
+    ended: ended.then(([said, [code]]) => ({ code, said })),
+  };
 }
 
 describe('a standby that starts', () => {

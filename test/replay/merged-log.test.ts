@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { digest, type GraphDigest } from '../../src/graph/digest.ts';
-import type { Stretch } from '../../src/pipeline/ports.ts';
+import type { SourceRecord, Stretch } from '../../src/pipeline/ports.ts';
 import { soleLeadership } from '../../src/pipeline/sole-leadership.ts';
 import type { Updater } from '../../src/pipeline/updater.ts';
 import { MergedLog } from '../../src/replay/merged-log.ts';
@@ -93,15 +93,7 @@ describe('a range replayed', () => {
         const log = logOf(sent);
         const whole = await wholeOf(memoryReader(log), log);
         const range = whole.map((each) => ({ ...each, until: Math.min(each.until, numbers.next().value) }));
-        const inRange = ({
-          topic,
-          partition,
-          offset,
-        }: {
-          topic: string;
-          partition: number;
-          offset: number;
-        }) =>
+        const inRange = ({ topic, partition, offset }: SourceRecord) =>
           range.some((each) => each.topic === topic && each.partition === partition && offset < each.until);
         const part = logOf([]);
         part.records.push(...log.records.filter(inRange));

@@ -3,7 +3,6 @@ import { readSpace, type Space } from '../../src/evaluation/space.ts';
 import { ByVectors } from '../../src/evaluation/stream/recommender.ts';
 import { splitStream } from '../../src/evaluation/stream/split.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
-import { SCORERS } from '../../src/model/scorers.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { storeOf } from '../evaluation/compare/fixture.ts';
@@ -37,25 +36,6 @@ async function bothOf(scorer: ScorerName): Promise<{ space: Space; graph: TestGr
 }
 
 describe('the home list', () => {
-  it.each(ALL)('of one relation is in the order of the scores, with %s', async (scorer) => {
-    const { space, graph } = await bothOf(scorer);
-    const seen = [tweet(3), tweet(5), tweet(8)];
-    graph.edges(user('b'), 'likes', seen);
-    const vectorOf = (key: EntityKey) => space.table.vector(space.rowOf(key)!);
-    const move = space.table.vector(space.relationRow('likes', false));
-    for (const name of USERS) {
-      const moved = Float64Array.from(vectorOf(user(name)), (value, k) => value + move[k]!);
-      const scoreOf = (key: EntityKey) => SCORERS[scorer].score(moved, vectorOf(key), 1);
-      const order = Array.from({ length: TWEETS }, (_, i) => tweet(i))
-        .filter((key) => name !== 'b' || !seen.includes(key))
-        .sort((x, y) => scoreOf(y) - scoreOf(x))
-        .slice(0, 50);
-      const asked = { surface: 'home', from: user(name), k: 50, relation: 'likes' };
-      const { items } = await surfacesOf(graph).candidates(asked);
-      expect(items.map(({ entity }) => entity)).toEqual(order);
-    }
-  });
-
   it.each(ALL)('of several relations is the order of the weighted recommender, with %s', async (scorer) => {
     const { space, graph } = await bothOf(scorer);
     // The evaluator's candidates are the tweets of the stream: somebody engages with each.

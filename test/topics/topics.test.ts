@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { BadEvent, UsageError } from '../../src/errors/errors.ts';
+import type { GraphChange } from '../../src/graph/edge.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import {
   actionField,
@@ -120,56 +121,43 @@ describe('a custom topic', () => {
     expect(codeOf(() => visit.read({ ...event, kind: 'fly' }))).toBe('unknown-action');
   });
 
-  const at = (change: { at: number; venue: string }) =>
-    defineTopic({
-      name: 'careless',
-      schema: z.object({}),
-      key: () => 'k',
-      changes: () => [
-        {
-          lhs: entityKey('user', '1'),
-          relation: 'visits',
-          rhs: entityKey('venue', change.venue),
-          at: change.at,
-          removed: false,
-        },
-      ],
-    });
+  const edge = {
+    ...{ lhs: entityKey('user', '1'), relation: 'visits', rhs: entityKey('venue', '2') },
+    ...{ at: 5, removed: false },
+  };
+  const making = (change: GraphChange) =>
+    defineTopic({ name: 'careless', schema: z.object({}), key: () => 'k', changes: () => [change] });
+  const readOf = (change: GraphChange) => codeOf(() => making(change).read({}));
 
   test("changes that the store can't hold are rejected", () => {
-    expect(codeOf(() => at({ at: 5, venue: 'v' }).read({}))).toBe('taken');
-    expect(codeOf(() => at({ at: Number.NaN, venue: 'v' }).read({}))).toBe('mapping-failed');
-    expect(codeOf(() => at({ at: 0.5, venue: 'v' }).read({}))).toBe('mapping-failed');
-    expect(codeOf(() => at({ at: 0, venue: 'v' }).read({}))).toBe('mapping-failed');
-    expect(codeOf(() => at({ at: 5, venue: '' }).read({}))).toBe('mapping-failed');
-    expect(codeOf(() => at({ at: 5, venue: 'x'.repeat(257) }).read({}))).toBe('mapping-failed');
-    expect(codeOf(() => at({ at: 5, venue: 'x'.repeat(256) }).read({}))).toBe('taken');
+    for (const at of [Number.NaN, 0.5, 0])
+      expect([at, readOf({ ...edge, at })]).toEqual([at, 'mapping-failed']);
+    const lengths = [0, 1, 256, 257].map((bytes) => entityKey('venue', 'x'.repeat(bytes)));
+    expect(lengths.map((rhs) => readOf({ ...edge, rhs }))).toEqual([
+      ...['mapping-failed', 'taken', 'taken', 'mapping-failed'],
+    ]);
   });
 
   test('what is no list of changes, or no key, is rejected', () => {
-    const returning = (made: string, key = '"k"') =>
+    const returning = (made: unknown, key: unknown = 'k') => {
       // As from a configuration in plain JavaScript: the compiler would refuse it.
-      defineTopic({
-        name: 'careless',
-        schema: z.object({}),
-        key: () => JSON.parse(key),
-        changes: () => JSON.parse(made),
-      });
-    const edge = { lhs: 'user:1', relation: 'visits', rhs: 'venue:2', at: 5, removed: false };
-    const read = (made: unknown) => codeOf(() => returning(JSON.stringify(made)).read({}));
+      const [text, keyText] = [JSON.stringify(made), JSON.stringify(key)];
+      const parts = { key: () => JSON.parse(keyText), changes: () => JSON.parse(text) };
+      return defineTopic({ name: 'careless', schema: z.object({}), ...parts });
+    };
+    const read = (made: unknown) => codeOf(() => returning(made).read({}));
     expect(read([edge])).toBe('taken');
-    expect(read(edge)).toBe('mapping-failed');
-    expect(read(null)).toBe('mapping-failed');
-    expect(read([null])).toBe('mapping-failed');
-    expect(read([{ ...edge, lhs: 5 }])).toBe('mapping-failed');
-    expect(read([{ ...edge, rhs: undefined }])).toBe('mapping-failed');
-    expect(read([{ ...edge, removed: undefined }])).toBe('mapping-failed');
-    expect(read([{ erased: 5, at: 5 }])).toBe('mapping-failed');
-    expect(codeOf(() => returning('[]', '7').read({}))).toBe('mapping-failed');
-    expect(() => returning('{}').read({})).toThrow(
+    const changes = [{ lhs: 5 }, { rhs: undefined }, { removed: undefined }].map((of) => ({
+      ...edge,
+      ...of,
+    }));
+    for (const wrong of [edge, null, [null], ...changes.map((change) => [change]), [{ erased: 5, at: 5 }]])
+      expect([wrong, read(wrong)]).toEqual([wrong, 'mapping-failed']);
+    expect(codeOf(() => returning([], 7).read({}))).toBe('mapping-failed');
+    expect(() => returning({}).read({})).toThrow(
       'changes of topic careless: expected an array, seen an object',
     );
-    expect(() => returning('[]', '7').keyOf({})).toThrow('key of topic careless: expected a string, seen 7');
+    expect(() => returning([], 7).keyOf({})).toThrow('key of topic careless: expected a string, seen 7');
   });
 
   test('when the code of a topic throws, only the record is rejected', () => {
@@ -188,26 +176,12 @@ describe('a custom topic', () => {
   });
 
   test.each([true, false])('a change with blocked: %s leaves no edge', (blocked) => {
-    const muted = (removed: boolean) =>
-      defineTopic({
-        name: 'muted',
-        schema: z.object({}),
-        key: () => '1',
-        changes: () => [
-          {
-            lhs: entityKey('user', '1'),
-            relation: 'follows',
-            rhs: entityKey('user', '2'),
-            at: 7,
-            removed,
-            blocked,
-          },
-        ],
-      });
-    expect(muted(true).changesOf({})).toMatchObject([{ removed: true, blocked }]);
-    expect(codeOf(() => muted(false).changesOf({}))).toBe('mapping-failed');
-    expect(() => muted(false).changesOf({})).toThrow(
-      /topic muted .*blocked: (true|false) and removed: false/,
+    expect(making({ ...edge, removed: true, blocked }).changesOf({})).toMatchObject([
+      { removed: true, blocked },
+    ]);
+    expect(readOf({ ...edge, blocked })).toBe('mapping-failed');
+    expect(() => making({ ...edge, blocked }).changesOf({})).toThrow(
+      /topic careless .*blocked: (true|false) and removed: false/,
     );
   });
 

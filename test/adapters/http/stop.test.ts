@@ -1,5 +1,6 @@
 import { Agent, type IncomingMessage, request, Server } from 'node:http';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { guardedServer, type HttpServer, listen } from '../../../src/adapters/http/guarded.ts';
 import { FatalError } from '../../../src/errors/errors.ts';
@@ -92,18 +93,10 @@ describe('a server that stops', () => {
     // The system takes connections in; this thread is at work until all are there, and stops then.
     const sockets = Array.from({ length: 50 }, () => connect(port, '127.0.0.1'));
     ends.push(() => sockets.forEach((socket) => void socket.destroy()));
-    const answers = sockets.map(
-      (socket) =>
-        new Promise<string>((resolve) => {
-          let text = '';
-          socket.on('data', (data) => {
-            text += data;
-          });
-          socket.on('error', (error) => resolve(String(Reflect.get(error, 'code'))));
-          socket.on('close', () => resolve(text));
-          socket.write('GET /now HTTP/1.1\r\nhost: localhost\r\n\r\n');
-        }),
-    );
+    const answers = sockets.map((socket) => {
+      socket.write('GET /now HTTP/1.1\r\nhost: localhost\r\n\r\n');
+      return text(socket).catch(String);
+    });
     await http.stop();
     for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n/);
   });
@@ -130,15 +123,8 @@ describe('a server that stops', () => {
     const url = new URL(http.url);
     const [idle, half, late, used] = Array.from({ length: 4 }, () => {
       const socket = connect(Number(url.port), url.hostname);
-      const closed = Promise.withResolvers<string>();
-      let text = '';
-      socket.on('data', (data) => {
-        text += data;
-      });
-      socket.on('error', () => undefined);
-      socket.on('close', () => closed.resolve(text));
       ends.push(() => socket.destroy());
-      return { socket, closed: closed.promise };
+      return { socket, closed: text(socket).catch(String) };
     });
     half!.socket.write('POST /now HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{');
     const asking = 'GET /now HTTP/1.1\r\nhost: localhost\r\n\r\n';

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { GraphConfig } from '../../../src/config/resolve.ts';
@@ -9,7 +9,7 @@ import type { Head } from '../../../src/graph/head.ts';
 import { graphOf } from '../../../src/graph/shard.ts';
 import { openForReading, openForWriting } from '../../../src/state/open.ts';
 import { livePlace, makeLive, placeOf, readLive } from '../../../src/state/places.ts';
-import { json, type Place, place, succeeded, text } from '../captured.ts';
+import { json, own, type Place, place, succeeded, text } from '../captured.ts';
 
 const AT = 1_704_067_200_000;
 const GRAPH = ['--graph', 'engagement'];
@@ -126,10 +126,9 @@ beforeAll(async () => {
 });
 afterAll(() => made.remove());
 beforeEach(async () => {
-  here = await place();
+  here = await own(place());
   await cp(made.folder, here.folder, { recursive: true });
 });
-afterEach(() => here.remove());
 
 test('a shard that is restored from the topic does not read again what others sent before its last vector', async () => {
   rmSync(fileOf(1), { recursive: true });

@@ -1,9 +1,9 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { realWorld } from '../../../src/cli/context.ts';
 import { makeLive } from '../../../src/state/places.ts';
-import { type Place, place, refused, succeeded } from '../captured.ts';
+import { own, type Place, place, refused, succeeded } from '../captured.ts';
 import { CONFIG, fill } from '../filled-place.ts';
 
 const GRAPH = ['--graph', 'engagement'];
@@ -21,28 +21,22 @@ const stored = () => ({ name: 'engagement', folder: at() });
 beforeEach(async () => {
   opened = [];
   onClosed = async () => {};
-  here = await place(
-    {},
-    {
-      ...realWorld,
-      openStore: async (folder, options) => {
-        const store = await realWorld.openStore(folder, options);
-        opened.push(folder);
-        const close = store.close.bind(store);
-        store.close = async () => {
-          await close();
-          await onClosed(folder);
-        };
-        return store;
-      },
-    },
-  );
+  const openStore: typeof realWorld.openStore = async (folder, options) => {
+    const store = await realWorld.openStore(folder, options);
+    opened.push(folder);
+    const close = store.close.bind(store);
+    store.close = async () => {
+      await close();
+      await onClosed(folder);
+    };
+    return store;
+  };
+  here = await own(place({}, { ...realWorld, openStore }));
   await writeFile(join(here.folder, 'twhin.config.ts'), CONFIG);
   await fill(here, [LIKE]);
   await succeeded(here.run('replay', ...GRAPH, '--into', 'shadow'));
   opened = [];
 });
-afterEach(() => here.remove());
 
 test('a store that is no longer live once the store before has ended is not run', async () => {
   onClosed = async () => {

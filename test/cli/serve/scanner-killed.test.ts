@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { connect } from '../../../src/adapters/connect.ts';
 import { declaredTopics } from '../../../src/config/declared-topics.ts';
@@ -22,12 +23,8 @@ test('a thread that is killed ends twhin serve with an error', async () => {
     cwd: dir,
   });
   try {
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
     child.stdout.resume();
-    const [code] = await once(child, 'exit');
+    const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
     expect([code, said]).toEqual([
       1,
       expect.stringMatching(/a thread that scans died: it exited with code 9/),

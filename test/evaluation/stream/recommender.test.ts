@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { EdgeStream } from '../../../src/evaluation/stream/edge-stream.ts';
 import {
   ByVectors,
   popularity,
@@ -8,8 +7,6 @@ import {
 } from '../../../src/evaluation/stream/recommender.ts';
 import { type Split, splitStream } from '../../../src/evaluation/stream/split.ts';
 import { type EntityKey, entityKey } from '../../../src/graph/entity.ts';
-import { Random } from '../../../src/sampling/random.ts';
-import { spaceOf, thing } from '../space-fixture.ts';
 import { streamOf } from './stream-fixture.ts';
 
 const stream = streamOf(
@@ -101,29 +98,5 @@ describe('ByVectors', () => {
       (4 / 6) * third + (2 / 6) * 10 * third + 100 * row,
       6,
     );
-  });
-});
-
-describe('ByVectors on a space', () => {
-  it('scores as the formula in float64 does, but for float32', async () => {
-    const likes = { name: 'likes', lhs: 'thing', rhs: 'thing' };
-    const things = new EdgeStream([likes]);
-    const random = Random.seeded(3);
-    const vectorOf = () => Array.from({ length: 8 }, () => Math.fround(random.uniform() - 0.5));
-    const vectors = Array.from({ length: 40 }, vectorOf);
-    const [relation, reverse] = [vectorOf(), vectorOf()];
-    vectors.forEach((_, i) => {
-      things.add([{ lhs: thing(i), relation: 'likes', rhs: thing((i + 1) % 40), at: i, removed: false }]);
-    });
-    const known = splitStream(things, 40);
-    const space = await spaceOf('transe-l2', { relation, reverse, things: vectors });
-    const out = new Float64Array(2 * 40);
-    new ByVectors(space, things, known).score([7, 0], known.scopes[0]!, out);
-    const plain = [7, 0].flatMap((user) =>
-      vectors.map((vector) => -Math.hypot(...vector.map((x, k) => vectors[user]![k]! + relation[k]! - x))),
-    );
-    out.forEach((score, k) => {
-      expect(score).toBeCloseTo(plain[k]!, 5);
-    });
   });
 });

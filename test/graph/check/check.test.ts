@@ -255,10 +255,9 @@ describe('a check', () => {
     );
     expect(report).toMatchObject({
       entities: { user: 2, tweet: 1 },
-      findings: [{ kind: 'checkpoint-damaged', count: 1, samples: [/byte 0 differs/] }].map((one) => ({
-        ...one,
-        samples: [expect.stringMatching(one.samples[0]!)],
-      })),
+      findings: [
+        { kind: 'checkpoint-damaged', count: 1, samples: [expect.stringMatching(/byte 0 differs/)] },
+      ],
     });
   });
 
