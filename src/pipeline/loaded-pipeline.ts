@@ -5,7 +5,6 @@ import { Counters } from './counters.ts';
 import { EntitySample } from './entity-sample.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LaterCheck } from './loading/completeness.ts';
-import { hasAllOf } from './loading/from-store.ts';
 import { type Recovered, recover } from './loading/recovery.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { RecordRun } from './ports.ts';
@@ -123,7 +122,7 @@ export class LoadedPipeline {
     this.#lifecycle = lifecycle;
     this.#summary = summary;
     this.#laterCheck = laterCheck;
-    this.#isIdle = head !== undefined && hasAllOf(head);
+    this.#isIdle = head !== undefined && head.commit === head.checkpoint;
     this.index = index;
     this.counters = new Counters(head);
     this.rejections = new Rejections({ ...options, topics: options.topics.keys() });

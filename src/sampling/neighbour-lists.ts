@@ -90,7 +90,7 @@ export class NeighbourLists {
 
   /** Sorts the loaded lists. */
   settle(): void {
-    for (let row = 0; row < this.#rows; row++) if (!this.#isSorted(row)) this.#sort(row);
+    for (let row = 0; row < this.#rows; row++) this.#sort(row);
   }
 
   /** Fills empty lists that are not sorted with the entries of others the other way round: their rows by neighbour. */
@@ -179,27 +179,21 @@ export class NeighbourLists {
     }
   }
 
-  #isSorted(row: number): boolean {
-    const [neighbours, relations] = [this.#neighbours, this.#relations];
-    const end = this.slot(row) + this.count(row);
-    for (let slot = this.slot(row) + 1; slot < end; slot++) {
-      const [before, there] = [neighbours[slot - 1]!, neighbours[slot]!];
-      if (before > there || (before === there && relations[slot - 1]! > relations[slot]!)) return false;
-    }
-    return true;
+  /** An entry as one number that sorts as the entry does. */
+  #key(slot: number): number {
+    return this.#neighbours[slot]! * RELATIONS + this.#relations[slot]!;
   }
 
+  /** Most lists are sorted as they are loaded. */
   #sort(row: number): void {
     const [from, count] = [this.slot(row), this.count(row)];
-    // Each entry as one number that sorts as the entry does.
-    const keys = new Float64Array(count);
-    for (let i = 0; i < count; i++) {
-      keys[i] = this.#neighbours[from + i]! * RELATIONS + this.#relations[from + i]!;
-    }
-    keys.sort();
-    for (let i = 0; i < count; i++) {
-      this.#set(from + i, Math.floor(keys[i]! / RELATIONS), keys[i]! % RELATIONS);
-    }
+    let sorted = 1;
+    while (sorted < count && this.#key(from + sorted - 1) <= this.#key(from + sorted)) sorted++;
+    if (sorted >= count) return;
+    const keys = Float64Array.from({ length: count }, (_, i) => this.#key(from + i)).sort();
+    keys.forEach((key, i) => {
+      this.#set(from + i, Math.floor(key / RELATIONS), key % RELATIONS);
+    });
   }
 
   /** Makes room for more entries, and returns the number of entries. */

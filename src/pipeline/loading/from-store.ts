@@ -14,9 +14,9 @@ const LOAD_EDGES = 65_536;
 export async function loadEntities(store: GraphStore, head: Head): Promise<EntityIndex> {
   const { layout, entries } = store;
   const { entityTypes, relations } = layout;
-  const { rows, freed } = head;
+  const { rows, freed, commit, checkpoint } = head;
   const index = new EntityIndex(rows, entityTypes, { firstRow: 2 * relations.length, freed });
-  const packed = hasAllOf(head) ? (await store.checkpoint())?.entities() : undefined;
+  const packed = commit === checkpoint ? (await store.checkpoint())?.entities() : undefined;
   if (packed !== undefined) {
     for await (const part of packed) await index.restoreAll(part);
     return index;
@@ -30,11 +30,6 @@ export async function loadEntities(store: GraphStore, head: Head): Promise<Entit
   return index;
 }
 
-/** Whether the head's checkpoint is of the head's own commit. */
-export function hasAllOf({ checkpoint, commit }: Head): boolean {
-  return checkpoint === commit;
-}
-
 /** Hands the trainer the live edges that it trains. */
 export async function loadEdges(
   store: GraphStore,
@@ -42,25 +37,6 @@ export async function loadEdges(
   index: EntityIndex,
   trains: TrainsEdge,
 ): Promise<void> {
-  const loading = new OneAhead();
   for await (const edges of liveEdgeRows(store, index.names, LOAD_EDGES, trains))
-    await loading.after(() => trainer.loadEdges(edges));
-  await loading.done();
-}
-
-/** Work of which one piece is under way while the next is prepared. */
-export class OneAhead {
-  #underWay: Promise<void> = Promise.resolve();
-
-  /** Starts the next piece once the one before is done. */
-  async after(next: () => Promise<void>): Promise<void> {
-    await this.#underWay;
-    this.#underWay = next();
-    // Avoids an unhandled rejection: the failure is met in `after` or `done`.
-    this.#underWay.catch(() => undefined);
-  }
-
-  async done(): Promise<void> {
-    await this.#underWay;
-  }
+    await trainer.loadEdges(edges);
 }

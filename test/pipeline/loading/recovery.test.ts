@@ -208,50 +208,30 @@ describe('recover', () => {
   });
 
   test('takes the entities from the checkpoint where it has those of the last commit, and removes later checkpoints', async () => {
-    const { store } = await withJournal({ commits: 1 });
-    const others = new EntityIndex(4, store.layout.entityTypes);
-    for (const name of ['x', 'y']) others.saw(others.add(user(name), 9), 11);
-    const namesOf = async (commit: number, entities?: EntityIndex) => {
-      const head = { ...checkpointHead(HEAD), commit };
-      for (const number of [commit, 9]) {
-        const rows = blockOf(store.layout, {});
-        await store.checkpoints.write(
-          { ...head, commit: number },
-          asyncOf(rows),
-          entities && packedParts(entities),
-        );
-      }
-      const journal = encodeJournal([], [user('a')]);
-      await store.commit({
-        head: { ...(await store.head())!, checkpoint: commit },
-        ...(commit === 4 ? { outdated: [4] } : { journal }),
-      });
-      const { index, head: found } = await recovered(new GraphStore(store.entries, store.layout));
-      await expect(store.checkpoints.open(9)).rejects.toThrow();
-      return [
-        found?.commit,
-        [4, 5].map((row) => [index.keyAt(row), recordOf(index, row)?.lastSeen]),
-        index.nextRow,
-      ];
+    const { store, block } = await withJournal({ commits: 1 });
+    const indexOf = (...names: string[]) => {
+      const index = new EntityIndex(4, store.layout.entityTypes);
+      for (const name of names) index.add(user(name), 9);
+      return index;
     };
-    const own = [
-      [user('a'), 1000],
-      [user('b'), 1000],
-    ];
-    expect(await namesOf(4)).toEqual([4, own, 8]);
-    expect(await namesOf(4, others)).toEqual([
-      4,
-      [
-        [user('x'), 11],
-        [user('y'), 11],
-      ],
-      8,
-    ]);
+    const keysFrom = async (commit: number, entities?: EntityIndex) => {
+      for (const number of [commit, 9]) {
+        const made = { ...checkpointHead(HEAD), commit: number };
+        await store.checkpoints.write(made, asyncOf(block), entities && packedParts(entities));
+      }
+      const head = { ...(await store.head())!, checkpoint: commit };
+      const journal = encodeJournal([], []);
+      await store.commit({ head, ...(commit === 4 ? { outdated: [4] } : { journal }) });
+      const { index } = await recovered(new GraphStore(store.entries, store.layout));
+      await expect(store.checkpoints.open(9)).rejects.toThrow();
+      return [index.keyAt(4), index.keyAt(5), index.nextRow];
+    };
+    expect(await keysFrom(4)).toEqual([user('a'), user('b'), 8]);
+    expect(await keysFrom(4, indexOf('x', 'y'))).toEqual([user('x'), user('y'), 8]);
     // Entities may have come since.
-    expect(await namesOf(3, others)).toEqual([4, own, 8]);
-    const fewer = new EntityIndex(4, store.layout.entityTypes);
-    fewer.add(user('x'), 9);
-    await expectRefused(namesOf(4, fewer), 'store-damaged', '1 entities (user), and its head counts 2');
+    expect(await keysFrom(3, indexOf('x', 'y'))).toEqual([user('a'), user('b'), 8]);
+    const fewer = keysFrom(4, indexOf('x'));
+    await expectRefused(fewer, 'store-damaged', '1 entities (user), and its head counts 2');
   });
 
   test('refuses a journal that lacks a commit, wherever, and an entry of another version', async () => {
