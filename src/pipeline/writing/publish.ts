@@ -23,29 +23,22 @@ const LONG_SWEEP = 4 * SWEEP;
 export interface Put {
   readonly name: EntityKey;
   /** Little-endian float32; null: the entity is gone, and a tombstone is sent. The memory must not change. */
-  readonly vector: Uint8Array | null;
+  vector: Uint8Array | null;
   /** Time of the newest event that named the entity, epoch ms. */
-  readonly eventAt: number | undefined;
+  eventAt: number | undefined;
 }
 
 /** The commit that puts vectors up. */
 export interface PutBy {
   /** Number of the commit. */
   readonly commit: number;
-  readonly step: number;
+  step: number;
   /** Arrival of the oldest record behind the commit, epoch ms. */
   readonly since: number | undefined;
 }
 
-/** A vector or tombstone to be sent, as of the newest commit that moved it, with the arrival and the event of the oldest. */
-interface Waiting {
-  readonly name: EntityKey;
-  vector: Uint8Array | null;
-  step: number;
-  eventAt: number | undefined;
-  readonly since: number | undefined;
-  /** The oldest commit that put it up and that nothing was acknowledged of since. */
-  readonly commit: number;
+/** What is to be sent, of the newest commit that moved it, with the arrival, the event and the commit of the oldest that was not acknowledged. */
+interface Waiting extends Put, PutBy {
   /** Whether it is being sent: what is put up from now on waits behind it. */
   inHand: boolean;
 }
