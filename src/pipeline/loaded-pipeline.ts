@@ -214,11 +214,13 @@ export class LoadedPipeline {
       for (let i = 0; i < records.length; i++) {
         this.#applyRecord(reads[first + i]!, fetched, since);
         if (!this.#batchIsFull) continue;
+        this.lag.applied(records[i]!);
         this.ledger.advance('applied', topic, partition, records[i + 1]?.offset ?? next);
         await this.#train();
         await this.#commitWhenDue();
       }
       first += records.length;
+      if (records.length > 0) this.lag.applied(records.at(-1)!);
       this.ledger.advance('applied', topic, partition, next);
     }
     this.rejections.look();
@@ -308,7 +310,7 @@ export class LoadedPipeline {
     const options = this.#options;
     const { open } = this.#training;
     const pending = this.#pending;
-    open.begin(options.clock(), since);
+    if (open.since === undefined) open.begin(options.clock(), since);
     pending.since ??= since;
     this.#ingest.apply(read, fetched, open);
     this.rejections.take(read.record, read.problem);
@@ -316,7 +318,6 @@ export class LoadedPipeline {
     const letter = read.problem && this.publisher.open && options.deadLetter(read.record, read.problem);
     if (letter) pending.putDeadLetter(letter);
     pending.records++;
-    this.lag.applied(read.record);
   }
 
   async #train(): Promise<void> {

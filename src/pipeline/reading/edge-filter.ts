@@ -12,7 +12,7 @@ const FACTORS = Int32Array.of(
  * Source: the split block Bloom filter of the Parquet format, which touches one line of the cache for each part.
  */
 export class EdgeFilter {
-  /** Whether all edges of the store were added. Until then every edge may be stored. */
+  /** Whether all edges of the store were added. Until then none is surely new. */
   complete: boolean;
   readonly #parts: Int32Array[] = [];
   /** Edges that the newest part has room for, now and in all. */
@@ -23,40 +23,30 @@ export class EdgeFilter {
     this.complete = complete;
   }
 
-  /** id: see `Layout.edgeId`. */
-  add(id: string): void {
+  /** Adds an edge, see `Layout.edgeId`. True where the edge is surely new: never added, with every edge of the store added. */
+  add(id: string): boolean {
+    const hash = hashOf(id);
+    for (const part of this.#parts) if (marked(part, hash)) return false;
     if (this.#room === 0) {
       this.#size *= 2;
       this.#room = this.#size;
       this.#parts.unshift(new Int32Array((this.#size / EDGES_OF_BLOCK) * FACTORS.length));
     }
     this.#room--;
-    const part = this.#parts[0]!;
-    const hash = hashOf(id);
-    const block = blockOf(part, hash);
-    for (let i = 0; i < FACTORS.length; i++) part[block + i]! |= bitOf(hash, i);
-  }
-
-  mayHave(id: string): boolean {
-    if (!this.complete) return true;
-    const hash = hashOf(id);
-    for (const part of this.#parts) if (has(part, hash)) return true;
-    return false;
+    marked(this.#parts[0]!, hash, true);
+    return this.complete;
   }
 }
 
-function has(part: Int32Array, hash: number): boolean {
-  const block = blockOf(part, hash);
-  for (let i = 0; i < FACTORS.length; i++) if ((part[block + i]! & bitOf(hash, i)) === 0) return false;
+/** Whether a part has every bit of the hash, or has now. */
+function marked(part: Int32Array, hash: number, mark = false): boolean {
+  const block = (hash * FACTORS.length) & (part.length - 1);
+  for (let i = 0; i < FACTORS.length; i++) {
+    const bit = 1 << (Math.imul(hash, FACTORS[i]!) >>> 27);
+    if (mark) part[block + i]! |= bit;
+    else if ((part[block + i]! & bit) === 0) return false;
+  }
   return true;
-}
-
-function blockOf(part: Int32Array, hash: number): number {
-  return (hash * FACTORS.length) & (part.length - 1);
-}
-
-function bitOf(hash: number, i: number): number {
-  return 1 << (Math.imul(hash, FACTORS[i]!) >>> 27);
 }
 
 /** FNV-1a, then mixed, since the low bits choose the block. */

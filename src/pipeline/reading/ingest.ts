@@ -15,6 +15,8 @@ export interface ReadRecord extends RecordContent {
   readonly ids: readonly (string | undefined)[];
   /** [n] whose each change is that is an edge. */
   readonly places: readonly EdgePlace[];
+  /** Whether none of its edges was ever read before. */
+  isFresh: boolean;
 }
 
 export interface IngestOptions extends KnownGraph {
@@ -43,14 +45,15 @@ export class Ingest {
     const wanted: string[] = [];
     const erased = new Set<EntityKey>();
     this.#graph.unwritten.prune();
-    for (const { changes, ids } of reads) {
-      for (const id of ids) {
-        if (id === undefined || !this.#graph.stored.mayHave(id) || edges.has(id)) continue;
-        if (this.#graph.unwritten.get(id) !== undefined) continue;
+    for (const read of reads) {
+      for (const id of read.ids) {
+        if (id === undefined || this.#graph.stored.add(id)) continue;
+        read.isFresh = false;
+        if (edges.has(id) || this.#graph.unwritten.get(id) !== undefined) continue;
         edges.set(id, undefined);
         wanted.push(id);
       }
-      for (const change of changes) if ('erased' in change) erased.add(change.erased);
+      for (const change of read.changes) if ('erased' in change) erased.add(change.erased);
     }
     for (const [i, state] of (await this.#graph.store.readEdges(wanted)).entries())
       edges.set(wanted[i]!, state);
@@ -73,20 +76,26 @@ export class Ingest {
       this.#graph.counters.events.rejected++;
       return;
     }
-    const verdicts: Verdict[] = [];
+    let best: Verdict | undefined;
     for (let i = 0; i < read.changes.length; i++) {
       const change = read.changes[i]!;
       const id = read.ids[i];
-      if ('erased' in change) verdicts.push(erase(this.#graph, change, fetched, batch));
-      else if (id !== undefined) verdicts.push(this.#applyEdge(change, id, read.places[i]!, fetched, batch));
+      let verdict: Verdict;
+      if ('erased' in change) verdict = erase(this.#graph, change, fetched, batch);
+      else if (id === undefined) continue;
+      else {
+        const known = read.isFresh ? undefined : this.#known(id, fetched);
+        verdict = this.#applyEdge(change, id, known, read.places[i]!, batch);
+      }
+      if (best === undefined || best === 'late' || verdict === 'new' || verdict === 'newer') best = verdict;
     }
-    if (verdicts.length === 0 || verdicts.some((verdict) => verdict === 'new' || verdict === 'newer')) return;
-    if (verdicts.includes('duplicate')) this.#graph.counters.events.duplicate++;
-    else this.#graph.counters.events.late++;
+    if (best === 'duplicate') this.#graph.counters.events.duplicate++;
+    else if (best === 'late') this.#graph.counters.events.late++;
   }
 
   #read(record: SourceRecord): ReadRecord {
-    if (record.topic === this.#graph.neighbours.topic) return { record, ids: [], places: [], changes: [] };
+    if (record.topic === this.#graph.neighbours.topic)
+      return { record, ids: [], places: [], changes: [], isFresh: true };
     const content = record.content ?? readContent(record, this.#graph.topics, this.#graph.limits);
     const places = this.#graph.neighbours.placesOf(content.changes);
     const { layout } = this.#graph.store;
@@ -94,16 +103,25 @@ export class Ingest {
       const isOther = 'erased' in change || layout.relationIndex(change.relation) === undefined;
       return isOther || !places[i]!.here ? undefined : layout.edgeId(change);
     });
-    return { record, ids, places, ...content };
+    return { record, ids, places, isFresh: true, ...content };
   }
 
-  #applyEdge(change: EdgeChange, id: string, place: EdgePlace, fetched: Fetched, batch: OpenBatch): Verdict {
-    if (this.#erasedSince(change.lhs, change.at) || this.#erasedSince(change.rhs, change.at)) return 'late';
+  /** What is known of an edge now. An erased edge is unknown. */
+  #known(id: string, fetched: Fetched): EdgeState | undefined {
     const unwritten = this.#graph.unwritten.get(id);
-    const known = unwritten === undefined ? fetched.edges.get(id) : (unwritten ?? undefined);
+    return unwritten === undefined ? fetched.edges.get(id) : (unwritten ?? undefined);
+  }
+
+  #applyEdge(
+    change: EdgeChange,
+    id: string,
+    known: EdgeState | undefined,
+    place: EdgePlace,
+    batch: OpenBatch,
+  ): Verdict {
+    if (this.#erasedSince(change.lhs, change.at) || this.#erasedSince(change.rhs, change.at)) return 'late';
     const verdict = judge(known, change);
     if (verdict === 'duplicate' || verdict === 'late') return verdict;
-    if (verdict === 'new') this.#graph.stored.add(id);
 
     // Not the change itself: its names would stay in memory until the commit is written.
     const state = { at: change.at, removed: change.removed };
