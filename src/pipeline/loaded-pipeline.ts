@@ -160,7 +160,7 @@ export class LoadedPipeline {
       failed,
     });
     this.#cadence = new Cadence(options.tuning, options.clock);
-    this.checkpointer = new Checkpointer(options, head);
+    this.checkpointer = new Checkpointer(options, head, loaded.took['journalMs']);
     this.#pending.due = loaded.due;
     const { modelTopic } = options;
     // Published vectors are the whole graph's, whichever shard trained them.

@@ -51,11 +51,11 @@ export class Checkpointer {
   /** The slice that is being written. */
   #slice: Promise<unknown> = Promise.resolve();
 
-  constructor(options: CheckpointerOptions, head: Head | undefined) {
+  /** journalMs: how long the training of the journal took, which is work too. */
+  constructor(options: CheckpointerOptions, head: Head | undefined, journalMs = 0) {
     this.#options = options;
     this.#named = head?.checkpoint ?? 0;
-    // A journal that was trained again is work too.
-    if (head !== undefined && head.commit > head.checkpoint) this.#busyMs = -1;
+    if (head !== undefined && head.commit > head.checkpoint) this.#busyMs = -Math.max(1, journalMs);
     this.#beganAt = options.clock();
   }
 
