@@ -7,6 +7,11 @@ export interface EdgeRows {
   readonly rhs: Int32Array;
 }
 
+/** So many edges, to be filled in. */
+export function edgeRows(count: number): EdgeRows {
+  return { lhs: new Int32Array(count), relation: new Int32Array(count), rhs: new Int32Array(count) };
+}
+
 /** The name of an edge: at most one edge of a relation runs from `lhs` to `rhs`. */
 export interface EdgeName {
   readonly lhs: EntityKey;

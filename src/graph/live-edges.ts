@@ -1,5 +1,5 @@
 import { FatalError } from '../errors/errors.ts';
-import type { EdgeRows } from './edge.ts';
+import { type EdgeRows, edgeRows } from './edge.ts';
 import type { GraphStore } from './graph-store.ts';
 import type { NameIndex } from './name-index.ts';
 
@@ -18,7 +18,7 @@ export async function* liveEdgeRows(
   size: number,
   trains: TrainsEdge,
 ): AsyncIterable<EdgeRows> {
-  let block = emptyBlock(size);
+  let block = edgeRows(size);
   let count = 0;
   let before: Uint8Array = new Uint8Array(0);
   let lhs = 0;
@@ -44,7 +44,7 @@ export async function* liveEdgeRows(
       block.rhs[count] = rhs;
       if (++count < size) continue;
       yield block;
-      block = emptyBlock(size);
+      block = edgeRows(size);
       count = 0;
     }
   }
@@ -55,10 +55,6 @@ export async function* liveEdgeRows(
       rhs: block.rhs.subarray(0, count),
     };
   }
-}
-
-function emptyBlock(size: number): EdgeRows {
-  return { lhs: new Int32Array(size), relation: new Int32Array(size), rhs: new Int32Array(size) };
 }
 
 function startsAlike(one: Uint8Array, other: Uint8Array, length: number): boolean {

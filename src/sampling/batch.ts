@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors/errors.ts';
-import type { EdgeRows } from '../graph/edge.ts';
+import { type EdgeRows, edgeRows } from '../graph/edge.ts';
 import type { KnownPositives } from './known-positives.ts';
 import type { Random } from './random.ts';
 
@@ -44,11 +44,7 @@ export function rehearse(
   const drawn = known.edges === 0 ? 0 : updatesPerEdge - rounds;
   if (rounds === 1 && drawn === 0) return { edges: fresh, every: 1, firstRound: news };
   const count = news * (rounds + drawn);
-  const edges = {
-    lhs: new Int32Array(count),
-    relation: new Int32Array(count),
-    rhs: new Int32Array(count),
-  };
+  const edges = edgeRows(count);
   const every = 1 + Math.floor(drawn / rounds);
   // Every place gets the new edge, and those of rehearsed edges are written over.
   const places = new Int32Array(news * drawn);

@@ -1,5 +1,5 @@
 import { FatalError } from '../errors/errors.ts';
-import type { EdgeRows } from '../graph/edge.ts';
+import { type EdgeRows, edgeRows } from '../graph/edge.ts';
 import type { ChunkSide, Side } from '../model/kernel.ts';
 import { CumulativeCounts } from './cumulative-counts.ts';
 import { NeighbourLists } from './neighbour-lists.ts';
@@ -112,9 +112,7 @@ export class KnownPositives {
   out(first: number, rows: number): EdgeRows {
     let count = 0;
     for (let row = first; row < first + rows; row++) count += this.#byLhs.count(row);
-    const lhs = new Int32Array(count);
-    const relation = new Int32Array(count);
-    const rhs = new Int32Array(count);
+    const { lhs, relation, rhs } = edgeRows(count);
     let i = 0;
     for (let row = first; row < first + rows; row++) {
       const end = this.#byLhs.slot(row) + this.#byLhs.count(row);
@@ -130,9 +128,7 @@ export class KnownPositives {
   /** So many edges, each equally likely; there must be one. The draws do not depend on the order of arrival. */
   draw(count: number, random: Random): EdgeRows {
     const numbers = random.integers(this.#edges, new Int32Array(count));
-    const lhs = new Int32Array(count);
-    const relation = new Int32Array(count);
-    const rhs = new Int32Array(count);
+    const { lhs, relation, rhs } = edgeRows(count);
     this.#out.find(numbers, lhs);
     const { neighbours, relations } = this.#byLhs;
     for (let i = 0; i < count; i++) {
