@@ -19,7 +19,7 @@ import { loadConfig } from '../src/config/load.ts';
 import { type Config, type GraphConfig, shardsOf, wholeGraphs } from '../src/config/resolve.ts';
 import type { Interval } from '../src/evaluation/bootstrap.ts';
 import { LIST_FIGURES, rankTasks } from '../src/evaluation/stream/lists.ts';
-import { ByVectors } from '../src/evaluation/stream/recommender.ts';
+import { byVectors } from '../src/evaluation/stream/recommender.ts';
 import type { EdgeRows } from '../src/graph/edge.ts';
 import { silentLog } from '../src/log.ts';
 import type { RankedEdges } from '../src/pipeline/training/trainer.ts';
@@ -190,7 +190,7 @@ async function trainedLists(
 ): Promise<Lists> {
   // An entity without a trained edge is a candidate all the same.
   const space = await trainedSpace(config, graphs, { ...read, space: 'evaluation' }, stream.entities);
-  return rankTasks(tasks, new ByVectors(space, stream, split), async () => undefined);
+  return rankTasks(tasks, byVectors(space, stream, split), async () => undefined);
 }
 
 /**

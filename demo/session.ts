@@ -49,7 +49,7 @@ export class Session {
   async begin(groupOf: (entity: string) => string | undefined): Promise<void> {
     this.#watch = await this.#serve(groupOf);
     await this.#connection.admin().create(createdTopics(declaredTopics(this.#config)));
-    const { measuresOf } = this.#watch;
+    const { measuresOf } = this.#watch.metrics;
     const runs = [];
     for (const graph of this.#config.graphs) {
       const outside = { connection: this.#connection, log: silentLog, measuresOf };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
 import { readSpace, type Space } from '../evaluation/space.ts';
-import { CommonNeighbours } from '../evaluation/stream/common-neighbours.ts';
+import { commonNeighbours } from '../evaluation/stream/common-neighbours.ts';
 import type { EdgeStream } from '../evaluation/stream/edge-stream.ts';
 import {
   type ListQuality,
@@ -14,7 +14,7 @@ import {
 } from '../evaluation/stream/lists.ts';
 import { readStream } from '../evaluation/stream/read-stream.ts';
 import {
-  ByVectors,
+  byVectors,
   popularity,
   type Recommender,
   recentPopularity,
@@ -149,7 +149,7 @@ export async function measureStream(plan: StreamPlan, variant: Variant, outside:
   const space = await trainedSpace(graph, place);
   const lists = await rankTasks(
     tasks,
-    new ByVectors(space, read.stream, split),
+    byVectors(space, read.stream, split),
     progress.meter(`lists ranked by ${name}`),
   );
   await train(range, learnedAs(space, read.stream, split.cut));
@@ -187,7 +187,7 @@ export async function simpleRules(
   return {
     popularity: await ranked('popularity', popularity(split)),
     'recent popularity': await ranked('recent popularity', recentPopularity(split, halfLife)),
-    'common neighbours': await ranked('common neighbours', new CommonNeighbours(split, random)),
+    'common neighbours': await ranked('common neighbours', commonNeighbours(split, random)),
     chance: rankByChance(tasks),
   };
 }

@@ -98,9 +98,8 @@ export class ServedRun implements ServedGraph {
       clock: Date.now,
       erasureChanged: (entity) => this.#erasureChanged.add(entity),
     });
-    this.#feed = new ActivityFeed(this.activity, topics, config.limits, (entity, at) =>
-      this.spaces.active(entity, at),
-    );
+    const active = (entity: EntityKey, at: number) => this.spaces.active(entity, at);
+    this.#feed = new ActivityFeed({ activity: this.activity, topics, limits: config.limits, active });
     this.#vectorFeed = new VectorFeed({
       graph: graph.name,
       types: graph.model.entityTypes,

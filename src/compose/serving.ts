@@ -4,7 +4,7 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import { kernelHere } from '../kernels/select.ts';
 import { Random } from '../sampling/random.ts';
 import { Entities } from '../serve/entities.ts';
-import { Clusters } from '../serve/interests.ts';
+import { clustering } from '../serve/interests.ts';
 import { OwnScans, type Scans } from '../serve/looks.ts';
 import { Gate, SharedPasses } from '../serve/shared-passes.ts';
 import { Surfaces } from '../serve/surfaces.ts';
@@ -60,8 +60,8 @@ export class Serving implements AsyncDisposable {
     this.runs = graphs.map((graph) => new ServedRun(config, graph, outside));
     // Samples are drawn the same way each time.
     const random = Random.seeded(1);
-    const clusters = new Clusters(setImmediate, clock, (n) => random.below(n));
-    this.surfaces = new Surfaces({ graphs: this.runs, surfaces: config.surfaces, passes, clusters });
+    const centroidsOf = clustering(setImmediate, clock, (n) => random.below(n));
+    this.surfaces = new Surfaces({ graphs: this.runs, surfaces: config.surfaces, passes, centroidsOf });
     this.entities = new Entities({ graphs: this.runs, random: Math.random });
   }
 

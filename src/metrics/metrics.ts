@@ -18,7 +18,8 @@ export interface MetricsOptions {
 export class Metrics {
   readonly #options: MetricsOptions;
   readonly #registry = new Registry();
-  readonly #durations = durations(this.#registry);
+  /** The measures for a graph's updater. */
+  readonly measuresOf = durations(this.#registry);
   readonly #loaded = new Scraped(this.#registry, LOADED);
   readonly #opened = new Scraped(this.#registry, OPENED);
   readonly #routers = new Scraped(this.#registry, ROUTER);
@@ -32,11 +33,6 @@ export class Metrics {
 
   get contentType(): string {
     return this.#registry.contentType;
-  }
-
-  /** The measures for a graph's updater. */
-  measuresOf(graph: string): Measures {
-    return this.#durations.of(graph);
   }
 
   /** Prometheus text of this moment. Simultaneous scrapes share one answer. */
@@ -66,8 +62,8 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 /** Seconds: an event may arrive days late. */
 const EVENT_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3_600, 86_400];
 
-/** The durations that updaters measure, as histograms; `of` gives the measures of one graph. */
-function durations(registry: Registry): { of(graph: string): Measures } {
+/** The durations that updaters measure, as histograms, by graph. */
+function durations(registry: Registry): (graph: string) => Measures {
   const seconds = (name: string, help: string, buckets = BUCKETS) => {
     const made = new Histogram({ name, help, buckets, labelNames: ['graph'], registers: [registry] });
     return (graph: string) => (ms: number) => made.observe({ graph }, Math.max(0, ms) / 1000);
@@ -97,19 +93,17 @@ function durations(registry: Registry): { of(graph: string): Measures } {
     labelNames: ['graph'],
     registers: [registry],
   });
-  return {
-    of: (graph) => ({
-      batch: (ms) => {
-        batches.inc({ graph });
-        batch(graph)(ms);
-      },
-      step: step(graph),
-      commit: commit(graph),
-      publish: publish(graph),
-      fresh: (sinceArrivalMs, sinceEventMs) => {
-        arrival(graph)(sinceArrivalMs);
-        event(graph)(sinceEventMs);
-      },
-    }),
-  };
+  return (graph) => ({
+    batch: (ms) => {
+      batches.inc({ graph });
+      batch(graph)(ms);
+    },
+    step: step(graph),
+    commit: commit(graph),
+    publish: publish(graph),
+    fresh: (sinceArrivalMs, sinceEventMs) => {
+      arrival(graph)(sinceArrivalMs);
+      event(graph)(sinceEventMs);
+    },
+  });
 }

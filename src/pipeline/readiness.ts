@@ -8,23 +8,30 @@ const ANSWER_MS = 1_000;
 /** A commit that takes longer hangs: the disk does not answer, or dead letters are not acknowledged. */
 const WRITE_MS = 30_000;
 
-type Watched = Pick<UpdaterOptions, 'leadership' | 'tuning' | 'clock'>;
-
-/** Tells whether an updater can be relied on. */
-export class Readiness {
-  readonly #watched: Watched;
+/** Tells why an updater can't be relied on, a phrase for each reason; none when it is ready. */
+export function readinessOf({
+  leadership,
+  tuning: { maxOutbox, readyLagMs },
+  clock,
+}: Pick<UpdaterOptions, 'leadership' | 'tuning' | 'clock'>) {
   /** The question to the group that is not answered yet: one for all callers, since brokers can be away for hours. */
-  #asked: Promise<string | undefined> | undefined;
-
-  constructor(watched: Watched) {
-    this.#watched = watched;
-  }
-
-  /** Why the updater is not ready, a phrase for each reason; empty when it is ready. */
-  async reasons(phase: Phase, pipeline: LoadedPipeline | undefined): Promise<string[]> {
+  let asked: Promise<string | undefined> | undefined;
+  /** undefined: this process is its group's one leader. */
+  const answered = async (): Promise<string | undefined> => {
+    asked ??= leadership
+      .confirm()
+      .then(() => undefined, reasonOf)
+      .finally(() => {
+        asked = undefined;
+      });
+    const late = Promise.withResolvers<string>();
+    const timer = setTimeout(() => late.resolve('the brokers do not answer the group'), ANSWER_MS);
+    const answer = await Promise.race([asked, late.promise]);
+    clearTimeout(timer);
+    return answer;
+  };
+  return async (phase: Phase, pipeline: LoadedPipeline | undefined): Promise<string[]> => {
     if (phase !== 'running' || pipeline === undefined) return [`it is ${phase}`];
-    const { tuning, clock } = this.#watched;
-    const { maxOutbox, readyLagMs } = tuning;
     const { publisher, committer, lag } = pipeline;
     const reasons: string[] = [];
     const { trouble } = publisher.delivery;
@@ -43,25 +50,10 @@ export class Readiness {
         `${topic} ${partition} is ${inSeconds(seconds * 1000)} behind (${records} records), limits.readyLagMs is ${readyLagMs}`,
       );
     }
-    const answer = await this.#answer();
+    const answer = await answered();
     if (answer !== undefined) reasons.push(answer);
     return reasons;
-  }
-
-  /** undefined: this process is its group's one leader. */
-  async #answer(): Promise<string | undefined> {
-    this.#asked ??= this.#watched.leadership
-      .confirm()
-      .then(() => undefined, reasonOf)
-      .finally(() => {
-        this.#asked = undefined;
-      });
-    const late = Promise.withResolvers<string>();
-    const timer = setTimeout(() => late.resolve('the brokers do not answer the group'), ANSWER_MS);
-    const answer = await Promise.race([this.#asked, late.promise]);
-    clearTimeout(timer);
-    return answer;
-  }
+  };
 }
 
 function inSeconds(ms: number): string {

@@ -5,7 +5,7 @@ import { type LoadedPipeline, loadPipeline } from './loaded-pipeline.ts';
 import { patiently } from './patience.ts';
 import type { PartitionRange } from './ports.ts';
 import { type Progress, progressOf } from './progress.ts';
-import { Readiness } from './readiness.ts';
+import { readinessOf } from './readiness.ts';
 import { Intake } from './reading/intake.ts';
 import type { PartitionLag } from './reading/lag.ts';
 import { TrainingSummary } from './training/summary.ts';
@@ -23,7 +23,7 @@ export class Updater {
   readonly #lifecycle = new Lifecycle();
   readonly #intake: Intake;
   readonly #summary: TrainingSummary;
-  readonly #readiness: Readiness;
+  readonly #unready: ReturnType<typeof readinessOf>;
   #pipeline: LoadedPipeline | undefined;
   #closing: Promise<void> | undefined;
 
@@ -34,7 +34,7 @@ export class Updater {
     // What other shards send ages while it waits, and events do not.
     this.#intake = new Intake(tuning, clock, this.#fails, (topic) => topic === options.neighbourhood.urgent);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
-    this.#readiness = new Readiness(options);
+    this.#unready = readinessOf(options);
     this.#lifecycle.ends.addEventListener('abort', () => this.#intake.close());
   }
 
@@ -111,7 +111,7 @@ export class Updater {
 
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */
   async unready(): Promise<string[]> {
-    return this.#readiness.reasons(this.#lifecycle.phase, this.#pipeline);
+    return this.#unready(this.#lifecycle.phase, this.#pipeline);
   }
 
   async #load(): Promise<LoadedPipeline> {

@@ -158,50 +158,42 @@ interface Clustered {
   centroids: readonly Float64Array[] | undefined;
 }
 
+/** The centres of the clusters of a table; undefined while they are made for the first time, or the table is empty. */
+export type CentroidsOf = (table: VectorTable) => readonly Float64Array[] | undefined;
+
 /**
- * The clusters of a table's vectors, from a sample of them. They are made when somebody asks for them, in steps of a few
+ * Clusters of the vectors of tables, from a sample of them. They are made when somebody asks for them, in steps of a few
  * milliseconds between which other work gets its turn, and made again when they are old.
+ * clock: ms; below: a random whole number below the one given.
  */
-export class Clusters {
-  readonly #later: Later;
-  readonly #clock: () => number;
-  readonly #below: (n: number) => number;
-  readonly #tables = new WeakMap<VectorTable, Clustered>();
-
-  /** clock: ms; below: a random whole number below the one given. */
-  constructor(later: Later, clock: () => number, below: (n: number) => number) {
-    this.#later = later;
-    this.#clock = clock;
-    this.#below = below;
-  }
-
-  /** The centres of the clusters; undefined while they are made for the first time, or the table is empty. */
-  centroids(table: VectorTable): readonly Float64Array[] | undefined {
-    const known = this.#tables.get(table);
-    const now = this.#clock();
+export function clustering(later: Later, clock: () => number, below: (n: number) => number): CentroidsOf {
+  const tables = new WeakMap<VectorTable, Clustered>();
+  return (table) => {
+    const known = tables.get(table);
+    const now = clock();
     if (known !== undefined && now - known.madeAt < REMAKE_MS) return known.centroids;
-    const points = this.#sample(table);
+    const points = sampleOf(table, below);
     if (points.length === 0) return undefined;
     // Old centres serve until there are new ones.
     const made: Clustered = { madeAt: now, centroids: known?.centroids };
-    this.#tables.set(table, made);
-    const steps = kMeans(points, this.#below);
+    tables.set(table, made);
+    const steps = kMeans(points, below);
     const step = () => {
       const { done, value } = steps.next();
       if (done) made.centroids = value;
-      else this.#later(step);
+      else later(step);
     };
-    this.#later(step);
+    later(step);
     return made.centroids;
-  }
+  };
+}
 
-  /** Copies: the vectors go on to move. */
-  #sample({ scan }: VectorTable): Float32Array[] {
-    const points: Float32Array[] = [];
-    for (let i = Math.min(scan.rows, MOST_POINTS); i > 0; i--) {
-      const row = this.#below(scan.rows);
-      if (scan.has(row)) points.push(scan.vector(row).slice());
-    }
-    return points;
+/** Copies: the vectors go on to move. */
+function sampleOf({ scan }: VectorTable, below: (n: number) => number): Float32Array[] {
+  const points: Float32Array[] = [];
+  for (let i = Math.min(scan.rows, MOST_POINTS); i > 0; i--) {
+    const row = below(scan.rows);
+    if (scan.has(row)) points.push(scan.vector(row).slice());
   }
+  return points;
 }

@@ -190,6 +190,15 @@ function hasFiniteNumbers(vector: Float32Array): boolean {
   return Number.isFinite(sum);
 }
 
+export interface ActivityFeedOptions {
+  readonly activity: Activity;
+  /** By full name on the log. */
+  readonly topics: ReadonlyMap<string, EventTopic>;
+  readonly limits: RecordLimits;
+  /** Told of each entity that an event names, and of the event's time. */
+  active?(entity: EntityKey, at: number): void;
+}
+
 /** Turns records of event topics into what users did. Records that an updater writes to the dead letters are left out. */
 export class ActivityFeed {
   /** Records that can't be used. */
@@ -197,38 +206,26 @@ export class ActivityFeed {
   /** From which time of the log on all events are known, epoch ms; 0 where the log still has the first ones. */
   since = 0;
   readonly #begun = new Set<string>();
-  readonly #activity: Activity;
-  readonly #topics: ReadonlyMap<string, EventTopic>;
-  readonly #limits: RecordLimits;
+  readonly #options: ActivityFeedOptions;
 
-  readonly #active: (entity: EntityKey, at: number) => void;
-
-  /** topics: by full name on the log; active: told of each entity that an event names, and of the event's time. */
-  constructor(
-    activity: Activity,
-    topics: ReadonlyMap<string, EventTopic>,
-    limits: RecordLimits,
-    active: (entity: EntityKey, at: number) => void = () => undefined,
-  ) {
-    this.#active = active;
-    this.#activity = activity;
-    this.#topics = topics;
-    this.#limits = limits;
+  constructor(options: ActivityFeedOptions) {
+    this.#options = options;
   }
 
   take({ topic: name, partition, records }: RecordRun): void {
-    const topic = this.#topics.get(name);
+    const { activity, topics, limits, active } = this.#options;
+    const topic = topics.get(name);
     if (topic === undefined) return;
     this.#begin(`${name}/${partition}`, records[0]);
     for (const record of records) {
       try {
-        for (const change of readRecord(topic, record, this.#limits)) {
+        for (const change of readRecord(topic, record, limits)) {
           if ('lhs' in change) {
-            this.#active(change.lhs, change.at);
-            this.#active(change.rhs, change.at);
+            active?.(change.lhs, change.at);
+            active?.(change.rhs, change.at);
           }
           // A log without timestamps has -1.
-          this.#activity.take(change, record.timestamp < 0 ? change.at : record.timestamp);
+          activity.take(change, record.timestamp < 0 ? change.at : record.timestamp);
         }
       } catch (error) {
         if (!(error instanceof BadEvent)) throw error;

@@ -3,7 +3,7 @@ import type { Surface } from '../graph/surface.ts';
 import { acceptedTop, groupLimiter, popularItems } from './accepted-rows.ts';
 import type { Answer, RankAnswer, SearchAnswer, SimilarAnswer } from './answers.ts';
 import { type About, countOf, keyOf, keysOf, oneOf, refuseOthers, refuseUnknown } from './entities.ts';
-import { type Clusters, type Interest, type InterestWay, interestTop, mixtureOf } from './interests.ts';
+import { type CentroidsOf, type Interest, type InterestWay, interestTop, mixtureOf } from './interests.ts';
 import type { Asking } from './looks.ts';
 import { type PlanAsked, planOf, wrongRelation } from './plan.ts';
 import { type Engaged, engagedOf, itemReason, meanScores, nearestOf, sharingWith } from './reasons.ts';
@@ -52,7 +52,7 @@ export interface SurfacesOptions {
   readonly passes: SharedPasses;
   readonly surfaces: readonly Surface[];
   /** What lists by several interests are made with; where it is absent, all lists are made by vector and relations. */
-  readonly clusters?: Pick<Clusters, 'centroids'>;
+  readonly centroidsOf?: CentroidsOf;
 }
 
 /**
@@ -183,7 +183,7 @@ export class Surfaces {
   /** The interests that the newest targets show. None while clusters are made for the first time. */
   #interests(table: VectorTable, engaged: readonly Engaged[]): Interest[] {
     const vectors = engaged.map(({ vector }) => vector);
-    const centroids = vectors.length === 0 ? undefined : this.#options.clusters?.centroids(table);
+    const centroids = vectors.length === 0 ? undefined : this.#options.centroidsOf?.(table);
     return centroids === undefined ? [] : mixtureOf(vectors, centroids);
   }
 

@@ -105,21 +105,18 @@ export class RejectedShare {
 export class Recorder {
   readonly curves = new Curves();
   readonly rejected = new RejectedShare();
+  /** As of the last point. */
+  disk: Disk | undefined;
   readonly #graph: Pick<WatchedGraph, 'folder' | 'progress' | 'lag'>;
   #before: { readonly at: number; readonly progress: Progress } | undefined;
-  #disk: Disk | undefined;
 
   constructor(graph: Pick<WatchedGraph, 'folder' | 'progress' | 'lag'>) {
     this.#graph = graph;
   }
 
-  get disk(): Disk | undefined {
-    return this.#disk;
-  }
-
   /** Adds a point of this moment to the curves. */
   async record(): Promise<void> {
-    this.#disk = await diskOf(this.#graph.folder);
+    this.disk = await diskOf(this.#graph.folder);
     const now = Date.now();
     const progress = this.#graph.progress();
     this.curves.add({ at: now, values: this.#values(progress, now) });
@@ -153,7 +150,7 @@ export class Recorder {
       entities: sum(Object.values(progress.entities)),
       edges: sum(Object.values(progress.edges)),
       memoryBytes: process.memoryUsage.rss(),
-      storeBytes: this.#disk?.used,
+      storeBytes: this.disk?.used,
     };
   }
 }

@@ -20,7 +20,7 @@ export type RouterCondition = Pick<Condition, 'graph' | 'ready' | 'reasons' | 'u
 
 type Headline = Status['headline'];
 
-/** The reason of `Readiness` that a partition is not read to its end yet. */
+/** The reason of `readinessOf` that a partition is not read to its end yet. */
 const BEHIND = / is \S+ s behind \(/;
 const OUTBOX_MS = 10_000;
 const LAG_S = 10;

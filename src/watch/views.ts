@@ -18,7 +18,7 @@ export function viewsOf(
   groupOf: (entity: string) => string | undefined = () => undefined,
 ): Views {
   const lookup = new Lookup();
-  const maps = new Map<string, GraphMap>();
+  const maps = new Map<string, ReturnType<typeof mapOf>>();
   return {
     history: (graph, range) => find(graph)?.recorder.curves.of(range),
     rejected: (graph, values) => rejectedOf(find(graph)?.run.updater, values),
@@ -30,9 +30,9 @@ export function viewsOf(
     map: async (graph) => {
       const run = find(graph)?.run;
       if (run === undefined) return undefined;
-      const map = maps.get(graph) ?? new GraphMap(groupOf);
+      const map = maps.get(graph) ?? mapOf(groupOf);
       maps.set(graph, map);
-      return map.read(run.updater);
+      return map(run.updater);
     },
   };
 }
@@ -47,42 +47,29 @@ function rejectedOf(updater: RunGraph['updater'] | undefined, values: boolean): 
     .reverse();
 }
 
-class GraphMap {
-  readonly #groupOf: (entity: string) => string | undefined;
-  #axes: Projection['axes'] | undefined;
-  #at = 0;
-  #view: Promise<MapView> | undefined;
-
-  constructor(groupOf: (entity: string) => string | undefined) {
-    this.#groupOf = groupOf;
-  }
-
-  read(updater: RunGraph['updater']): Promise<MapView> {
-    const now = Date.now();
-    if (this.#view === undefined || now - this.#at >= MAP_MS) {
-      this.#at = now;
-      this.#view = this.#draw(updater, now);
-    }
-    return this.#view;
-  }
-
-  async #draw(updater: RunGraph['updater'], at: number): Promise<MapView> {
+/** Draws a map of a graph, from the axes of the map before. */
+function mapOf(groupOf: (entity: string) => string | undefined) {
+  let axes: Projection['axes'] | undefined;
+  let drawnAt = 0;
+  let view: Promise<MapView> | undefined;
+  const draw = async (updater: RunGraph['updater'], at: number): Promise<MapView> => {
     const sampled = await updater.sample();
     const vectors = sampled.map(({ vector }) => vector);
-    const before = this.#axes?.[0].length === vectors[0]?.length ? this.#axes : undefined;
-    const { points, axes } = project(vectors, before);
-    if (vectors.length > 0) this.#axes = axes;
-    const coordinate = (i: number) => Number((points[i] ?? 0).toFixed(4));
-    return {
-      at,
-      points: sampled.map(({ key }, i) => ({
-        entity: key,
-        x: coordinate(2 * i),
-        y: coordinate(2 * i + 1),
-        group: this.#groupOf(key),
-      })),
-    };
-  }
+    const drawn = project(vectors, axes?.[0].length === vectors[0]?.length ? axes : undefined);
+    if (vectors.length > 0) axes = drawn.axes;
+    const coordinate = (i: number) => Number((drawn.points[i] ?? 0).toFixed(4));
+    const points = sampled.map(({ key: entity }, i) => {
+      return { entity, x: coordinate(2 * i), y: coordinate(2 * i + 1), group: groupOf(entity) };
+    });
+    return { at, points };
+  };
+  return (updater: RunGraph['updater']): Promise<MapView> => {
+    const now = Date.now();
+    if (view !== undefined && now - drawnAt < MAP_MS) return view;
+    drawnAt = now;
+    view = draw(updater, now);
+    return view;
+  };
 }
 
 /** Rounds of the power iteration. A few are enough, because the iteration starts from the previous axes. */

@@ -7,7 +7,6 @@ import type { Log } from '../log.ts';
 import type { WatchedRouter } from '../metrics/families.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { readDashboard } from '../pages/page-files.ts';
-import type { Measures } from '../pipeline/measures.ts';
 import { VERSION } from '../version.ts';
 import { FINE_MS, Recorder, RejectedShare } from './curves.ts';
 import { headline } from './headline.ts';
@@ -60,8 +59,6 @@ export class Watch implements AsyncDisposable {
   get url(): string | undefined {
     return this.#server?.url;
   }
-
-  readonly measuresOf = (graph: string): Measures => this.metrics.measuresOf(graph);
 
   /** Takes the open graphs and the routers of their events. Curves are recorded only if the dashboard is served. */
   over(runs: readonly RunGraph[], routers: readonly WatchedRouter[] = []): void {
@@ -174,29 +171,26 @@ type Fault = Status['faults'][number];
 /** A log that keeps the newest warnings and errors for the dashboard. */
 export function rememberingFaults(log: Log): { log: Log; faults: readonly Fault[] } {
   const faults: Fault[] = [];
-  const remember = (level: Fault['level'], fields: object, message: string) => {
-    const { graph, reason, reasons } = { graph: '', reason: '', reasons: '', ...fields };
-    const parts = [String(graph), message, String(reason), String(reasons)].filter((part) => part !== '');
-    const text = parts.join(': ').slice(0, LONGEST);
-    // A repeated fault is one entry with the newest time and text.
-    const same = faults.findIndex((fault) => alike(fault.text) === alike(text));
-    const [before] = same === -1 ? [] : faults.splice(same, 1);
-    faults.push({ at: Date.now(), level, text, times: (before?.times ?? 0) + 1 });
-    if (faults.length > REMEMBERED) faults.shift();
-  };
+  const kept =
+    (level: Fault['level']): Log['warn'] =>
+    (fields, message) => {
+      const { graph, reason, reasons } = { graph: '', reason: '', reasons: '', ...fields };
+      const parts = [String(graph), message, String(reason), String(reasons)].filter((part) => part !== '');
+      const text = parts.join(': ').slice(0, LONGEST);
+      // A repeated fault is one entry with the newest time and text.
+      const same = faults.findIndex((fault) => alike(fault.text) === alike(text));
+      const [before] = same === -1 ? [] : faults.splice(same, 1);
+      faults.push({ at: Date.now(), level, text, times: (before?.times ?? 0) + 1 });
+      if (faults.length > REMEMBERED) faults.shift();
+      log[level](fields, message);
+    };
   return {
     faults,
     log: {
       debug: (fields, message) => log.debug(fields, message),
       info: (fields, message) => log.info(fields, message),
-      warn: (fields, message) => {
-        remember('warn', fields, message);
-        log.warn(fields, message);
-      },
-      error: (fields, message) => {
-        remember('error', fields, message);
-        log.error(fields, message);
-      },
+      warn: kept('warn'),
+      error: kept('error'),
     },
   };
 }

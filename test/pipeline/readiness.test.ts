@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { LoadedPipeline } from '../../src/pipeline/loaded-pipeline.ts';
-import { Readiness } from '../../src/pipeline/readiness.ts';
+import { readinessOf } from '../../src/pipeline/readiness.ts';
 import type { PartitionLag } from '../../src/pipeline/reading/lag.ts';
 import { TUNING } from './updater-fixture.ts';
 
@@ -28,9 +28,9 @@ function setUp(of: { lag?: PartitionLag[]; writingSince?: number; outbox?: numbe
     lag: { byPartition: () => of.lag ?? [] },
   };
   const options = { tuning: { ...TUNING, maxOutbox: 9, readyLagMs: 60_000 }, clock: () => NOW };
-  const readiness = new Readiness({ ...options, leadership: { confirm } as never });
+  const readiness = readinessOf({ ...options, leadership: { confirm } as never });
   const reasons = async (answered = true) => {
-    const told = readiness.reasons('running', parts as never as LoadedPipeline);
+    const told = readiness('running', parts as never as LoadedPipeline);
     if (answered) answers.at(-1)?.resolve();
     else await vi.advanceTimersByTimeAsync(1_000);
     return told;
@@ -41,7 +41,7 @@ function setUp(of: { lag?: PartitionLag[]; writingSince?: number; outbox?: numbe
 test('is ready when nothing is wrong, and says its phase while it does not run', async () => {
   const { readiness, reasons } = setUp({ writingSince: NOW - 30_000 });
   expect(await reasons()).toEqual([]);
-  expect(await readiness.reasons('loading', undefined)).toEqual(['it is loading']);
+  expect(await readiness('loading', undefined)).toEqual(['it is loading']);
 });
 
 test('says each thing that is wrong', async () => {

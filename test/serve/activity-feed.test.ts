@@ -12,7 +12,7 @@ const limits = { valueBytes: 1_000, depth: 8 };
 
 function feedOf(more: typeof topics = topics) {
   const activity = activityOf();
-  const feed = new ActivityFeed(activity, more, limits);
+  const feed = new ActivityFeed({ activity, topics: more, limits });
   const take = (topic: string, ...events: unknown[]) => {
     const records = events.map((event, i): SourceRecord => {
       const value = event === null || Buffer.isBuffer(event) ? event : Buffer.from(JSON.stringify(event));
@@ -74,7 +74,10 @@ describe('ActivityFeed', () => {
 
   it('tells which entities an event names, and when; not those of an erasure or of what it leaves out', () => {
     const named: unknown[] = [];
-    const feed = new ActivityFeed(activityOf(), topics, limits, (...of) => void named.push(of));
+    const feed = new ActivityFeed({
+      ...{ activity: activityOf(), topics, limits },
+      active: (...of) => void named.push(of),
+    });
     const events = [like('1'), like('1', 'unlike', T0 + 1), like('2', 'love')];
     for (const [topic, event] of [
       ...events.map((each) => ['my.engagement', each] as const),
@@ -88,7 +91,7 @@ describe('ActivityFeed', () => {
   });
 
   it('knows from when on it knows all events: where the first ones are gone, from those that are left', () => {
-    const feed = new ActivityFeed(activityOf(), topics, limits);
+    const feed = new ActivityFeed({ activity: activityOf(), topics, limits });
     feed.take(runFrom('my.engagement', 0, 0, like('1')));
     expect(feed.since).toBe(0);
     feed.take(runFrom('my.engagement', 1, 40, like('1')));

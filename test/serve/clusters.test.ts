@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/sampling/random.ts';
-import { Clusters } from '../../src/serve/interests.ts';
+import { type CentroidsOf, clustering } from '../../src/serve/interests.ts';
 import type { CandidatesAsked } from '../../src/serve/surfaces.ts';
 import { VectorTable } from '../../src/serve/vector-table.ts';
 import {
@@ -20,7 +20,7 @@ function clustersByHand() {
   const random = Random.seeded(1);
   const work: (() => void)[] = [];
   const clock = { now: 0 };
-  const clusters = new Clusters(
+  const centroidsOf = clustering(
     (task) => void work.push(task),
     () => clock.now,
     (n) => random.below(n),
@@ -31,7 +31,7 @@ function clustersByHand() {
     for (let task = work.shift(); task !== undefined; task = work.shift(), turns++) task();
     return turns;
   };
-  return { clusters, clock, work, doAll };
+  return { centroidsOf, clock, work, doAll };
 }
 
 /** Entities 0 … n - 1 at the numbers themselves. */
@@ -41,49 +41,47 @@ function tableOf(n: number): VectorTable {
   return table;
 }
 
-describe('Clusters', () => {
+describe('clusters', () => {
   it('are made in many turns of a few vectors each, once somebody asks', () => {
-    const { clusters, work, doAll } = clustersByHand();
+    const { centroidsOf, work, doAll } = clustersByHand();
     const table = tableOf(1_000);
     expect(work).toHaveLength(0);
-    expect(clusters.centroids(table)).toBeUndefined();
-    expect(clusters.centroids(table)).toBeUndefined();
+    expect(centroidsOf(table)).toBeUndefined();
+    expect(centroidsOf(table)).toBeUndefined();
     expect(work).toHaveLength(1);
     // Ten rounds of 64 vectors a turn, and one for the end.
     expect(doAll()).toBe(10 * Math.ceil(1_000 / 64) + 1);
-    expect(clusters.centroids(table)).toHaveLength(256);
+    expect(centroidsOf(table)).toHaveLength(256);
     expect(work).toHaveLength(0);
   });
 
   it('are made again when they are old, and serve until then', () => {
-    const { clusters, clock, work, doAll } = clustersByHand();
+    const { centroidsOf, clock, work, doAll } = clustersByHand();
     const table = tableOf(10);
-    clusters.centroids(table);
+    centroidsOf(table);
     doAll();
-    const first = clusters.centroids(table);
+    const first = centroidsOf(table);
     for (let i = 0; i < 10; i++) table.set(tweet(i), Float32Array.of(1_000 + i));
     clock.now = 599_999;
-    expect(clusters.centroids(table)).toBe(first);
+    expect(centroidsOf(table)).toBe(first);
     expect(work).toHaveLength(0);
     clock.now = 600_000;
-    expect(clusters.centroids(table)).toBe(first);
+    expect(centroidsOf(table)).toBe(first);
     doAll();
-    expect(Math.min(...clusters.centroids(table)!.map(([value]) => value!))).toBeGreaterThanOrEqual(1_000);
+    expect(Math.min(...centroidsOf(table)!.map(([value]) => value!))).toBeGreaterThanOrEqual(1_000);
   });
 
   it('do not begin with an empty table', () => {
-    const { clusters, work } = clustersByHand();
+    const { centroidsOf, work } = clustersByHand();
     const table = tableOf(3);
     for (let i = 0; i < 3; i++) table.delete(tweet(i));
-    for (const empty of [tableOf(0), table]) expect(clusters.centroids(empty)).toBeUndefined();
+    for (const empty of [tableOf(0), table]) expect(centroidsOf(empty)).toBeUndefined();
     expect(work).toHaveLength(0);
   });
 });
 
 describe('lists by several interests', () => {
-  const TWO: Pick<Clusters, 'centroids'> = {
-    centroids: () => [Float64Array.of(5, 0), Float64Array.of(105, 0)],
-  };
+  const TWO: CentroidsOf = () => [Float64Array.of(5, 0), Float64Array.of(105, 0)];
 
   /** Tweets 0 … 19 at 0 … 19, tweets 100 … 119 at 100 … 119; the user and the relation lead to 0. */
   function twoPlaces(): TestGraph {
@@ -96,8 +94,8 @@ describe('lists by several interests', () => {
   }
 
   /** With a cluster at each of the two places, unless others are given. */
-  async function asked(graph: TestGraph, of: Partial<CandidatesAsked>, clusters = TWO) {
-    const surfaces = surfacesOf(graph, { clusters });
+  async function asked(graph: TestGraph, of: Partial<CandidatesAsked>, centroidsOf = TWO) {
+    const surfaces = surfacesOf(graph, { centroidsOf });
     return surfaces.candidates({ surface: 'home', from: user(1), k: 6, ...of });
   }
   const home = async (...of: Parameters<typeof asked>) => {
@@ -135,12 +133,12 @@ describe('lists by several interests', () => {
   it('are plain lists until the clusters are made', async () => {
     const graph = twoPlaces();
     graph.edges(user(1), 'likes', [105, 107, 3].map(tweet));
-    const { clusters, doAll } = clustersByHand();
-    const before = await home(graph, { interests: 'mixture' }, clusters);
+    const { centroidsOf, doAll } = clustersByHand();
+    const before = await home(graph, { interests: 'mixture' }, centroidsOf);
     expect(before).toMatchObject({ tweets: [0, 1, 2, 4, 5, 6], interests: 'none' });
     doAll();
     // With as many clusters as vectors drawn, each target is about alone in its cluster.
-    const after = await home(graph, { interests: 'mixture' }, clusters);
+    const after = await home(graph, { interests: 'mixture' }, centroidsOf);
     expect(after.interests).toBe('mixture');
     expect(after.tweets.filter((tweet) => tweet >= 100)).toHaveLength(4);
     expect(after.tweets).not.toContain(105);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readSpace, type Space } from '../../src/evaluation/space.ts';
-import { ByVectors } from '../../src/evaluation/stream/recommender.ts';
+import { byVectors } from '../../src/evaluation/stream/recommender.ts';
 import { splitStream } from '../../src/evaluation/stream/split.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
@@ -56,7 +56,7 @@ describe('the home list', () => {
     events.forEach((text, at) => void graph.activity.take(changeOf(text, at + 1)));
     const split = splitStream(stream, events.length);
     const scope = split.scopes.find(({ relations: { length } }) => length === 2)!;
-    const by = new ByVectors(space, stream, split);
+    const by = byVectors(space, stream, split);
     const scores = new Float64Array(scope.pair.candidates.length);
     for (const [name, seen] of [
       ['a', [1, 2, 7]],

@@ -85,7 +85,7 @@ async function run(options: RunOptions, context: CommandContext): Promise<void> 
   if (options.createTopics) await createTopics(config, connection, stopping, log);
   // Nothing waits for it: the brokers may be out of reach.
   void tellReplayGaps(config, graphs, connection, log);
-  const { measuresOf } = watch;
+  const { measuresOf } = watch.metrics;
   const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
   for (const graph of graphs) {
     const run = await GraphRun.open({ graph, config, configWith: context.config, outside, untilCaughtUp });

@@ -12,52 +12,42 @@ const MOST_NEIGHBOURS = 500;
  * costs no more than that.
  * Source: Deshpande and Karypis 2004, "Item-based top-N recommendation algorithms".
  */
-export class CommonNeighbours implements Recommender {
-  readonly #lists = new Map<Scope, { readonly items: Lists; readonly users: Lists }>();
+export function commonNeighbours(split: Split, random: Random, most = MOST_NEIGHBOURS): Recommender {
+  const known = new Map(split.scopes.map((scope) => [scope, listsOf(scope, random, most)]));
+  return {
+    score: (asked, scope, out) => {
+      out.fill(0);
+      const { length } = scope.pair.candidates;
+      const lists = known.get(scope)!;
+      for (const [i, user] of asked.entries()) score(lists, user, out.subarray(i * length, (i + 1) * length));
+    },
+  };
+}
 
-  constructor(split: Split, random: Random, most = MOST_NEIGHBOURS) {
-    for (const scope of split.scopes) {
-      const { relations, pair } = scope;
-      const { lhs, item, relation } = pair.live;
-      const of = [...lhs.keys()].filter((i) => relations.includes(relation[i]!));
-      // A pair of two relations is one edge, at the place of its first.
-      const edges = [...new Map(of.map((i) => [`${lhs[i]},${item[i]}`, i])).values()];
-      const lists = (from: ArrayLike<number>, to: ArrayLike<number>) =>
-        new Map(
-          [...Map.groupBy(edges, (i) => from[i]!)].map(([end, own]) => [
-            end,
-            sampled(
-              own.map((i) => to[i]!),
-              random,
-              most,
-            ),
-          ]),
-        );
-      this.#lists.set(scope, { items: lists(lhs, item), users: lists(item, lhs) });
+function listsOf({ relations, pair }: Scope, random: Random, most: number) {
+  const { lhs, item, relation } = pair.live;
+  const of = [...lhs.keys()].filter((i) => relations.includes(relation[i]!));
+  // A pair of two relations is one edge, at the place of its first.
+  const edges = [...new Map(of.map((i) => [`${lhs[i]},${item[i]}`, i])).values()];
+  const lists = (from: ArrayLike<number>, to: ArrayLike<number>) => {
+    const ends = [...Map.groupBy(edges, (i) => from[i]!)];
+    const of = (own: readonly number[]) => own.map((i) => to[i]!);
+    return new Map(ends.map(([end, own]) => [end, sampled(of(own), random, most)]));
+  };
+  return { items: lists(lhs, item), users: lists(item, lhs) };
+}
+
+function score({ items, users }: ReturnType<typeof listsOf>, user: number, out: Float64Array): void {
+  const own = items.get(user) ?? NONE;
+  for (const item of own.sample) {
+    const others = users.get(item) ?? NONE;
+    const weight = (own.scale * others.scale) / Math.sqrt(others.count);
+    for (const other of others.sample) {
+      const theirs = items.get(other) ?? NONE;
+      for (const candidate of theirs.sample) out[candidate]! += weight * theirs.scale;
     }
   }
-
-  score(asked: readonly number[], scope: Scope, out: Float64Array): void {
-    out.fill(0);
-    const { length } = scope.pair.candidates;
-    asked.forEach((user, i) => {
-      this.#score(user, scope, out.subarray(i * length, (i + 1) * length));
-    });
-  }
-
-  #score(user: number, scope: Scope, out: Float64Array): void {
-    const { items, users } = this.#lists.get(scope)!;
-    const own = items.get(user) ?? NONE;
-    for (const item of own.sample) {
-      const others = users.get(item) ?? NONE;
-      const weight = (own.scale * others.scale) / Math.sqrt(others.count);
-      for (const other of others.sample) {
-        const theirs = items.get(other) ?? NONE;
-        for (const candidate of theirs.sample) out[candidate]! += weight * theirs.scale;
-      }
-    }
-    for (let k = 0; k < out.length; k++) if (out[k]! > 0) out[k]! /= Math.sqrt(users.get(k)!.count);
-  }
+  for (let k = 0; k < out.length; k++) if (out[k]! > 0) out[k]! /= Math.sqrt(users.get(k)!.count);
 }
 
 interface List {
@@ -67,8 +57,6 @@ interface List {
   /** Length of the whole list over that of the sample. */
   readonly scale: number;
 }
-
-type Lists = ReadonlyMap<number, List>;
 
 const NONE: List = { sample: new Int32Array(), count: 0, scale: 1 };
 

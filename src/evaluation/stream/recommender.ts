@@ -48,73 +48,66 @@ export function recentPopularity(split: Split, halfLife: number): Recommender {
  * scores, each weighted by the user's own number of live edges of the relation; a user without any takes the numbers of
  * all users. Scores of one model are on one scale, whatever the relation.
  */
-export class ByVectors implements Recommender {
-  readonly #space: Pick<Space, 'relationRow' | 'kernel'>;
-  /** [entities] row of each entity by number in the stream, or -1. */
-  readonly #rows: Int32Array;
-  readonly #relations: EdgeStream['relations'];
-  /** By pair: rows of its candidates, and by user the live edges of each relation. */
-  readonly #pairs = new Map<
-    Pair,
-    { readonly candidates: Int32Array; readonly counts: Map<number, number[]> }
-  >();
-
-  constructor(
-    space: Pick<Space, 'rowOf' | 'relationRow' | 'kernel'>,
-    { entities, relations }: Pick<EdgeStream, 'entities' | 'relations'>,
-    split: Split,
-  ) {
-    this.#space = space;
-    this.#rows = Int32Array.from(entities, (key) => space.rowOf(key) ?? -1);
-    this.#relations = relations;
-    for (const pair of new Set(split.scopes.map((scope) => scope.pair))) {
-      const counts = new Map<number, number[]>();
-      const { lhs, relation } = pair.live;
-      for (let i = 0; i < lhs.length; i++) {
-        for (const user of [lhs[i]!, ALL]) {
-          const own = counts.get(user) ?? [];
-          own[relation[i]!] = (own[relation[i]!] ?? 0) + 1;
-          counts.set(user, own);
+export function byVectors(
+  space: Pick<Space, 'rowOf' | 'relationRow' | 'kernel'>,
+  { entities, relations: all }: Pick<EdgeStream, 'entities' | 'relations'>,
+  split: Split,
+): Recommender {
+  /** Row of each entity by number in the stream, or -1. */
+  const rowOf = Int32Array.from(entities, (key) => space.rowOf(key) ?? -1);
+  const pairs = [...new Set(split.scopes.map((scope) => scope.pair))].map((pair) => {
+    const candidates = Int32Array.from(pair.candidates, (entity) => rowOf[entity]!);
+    return [pair, { candidates, counts: edgesByUser(pair) }] as const;
+  });
+  const known = new Map(pairs);
+  return {
+    score: (users, { pair, relations }, out) => {
+      const { candidates, counts } = known.get(pair)!;
+      const rows = Int32Array.from(users, (user) => rowOf[user]!);
+      const weights = users.map((user) => weightsOf(user, counts, relations));
+      const scores = new Float32Array(rows.length * candidates.length);
+      out.fill(0);
+      for (const [i, relation] of relations.entries()) {
+        const relationRow = space.relationRow(all[relation]!.name, false);
+        const relationRows = rows.map(() => relationRow);
+        space.kernel.scoreMatrix(rows, relationRows, candidates, scores);
+        for (let user = 0, k = 0; user < rows.length; user++) {
+          const weight = weights[user]![i]!;
+          for (const end = k + candidates.length; k < end; k++) out[k]! += weight * scores[k]!;
         }
       }
-      const candidates = Int32Array.from(pair.candidates, (entity) => this.#rows[entity]!);
-      this.#pairs.set(pair, { candidates, counts });
-    }
-  }
-
-  score(users: readonly number[], scope: Scope, out: Float64Array): void {
-    const { candidates } = this.#pairs.get(scope.pair)!;
-    const rows = Int32Array.from(users, (user) => this.#rows[user]!);
-    const weights = users.map((user) => this.#weights(user, scope));
-    const scores = new Float32Array(rows.length * candidates.length);
-    out.fill(0);
-    for (const [i, relation] of scope.relations.entries()) {
-      const relationRow = this.#space.relationRow(this.#relations[relation]!.name, false);
-      this.#space.kernel.scoreMatrix(
-        rows,
-        rows.map(() => relationRow),
-        candidates,
-        scores,
-      );
-      for (let user = 0, k = 0; user < rows.length; user++) {
-        const weight = weights[user]![i]!;
-        for (const end = k + candidates.length; k < end; k++) out[k]! += weight * scores[k]!;
-      }
-    }
-  }
-
-  /** The weight of each relation of the scope, in its order; they sum to 1. */
-  #weights(user: number, { pair, relations }: Scope): number[] {
-    for (const who of [user, ALL]) {
-      const own = this.#pairs.get(pair)!.counts.get(who);
-      const counts = relations.map((relation) => own?.[relation] ?? 0);
-      const total = counts.reduce((sum, count) => sum + count, 0);
-      if (total > 0) return counts.map((count) => count / total);
-    }
-    // Nothing may be live any more of the relations that were seen.
-    return relations.map(() => 1 / relations.length);
-  }
+    },
+  };
 }
 
 /** In place of a user: all of them. */
 const ALL = -1;
+
+/** By user: the number of live edges of each relation. */
+function edgesByUser({ live: { lhs, relation } }: Pair): Map<number, number[]> {
+  const counts = new Map<number, number[]>();
+  for (let i = 0; i < lhs.length; i++) {
+    for (const user of [lhs[i]!, ALL]) {
+      const own = counts.get(user) ?? [];
+      own[relation[i]!] = (own[relation[i]!] ?? 0) + 1;
+      counts.set(user, own);
+    }
+  }
+  return counts;
+}
+
+/** The weight of each of the relations, in their order; they sum to 1. */
+function weightsOf(
+  user: number,
+  edges: ReadonlyMap<number, readonly number[]>,
+  relations: readonly number[],
+): number[] {
+  for (const who of [user, ALL]) {
+    const own = edges.get(who);
+    const counts = relations.map((relation) => own?.[relation] ?? 0);
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    if (total > 0) return counts.map((count) => count / total);
+  }
+  // Nothing may be live any more of the relations that were seen.
+  return relations.map(() => 1 / relations.length);
+}

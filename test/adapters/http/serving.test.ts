@@ -4,7 +4,7 @@ import type { ServingOptions } from '../../../src/adapters/http/serving.ts';
 import { openApi, SERVING_PATHS } from '../../../src/adapters/http/serving-schema.ts';
 import type { ServedStatus } from '../../../src/serve/answers.ts';
 import { Entities } from '../../../src/serve/entities.ts';
-import { Clusters } from '../../../src/serve/interests.ts';
+import { clustering } from '../../../src/serve/interests.ts';
 import { graphOf, query, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
 import { ask, type Replied } from './ask.ts';
 import { openLists } from './lists.ts';
@@ -78,12 +78,12 @@ describe('twhin serve over HTTP', () => {
     graph.relate('searches', [0, 0], { rhs: 'query', inverse: true });
     for (const id of [1, 2]) graph.edges(user(id), 'likes', [tweet(5), tweet(9)]);
     for (let i = 1; i <= TWEETS; i++) graph.spaces.active(tweet(i), T0 - 60_000 * i);
-    const clusters = new Clusters(
+    const centroidsOf = clustering(
       (task) => task(),
       () => 0,
       () => 0,
     );
-    const surfaces = surfacesOf(graph, { clusters });
+    const surfaces = surfacesOf(graph, { centroidsOf });
     const entities = new Entities({ graphs: [graph], random: () => 0 });
     const url = await serve({ surfaces, entities });
     const home = { surface: 'home', user: '1', k: 2 };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CommonNeighbours } from '../../../src/evaluation/stream/common-neighbours.ts';
+import { commonNeighbours } from '../../../src/evaluation/stream/common-neighbours.ts';
+import type { Recommender } from '../../../src/evaluation/stream/recommender.ts';
 import { type Scope, splitStream } from '../../../src/evaluation/stream/split.ts';
 import { entityKey } from '../../../src/graph/entity.ts';
 import { Random } from '../../../src/sampling/random.ts';
@@ -24,20 +25,20 @@ function plainScores(scope: Scope, user: number): number[] {
   });
 }
 
-function scoresOf(by: CommonNeighbours, scope: Scope, user: number): number[] {
+function scoresOf(by: Recommender, scope: Scope, user: number): number[] {
   const out = new Float64Array(scope.pair.candidates.length);
   by.score([user], scope, out);
   return [...out];
 }
 
-describe('CommonNeighbours', () => {
+describe('commonNeighbours', () => {
   it('agrees with the plain formula where no list is longer than the limit', () => {
     const event = fc.tuple(fc.nat(5), fc.constantFrom('likes', 'retweets'), fc.nat(5));
     fc.assert(
       fc.property(fc.array(event, { minLength: 2, maxLength: 40 }), (events) => {
         const stream = streamOf(...events.map(([user, relation, item]) => `u${user} ${relation} ${item}`));
         const split = splitStream(stream, stream.length);
-        const by = new CommonNeighbours(split, Random.seeded(1));
+        const by = commonNeighbours(split, Random.seeded(1));
         for (const scope of split.scopes) {
           for (let user = 0; user < stream.entities.length; user++) {
             const plain = plainScores(scope, user);
@@ -62,7 +63,7 @@ describe('CommonNeighbours', () => {
     const plain = plainScores(split.scopes[0]!, user);
     const means = plain.map(() => 0);
     for (let seed = 0; seed < 400; seed++) {
-      const scores = scoresOf(new CommonNeighbours(split, Random.seeded(seed), 8), split.scopes[0]!, user);
+      const scores = scoresOf(commonNeighbours(split, Random.seeded(seed), 8), split.scopes[0]!, user);
       scores.forEach((score, k) => {
         means[k]! += score / 400;
       });

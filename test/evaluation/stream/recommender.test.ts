@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  ByVectors,
+  byVectors,
   popularity,
   type Recommender,
   recentPopularity,
@@ -55,10 +55,10 @@ describe('recentPopularity', () => {
   });
 });
 
-describe('ByVectors', () => {
+describe('byVectors', () => {
   const rowOfKey = (key: EntityKey) => 50 + stream.entities.indexOf(key);
   /** Score of a candidate row: the row, times ten for retweets, plus a hundred times the anchor's row. */
-  const space: ConstructorParameters<typeof ByVectors>[0] = {
+  const space: Parameters<typeof byVectors>[0] = {
     rowOf: rowOfKey,
     relationRow: (name) => (name === 'retweets' ? 10 : 1),
     kernel: {
@@ -71,7 +71,7 @@ describe('ByVectors', () => {
       },
     },
   };
-  const by = new ByVectors(space, stream, split);
+  const by = byVectors(space, stream, split);
   const rowOf = (type: string, id: string) => rowOfKey(entityKey(type, id));
 
   it('scores by one relation', () => {
