@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startSteppers, ThreadStepper } from '../../../../src/adapters/trainer/hogwild/stepper.ts';
 import { threadTrainer } from '../../../../src/adapters/trainer/thread.ts';
 import { FatalError, ShapeError, UsageError } from '../../../../src/errors/errors.ts';
@@ -9,7 +9,6 @@ import { Table } from '../../../../src/model/table.ts';
 import { localTrainer } from '../../../../src/pipeline/training/local-trainer.ts';
 import type { Stepper } from '../../../../src/pipeline/training/stepper.ts';
 import type { Trainer, TrainerSettings } from '../../../../src/pipeline/training/trainer.ts';
-import type { KernelMaker } from '../../../../src/pipeline/training/trainer-core.ts';
 import { Random } from '../../../../src/sampling/random.ts';
 import { DEFAULTS, fill, kernelOnRandomRows, rowBytes } from '../../../kernels/fixture.ts';
 import {
@@ -198,28 +197,17 @@ describe('several threads on one table', () => {
   );
 
   it('give the bytes of one thread that steps itself, where one steps and the other fills chunks ahead', async () => {
-    let taken = 0;
-    const counted: KernelMaker = {
-      ...kernels,
-      startSteppers: (...of) =>
-        kernels.startSteppers(...of).map((stepper) => ({
-          take: () => {
-            const lane = stepper.take();
-            if (lane !== undefined) taken++;
-            return lane;
-          },
-          stop: () => stepper.stop(),
-        })),
-    };
+    const take = vi.spyOn(ThreadStepper.prototype, 'take');
+    const taken = () => take.mock.results.filter(({ value }) => value !== undefined).length;
     const more = { maxRows: 20_000, updatesPerEdge: 4, correctNegatives: true };
     const chosen = { ...settings, ...more, kernel: 'wasm' as const };
-    const ahead = localTrainer(chosen, counted);
+    const ahead = localTrainer(chosen, kernels);
     const alone = localTrainer(chosen, { ...kernels, startSteppers: () => [] });
     stopped.push(ahead);
     for (const trainer of [ahead, alone]) await trainer.start(undefined);
     const world = new World(6);
     // At first there is no thread yet. A block is taken a batch later, with its rows as they were.
-    for (let i = 0; taken < 200; i++) {
+    for (let i = 0; taken() < 200; i++) {
       const batch = world.next();
       expect(await ahead.train(batch)).toEqual(await alone.train(batch));
       const options = { ...DUE, now: NOW + i };
@@ -227,8 +215,9 @@ describe('several threads on one table', () => {
       expect(await ahead.slice()).toEqual(await alone.slice());
       for (const trainer of i % 3 === 0 ? [ahead, alone] : []) await trainer.snapshot();
       world.commit();
-      if (taken === 0) await setTimeout(5);
+      if (taken() === 0) await setTimeout(5);
     }
+    take.mockRestore();
   });
 
   it('leave every row finite and in the unit ball where all threads share all rows', async () => {
