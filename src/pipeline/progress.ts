@@ -39,7 +39,7 @@ export function progressOf(
     started: summary.started,
     edges: { ...counters?.edges },
     step: summary.step,
-    /** Step of the last commit, as in the headers of its vectors; undefined before the store is loaded. */
+    /** Step of the head, as in the headers of vectors: none of them is of a later one. Undefined before the store is loaded. */
     committedStep: committer && writer && writer.stepBase + committer.step,
     /** Edges trained since this process began. */
     trained: summary.trained,

@@ -272,7 +272,8 @@ export class Exchange implements Neighbours {
   /** Sends empty parcels to shards that were sent nothing for long, and asks for vectors that did not come. */
   look(): void {
     // While parcels wait for the brokers, another would only wait behind them.
-    if (!this.#writes || this.#sender.behind || !(this.#quiet().length > 0 || this.#absent.isDue)) return;
+    if (!this.#writes || this.#sender.waitingBytes > 0 || !(this.#quiet().length > 0 || this.#absent.isDue))
+      return;
     const nothing = { rows: new Int32Array(0), halves: new Float16Array(0) };
     const to = this.#keys.map(() => ({ gradients: nothing, vectors: nothing }));
     const range = { first: this.#trained, last: this.#trained };

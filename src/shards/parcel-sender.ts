@@ -96,12 +96,7 @@ export class ParcelSender {
     this.#failed = (error) => options.failed(error);
   }
 
-  /** Whether messages wait for the transaction before theirs. */
-  get behind(): boolean {
-    return this.#waiting.length > 0;
-  }
-
-  /** Bytes of messages that wait. */
+  /** Bytes of messages that wait for the transaction before theirs. */
   get waitingBytes(): number {
     return this.#waiting.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
   }

@@ -7,7 +7,7 @@ import type { Shard } from '../../graph/shard.ts';
 import { alone, type Neighbourhood } from '../neighbours.ts';
 import { decodeJournal, type JournalEntry } from '../training/batch-codec.ts';
 import type { Unsent } from '../training/shard-batch.ts';
-import type { Trainer, TrainerLimits, TrainerState, TrainReport } from '../training/trainer.ts';
+import type { Trainer, TrainerState, TrainReport } from '../training/trainer.ts';
 import { checkWhole, lost } from './completeness.ts';
 import { loadEdges, loadEntities } from './from-store.ts';
 
@@ -27,7 +27,7 @@ export interface Recovered {
   readonly absent: Int32Array;
   /** What came out of the journal's batches for other shards, of those that were not acknowledged by the last commit. */
   readonly unsent: readonly Unsent[];
-  readonly limits: TrainerLimits;
+  readonly limits: TrainerState['limits'];
   /** Whether the checkpoint is to be written anew with the live edges, which it lacks: replaying a journal needs those of its time. */
   readonly lacksEdges: boolean;
   /** Time that each part of loading took, ms, and how many edges of the journal were trained. */

@@ -145,13 +145,7 @@ export interface TrainerState {
   /** Rows that are copies of other parts' and have no vector. */
   readonly absent: Int32Array;
   /** What the trainer can't exceed, and how many live edges it has. */
-  readonly limits: TrainerLimits;
-}
-
-export interface TrainerLimits {
-  readonly maxRows: number;
-  readonly maxEdges: number;
-  readonly liveEdges: number;
+  readonly limits: { readonly maxRows: number; readonly maxEdges: number; readonly liveEdges: number };
 }
 
 /** Rows that were given as due, and whether their vectors were acknowledged. */

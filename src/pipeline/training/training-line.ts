@@ -7,7 +7,7 @@ import type { Pace } from '../tuning.ts';
 import { packBatch } from './batch-codec.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { TrainingSummary } from './summary.ts';
-import type { Trainer, TrainerLimits } from './trainer.ts';
+import type { Trainer, TrainerState } from './trainer.ts';
 
 /** Batches handed over and not yet answered. Two keep the trainer busy while records are read. */
 const MAX_WAITING = 2;
@@ -15,7 +15,7 @@ const MAX_WAITING = 2;
 export interface TrainingLineOptions {
   readonly trainer: Trainer;
   /** The trainer's, as of the start. */
-  readonly limits: TrainerLimits;
+  readonly limits: TrainerState['limits'];
   readonly index: Pick<EntityIndex, 'nextRow'>;
   readonly summary: TrainingSummary;
   readonly measures: Measures;
