@@ -46,7 +46,7 @@ const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, enti
   // With updatesPerEdge: 4, each new edge is trained together with three earlier ones. More updates rank better in most
   // graphs and make each event cost more; twhin tune finds out what your events need.
   training: { updatesPerEdge: 4, batchEdges: 1024, lingerMs: 100, seed: 1 },
-  commit: { everyEdges: 16_384, everyMs: 250 },
+  commit: { everyEdges: 16_384, everyMs: 100 },
   // A vector is published when it is new, when it has moved by more than epsilon since it was last published, or when it
   // has moved at all and was last published maxAgeMs ago.
   publish: { epsilon: 0.05, maxAgeMs: 60_000 },

@@ -231,7 +231,7 @@ export const configFileSchema = z.strictObject({
         unit: 'edges',
         description: 'A commit follows after this many edges.',
       }),
-      everyMs: positive.default(250).meta({
+      everyMs: positive.default(100).meta({
         unit: 'ms',
         description: 'A commit follows at the latest after this time. A replay commits by count alone.',
       }),

@@ -51,7 +51,7 @@ describe('loadConfig', () => {
       lingerMs: 100,
       commitEdges: 16_384,
       recoverMs: 15_000,
-      commitMs: 250,
+      commitMs: 100,
       queueBytes: 33_554_432,
       epsilon: 0.05,
       maxAgeMs: 60_000,
