@@ -4,7 +4,7 @@ import type { EntityKey } from './entity.ts';
 import { eachPacked } from './entity-index.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, decodeEntity, type EntityState, type Layout } from './layout.ts';
-import { inTurns, type Store, type StoreMemory, WriteBatch } from './store.ts';
+import { inSlices, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** An entity without its vector. */
 export interface EntityRecord extends EntityState {
@@ -22,7 +22,7 @@ export interface Commit {
   readonly head: Head;
   /** By `Layout.edgeId`. null: an erasure deletes the edge, and not even its removal is remembered. */
   readonly edges?: Iterable<readonly [id: string, state: EdgeState | null]>;
-  readonly entities?: Iterable<EntityRecord>;
+  readonly entities?: readonly EntityRecord[];
   /** Further entities, of an index whose types are the layout's. */
   readonly packed?: PackedEntities;
   readonly erasedEntities?: Iterable<EntityKey>;
@@ -171,10 +171,11 @@ export class GraphStore {
     const { layout } = this;
     const { head, edges = [], entities = [], packed, erasedEntities = [], erasures = [] } = commit;
     const batch = new WriteBatch();
-    await inTurns(edges, ([id, state]) => layout.putEdge(batch, id, state));
+    const changed = [...edges];
+    await inSlices(changed.length, (i) => layout.putEdge(batch, changed[i]![0], changed[i]![1]));
     // An entity erased and named again in one commit has a new row: the old entry is deleted before the new one is put.
     for (const key of erasedEntities) batch.delete(layout.entityKey(key));
-    await inTurns(entities, (entity) => layout.putEntity(batch, entity.key, entity));
+    await inSlices(entities.length, (i) => layout.putEntity(batch, entities[i]!.key, entities[i]!));
     if (packed !== undefined)
       await eachPacked(packed, (start, end, state) =>
         layout.putNamed(batch, packed.names, start, end, state),

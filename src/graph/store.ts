@@ -86,21 +86,8 @@ export class WriteBatch {
 export async function inSlices(count: number, work: (i: number) => void, size = SLICE): Promise<void> {
   for (let i = 0; i < count; i++) {
     work(i);
-    if ((i + 1) % size === 0) await turn();
+    if ((i + 1) % size === 0) await new Promise((resolve) => setImmediate(resolve));
   }
-}
-
-/** As `inSlices`, with each item of an iteration. */
-export async function inTurns<T>(items: Iterable<T>, work: (item: T) => void): Promise<void> {
-  let done = 0;
-  for (const item of items) {
-    work(item);
-    if (++done % SLICE === 0) await turn();
-  }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 export async function* eachOf(runs: AsyncIterable<readonly Entry[]>): AsyncIterable<Entry> {
