@@ -2,7 +2,7 @@ import { Counter, Histogram, Registry } from 'prom-client';
 import type { Measures } from '../pipeline/measures.ts';
 import { LOADED, OPENED, READY, ROUTER, type WatchedRouter } from './families.ts';
 import { snapshotOf, type WatchedGraph } from './graph.ts';
-import { addProcess, Scraped } from './scraped.ts';
+import { addProcess, scraped } from './scraped.ts';
 
 export interface MetricsOptions {
   readonly version: string;
@@ -20,10 +20,10 @@ export class Metrics {
   readonly #registry = new Registry();
   /** The measures for a graph's updater. */
   readonly measuresOf = durations(this.#registry);
-  readonly #loaded = new Scraped(this.#registry, LOADED);
-  readonly #opened = new Scraped(this.#registry, OPENED);
-  readonly #routers = new Scraped(this.#registry, ROUTER);
-  readonly #ready = new Scraped(this.#registry, READY);
+  readonly #loaded = scraped(this.#registry, LOADED);
+  readonly #opened = scraped(this.#registry, OPENED);
+  readonly #routers = scraped(this.#registry, ROUTER);
+  readonly #ready = scraped(this.#registry, READY);
   #rendering: Promise<string> | undefined;
 
   constructor(options: MetricsOptions) {
@@ -47,12 +47,12 @@ export class Metrics {
     const { graphs, routers, names, clock } = this.#options;
     const snapshots = await Promise.all(graphs().map((graph) => snapshotOf(graph, clock)));
     const states = snapshots.map((snapshot) => [snapshot.graph.name, snapshot] as const);
-    this.#opened.fill(states);
-    this.#loaded.fill(states.filter(([, { progress }]) => progress.writer !== undefined));
-    this.#ready.fill(
+    this.#opened(states);
+    this.#loaded(states.filter(([, { progress }]) => progress.writer !== undefined));
+    this.#ready(
       names.map((name) => [name, snapshots.find(({ graph }) => graph.name === name)?.ready === true]),
     );
-    this.#routers.fill(routers().map((router) => [router.graph, router]));
+    this.#routers(routers().map((router) => [router.graph, router]));
     return this.#registry.metrics();
   }
 }

@@ -34,29 +34,21 @@ export function by(label: string, values: Readonly<Record<string, number>>): Sam
   return Object.entries(values).map(([name, value]) => [{ [label]: name }, value]);
 }
 
-/** A table of metrics in a registry, filled before each scrape. */
-export class Scraped<S> {
-  readonly #metrics: readonly { readonly family: Family<S>; readonly metric: Counter | Gauge }[];
-
-  constructor(registry: Registry, families: readonly Family<S>[]) {
-    this.#metrics = families.map((family) => {
-      const { name, help, labels } = family;
-      const options = { name, help, labelNames: ['graph', ...labels], registers: [registry] };
-      return { family, metric: family.kind === 'counter' ? new Counter(options) : new Gauge(options) };
-    });
-  }
-
-  /** Replaces the samples by those of these states, by graph. */
-  fill(states: readonly (readonly [graph: string, state: S])[]): void {
-    for (const { family, metric } of this.#metrics) {
+/** A table of metrics in a registry. Gives what replaces the samples by those of these states, by graph, before each scrape. */
+export function scraped<S>(registry: Registry, families: readonly Family<S>[]) {
+  const metrics = families.map((family) => {
+    const { name, help, labels } = family;
+    const options = { name, help, labelNames: ['graph', ...labels], registers: [registry] };
+    return { family, metric: family.kind === 'counter' ? new Counter(options) : new Gauge(options) };
+  });
+  return (states: readonly (readonly [graph: string, state: S])[]): void => {
+    for (const { family, metric } of metrics) {
       metric.reset();
-      for (const [graph, state] of states) {
-        for (const [labels, value] of family.samples(state)) {
+      for (const [graph, state] of states)
+        for (const [labels, value] of family.samples(state))
           if (value !== undefined) metric.inc({ graph, ...labels }, value);
-        }
-      }
     }
-  }
+  };
 }
 
 /** Adds the metrics of the process, under the names that every dashboard of Node.js knows, and the version. */

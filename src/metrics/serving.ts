@@ -1,5 +1,5 @@
 import { Histogram, Registry } from 'prom-client';
-import { addProcess, by, familiesOf, Scraped } from './scraped.ts';
+import { addProcess, by, familiesOf, scraped } from './scraped.ts';
 
 /** The state of a served graph at a moment. */
 export interface ServedSnapshot {
@@ -65,7 +65,7 @@ const SERVED = [
 export class ServingMetrics {
   readonly #registry = new Registry();
   readonly #snapshots: () => readonly ServedSnapshot[];
-  readonly #served = new Scraped(this.#registry, SERVED);
+  readonly #served = scraped(this.#registry, SERVED);
   readonly #requests = new Histogram({
     name: 'twhin_serve_request_seconds',
     help: 'Time of a request until it was answered, by path and status code.',
@@ -91,7 +91,7 @@ export class ServingMetrics {
   }
 
   render(): Promise<string> {
-    this.#served.fill(this.#snapshots().map((each) => [each.graph, each]));
+    this.#served(this.#snapshots().map((each) => [each.graph, each]));
     return this.#registry.metrics();
   }
 

@@ -2,7 +2,7 @@ import type { EntityIndex } from '../graph/entity-index.ts';
 import { fingerprint } from '../graph/head.ts';
 import { graphOf } from '../graph/shard.ts';
 import { Counters } from './counters.ts';
-import { EntitySample } from './entity-sample.ts';
+import { sampleOf } from './entity-sample.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LaterCheck } from './loading/completeness.ts';
 import { type Recovered, recover } from './loading/recovery.ts';
@@ -91,7 +91,7 @@ export class LoadedPipeline {
   readonly rejections: Rejections;
   readonly ledger: OffsetLedger;
   readonly lag: Lag;
-  readonly sample: EntitySample;
+  readonly sample: ReturnType<typeof sampleOf>;
   readonly writer: Writer;
   readonly publisher: Publisher;
   readonly checkpointer: Checkpointer;
@@ -128,7 +128,7 @@ export class LoadedPipeline {
     this.rejections = new Rejections({ ...options, topics: options.topics.keys() });
     this.ledger = new OffsetLedger(head?.offsets);
     this.lag = new Lag({ ...options, topics, ledger: this.ledger });
-    this.sample = new EntitySample(options.trainer, index);
+    this.sample = sampleOf(options.trainer, index);
     const { together } = options.neighbourhood;
     this.writer = new Writer(head, { role: options.role, together }, freshSpace);
     this.#topicWatch = new TopicWatch({ ...options, topics, writer: this.writer, failed });

@@ -106,7 +106,7 @@ export class Updater {
   /** A steady sample of its entities; none before its store is loaded. */
   async sample(): Promise<SampledEntity[]> {
     const limit = this.#pipeline?.committer.head?.rows ?? 0;
-    return (await this.#pipeline?.sample.read(limit)) ?? [];
+    return (await this.#pipeline?.sample(limit)) ?? [];
   }
 
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */

@@ -20,60 +20,48 @@ export interface Merged {
  * Records of several partitions in one order: the earliest head first by event time, then by topic and partition.
  * Within a partition offsets stay in order, whatever the times. The next record depends on the positions of the
  * partitions and nothing else, so that a merge begun in the middle goes on like the whole one.
- * Holds one hand-over of each cursor.
+ * Holds one hand-over of each cursor. read: puts the content into a record; called once for each, when it is the next of its partition.
+ * Gives what takes the next `limit` records; fewer, or none, only at the end of all. That throws what a cursor throws.
  */
-export class Merge {
-  readonly #cursors: readonly StretchCursor[];
-  readonly #read: (record: SourceRecord) => SourceRecord;
+export function merging(cursors: readonly StretchCursor[], read: (record: SourceRecord) => SourceRecord) {
   /** The lanes with records left; undefined before the first call. */
-  #lanes: Lane[] | undefined;
-  #ended: Stretch[] = [];
-
-  /** read: puts the content into a record. Called once for each record, when it is the next of its partition. */
-  constructor(cursors: readonly StretchCursor[], read: (record: SourceRecord) => SourceRecord) {
-    this.#cursors = cursors;
-    this.#read = read;
-  }
-
-  /** The next `limit` records; fewer, or none, only at the end of all. @throws what a cursor throws. */
-  async take(limit: number): Promise<Merged> {
-    this.#lanes ??= await this.#start();
-    const lanes = this.#lanes;
+  let lanes: Lane[] | undefined;
+  let ended: Stretch[] = [];
+  const advance = (lane: Lane): void => {
+    const record = lane.records[lane.next++];
+    if (record === undefined) return;
+    lane.head = read(record);
+    lane.at = eventTime(lane.head);
+  };
+  const start = async (): Promise<Lane[]> => {
+    const first = await Promise.all(cursors.map((cursor) => cursor.next()));
+    return cursors.flatMap((cursor, i) => {
+      const records = first[i];
+      const head = records?.[0];
+      if (records === undefined || head === undefined) {
+        ended.push(cursor.stretch);
+        return [];
+      }
+      const lane = { cursor, records, next: 0, head, at: 0 };
+      advance(lane);
+      return [lane];
+    });
+  };
+  return async (limit: number): Promise<Merged> => {
+    lanes ??= await start();
     const records: SourceRecord[] = [];
     while (lanes.length > 0 && records.length < limit) {
       const lane = lanes.reduce((first, each) => (comesBefore(each, first) ? each : first));
       records.push(lane.head);
       if (lane.next === lane.records.length && !(await refill(lane))) {
-        this.#ended.push(lane.cursor.stretch);
+        ended.push(lane.cursor.stretch);
         lanes.splice(lanes.indexOf(lane), 1);
-      } else this.#advance(lane);
+      } else advance(lane);
     }
-    const ended = this.#ended;
-    this.#ended = [];
-    return { records, ended };
-  }
-
-  async #start(): Promise<Lane[]> {
-    const first = await Promise.all(this.#cursors.map((cursor) => cursor.next()));
-    return this.#cursors.flatMap((cursor, i) => {
-      const records = first[i];
-      const head = records?.[0];
-      if (records === undefined || head === undefined) {
-        this.#ended.push(cursor.stretch);
-        return [];
-      }
-      const lane = { cursor, records, next: 0, head, at: 0 };
-      this.#advance(lane);
-      return [lane];
-    });
-  }
-
-  #advance(lane: Lane): void {
-    const record = lane.records[lane.next++];
-    if (record === undefined) return;
-    lane.head = this.#read(record);
-    lane.at = eventTime(lane.head);
-  }
+    const over = ended;
+    ended = [];
+    return { records, ended: over };
+  };
 }
 
 /** False at the end of the stretch. */

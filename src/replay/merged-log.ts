@@ -9,7 +9,7 @@ import type {
   Stretch,
   StretchReading,
 } from '../pipeline/ports.ts';
-import { Merge, type Merged } from './merge.ts';
+import { type Merged, merging } from './merge.ts';
 import { partitionName } from './range.ts';
 
 /** Records handed over at once: between two hand-overs the process may do other things. */
@@ -68,8 +68,8 @@ export class MergedLog implements FollowedLog {
       else read.push({ topic, partition, records: [], next: until });
     }
     this.#reading = await this.#options.log.read(left);
-    const merge = new Merge(this.#reading.cursors, this.#options.read);
-    this.#running = this.#run(follower, read, merge).catch((error: unknown) => {
+    const take = merging(this.#reading.cursors, this.#options.read);
+    this.#running = this.#run(follower, read, take).catch((error: unknown) => {
       if (!this.#closing) follower.failed(error instanceof Error ? error : new Error(String(error)));
     });
     return this;
@@ -82,10 +82,14 @@ export class MergedLog implements FollowedLog {
     await this.#running;
   }
 
-  async #run(follower: Follower, read: readonly RecordRun[], merge: Merge): Promise<void> {
+  async #run(
+    follower: Follower,
+    read: readonly RecordRun[],
+    take: ReturnType<typeof merging>,
+  ): Promise<void> {
     await this.#handOver(follower, read);
     while (!this.#closing) {
-      const merged = await merge.take(HAND_OVER);
+      const merged = await take(HAND_OVER);
       await this.#handOver(follower, runsOf(merged));
       if (merged.records.length === 0) return;
     }

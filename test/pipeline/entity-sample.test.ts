@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { EntityIndex } from '../../src/graph/entity-index.ts';
-import { EntitySample } from '../../src/pipeline/entity-sample.ts';
+import { sampleOf } from '../../src/pipeline/entity-sample.ts';
 import { rowHash } from '../../src/sampling/fixed-candidates.ts';
 import { user } from '../graph/graph-fixture.ts';
 
@@ -11,11 +11,11 @@ const trainer = {
 
 test('samples the entities of the lowest hashes as entities come and go, each with its vector', async () => {
   const index = new EntityIndex(4);
-  const sample = new EntitySample(trainer, index, 10);
+  const sample = sampleOf(trainer, index, 10);
   const name = (from: number, count: number) => {
     for (let i = from; i < from + count; i++) index.add(user(`u${i}`), 1);
   };
-  const read = () => sample.read(index.nextRow);
+  const read = () => sample(index.nextRow);
   const lowest = () =>
     Array.from({ length: index.nextRow }, (_, row) => row)
       .filter((row) => index.keyAt(row) !== undefined)
@@ -34,7 +34,7 @@ test('samples the entities of the lowest hashes as entities come and go, each wi
 test('leaves out an entity that lost its row while the vectors were read, and one that the trainer does not know yet', async () => {
   const index = new EntityIndex(4);
   for (const id of ['a', 'b', 'c']) index.add(user(id), 1);
-  const read = new EntitySample(trainer, index).read(6);
+  const read = sampleOf(trainer, index)(6);
   index.remove(user('a'));
   expect((await read).map(({ key }) => key)).toEqual([user('b')]);
 });

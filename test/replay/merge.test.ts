@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { SourceRecord, Stretch } from '../../src/pipeline/ports.ts';
-import { Merge } from '../../src/replay/merge.ts';
+import { merging } from '../../src/replay/merge.ts';
 import { memoryReader } from '../pipeline/memory-reader.ts';
 import { logOf, nameOf, stream, wholeOf, withContent } from './replay-log.ts';
 
@@ -50,10 +50,10 @@ test('the earliest event is next, within a partition by offset, whatever comes a
         const last = begun.findLast((record) => stretchOf(record) === stretchOf(each));
         return { ...each, from: last === undefined ? each.from : last.offset + 1 };
       });
-      const merge = new Merge((await reader.read(stretches)).cursors, withContent);
+      const take = merging((await reader.read(stretches)).cursors, withContent);
       const [records, ended] = [[] as SourceRecord[], [] as Stretch[]];
       for (;;) {
-        const taken = await merge.take(sizes.next().value);
+        const taken = await take(sizes.next().value);
         records.push(...taken.records);
         ended.push(...taken.ended);
         if (taken.records.length === 0) break;

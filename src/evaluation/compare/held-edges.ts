@@ -4,7 +4,7 @@ import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import type { EventLog, Offsets, PartitionRange, SourceRecord, Stretch } from '../../pipeline/ports.ts';
-import { Merge } from '../../replay/merge.ts';
+import { merging } from '../../replay/merge.ts';
 
 /** One of the two compared stores of a graph. */
 export interface ComparedStore {
@@ -61,7 +61,7 @@ export async function readHeldRecords(
   if (stretches.length === 0) return [];
   const reading = await reader.read(stretches);
   try {
-    return (await new Merge(reading.cursors, read).take(limit)).records;
+    return (await merging(reading.cursors, read)(limit)).records;
   } finally {
     await reading.close();
   }

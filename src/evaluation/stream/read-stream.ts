@@ -1,7 +1,7 @@
 import type { BadEvent } from '../../errors/errors.ts';
 import type { Relation } from '../../graph/edge.ts';
 import type { EventLog, SourceRecord, Stretch } from '../../pipeline/ports.ts';
-import { Merge } from '../../replay/merge.ts';
+import { merging } from '../../replay/merge.ts';
 import { partitionName } from '../../replay/range.ts';
 import { EdgeStream } from './edge-stream.ts';
 
@@ -38,9 +38,9 @@ export async function readStream(
   const places = new Map(stretches.map((stretch, place) => [partitionName(stretch), place]));
   const reading = await log.read(stretches.filter(({ from, until }) => from < until));
   try {
-    const merge = new Merge(reading.cursors, content);
+    const take = merging(reading.cursors, content);
     for (;;) {
-      const { records } = await merge.take(SLICE);
+      const { records } = await take(SLICE);
       if (records.length === 0) break;
       for (const record of records) {
         const problem = record.content?.problem;
