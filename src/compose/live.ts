@@ -11,6 +11,7 @@ import { graphOf, type Shard } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
 import { alone } from '../pipeline/neighbours.ts';
+import { pauseUnless } from '../pipeline/patience.ts';
 import type { EventLog, Leadership, Trouble } from '../pipeline/ports.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import { followedTopics } from '../pipeline/updater-options.ts';
@@ -92,7 +93,7 @@ export async function composeLive(
       instanceId: await instanceIdOf(graph),
       onTrouble,
     }) ?? soleLeadership;
-  const leadership = shard ? ofGroup : besideNoShards(ofGroup, graph.name, exchangeTopic, brokerLog);
+  const leadership = shard ? ofGroup : besideNoShards(ofGroup, graph.name, exchangeTopic, brokerLog, log);
   const updater = composeUpdater(config, graph, {
     role: standby ? 'standby' : 'leader',
     freshSpace: freshSpace(),
@@ -129,23 +130,38 @@ export async function composeLive(
   return { updater, storeMemory };
 }
 
-/** Each shard that runs sends something within this time. */
+/** Each shard that runs sends something within a third of this time. */
 const SHARDS_HEARD_MS = 3 * PACE.quietMs;
+const LOOK_MS = 500;
 
 /**
- * Leadership of a whole graph. It is refused where shards of the graph run, which publish to the same topics and have groups of their own:
- * where one has sent something lately in their exchange topic. Where that topic can't be looked at, nothing is known, and nothing refused.
+ * Leadership of a whole graph. It is refused where shards of the graph run, which publish to the same topics and have groups of their own.
+ * Where one has sent something lately in their exchange topic, it may have stopped since: nothing more is sent there for half of heardMs
+ * then. Where that topic can't be looked at, nothing is known, and nothing refused.
  */
 export function besideNoShards(
   leadership: Leadership,
   graph: string,
   exchangeTopic: string,
   reader: Pick<EventLog, 'ranges' | 'offsetsAt'>,
+  log: Log,
+  heardMs = SHARDS_HEARD_MS,
 ): Leadership {
+  const stopping = new AbortController();
+  const highs = async () => (await reader.ranges([exchangeTopic])).map(({ high }) => high).join();
   const isSent = async () => {
-    const lately = await reader.offsetsAt([exchangeTopic], Date.now() - SHARDS_HEARD_MS);
+    const began = Date.now();
+    const lately = await reader.offsetsAt([exchangeTopic], began - heardMs);
     const ends = await reader.ranges([exchangeTopic]);
-    return ends.some(({ partition, high }) => (lately[exchangeTopic]?.[partition] ?? high) < high);
+    if (ends.every(({ partition, high }) => (lately[exchangeTopic]?.[partition] ?? high) >= high))
+      return false;
+    log.info({ graph, exchangeTopic, ms: heardMs / 2 }, 'waits to see whether shards of the graph still run');
+    const before = ends.map(({ high }) => high).join();
+    while (Date.now() - began < heardMs / 2) {
+      await pauseUnless(stopping.signal, LOOK_MS);
+      if ((await highs()) !== before) return true;
+    }
+    return false;
   };
   return {
     join: async (candidate) => {
@@ -153,14 +169,17 @@ export function besideNoShards(
       if (!(await isSent().catch(() => false))) return;
       throw new FatalError(
         'shards',
-        `shards of ${graph} run: one has sent something in ${exchangeTopic} in the last ${SHARDS_HEARD_MS / 1_000} s, and a whole graph would publish ` +
-          `over their vectors. Stop them, and start again; or set graphs.${graph}.shards to the number of partitions of that topic`,
+        `shards of ${graph} run: one has just sent something in ${exchangeTopic}, and a whole graph would publish over their vectors. ` +
+          `Stop them, and start again; or set graphs.${graph}.shards to the number of partitions of that topic`,
       );
     },
     commit: (offsets, note) => leadership.commit(offsets, note),
     committed: () => leadership.committed(),
     confirm: () => leadership.confirm(),
-    stop: () => leadership.stop(),
+    stop: () => {
+      stopping.abort();
+      return leadership.stop();
+    },
   };
 }
 

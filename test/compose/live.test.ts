@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { besideNoShards, instanceIdOf } from '../../src/compose/live.ts';
 import { FatalError } from '../../src/errors/errors.ts';
+import { silentLog } from '../../src/log.ts';
 import { soleLeadership } from '../../src/pipeline/sole-leadership.ts';
 import { freshFolder } from '../fresh-folder.ts';
 
@@ -28,18 +29,26 @@ test('a file that holds no id is written again', async () => {
   expect(await instanceIdOf(graph)).toBe(id);
 });
 
-test('a whole graph does not lead beside shards that run', async () => {
+test('a whole graph does not lead beside shards that run, and leads once they have stopped', async () => {
   const topic = 'twhin.exchange.follow';
-  const joined = (sentAt: number, high = 7) =>
-    besideNoShards(soleLeadership, 'follow', topic, {
-      offsetsAt: async (_, timeMs) => ({ [topic]: { 0: sentAt >= timeMs ? 5 : 7 } }),
-      ranges: async () => [{ topic, partition: 0, low: 0, high }],
-    }).join({ position: () => undefined, failed() {} });
-  await expect(joined(Date.now() - 9_000)).rejects.toThrow(/^shards of follow run: .* last 30 s/);
-  await joined(Date.now() - 40_000);
-  // Sent between the two questions.
-  await expect(joined(0, 8)).rejects.toMatchObject({ code: 'shards' });
+  const candidate = { position: () => undefined, failed() {} };
+  const heardMs = 2_000;
+  const joined = (sentAt: number, highs: readonly number[]) => {
+    const left = [...highs];
+    const reader = {
+      offsetsAt: async (_: readonly string[], timeMs: number) => ({
+        [topic]: { 0: sentAt >= timeMs ? 5 : 7 },
+      }),
+      ranges: async () => [
+        { topic, partition: 0, low: 0, high: left.length > 1 ? left.shift()! : highs.at(-1)! },
+      ],
+    };
+    return besideNoShards(soleLeadership, 'follow', topic, reader, silentLog, heardMs).join(candidate);
+  };
+  await expect(joined(Date.now(), [7, 7, 8])).rejects.toThrow(/^shards of follow run: one has just sent/);
+  await joined(Date.now(), [7]);
+  await joined(Date.now() - heardMs - 1_000, [7]);
   const absent = async () => Promise.reject(new FatalError('topics-missing', 'no such topic'));
-  const alone = besideNoShards(soleLeadership, 'follow', topic, { offsetsAt: absent, ranges: absent });
-  await alone.join({ position: () => undefined, failed() {} });
+  const reader = { offsetsAt: absent, ranges: absent };
+  await besideNoShards(soleLeadership, 'follow', topic, reader, silentLog).join(candidate);
 });
