@@ -148,7 +148,8 @@ async function replay(store: GraphStore, head: Head, trainer: Trainer, hasEdges:
     if (entry.commit !== ++commit)
       throw lost(head.graph, `its journal has ${entry.commit} in place of ${commit}`);
     const { batches, due: names, published: moved } = decodeJournal(entry.bytes);
-    for (const name of names) due.add(name);
+    const isAcknowledged = commit < (head.acknowledged ?? 0);
+    if (!isAcknowledged) for (const name of names) due.add(name);
     for (const row of moved) published.add(row);
     if (batches.length > 0 && !hasEdges)
       throw lost(head.graph, 'its checkpoint has no edges, and its journal trains some');
@@ -165,7 +166,6 @@ async function replay(store: GraphStore, head: Head, trainer: Trainer, hasEdges:
       if (underWay.length === ON_THE_WAY) await settle();
     }
     const rows = given.get(commit);
-    const isAcknowledged = commit < (head.acknowledged ?? 0);
     // Where these fail, so does the training.
     if (rows !== undefined) trainer.gave({ rows, isAcknowledged }).catch(() => undefined);
     if (commit !== (head.trained ?? head.commit)) continue;

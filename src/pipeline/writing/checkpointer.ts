@@ -160,7 +160,7 @@ export class Checkpointer {
       if (isSame) {
         const { checkpoint, commit } = head;
         return await store.commit({
-          head: { ...head, commit: checkpoint, trained: checkpoint },
+          head: { ...head, commit: checkpoint, trained: checkpoint, acknowledged: checkpoint },
           outdated: outdated(head, commit),
         });
       }

@@ -337,7 +337,7 @@ describe('a checkpoint that is left', () => {
     const { checkpointer, store, trainer, headOf, there, journal } = await committed();
     await checkpointer.leave({ ...headOf(5), epoch: 9 }, index, true);
     expect([trainer.snapshots, there(), await journal()]).toEqual([0, [3], []]);
-    expect(await store.head()).toEqual({ ...headOf(3), epoch: 9, trained: 3 });
+    expect(await store.head()).toEqual({ ...headOf(3), epoch: 9, trained: 3, acknowledged: 3 });
   });
 
   test('comes after the one that is being written', async () => {
