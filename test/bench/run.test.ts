@@ -25,7 +25,7 @@ test.skipIf(!existsSync(join(ROOT, '.git')))(
   'another commit takes turns with this one, and a figure of zero is a figure (skipped without the history)',
   async () => {
     const { stdout } = await ran(
-      [RUN, 'kg', '--smoke', '--set=dim=8', '--against=HEAD', '--rounds', '2', '--json'],
+      [RUN, 'kg', '--smoke', '--shards', '1', '--set=dim=8', '--against=HEAD', '--rounds', '2', '--json'],
       process.env,
     );
     const { columns, rows } = JSON.parse(stdout).tables[0];
