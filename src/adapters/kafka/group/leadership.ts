@@ -204,6 +204,7 @@ export class KafkaLeadership implements Leadership {
   async #settle(member: Member, candidate: Candidate, { onLead, heard }: Listener): Promise<void> {
     const { groupId, standby = false } = this.#options;
     const claim: Claim = { owned: this.#owned, sequence: this.#sequence, standby };
+    const askedAt = Date.now();
     const assigned = await member.join(Buffer.from(JSON.stringify(claim)));
     heard();
     const awayMs = Date.now() - this.#ledAt;
@@ -217,7 +218,8 @@ export class KafkaLeadership implements Leadership {
     const leadsOn = this.#leading === member && this.#owned === member.id;
     // Before anything is confirmed, the note must tell what happened since the last membership.
     if (!leadsOn) this.#loseLead();
-    this.#ledAt = Date.now();
+    // Not now: an answer from before a freeze is read after it.
+    this.#ledAt = askedAt;
     if (leadsOn) return;
     this.#owned = member.id;
     await this.#takeNote(member, candidate, awayMs);
