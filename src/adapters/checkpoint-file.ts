@@ -25,7 +25,7 @@ import { makeWhole, syncFolder } from './atomic-file.ts';
  * CRC-32 of every CHECKED_ROWS rows of a block, and one of what follows its floats: a row is read and checked alone, with
  * the few beside it. Little-endian. FORMAT rises with each change.
  */
-const FORMAT = 1;
+const FORMAT = 2;
 const CHECKED_ROWS = 32;
 const MAGIC = Buffer.from('twhin checkpoint');
 const TAIL_BYTES = 8 + MAGIC.length;

@@ -184,7 +184,8 @@ async function* blocksOf(
 }
 
 /**
- * Every entry of a backup, in the order of keys, some at a time. Size and SHA-256 of the file are checked before the first.
+ * Every entry of a backup, in the order of keys, some at a time. Size and SHA-256 of the file are checked before the first, the
+ * number of entries and that keys ascend by the end.
  * @throws FatalError naming the file that is not as in the manifest.
  */
 export async function* readBackup(folder: string, manifest: Manifest): AsyncIterable<Entry[]> {
@@ -234,12 +235,15 @@ function damaged(path: string, error: unknown): FatalError {
   );
 }
 
-async function* entriesOf(unpacked: AsyncIterable<Buffer>, { bytes }: Manifest): AsyncIterable<Entry[]> {
+async function* entriesOf(
+  unpacked: AsyncIterable<Buffer>,
+  { entries, bytes }: Manifest,
+): AsyncIterable<Entry[]> {
   let rest: Buffer = Buffer.alloc(0);
-  let total = 0;
+  let last: Uint8Array | undefined;
+  let [found, total] = [0, 0];
   for await (const block of unpacked) {
     total += block.length;
-    // Few bytes can unpack to more than fit in memory.
     if (total > bytes) throw new Error(`it holds more than the ${bytes} bytes that the manifest says`);
     rest = rest.length === 0 ? block : Buffer.concat([rest, block]);
     const run: Entry[] = [];
@@ -247,12 +251,19 @@ async function* entriesOf(unpacked: AsyncIterable<Buffer>, { bytes }: Manifest):
     while (at + ENTRY_HEADER_BYTES <= rest.length) {
       const keyEnd = at + ENTRY_HEADER_BYTES + rest.readUInt16LE(at);
       const end = keyEnd + rest.readUInt32LE(at + 2);
+      if (end - at > MAX_ENTRY_BYTES) throw new Error(`entry ${found} has ${end - at} bytes`);
       if (end > rest.length) break;
-      run.push({ key: rest.subarray(at + ENTRY_HEADER_BYTES, keyEnd), value: rest.subarray(keyEnd, end) });
+      const key = rest.subarray(at + ENTRY_HEADER_BYTES, keyEnd);
+      if (last !== undefined && Buffer.compare(last, key) >= 0) throw new Error('its keys do not ascend');
+      last = key;
+      run.push({ key, value: rest.subarray(keyEnd, end) });
+      found++;
       at = end;
     }
     rest = rest.subarray(at);
     if (run.length > 0) yield run;
   }
   if (rest.length > 0) throw new Error('its last entry is cut');
+  if (found !== entries || total !== bytes)
+    throw new Error(`it holds ${found} entries in ${total} bytes, the manifest says ${entries} in ${bytes}`);
 }

@@ -86,8 +86,8 @@ async function statsOf(
     model: graph.model,
   };
   const relations = model.relations.map(({ name }) => name);
-  const tell = (done: number) => progress(`${graph.name}: ${count(done)} records digested`);
-  const digests = digested ? await digest([store], tell) : undefined;
+  const onProgress = (done: number) => progress(`${graph.name}: ${count(done)} records digested`);
+  const digests = digested ? await digest([store], onProgress) : undefined;
   return {
     store: place.name,
     entities: { ...zeros(model.entityTypes), ...entities },

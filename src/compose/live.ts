@@ -136,8 +136,8 @@ const LOOK_MS = 500;
 
 /**
  * Leadership of a whole graph. It is refused where shards of the graph run, which publish to the same topics and have groups of their own.
- * Where one has sent something lately in their exchange topic, it may have stopped since: nothing more is sent there for half of heardMs
- * then. Where that topic can't be looked at, nothing is known, and nothing refused.
+ * Where one has sent something within `heardMs`, it may have stopped since: their exchange topic is watched for half of that time, and the
+ * graph leads where nothing more comes. Where that topic can't be looked at, nothing is known, and nothing refused.
  */
 export function besideNoShards(
   leadership: Leadership,
@@ -166,7 +166,11 @@ export function besideNoShards(
   return {
     join: async (candidate) => {
       await leadership.join(candidate);
-      if (!(await isSent().catch(() => false))) return;
+      const sent = await isSent().catch((error: unknown) => {
+        if (stopping.signal.aborted) throw error;
+        return false;
+      });
+      if (!sent) return;
       throw new FatalError(
         'shards',
         `shards of ${graph} run: one has just sent something in ${exchangeTopic}, and a whole graph would publish over their vectors. ` +

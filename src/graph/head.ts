@@ -5,7 +5,7 @@ import type { Relation } from './edge.ts';
 import { graphOf, type Shard } from './shard.ts';
 
 /** Rises with each change of a store's layout or head. A store of another format is refused. */
-export const STORE_FORMAT = 3;
+export const STORE_FORMAT = 4;
 
 const count = z.number().int().nonnegative();
 
@@ -64,7 +64,7 @@ export const headSchema = z.object({
       /** Edges handed to the trainer since the store began. */
       trained: count,
       /** Those of them whose batches have nothing left to send to other shards. */
-      sent: count.default(0),
+      sent: count,
       /** By sender: the run, range of edges and part of the last parcel with gradients that was received. */
       received: z.record(z.string(), z.object({ run: z.string(), first: count, last: count, part: count })),
       /** Live edges whose lhs the shard owns, by relation, and entities that it owns, by type: over all shards they add up. */
@@ -107,8 +107,8 @@ export function decodeHead(bytes: Uint8Array): Head {
   if (typeof format === 'number' && format !== STORE_FORMAT) {
     throw new FatalError(
       'store-format',
-      `the store has format ${format}, and this version of twhin reads format ${STORE_FORMAT} alone: replay the topics with twhin replay --into NAME and put ` +
-        'the result in place with twhin promote NAME, or go on with the version that made the store',
+      `the store has format ${format}, and this version of twhin reads format ${STORE_FORMAT} alone: replay the topics with twhin replay --into NAME, or begin with ` +
+        'the published vectors with twhin restore --from-topic --into NAME, and put the result in place with twhin promote NAME; or go on with the version that made the store',
     );
   }
   const parsed = headSchema.safeParse(json);

@@ -71,7 +71,7 @@ describe('a backup', () => {
       sha256: createHash('sha256').update(bytes).digest('hex'),
     });
     expect(manifest).toEqual({
-      format: 3,
+      format: 4,
       graph: 'test',
       store: 'main',
       at: ABOUT.at,
@@ -228,11 +228,11 @@ describe('a damaged backup', () => {
   });
 
   /** Puts other entries in place, and a manifest that matches but for `change`. */
-  async function replace(bytes: Buffer, change: object = {}): Promise<void> {
+  async function replace(bytes: Buffer, entries: number, change: object = {}): Promise<void> {
     const packed = zstdCompressSync(bytes);
     const sha256 = createHash('sha256').update(packed).digest('hex');
     await writeFile(join(folder, `${sha256}.zst`), packed);
-    const named = { sha256, fileBytes: packed.length, bytes: bytes.length };
+    const named = { sha256, fileBytes: packed.length, bytes: bytes.length, entries };
     await forge(folder, (before) => ({ ...before, ...named, ...change }));
   }
 
@@ -312,25 +312,31 @@ describe('a damaged backup', () => {
       code: 'backup-read',
       message: expect.stringContaining('is of the graph test, not of follow'),
     });
-    await forge(folder, (before) => ({ ...before, format: 2 }));
+    await forge(folder, (before) => ({ ...before, format: 3 }));
     await expect(readManifest(folder, 'test')).rejects.toMatchObject({
       code: 'backup-read',
       message: expect.stringContaining(
-        'has format 2, and this version reads format 3: restore it with the version that wrote it',
+        'has format 3, and this version reads format 4: restore it with the version that wrote it',
       ),
     });
   });
 
-  test('is refused for a last entry that is cut, and more than the manifest says is not unpacked', async () => {
-    const one = Buffer.from('0100010000006101', 'hex');
-    await replace(one);
+  test('is refused for entries that are not what the manifest says, and too many are not unpacked', async () => {
+    const one = (key: string, value = '') =>
+      Buffer.from(`0100${value === '' ? '00' : '01'}000000${key}${value}`, 'hex');
+    await replace(one('61', '01'), 1);
     expect(await readAgain()).toEqual([['61', '01']]);
-    for (const [bytes, change, reason] of [
-      [Buffer.alloc(64 * 1024 * 1024), { bytes: 8 }, /it holds more than the 8 bytes/],
-      [Buffer.from('0100ffffffff6101', 'hex'), {}, /its last entry is cut/],
-      [Buffer.concat([one, Buffer.from('0100', 'hex')]), {}, /its last entry is cut/],
+    for (const [bytes, entries, change, reason] of [
+      [Buffer.alloc(64 * 1024 * 1024), 1, { bytes: 8 }, /it holds more than the 8 bytes/],
+      [one('61'), 1, { bytes: 9 }, /1 entries in 7 bytes, the manifest says 1 in 9/],
+      [one('61'), 2, {}, /1 entries in 7 bytes, the manifest says 2/],
+      [Buffer.from('0100ffffffff6101', 'hex'), 1, {}, /entry 0 has 4294967302 bytes/],
+      [Buffer.concat([one('61'), Buffer.from('0100', 'hex')]), 1, {}, /its last entry is cut/],
+      [Buffer.from('010002000000' + '6101', 'hex'), 1, {}, /its last entry is cut/],
+      [Buffer.concat([one('62'), one('61')]), 2, {}, /its keys do not ascend/],
+      [Buffer.concat([one('62'), one('62')]), 2, {}, /its keys do not ascend/],
     ] as const) {
-      await replace(bytes, change);
+      await replace(bytes, entries, change);
       await expect(readAgain()).rejects.toMatchObject(damaged(reason));
     }
   });

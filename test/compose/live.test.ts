@@ -33,7 +33,7 @@ test('a whole graph does not lead beside shards that run, and leads once they ha
   const topic = 'twhin.exchange.follow';
   const candidate = { position: () => undefined, failed() {} };
   const heardMs = 2_000;
-  const joined = (sentAt: number, highs: readonly number[]) => {
+  const led = (sentAt: number, highs: readonly number[]) => {
     const left = [...highs];
     const reader = {
       offsetsAt: async (_: readonly string[], timeMs: number) => ({
@@ -43,11 +43,16 @@ test('a whole graph does not lead beside shards that run, and leads once they ha
         { topic, partition: 0, low: 0, high: left.length > 1 ? left.shift()! : highs.at(-1)! },
       ],
     };
-    return besideNoShards(soleLeadership, 'follow', topic, reader, silentLog, heardMs).join(candidate);
+    return besideNoShards(soleLeadership, 'follow', topic, reader, silentLog, heardMs);
   };
+  const joined = (sentAt: number, highs: readonly number[]) => led(sentAt, highs).join(candidate);
   await expect(joined(Date.now(), [7, 7, 8])).rejects.toThrow(/^shards of follow run: one has just sent/);
   await joined(Date.now(), [7]);
   await joined(Date.now() - heardMs - 1_000, [7]);
+  const stopped = led(Date.now(), [7]);
+  const joining = stopped.join(candidate);
+  await stopped.stop();
+  await expect(joining).rejects.toMatchObject({ code: 'stopped' });
   const absent = async () => Promise.reject(new FatalError('topics-missing', 'no such topic'));
   const reader = { offsetsAt: absent, ranges: absent };
   await besideNoShards(soleLeadership, 'follow', topic, reader, silentLog).join(candidate);

@@ -24,7 +24,7 @@ export const tweet = (id: string): EntityKey => entityKey('tweet', id);
 
 /** As a regular stop leaves it: the checkpoint is of the last commit. */
 export const HEAD: Head = {
-  format: 3,
+  format: 4,
   graph: 'test',
   model: MODEL,
   step: 7,

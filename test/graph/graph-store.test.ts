@@ -154,7 +154,7 @@ describe('the head', () => {
   test('is refused where it is damaged, with the reason', () => {
     const head = (change: object) => Buffer.from(JSON.stringify({ ...HEAD, ...change }));
     for (const [bytes, reason] of [
-      [Buffer.from('{"format":3'), /head can't be read: .*JSON/],
+      [Buffer.from('{"format":4'), /head can't be read: .*JSON/],
       [head({ format: 'new' }), /head can't be read: .*format/s],
       [head({ offsets: { t: { '0': -1 } } }), /offsets\.t/],
       [head({ rows: 1.5 }), /rows/],

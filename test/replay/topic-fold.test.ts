@@ -84,7 +84,7 @@ describe('folding an embeddings topic', () => {
     const head = await folding.finish();
     expect(await vectors()).toEqual({ 'user:a': V2, 'tweet:t': ODD, 'user:b': V2 });
     expect(head).toEqual({
-      format: 3,
+      format: 4,
       graph: 'test',
       model: MODEL,
       step: 6,

@@ -54,7 +54,7 @@ export class LaterCheck {
           await pauseUnless(signal, PAUSE_MS);
         }
         checkWhole(head, { entities: head.entities, edges: head.edges, [what]: census.counted[what] });
-        this.stored.complete = true;
+        if (what === 'edges') this.stored.complete = true;
       }
     };
     this.done = count()

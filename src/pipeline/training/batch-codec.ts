@@ -103,7 +103,7 @@ export interface JournalEntry {
 }
 
 /** Rises with each change of an entry or a batch. */
-const JOURNAL_FORMAT = 1;
+const JOURNAL_FORMAT = 2;
 
 /** A batch in V8's serialization: it is the trainer's once it is handed over. */
 export function packBatch(batch: TrainBatch): Buffer {

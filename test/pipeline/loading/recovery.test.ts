@@ -277,8 +277,9 @@ describe('recover', () => {
   test('refuses a store of another format, and says what to do', async () => {
     const store = graph();
     await store.commit(commitOf({}));
-    await put(store, 'm', Buffer.from(JSON.stringify({ ...HEAD, format: 2 })));
-    const message = /has format 2, and .* reads format 3 alone: replay the topics/;
+    await put(store, 'm', Buffer.from(JSON.stringify({ ...HEAD, format: 3 })));
+    const message =
+      /has format 3, and .* reads format 4 alone: replay the topics .* twhin restore --from-topic/;
     await expectRefused(recovered(store), 'store-format', message);
   });
 

@@ -113,7 +113,7 @@ describe('Committer', () => {
     index.saw(rows.a, 99);
     index.add(user('later'), 99);
     const head = {
-      format: 3,
+      format: 4,
       graph: 'test',
       model: MODEL,
       rows: 6,
