@@ -18,8 +18,9 @@ if (Number(process.versions.node.split('.')[0]) < NEEDED_MAJOR) {
   );
   process.exitCode = 1;
 } else {
-  // Half of the time of a short command is compiling. A folder that can't be written is passed over.
-  module.enableCompileCache(join(root, 'node_modules', '.cache', 'twhin'));
+  // Half of the time of a short command is compiling. A folder that can't be written is passed over. Threads read the variable.
+  process.env['NODE_COMPILE_CACHE'] ??= join(root, 'node_modules', '.cache', 'twhin');
+  module.enableCompileCache(process.env['NODE_COMPILE_CACHE']);
   // Records are read by the thousand, and V8 takes the objects made on the way for long-lived ones: they would fill the old generation.
   setFlagsFromString('--no-allocation-site-pretenuring');
   whenParentDies(() => process.kill(process.pid, 'SIGTERM'));

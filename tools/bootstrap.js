@@ -36,7 +36,9 @@ async function bootstrap() {
     target === '--vitest' ? join(root, 'node_modules', 'vitest', 'vitest.mjs') : resolve(root, target);
   const scriptArgs = target === '--vitest' ? ['run', ...args] : args;
   const path = [join(root, 'node_modules', '.bin'), dirname(node), process.env['PATH'] ?? ''].join(delimiter);
-  return relay(node, [script, ...scriptArgs], { ...process.env, PATH: path });
+  // Threads take the sources from here once they are stripped of their types: V8 crashes now and then where several threads strip at once.
+  const cache = { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node') };
+  return relay(node, [script, ...scriptArgs], { ...cache, ...process.env, PATH: path });
 }
 
 /**

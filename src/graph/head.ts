@@ -42,7 +42,7 @@ export const headSchema = z.object({
   relations: count,
   /** All that was due by earlier commits than this one is acknowledged. Absent: nothing may be. */
   acknowledged: count.optional(),
-  /** Vectors and tombstones that were not acknowledged, and entities of commits that the trainer had not answered for. */
+  /** At least so many vectors and tombstones were not acknowledged, or not given by the trainer. 0: all were. */
   outbox: count,
   /** Newest event time, epoch ms. */
   watermark: z.number(),

@@ -28,7 +28,10 @@ test('a run that is stopped while events come in ends with everything it read co
   const brokers = inject('brokers');
   const feed = steadyFeed();
   const run = twhin.start(['run', '--graph', 'engagement']);
-  await until('events consumed', async () => (await consumed()) > RATE);
+  await until('events of every user', async () => {
+    const head = (await readStore(twhin, 'engagement', true)).head;
+    return (head?.events.consumed ?? 0) > RATE && head?.entities.user === 300;
+  });
   // While it runs, both answer, of the last commit; stdout is JSON and nothing else.
   const stats = Object(await twhin.json(['stats', '--graph', 'engagement', '--digest'])).graphs.engagement;
   expect(stats.events.consumed).toBeGreaterThan(RATE);

@@ -70,11 +70,9 @@ export class Committer {
   #stored: Promise<unknown> = Promise.resolve();
   /** Number of commits not yet written. */
   #unwritten = 0;
-  /** When each commit not yet through was asked for, epoch ms. */
-  readonly #asked: number[] = [];
+  /** When each commit not yet through was asked for, epoch ms, and how many entities are due with it at least. */
+  readonly #asked: { readonly at: number; readonly awaited: number }[] = [];
   #stands: Stands;
-  /** Entities of commits that the trainer has not answered for. */
-  #outstanding = 0;
   readonly #deadLetters: Delivery;
 
   constructor(options: CommitterOptions, head: Head | undefined) {
@@ -100,14 +98,14 @@ export class Committer {
 
   /** When the oldest commit was asked for that is not yet written, or whose vectors are not yet put up, epoch ms. */
   get writingSince(): number | undefined {
-    return this.#asked[0];
+    return this.#asked[0]?.at;
   }
 
   /** Whether the head says of publishing or of the checkpoint what is no longer so, or the checkpoint lacks what was trained long ago. */
   get isOutdated(): boolean {
     const { publisher, checkpointer, training, index } = this.#options;
     if (this.head === undefined) return false;
-    const isPublished = this.head.outbox > 0 && publisher.size + this.#outstanding === 0;
+    const isPublished = this.head.outbox > 0 && this.#outbox(publisher.size) === 0;
     if (checkpointer.isOwed(training.busyMs, index.nextRow)) return true;
     return isPublished || checkpointer.nameable(publisher.oldestCommit) !== this.head.checkpoint;
   }
@@ -153,11 +151,10 @@ export class Committer {
     due.catch(() => undefined);
     const begins = checkpointer.isDue(training.busyMs, index.nextRow);
     if (begins) checkpointer.begin(training.busyMs);
-    this.#asked.push(asked);
+    const untouched = named.filter(({ row }) => row === undefined || !pending.touched.has(row));
+    this.#asked.push({ at: asked, awaited: publisher.open ? pending.touched.size + untouched.length : 0 });
     this.#unwritten++;
-    const awaited = publisher.open ? pending.touched.size + named.length : 0;
-    this.#outstanding += awaited;
-    const gathered = { asked, awaited, named, entities, head };
+    const gathered = { asked, named, entities, head };
     const written = this.#written.then(() => this.#write(pending, gathered)).finally(() => this.#unwritten--);
     // Its failure is met below, once those before it are through.
     written.catch(() => undefined);
@@ -185,13 +182,18 @@ export class Committer {
     this.#deadLetters.stop();
   }
 
+  /** Vectors waiting, or due with a commit that is not through: an entity may be among both, so that the larger number is taken. */
+  #outbox(waiting: number, answered = 0): number {
+    return Math.max(waiting, ...this.#asked.slice(answered).map(({ awaited }) => awaited));
+  }
+
   /** Gives the head that it wrote. */
   async #write(pending: PendingCommit, gathered: Gathered): Promise<Head> {
     const { publisher, leadership, ledger, unwritten, measures, clock } = this.#options;
     const { asked, named, entities, head: said } = gathered;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     if (publisher.open) await leadership.confirm();
-    const head = await this.#store(said, publisher.size + this.#outstanding, {
+    const head = await this.#store(said, this.#outbox(publisher.size), {
       edges: pending.edges,
       packed: entities,
       erasedEntities: pending.erasedEntities,
@@ -211,7 +213,7 @@ export class Committer {
 
   /** Writes where the training stands and which rows are to be published, and puts them up. */
   async #publish(
-    { awaited, named, entities }: Gathered,
+    { named, entities }: Gathered,
     { commit, offsets }: Head,
     due: Due,
     since: number | undefined,
@@ -220,12 +222,11 @@ export class Committer {
     const { step, rows, relations, held } = due;
     this.#stands = { step, random: [...due.random], relations: relationsSum(due), trained: commit };
     this.held = held;
-    this.#outstanding -= awaited;
     this.moves.add(due, index, model.dim);
     if (!publisher.open) return 0;
     const puts = await this.#puts(named, entities, due);
     if (step !== this.step || puts.length > 0)
-      await this.#store(undefined, publisher.sizeWith(puts) + this.#outstanding, {
+      await this.#store(undefined, this.#outbox(publisher.sizeWith(puts), 1), {
         journal: encodeJournal([], [], rows, commit),
       });
     // Told before any of these vectors goes out. The group's note is then never behind the topic, so that an
@@ -289,8 +290,6 @@ export class Committer {
 interface Gathered {
   /** When it was asked for, epoch ms. */
   readonly asked: number;
-  /** Entities that count as due until the trainer has answered. */
-  readonly awaited: number;
   /** Entities to be published whatever became of them, with their rows. */
   readonly named: readonly { readonly name: EntityKey; readonly row: number | undefined }[];
   readonly entities: PackedEntities;

@@ -350,6 +350,13 @@ describe('Committer', () => {
     expect([await outbox(), committer.isOutdated]).toEqual([1, true]);
     await commit();
     expect([await outbox(), committer.isOutdated]).toEqual([0, false]);
+    // One that waits already, and is named again: it is counted once.
+    due({ vectors: { [rows.a]: [3, 0] } });
+    await commit();
+    unwritten.open.touched.add(rows.a);
+    trainer.dues.push(Promise.resolve(dueOf({})));
+    await commit();
+    expect(await outbox()).toBe(1);
   });
 
   test('a snapshot begins with the answer of what is due, and is written under its own commit', async () => {
