@@ -159,6 +159,8 @@ export class Running {
     this.ended = promise;
     child.on('close', (code, signal) => {
       this.#over = true;
+      if (signal === 'SIGSEGV' || signal === 'SIGABRT')
+        crashed.push(`${signal}: ${this.stderr.slice(-2000)}`);
       resolve({ code, signal, stdout: this.stdout, stderr: this.stderr });
     });
   }
@@ -226,7 +228,10 @@ export class Running {
   }
 }
 
-/** Waits until `ready`. @throws naming what was waited for. */
+/** Commands that ended as no test ends them. */
+const crashed: string[] = [];
+
+/** Waits until `ready`. @throws naming what was waited for, at once where a command crashed meanwhile. */
 export async function until(
   what: string,
   ready: () => boolean | Promise<boolean>,
@@ -236,6 +241,8 @@ export async function until(
   for (;;) {
     const asked = Date.now();
     if (await ready()) return;
+    if (crashed.length > 0)
+      throw new Error(`a command crashed while waiting for: ${what}\n${crashed.join('\n')}`);
     if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for: ${what}`);
     const restMs = REST * (Date.now() - asked);
     await sleep(Math.min(Math.max(SHORTEST_REST_MS, restMs), LONGEST_REST_MS));
