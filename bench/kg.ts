@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { npy } from '../src/adapters/npy.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
 import { UsageError } from '../src/errors/errors.ts';
+import type { Space } from '../src/evaluation/space.ts';
 import { describeModel } from '../src/model/described.ts';
 import { defineBench, type Figures, type Here } from './harness.ts';
 import { progressOn } from './in-process.ts';
-import type { JoinedSpace } from './joined-space.ts';
 import { type LinkPrediction, predictLinks, type RankFigures } from './kg/link-prediction.ts';
 import { type KnowledgeGraphTraining, trainGraph } from './kg/training.ts';
 import { keyOf, relationName } from './kg/triple-log.ts';
@@ -111,7 +111,7 @@ async function exportVectors(
   folder: string,
   triples: KnowledgeGraph,
   { model }: GraphConfig['trainer'],
-  space: JoinedSpace,
+  space: Space,
 ): Promise<void> {
   const { dim } = space.table;
   const matrix = (rows: readonly number[]) => {
@@ -143,9 +143,11 @@ export async function familyIn(folder: string): Promise<ReturnType<typeof partsI
     for (let other = clan; other < 40; other += 4)
       if (other !== i) triples.push(`person ${i}\tsame clan\tperson ${other}`);
   }
-  // Every seventh triple is asked, every eleventh is known and not trained. One asks of a stranger, and one by a new relation.
+  // Every seventh triple is asked, every eleventh is known and not trained. Two ask of strangers, who tie, and one by a new relation.
   const split = Map.groupBy(triples, (_, i) => (i % 7 === 0 ? 'test' : i % 11 === 0 ? 'valid' : 'train'));
-  split.get('test')?.push('stranger\tlives in\ttown 1', 'person 1\tfears\tperson 2');
+  split
+    .get('test')
+    ?.push('stranger\tlives in\ttown 1', 'guest\tlives in\ttown 2', 'person 1\tfears\tperson 2');
   const files = partsIn(folder);
   for (const [part, lines] of split) await writeFile(files[part], `${lines.join('\n')}\n`);
   return files;

@@ -1,6 +1,7 @@
-import type { JoinedSpace } from '../joined-space.ts';
-import { Ranking } from './ranking.ts';
-import { ENTITY_TYPE, keyOf, relationName } from './triple-log.ts';
+import type { Space } from '../../src/evaluation/space.ts';
+import { SCORERS } from '../../src/model/scorers.ts';
+import { rankAmong } from '../../src/pipeline/training/ranking/ranker.ts';
+import { keyOf, relationName } from './triple-log.ts';
 import type { IndexedTriples, KnowledgeGraph } from './triples.ts';
 
 /** How well answers rank. Higher is better, but for the mean rank. */
@@ -31,45 +32,52 @@ export interface LinkPrediction {
   readonly unseen: { readonly entities: number; readonly relations: number };
 }
 
-/** Triples asked between two reports of the progress. */
-const SLICE = 256;
-
 /**
  * Filtered link prediction: for each triple, rhs is ranked among all entities from lhs with the forward vector of the
  * relation, and lhs from rhs with its reverse vector. Other known answers of all three parts are left out; a tie counts
  * half. An entity that no training triple has lies at the origin; such a relation has its random start.
- * onProgress: called now and then with the number of triples done.
+ * onProgress: called with the number of triples done.
  * Source of the protocol: Bordes et al. 2013, section 4.1.
  */
 export async function predictLinks(
   graph: KnowledgeGraph,
   asked: IndexedTriples,
-  space: JoinedSpace,
+  space: Space,
   onProgress: (done: number) => Promise<void> | void,
 ): Promise<LinkPrediction> {
-  const rows = Int32Array.from(graph.entities, (_, entity) => space.rowOf(keyOf(entity))!);
-  const ranking = new Ranking(space, space.members(ENTITY_TYPE).rows);
-  const known = knownAnswers(graph, rows);
+  const rank = rankingIn(graph, space);
   const { lhs, relation, rhs } = asked;
   const tails = new Float64Array(lhs.length);
   const heads = new Float64Array(lhs.length);
-  for (let first = 0; first < lhs.length; first += SLICE) {
-    const slice = Array.from({ length: Math.min(SLICE, lhs.length - first) }, (_, i) => first + i);
-    const question = (i: number, end: 'lhs' | 'rhs') => ({
-      anchor: rows[end === 'rhs' ? lhs[i]! : rhs[i]!]!,
-      relationRow: space.relationRow(relationName(relation[i]!), end === 'lhs'),
-      answer: rows[end === 'rhs' ? rhs[i]! : lhs[i]!]!,
-      leftOut: known(end, end === 'rhs' ? lhs[i]! : rhs[i]!, relation[i]!),
-    });
-    tails.set(ranking.ranks(slice.map((i) => question(i, 'rhs'))), first);
-    heads.set(ranking.ranks(slice.map((i) => question(i, 'lhs'))), first);
-    await onProgress(first + slice.length);
+  for (let i = 0; i < lhs.length; i++) {
+    tails[i] = rank('rhs', lhs[i]!, relation[i]!, rhs[i]!);
+    heads[i] = rank('lhs', rhs[i]!, relation[i]!, lhs[i]!);
+    await onProgress(i + 1);
   }
   return figuresOf(graph, asked, tails, heads);
 }
 
-/** The known answers of a question, as rows, from all three parts of a graph. */
-function knownAnswers({ relations, train, valid, test }: KnowledgeGraph, rows: Int32Array) {
+/**
+ * Gives the rank of an entity as this end of an edge from the other end. Scores are float64: by those of the kernels, in float32,
+ * vectors that differ would tie.
+ */
+function rankingIn(graph: KnowledgeGraph, { table, model, rowOf, relationRow }: Space) {
+  const vectors = graph.entities.map((_, entity) => table.vector(rowOf(keyOf(entity))!));
+  // For L2 the squared distance: the root does not change the order.
+  const scorer = SCORERS[model.scorer === 'transe-l2' ? 'transe-l2-squared' : model.scorer];
+  const known = knownAnswers(graph);
+  return (end: 'lhs' | 'rhs', anchor: number, relation: number, answer: number): number => {
+    const move = table.vector(relationRow(relationName(relation), end === 'lhs'));
+    const moved = Float64Array.from(vectors[anchor]!, (value, k) => value + move[k]!);
+    const scores = vectors.map((vector) => scorer.score(moved, vector, 1));
+    const leftOut = new Uint8Array(scores.length);
+    for (const entity of known(end, anchor, relation)) leftOut[entity] = 1;
+    return rankAmong(scores[answer]!, scores, leftOut);
+  };
+}
+
+/** The known answers of a question, from all three parts of a graph. */
+function knownAnswers({ relations, train, valid, test }: KnowledgeGraph) {
   const answers = { rhs: new Map<number, number[]>(), lhs: new Map<number, number[]>() };
   const of = (end: 'lhs' | 'rhs', anchor: number, relation: number): number[] => {
     const question = anchor * relations.length + relation;
@@ -79,8 +87,8 @@ function knownAnswers({ relations, train, valid, test }: KnowledgeGraph, rows: I
   };
   for (const { lhs, relation, rhs } of [train, valid, test]) {
     for (let i = 0; i < lhs.length; i++) {
-      of('rhs', lhs[i]!, relation[i]!).push(rows[rhs[i]!]!);
-      of('lhs', rhs[i]!, relation[i]!).push(rows[lhs[i]!]!);
+      of('rhs', lhs[i]!, relation[i]!).push(rhs[i]!);
+      of('lhs', rhs[i]!, relation[i]!).push(lhs[i]!);
     }
   }
   return of;

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { configOf } from '../../src/config/load.ts';
 import type { GraphConfig } from '../../src/config/resolve.ts';
+import type { Space } from '../../src/evaluation/space.ts';
 import { graphOf } from '../../src/graph/shard.ts';
 import { idField } from '../../topics/fields.ts';
 import { fullName } from '../../topics/index.ts';
 import { defineTopic } from '../../topics/topic.ts';
 import { trainedSpace } from '../in-process.ts';
-import type { JoinedSpace } from '../joined-space.ts';
 import { ENTITY_TYPE, keyOf, relationName, TripleLog } from './triple-log.ts';
 import type { KnowledgeGraph } from './triples.ts';
 
@@ -40,7 +40,7 @@ export interface KnowledgeGraphTraining {
 export async function trainGraph(
   triples: KnowledgeGraph,
   options: KnowledgeGraphTraining,
-): Promise<{ trainer: GraphConfig['trainer']; space: JoinedSpace }> {
+): Promise<{ trainer: GraphConfig['trainer']; space: Space }> {
   const { passes, shards, seed, settings, folder } = options;
   const names = triples.relations.map((_, i) => relationName(i));
   const own = {

@@ -1,6 +1,5 @@
 import { readSpace, type Space } from '../../src/evaluation/space.ts';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
-import type { KernelName } from '../../src/model/kernel.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
 import { storeOf } from './compare/fixture.ts';
 
@@ -16,7 +15,6 @@ export async function spaceOf(
     reverse: readonly number[];
     things: readonly (readonly number[])[];
   },
-  { kernel }: { kernel?: KernelName } = {},
 ): Promise<Space> {
   const { relation, reverse, things } = vectors;
   const dim = relation.length;
@@ -30,5 +28,5 @@ export async function spaceOf(
     relations: { likes: [relation, reverse] },
     vectors: Object.fromEntries(things.map((vector, i) => [thing(i), vector])),
   });
-  return readSpace(store, head, kernel);
+  return readSpace(store, head);
 }

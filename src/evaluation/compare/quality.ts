@@ -104,6 +104,7 @@ async function rankerOf(
     return rankAmong(scoreOf(edge[end]), others.map(scoreOf), new Uint8Array(others.length));
   };
 }
+
 function figuresOf(rank: number): RankFigures {
   return { mrr: 1 / rank, hits10: rank <= HIT_RANK ? 1 : 0, meanRank: rank };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { joinedSpace } from '../../bench/joined-space.ts';
+import { joinedSpace } from '../../bench/in-process.ts';
 import { readSpace } from '../../src/evaluation/space.ts';
 import { storeOf } from '../evaluation/compare/fixture.ts';
 import { thing } from '../evaluation/space-fixture.ts';
@@ -32,10 +32,7 @@ describe('the stores of all shards, joined', () => {
 
   it('have each entity once, as its owner has it, the means of relations, and others at the origin', async () => {
     const space = await joinedSpace(await parts(), { unseen: [thing(7), thing(1)] });
-    const { keys, rows } = space.members('thing');
-    expect([...keys].sort()).toEqual([0, 1, 2, 3, 7].map(thing));
-    expect(new Set(rows).size).toBe(5);
-    expect(keys.map((key) => space.rowOf(key))).toEqual([...rows]);
+    expect(new Set([0, 1, 2, 3, 7].map((i) => space.rowOf(thing(i)))).size).toBe(5);
     const vectorOf = (i: number) => [...space.table.vector(space.rowOf(thing(i))!)];
     expect([0, 1, 2, 3, 7].map((i) => vectorOf(i)[0])).toEqual([0.25, 0.5, 0.75, 1.5, 0]);
     expect(vectorOf(3)).toEqual([1.5, 3]);
