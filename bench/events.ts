@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
 import { createWorld } from '../demo/world.ts';
 import { connect } from '../src/adapters/connect.ts';
+import type { GraphConfig } from '../src/config/resolve.ts';
 import { EVENT_TOPICS, readEvent } from '../topics/index.ts';
 
 /** An event of a topic, by the topic's name in the configuration. */
@@ -62,10 +63,11 @@ async function* worldEvents(events: number): AsyncGenerator<TopicEvent> {
   }
 }
 
-/** Sends events to the topics of a log at `address`, which are there. Gives how many went to each topic, by its full name. */
+/** Sends the events of a graph's topics to a log at `address`, where they are. Gives how many went to each topic, by its full name. */
 export async function feed(
   address: string,
   prefix: string,
+  { topics }: Pick<GraphConfig, 'topics'>,
   events: AsyncIterable<TopicEvent>,
 ): Promise<Readonly<Record<string, number>>> {
   const log = await connect({ brokers: [address], clientId: 'bench' });
@@ -73,6 +75,7 @@ export async function feed(
   const records: Record<string, number> = {};
   let batch: Parameters<typeof sink.publish>[0][number][] = [];
   for await (const { topic, key, value } of events) {
+    if (!topics.some((each) => each.name === topic)) continue;
     const name = `${prefix}${topic}`;
     records[name] = (records[name] ?? 0) + 1;
     batch.push({ topic: name, key, value, headers: {} });

@@ -4,7 +4,7 @@ import { connect } from '../src/adapters/connect.ts';
 import type { Message } from '../src/pipeline/ports.ts';
 import { Random } from '../src/sampling/random.ts';
 import { defineBench } from './harness.ts';
-import { COMMAND, ownPlace, Running, type Scrape, scrape, total } from './process.ts';
+import { COMMAND, ownPlace, Running, scrape, total } from './process.ts';
 
 const GRAPH = 'growing';
 const LOOK_MS = 500;
@@ -55,10 +55,8 @@ export const growth = defineBench({
     const sink = opened.adopt(log.sink(), (each) => each.stop());
     const topics = [`${prefix}engagement`, `${prefix}embeddings.${GRAPH}`];
     await log.admin().create(topics.map((name) => ({ name, partitions: 4, configs: KEPT })));
-    const running = opened.use(
-      new Running([COMMAND, 'run', '--graph', GRAPH, '--http', '127.0.0.1:0', '--create-topics'], env),
-    );
-    const url = await running.until('its address', () => /"url":"([^"]+)"/.exec(running.stderr)?.[1]);
+    const running = opened.use(new Running([COMMAND, 'run', '--graph', GRAPH, '--create-topics'], env));
+    const url = await running.url();
     const born = new Map<string, number>();
     const next = engagements(events, entities, `${prefix}engagement`, (user) =>
       born.set(user, performance.now()),
@@ -78,11 +76,7 @@ export const growth = defineBench({
           },
           failed: here.say.bind(here, 'the vectors can no longer be followed'),
         });
-    const look = async () => ({
-      metrics: await scrape(url),
-      written: await writtenBy(running.child.pid),
-      at: performance.now(),
-    });
+    const look = () => lookAt(url, running.child.pid);
     const began = performance.now();
     let before = await look();
     let [told, taken, looked, heldMs] = [0, 0, began, 0];
@@ -120,20 +114,18 @@ export const growth = defineBench({
   },
 });
 
-interface Look {
-  readonly metrics: Scrape;
-  /** Bytes that the updater had written to a disk, as the kernel counts them. */
-  readonly written: number;
-  readonly at: number;
-}
+type Look = Awaited<ReturnType<typeof lookAt>>;
 
-async function writtenBy(pid: number | undefined): Promise<number> {
-  return Number(/^write_bytes: (.*)/m.exec(await readFile(`/proc/${pid}/io`, 'utf8'))?.[1]);
+/** What an updater says of itself. written: bytes that it had written to a disk, as the kernel counts them. */
+async function lookAt(url: string, pid: number | undefined) {
+  const metrics = await scrape(url);
+  const written = Number(/^write_bytes: (.*)/m.exec(await readFile(`/proc/${pid}/io`, 'utf8'))?.[1]);
+  return { metrics, written, at: performance.now() };
 }
 
 function figures(before: Look, { metrics, written, at }: Look) {
   const seconds = (at - before.at) / 1000;
-  const counted = (name: string) => total(metrics, name) - total(before.metrics, name);
+  const counted = (name: string) => total(metrics, name, before.metrics);
   const events = counted('twhin_events_consumed_total');
   return {
     [COLUMNS.rate]: events / seconds,

@@ -7,7 +7,7 @@ import type { Space } from '../src/evaluation/space.ts';
 import { describeModel } from '../src/model/described.ts';
 import { defineBench, type Figures, type Here } from './harness.ts';
 import { progressOn } from './in-process.ts';
-import { type LinkPrediction, predictLinks, type RankFigures } from './kg/link-prediction.ts';
+import { type LinkPrediction, predictLinks, RANKS } from './kg/link-prediction.ts';
 import { type KnowledgeGraphTraining, trainGraph } from './kg/training.ts';
 import { keyOf, relationName } from './kg/triple-log.ts';
 import { type KnowledgeGraph, partsIn, readGraph, readSnapshots } from './kg/triples.ts';
@@ -34,7 +34,7 @@ export const kg = defineBench({
   measures: ['src/kernels', 'src/model', 'src/sampling', 'src/pipeline/training', 'src/evaluation'],
   sizes: { full: FULL, smoke: { ...FULL, passes: 2, shards: 2 } },
   without: ['rounds'],
-  columns: ['questions', 'MRR', 'hits@1', 'hits@3', 'hits@10', 'mean rank', RATE, CPU],
+  columns: [...RANKS, RATE, CPU],
   async measure(here) {
     const { stream, rank, seeds, shards, export: to } = here.size;
     if (rank !== 'valid' && rank !== 'test')
@@ -56,10 +56,10 @@ export const kg = defineBench({
       const folder = await here.folder();
       const asked = { passes, rank, seed, shards, settings: here.set, folder } as const;
       const { figures, cost, space, trainer } = await measureGraph(triples, asked, here.say);
-      const all = { ...columnsOf(figures.all), ...cost };
+      const all = { ...figures.all, ...cost };
       if (seeds > 1) here.record(`seed ${seed}`, all);
       add(seeds > 1 ? `mean of ${seeds} seeds` : 'all', all);
-      for (const [name, part] of figures.parts) add(name, columnsOf(part));
+      for (const [name, part] of figures.parts) add(name, part);
       unseen = figures.unseen;
       if (to !== '') await exportVectors(to, triples, trainer, space);
     }
@@ -97,10 +97,6 @@ async function measureGraph(
   const part = triples[rank];
   const figures = await predictLinks(triples, part, space, (done) => meter(done, part.lhs.length));
   return { figures, cost: { [RATE]: updates / seconds, [CPU]: (user + system) / updates }, trainer, space };
-}
-
-function columnsOf({ questions, mrr, hits1, hits3, hits10, meanRank }: RankFigures): Figures {
-  return { questions, MRR: mrr, 'hits@1': hits1, 'hits@3': hits3, 'hits@10': hits10, 'mean rank': meanRank };
 }
 
 /**

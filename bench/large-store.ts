@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { openRocksdb } from '../src/adapters/rocksdb/store.ts';
+import { loadConfig } from '../src/config/load.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
 import { CheckpointWriter } from '../src/graph/checkpoint-writer.ts';
 import type { EdgeState } from '../src/graph/edge.ts';
@@ -7,8 +9,10 @@ import { type EntityRecord, GraphStore } from '../src/graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../src/graph/head.ts';
 import { Layout } from '../src/graph/layout.ts';
 import { Random } from '../src/sampling/random.ts';
-import { COMMAND, Running } from './process.ts';
+import type { Here, Size } from './harness.ts';
+import { COMMAND, ownPlace, Running, ran } from './process.ts';
 
+export const ENGAGEMENT = 'engagement';
 const COMMIT_ENTITIES = 20_000;
 const COMMIT_EDGES = 50_000;
 const AT = Date.UTC(2026, 0);
@@ -16,14 +20,30 @@ const AT = Date.UTC(2026, 0);
 /** Every fifth entity is a user, of which each has many edges; the rest are tweets. */
 const USER_EVERY = 5;
 
+interface Entities extends Size {
+  readonly entities: number;
+  readonly edges: number;
+}
+
+/** A place with a broker's topics and a store of the engagement graph, as {@link writeLargeStore} makes it. */
+export async function largePlace(here: Pick<Here<Entities>, 'broker' | 'folder' | 'set' | 'say' | 'size'>) {
+  const place = await ownPlace(here);
+  const config = await loadConfig(place.env, place.folder);
+  const graph = config.graphs.find(({ name }) => name === ENGAGEMENT)!;
+  here.say(`making a store of ${here.size.entities} entities and ${here.size.edges} edges`);
+  await writeLargeStore(join(config.state, ENGAGEMENT, 'db'), graph, here.size);
+  await ran([COMMAND, 'topics', 'apply'], place.env);
+  return { ...place, config, graph };
+}
+
 /**
  * Fills a folder with a store of the engagement graph as if it had been trained: entities with random vectors, likes
  * by users of tweets, favourites more often. No event of it is in any log: its offsets are the topics' starts.
  */
-export async function writeLargeStore(
+async function writeLargeStore(
   folder: string,
   graph: Pick<GraphConfig, 'name' | 'model'>,
-  size: { entities: number; edges: number },
+  size: Entities,
 ): Promise<void> {
   const { model } = graph;
   await using store = new GraphStore(await openRocksdb(folder), new Layout(model));
@@ -88,11 +108,8 @@ export function trickle(
   env: NodeJS.ProcessEnv,
   { entities, rate }: { entities: number; rate: number },
 ): Running {
-  const feeding = new Running(
-    [COMMAND, 'feed', '-', '--topic', 'engagement', '--rate', `${rate}`],
-    env,
-    'pipe',
-  );
+  const args = ['feed', '-', '--topic', 'engagement', '--rate', `${rate}`];
+  const feeding = new Running([COMMAND, ...args], env, 'pipe');
   let n = 0;
   const write = setInterval(() => {
     for (let i = 0; i < rate / 10; i++, n++) {

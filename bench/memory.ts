@@ -1,12 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadConfig } from '../src/config/load.ts';
 import { defineBench, median } from './harness.ts';
-import { trickle, writeLargeStore } from './large-store.ts';
-import { COMMAND, ownPlace, Running, ran, scrape, total } from './process.ts';
+import { ENGAGEMENT, largePlace, trickle } from './large-store.ts';
+import { COMMAND, Running, scrape, total } from './process.ts';
 
-const GRAPH = 'engagement';
 const MIB = 1024 * 1024;
 
 const COLUMNS = {
@@ -35,20 +32,15 @@ export const memory = defineBench({
   without: ['rounds'],
   columns: Object.values(COLUMNS),
   async measure(here) {
-    const { entities, edges, seconds } = here.size;
-    const { env, folder } = await ownPlace(here);
-    const config = await loadConfig(env, folder);
-    const graph = config.graphs.find(({ name }) => name === GRAPH)!;
-    here.say(`making a store of ${entities} entities and ${edges} edges`);
-    await writeLargeStore(join(config.state, GRAPH, 'db'), graph, here.size);
-    await ran([COMMAND, 'topics', 'apply'], env);
+    const { entities, seconds } = here.size;
+    const { env } = await largePlace(here);
     await using feeding = trickle(env, here.size);
     for (const [row, published] of [
       ['every vector to be published', entities],
       ['started again', 0],
     ] as const) {
-      await using running = new Running([COMMAND, 'run', '--graph', GRAPH, '--http', '127.0.0.1:0'], env);
-      const url = await running.until('its address', () => /"url":"([^"]+)"/.exec(running.stderr)?.[1]);
+      await using running = new Running([COMMAND, 'run', '--graph', ENGAGEMENT], env);
+      const url = await running.url();
       const before = await running.until('what is published', async () => {
         await sleep(200);
         const now = await scrape(url);
@@ -63,8 +55,7 @@ export const memory = defineBench({
         await sleep(1_000);
       }
       const after = await scrape(url);
-      const perS = (name: string) =>
-        (total(after, name) - total(before, name)) / ((Date.now() - began) / 1000);
+      const perS = (name: string) => total(after, name, before) / ((Date.now() - began) / 1000);
       here.record(row, {
         [COLUMNS.peak]: statusOf(running, 'VmHWM'),
         [COLUMNS.steady]: median(taken),

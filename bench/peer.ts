@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { defineBench, type Figures } from './harness.ts';
-import { Stream, WAY, type WholeRun, wayOf } from './stream.ts';
+import { Stream, WAY } from './stream.ts';
 
 const NEEDED = 'import confluent_kafka, orjson, rocksdict, torch';
 
@@ -27,17 +27,15 @@ export const peer = defineBench({
   async measure(here) {
     const { python } = here.size;
     const stream = await Stream.start(here, here.size);
-    const figures = (run: WholeRun) => wayOf(run, stream.records);
     const installed = spawnSync(python, ['-c', NEEDED]).status === 0;
     if (!installed)
       here.say(`left out: ${python} lacks a module of ${join('bench', 'peers', 'requirements.txt')}`);
     const ways: Record<string, () => Promise<Figures>> = {};
     for (const updates of [4, 1]) {
       const settings = [...here.set, `training.updatesPerEdge=${updates}`];
-      ways[`twhin run, ${updates} updates an edge`] = async () => figures(await stream.updater(settings));
+      ways[`twhin run, ${updates} updates an edge`] = () => stream.updater(settings);
       for (const threads of installed ? [1, 2] : [])
-        ways[`script, ${updates} updates, threads: ${threads}`] = async () =>
-          figures(await stream.peer(python, updates, threads));
+        ways[`script, ${updates} updates, threads: ${threads}`] = () => stream.peer(python, updates, threads);
     }
     await here.turns(ways);
   },

@@ -55,6 +55,7 @@ export async function ownPlace(here: Pick<Here, 'broker' | 'folder' | 'set'>, co
     KAFKA_BROKERS: await here.broker(),
     TWHIN_TOPIC_PREFIX: prefix,
     TWHIN_STATE: join(folder, 'state'),
+    TWHIN_HTTP: '127.0.0.1:0',
     TWHIN_CONFIG: await configFile(folder, config, here.set),
   };
   return { env, folder, prefix };
@@ -115,6 +116,11 @@ export class Running implements AsyncDisposable {
     return this.until(message, () => findLine(this.stderr, message));
   }
 
+  /** The address of its HTTP server. */
+  url(): Promise<string> {
+    return this.until('its address', () => /"url":"([^"]+)"/.exec(this.stderr)?.[1]);
+  }
+
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     this.child.kill(signal);
     await this.ended;
@@ -138,32 +144,25 @@ export type Scrape = ReadonlyMap<string, number>;
 
 export async function scrape(url: string): Promise<Scrape> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  return new Map(
-    [...text.matchAll(/^([a-z_]+(?:\{[^}]*\})?) (\S+)$/gm)].map(([, name = '', value]) => [
-      name,
-      Number(value),
-    ]),
-  );
+  const lines = text.matchAll(/^([a-z_]+(?:\{[^}]*\})?) (\S+)$/gm);
+  return new Map(Array.from(lines, ([, name = '', value]) => [name, Number(value)]));
 }
 
-/** The sum over all labels, or over those with this label. */
-export function total(metrics: Scrape, name: string, label = ''): number {
+/** The sum over all labels; since an earlier look where one is given. */
+export function total(metrics: Scrape, name: string, since: Scrape = new Map()): number {
   let sum = 0;
   for (const [key, value] of metrics)
-    if ((key === name || key.startsWith(`${name}{`)) && key.includes(label)) sum += value;
+    if (key === name || key.startsWith(`${name}{`)) sum += value - (since.get(key) ?? 0);
   return sum;
 }
 
-/** The bound of the bucket in which a share of what was counted between two looks lies. */
+/** The bound of the bucket in which a share of what was counted between two looks lies, of a metric with one label at most. */
 export function quantile(before: Scrape, after: Scrape, name: string, share: number): number {
-  const bounds = [...after.keys()].filter((key) => key.startsWith(`${name}_bucket{`));
-  const counts = new Map<number, number>();
-  for (const key of bounds) {
-    const le = /le="([^"]+)"/.exec(key)?.[1] ?? '';
-    const bound = le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le);
-    counts.set(bound, (counts.get(bound) ?? 0) + after.get(key)! - (before.get(key) ?? 0));
+  const all = total(after, `${name}_count`, before);
+  for (const [key, count] of after) {
+    const bound = key.startsWith(`${name}_bucket{`) ? /le="([^"]+)"/.exec(key)?.[1] : undefined;
+    if (bound !== undefined && all > 0 && count - (before.get(key) ?? 0) >= share * all)
+      return Number(bound.replace('+Inf', 'Infinity'));
   }
-  const sorted = [...counts].sort(([a], [b]) => a - b);
-  const all = sorted.at(-1)?.[1] ?? 0;
-  return sorted.find(([, count]) => all > 0 && count >= share * all)?.[0] ?? Number.NaN;
+  return Number.NaN;
 }

@@ -1,14 +1,9 @@
-import { cp } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KafkaAdmin } from '../src/adapters/kafka/admin.ts';
-import { loadConfig } from '../src/config/load.ts';
 import { Random } from '../src/sampling/random.ts';
 import { defineBench } from './harness.ts';
-import { trickle, writeLargeStore } from './large-store.ts';
-import { COMMAND, ownPlace, Running, ran } from './process.ts';
-
-const GRAPH = 'engagement';
+import { ENGAGEMENT, largePlace, trickle } from './large-store.ts';
+import { COMMAND, Running } from './process.ts';
 
 const PARTS = {
   open: 'start of the process, store opened, s',
@@ -33,25 +28,17 @@ export const recovery = defineBench({
   },
   columns: Object.values(PARTS),
   async measure(here) {
-    const place = await ownPlace(here);
-    const { folder, prefix } = place;
+    const { config, graph, prefix, ...place } = await largePlace(here);
     const env = { ...place.env, TWHIN_HTTP: 'off' };
-    const config = await loadConfig(env, folder);
-    const graph = config.graphs.find(({ name }) => name === GRAPH)!;
-    const made = join(folder, 'made');
-    here.say('making a store');
-    await writeLargeStore(made, graph, here.size);
-    await cp(made, join(config.state, GRAPH, 'db'), { recursive: true });
-    await ran([COMMAND, 'topics', 'apply'], env);
     await using opened = new AsyncDisposableStack();
     const admin = opened.adopt(new KafkaAdmin(config.kafka), (each) => each.close());
     opened.use(trickle(env, here.size));
     const committed = async () => {
       const topics = graph.topics.map(({ name }) => `${prefix}${name}`);
-      const offsets = await admin.groupOffsets(`${prefix}${GRAPH}`, topics).catch(() => []);
+      const offsets = await admin.groupOffsets(`${prefix}${ENGAGEMENT}`, topics).catch(() => []);
       return offsets.reduce((sum, { offset }) => sum + Math.max(0, offset), 0);
     };
-    const start = () => new Running([COMMAND, 'run', '--graph', GRAPH], env);
+    const start = () => new Running([COMMAND, 'run', '--graph', ENGAGEMENT], env);
     const recovered = async (running: Running, started: number, before: number) => {
       const since = (epochMs: number) => (epochMs - performance.timeOrigin - started) / 1000;
       const loaded = await running.line('store loaded');

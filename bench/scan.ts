@@ -1,19 +1,13 @@
-import { TopRows } from '../src/graph/nearest.ts';
 import type { ScanQuery } from '../src/kernels/scan/scan.ts';
 import { Scanner } from '../src/kernels/scan/scanner.ts';
 import { ScanTable } from '../src/kernels/scan/table.ts';
-import { WasmKernel } from '../src/kernels/wasm.ts';
-import { workspaceBytes } from '../src/kernels/workspace.ts';
-import type { ModelSettings, ScorerName } from '../src/model/settings.ts';
-import { Table } from '../src/model/table.ts';
+import type { ScorerName } from '../src/model/settings.ts';
 import { Random } from '../src/sampling/random.ts';
 import { cpuMs, defineBench, type Figures } from './harness.ts';
 
 const QUERIES = 8;
 const TOGETHER = 4;
 const WRITES = 20_000;
-/** Scores that the training kernel computes at a time. */
-const SIZE = { maxEdges: 1, maxCandidates: 4_096 };
 const SCORERS: readonly ScorerName[] = ['transe-l2', 'twhin', 'transe-l1'];
 
 const ALONE = 'ms of CPU a query, alone';
@@ -22,8 +16,8 @@ const EXACT = 'rows scored exactly, %';
 const WRITTEN = 'k rows written a second of CPU';
 
 /**
- * What the exact scan takes for a query, beside every score by the training kernel in float32, which is not exact. Rows are in
- * clusters about centres of length 1; queries are such vectors too. Rows are written anywhere, most of them in the middle of all.
+ * What the exact scan takes for a query. Rows are in clusters about centres of length 1; queries are such vectors too. Rows are
+ * written anywhere.
  */
 export const scan = defineBench({
   name: 'scan',
@@ -40,17 +34,7 @@ export const scan = defineBench({
     const { rows, dim, count } = here.size;
     const world = new Clusters(here.size);
     const scanned = new ScanTable({ dim, maxRows: rows, scanners: 1 });
-    const table = new Table({
-      dim,
-      maxRows: rows + 2,
-      workspaceBytes: workspaceBytes({ dim }, SIZE.maxEdges, SIZE.maxCandidates),
-    });
-    table.addRows(rows + 2);
-    for (let row = 0; row < rows; row++) {
-      const vector = world.next();
-      scanned.write(row, vector);
-      table.vector(row + 2).set(vector);
-    }
+    for (let row = 0; row < rows; row++) scanned.write(row, world.next());
     const queries = () =>
       Array.from({ length: QUERIES }, (): ScanQuery => ({ vector: Float64Array.from(world.next()) }));
     let asked = queries();
@@ -70,10 +54,6 @@ export const scan = defineBench({
           return { [ALONE]: alone / QUERIES, [SHARED]: together / QUERIES, [EXACT]: share };
         };
       }
-      const top = byKernel(table, scorer, count);
-      ways[`${scorer}, every score by the training kernel`] = async () => ({
-        [ALONE]: (await cpuMs(() => asked.forEach(top))) / QUERIES,
-      });
     }
     ways['writing'] = async () => {
       const vectors = Array.from({ length: 500 }, () => world.next());
@@ -87,21 +67,6 @@ export const scan = defineBench({
     await here.turns(ways, 1);
   },
 });
-
-/** Every score by the training kernel in float32. Row 0 of its table is the anchor, and row 1 the relation, of zeros. */
-function byKernel(table: Table, scorer: ScorerName, count: number): (query: ScanQuery) => void {
-  const numbers = { beta: 1, margin: 0, negativeWeight: 1, learningRate: 0.1 };
-  const settings: ModelSettings = { dim: table.dim, scorer, loss: 'softmax', unitBall: false, ...numbers };
-  const kernel = new WasmKernel('wasm-relaxed', table, settings, SIZE);
-  const candidates = Int32Array.from({ length: table.rows - 2 }, (_, i) => i + 2);
-  const scores = new Float32Array(candidates.length);
-  return ({ vector }) => {
-    table.vector(0).set(vector);
-    kernel.scoreMatrix(Int32Array.of(0), Int32Array.of(1), candidates, scores);
-    const best = new TopRows(count);
-    for (let i = 0; i < scores.length; i++) best.offer(i, scores[i]!);
-  };
-}
 
 /** Vectors about centres of length 1, drawn one after the other. */
 export class Clusters {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../src/adapters/connect.ts';
 import { declaredTopics } from '../src/config/declared-topics.ts';
 import { loadConfig } from '../src/config/load.ts';
+import type { Message } from '../src/pipeline/ports.ts';
 import { embeddingHeaders, encodeVector, relationHeaders, relationKey } from '../topics/index.ts';
 import { defineBench } from './harness.ts';
 import { COMMAND, ownPlace, quantile, Running, scrape, total } from './process.ts';
@@ -69,7 +70,6 @@ export const serve = defineBench({
       space: 'bench',
     } as const;
     const headers = embeddingHeaders(common);
-    type Message = Parameters<typeof sink.publish>[0][number];
     const vectorOf = (key: string, n: number): Message => ({
       topic: `${prefix}embeddings.engagement`,
       key: `${key}:${n}`,
@@ -96,39 +96,32 @@ export const serve = defineBench({
       const userId = String(n % users);
       const tweetId = String(((n % users) % centres) + centres * random.below(Math.floor(tweets / centres)));
       const event = { userId, tweetId, action: ACTIONS[n % relations], at: Date.now() };
-      return {
-        topic: `${prefix}engagement`,
-        key: userId,
-        value: Buffer.from(JSON.stringify(event)),
-        headers: {},
-      };
+      const value = Buffer.from(JSON.stringify(event));
+      return { topic: `${prefix}engagement`, key: userId, value, headers: {} };
     });
     const agent = opened.adopt(new Agent({ keepAlive: true, maxSockets: 256 }), (each) => each.destroy());
     for (let round = 0; round < here.rounds; round++) {
       const began = performance.now();
-      const asked = threads === 0 ? [] : ['--threads', `${threads}`];
-      await using running = new Running(
-        [COMMAND, 'serve', '--graph', 'engagement', '--http', '127.0.0.1:0', ...asked],
-        env,
-      );
+      const args = ['serve', '--graph', 'engagement', '--http', env.TWHIN_HTTP];
+      if (threads > 0) args.push('--threads', `${threads}`);
+      await using running = new Running([COMMAND, ...args], env);
       await running.line('ready');
       const ready = (performance.now() - began) / 1000;
-      const url = /"url":"([^"]+)"/.exec(running.stderr)?.[1] ?? '';
+      const url = await running.url();
       let [latencies, failures]: [number[], number] = [[], 0];
       const query = () =>
         new Promise<void>((resolve) => {
           const at = performance.now();
-          const failed = () => {
-            failures++;
-            resolve();
-          };
           get(`${url}/v1/candidates?surface=home&user=${random.below(users)}&k=20`, { agent }, (response) => {
             response.resume().on('end', () => {
               latencies.push(performance.now() - at);
-              if (response.statusCode === 200) resolve();
-              else failed();
+              if (response.statusCode !== 200) failures++;
+              resolve();
             });
-          }).on('error', failed);
+          }).on('error', () => {
+            failures++;
+            resolve();
+          });
         });
       for (let i = 0; i < 200; i++) await query();
       [latencies, failures] = [[], 0];
@@ -153,8 +146,7 @@ export const serve = defineBench({
       const after = await scrape(url);
       const sorted = latencies.toSorted((a, b) => a - b);
       const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
-      const cores =
-        (total(after, 'process_cpu_seconds_total') - total(before, 'process_cpu_seconds_total')) / wallS;
+      const cores = total(after, 'process_cpu_seconds_total', before) / wallS;
       here.record(`${tweets} tweets, ${qps} queries and ${updates} updates a second`, {
         [COLUMNS.ready]: ready,
         [COLUMNS.table]: total(after, 'twhin_serve_table_bytes') / 2 ** 20,

@@ -6,17 +6,8 @@ import { z } from 'zod';
 import { loadConfig } from '../src/config/load.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
 import { eventsOf, feed, type Source } from './events.ts';
-import type { Here } from './harness.ts';
+import type { Figures, Here } from './harness.ts';
 import { COMMAND, configFile, findLine, type LogLine, ran, type Usage } from './process.ts';
-
-const quality = z.object({ mrr: z.number(), popularityMrr: z.number() });
-/** What the log's line says of a graph whose updater has stopped. */
-const stopped = z.object({
-  published: z.number(),
-  /** Of each next edge before it is learned: of ends trained before, and of others. */
-  known: quality.optional(),
-  fresh: quality.optional(),
-});
 
 /** Columns of a run from a topic to published vectors. */
 export const WAY = {
@@ -26,22 +17,21 @@ export const WAY = {
   memory: 'MiB at the peak',
   published: 'vectors an event',
 } as const;
+/** What the peer has not. */
+export const OURS = {
+  written: 'bytes on disk an event',
+  known: 'MRR, both known',
+  fresh: 'MRR, one new',
+} as const;
 
-/** One run through the topics. */
-export interface Run {
-  /** Events a second. */
-  readonly rate: number;
-  readonly usage: Usage;
-}
-
-/** A run that ends with the vectors that had moved too little to be published. */
-export interface WholeRun extends Run {
-  readonly published: number;
-  /** Events a second until the last was read. */
-  readonly readRate: number;
-}
-
-export type UpdaterRun = WholeRun & z.infer<typeof stopped>;
+const quality = z.object({ mrr: z.number() });
+/** What the log's line says of a graph whose updater has stopped. */
+const stopped = z.object({
+  published: z.number(),
+  /** Of each next edge before it is learned: of ends trained before, and of others. */
+  known: quality.optional(),
+  fresh: quality.optional(),
+});
 
 const peerFigures = z.object({
   rate: z.number(),
@@ -51,29 +41,26 @@ const peerFigures = z.object({
   rss: z.number(),
 });
 
+/** Where the events of a stream are, and what reads them there. */
+interface Place {
+  /** Records by topic. */
+  readonly topics: Readonly<Record<string, number>>;
+  readonly engagement: GraphConfig;
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
 let made = 0;
 
 /** A stream of events in topics of its own, and what reads it. */
 export class Stream {
   /** That a graph like `engagement` reads. */
   readonly records: number;
-  /** Records by topic. */
-  readonly #topics: Readonly<Record<string, number>>;
-  readonly #engagement: GraphConfig;
-  readonly #folder: string;
-  readonly #env: NodeJS.ProcessEnv;
+  readonly #at: Place;
 
-  private constructor(
-    records: Readonly<Record<string, number>>,
-    engagement: GraphConfig,
-    folder: string,
-    env: NodeJS.ProcessEnv,
-  ) {
-    this.records = Object.values(records).reduce((sum, of) => sum + of, 0);
-    this.#topics = records;
-    this.#engagement = engagement;
-    this.#folder = folder;
-    this.#env = env;
+  private constructor(at: Place) {
+    this.records = Object.values(at.topics).reduce((sum, of) => sum + of, 0);
+    this.#at = at;
   }
 
   /** embedded: in a log of files, which is always there to be read, instead of on a broker. */
@@ -90,36 +77,43 @@ export class Stream {
     if (engagement === undefined) throw new Error('there is no graph engagement');
     await ran([COMMAND, 'topics', 'apply'], env);
     here.say('feeding');
-    const fed = await feed(address, prefix, eventsOf(source));
-    const read = engagement.topics.map(({ name }) => `${prefix}${name}`);
-    const records = Object.fromEntries(Object.entries(fed).filter(([topic]) => read.includes(topic)));
-    return new Stream(records, engagement, folder, env);
+    const topics = await feed(address, prefix, engagement, eventsOf(source));
+    return new Stream({ topics, engagement, folder, env });
   }
 
   /** The pipeline of bench/peers on the one topic that has events. */
-  async peer(python: string, updates: number, threads: number): Promise<WholeRun> {
-    const [topic = '', records = 0] = Object.entries(this.#topics)[0] ?? [];
+  async peer(python: string, updates: number, threads: number): Promise<Figures> {
+    const { topics, folder, env } = this.#at;
+    const [topic = '', records = 0] = Object.entries(topics)[0] ?? [];
     const out = `${topic}.peer-${++made}`;
-    const store = join(this.#folder, `peer-${made}`);
+    const store = join(folder, `peer-${made}`);
     const script = join(import.meta.dirname, 'peers', 'pipeline.py');
-    const given = { brokers: this.#env['KAFKA_BROKERS'] ?? '', topic, out, store, records, updates, threads };
+    const given = { brokers: env['KAFKA_BROKERS'] ?? '', topic, out, store, records, updates, threads };
     const args = Object.entries(given).flatMap(([key, value]) => [`--${key}`, `${value}`]);
-    const { stdout, stderr } = await promisify(execFile)(python, [script, ...args]);
+    const { stdout } = await promisify(execFile)(python, [script, ...args]);
     await rm(store, { recursive: true });
-    const { cpu, rss, ...rates } = peerFigures.parse(JSON.parse(stdout));
-    return { ...rates, usage: { cpu, rss, written: Number.NaN, stdout, stderr } };
+    const { rate, readRate, published, ...usage } = peerFigures.parse(JSON.parse(stdout));
+    const paces = { [WAY.rate]: rate, [WAY.read]: readRate, [WAY.published]: published / records };
+    return { ...paces, ...this.#costOf(usage) };
   }
 
-  /** An updater of a graph like `engagement`, with a store, a group and an embeddings topic of its own. */
-  async updater(settings: readonly string[]): Promise<UpdaterRun> {
-    const [usage] = await this.#onGraph(settings, (graph, env) =>
-      Promise.all([ran([COMMAND, 'run', '--graph', graph, '--until-caught-up', '--create-topics'], env)]),
+  /**
+   * An updater of a graph like `engagement`, with a store, a group and an embeddings topic of its own, until the vectors that moved
+   * too little to be published are published too.
+   */
+  async updater(settings: readonly string[]): Promise<Figures> {
+    const usage = await this.#onGraph(settings, (graph, env) =>
+      ran([COMMAND, 'run', '--graph', graph, '--until-caught-up', '--create-topics'], env),
     );
-    const rates = {
-      rate: this.#rate(usage, 'leads the graph', 'stopped'),
-      readRate: this.#rate(usage, 'leads the graph', 'reading has ended'),
+    const { published, known, fresh } = stopped.parse(lineOf(usage, 'stopped'));
+    return {
+      [WAY.rate]: this.#rate(usage, 'leads the graph', 'stopped'),
+      [WAY.read]: this.#rate(usage, 'leads the graph', 'reading has ended'),
+      [WAY.published]: published / this.records,
+      ...this.#costOf(usage),
+      [OURS.known]: known?.mrr ?? Number.NaN,
+      [OURS.fresh]: fresh?.mrr ?? Number.NaN,
     };
-    return { ...rates, usage, ...stopped.parse(lineOf(usage, 'stopped')) };
   }
 
   /** The shards of a graph like `engagement`, in one process or in a process each, from their starts until each has caught up. */
@@ -134,12 +128,12 @@ export class Stream {
   }
 
   /** A replay of all of it, of a graph like `engagement`, until all is committed. */
-  async replay(settings: readonly string[]): Promise<Run> {
-    const [usage] = await this.#onGraph(settings, (graph, env) =>
-      Promise.all([ran([COMMAND, 'replay', '--graph', graph, '--into', 'shadow'], env)]),
+  async replay(settings: readonly string[]): Promise<Figures> {
+    const usage = await this.#onGraph(settings, (graph, env) =>
+      ran([COMMAND, 'replay', '--graph', graph, '--into', 'shadow'], env),
     );
     const ended = 'all committed; waiting for the last vectors to be acknowledged';
-    return { rate: this.#rate(usage, 'store is new', ended), usage };
+    return { [WAY.rate]: this.#rate(usage, 'store is new', ended), ...this.#costOf(usage) };
   }
 
   /** Does something where there is such a graph, with nothing of it before and nothing left of it. */
@@ -148,16 +142,17 @@ export class Stream {
     work: (graph: string, env: NodeJS.ProcessEnv) => Promise<T>,
   ): Promise<T> {
     const name = `bench${++made}`;
-    const { topics, model } = this.#engagement;
+    const { engagement, folder, env } = this.#at;
+    const { topics, model } = engagement;
     const graph = {
       topics: topics.map((topic) => topic.name),
       relations: model.relations.map((each) => each.name),
     };
     const named = settings.map((each) => each.replace('GRAPH', name));
-    const config = await configFile(this.#folder, { graphs: { [name]: graph } }, named);
-    const state = join(this.#folder, name);
+    const config = await configFile(folder, { graphs: { [name]: graph } }, named);
+    const state = join(folder, name);
     try {
-      return await work(name, { ...this.#env, TWHIN_CONFIG: config, TWHIN_STATE: state });
+      return await work(name, { ...env, TWHIN_CONFIG: config, TWHIN_STATE: state });
     } finally {
       await rm(state, { recursive: true, force: true });
     }
@@ -167,22 +162,15 @@ export class Stream {
   #rate(usage: Usage, from: string, to: string): number {
     return (1000 * this.records) / (lineOf(usage, to).time - lineOf(usage, from).time);
   }
-}
 
-/** What a run took of processor and memory. */
-export function costOf({ usage }: Run, records: number) {
-  return { [WAY.cpu]: (usage.cpu * 1e6) / records, [WAY.memory]: usage.rss / 2 ** 20 };
-}
-
-/** What a run that publishes all it learned gave, and what it took. */
-export function wayOf(run: WholeRun, records: number) {
-  const { rate, readRate, published } = run;
-  const paces = { [WAY.rate]: rate, [WAY.read]: readRate, [WAY.published]: published / records };
-  return { ...paces, ...costOf(run, records) };
+  #costOf({ cpu, rss, written = Number.NaN }: { cpu: number; rss: number; written?: number }): Figures {
+    const [micros, MiB] = [(1e6 * cpu) / this.records, rss / 2 ** 20];
+    return { [WAY.cpu]: micros, [WAY.memory]: MiB, [OURS.written]: written / this.records };
+  }
 }
 
 /** @throws naming a line that the log lacks. */
-export function lineOf({ stderr }: Usage, message: string): LogLine {
+function lineOf({ stderr }: Usage, message: string): LogLine {
   const found = findLine(stderr, message);
   if (found === undefined) throw new Error(`the log has no line "${message}":\n${stderr.slice(-4000)}`);
   return found;

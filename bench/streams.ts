@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { connect } from '../src/adapters/connect.ts';
 import {
-  type EvaluationOutside,
   edgeFigures,
   type Lists,
   listFigures,
@@ -113,18 +112,14 @@ function recordInterval(
     for (const value of Object.values(interval)) here.record(row, { [column]: value });
 }
 
-/** A stream that is read and split, and its graph with other settings. */
-interface OpenStream extends AsyncDisposable {
-  readonly plan: StreamPlan;
-  readonly outside: EvaluationOutside;
-  variant(name: string, settings: readonly string[]): Promise<Variant>;
-}
-
-/** Reads a stream into an embedded log of one partition for each topic, so that its order stays. */
+/**
+ * Reads a stream into an embedded log of one partition for each topic, so that its order stays, and splits it. Gives its graph with
+ * other settings too.
+ */
 async function openStream(
   here: Pick<Here, 'say' | 'folder' | 'set'>,
   asked: (typeof streams)['sizes']['full'],
-): Promise<OpenStream> {
+) {
   const folder = await here.folder();
   const address = `file:${join(folder, 'log')}`;
   const load = (settings: readonly string[]) =>
@@ -144,7 +139,7 @@ async function openStream(
   const connection = opened.adopt(await connect(current.config.kafka), (each) => each.close());
   await connection.admin().create(topics.map((name) => ({ name, partitions: 1, configs: {} })));
   const events = asked.folder === '' ? eventsOf(asked) : preparedEvents(asked.folder, current.graph);
-  await feed(address, current.config.topicPrefix, ofTopics(events, current.graph));
+  await feed(address, current.config.topicPrefix, current.graph, events);
   const eventLog = opened.adopt(connection.log(), (each) => each.close());
   const range = (await eventLog.ranges(topics)).map(({ low, high, ...partition }) => ({
     ...partition,
@@ -162,13 +157,6 @@ async function openStream(
     `${plan.read.records} records, ${plan.read.stream.learned} edges, ${plan.read.stream.entities.length} entities, ${plan.tasks.length} tasks`,
   );
   return { plan, outside, variant, [Symbol.asyncDispose]: () => opened.disposeAsync() };
-}
-
-async function* ofTopics(
-  events: AsyncIterable<TopicEvent>,
-  { topics }: GraphConfig,
-): AsyncGenerator<TopicEvent> {
-  for await (const event of events) if (topics.some(({ name }) => name === event.topic)) yield event;
 }
 
 /** The lines of events.ndjson, as events of the graph's first topic. */
@@ -199,7 +187,7 @@ async function trainedLists(
  */
 async function manyPasses(
   plan: StreamPlan,
-  variant: OpenStream['variant'],
+  variant: (name: string, settings: readonly string[]) => Promise<Variant>,
   passes: number,
   folder: string,
 ): Promise<Lists> {

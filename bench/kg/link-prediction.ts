@@ -4,15 +4,9 @@ import { rankAmong } from '../../src/pipeline/training/ranking/ranker.ts';
 import { keyOf, relationName } from './triple-log.ts';
 import type { IndexedTriples, KnowledgeGraph } from './triples.ts';
 
-/** How well answers rank. Higher is better, but for the mean rank. */
-export interface RankFigures {
-  readonly questions: number;
-  readonly mrr: number;
-  readonly hits1: number;
-  readonly hits3: number;
-  readonly hits10: number;
-  readonly meanRank: number;
-}
+/** Columns of how well answers rank. Higher is better, but for the mean rank. */
+export const RANKS = ['questions', 'MRR', 'hits@1', 'hits@3', 'hits@10', 'mean rank'] as const;
+type RankFigures = Readonly<Record<(typeof RANKS)[number], number>>;
 
 /** Kinds of relations: how many lhs a rhs has, and how many rhs a lhs has. */
 const CATEGORIES = ['1-1', '1-N', 'N-1', 'N-N'] as const;
@@ -149,11 +143,11 @@ function rankFigures(ranks: readonly number[]): RankFigures {
   const within = (most: number) => mean((rank) => (rank <= most ? 1 : 0));
   return {
     questions: ranks.length,
-    mrr: mean((rank) => 1 / rank),
-    hits1: within(1),
-    hits3: within(3),
-    hits10: within(10),
-    meanRank: mean((rank) => rank),
+    MRR: mean((rank) => 1 / rank),
+    'hits@1': within(1),
+    'hits@3': within(3),
+    'hits@10': within(10),
+    'mean rank': mean((rank) => rank),
   };
 }
 

@@ -204,7 +204,6 @@ publish(0)
 producer.flush()
 ended = time.perf_counter()
 store.close()
-np.save(f'{args.store}.npy', table[: len(rows.names)].numpy())
 usage = resource.getrusage(resource.RUSAGE_SELF)
 figures = {
     'rate': args.records / (ended - began),
