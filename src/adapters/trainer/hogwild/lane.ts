@@ -20,9 +20,7 @@ export const LHS_COUNT = 2;
 export const RHS_COUNT = 3;
 const RATE_OFFSET = 4 * Int32Array.BYTES_PER_ELEMENT;
 
-/** The stepper owns the lane until it has started. */
-const STARTING = 0;
-/** The trainer owns the lane: it fills the chunk or reads the losses. */
+/** The trainer owns the lane: it fills the chunk or reads the losses. Until the stepper has started, a lane is 0 and the stepper's. */
 export const FREE = 1;
 /** The stepper owns the lane. */
 export const BEGUN = 2;
@@ -76,10 +74,6 @@ export class SharedLane implements Lane {
     this.#table = options.table;
     this.#stepLimitS = options.stepLimitS;
     this.#whyEnded = options.whyEnded;
-  }
-
-  get started(): boolean {
-    return this.#state() !== STARTING;
   }
 
   get free(): boolean {

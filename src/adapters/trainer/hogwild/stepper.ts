@@ -45,7 +45,6 @@ export function startSteppers(
       size,
       workspaces: workspaces.slice(own, own + WORKSPACES_BESIDE),
       stepLimitS: STEP_LIMIT_S,
-      spare: threads === 1,
     });
   });
 }
@@ -56,7 +55,6 @@ export class ThreadStepper implements Stepper {
   #worker: Worker | undefined;
   readonly #lanes: readonly SharedLane[];
   readonly #failures: MessagePort;
-  readonly #spare: boolean;
   /** Index of the lane whose turn it is. */
   #next = 0;
   #ended: FatalError | undefined;
@@ -69,11 +67,8 @@ export class ThreadStepper implements Stepper {
     size: ChunkSize;
     workspaces: readonly Workspace[];
     stepLimitS: number;
-    /** Whether the caller can do without a thread that does not start. */
-    spare?: boolean;
   }) {
-    const { entry, name, table, kernel, size, workspaces, stepLimitS, spare = false } = options;
-    this.#spare = spare;
+    const { entry, name, table, kernel, size, workspaces, stepLimitS } = options;
     const whyEnded = () => this.#whyEnded();
     this.#lanes = workspaces.map(
       (workspace) =>
@@ -95,8 +90,7 @@ export class ThreadStepper implements Stepper {
   }
 
   take(): Lane | undefined {
-    const isMissed = !this.#spare || this.#lanes[0]?.started;
-    if (this.#ended !== undefined && isMissed) throw this.#ended;
+    if (this.#ended !== undefined) throw this.#ended;
     this.#worker ??= this.#begin();
     const lane = this.#lanes[this.#next];
     if (lane === undefined || !lane.free) return undefined;
