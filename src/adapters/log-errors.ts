@@ -51,10 +51,14 @@ export interface GroupLeader {
   readonly holdsOn: boolean;
 }
 
-/** The error of a process that finds its group led by another. leader: that process, where the brokers tell. */
-export function groupInUse(groupId: string, leader: GroupLeader | undefined): FatalError {
+/** The error of a process that must not lead beside another one. leader: that process, where the brokers tell. */
+export function groupInUse(
+  groupId: string,
+  leader: GroupLeader | undefined,
+  why = 'or start this one with --standby',
+): FatalError {
   const who = leader === undefined ? '' : ` (client ${leader.clientId} at ${leader.host})`;
-  const message = `another process leads group ${groupId}${who}: stop that process first, or start this one with --standby`;
+  const message = `another process leads group ${groupId}${who}: stop that process first, ${why}`;
   return new FatalError('group-in-use', message);
 }
 

@@ -5,14 +5,12 @@ import { deadLetter, embeddingsName, exchangeName, modelName, topicName } from '
 import type { LogConnection } from '../adapters/connect.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { FatalError } from '../errors/errors.ts';
 import { forgetTopic } from '../graph/graph-store.ts';
-import { graphOf, type Shard } from '../graph/shard.ts';
+import { graphOf, type Shard, shardName } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
 import { alone } from '../pipeline/neighbours.ts';
-import { pauseUnless } from '../pipeline/patience.ts';
-import type { EventLog, Leadership, Trouble } from '../pipeline/ports.ts';
+import type { EventLog, Trouble } from '../pipeline/ports.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import { followedTopics } from '../pipeline/updater-options.ts';
 import { agree } from '../shards/agreement.ts';
@@ -85,15 +83,22 @@ export async function composeLive(
   const neighbourhood = shardPlace ? shardsAround(shard, shardPlace, brokerLog) : alone;
   const followed = followedTopics({ topics, neighbourhood });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
-  const ofGroup =
+  const whole = `${prefix}${graphOf(graph)}`;
+  const leadership =
     connection.leadership({
       groupId,
       topics: followed,
       standby,
+      // Shards publish to the topics of the whole graph, and have groups of their own.
+      beside: async () => {
+        if (shard) return [whole];
+        return (await brokerLog.ranges([exchangeTopic])).map(({ partition }) =>
+          shardName({ graph: whole, index: partition }),
+        );
+      },
       instanceId: await instanceIdOf(graph),
       onTrouble,
     }) ?? soleLeadership;
-  const leadership = shard ? ofGroup : besideNoShards(ofGroup, graph.name, exchangeTopic, brokerLog, log);
   const updater = composeUpdater(config, graph, {
     role: standby ? 'standby' : 'leader',
     freshSpace: freshSpace(),
@@ -128,63 +133,6 @@ export async function composeLive(
   /** Memory of the store; undefined once the store is closed. */
   const storeMemory = () => store.memory();
   return { updater, storeMemory };
-}
-
-/** Each shard that runs sends something within a third of this time. */
-const SHARDS_HEARD_MS = 3 * PACE.quietMs;
-const LOOK_MS = 500;
-
-/**
- * Leadership of a whole graph. It is refused where shards of the graph run, which publish to the same topics and have groups of their own.
- * Where one has sent something within `heardMs`, it may have stopped since: their exchange topic is watched for half of that time, and the
- * graph leads where nothing more comes. Where that topic can't be looked at, nothing is known, and nothing refused.
- */
-export function besideNoShards(
-  leadership: Leadership,
-  graph: string,
-  exchangeTopic: string,
-  reader: Pick<EventLog, 'ranges' | 'offsetsAt'>,
-  log: Log,
-  heardMs = SHARDS_HEARD_MS,
-): Leadership {
-  const stopping = new AbortController();
-  const highs = async () => (await reader.ranges([exchangeTopic])).map(({ high }) => high).join();
-  const isSent = async () => {
-    const began = Date.now();
-    const lately = await reader.offsetsAt([exchangeTopic], began - heardMs);
-    const ends = await reader.ranges([exchangeTopic]);
-    if (ends.every(({ partition, high }) => (lately[exchangeTopic]?.[partition] ?? high) >= high))
-      return false;
-    log.info({ graph, exchangeTopic, ms: heardMs / 2 }, 'waits to see whether shards of the graph still run');
-    const before = ends.map(({ high }) => high).join();
-    while (Date.now() - began < heardMs / 2) {
-      await pauseUnless(stopping.signal, LOOK_MS);
-      if ((await highs()) !== before) return true;
-    }
-    return false;
-  };
-  return {
-    join: async (candidate) => {
-      await leadership.join(candidate);
-      const sent = await isSent().catch((error: unknown) => {
-        if (stopping.signal.aborted) throw error;
-        return false;
-      });
-      if (!sent) return;
-      throw new FatalError(
-        'shards',
-        `shards of ${graph} run: one has just sent something in ${exchangeTopic}, and a whole graph would publish over their vectors. ` +
-          `Stop them, and start again; or set graphs.${graph}.shards to the number of partitions of that topic`,
-      );
-    },
-    commit: (offsets, note) => leadership.commit(offsets, note),
-    committed: () => leadership.committed(),
-    confirm: () => leadership.confirm(),
-    stop: () => {
-      stopping.abort();
-      return leadership.stop();
-    },
-  };
 }
 
 export function warnOfTrouble(log: Log, graph: string, trouble: Trouble): void {

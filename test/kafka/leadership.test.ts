@@ -107,6 +107,42 @@ describe('one leader for each group', () => {
     await expect(first.join(new Asking())).rejects.toMatchObject({ code: 'fault' });
   });
 
+  test('a process waits for the session of a leader beside it to end, and is refused where it goes on', async () => {
+    const topic = await made();
+    const whole = leadership(topic);
+    await whole.join(new Asking());
+    const beside = async () => ['g-nobody', `g-${topic}`];
+    const shard = (lines: string[] = []) => {
+      const options = { groupId: `g-${topic}-0`, topics: [topic], sessionTimeoutMs: SESSION_MS, beside };
+      const one = new KafkaLeadership(settings, options, (_, line) => lines.push(line));
+      onTestFinished(() => one.stop());
+      return one;
+    };
+    const refused = shard();
+    const failure = await refused.join(new Asking()).catch((error: unknown) => error);
+    await refused.stop();
+    expect(failure).toMatchObject({ code: 'group-in-use' });
+    expect(String(failure)).toContain(`g-${topic} (client test at`);
+    expect(String(failure)).toContain(`stop that process first, because it publishes what g-${topic}-0 does`);
+    await whole.confirm();
+    const waits = async (...lines: string[]) => {
+      const waiting = shard(lines);
+      const joined = waiting.join(new Asking());
+      joined.catch(() => undefined);
+      await until('a wait', () => lines.some((line) => line.startsWith('waits to see whether')));
+      return { waiting, joined };
+    };
+    const stopped = await waits();
+    await stopped.waiting.stop();
+    await expect(stopped.joined).rejects.toMatchObject({ code: 'stopped' });
+    const leading = await waits();
+    await whole.stop();
+    await leading.joined;
+    // One that can't ask leads: a broker may not let it.
+    const blind = leadership(topic, { beside: () => Promise.reject(new Error('not authorized')) });
+    await blind.join(new Asking());
+  });
+
   test('the leader stays in its group for longer than a session, as the same member with every partition', async () => {
     const topic = await made();
     const first = leadership(topic);

@@ -12,6 +12,8 @@ import { asMember, type GroupOptions, type Member, type MemberOptions, SESSION_M
 export interface LeadershipOptions extends GroupOptions {
   /** Where another process leads the group, wait for a turn instead of failing. */
   readonly standby?: boolean;
+  /** Groups whose leaders publish to the same topics: the parts of what this group has whole, or the whole of its part. */
+  readonly beside?: () => Promise<readonly string[]>;
 }
 
 /** Between two heartbeats where nobody asks for one. */
@@ -102,6 +104,7 @@ export class KafkaLeadership implements Leadership {
       },
     );
     await led.promise;
+    await this.#refuseBeside();
   }
 
   /** The store's offsets count, so a group that can't be reached holds up nothing. */
@@ -294,6 +297,33 @@ export class KafkaLeadership implements Leadership {
       'warn',
       `another process joined group ${groupId}: it has ${seconds} s to show that it is there`,
     );
+  }
+
+  /**
+   * Waits while another group beside this one is led, for as long as a process that was killed still has its session. Where such groups
+   * can't be asked, nothing is known, and nothing refused. @throws FatalError `group-in-use`; RetryableError `stopped`.
+   */
+  async #refuseBeside(): Promise<void> {
+    const { groupId, beside = async () => [], sessionTimeoutMs } = this.#options;
+    const found = async () => {
+      for (const group of await beside()) {
+        const leader = await this.#admin.groupLeader(group);
+        if (leader !== undefined)
+          return groupInUse(group, leader, `because it publishes what ${groupId} does`);
+      }
+      return undefined;
+    };
+    const asked = () => found().catch(() => undefined);
+    const { signal } = this.#stopping;
+    const until = performance.now() + sessionTimeoutMs + PUT_OUT_MS;
+    let isTold = false;
+    for (let refusal = await asked(); refusal !== undefined; refusal = await asked()) {
+      if (performance.now() > until) throw refusal;
+      if (!isTold) this.#log('warn', `waits to see whether this still holds: ${refusal.message}`);
+      isTold = true;
+      await pause(HEARTBEAT_MS, signal);
+      if (signal.aborted) throw this.#stopped();
+    }
   }
 
   #left() {
