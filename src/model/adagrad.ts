@@ -33,7 +33,7 @@ export function decayed(learningRate: number, step: number, decaySteps: number |
 }
 
 /** Σ x². Four sums side by side, since a single sum waits for each addition before it starts the next. */
-export function sumOfSquares(vector: Gradient): number {
+function sumOfSquares(vector: Gradient): number {
   const dim = vector.length;
   let [a, b, c, d] = [0, 0, 0, 0];
   let k = 0;

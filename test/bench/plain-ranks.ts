@@ -1,14 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Figures as the literature defines them. */
-export interface PlainFigures {
-  readonly mrr: number;
-  readonly hits1: number;
-  readonly hits3: number;
-  readonly hits10: number;
-}
-
 /** What `model.json` of an export says. */
 interface ExportedModel {
   readonly scorer: string;
@@ -20,10 +12,7 @@ interface ExportedModel {
  * Filtered link prediction from exported files and the triples' own files, in float64, one candidate after the other. It
  * shares no code with the program.
  */
-export function plainFigures(
-  folder: string,
-  files: { train: string; valid: string; test: string },
-): PlainFigures {
+export function plainFigures(folder: string, files: { train: string; valid: string; test: string }) {
   const entities = matrix(folder, 'entities');
   const relations = matrix(folder, 'relations');
   const reciprocals = matrix(folder, 'reciprocals', 'relations');
@@ -33,24 +22,13 @@ export function plainFigures(
   const ranks: number[] = [];
   const names = [...entities.keys()];
   for (const [head, relation, tail] of triplesIn(files.test)) {
-    const byTail = scores(entities, moved(entities.get(head)!, relations.get(relation)!), model);
-    const byHead = scores(entities, moved(entities.get(tail)!, reciprocals.get(relation)!), model);
-    const others = (end: string, of: (name: string) => string) =>
-      names.filter((name) => name !== end && !known.has(of(name)));
-    ranks.push(
-      rank(
-        byTail,
-        tail,
-        others(tail, (name) => `${head}\t${relation}\t${name}`),
-      ),
-    );
-    ranks.push(
-      rank(
-        byHead,
-        head,
-        others(head, (name) => `${name}\t${relation}\t${tail}`),
-      ),
-    );
+    const rank = (from: string, by: Map<string, number[]>, answer: string, of: (name: string) => string) => {
+      const byName = scores(entities, moved(entities.get(from)!, by.get(relation)!), model);
+      const others = names.filter((name) => name !== answer && !known.has(of(name)));
+      ranks.push(rankAmong(byName, answer, others));
+    };
+    rank(head, relations, tail, (name) => `${head}\t${relation}\t${name}`);
+    rank(tail, reciprocals, head, (name) => `${name}\t${relation}\t${tail}`);
   }
   const mean = (of: (each: number) => number) =>
     ranks.reduce((sum, each) => sum + of(each), 0) / ranks.length;
@@ -110,7 +88,7 @@ function scores(
   return new Map([...entities].map(([name, vector]) => [name, score(vector)]));
 }
 
-function rank(by: ReadonlyMap<string, number>, answer: string, others: readonly string[]): number {
+function rankAmong(by: ReadonlyMap<string, number>, answer: string, others: readonly string[]): number {
   const wanted = by.get(answer)!;
   let place = 1;
   for (const name of others) {

@@ -8,6 +8,7 @@ import type { EventLog, Follower, SourceRecord } from '../../src/pipeline/ports.
 import { Gate } from '../../src/serve/shared-passes.ts';
 import { embeddingHeaders, encodeVector } from '../../topics/embeddings.ts';
 import { relationHeaders } from '../../topics/model.ts';
+import { recordOf } from '../pipeline/memory-log.ts';
 import { memoryReader } from '../pipeline/memory-reader.ts';
 import { embedding, relationVector, tweet, user } from '../serve/serve-fixture.ts';
 
@@ -16,28 +17,20 @@ const unused = () => {
 };
 
 const EMBEDDINGS = 'twhin.embeddings.engagement';
-const bytes = (headers: Record<string, string>) =>
-  Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)]));
 const of = { graph: 'engagement' };
 
 function vectorRecord(offset: number, key: string, vector: readonly number[] | null): SourceRecord {
-  return {
-    ...{ topic: EMBEDDINGS, partition: 0, offset, timestamp: 1, key: Buffer.from(key) },
-    value: vector === null ? null : encodeVector(Float32Array.from(vector)),
-    headers: bytes(embeddingHeaders(embedding(vector, of))),
-  };
+  const value = vector === null ? null : encodeVector(Float32Array.from(vector));
+  const headers = embeddingHeaders(embedding(vector, of));
+  return recordOf({ topic: EMBEDDINGS, key, value, headers }, { offset, timestamp: 1 });
 }
-const relationRecord: SourceRecord = {
-  ...{
-    topic: 'twhin.model.engagement',
-    partition: 0,
-    offset: 0,
-    timestamp: 1,
-    key: Buffer.from('relation:likes'),
+const relationRecord = recordOf(
+  {
+    ...{ topic: 'twhin.model.engagement', key: 'relation:likes', value: encodeVector(Float32Array.of(0, 1)) },
+    headers: relationHeaders(relationVector('likes', [0, 1], of)),
   },
-  value: encodeVector(Float32Array.of(0, 1)),
-  headers: bytes(relationHeaders(relationVector('likes', [0, 1], of))),
-};
+  { offset: 0, timestamp: 1 },
+);
 
 const runs: ServedRun[] = [];
 afterEach(async () => {

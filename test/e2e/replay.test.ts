@@ -5,7 +5,7 @@ import { COMMAND } from '../faults/deployment.ts';
 import { withFailpoints } from '../faults/failpoints/plan.ts';
 import { higgsEvents, higgsLines } from '../fixtures/higgs.ts';
 import { readStore, unlike } from './stored.ts';
-import { deleteRecords, endsOf, settledEnds, withAdmin } from './topic-ends.ts';
+import { settledEnds, withAdmin } from './topic-ends.ts';
 import { fold, readTopic } from './topic-reader.ts';
 import { type Running, Twhin, until } from './twhin.ts';
 
@@ -145,25 +145,4 @@ test('of two at once into one topic, one publishes and the other ends', async ()
   expect(new Set(records.map(({ headers }) => headers['space'])).size).toBe(1);
   const { vectors } = await readStore(twhin, GRAPH, false, done[0]);
   expect(unlike(vectors, fold(records))).toEqual([]);
-});
-
-test('a range by offsets has what it names; what the log no longer holds is refused, with what it does', async () => {
-  const topic = twhin.topic('engagement');
-  const end = (await endsOf(inject('brokers'), topic)).get(0) ?? 0;
-  const part = await replayed('part', '--from', `engagement/0:${end}`);
-  expect(part.events).toBe(EVENTS - end);
-
-  await deleteRecords(inject('brokers'), topic, 0, '100');
-  const firsts = `${topic}/0 starts at offset 100, of 20\\d\\d-\\d\\d-\\d\\dT[\\d:.]+Z: older records are gone; seen`;
-  for (const [from, seen] of [
-    ['engagement/0:99', 'offset 99'],
-    ['1d', '20'],
-  ] as const) {
-    const { code, stderr } = await twhin.end([...REPLAY, 'refused', '--from', from]);
-    expect(code).toBe(2);
-    expect(stderr).toMatch(new RegExp(`--from: ${firsts} ${seen}`));
-  }
-  const { stdout, stderr } = await twhin.end([...REPLAY, 'rest', '--json']);
-  expect(stderr).toMatch(/older records are gone from the log/);
-  expect(JSON.parse(stdout).events).toBe(EVENTS - 100);
 });

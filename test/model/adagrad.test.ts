@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { decayed, RowUpdater, rateOf, sumOfSquares } from '../../src/model/adagrad.ts';
+import { decayed, RowUpdater, rateOf } from '../../src/model/adagrad.ts';
 import { Table } from '../../src/model/table.ts';
 
 test("the rate is divided by the accumulator's root, and finite at 0", () => {
@@ -21,26 +21,6 @@ test.each([
 
 test('a rate that does not decay is the same number at every step', () => {
   for (const step of [0, 1, 1e9]) expect(decayed(0.08, step, undefined)).toBe(0.08);
-});
-
-test.each([0, 1, 2, 3, 4, 5, 8, 11])('the sum of squares includes all of %i numbers', (dim) => {
-  const expected = (dim * (dim + 1) * (2 * dim + 1)) / 6;
-  expect(sumOfSquares(Float64Array.from({ length: dim }, (_, k) => -(k + 1)))).toBe(expected);
-});
-
-test('a gradient in float32 moves a row as the same numbers in float64 do', () => {
-  const table = new Table({ dim: 2, maxRows: 2, workspaceBytes: 0 });
-  table.addRows(2);
-  const updater = new RowUpdater(table, { unitBall: true });
-  for (const [row, gradient] of [Float64Array.of(0.5, -0.25), Float32Array.of(0.5, -0.25)].entries()) {
-    table.vector(row).set([0.75, 0.5]);
-    updater.update(row, gradient, true, 0.5);
-  }
-  const [plain, single] = [0, 1].map((row) => table.floats.slice(table.at(row), table.at(row + 1)));
-  expect(single).toEqual(plain);
-  // The step of √2 · 0.5 leads out of the unit ball.
-  expect(Math.hypot(...table.vector(0))).toBeLessThanOrEqual(1 + 1e-6);
-  expect(table.vector(0)[0]).not.toBe(0.75);
 });
 
 test('a foreign row is not changed by any gradient', () => {

@@ -7,7 +7,7 @@ import type {
   SourceRecord,
   WriterNote,
 } from '../../src/pipeline/ports.ts';
-import { memoryReader } from './memory-reader.ts';
+import { type MemoryReaderOptions, memoryReader } from './memory-reader.ts';
 
 /** A log in memory: what was appended, by topic and partition. Outlives the updaters that read it. */
 export class MemoryLog {
@@ -36,11 +36,11 @@ export class MemoryLog {
     this.records.push({ topic, partition, offset, timestamp, key: null, value: bytes });
   }
 
-  /** The log as one process reads it. handOver: records handed over at a time. */
-  eventLog(handOver = 7): EventLog {
+  /** The log as one process reads it. */
+  eventLog(options: MemoryReaderOptions = {}): EventLog {
     const log = this;
     return memoryReader(this, {
-      handOver: () => handOver,
+      ...options,
       anyTopic: true,
       onHandOver: (room) => log.onHandOver(room),
       get topicIds() {
@@ -84,18 +84,8 @@ export class MemoryLog {
     // A test may have emptied the list.
     const fits = before !== undefined && before.looked <= this.published.length;
     const { records, looked } = fits ? before : { records: [], looked: 0 };
-    for (const { topic: to, key, value, headers } of this.published.slice(looked)) {
-      if (to !== topic) continue;
-      records.push({
-        topic,
-        partition: 0,
-        offset: records.length,
-        timestamp: 0,
-        key: Buffer.from(String(key)),
-        value: value && Buffer.from(value),
-        headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
-      });
-    }
+    for (const message of this.published.slice(looked))
+      if (message.topic === topic) records.push(recordOf(message, { offset: records.length }));
     this.asRecords.set(topic, { records, looked: this.published.length });
     return records;
   }
@@ -110,4 +100,17 @@ export class MemoryLog {
     }
     return latest;
   }
+}
+
+/** A message as it is read. */
+export function recordOf(
+  { topic, key, value, headers }: Message,
+  { partition = 0, offset, timestamp = 0 }: { partition?: number; offset: number; timestamp?: number },
+): SourceRecord {
+  return {
+    ...{ topic, partition, offset, timestamp },
+    key: Buffer.from(String(key)),
+    value: value && Buffer.from(value),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
+  };
 }

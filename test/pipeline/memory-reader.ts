@@ -15,6 +15,7 @@ import type {
   Stretch,
   StretchCursor,
 } from '../../src/pipeline/ports.ts';
+import type { Random } from '../../src/sampling/random.ts';
 import type { MemoryLog } from './memory-log.ts';
 
 export interface MemoryReaderOptions {
@@ -29,6 +30,8 @@ export interface MemoryReaderOptions {
   readonly topicIds?: Readonly<Record<string, string>>;
   /** Every topic has a partition, though it holds no record. */
   readonly anyTopic?: boolean;
+  /** Draws the partition that is followed next; without it, records are followed in the order appended. */
+  readonly order?: Random;
   /** Called after each run is handed over; false: the follower has no room left. */
   readonly onHandOver?: (room: boolean) => void;
 }
@@ -112,44 +115,52 @@ export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryRea
     };
     /** All before is handed over. */
     let done = 0;
-    const handOverSome = (): void => {
+    const nextRun = (most: number): SourceRecord[] => {
       const { records } = log;
-      let left = Math.max(1, handOver());
-      for (let i = done; i < records.length && left > 0 && !ended(); ) {
-        const first = records[i]!;
-        if (!isNext(first)) {
-          if (i === done && !held.has(nameOf(first))) done++;
-          i++;
-          continue;
-        }
-        const run = [first];
-        while (run.length < left && isNext(records[i + run.length])) {
-          const record = records[i + run.length]!;
-          if (nameOf(record) !== nameOf(first)) break;
-          run.push(record);
-        }
-        i += run.length;
+      if (options.order) {
+        const left = records.filter(isNext);
+        const drawn = left[options.order.below(Math.max(1, left.length))];
+        return left.filter((each) => nameOf(each) === nameOf(drawn!)).slice(0, most);
+      }
+      let first = done;
+      while (first < records.length && !isNext(records[first])) {
+        if (first === done && !held.has(nameOf(records[first]!))) done++;
+        first++;
+      }
+      let end = first;
+      while (end < first + most && isNext(records[end])) {
+        if (nameOf(records[end]!) !== nameOf(records[first]!)) break;
+        end++;
+      }
+      return records.slice(first, end);
+    };
+    /** Gives how many records were handed over. */
+    const handOverSome = (most: number): number => {
+      let left = most;
+      while (left > 0 && !ended()) {
+        const run = nextRun(left);
+        const last = run.at(-1);
+        if (last === undefined) break;
         left -= run.length;
-        const after = run.at(-1)!.offset + 1;
-        next.set(nameOf(first), after);
-        const { topic, partition } = first;
-        const room = follower.take({ topic, partition, records: run, next: after });
+        const name = nameOf(last);
+        next.set(name, last.offset + 1);
+        const { topic, partition } = last;
+        const room = follower.take({ topic, partition, records: run, next: last.offset + 1 });
         if (room) {
-          held.add(nameOf(first));
+          held.add(name);
           room.then(
-            () => held.delete(nameOf(first)),
+            () => held.delete(name),
             (error: Error) => !ended() && follower.failed(error),
           );
         }
         options.onHandOver?.(!room);
       }
+      return most - left;
     };
     const pump = async () => {
       while (!ended()) {
         await delay();
-        const before = [...next.values()].join();
-        if (!ended()) handOverSome();
-        if ([...next.values()].join() === before) await sleep(1, undefined, { ref: false });
+        if (handOverSome(Math.max(1, handOver())) === 0) await sleep(1, undefined, { ref: false });
       }
     };
     pump().catch((error: unknown) => {

@@ -1,13 +1,5 @@
 import { FatalError } from '../../src/errors/errors.ts';
-import type {
-  FollowedLog,
-  Follower,
-  Leadership,
-  Message,
-  RecordRun,
-  Sink,
-  SourceRecord,
-} from '../../src/pipeline/ports.ts';
+import type { FollowedLog, Leadership, Message, Sink } from '../../src/pipeline/ports.ts';
 import { Random } from '../../src/sampling/random.ts';
 import type { Life } from './life.ts';
 import { MemoryLog } from './memory-log.ts';
@@ -32,18 +24,13 @@ export class SharedLog extends MemoryLog {
     };
   }
 
-  #eventLogOf(life: Life, random: Random): FollowedLog {
-    const pump = new Pump(this.records, random);
-    const plain = this.eventLog();
-    return {
-      ...plain,
-      follow: (_, follower) =>
-        life.call(async () => {
-          pump.start(follower, () => life.moment());
-          return { close: async () => pump.stop() };
-        }),
-      close: async () => pump.stop(),
+  #eventLogOf(life: Life, order: Random): FollowedLog {
+    const moment = async () => {
+      await life.moment();
+      await turn();
     };
+    const plain = this.eventLog({ order, handOver: () => 1 + order.below(8), delay: moment });
+    return { ...plain, follow: (topics, follower) => life.call(() => plain.follow(topics, follower)) };
   }
 
   #leadershipOf(life: Life, slow: Random): Leadership {
@@ -90,75 +77,4 @@ export class SharedLog extends MemoryLog {
     if (this.#publishes !== life) throw new FatalError('fenced', 'another process publishes');
     this.published.push(...messages);
   }
-}
-
-/** Hands over records of all partitions, in order within each, interleaved at random. */
-class Pump {
-  readonly #records: readonly SourceRecord[];
-  /** The first `#sorted` of them by partition: others may append more. */
-  readonly #partitions = new Map<string, SourceRecord[]>();
-  #sorted = 0;
-  readonly #random: Random;
-  readonly #next = new Map<string, number>();
-  readonly #held = new Set<string>();
-  #stopped = false;
-
-  constructor(records: readonly SourceRecord[], random: Random) {
-    this.#records = records;
-    this.#random = random;
-  }
-
-  /** mayRead: throws what keeps this process from reading. */
-  start(follower: Follower, mayRead: () => Promise<void>): void {
-    this.#run(follower, mayRead).catch((error: unknown) => {
-      if (!this.#stopped) follower.failed(error instanceof Error ? error : new Error(String(error)));
-    });
-  }
-
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  async #run(follower: Follower, mayRead: () => Promise<void>): Promise<void> {
-    while (!this.#stopped) {
-      await mayRead();
-      const run = this.#stopped ? undefined : this.#draw(follower);
-      const room = run && follower.take(run);
-      if (room) {
-        const name = nameOf(run);
-        this.#held.add(name);
-        void room.then(() => this.#held.delete(name));
-      }
-      await turn();
-    }
-  }
-
-  /** The next few records of a partition that has some left. */
-  #draw(follower: Follower): RecordRun | undefined {
-    for (const record of this.#records.slice(this.#sorted)) {
-      const records = this.#partitions.get(nameOf(record));
-      if (records === undefined) this.#partitions.set(nameOf(record), [record]);
-      else records.push(record);
-    }
-    this.#sorted = this.#records.length;
-    const names = [...this.#partitions.keys()].filter((name) => !this.#held.has(name));
-    const left = names.filter((name) => this.#from(follower, name).length > 0);
-    const name = left[this.#random.below(Math.max(1, left.length))];
-    if (name === undefined) return undefined;
-    const records = this.#from(follower, name).slice(0, 1 + this.#random.below(8));
-    const { topic, partition, offset } = records.at(-1)!;
-    this.#next.set(name, offset + 1);
-    return { topic, partition, records, next: offset + 1 };
-  }
-
-  #from(follower: Follower, name: string): SourceRecord[] {
-    const [topic = '', partition] = name.split(' ');
-    const from = this.#next.get(name) ?? follower.position(topic, Number(partition)) ?? 0;
-    // An append-only log of its own: a record's offset is its place.
-    return this.#partitions.get(name)?.slice(from) ?? [];
-  }
-}
-
-function nameOf({ topic, partition }: { topic: string; partition: number }): string {
-  return `${topic} ${partition}`;
 }

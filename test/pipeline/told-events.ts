@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Told } from './sequential-model.ts';
+import type { Told, ToldEdge } from './sequential-model.ts';
 
 const id = fc.constantFrom('a', 'b', 'c');
 const at = fc.integer({ min: 1, max: 6 }).map((second) => second * 1000);
@@ -11,52 +11,39 @@ export interface Sent {
   readonly value: object;
 }
 
-const follow = fc.tuple(id, id, at, fc.constantFrom('follow', 'unfollow', 'block')).map(
-  ([followerId, followedId, time, action]): Sent => ({
-    told: {
-      kind: 'edge',
-      edges: [[`user:${followerId}`, 'follows', `user:${followedId}`]],
-      at: time,
-      removed: action !== 'follow',
-    },
-    topic: 'twhin.follow',
-    value: { followerId, followedId, action, at: time },
-  }),
-);
-const like = fc.tuple(id, id, at, fc.constantFrom('like', 'unlike')).map(
-  ([userId, tweetId, time, action]): Sent => ({
-    told: {
-      kind: 'edge',
-      edges: [[`user:${userId}`, 'likes', `tweet:${tweetId}`]],
-      at: time,
-      removed: action !== 'like',
-    },
-    topic: 'twhin.engagement',
-    value: { userId, tweetId, action, at: time },
-  }),
-);
-const click = fc.tuple(id, id, at).map(
-  ([userId, adId, time]): Sent => ({
-    told: {
-      kind: 'edge',
-      edges: [
-        [`user:${userId}`, 'clicks', `ad:${adId}`],
-        ['advertiser:z', 'promotes', `ad:${adId}`],
-      ],
-      at: time,
-      removed: false,
-    },
-    topic: 'twhin.ad-click',
-    value: { userId, adId, advertiserId: 'z', at: time },
-  }),
-);
-const erasure = fc.tuple(fc.constantFrom('user', 'user', 'tweet', 'ad'), id, at).map(
-  ([type, each, time]): Sent => ({
-    told: { kind: 'erase', entity: `${type}:${each}`, at: time },
-    topic: 'twhin.erasure',
-    value: { entity: `${type}:${each}`, at: time },
-  }),
-);
+/** An event about edges. value: its record. */
+function saying(
+  topic: string,
+  value: { readonly at: number; readonly [field: string]: unknown },
+  edges: readonly ToldEdge[],
+  removed: boolean,
+): Sent {
+  return { told: { kind: 'edge', edges, at: value.at, removed }, topic, value };
+}
+
+const follow = fc
+  .tuple(id, id, at, fc.constantFrom('follow', 'unfollow', 'block'))
+  .map(([followerId, followedId, at, action]) => {
+    const edge: ToldEdge = [`user:${followerId}`, 'follows', `user:${followedId}`];
+    return saying('twhin.follow', { followerId, followedId, action, at }, [edge], action !== 'follow');
+  });
+const like = fc.tuple(id, id, at, fc.constantFrom('like', 'unlike')).map(([userId, tweetId, at, action]) => {
+  const edge: ToldEdge = [`user:${userId}`, 'likes', `tweet:${tweetId}`];
+  return saying('twhin.engagement', { userId, tweetId, action, at }, [edge], action !== 'like');
+});
+const click = fc.tuple(id, id, at).map(([userId, adId, at]) => {
+  const edges: ToldEdge[] = [
+    [`user:${userId}`, 'clicks', `ad:${adId}`],
+    ['advertiser:z', 'promotes', `ad:${adId}`],
+  ];
+  return saying('twhin.ad-click', { userId, adId, advertiserId: 'z', at }, edges, false);
+});
+const erasure = fc
+  .tuple(fc.constantFrom('user', 'user', 'tweet', 'ad'), id, at)
+  .map(([type, each, at]): Sent => {
+    const entity = `${type}:${each}`;
+    return { told: { kind: 'erase', entity, at }, topic: 'twhin.erasure', value: { entity, at } };
+  });
 /** Follows, likes, clicks and erasures among few entities, and what takes them back: they meet. */
 export const sent: fc.Arbitrary<Sent> = fc.oneof(
   { arbitrary: follow, weight: 4 },

@@ -24,7 +24,7 @@ describe('Updater in trouble', () => {
     const log = new MemoryLog();
     follows(log, 'u', 50);
     const eventLog = (): FollowedLog => {
-      const plain = log.eventLog(50);
+      const plain = log.eventLog({ handOver: () => 50 });
       return portWith(plain, {
         ranges: async (topics) => {
           ends();

@@ -150,7 +150,7 @@ export function updater(
     ...((shard?.index ?? 0) === 0 && {
       modelTopic: { name: MODEL_TOPIC, beta: PRESETS.measured.model.beta },
     }),
-    eventLog: overrides.eventLog ?? log.eventLog(overrides.handOver),
+    eventLog: overrides.eventLog ?? log.eventLog({ handOver: () => overrides.handOver ?? 7 }),
     leadership: overrides.leadership ?? log.leadership(),
     sink: overrides.sink ?? log.sink(),
     reader: overrides.reader ?? embeddingsReader(log),

@@ -3,6 +3,7 @@ import type { EventLog, SourceRecord, Stretch } from '../../src/pipeline/ports.t
 import { readContent } from '../../src/pipeline/reading/record-content.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
+import { partition, sent } from '../pipeline/told-events.ts';
 import { TOPICS } from '../pipeline/updater-fixture.ts';
 
 /** A record before it is appended: what it is of, and when. at: seconds. */
@@ -13,33 +14,17 @@ export interface Sent {
   readonly value: object | string;
 }
 
-const id = fc.constantFrom('a', 'b', 'c', 'd', 'e');
-const at = fc.integer({ min: 1, max: 9 });
-const partition = fc.nat(2);
-
-const follow = fc
-  .tuple(id, id, at, partition, fc.constantFrom('follow', 'follow', 'follow', 'unfollow'))
-  .map(([followerId, followedId, second, part, action]): Sent => {
-    const value = { followerId, followedId, action, at: second * 1000 };
-    return { topic: 'twhin.follow', partition: part, at: second, value };
-  });
-const like = fc.tuple(id, id, at, partition).map(([userId, tweetId, second, part]): Sent => {
-  const value = { userId, tweetId, action: 'like', at: second * 1000 };
-  return { topic: 'twhin.engagement', partition: part, at: second, value };
+const usable = fc.tuple(sent, partition).map(([{ topic, value, told }, part]): Sent => {
+  return { topic, partition: part, at: told.at / 1000, value };
 });
-const erasure = fc.tuple(id, at).map(([each, second]): Sent => {
-  const value = { entity: `user:${each}`, at: second * 1000 };
-  return { topic: 'twhin.erasure', partition: 0, at: second, value };
-});
-const broken = fc.tuple(at, partition).map(([second, part]): Sent => {
+const broken = fc.tuple(fc.integer({ min: 1, max: 6 }), partition).map(([second, part]): Sent => {
   return { topic: 'twhin.follow', partition: part, at: second, value: 'not JSON' };
 });
 
-/** Follows, likes, erasures and records that can't be used, in three topics of up to three partitions. */
-export const stream = fc.array(
-  fc.oneof({ arbitrary: follow, weight: 6 }, { arbitrary: like, weight: 4 }, erasure, broken),
-  { minLength: 1, maxLength: 80, size: 'max' },
-);
+/** Events and records that can't be used, in topics of up to three partitions. */
+export const stream = fc.array(fc.oneof({ arbitrary: usable, weight: 12 }, broken), {
+  ...{ minLength: 1, maxLength: 80, size: 'max' },
+});
 
 /** The log dates each record half a second after its event. */
 export function logOf(records: readonly Sent[]): MemoryLog {

@@ -8,6 +8,7 @@ import { FOLDED_ACCUMULATOR, TopicFold } from '../../src/replay/topic-fold.ts';
 import { type EmbeddingHeaders, embeddingHeaders } from '../../topics/embeddings.ts';
 import { type RelationHeaders, relationHeaders } from '../../topics/model.ts';
 import { graph, MODEL, tweet, user } from '../graph/graph-fixture.ts';
+import { recordOf as readAs } from '../pipeline/memory-log.ts';
 
 const START = {
   random: Uint32Array.of(5, 6, 7),
@@ -25,15 +26,9 @@ beforeEach(() => {
 
 let offset = 0;
 function recordOf(key: string, vector: string | null, headers: Record<string, string>): SourceRecord {
-  return {
-    topic: 'twhin.embeddings.test',
-    partition: 1,
-    offset: offset++,
-    timestamp: 9,
-    key: Buffer.from(key),
-    value: vector === null ? null : Buffer.from(vector, 'hex'),
-    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)])),
-  };
+  const value = vector === null ? null : Buffer.from(vector, 'hex');
+  const place = { partition: 1, offset: offset++, timestamp: 9 };
+  return readAs({ topic: 'twhin.embeddings.test', key, value, headers }, place);
 }
 
 const headersAt = (step: number) => ({

@@ -35,12 +35,7 @@ function bruteForce(
 }
 
 function top(
-  table: ScanTable,
-  scorer: ScorerName,
-  beta: number,
-  queries: readonly WeightedQuery[],
-  leftOut: readonly number[],
-  count: number,
+  ...[table, scorer, beta, queries, leftOut, count]: Parameters<typeof bruteForce>
 ): WeightedRow[] {
   return answerOf(weightedTop({ table, scorer, beta, nameOf }, queries, leftOut, count));
 }

@@ -11,7 +11,7 @@ import { decodeStretch } from '../../src/shards/routing/stretch.ts';
 import { DEFAULT_LIMITS } from '../../topics/index.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { Life } from '../pipeline/life.ts';
-import { MemoryLog } from '../pipeline/memory-log.ts';
+import { MemoryLog, recordOf } from '../pipeline/memory-log.ts';
 import { memoryReader } from '../pipeline/memory-reader.ts';
 import { MODEL, TOPICS, turns, updater } from '../pipeline/updater-fixture.ts';
 
@@ -65,15 +65,10 @@ export class ExchangeLog extends MemoryLog {
     this.#lows[`${EDGES}/${shard}`] = this.#lengthOf(EDGES, shard);
   }
 
-  #exchange({ topic, key, value, headers }: Message): void {
-    const partition = shardOf(String(key), this.#count);
-    const offset = this.#lengthOf(topic, partition);
-    this.records.push({
-      ...{ topic, partition, offset, timestamp: 5_000 },
-      key: Buffer.from(String(key)),
-      value: value && Buffer.from(value),
-      headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
-    });
+  #exchange(message: Message): void {
+    const partition = shardOf(String(message.key), this.#count);
+    const offset = this.#lengthOf(message.topic, partition);
+    this.records.push(recordOf(message, { partition, offset, timestamp: 5_000 }));
   }
 
   #lengthOf(topic: string, partition: number): number {

@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { type Comparison, compareStores } from '../../../src/evaluation/compare/compare.ts';
+import { compareStores } from '../../../src/evaluation/compare/compare.ts';
 import type { ComparedStore } from '../../../src/evaluation/compare/held-edges.ts';
 import type { SourceRecord } from '../../../src/pipeline/ports.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import { MODEL } from '../../graph/graph-fixture.ts';
-import { MemoryStore } from '../../graph/memory-store.ts';
 import { MemoryLog } from '../../pipeline/memory-log.ts';
-import { graphStore, updater } from '../../pipeline/updater-fixture.ts';
 import { storeOf, withContents } from './fixture.ts';
 
 function compared(a: ComparedStore, b: ComparedStore, records: readonly SourceRecord[] = []) {
@@ -68,34 +66,5 @@ describe('compareStores', () => {
     expect(found.held).toEqual({ records: 4, edges: 1 });
     // Each end has no other candidate than the two users, which are its ends.
     expect(found.quality?.all.edges).toBe(1);
-  });
-
-  test('finds the store that was trained on more edges better', async () => {
-    const log = new MemoryLog();
-    const random = Random.seeded(3);
-    for (let i = 0; i < 2500; i++) {
-      // Four circles of 25 users and 25 tweets; a user likes within its own.
-      const user = random.below(100);
-      const tweet = random.below(25) * 4 + (user % 4);
-      log.append('twhin.engagement', { userId: `${user}`, tweetId: `${tweet}`, action: 'like', at: 1 + i });
-    }
-    const trainedOn = async (events: number) => {
-      const store = new MemoryStore();
-      const part = new MemoryLog();
-      part.records.push(...log.records.slice(0, events));
-      await updater(part, store).run({ untilCaughtUp: true });
-      const graph = graphStore(store);
-      return { store: graph, head: (await graph.head())!, checkpoint: await graph.checkpoint() };
-    };
-    const [a, b] = [await trainedOn(400), await trainedOn(2000)];
-    const found: Comparison = await compared(a, b, log.records.slice(2000));
-    expect(found.quality?.all.edges).toBeGreaterThan(100);
-    expect(found.quality?.all.edges).toBe(found.held.edges);
-    const { mrr, standardError } = found.quality!.difference;
-    expect(mrr).toBeGreaterThan(2 * standardError);
-    expect(mrr).toBeCloseTo(found.quality!.all.b.mrr - found.quality!.all.a.mrr, 12);
-    // The same with A and B exchanged.
-    const back = await compared(b, a, log.records.slice(2000));
-    expect(back.quality!.difference.mrr).toBeCloseTo(-mrr, 2);
   });
 });
