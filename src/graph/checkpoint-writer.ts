@@ -2,6 +2,7 @@ import {
   BLOCK_ROWS,
   type CheckpointBlock,
   type Checkpoints,
+  checkpointRows,
   type NewCheckpoint,
   NO_TYPE,
 } from './checkpoint.ts';
@@ -34,11 +35,7 @@ export class CheckpointWriter {
    */
   async add(floats?: ArrayLike<number>, type = NO_TYPE, trained = false): Promise<void> {
     const at = this.rows++ % BLOCK_ROWS;
-    this.#block ??= {
-      types: new Uint8Array(BLOCK_ROWS),
-      trained: new Uint8Array(BLOCK_ROWS),
-      floats: new Float32Array(BLOCK_ROWS * this.#width),
-    };
+    this.#block ??= checkpointRows(BLOCK_ROWS, this.#width);
     if (floats !== undefined) this.#block.floats.set(floats, at * this.#width);
     this.#block.types[at] = type;
     this.#block.trained[at] = trained ? 1 : 0;

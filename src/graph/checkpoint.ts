@@ -24,14 +24,24 @@ export interface PackedEntities {
   readonly names: Uint8Array;
 }
 
-/** Consecutive rows of a table, with the live edges out of them. Structured-cloneable. */
-export interface CheckpointBlock {
+/** What a checkpoint has of rows. */
+export interface CheckpointRows {
   /** [n] type index, or {@link NO_TYPE}. */
   readonly types: Uint8Array;
   /** [n] 1: trained at least once. */
   readonly trained: Uint8Array;
   /** [n, dim + 2] vector, accumulator, drift: the path since the vector was published. */
   readonly floats: Float32Array;
+}
+
+/** Room for rows of `width` numbers. */
+export function checkpointRows(rows: number, width: number): CheckpointRows {
+  const floats = new Float32Array(rows * width);
+  return { types: new Uint8Array(rows), trained: new Uint8Array(rows), floats };
+}
+
+/** Consecutive rows of a table, with the live edges out of them. Structured-cloneable. */
+export interface CheckpointBlock extends CheckpointRows {
   /** Absent where they are not known: they are read from the store then. */
   readonly edges?: EdgeRows;
 }

@@ -90,6 +90,17 @@ export class Table {
     return this.#floats.subarray(start, start + this.dim);
   }
 
+  /** [n, dim] Copies of the rows' vectors, without a view for each. */
+  vectors(rows: Int32Array): Float32Array<ArrayBuffer> {
+    const { dim } = this;
+    const vectors = new Float32Array(rows.length * dim);
+    for (let i = 0; i < rows.length; i++) {
+      const at = this.at(rows[i]!);
+      for (let k = 0; k < dim; k++) vectors[i * dim + k] = this.#floats[at + k]!;
+    }
+    return vectors;
+  }
+
   /** Whether the row belongs to another shard. */
   isForeign(row: number): boolean {
     return this.#floats[this.at(row) + this.accumulator]! < 0;

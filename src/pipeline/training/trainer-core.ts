@@ -231,14 +231,10 @@ export class TrainerCore {
   /** @throws ShapeError where a row is not in use. */
   vectors(rows: Int32Array): Float32Array {
     this.#usable();
-    const { dim } = this.#table;
-    const vectors = new Float32Array(rows.length * dim);
-    rows.forEach((row, i) => {
+    for (const row of rows)
       if (row >= this.#table.rows)
         throw new ShapeError(`row ${row} was asked for; ${this.#table.rows} are in use`);
-      vectors.set(this.#table.vector(row), i * dim);
-    });
-    return vectors;
+    return this.#table.vectors(rows);
   }
 
   snapshot(blockRows = BLOCK_ROWS): void {

@@ -1,5 +1,5 @@
 import { ShapeError } from '../../errors/errors.ts';
-import { type CheckpointBlock, NO_TYPE } from '../../graph/checkpoint.ts';
+import { type CheckpointBlock, type CheckpointRows, NO_TYPE } from '../../graph/checkpoint.ts';
 import type { Table } from '../../model/table.ts';
 import { type Random, TWO_32 } from '../../sampling/random.ts';
 import type { TypeRows } from '../../sampling/type-rows.ts';
@@ -13,6 +13,8 @@ const SLICE_ROWS = 32_768;
 /** Times of a row's last publication, beside epoch milliseconds. */
 const NEVER = 0;
 const BEFORE_LOAD = Number.POSITIVE_INFINITY;
+/** Rows that are looked at together: most of a large table did not change since the last look. */
+const WORD = 8;
 /** How far a row moved since its publication: MOVED is published by age, HELD as soon as holding back ends. */
 const MOVED = 1;
 const HELD = 2;
@@ -30,6 +32,9 @@ export class TrainerRows {
   readonly #types: TypeRows;
   /** [maxRows] 1: to be looked at by the next `due`. */
   readonly #dirty: Uint8Array;
+  /** The same memory, and how many of its bytes are 1. */
+  readonly #dirtyWords: Float64Array;
+  #dirtyRows = 0;
   /** [maxRows] MOVED or HELD as of the last `due`, else 0. Spares the scan a look into the table. */
   readonly #moved: Uint8Array;
   /** Number of rows that are HELD. */
@@ -44,7 +49,8 @@ export class TrainerRows {
     this.#table = table;
     this.#types = types;
     this.trained = new Uint8Array(table.maxRows);
-    this.#dirty = new Uint8Array(table.maxRows);
+    this.#dirtyWords = new Float64Array(Math.ceil(table.maxRows / WORD));
+    this.#dirty = new Uint8Array(this.#dirtyWords.buffer);
     this.#moved = new Uint8Array(table.maxRows);
     this.#publishedAt = new Float64Array(table.maxRows);
   }
@@ -54,6 +60,7 @@ export class TrainerRows {
     if (this.#dirty[row] === 1) return;
     this.snapshot?.keep(row);
     this.#dirty[row] = 1;
+    this.#dirtyRows++;
   }
 
   /** Zeros a row and makes it untrained and never published: a new or an erased row. */
@@ -98,16 +105,18 @@ export class TrainerRows {
     this.#loaded = true;
   }
 
-  /** Copies a row as a checkpoint has it: vector, accumulator and drift, Infinity where the vector was never published. */
-  copy(row: number, into: Float32Array, to: number): { readonly type: number; readonly trained: number } {
+  /** Copies a row to a place as a checkpoint has it: its drift is Infinity where the vector was never published. */
+  copy(row: number, to: CheckpointRows, place: number): void {
     const { dim, accumulator, drift, floats } = this.#table;
     const at = this.#table.at(row);
+    const from = place * (dim + 2);
     const type = this.#types.typeOf(row);
     const isNew = type !== NO_TYPE && this.#publishedAt[row] === NEVER;
-    into.set(floats.subarray(at, at + dim), to);
-    into[to + dim] = floats[at + accumulator]!;
-    into[to + dim + 1] = isNew ? Number.POSITIVE_INFINITY : floats[at + drift]!;
-    return { type, trained: this.trained[row]! };
+    for (let k = 0; k < dim; k++) to.floats[from + k] = floats[at + k]!;
+    to.floats[from + dim] = floats[at + accumulator]!;
+    to.floats[from + dim + 1] = isNew ? Number.POSITIVE_INFINITY : floats[at + drift]!;
+    to.types[place] = type;
+    to.trained[place] = this.trained[row]!;
   }
 
   /** Notes rows that an earlier trainer gave as due by now: what is acknowledged counts as published when it was loaded. */
@@ -132,7 +141,7 @@ export class TrainerRows {
   /** The rows that are due; they count as published from now on. */
   due(options: DueOptions): Pick<Due, 'rows' | 'vectors' | 'moved' | 'held'> {
     const { now, everything, epsilon, named } = options;
-    const { dim, drift, floats } = this.#table;
+    const { drift, floats } = this.#table;
     if (this.#loaded) this.#publishLoaded(now);
     // A clock that is set back must not hold up rows.
     const scan = everything || now < this.#scannedAt || now - this.#scannedAt >= SCAN_EVERY_MS;
@@ -144,33 +153,45 @@ export class TrainerRows {
       this.touch(row);
       this.#publishedAt[row] = NEVER;
     }
-    const due: number[] = [];
-    const movedBy: number[] = [];
-    const end = this.#table.rows;
-    for (let row = 0; row < end; row++) {
-      if (this.#dirty[row] === 0) continue;
-      const at = this.#table.at(row);
-      const moved = floats[at + drift]!;
+    const changed = this.#changed();
+    const due = new Int32Array(changed.length);
+    const movedBy = new Float32Array(changed.length);
+    let count = 0;
+    // All drifts first: nothing waits for one of them then, and they come from memory side by side.
+    for (let i = 0; i < changed.length; i++) movedBy[i] = floats[this.#table.at(changed[i]!) + drift]!;
+    for (let i = 0; i < changed.length; i++) {
+      const row = changed[i]!;
+      const moved = movedBy[i]!;
       const published = this.#publishedAt[row]!;
       const entity = this.#types.typeOf(row) !== NO_TYPE;
       const far = moved > epsilon ? HELD : MOVED;
-      if (entity && (published === NEVER || (moved > 0 && isDue(far, published, options)))) {
-        due.push(row);
-        movedBy.push(published === NEVER ? Number.NaN : moved);
-        floats[at + drift] = 0;
+      const isGiven = entity && (published === NEVER || (moved > 0 && isDue(far, published, options)));
+      if (isGiven) {
+        due[count] = row;
+        movedBy[count++] = published === NEVER ? Number.NaN : moved;
+        floats[this.#table.at(row) + drift] = 0;
         this.#publishedAt[row] = now;
       }
-      this.#dirty[row] = 0;
       if (this.#moved[row] === HELD) this.#held--;
-      this.#moved[row] = entity && floats[at + drift]! > 0 ? far : 0;
+      this.#moved[row] = entity && !isGiven && moved > 0 ? far : 0;
       if (this.#moved[row] === HELD) this.#held++;
     }
-    const rows = Int32Array.from(due);
-    const vectors = new Float32Array(rows.length * dim);
-    rows.forEach((row, i) => {
-      vectors.set(this.#table.vector(row), i * dim);
-    });
-    return { rows, vectors, moved: Float32Array.from(movedBy), held: this.#held };
+    const rows = due.slice(0, count);
+    return { rows, vectors: this.#table.vectors(rows), moved: movedBy.slice(0, count), held: this.#held };
+  }
+
+  /** The rows that changed since it was last asked, ascending. */
+  #changed(): Int32Array {
+    const rows = new Int32Array(this.#dirtyRows);
+    let count = 0;
+    for (let word = 0; word < this.#dirtyWords.length; word++) {
+      if (this.#dirtyWords[word] === 0) continue;
+      for (let row = WORD * word; row < WORD * (word + 1); row++)
+        if (this.#dirty[row] === 1) rows[count++] = row;
+      this.#dirtyWords[word] = 0;
+    }
+    this.#dirtyRows = 0;
+    return rows;
   }
 
   /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { CheckpointBlock } from '../../../src/graph/checkpoint.ts';
+import type { CheckpointBlock, CheckpointRows } from '../../../src/graph/checkpoint.ts';
 import { Snapshot } from '../../../src/pipeline/training/snapshot.ts';
 import type { TrainerSettings, TrainReport } from '../../../src/pipeline/training/trainer.ts';
 import { TrainerCore } from '../../../src/pipeline/training/trainer-core.ts';
@@ -134,22 +134,34 @@ test('a snapshot is of the moment it began, and training goes on from it to the 
 
 test('a row is set aside once, and none that is taken or came later', () => {
   const known = new KnownPositives({ maxRows: 20, maxEdges: 100 });
-  const numbers = Float32Array.from({ length: 20 }, (_, row) => row);
-  const copy = (row: number, to: Float32Array, at: number) => {
-    to[at] = numbers[row]!;
-    return { type: 255, trained: 0 };
+  const half = 9_000;
+  const numbers = Float32Array.from({ length: 2 * half + 10 }, (_, row) => row);
+  const copy = (row: number, to: CheckpointRows, place: number) => {
+    to.floats[place] = numbers[row]!;
+    to.types[place] = row % 200;
+    to.trained[place] = row % 2;
   };
-  const snapshot = new Snapshot({ rows: 10, width: 1, blockRows: 5, known, copy });
+  const snapshot = new Snapshot({ rows: 2 * half, width: 1, blockRows: half, known, copy });
   const move = (row: number) => {
     snapshot.keep(row);
     numbers[row]! += 100;
   };
-  for (const row of [2, 2, 7, 12]) move(row);
+  const take = (first: number) => {
+    const rows = Array.from({ length: half }, (_, i) => first + i);
+    const { floats, types, trained } = snapshot.take()!;
+    expect([...floats]).toEqual(rows);
+    expect([...types]).toEqual(rows.map((row) => row % 200));
+    expect([...trained]).toEqual(rows.map((row) => row % 2));
+  };
+  for (const row of [2, 2, half + 2, 2 * half + 2]) move(row);
   expect(snapshot.setAside).toBe(2);
-  expect([...snapshot.take()!.floats]).toEqual([0, 1, 2, 3, 4]);
-  expect(snapshot.setAside).toBe(1);
-  for (const row of [2, 5]) move(row);
-  expect(snapshot.setAside).toBe(2);
-  expect([...snapshot.take()!.floats]).toEqual([5, 6, 7, 8, 9]);
+  for (let row = 0; row < 2 * half; row += 2) move(row);
+  expect(snapshot.setAside).toBe(half);
+  take(0);
+  expect(snapshot.setAside).toBe(half / 2);
+  // The memory of what is taken is used again.
+  for (let row = 1; row < 2 * half; row += 2) move(row);
+  expect(snapshot.setAside).toBe(half);
+  take(half);
   expect([snapshot.take(), snapshot.setAside]).toEqual([undefined, 0]);
 });

@@ -196,9 +196,9 @@ describe('TrainerRows', () => {
     expect([...table.vector(first + 1)]).toEqual([4, 5]);
     expect(table.floats[table.at(first) + table.accumulator]).toBe(3);
     expect([...rows.trained.subarray(first, first + 3)]).toEqual([1, 0, 1]);
-    const copy = new Float32Array(12);
-    for (let i = 0; i < 3; i++) rows.copy(first + i, copy, 4 * i);
-    expect(copy).toEqual(floats);
+    const copy = { types: new Uint8Array(3), trained: new Uint8Array(3), floats: new Float32Array(12) };
+    for (let i = 0; i < 3; i++) rows.copy(first + i, copy, i);
+    expect(copy).toEqual({ types: Uint8Array.of(0, 0, 0), trained: Uint8Array.of(1, 0, 1), floats });
     move(3, 0);
     const { rows: begin, moved } = due(START);
     expect([[...begin], [...moved]]).toEqual([
