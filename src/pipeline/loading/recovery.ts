@@ -97,7 +97,8 @@ export async function recover(
   const erasedAt = new Map<string, number>();
   for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
   const strayed = stood !== undefined && !isAsBefore(head, stood);
-  if (strayed) await trainer.republish({ step: head.step, rows: published });
+  const again = () => Int32Array.from(new Set(published.flatMap((rows) => [...rows])));
+  if (strayed) await trainer.republish({ step: head.step, rows: again() });
   const { absent, limits } = await trainer.state();
   return { head, index, erasedAt, due, strayed, absent, unsent, limits, lacksEdges, took };
 }
@@ -121,7 +122,9 @@ async function loadCheckpoint(
   return hasEdges;
 }
 
-interface Replayed extends Pick<Recovered, 'unsent'>, Pick<JournalEntry, 'due' | 'published'> {
+interface Replayed extends Pick<Recovered, 'unsent'>, Pick<JournalEntry, 'due'> {
+  /** The rows that each entry says were published: millions where vectors go out often, and needed only where the training strayed. */
+  readonly published: readonly Int32Array[];
   /** Edges that were trained. */
   readonly edges: number;
   /** Where the training stood at the commit that the head's step is as of. */
@@ -130,7 +133,7 @@ interface Replayed extends Pick<Recovered, 'unsent'>, Pick<JournalEntry, 'due' |
 
 /** Trains what the journal holds. @throws FatalError where a commit is missing in it. */
 async function replay(store: GraphStore, head: Head, trainer: Trainer, hasEdges: boolean): Promise<Replayed> {
-  const [due, published] = [new Set<EntityKey>(), new Set<number>()];
+  const due = new Set<EntityKey>();
   /** By commit: what was published once the training had come to it, which a later entry has. */
   const given = new Map<number, Int32Array>();
   for await (const { bytes } of store.journal()) {
@@ -147,10 +150,9 @@ async function replay(store: GraphStore, head: Head, trainer: Trainer, hasEdges:
   for await (const entry of store.journal()) {
     if (entry.commit !== ++commit)
       throw lost(head.graph, `its journal has ${entry.commit} in place of ${commit}`);
-    const { batches, due: names, published: moved } = decodeJournal(entry.bytes);
+    const { batches, due: names } = decodeJournal(entry.bytes);
     const isAcknowledged = commit < (head.acknowledged ?? 0);
     if (!isAcknowledged) for (const name of names) due.add(name);
-    for (const row of moved) published.add(row);
     if (batches.length > 0 && !hasEdges)
       throw lost(head.graph, 'its checkpoint has no edges, and its journal trains some');
     for (const batch of batches) {
@@ -175,7 +177,7 @@ async function replay(store: GraphStore, head: Head, trainer: Trainer, hasEdges:
   while (underWay.length > 0) await settle();
   if (commit !== head.commit)
     throw lost(head.graph, `its journal ends at ${commit}, its head is ${head.commit}`);
-  return { edges, due: [...due], published: Int32Array.from(published), unsent, stood: await stood };
+  return { edges, due: [...due], published: [...given.values()], unsent, stood: await stood };
 }
 
 /** Whether the trainer stands where it stood at the head's commit. */
