@@ -165,6 +165,12 @@ export function answerCalls<M extends Methods<M>>(what: string, methods: M): voi
   });
 }
 
+/** Processor time of the calling thread so far, ms. */
+export function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+}
+
 /** Every buffer in a message that can move, for the transfer list: shared memory and that of small Buffers can't. */
 export function buffersOf(message: unknown): ArrayBuffer[] {
   const found = new Set<ArrayBuffer>();

@@ -7,18 +7,33 @@ import type { TrainerCalls } from '../../pipeline/training/trainer.ts';
 import type { KernelMaker } from '../../pipeline/training/trainer-core.ts';
 import { foreignOf } from '../../shards/foreign-rows.ts';
 import { openCheckpoint } from '../checkpoint-file.ts';
-import { answerCalls } from '../threads.ts';
-import { startSteppers } from './hogwild/stepper.ts';
+import { answerCalls, threadCpuMs } from '../threads.ts';
+import { startSteppers, type ThreadStepper } from './hogwild/stepper.ts';
+
+let steppers: readonly ThreadStepper[] = [];
 
 const KERNELS: KernelMaker = {
-  startSteppers,
+  startSteppers: (...given) => {
+    steppers = startSteppers(...given);
+    return steppers;
+  },
   workspaceBytes,
   createKernel: (choice, table, model, limits) => createKernel(choice, table, model, limits, [process.cwd()]),
 };
 
 const trainer = localTrainer(workerData, KERNELS, foreignOf);
+/** Processor time that batches took so far, ms: of this thread, and of the thread that took longest. Systems count it in ticks of some ms. */
+let [ownMs, longestMs] = [0, 0];
+
 answerCalls<TrainerCalls>('the trainer failed', {
   ...trainer,
+  train: async (batch) => {
+    const [began, before] = [threadCpuMs(), longestMs];
+    const report = await trainer.train(batch);
+    ownMs += threadCpuMs() - began;
+    longestMs = Math.max(ownMs, ...steppers.map(({ cpuMs }) => cpuMs));
+    return { ...report, workMs: longestMs - before };
+  },
   load: async (file) => {
     await using checkpoint = await openCheckpoint(file);
     return await trainer.load(checkpoint);

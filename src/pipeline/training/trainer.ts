@@ -118,6 +118,8 @@ export interface TrainReport {
   readonly outgoing?: Outgoing;
   /** Rows that the snapshot being taken has had to copy aside: see `Trainer.snapshot`. */
   readonly setAside: number;
+  /** Processor time of the thread that took longest, ms: about what the batch takes a start. Absent where it is the caller's. */
+  readonly workMs?: number;
 }
 
 /** Which rows are due to be published. */

@@ -33,9 +33,8 @@ export interface TrainingLineOptions {
 /** The batch being gathered, and those before it on their way through the trainer. */
 export class TrainingLine {
   open = new OpenBatch();
-  /** Time that the trainer has worked, ms. */
+  /** Processor time that the training took: of the thread that took longest, ms. */
   busyMs = 0;
-  #answeredAt = 0;
   #liveEdges: number;
   readonly #options: TrainingLineOptions;
   readonly #waiting: Promise<void>[] = [];
@@ -73,10 +72,9 @@ export class TrainingLine {
     const training = trainer
       .train(given)
       .then((report) => {
-        const now = clock();
-        measures.step?.(now - began);
-        this.busyMs += Math.max(0, now - Math.max(began, this.#answeredAt));
-        this.#answeredAt = now;
+        const ms = Math.max(0, clock() - began);
+        measures.step?.(ms);
+        this.busyMs += report.workMs ?? ms;
         if (report.ranked !== undefined) measures.ranked?.(report.ranked);
         summary.add(report);
         handed.trained(report.outgoing);

@@ -48,9 +48,15 @@ describe('threadTrainer', () => {
       const options = { ...DUE, now: NOW + i * 5000, everything: i === 2, ...(i === 3 && { epsilon: 0 }) };
       const expected = [await local.train(batch), await local.due(options)];
       // Both calls are made at once: the thread answers in the order of the calls. The batch moves to it.
+      const before = process.cpuUsage();
       const answers = await Promise.all([threaded.train(batch), threaded.due(options)]);
+      const { user, system } = process.cpuUsage(before);
       expect(batch.numbers.length).toBe(0);
-      expect(answers).toEqual(expected);
+      const { workMs, ...report } = answers[0];
+      expect([report, answers[1]]).toEqual(expected);
+      // It is processor time of one thread: all threads of the process had at least that.
+      expect(workMs).toBeGreaterThanOrEqual(0);
+      expect(workMs).toBeLessThanOrEqual((user + system) / 1_000);
       expect(await threaded.vectors(ROWS)).toEqual(await local.vectors(ROWS));
       expect(await threaded.state()).toEqual(await local.state());
       const blocks = await blocksOf(threaded);

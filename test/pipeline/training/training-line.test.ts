@@ -3,7 +3,7 @@ import { Alone } from '../../../src/pipeline/neighbours.ts';
 import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
 import { decodeJournal, encodeJournal } from '../../../src/pipeline/training/batch-codec.ts';
 import { TrainingSummary } from '../../../src/pipeline/training/summary.ts';
-import type { TrainBatch, TrainReport } from '../../../src/pipeline/training/trainer.ts';
+import type { TrainBatch } from '../../../src/pipeline/training/trainer.ts';
 import { TrainingLine } from '../../../src/pipeline/training/training-line.ts';
 import { NO_LIMITS, reportOf, StandInTrainer } from './stand-in-trainer.ts';
 import { saidBy } from './trainer-fixture.ts';
@@ -73,26 +73,13 @@ test('what the trainer is given is kept for the journal of the commit that is op
   expect(given).toMatchObject([{ newTypes: [1], trained: ['4 1 5'] }, { dropped: [5] }, { reset: [4] }]);
 });
 
-test('counts the time that the trainer works: of two batches at hand, the second begins when the first is done', async () => {
-  const answers: ((report: TrainReport) => void)[] = [];
-  const { line, now } = setUp({ train: () => new Promise((resolve) => answers.push(resolve)) });
-  const hand = () => {
+test('sums up the processor time that batches took', async () => {
+  const answers = [3, 0, 0.5].map((workMs) => reportOf({ workMs }));
+  const { line } = setUp({ train: async () => answers.shift()! });
+  while (answers.length > 0) {
     line.open.newEntity(0);
-    return line.hand();
-  };
-  const answer = async (ms: number) => {
-    now.ms = START + ms;
-    answers.shift()?.(reportOf({}));
-    await new Promise(setImmediate);
-    return line.busyMs;
-  };
-  await hand();
-  now.ms = START + 4;
-  const second = hand();
-  expect(await answer(10)).toBe(10);
-  await second;
-  expect(await answer(25)).toBe(25);
-  now.ms = START + 100;
-  await hand();
-  expect(await answer(103)).toBe(28);
+    await line.hand();
+  }
+  await line.settled();
+  expect(line.busyMs).toBe(3.5);
 });

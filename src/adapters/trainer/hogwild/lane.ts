@@ -49,6 +49,8 @@ export interface StepperData {
   readonly model: ModelSettings;
   /** In the order in which the stepper serves them. */
   readonly lanes: readonly { readonly workspace: Workspace; readonly words: Int32Array }[];
+  /** [1] processor time of the thread by its last step, ms; in memory that trainer and stepper share. */
+  readonly cpuMs: Float64Array;
   /** Where the stepper sends the error that ended it. */
   readonly failures: MessagePort;
 }

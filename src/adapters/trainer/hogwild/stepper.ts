@@ -24,7 +24,7 @@ export function startSteppers(
   table: Table,
   model: ModelSettings,
   { threads, ...size }: ChunkSize & { readonly threads: number },
-): readonly Stepper[] {
+): readonly ThreadStepper[] {
   if (!isCompiled(name)) {
     if (threads === 1) return [];
     throw new UsageError(`kernel ${name} runs in one thread; ${threads} were asked for`);
@@ -55,6 +55,7 @@ export class ThreadStepper implements Stepper {
   #worker: Worker | undefined;
   readonly #lanes: readonly SharedLane[];
   readonly #failures: MessagePort;
+  readonly #cpuMs = new Float64Array(new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT));
   /** Index of the lane whose turn it is. */
   #next = 0;
   #ended: FatalError | undefined;
@@ -80,6 +81,7 @@ export class ThreadStepper implements Stepper {
       ...kernel,
       table: { memory, base, stride, paddedDim },
       lanes: this.#lanes.map(({ words }, i) => ({ words, workspace: workspaces[i]! })),
+      cpuMs: this.#cpuMs,
       failures: port2,
     };
     this.#failures = port1;
@@ -87,6 +89,11 @@ export class ThreadStepper implements Stepper {
       new Worker(entry, { workerData, transferList: [port2], name })
         .on('error', (error) => this.#end(reasonOf(error), error))
         .on('exit', (code) => this.#end(`it exited with code ${code}`));
+  }
+
+  /** Processor time of the thread by its last step, ms. */
+  get cpuMs(): number {
+    return this.#cpuMs[0] ?? 0;
   }
 
   take(): Lane | undefined {

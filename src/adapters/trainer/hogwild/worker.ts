@@ -1,7 +1,7 @@
 /** Entry of a stepper's thread: steps on the lanes of `workerData` in turn, until the thread is terminated. */
 import { workerData } from 'node:worker_threads';
 import { instantiate } from '../../../kernels/instance.ts';
-import { packError } from '../../threads.ts';
+import { packError, threadCpuMs } from '../../threads.ts';
 import {
   BEGUN,
   EDGES,
@@ -15,7 +15,7 @@ import {
   setState,
 } from './lane.ts';
 
-const { name, table, model, lanes, failures }: StepperData = workerData;
+const { name, table, model, lanes, cpuMs, failures }: StepperData = workerData;
 
 try {
   serve();
@@ -36,6 +36,7 @@ function serve(): never {
     for (const { words, rate, step } of served) {
       while (Atomics.load(words, STATE) !== BEGUN) Atomics.wait(words, STATE, FREE);
       step(words[EDGES]!, words[LHS_COUNT]!, words[RHS_COUNT]!, rate[0]!);
+      cpuMs[0] = threadCpuMs();
       setState(words, FREE);
     }
   }

@@ -35,7 +35,7 @@ function tableOf20(): Table {
   return table;
 }
 
-function stepperOn(table: Table, entry = WORKER, stepLimitS = 60): Stepper {
+function stepperOn(table: Table, entry = WORKER, stepLimitS = 60): ThreadStepper {
   const stepper = new ThreadStepper({
     entry: new URL(entry, import.meta.url),
     name: 'stepper',
@@ -86,6 +86,7 @@ describe('ThreadStepper', () => {
       });
       expect(rowBytes(table)).toEqual(rowBytes(expected));
     }
+    expect(stepper.cpuMs).toBeGreaterThan(0);
   });
 
   it('has no free lane before it starts, nor while both lanes are in a step', async () => {
