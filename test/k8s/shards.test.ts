@@ -106,6 +106,7 @@ describe('at the brokers', () => {
       ...on('topic', 'engagement', READS),
       ...on('topic', topics, `${READS} Write`),
       ...on('group', `engagement.routers ${shards}`, 'Describe Read'),
+      ...on('group', 'engagement', 'Describe'),
       ...on('transactionalId', shards, 'Describe Write'),
     });
     expect(rights).toMatchObject(on('group', 'follow', 'Describe Read'));

@@ -69,6 +69,8 @@ export function kafkaUsers(config: Config): object[] {
         return [
           ...[...vectorsOf(whole), ...between].map((topic) => acl('topic', topic, BOTH)),
           ...(cut ? [acl('group', `${prefix}${whole.name}.routers`, ['Read', 'Describe'])] : []),
+          // A shard asks whether the whole graph runs.
+          ...(cut ? [acl('group', `${prefix}${whole.name}`, ['Describe'])] : []),
           ...parts.flatMap(({ name }) => [
             acl('group', `${prefix}${name}`, ['Read', 'Describe']),
             acl('transactionalId', `${prefix}${name}`, ['Write', 'Describe']),
