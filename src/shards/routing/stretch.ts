@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { reasonOf, ShapeError } from '../../errors/errors.ts';
 import type { EdgeChange, GraphChange } from '../../graph/edge.ts';
 import { parseEntityKey } from '../../graph/entity.ts';
+import type { Stretch } from '../../pipeline/ports.ts';
 
 /** A record that does something to a shard’s part of the graph. */
 export interface RoutedRecord {
@@ -15,11 +16,7 @@ export interface RoutedRecord {
  * What one partition of an event topic holds for one shard, from an offset to before another: whatever is not among `records`
  * does not concern the shard.
  */
-export interface RoutedStretch {
-  readonly topic: string;
-  readonly partition: number;
-  readonly from: number;
-  readonly until: number;
+export interface RoutedStretch extends Stretch {
   readonly records: readonly RoutedRecord[];
 }
 

@@ -1,13 +1,9 @@
-import type { SourceRecord } from '../../../pipeline/ports.ts';
+import type { SourceRecord, Stretch } from '../../../pipeline/ports.ts';
 
 /** The place of one batch in the log, and the range of offsets that is wanted. */
-export interface RecordPlace {
-  readonly topic: string;
-  readonly partition: number;
+export interface RecordPlace extends Stretch {
   /** The offset that each record's delta is added to. */
   readonly base: number;
-  readonly from: number;
-  readonly until: number;
   /** The time that each record's delta is added to, epoch ms. */
   readonly firstMs: number;
   /** The time of every record, where the broker sets it. */
