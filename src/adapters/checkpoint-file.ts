@@ -1,3 +1,4 @@
+import { readSync } from 'node:fs';
 import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -185,6 +186,8 @@ class OpenCheckpoint implements Checkpoint {
   readonly file: CheckpointFile;
   readonly #handle: FileHandle;
   readonly #footer: Footer;
+  /** The first row of those that were checked together. */
+  readonly #checked = new Set<number>();
 
   constructor(handle: FileHandle, file: CheckpointFile, footer: Footer) {
     const { commit, step, random, at } = footer;
@@ -224,22 +227,28 @@ class OpenCheckpoint implements Checkpoint {
     }
   }
 
+  /** Rows beside one another are checked together, and once: after that each is read alone, which is too little to wait for a thread. */
   async read(rows: readonly number[]): Promise<(Float32Array | undefined)[]> {
-    const { width } = this.#footer;
-    const each = this.#footer.blocks[0]?.rows ?? 1;
-    /** By the first row of those that are checked together. */
-    const read = new Map<number, Promise<Float32Array>>();
-    return Promise.all(
-      rows.map(async (row) => {
-        if (row >= this.rows) return undefined;
-        const [block, of] = [Math.floor(row / each), row % each];
-        const part = Math.floor(of / CHECKED_ROWS);
-        const first = row - (of % CHECKED_ROWS);
-        const reading = read.get(first) ?? this.#part(this.#footer.blocks[block]!, part);
-        read.set(first, reading);
-        return (await reading).slice((row - first) * width, (row - first + 1) * width);
-      }),
-    );
+    const { width, blocks } = this.#footer;
+    const each = blocks[0]?.rows ?? 1;
+    const unchecked = new Map<number, Promise<void>>();
+    for (const row of rows) {
+      const of = row % each;
+      const first = row - (of % CHECKED_ROWS);
+      if (row >= this.rows || this.#checked.has(first) || unchecked.has(first)) continue;
+      const part = Math.floor(of / CHECKED_ROWS);
+      unchecked.set(first, this.#check(blocks[Math.floor(row / each)]!, part));
+    }
+    await Promise.all(unchecked.values());
+    for (const first of unchecked.keys()) this.#checked.add(first);
+    const floats = new Float32Array(rows.length * width);
+    return rows.map((row, i) => {
+      if (row >= this.rows) return undefined;
+      const vector = floats.subarray(i * width, (i + 1) * width);
+      const at = blocks[Math.floor(row / each)]!.at + (row % each) * width * 4;
+      if (readSync(this.#handle.fd, vector, 0, width * 4, at) === width * 4) return vector;
+      throw damaged(this.file.path, new Error(`it ends within row ${row}`));
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -271,13 +280,12 @@ class OpenCheckpoint implements Checkpoint {
     };
   }
 
-  /** CHECKED_ROWS rows of a block, fewer at its end. */
-  async #part({ at, rows, floats }: BlockPlace, part: number): Promise<Float32Array> {
+  /** Checks CHECKED_ROWS rows of a block, fewer at its end. */
+  async #check({ at, rows, floats }: BlockPlace, part: number): Promise<void> {
     const rowBytes = this.#footer.width * 4;
     const first = part * CHECKED_ROWS;
     const bytes = await this.#bytes(at + first * rowBytes, Math.min(CHECKED_ROWS, rows - first) * rowBytes);
     if (crc32(bytes) !== floats[part]) throw this.#differs(at);
-    return new Float32Array(bytes.buffer);
   }
 
   #differs(at: number): FatalError {

@@ -256,7 +256,9 @@ describe('a checkpoint file', () => {
     for (const row of [0, 31, 32, ROWS - 1, ROWS, 2 * ROWS - 1]) {
       await expect(readAll(flipped(rowAt(row) + 5)), `row ${row}`).rejects.toMatchObject(damaged('checksum'));
       await using checkpoint = await files.open(3);
-      await expect(rowsOf(checkpoint, row)).rejects.toMatchObject(damaged('checksum of the block'));
+      // The second time as well: only what was whole is not checked again.
+      for (const _ of [1, 2])
+        await expect(rowsOf(checkpoint, row)).rejects.toMatchObject(damaged('checksum of the block'));
       await expect(Array.fromAsync(checkpoint.blocks())).rejects.toMatchObject(
         damaged('checksum of the block'),
       );
