@@ -21,9 +21,6 @@ import { openForWriting } from '../state/open.ts';
 import { livePlace, type StorePlace } from '../state/places.ts';
 import { composeUpdater, freshSpace, routedGraphOf, topicsOf } from './graph-updater.ts';
 
-/** Records are decoded in pieces of about this size: a piece more than the queue has room for waits as objects. */
-const HAND_OVER_BYTES = 64 << 10;
-
 /**
  * Relation vectors are merged every few seconds, which is as good as after each chunk: docs/adr/032. A shard says every ten seconds
  * that it lives, where it has nothing else to say.
@@ -68,9 +65,7 @@ export async function composeLive(
   await using opened = new AsyncDisposableStack();
   const store = opened.use(await openForWriting(graph, { place, openStore }));
   const onTrouble = (trouble: Trouble) => warnOfTrouble(log, graph.name, trouble);
-  const brokerLog = opened.use(
-    connection.log({ onTrouble, aheadBytes: tuning.queueBytes, handOverBytes: HAND_OVER_BYTES }),
-  );
+  const brokerLog = opened.use(connection.log({ onTrouble, aheadBytes: tuning.queueBytes }));
   const { shard } = graph;
   const exchangeTopic = topicName(prefix, exchangeName(graphOf(graph)));
   const shardPlace = shard && {

@@ -25,13 +25,15 @@ export interface LogOptions {
   readonly aheadBytes?: number;
   /** Bytes requested at a time for each partition; by default half of its share of `aheadBytes`, and 1 MiB at most. */
   readonly fetchBytes?: number;
-  /** About how many bytes of records are handed over at a time; by default `fetchBytes`. */
+  /** About how many bytes of records are handed over at a time; by default 64 KiB, and `fetchBytes` at most. */
   readonly handOverBytes?: number;
 }
 
 const ALL_AHEAD_BYTES = 32 << 20;
 const MAX_AHEAD_BYTES = 4 << 20;
 const MAX_FETCH_BYTES = 1 << 20;
+/** More than the reader has room for would wait as objects, which the garbage collector copies for as long as they wait. */
+const HAND_OVER_BYTES = 64 << 10;
 /** How often followed topics are checked for added partitions. */
 const COUNT_MS = 5_000;
 
@@ -106,8 +108,8 @@ export class KafkaLog implements EventLog {
     const { aheadBytes: all = ALL_AHEAD_BYTES } = this.#options;
     const share = Math.floor(all / Math.max(1, stretches.length));
     const aheadBytes = Math.min(MAX_AHEAD_BYTES, Math.max(1, share));
-    const { fetchBytes = Math.min(MAX_FETCH_BYTES, Math.ceil(aheadBytes / 2)), handOverBytes } =
-      this.#options;
+    const { fetchBytes = Math.min(MAX_FETCH_BYTES, Math.ceil(aheadBytes / 2)) } = this.#options;
+    const { handOverBytes = Math.min(HAND_OVER_BYTES, fetchBytes) } = this.#options;
     const onTrouble = (trouble: Trouble) => this.#trouble(trouble);
     const options = { aheadBytes, fetchBytes, handOverBytes, onTrouble };
     const loop = new FetchLoop(this.#cluster(), stretches, options);
