@@ -8,16 +8,22 @@ import type { Due, DueOptions, GivenDue, TrainerSettings } from './trainer.ts';
 
 /** Minimum interval between two scans for rows that are due by age. */
 const SCAN_EVERY_MS = 1_000;
-/** Upper bound of rows that are due by age at a time, beside changed rows: bounds the memory of an answer. */
+/** Upper bound of rows that a scan finds, beside changed rows: bounds the memory of an answer. */
 const SLICE_ROWS = 32_768;
+/**
+ * Upper bound of rows that moved little and are due by age, of a scan. Nearly every row of a table moves a little within a minute: without
+ * the bound, all were published again each minute, and that took more time than the training once there were millions.
+ */
+const AGED_ROWS = 8_192;
 /** Times of a row's last publication, beside epoch milliseconds. */
 const NEVER = 0;
 const BEFORE_LOAD = Number.POSITIVE_INFINITY;
 /** Rows that are looked at together: most of a large table did not change since the last look. */
 const WORD = 8;
-/** How far a row moved since its publication: MOVED is published by age, HELD as soon as holding back ends. */
+/** How far a row moved since its publication: MOVED is published by age, HELD as soon as holding back ends. AGED: its age has come. */
 const MOVED = 1;
 const HELD = 2;
+const AGED = 3;
 
 /**
  * What is known of each row beyond its numbers: whether it was trained, changed since it was last looked at, moved since it
@@ -35,7 +41,7 @@ export class TrainerRows {
   /** The same memory, and how many of its bytes are 1. */
   readonly #dirtyWords: Float64Array;
   #dirtyRows = 0;
-  /** [maxRows] MOVED or HELD as of the last `due`, else 0. Spares the scan a look into the table. */
+  /** [maxRows] MOVED or HELD as of the last `due`, AGED by a scan, else 0. Spares the scan a look into the table. */
   readonly #moved: Uint8Array;
   /** Number of rows that are HELD. */
   #held = 0;
@@ -165,7 +171,9 @@ export class TrainerRows {
       const published = this.#publishedAt[row]!;
       const entity = this.#types.typeOf(row) !== NO_TYPE;
       const far = moved > epsilon ? HELD : MOVED;
-      const isGiven = entity && (published === NEVER || (moved > 0 && isDue(far, published, options)));
+      // A scan finds what moved little, though it is old.
+      const isOld = far === HELD || everything ? isDue(far, published, options) : this.#moved[row] === AGED;
+      const isGiven = entity && (published === NEVER || (moved > 0 && isOld));
       if (isGiven) {
         due[count] = row;
         movedBy[count++] = published === NEVER ? Number.NaN : moved;
@@ -203,16 +211,21 @@ export class TrainerRows {
     const publishedAt = this.#publishedAt;
     const rows = this.#table.rows;
     let row = this.#nextDue;
-    for (let looked = 0, found = 0; looked < rows && found < SLICE_ROWS; looked++) {
+    let passedOver: number | undefined;
+    for (let looked = 0, found = 0, aged = 0; looked < rows && found < SLICE_ROWS; looked++) {
       row = row < rows ? row : 0;
       const far = moved[row]!;
       if (far > 0 && isDue(far, publishedAt[row]!, options) && this.#types.typeOf(row) !== NO_TYPE) {
-        found += 1 - this.#dirty[row]!;
-        this.touch(row);
+        if (far === MOVED && !options.everything && aged++ >= AGED_ROWS) passedOver ??= row;
+        else {
+          found += 1 - this.#dirty[row]!;
+          this.touch(row);
+          if (far === MOVED) moved[row] = AGED;
+        }
       }
       row++;
     }
-    this.#nextDue = row;
+    this.#nextDue = passedOver ?? row;
   }
 
   /**

@@ -143,6 +143,7 @@ describe('TrainerRows', () => {
   describe('with more due rows than a slice holds', () => {
     const entities = 80_000;
     const slice = 32_768;
+    const aged = 8_192;
 
     /** Every entity was published, and moved a little since. */
     function setUpMany(maxAgeMs: number) {
@@ -158,13 +159,30 @@ describe('TrainerRows', () => {
       return { move, dueRows };
     }
 
-    it('gives a slice at a time, beside what moved', () => {
+    it('gives so many that moved a little a second, each in its turn, beside what is new or moved far', () => {
       const { move, dueRows } = setUpMany(MAX_AGE_MS);
       const late = START + 2 * MAX_AGE_MS;
       for (let row = 2; row < 40_002; row++) move(row, 0);
-      expect(dueRows(late)).toHaveLength(40_000 + slice);
-      expect(dueRows(late + 1000)).toHaveLength(entities - 40_000 - slice);
-      expect(dueRows(late + 2000)).toHaveLength(0);
+      for (let row = 80_001; row > 70_001; row--) move(row, 2 * EPSILON);
+      const seen = dueRows(late);
+      expect(seen).toHaveLength(10_000 + aged);
+      expect(dueRows(late + 100)).toEqual([]);
+      for (let second = 1; seen.length < entities; second++) {
+        const given = dueRows(late + 1000 * second);
+        expect(given).toHaveLength(Math.min(aged, entities - seen.length));
+        seen.push(...given);
+      }
+      expect(new Set(seen).size).toBe(entities);
+      expect(dueRows(late + 20_000)).toEqual([]);
+    });
+
+    it('gives what was held back at once, whatever else is old', () => {
+      const { move, dueRows } = setUpMany(MAX_AGE_MS);
+      for (let row = 60_002; row < 80_002; row++) move(row, 2 * EPSILON);
+      expect(dueRows(START + 2_000, false, 1e9)).toEqual([]);
+      const given = dueRows(START + MAX_AGE_MS + 1);
+      expect(given.filter((row) => row >= 60_002)).toHaveLength(20_000);
+      expect(given).toHaveLength(20_000 + aged);
     });
 
     it('gives everything when asked again and again', () => {
@@ -176,7 +194,7 @@ describe('TrainerRows', () => {
     it('lets the last rows have their turn though the first are due again', () => {
       const { move, dueRows } = setUpMany(1500);
       const seen = new Set<number>();
-      for (let second = 2; second < 6; second++) {
+      for (let second = 2; second < 14; second++) {
         for (const row of dueRows(START + second * 1000)) {
           seen.add(row);
           move(row, 0.1);
