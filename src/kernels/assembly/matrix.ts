@@ -22,6 +22,18 @@ export function product(
   else multiply(8, rows, columns, inner, a, aRow, b, bRow, c, cRow);
 }
 
+/** L1 distances, shaped as a matrix product: C[i, j] = Σ_k |A[k, i] − B[k, j]|; else as {@link product}. */
+export function absoluteProduct(
+  rows: usize, columns: usize, inner: usize,
+  a: usize, aRow: usize, b: usize, bRow: usize, c: usize, cRow: usize,
+): void {
+  for (let j: usize = 0; j < columns; j += 8) {
+    for (let i: usize = 0; i < rows; i += 4) {
+      tile(true, 4, 8, inner, a + (i << 2), aRow, b + (j << 2), bRow, c + i * cRow + (j << 2), cRow);
+    }
+  }
+}
+
 // @ts-ignore: decorator
 @inline
 function multiply(
@@ -32,19 +44,22 @@ function multiply(
     const bAt = b + (j << 2);
     let i: usize = 0;
     for (; (rows - i) % 6 != 0 || (!ASC_FEATURE_RELAXED_SIMD && i < rows); i += 4) {
-      tile(4, width, inner, a + (i << 2), aRow, bAt, bRow, c + i * cRow + (j << 2), cRow);
+      tile(false, 4, width, inner, a + (i << 2), aRow, bAt, bRow, c + i * cRow + (j << 2), cRow);
     }
     for (; i < rows; i += 6) {
-      tile(6, width, inner, a + (i << 2), aRow, bAt, bRow, c + i * cRow + (j << 2), cRow);
+      tile(false, 6, width, inner, a + (i << 2), aRow, bAt, bRow, c + i * cRow + (j << 2), cRow);
     }
   }
 }
 
-/** A tile of 4 or 6 rows by 8 or 16 columns. Height and width are constants: the compiler leaves out what smaller tiles lack. */
+/**
+ * A tile of 4 or 6 rows by 8 or 16 columns, of products or of distances. The first three arguments are constants: the compiler
+ * leaves out what other tiles have.
+ */
 // @ts-ignore: decorator
 @inline
 function tile(
-  height: usize, width: usize, inner: usize,
+  distances: bool, height: usize, width: usize, inner: usize,
   a: usize, aRow: usize, b: usize, bRow: usize, c: usize, cRow: usize,
 ): void {
   const zero = f32x4.splat(0);
@@ -60,36 +75,36 @@ function tile(
     const b2 = width == 16 ? v128.load(b, 32) : zero;
     const b3 = width == 16 ? v128.load(b, 48) : zero;
     let x = v128.load32_splat(a);
-    c00 = multiplyAdd(x, b0, c00);
-    c01 = multiplyAdd(x, b1, c01);
-    if (width == 16) c02 = multiplyAdd(x, b2, c02);
-    if (width == 16) c03 = multiplyAdd(x, b3, c03);
+    c00 = add(distances, x, b0, c00);
+    c01 = add(distances, x, b1, c01);
+    if (width == 16) c02 = add(distances, x, b2, c02);
+    if (width == 16) c03 = add(distances, x, b3, c03);
     x = v128.load32_splat(a, 4);
-    c10 = multiplyAdd(x, b0, c10);
-    c11 = multiplyAdd(x, b1, c11);
-    if (width == 16) c12 = multiplyAdd(x, b2, c12);
-    if (width == 16) c13 = multiplyAdd(x, b3, c13);
+    c10 = add(distances, x, b0, c10);
+    c11 = add(distances, x, b1, c11);
+    if (width == 16) c12 = add(distances, x, b2, c12);
+    if (width == 16) c13 = add(distances, x, b3, c13);
     x = v128.load32_splat(a, 8);
-    c20 = multiplyAdd(x, b0, c20);
-    c21 = multiplyAdd(x, b1, c21);
-    if (width == 16) c22 = multiplyAdd(x, b2, c22);
-    if (width == 16) c23 = multiplyAdd(x, b3, c23);
+    c20 = add(distances, x, b0, c20);
+    c21 = add(distances, x, b1, c21);
+    if (width == 16) c22 = add(distances, x, b2, c22);
+    if (width == 16) c23 = add(distances, x, b3, c23);
     x = v128.load32_splat(a, 12);
-    c30 = multiplyAdd(x, b0, c30);
-    c31 = multiplyAdd(x, b1, c31);
-    if (width == 16) c32 = multiplyAdd(x, b2, c32);
-    if (width == 16) c33 = multiplyAdd(x, b3, c33);
+    c30 = add(distances, x, b0, c30);
+    c31 = add(distances, x, b1, c31);
+    if (width == 16) c32 = add(distances, x, b2, c32);
+    if (width == 16) c33 = add(distances, x, b3, c33);
     if (height == 6) {
       x = v128.load32_splat(a, 16);
-      c40 = multiplyAdd(x, b0, c40);
-      c41 = multiplyAdd(x, b1, c41);
-      if (width == 16) c42 = multiplyAdd(x, b2, c42);
-      if (width == 16) c43 = multiplyAdd(x, b3, c43);
+      c40 = add(distances, x, b0, c40);
+      c41 = add(distances, x, b1, c41);
+      if (width == 16) c42 = add(distances, x, b2, c42);
+      if (width == 16) c43 = add(distances, x, b3, c43);
       x = v128.load32_splat(a, 20);
-      c50 = multiplyAdd(x, b0, c50);
-      c51 = multiplyAdd(x, b1, c51);
-      if (width == 16) c52 = multiplyAdd(x, b2, c52);
-      if (width == 16) c53 = multiplyAdd(x, b3, c53);
+      c50 = add(distances, x, b0, c50);
+      c51 = add(distances, x, b1, c51);
+      if (width == 16) c52 = add(distances, x, b2, c52);
+      if (width == 16) c53 = add(distances, x, b3, c53);
     }
     a += aRow;
     b += bRow;
@@ -100,6 +115,13 @@ function tile(
   storeRow(width, c + 3 * cRow, c30, c31, c32, c33);
   if (height == 6) storeRow(width, c + 4 * cRow, c40, c41, c42, c43);
   if (height == 6) storeRow(width, c + 5 * cRow, c50, c51, c52, c53);
+}
+
+/** sum + x · y, or sum + |x − y|. */
+// @ts-ignore: decorator
+@inline
+function add(distances: bool, x: v128, y: v128, sum: v128): v128 {
+  return distances ? f32x4.add(sum, f32x4.abs(f32x4.sub(x, y))) : multiplyAdd(x, y, sum);
 }
 
 /** Stores 8 or 16 columns of a row. */

@@ -2,8 +2,7 @@ import {
   anchors, anchorsTransposed, beta, vectorBytes, blockRowBytes, candidateNorms, candidates, candidatesTransposed,
   distances, edgeRowBytes, scorer, TRANSE_L1, TRANSE_L2, TRANSE_L2_SQUARED, TWHIN, weightRowBytes, weights,
 } from './layout';
-import { product, transpose } from './matrix';
-import { absoluteProduct } from './taxicab';
+import { absoluteProduct, product, transpose } from './matrix';
 import { absoluteDistance, dot, squaredDistance } from './vector';
 
 const MIN_SQUARED_DISTANCE: f32 = 1e-8;

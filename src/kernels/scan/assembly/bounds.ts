@@ -22,51 +22,16 @@ function sumEach(a: v128, b: v128, c: v128, d: v128): v128 {
   return i32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
 }
 
-/** The integer dot products of four rows' codes and the query's codes of 7 bits, exact. */
-// @ts-ignore: decorator
-@inline
-function products7(block: usize, query: usize, j: usize): v128 {
-  const u = query + queryCodes;
-  const first = block + j * codeBytes;
-  const second = first + codeBytes;
-  const third = second + codeBytes;
-  const fourth = third + codeBytes;
-  let a = i32x4.splat(0);
-  let b = a;
-  let c = a;
-  let d = a;
-  // The query's codes are 0 … 127: for others, the result would depend on the machine.
-  for (let k: usize = 0; k < codeBytes; k += 16) {
-    const x = v128.load(u + k);
-    a = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(first + k), x, a);
-    b = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(second + k), x, b);
-    c = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(third + k), x, c);
-    d = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(fourth + k), x, d);
-  }
-  return sumEach(a, b, c, d);
-}
+/** Codes of a row that are multiplied at a time, one byte each. */
+const STEP: usize = ASC_FEATURE_RELAXED_SIMD ? 16 : 8;
 
-/** The integer dot products of four rows' codes and the query's codes of 16 bits, exact. */
+/** Adds the products of a row's codes and of the query's codes `x` to `sum`, exact. */
 // @ts-ignore: decorator
 @inline
-function products16(block: usize, query: usize, j: usize): v128 {
-  const u = query + queryCodes;
-  const first = block + j * codeBytes;
-  const second = first + codeBytes;
-  const third = second + codeBytes;
-  const fourth = third + codeBytes;
-  let a = i32x4.splat(0);
-  let b = a;
-  let c = a;
-  let d = a;
-  for (let k: usize = 0; k < codeBytes; k += 8) {
-    const x = v128.load(u + (k << 1));
-    a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load_ext<i8>(first + k), x));
-    b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load_ext<i8>(second + k), x));
-    c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load_ext<i8>(third + k), x));
-    d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load_ext<i8>(fourth + k), x));
-  }
-  return sumEach(a, b, c, d);
+function addProducts(codes: usize, x: v128, sum: v128): v128 {
+  // The query's codes are 0 … 127: for others, the result would depend on the machine.
+  if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(codes), x, sum);
+  return i32x4.add(sum, i32x4.dot_i16x8_s(v128.load_ext<i8>(codes), x));
 }
 
 /**
@@ -76,8 +41,23 @@ function products16(block: usize, query: usize, j: usize): v128 {
 // @ts-ignore: decorator
 @inline
 export function products(block: usize, query: usize, j: usize): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return decoded(products7(block, query, j), block, query, j);
-  return decoded(products16(block, query, j), block, query, j);
+  const u = query + queryCodes;
+  const first = block + j * codeBytes;
+  const second = first + codeBytes;
+  const third = second + codeBytes;
+  const fourth = third + codeBytes;
+  let a = i32x4.splat(0);
+  let b = a;
+  let c = a;
+  let d = a;
+  for (let k: usize = 0; k < codeBytes; k += STEP) {
+    const x = v128.load(u + (ASC_FEATURE_RELAXED_SIMD ? k : k << 1));
+    a = addProducts(first + k, x, a);
+    b = addProducts(second + k, x, b);
+    c = addProducts(third + k, x, c);
+    d = addProducts(fourth + k, x, d);
+  }
+  return decoded(sumEach(a, b, c, d), block, query, j);
 }
 
 // @ts-ignore: decorator

@@ -1,4 +1,5 @@
 /** A vector on its way into the table: `scan/table.ts` puts it where it comes in, and calls these. The plain form is in its test. */
+import { upper } from './exact';
 import { incoming, sums, vectorBytes } from './layout';
 
 /** Adding this to a small number leaves the nearest integer in the low half of the bits; taking it away gives that integer. */
@@ -72,10 +73,4 @@ function lost(values: v128, scales: v128, code: v128): v128 {
 function added(lanes: v128): i32 {
   const left = i32x4.extract_lane(lanes, 0) + i32x4.extract_lane(lanes, 1);
   return left + i32x4.extract_lane(lanes, 2) + i32x4.extract_lane(lanes, 3);
-}
-
-// @ts-ignore: decorator
-@inline
-function upper(v: v128): v128 {
-  return v128.shuffle<i64>(v, v, 1, 1);
 }

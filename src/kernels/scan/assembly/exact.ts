@@ -73,8 +73,9 @@ function term(x: v128, y: v128): v128 {
   return scorer == L1 ? f64x2.abs(difference) : f64x2.mul(difference, difference);
 }
 
+/** The upper half of a vector, twice. */
 // @ts-ignore: decorator
 @inline
-function upper(v: v128): v128 {
+export function upper(v: v128): v128 {
   return v128.shuffle<i64>(v, v, 1, 1);
 }
