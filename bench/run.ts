@@ -96,10 +96,14 @@ async function runOne(bench: Bench): Promise<void> {
       : [],
   );
   const before = load();
+  await using shared = new Shared();
+  const { against, set } = values;
+  const here = new Here(against === undefined ? size : {}, { set, rounds, shared });
+  if (against === undefined) await bench.measure(here);
   const table =
-    values.against === undefined
-      ? await measured(bench, { size, rounds, set: values.set })
-      : await compared(bench, { commit: commitNamed(values.against), rounds, args });
+    against === undefined
+      ? here.table(bench.columns)
+      : await compared(bench, here, { commit: commitNamed(against), args, folder: await shared.folder() });
   const typed = process.argv.slice(3).filter((arg) => arg !== '--keep');
   const shownArgs = typed.map((arg) => (arg.includes('/') && existsSync(arg) ? basename(arg) : arg));
   const result: Result = {
@@ -114,16 +118,6 @@ async function runOne(bench: Bench): Promise<void> {
   console.log(values.json ? JSON.stringify(result) : printed(result));
   if (values.keep)
     await appendFile(join(ROOT, 'bench', 'results', `${bench.name}.jsonl`), `${JSON.stringify(result)}\n`);
-}
-
-async function measured(
-  bench: Bench,
-  { size, ...options }: { size: Size; rounds: number; set: readonly string[] },
-): Promise<Result['tables'][number]> {
-  await using shared = new Shared();
-  const here = new Here(size, { ...options, shared });
-  await bench.measure(here);
-  return here.table(bench.columns);
 }
 
 /** The options of a size, with what was given. @throws UsageError naming an option that has to be a number. */
@@ -162,19 +156,18 @@ function commitNamed(name: string): string {
   }
 }
 
-/** Rounds of this commit and of another in turn, each in a process of its own. */
+/** Rounds of this commit and of another in turn, each in a process of its own. folder: where the other is put. */
 async function compared(
   bench: Bench,
-  { commit, rounds, args }: { commit: string; rounds: number; args: readonly string[] },
+  here: Here,
+  { commit, args, folder: other }: { commit: string; args: readonly string[]; folder: string },
 ): Promise<Result['tables'][number]> {
-  await using shared = new Shared();
-  const other = await shared.folder();
   const archive = execFileSync('git', ['archive', commit], { cwd: ROOT, maxBuffer: 2 ** 30 });
   execFileSync('tar', ['-x', '-C', other], { input: archive });
   await rm(join(other, 'bench'), { recursive: true, force: true });
   await cp(join(ROOT, 'bench'), join(other, 'bench'), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(other, 'node_modules'));
-  const here = new Here({}, { set: [], rounds, shared });
+  const { rounds } = here;
   const there = (column: string) => `${column}, at ${commit}`;
   for (let round = 0; round < rounds; round++) {
     for (const folder of [ROOT, other]) {

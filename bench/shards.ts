@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { defineBench, type Figures } from './harness.ts';
-import { Stream } from './stream.ts';
+import { Stream, stopped } from './stream.ts';
 
 /** Clock ticks a second of /proc. */
 const TICKS = 100;
@@ -14,20 +14,6 @@ const VECTORS = 'vectors sent an event';
 const BYTES = 'KB sent an event';
 const COPIES = 'copies at the end';
 const AGE = 'age of a vector, p99, ms';
-
-/** What an updater's last line says. */
-const stopped = z.object({
-  published: z.number(),
-  exchange: z
-    .object({
-      sentGradients: z.number(),
-      sentVectors: z.number(),
-      sentBytes: z.number(),
-      copies: z.number(),
-      vectorAgeMs: z.object({ p99: z.number().optional() }),
-    })
-    .optional(),
-});
 
 /**
  * What a graph costs on several updaters: processor time for each event of all shards together, and of the broker, beside one

@@ -25,12 +25,17 @@ export const OURS = {
 } as const;
 
 const quality = z.object({ mrr: z.number() });
-/** What the log's line says of a graph whose updater has stopped. */
-const stopped = z.object({
+const exchanged = z.object({
+  ...{ sentGradients: z.number(), sentVectors: z.number(), sentBytes: z.number(), copies: z.number() },
+  vectorAgeMs: z.object({ p99: z.number().optional() }),
+});
+/** What the log's line says of a graph or a shard whose updater has stopped. */
+export const stopped = z.object({
   published: z.number(),
   /** Of each next edge before it is learned: of ends trained before, and of others. */
   known: quality.optional(),
   fresh: quality.optional(),
+  exchange: exchanged.optional(),
 });
 
 const peerFigures = z.object({

@@ -1,6 +1,6 @@
 import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';
-import type { Chunk, KernelName, Side } from '../../src/model/kernel.ts';
+import type { Chunk, KernelName } from '../../src/model/kernel.ts';
 import type { LossName, ModelSettings, ScorerName } from '../../src/model/settings.ts';
 import { Table } from '../../src/model/table.ts';
 import { Random } from '../../src/sampling/random.ts';
@@ -63,7 +63,7 @@ export function kernelOn(
   const random = Random.seeded(1);
   scatter(table, rows, random);
   const kernel = createKernel(kernelName, table, settings, { maxEdges: edges, maxCandidates }, folders);
-  const chunks = Array.from({ length: CHUNKS }, () => new Content(workload, random));
+  const chunks = Array.from({ length: CHUNKS }, () => contentOf(workload, random));
   let next = 0;
   return {
     name,
@@ -73,7 +73,7 @@ export function kernelOn(
       const began = threadMs();
       let trained = 0;
       while (threadMs() - began < ms) {
-        chunks[next++ % CHUNKS]?.putInto(kernel.chunk);
+        chunks[next++ % CHUNKS]?.(kernel.chunk);
         kernel.step();
         trained += edges;
       }
@@ -98,40 +98,33 @@ function scatter(table: Table, rows: number, random: Random): void {
   }
 }
 
-/** One chunk: ends by Zipf's law over all rows, uniform candidates, own positives masked. */
-class Content {
-  readonly #relation: Int32Array;
-  /** By side: its ends, and the candidates in their place. */
-  readonly #sides: Record<Side, { ends: Int32Array; candidates: Int32Array; mask: Uint8Array }>;
-
-  constructor({ edges, inBatch, uniform, rows }: Workload, random: Random) {
-    const count = inBatch + uniform;
-    const entities = rows - 2 * RELATIONS;
-    const any = () => 2 * RELATIONS + random.below(entities);
-    const zipf = () => {
-      const rank = Math.floor(entities ** random.uniform()) - 1;
-      return 2 * RELATIONS + ((rank * SCATTER) % entities);
-    };
-    const [lhs, rhs] = [Int32Array.from({ length: edges }, zipf), Int32Array.from({ length: edges }, zipf)];
-    const side = (ends: Int32Array) => {
-      const candidates = Int32Array.from({ length: count }, (_, j) => (j < inBatch ? (ends[j] ?? 0) : any()));
-      const isOwn = (at: number) => ends[Math.floor(at / count)] === candidates[at % count];
-      const mask = Uint8Array.from({ length: edges * count }, (_, at) => (isOwn(at) ? 1 : 0));
-      return { ends, candidates, mask };
-    };
-    this.#relation = Int32Array.from({ length: edges }, (_, i) => i % RELATIONS);
-    this.#sides = { lhs: side(lhs), rhs: side(rhs) };
-  }
-
-  putInto(chunk: Chunk): void {
-    chunk.edges = this.#relation.length;
-    chunk.relation.set(this.#relation);
-    for (const side of ['lhs', 'rhs'] as const) {
-      const { ends, candidates, mask } = this.#sides[side];
-      chunk[side].set(ends);
-      chunk.sides[side].count = candidates.length;
-      chunk.sides[side].candidates.set(candidates);
-      chunk.sides[side].mask.set(mask);
+/** Puts one chunk into a kernel's: ends by Zipf's law over all rows, uniform candidates, own positives masked. */
+function contentOf({ edges, inBatch, uniform, rows }: Workload, random: Random): (chunk: Chunk) => void {
+  const count = inBatch + uniform;
+  const entities = rows - 2 * RELATIONS;
+  const any = () => 2 * RELATIONS + random.below(entities);
+  const zipf = () => {
+    const rank = Math.floor(entities ** random.uniform()) - 1;
+    return 2 * RELATIONS + ((rank * SCATTER) % entities);
+  };
+  const [lhs, rhs] = [Int32Array.from({ length: edges }, zipf), Int32Array.from({ length: edges }, zipf)];
+  const side = (ends: Int32Array) => {
+    const candidates = Int32Array.from({ length: count }, (_, j) => (j < inBatch ? (ends[j] ?? 0) : any()));
+    const isOwn = (at: number) => ends[Math.floor(at / count)] === candidates[at % count];
+    const mask = Uint8Array.from({ length: edges * count }, (_, at) => (isOwn(at) ? 1 : 0));
+    return { ends, candidates, mask };
+  };
+  const relation = Int32Array.from({ length: edges }, (_, i) => i % RELATIONS);
+  const sides = { lhs: side(lhs), rhs: side(rhs) };
+  return (chunk) => {
+    chunk.edges = edges;
+    chunk.relation.set(relation);
+    for (const name of ['lhs', 'rhs'] as const) {
+      const { ends, candidates, mask } = sides[name];
+      chunk[name].set(ends);
+      chunk.sides[name].count = candidates.length;
+      chunk.sides[name].candidates.set(candidates);
+      chunk.sides[name].mask.set(mask);
     }
-  }
+  };
 }
