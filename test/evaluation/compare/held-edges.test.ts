@@ -12,12 +12,9 @@ import { storeOf, withContents } from './fixture.ts';
 
 describe('heldStretches', () => {
   test('begins at the later offset of the two stores, never below the start of the log', () => {
-    const range = (topic: string, partition: number, low: number, high: number) => ({
-      topic,
-      partition,
-      low,
-      high,
-    });
+    const range = (topic: string, partition: number, low: number, high: number) => {
+      return { topic, partition, low, high };
+    };
     const ranges = [range('t', 0, 0, 10), range('t', 1, 5, 9), range('t', 2, 0, 4), range('u', 0, 3, 8)];
     const a = { t: { '0': 7, '1': 2, '2': 4 } };
     const b = { t: { '0': 4, '1': 3, '2': 1 }, u: {} };
