@@ -201,11 +201,15 @@ class OpenCheckpoint implements Checkpoint {
   /** Each is read while the caller handles the one before. */
   async *blocks(): AsyncIterable<CheckpointBlock> {
     const places = this.#footer.blocks;
-    let reading = places[0] && this.#block(places[0]);
+    const { width } = this.#footer;
+    const most = places.reduce((bytes, place) => Math.max(bytes, blockBytes(place, width)), 0);
+    // Memory outside of V8's heap has it collected garbage, all of it, after each few of these.
+    const [memory, other] = [new ArrayBuffer(most), new ArrayBuffer(most)];
+    let reading = places[0] && this.#block(places[0], memory);
     for (let i = 0; reading !== undefined; ) {
       const block: CheckpointBlock = await reading;
       const next = places[++i];
-      reading = next && this.#block(next);
+      reading = next && this.#block(next, i % 2 === 0 ? memory : other);
       // The next round awaits the promise; without this line Node.js reports an unhandled rejection before.
       reading?.catch(() => undefined);
       yield block;
@@ -255,15 +259,15 @@ class OpenCheckpoint implements Checkpoint {
     await this.#handle.close();
   }
 
-  async #block({ at, rows, edges, floats, rest }: BlockPlace): Promise<CheckpointBlock> {
+  async #block(place: BlockPlace, buffer: ArrayBuffer): Promise<CheckpointBlock> {
+    const { at, rows, edges, floats, rest } = place;
     const { width } = this.#footer;
     const of = Math.max(0, edges);
     const floatBytes = rows * width * 4;
-    const bytes = await this.#bytes(at, floatBytes + of * 9 + 2 * rows);
+    const bytes = await this.#bytes(at, blockBytes(place, width), buffer);
     const sums = sumsOf(bytes.subarray(0, floatBytes), width);
     if (sums.some((sum, i) => sum !== floats[i]) || crc32(bytes.subarray(floatBytes)) !== rest)
       throw this.#differs(at);
-    const { buffer } = bytes;
     const rhs = floatBytes + of * 4;
     const types = rhs + of * 4;
     return {
@@ -292,16 +296,25 @@ class OpenCheckpoint implements Checkpoint {
     return damaged(this.file.path, new Error(`the checksum of the block at byte ${at} differs`));
   }
 
-  async #bytes(at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-    return await readAt(this.#handle, at, length).catch((error: unknown) => {
+  async #bytes(at: number, length: number, memory?: ArrayBuffer): Promise<Uint8Array<ArrayBuffer>> {
+    return await readAt(this.#handle, at, length, memory).catch((error: unknown) => {
       throw damaged(this.file.path, error);
     });
   }
 }
 
-/** In memory of its own, so that numbers of four bytes can be viewed. */
-async function readAt(file: FileHandle, at: number, length: number): Promise<Buffer<ArrayBuffer>> {
-  const bytes = Buffer.from(new ArrayBuffer(length));
+function blockBytes({ rows, edges }: BlockPlace, width: number): number {
+  return rows * (width * 4 + 2) + Math.max(0, edges) * 9;
+}
+
+/** From the start of `memory`, by default its own, so that numbers of four bytes can be viewed. */
+async function readAt(
+  file: FileHandle,
+  at: number,
+  length: number,
+  memory = new ArrayBuffer(length),
+): Promise<Buffer<ArrayBuffer>> {
+  const bytes = Buffer.from(memory, 0, length);
   let read = 0;
   while (read < length) {
     const { bytesRead } = await file.read(bytes, read, length - read, at + read);

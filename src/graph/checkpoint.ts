@@ -60,7 +60,7 @@ export interface Checkpoint extends AsyncDisposable {
   readonly file?: CheckpointFile;
   /** Number of rows, relation rows included. */
   readonly rows: number;
-  /** All rows in order, some thousands at a time, each block checked. @throws FatalError `store-damaged`. */
+  /** All rows in order, some thousands at a time, each block checked. A block is good until the next is asked for. @throws FatalError `store-damaged`. */
   blocks(): AsyncIterable<CheckpointBlock>;
   /** Every entity as of its commit, in parts; undefined where it was written without them. @throws as `blocks`. */
   entities(): AsyncIterable<PackedEntities> | undefined;

@@ -106,7 +106,7 @@ export class GraphStore {
     return opened;
   }
 
-  /** Every row of the checkpoint, ascending, in memory that the caller may keep. */
+  /** Every row of the checkpoint, ascending, each good until the next is asked for. */
   async *rows(): AsyncIterable<StoredRow> {
     const width = this.layout.dim + 2;
     let row = 0;

@@ -100,8 +100,7 @@ export class TrainerRows {
       const from = i * width;
       const moved = numbers[from + dim + 1]!;
       const isPublished = Number.isFinite(moved);
-      // A view for each row would take as long as its numbers.
-      for (let k = 0; k < dim; k++) floats[at + k] = numbers[from + k]!;
+      floats.set(numbers.subarray(from, from + dim), at);
       floats[at + accumulator] = numbers[from + dim]!;
       floats[at + drift] = isPublished ? moved : 0;
       this.#moved[row] = isPublished && moved > 0 ? MOVED : 0;
