@@ -235,10 +235,10 @@ export const configFileSchema = z.strictObject({
         unit: 'ms',
         description: 'A commit follows at the latest after this time. A replay commits by count alone.',
       }),
-      recoverMs: positive.default(15_000).meta({
+      recoverMs: positive.default(11_000).meta({
         unit: 'ms',
         description:
-          'A [checkpoint](glossary.md#checkpoint) is written after this much work of the trainer: about what a start after a kill does once more, at worst. Less is more bytes written.',
+          'A [checkpoint](glossary.md#checkpoint) is written after training took this much processor time: about how long a start after a kill trains, at worst. Less is more bytes written.',
       }),
     })
     .prefault({})

@@ -7,7 +7,7 @@ export interface Pace {
   readonly commitEdges: number;
   /** … or the time since the last commit. */
   readonly commitMs: number;
-  /** Training after which a checkpoint is due, ms of the trainer's work: about what a start after a kill repeats. */
+  /** Training after which a checkpoint is due, ms of processor time: about what a start after a kill repeats. */
   readonly recoverMs: number;
   /** Bytes of records read ahead of training: the bound for back-pressure. */
   readonly queueBytes: number;
