@@ -108,21 +108,28 @@ export class KnownPositives {
       : this.#byRhs.find(rhs, lhs, relation) >= 0;
   }
 
-  /** The edges whose lhs is one of `rows` rows from `first` on, in order. */
-  out(first: number, rows: number): EdgeRows {
-    let count = 0;
-    for (let row = first; row < first + rows; row++) count += this.#byLhs.count(row);
-    const { lhs, relation, rhs } = edgeRows(count);
-    let i = 0;
-    for (let row = first; row < first + rows; row++) {
-      const end = this.#byLhs.slot(row) + this.#byLhs.count(row);
-      for (let slot = this.#byLhs.slot(row); slot < end; slot++, i++) {
-        lhs[i] = row;
-        relation[i] = this.#byLhs.relations[slot]!;
-        rhs[i] = this.#byLhs.neighbours[slot]!;
+  /**
+   * Gives the edges as they are now, whatever changes later: those whose lhs is one of `rows` rows from `first` on, in order. The lists
+   * are copied at once: some milliseconds for a million edges.
+   */
+  frozen(): (first: number, rows: number) => EdgeRows {
+    const { lists, neighbours, relations } = this.#byLhs.copy();
+    return (first, rows) => {
+      const end = Math.min(2 * (first + rows), lists.length);
+      let count = 0;
+      for (let at = 2 * first; at < end; at += 2) count += lists[at + 1]!;
+      const { lhs, relation, rhs } = edgeRows(count);
+      let i = 0;
+      for (let at = 2 * first; at < end; at += 2) {
+        const slots = lists[at]! + lists[at + 1]!;
+        for (let slot = lists[at]!; slot < slots; slot++, i++) {
+          lhs[i] = at / 2;
+          relation[i] = relations[slot]!;
+          rhs[i] = neighbours[slot]!;
+        }
       }
-    }
-    return { lhs, relation, rhs };
+      return { lhs, relation, rhs };
+    };
   }
 
   /** So many edges, each equally likely; there must be one. The draws do not depend on the order of arrival. */

@@ -71,6 +71,15 @@ export class NeighbourLists {
     return this.#lists[2 * row]!;
   }
 
+  /** The lists as they are now: [rows, 2] the start and the length of each, and the entries. */
+  copy() {
+    return {
+      lists: this.#lists.slice(0, 2 * this.#rows),
+      neighbours: this.#neighbours.slice(0, this.#slots),
+      relations: this.#relations.slice(0, this.#slots),
+    };
+  }
+
   add(row: number, neighbour: number, relation: number): void {
     const place = this.#sorted ? this.#place(row, neighbour, relation) : this.count(row);
     const count = this.#room(row);

@@ -65,7 +65,7 @@ describe('KnownPositives', () => {
           const [first, second] = [set.live.slice(0, 20), set.live.slice(20)];
           for (const part of [first, second]) loaded.load(triples(part));
           loaded.settle();
-          expect(grown.out(0, ROWS)).toEqual(loaded.out(0, ROWS));
+          expect(grown.frozen()(0, ROWS)).toEqual(loaded.frozen()(0, ROWS));
           for (const known of [grown, loaded]) {
             expect(known.edges).toBe(set.edges);
             expect(known.edgesOf(0) + known.edgesOf(1)).toBe(set.edges);

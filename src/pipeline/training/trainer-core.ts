@@ -310,9 +310,7 @@ export class TrainerCore {
 
   /** Updates the live edges to those after the batch. @throws FatalError where they are too many. */
   #change(changes: Int32Array): void {
-    const { snapshot } = this.#rows;
     eachChange(changes, (lhs, relation, rhs, live) => {
-      snapshot?.keepEdge(lhs, relation, rhs);
       if (live) this.#known.add(lhs, relation, rhs);
       else this.#known.remove(lhs, relation, rhs);
     });
