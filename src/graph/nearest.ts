@@ -65,13 +65,6 @@ export function dot(a: Float32Array, b: Float32Array, dim: number): number {
   return sum;
 }
 
-/** The squared L2 distance of two vectors. */
-export function squaredDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let sum = 0;
-  for (let k = 0; k < a.length; k++) sum += (a[k]! - b[k]!) ** 2;
-  return sum;
-}
-
 /** The entities of the rows. The store has no index by row, so entities are scanned until all are found. */
 async function namesOf(store: GraphStore, rows: Set<number>): Promise<Map<number, EntityKey>> {
   const names = new Map<number, EntityKey>();

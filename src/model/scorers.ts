@@ -90,7 +90,8 @@ function l2Distance(anchor: Vector, candidate: Vector): number {
   return Math.sqrt(Math.max(squaredDistance(anchor, candidate), MIN_SQUARED_DISTANCE));
 }
 
-function squaredDistance(anchor: Vector, candidate: Vector): number {
+/** The squared L2 distance of two vectors. */
+export function squaredDistance(anchor: ArrayLike<number>, candidate: ArrayLike<number>): number {
   let square = 0;
   for (let k = 0; k < anchor.length; k++) square += (anchor[k]! - candidate[k]!) ** 2;
   return square;

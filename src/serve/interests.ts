@@ -1,4 +1,4 @@
-import { squaredDistance } from '../graph/nearest.ts';
+import { squaredDistance } from '../model/scorers.ts';
 import type { Asking } from './looks.ts';
 import type { Later } from './shared-passes.ts';
 import type { VectorTable } from './vector-table.ts';

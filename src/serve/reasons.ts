@@ -1,6 +1,6 @@
 import type { RelationVector } from '../../topics/model.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
-import { squaredDistance } from '../graph/nearest.ts';
+import { squaredDistance } from '../model/scorers.ts';
 import type { Activity, OwnEdge } from './activity/activity.ts';
 import type { ItemReason, SharedNeighbours } from './answers.ts';
 import { NEWEST_TARGETS } from './interests.ts';

@@ -1,4 +1,4 @@
-import { squaredDistance } from '../graph/nearest.ts';
+import { squaredDistance } from '../model/scorers.ts';
 import type { RowVectors } from '../pipeline/training/shard-batch.ts';
 
 const FIRST_ROWS = 64;

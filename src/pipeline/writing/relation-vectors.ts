@@ -7,7 +7,7 @@ import {
 } from '../../../topics/model.ts';
 import { ShapeError } from '../../errors/errors.ts';
 import type { ModelIdentity } from '../../graph/head.ts';
-import { squaredDistance } from '../../graph/nearest.ts';
+import { squaredDistance } from '../../model/scorers.ts';
 import type { Message } from '../ports.ts';
 import type { Publishing } from '../tuning.ts';
 import type { Writer } from './writer.ts';
