@@ -34,10 +34,11 @@ export interface CheckpointRows {
   readonly floats: Float32Array;
 }
 
-/** Room for rows of `width` numbers. */
-export function checkpointRows(rows: number, width: number): CheckpointRows {
-  const floats = new Float32Array(rows * width);
-  return { types: new Uint8Array(rows), trained: new Uint8Array(rows), floats };
+/** Room for rows of `width` numbers. floats: memory to be used again, where it is large enough. */
+export function checkpointRows(rows: number, width: number, floats?: Float32Array): CheckpointRows {
+  const numbers = rows * width;
+  const room = floats !== undefined && floats.length >= numbers ? floats : new Float32Array(numbers);
+  return { floats: room.subarray(0, numbers), types: new Uint8Array(rows), trained: new Uint8Array(rows) };
 }
 
 /** Consecutive rows of a table, with the live edges out of them. Structured-cloneable. */

@@ -42,7 +42,8 @@ export class MemoryCheckpoints implements Checkpoints {
     blocks: AsyncIterable<CheckpointBlock>,
     entities?: Iterable<PackedEntities>,
   ): Promise<void> {
-    const written = { head, blocks: await Array.fromAsync(blocks), entities: entities && [...entities] };
+    const copied = await Array.fromAsync(blocks, (block) => structuredClone(block));
+    const written = { head, blocks: copied, entities: entities && [...entities] };
     this.written.set(head.commit, structuredClone(written));
   }
 

@@ -69,7 +69,7 @@ export class Life {
       republish: (again) => inTurn(() => trainer.republish(again)),
       vectors: (rows) => inTurn(() => trainer.vectors(rows)),
       snapshot: () => inTurn(() => trainer.snapshot()),
-      slice: () => inTurn(() => trainer.slice()),
+      slice: (spent) => inTurn(() => trainer.slice(spent)),
     });
   }
 

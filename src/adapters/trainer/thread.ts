@@ -26,7 +26,7 @@ export function threadTrainer(
     republish: (again) => calls.ask('republish', again),
     vectors: (rows) => calls.ask('vectors', rows),
     snapshot: () => calls.ask('snapshot', undefined),
-    slice: () => calls.ask('slice', undefined),
+    slice: (spent) => calls.ask('slice', spent, buffersOf(spent)),
     stop: () => calls.stop(new FatalError('fault', 'the trainer was stopped; make a new one')),
   };
 }

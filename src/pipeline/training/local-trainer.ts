@@ -37,7 +37,7 @@ export function localTrainer(
     republish: async (again) => running().republish(again),
     vectors: async (rows) => running().vectors(rows),
     snapshot: async () => running().snapshot(),
-    slice: async () => running().slice(),
+    slice: async (spent) => running().slice(spent),
     stop: async () => {
       stopped = true;
       await core?.stop();

@@ -54,12 +54,13 @@ export class Snapshot {
     this.#slots[row] = 1 + slot;
   }
 
-  take(): CheckpointBlock | undefined {
+  /** The next rows. spent: numbers of a block that nobody needs any more. */
+  take(spent?: Float32Array): CheckpointBlock | undefined {
     const { rows, width, blockRows } = this.#parts;
     const first = this.#next;
     const count = Math.min(blockRows, rows - first);
     if (count === 0) return undefined;
-    const block = checkpointRows(count, width);
+    const block = checkpointRows(count, width, spent);
     for (let i = 0; i < count; i++) {
       const slot = this.#slots[first + i]! - 1;
       if (slot < 0) this.#parts.copy(first + i, block, i);

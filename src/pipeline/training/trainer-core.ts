@@ -244,9 +244,9 @@ export class TrainerCore {
     this.#rows.snapshot = new Snapshot({ rows, width: dim + 2, blockRows, known: this.#known, copy });
   }
 
-  slice(): CheckpointBlock | undefined {
+  slice(spent?: Float32Array): CheckpointBlock | undefined {
     this.#usable();
-    const block = this.#rows.snapshot?.take();
+    const block = this.#rows.snapshot?.take(spent);
     if (block === undefined) this.#rows.snapshot = undefined;
     return block;
   }

@@ -195,8 +195,11 @@ export interface Trainer {
    * To be called right after `due`, unless nothing is trained until it is taken. A snapshot that is still being taken is given up.
    */
   snapshot(): Promise<void>;
-  /** The next rows of the snapshot, in order; undefined after the last. */
-  slice(): Promise<CheckpointBlock | undefined>;
+  /**
+   * The next rows of the snapshot, in order; undefined after the last. spent: the numbers of a slice that was written, whose memory
+   * the trainer takes: blocks of megabytes that are left to the garbage collector make it run for each few of them.
+   */
+  slice(spent?: Float32Array): Promise<CheckpointBlock | undefined>;
   stop(): Promise<void>;
 }
 

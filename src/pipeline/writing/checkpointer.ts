@@ -218,9 +218,11 @@ export class Checkpointer {
   async *#slices(rows: number): AsyncIterable<CheckpointBlock> {
     const { trainer } = this.#options;
     const asked: ReturnType<Trainer['slice']>[] = [];
+    let spent: Float32Array | undefined;
     const next = () => {
       while (asked.length < AHEAD) {
-        const slice = trainer.slice();
+        const slice = trainer.slice(spent);
+        spent = undefined;
         // Avoids an unhandled rejection while the one before is awaited.
         slice.catch(() => undefined);
         asked.push(slice);
@@ -234,6 +236,7 @@ export class Checkpointer {
       taken += block.types.length;
       try {
         yield block;
+        spent = block.floats;
       } finally {
         written.resolve();
       }

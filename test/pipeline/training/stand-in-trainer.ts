@@ -30,6 +30,8 @@ export class StandInTrainer implements Trainer {
   blocks: CheckpointBlock[] = [];
   /** What is still to be taken of it. */
   taking: CheckpointBlock[] = [];
+  /** What was given back of slices that were written. */
+  readonly spent: Float32Array[] = [];
   snapshots = 0;
   stopped = false;
 
@@ -82,7 +84,8 @@ export class StandInTrainer implements Trainer {
     this.taking = [...this.blocks];
   }
 
-  async slice(): Promise<CheckpointBlock | undefined> {
+  async slice(spent?: Float32Array): Promise<CheckpointBlock | undefined> {
+    if (spent !== undefined) this.spent.push(spent);
     return this.taking.shift();
   }
 

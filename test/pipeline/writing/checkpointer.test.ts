@@ -178,6 +178,7 @@ describe('a checkpoint that was begun', () => {
     const { head, blocks } = checkpoints.written.get(4)!;
     expect(head).toMatchObject({ commit: 4, step: headOf(4).step, random: headOf(4).random });
     expect([trainer.snapshots, blocks]).toEqual([1, [blockAt(0), blockAt(2)]]);
+    expect(trainer.spent).toEqual(blocks.map(({ floats }) => floats));
     // Of commit 4 itself, nothing may wait.
     expect([isDue(), ...nameable()]).toEqual([false, 3, 3, 4, 4]);
     // The head still names the one before.
