@@ -31,7 +31,7 @@ answerCalls<TrainerCalls>('the trainer failed', {
     const [began, before] = [threadCpuMs(), longestMs];
     const report = await trainer.train(batch);
     ownMs += threadCpuMs() - began;
-    longestMs = Math.max(ownMs, ...steppers.map(({ cpuMs }) => cpuMs));
+    longestMs = Math.max(ownMs, ...steppers.map(({ cpuMs }) => cpuMs[0]!));
     return { ...report, workMs: longestMs - before };
   },
   load: async (file) => {

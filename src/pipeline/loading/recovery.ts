@@ -61,18 +61,8 @@ export async function recover(
     await trainer.start(undefined);
     const index = new EntityIndex(2 * model.relations.length, store.layout.entityTypes);
     const { absent, limits } = await trainer.state();
-    return {
-      head,
-      index,
-      erasedAt: new Map(),
-      due: [],
-      strayed: false,
-      absent,
-      unsent: [],
-      limits,
-      lacksEdges: false,
-      took: {},
-    };
+    const nothing = { due: [], strayed: false, unsent: [], lacksEdges: false, took: {} };
+    return { head, index, erasedAt: new Map(), absent, limits, ...nothing };
   }
   refuseOther(head, { name: graph, model, shard });
   const began = clock();

@@ -55,7 +55,8 @@ export class ThreadStepper implements Stepper {
   #worker: Worker | undefined;
   readonly #lanes: readonly SharedLane[];
   readonly #failures: MessagePort;
-  readonly #cpuMs = new Float64Array(new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT));
+  /** [1] processor time of the thread by its last step, ms. */
+  readonly cpuMs = new Float64Array(new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT));
   /** Index of the lane whose turn it is. */
   #next = 0;
   #ended: FatalError | undefined;
@@ -81,7 +82,7 @@ export class ThreadStepper implements Stepper {
       ...kernel,
       table: { memory, base, stride, paddedDim },
       lanes: this.#lanes.map(({ words }, i) => ({ words, workspace: workspaces[i]! })),
-      cpuMs: this.#cpuMs,
+      cpuMs: this.cpuMs,
       failures: port2,
     };
     this.#failures = port1;
@@ -89,11 +90,6 @@ export class ThreadStepper implements Stepper {
       new Worker(entry, { workerData, transferList: [port2], name })
         .on('error', (error) => this.#end(reasonOf(error), error))
         .on('exit', (code) => this.#end(`it exited with code ${code}`));
-  }
-
-  /** Processor time of the thread by its last step, ms. */
-  get cpuMs(): number {
-    return this.#cpuMs[0] ?? 0;
   }
 
   take(): Lane | undefined {
