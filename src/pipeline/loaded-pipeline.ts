@@ -107,12 +107,12 @@ export class LoadedPipeline {
   readonly #topicWatch: TopicWatch;
   /** Counts the store's edges, which are not read as it is loaded. */
   readonly #laterCheck: LaterCheck | undefined;
-  /** Whether all in hand is written and published, and nothing more comes. */
-  #drained = false;
+  /** The checkpoint that a regular stop leaves. */
+  #left: Promise<void> | undefined;
   /** Whether the store was loaded from its checkpoint alone, and no record was applied and no batch trained since. */
   #isIdle: boolean;
   /** The commit asked for last. */
-  #committed: Promise<unknown> = Promise.resolve();
+  #committed: Promise<number> = Promise.resolve(0);
 
   constructor({ options, lifecycle, summary, failed, loaded, laterCheck, freshSpace }: PipelineParts) {
     const { model, store, measures = {} } = options;
@@ -261,17 +261,35 @@ export class LoadedPipeline {
     log.info({ graph, outbox: this.publisher.size }, 'reading has ended');
     if (this.#training.open.since !== undefined) await this.#train();
     await this.#committed;
-    // Vectors that moved little are put up in slices, until none is left: memory stays bounded.
-    while ((await this.#write(true)) > 0);
+    // Vectors that moved little are put up in slices, until none is left: memory stays bounded. Each is taken while the one
+    // before is put up.
+    this.#committed = this.#write(true);
+    for (let put = 1; put > 0; ) {
+      const before = this.#committed;
+      this.#committed = this.#write(true);
+      put = await before;
+      if (this.outboxIsFull) await this.publisher.drained();
+    }
+    await this.#committed;
     this.#lifecycle.check();
     log.info(
       { graph, outbox: this.publisher.size },
       'all committed; waiting for the last vectors to be acknowledged',
     );
+    const acknowledged = this.#acknowledged();
+    const { head } = this.committer;
+    const isSame = this.#isIdle && this.publisher.published + this.publisher.size === 0;
+    if (head !== undefined)
+      this.#left = this.checkpointer.leave({ ...head, outbox: 0 }, this.index, isSame, acknowledged);
+    await acknowledged;
+  }
+
+  /** Whether all that was put up is acknowledged, once nothing more is sent. */
+  async #acknowledged(): Promise<boolean> {
     await this.publisher.drained();
     await this.neighbours.sent();
     this.#lifecycle.check();
-    this.#drained = true;
+    return this.publisher.size === 0;
   }
 
   /** Ends what is under way. To be called once no record comes any more, and before the trainer and the store close. */
@@ -283,10 +301,7 @@ export class LoadedPipeline {
     } finally {
       await Promise.allSettled([this.#training.settled(), this.#committed, this.#laterCheck?.stop()]);
       await this.checkpointer.settled();
-      const { head } = this.committer;
-      const isSame = this.#isIdle && this.publisher.published === 0;
-      if (this.#drained && head !== undefined)
-        await this.checkpointer.leave({ ...head, outbox: 0 }, this.index, isSame);
+      await this.#left;
     }
   }
 

@@ -147,11 +147,16 @@ export class Checkpointer {
   }
 
   /**
-   * Leaves a checkpoint as of the last commit, where everything is published and nothing is trained any more.
-   * index: as of that commit. isSame: whether the commits since the checkpoint changed nothing that it has: it becomes that of
-   * the last commit, under its own number.
+   * Leaves a checkpoint as of the last commit, where nothing is trained any more: it is written at once, and named by the head once
+   * everything is acknowledged. index: as of that commit. isSame: whether the commits since the checkpoint changed nothing that it has: it
+   * becomes that of the last commit, under its own number.
    */
-  async leave(head: Head, index: EntityIndex, isSame: boolean): Promise<void> {
+  async leave(
+    head: Head,
+    index: EntityIndex,
+    isSame: boolean,
+    acknowledged: Promise<boolean>,
+  ): Promise<void> {
     const { graph, log, clock, store } = this.#options;
     await this.settled();
     if (head.checkpoint === head.commit) return;
@@ -164,8 +169,9 @@ export class Checkpointer {
           outdated: outdated(head, commit),
         });
       }
-      await this.settle(head, [], index);
-      log.info({ graph, rows: head.rows, ms: clock() - this.#beganAt }, 'left a checkpoint to start from');
+      await this.settle(head, [], index, acknowledged);
+      if (await acknowledged)
+        log.info({ graph, rows: head.rows, ms: clock() - this.#beganAt }, 'left a checkpoint to start from');
     } catch (error) {
       const reason = reasonOf(error);
       log.warn({ graph, reason }, 'could not leave a checkpoint to start from: the next start takes longer');
@@ -173,7 +179,12 @@ export class Checkpointer {
   }
 
   /** Writes a checkpoint as of the last commit, after which the journal holds `due` alone: entities that are to be published. */
-  async settle(head: Head, due: readonly EntityKey[] = [], index?: EntityIndex): Promise<void> {
+  async settle(
+    head: Head,
+    due: readonly EntityKey[] = [],
+    index?: EntityIndex,
+    acknowledged = Promise.resolve(true),
+  ): Promise<void> {
     const { store, trainer } = this.#options;
     const checkpoint = head.commit;
     // A journal that led to other vectors stands at another step.
@@ -187,6 +198,7 @@ export class Checkpointer {
     const stands = { ...head, ...trained };
     await trainer.snapshot();
     await this.#write(stands, index && packedParts(index));
+    if (!(await acknowledged)) return;
     const rest = due.length > 0 && { journal: encodeJournal([], due), commit: checkpoint + 1 };
     const settled = { ...stands, checkpoint, ...(rest && { commit: rest.commit }) };
     await store.commit({

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { CheckpointBlock, Checkpoints } from '../../../src/graph/checkpoint.ts';
 import { EntityIndex, packEntities } from '../../../src/graph/entity-index.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
@@ -17,6 +17,9 @@ import { turns } from '../updater-fixture.ts';
 const RECOVER_MS = 15_000;
 /** Nothing is waited for. */
 const ALL = Number.POSITIVE_INFINITY;
+
+/** Everything is acknowledged. */
+const ALL_SENT = Promise.resolve(true);
 
 /** Entities of rows 2 and 3. */
 const index = new EntityIndex(2);
@@ -310,7 +313,7 @@ describe('a checkpoint that is left', () => {
       sync: () => turns(5),
     });
     now.ms += 500;
-    await checkpointer.leave({ ...headOf(5), outbox: 0 }, index, false);
+    await checkpointer.leave({ ...headOf(5), outbox: 0 }, index, false, ALL_SENT);
     // As where the journal led to other vectors than before.
     const { step, random } = await trainer.state();
     expect(await store.head()).toEqual({
@@ -330,13 +333,13 @@ describe('a checkpoint that is left', () => {
 
   test('is none where the head names one of its own commit already', async () => {
     const { checkpointer, trainer, headOf, there } = await committed();
-    await checkpointer.leave(headOf(3), index, false);
+    await checkpointer.leave(headOf(3), index, false, ALL_SENT);
     expect([trainer.snapshots, there()]).toEqual([0, [3]]);
   });
 
   test('is the one before where nothing changed since: the last commit gets its number', async () => {
     const { checkpointer, store, trainer, headOf, there, journal } = await committed();
-    await checkpointer.leave({ ...headOf(5), epoch: 9 }, index, true);
+    await checkpointer.leave({ ...headOf(5), epoch: 9 }, index, true, ALL_SENT);
     expect([trainer.snapshots, there(), await journal()]).toEqual([0, [3], []]);
     expect(await store.head()).toEqual({ ...headOf(3), epoch: 9, trained: 3, acknowledged: 3 });
   });
@@ -349,7 +352,7 @@ describe('a checkpoint that is left', () => {
     await reached.promise;
     // What comes after the slice in hand is asked for already.
     expect(trainer.taking).toEqual([]);
-    const left = checkpointer.leave(headOf(5), index, false);
+    const left = checkpointer.leave(headOf(5), index, false, ALL_SENT);
     await turns(10);
     expect(trainer.snapshots).toBe(1);
     open.resolve();
@@ -357,11 +360,24 @@ describe('a checkpoint that is left', () => {
     expect([trainer.snapshots, there(), (await store.head())?.checkpoint]).toEqual([2, [5], 5]);
   });
 
+  test('is named once everything is acknowledged, and not where sending was stopped', async () => {
+    for (const all of [true, false]) {
+      const { checkpointer, store, headOf, there, said } = await committed();
+      const acknowledged = Promise.withResolvers<boolean>();
+      const left = checkpointer.leave(headOf(5), index, false, acknowledged.promise);
+      await vi.waitFor(() => expect(there()).toEqual([3, 5]));
+      expect((await store.head())?.checkpoint).toBe(3);
+      acknowledged.resolve(all);
+      await left;
+      expect([(await store.head())?.checkpoint, said().length]).toEqual(all ? [5, 1] : [3, 0]);
+    }
+  });
+
   test('and can not be written leaves the store as it was, which costs the next start time alone', async () => {
     const { checkpointer, store, headOf, there, journal, said } = await committed({
       write: () => Promise.reject(new Error('no space left')),
     });
-    await checkpointer.leave(headOf(5), index, false);
+    await checkpointer.leave(headOf(5), index, false, ALL_SENT);
     expect([await store.head(), there(), await journal()]).toEqual([headOf(5), [3], [4, 5]]);
     expect(said()).toEqual(['could not leave a checkpoint to start from: the next start takes longer']);
   });
