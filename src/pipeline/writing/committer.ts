@@ -3,8 +3,6 @@ import type { EntityKey } from '../../graph/entity.ts';
 import { type EntityIndex, packEntities, stateOf } from '../../graph/entity-index.ts';
 import type { Commit } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
-import { asBuffer } from '../../graph/layout.ts';
-import { inSlices } from '../../graph/store.ts';
 import type { Counters } from '../counters.ts';
 import { Delivery } from '../delivery.ts';
 import { relationsSum } from '../loading/recovery.ts';
@@ -22,9 +20,6 @@ import { type Checkpointer, outdated } from './checkpointer.ts';
 import { Moves } from './moves.ts';
 import type { Publisher, Put } from './publish.ts';
 import type { Writer } from './writer.ts';
-
-/** Rows of a commit looked at before the event loop gets its turn. */
-const SLICE_ROWS = 4096;
 
 export interface CommitterOptions
   extends Pick<UpdaterOptions, 'graph' | 'model' | 'store' | 'trainer' | 'sink' | 'log' | 'clock'> {
@@ -213,7 +208,7 @@ export class Committer {
 
   /** Writes where the training stands and which rows are to be published, and puts them up. */
   async #publish(
-    { named, entities }: Gathered,
+    gathered: Gathered,
     { commit, offsets }: Head,
     due: Due,
     since: number | undefined,
@@ -224,16 +219,18 @@ export class Committer {
     this.held = held;
     this.moves.add(due, index, model.dim);
     if (!publisher.open) return 0;
-    const puts = await this.#puts(named, entities, due);
-    if (step !== this.step || puts.length > 0)
-      await this.#store(undefined, this.#outbox(publisher.sizeWith(puts), 1), {
+    const names = new Set(gathered.named.map(({ name }) => name));
+    const { count, putAt } = this.#puts(gathered, due);
+    if (step !== this.step || count > 0)
+      await this.#store(undefined, this.#outbox(Math.max(publisher.size, count), 1), {
         journal: encodeJournal([], [], rows, commit),
       });
     // Told before any of these vectors goes out. The group's note is then never behind the topic, so that an
     // older copy of the store is always recognised.
     await leadership.commit(offsets, writer.note(step));
-    await publisher.add(puts, { commit, step, since }, relations);
-    return puts.length;
+    if (names.size > 0) publisher.forget(names);
+    await publisher.add(count, putAt, { commit, step, since }, relations);
+    return count;
   }
 
   /**
@@ -261,28 +258,25 @@ export class Committer {
     return stored;
   }
 
-  /** What to publish: the named entities, and the rows that are due. Each name once. */
-  async #puts(named: Gathered['named'], entities: PackedEntities, { rows, vectors }: Due): Promise<Put[]> {
+  /** What to publish, to be asked for one after the other: the rows that are due, and tombstones. Each name once. */
+  #puts({ named, entities }: Gathered, { rows, vectors }: Due) {
     const { index, model } = this.#options;
-    const bytes = asBuffer(new Uint8Array(vectors.buffer));
     const size = 4 * model.dim;
-    const puts: Put[] = [];
-    for (const { name, row } of named)
-      if (row === undefined) puts.push({ name, vector: null, eventAt: undefined });
     const ofRow = new Map(named.map(({ name, row }) => [row, name]));
+    const gone = named.filter(({ row }) => row === undefined);
     let place = 0;
-    const put = (i: number) => {
-      const row = rows[i]!;
-      const vector = bytes.subarray(i * size, (i + 1) * size);
+    const putAt = (i: number): Put | undefined => {
+      const row = rows[i];
+      if (row === undefined)
+        return { key: gone[i - rows.length]!.name, row: -1, value: null, eventAt: undefined };
       // Both lists of rows are ascending.
       while (entities.rows[place]! < row) place++;
       const eventAt = entities.rows[place] === row ? stateOf(entities, place).lastSeen : undefined;
       // No name: the entity was erased after this commit was asked for, and the next commit puts up its tombstone.
-      const name = ofRow.get(row) ?? index.keyAt(row);
-      if (name !== undefined) puts.push({ name, vector, eventAt });
+      const key = ofRow.get(row) ?? index.keyAt(row);
+      return key && { key, row, value: new Uint8Array(vectors.buffer, i * size, size), eventAt };
     };
-    await inSlices(rows.length, put, SLICE_ROWS);
-    return puts;
+    return { count: rows.length + gone.length, putAt };
   }
 }
 

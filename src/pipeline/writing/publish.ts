@@ -10,20 +10,16 @@ import { Window } from '../window.ts';
 import type { RelationVectors } from './relation-vectors.ts';
 import type { Writer } from './writer.ts';
 
-/** Vectors sent at a time; with 512-byte vectors about 1 MB. */
-const SWEEP = 2_000;
-/**
- * While more than MANY vectors wait, LONG_SWEEP are sent at a time: a transaction costs a round trip for each
- * partition, whatever its size, and none of these vectors is fresh.
- */
-const MANY = 10 * SWEEP;
-const LONG_SWEEP = 4 * SWEEP;
+/** Bytes sent at a time, about, and those of a message beside its vector. A transaction costs some round trips, whatever its size. */
+const [SWEEP_BYTES, AROUND_BYTES] = [16 * 2 ** 20, 240];
 
 /** A vector or tombstone that a commit puts up. */
 export interface Put {
-  readonly name: EntityKey;
+  readonly key: EntityKey;
+  /** Its row; −1 for a tombstone. */
+  readonly row: number;
   /** Little-endian float32; null: the entity is gone, and a tombstone is sent. The memory must not change. */
-  vector: Uint8Array | null;
+  value: Uint8Array | null;
   /** Time of the newest event that named the entity, epoch ms. */
   eventAt: number | undefined;
 }
@@ -32,16 +28,23 @@ export interface Put {
 export interface PutBy {
   /** Number of the commit. */
   readonly commit: number;
-  step: number;
+  readonly step: number;
   /** Arrival of the oldest record behind the commit, epoch ms. */
   readonly since: number | undefined;
 }
 
-/** What is to be sent, of the newest commit that moved it, with the arrival, the event and the commit of the oldest that was not acknowledged. */
-interface Waiting extends Put, PutBy {
+/** What is to be sent, of the newest commit that moved it: the message itself, because hundreds of thousands may wait. */
+interface Waiting extends Put {
+  readonly topic: string;
+  headers: Message['headers'];
+  step: number;
+  /** The oldest commit of which it was not acknowledged. */
+  readonly by: PutBy;
   /** Whether it is being sent: what is put up from now on waits behind it. */
   inHand: boolean;
 }
+
+const NO_HEADERS = {};
 
 /**
  * Sends every vector that commits put up to the embeddings topic, and relation vectors to the model topic. A vector is put up
@@ -53,10 +56,10 @@ export class Publisher {
   published = 0;
   /** False until this process is the graph's one publisher: nothing is sent or put up before. */
   open = false;
-  /** The newest of each name: what waits, and what is being sent. */
-  readonly #newest = new Map<EntityKey, Waiting>();
+  /** The newest of each row: what waits, and what is being sent. A look by name takes ten times as long. */
+  readonly #ofRow: (Waiting | undefined)[] = [];
   /** What waits, in order: an entry that is put up again keeps its place. */
-  readonly #queue: Waiting[] = [];
+  #queue: Waiting[] = [];
   /** What is being sent. */
   #inHand: readonly Waiting[] = [];
   #running: Promise<void> | undefined;
@@ -72,24 +75,17 @@ export class Publisher {
 
   /** Vectors and tombstones not yet acknowledged. */
   get size(): number {
-    return this.#newest.size;
-  }
-
-  /** The same once these are put up. */
-  sizeWith(puts: readonly Put[]): number {
-    let { size } = this;
-    for (const { name } of puts) if (!this.#newest.has(name)) size++;
-    return size;
+    return this.#queue.length + this.#inHand.length;
   }
 
   /** Arrival of the oldest record whose vector waits, epoch ms; undefined where no vector waits. */
   get oldest(): number | undefined {
-    return this.#first?.since;
+    return this.#first?.by.since;
   }
 
   /** The oldest commit of which something is not acknowledged; Infinity where nothing waits. */
   get oldestCommit(): number {
-    return this.#first?.commit ?? Number.POSITIVE_INFINITY;
+    return this.#first?.by.commit ?? Number.POSITIVE_INFINITY;
   }
 
   /** Begins to publish. */
@@ -97,21 +93,44 @@ export class Publisher {
     this.open = true;
   }
 
-  /** Puts up what a commit wrote, each name once. relations: see `RelationVectors.take`. */
-  async add(puts: readonly Put[], { commit, step, since }: PutBy, relations: Float32Array): Promise<void> {
+  /**
+   * Lets go of what waits of these entities, before a commit that was written puts them up as tombstones or in other rows: its entry in
+   * the journal names them.
+   */
+  forget(names: ReadonlySet<EntityKey>): void {
+    this.#queue = this.#queue.filter((waiting) => {
+      if (!names.has(waiting.key)) return true;
+      this.#leave(waiting);
+      return false;
+    });
+  }
+
+  /** Puts up what a commit wrote, each name once; undefined: nothing. relations: see `RelationVectors.take`. */
+  async add(
+    count: number,
+    putAt: (i: number) => Put | undefined,
+    by: PutBy,
+    relations: Float32Array,
+  ): Promise<void> {
+    const [ofRow, { topic }, { step }] = [this.#ofRow, this.#options, by];
     this.#options.relations?.take(relations, step);
-    await inSlices(puts.length, (i) => {
-      const { name, vector, eventAt } = puts[i]!;
-      const known = this.#newest.get(name);
+    await inSlices(count, (i) => {
+      const put = putAt(i);
+      if (put === undefined) return;
+      const { row } = put;
+      const known = ofRow[row];
       if (known !== undefined && !known.inHand) {
-        known.vector = vector;
+        known.value = put.value;
         known.step = step;
-        known.eventAt ??= eventAt;
+        known.eventAt ??= put.eventAt;
         return;
       }
-      const waiting = { name, vector, step, eventAt, since, commit, inHand: false };
-      this.#newest.set(name, waiting);
+      const waiting = { ...put, topic, headers: NO_HEADERS, step, by, inHand: false };
       this.#queue.push(waiting);
+      if (row < 0) return;
+      // Without holes, or the array would become a slow one.
+      while (ofRow.length < row) ofRow.push(undefined);
+      ofRow[row] = waiting;
     });
     this.#send();
   }
@@ -129,6 +148,10 @@ export class Publisher {
     this.#stopped = true;
     this.delivery.stop();
     await this.#running;
+  }
+
+  #leave(waiting: Waiting): void {
+    if (this.#ofRow[waiting.row] === waiting) this.#ofRow[waiting.row] = undefined;
   }
 
   get #first(): Waiting | undefined {
@@ -158,43 +181,38 @@ export class Publisher {
   }
 
   async #sweep(): Promise<void> {
-    const { clock, measures, relations } = this.#options;
+    const { clock, measures, relations, header } = this.#options;
     const began = clock();
-    const sweep = this.#queue.splice(0, this.#queue.length > MANY ? LONG_SWEEP : SWEEP);
-    for (const waiting of sweep) waiting.inHand = true;
+    const sweep = this.#queue.splice(0, Math.ceil(SWEEP_BYTES / (4 * header.dim + AROUND_BYTES)));
+    // Vectors of one step share their headers, so that a sink can encode them once.
+    const said = new Map<number, Message['headers']>();
+    for (const waiting of sweep) {
+      waiting.inHand = true;
+      waiting.headers = said.get(waiting.step) ?? this.#headers(waiting.step);
+      said.set(waiting.step, waiting.headers);
+    }
     this.#inHand = sweep;
     const ofRelations = relations?.messages() ?? [];
-    const messages = this.#messages(sweep);
-    const all = ofRelations.length > 0 ? [...messages, ...ofRelations] : messages;
+    const all = ofRelations.length > 0 ? [...sweep, ...ofRelations] : sweep;
     if (all.length > 0) await this.delivery.send(all, 'vectors');
     relations?.acknowledged();
     const now = clock();
     for (const waiting of sweep) {
-      const { name, since, eventAt } = waiting;
-      if (this.#newest.get(name) === waiting) this.#newest.delete(name);
-      if (since === undefined) continue;
-      this.latency.add(now - since);
-      if (eventAt !== undefined) measures.fresh?.(now - since, now - eventAt);
+      const { by, eventAt } = waiting;
+      this.#leave(waiting);
+      if (by.since === undefined) continue;
+      this.latency.add(now - by.since);
+      if (eventAt !== undefined) measures.fresh?.(now - by.since, now - eventAt);
     }
     this.#inHand = [];
     this.published += sweep.length;
     if (sweep.length > 0) measures.publish?.(now - began);
   }
 
-  #messages(sweep: readonly Waiting[]): Message[] {
-    const { topic, header, writer } = this.#options;
+  #headers(step: number): Message['headers'] {
+    const { header, writer, watermark } = this.#options;
     const { epoch, space, stepBase } = writer;
-    const at = this.#options.watermark();
-    // Vectors of one step share their headers, so that a sink can encode them once.
-    const said = new Map<number, Message['headers']>();
-    return sweep.map(({ name, vector, step }) => {
-      let headers = said.get(step);
-      if (headers === undefined) {
-        headers = embeddingHeaders({ ...header, step: stepBase + step, at, epoch, space });
-        said.set(step, headers);
-      }
-      return { topic, key: name, value: vector, headers };
-    });
+    return embeddingHeaders({ ...header, step: stepBase + step, at: watermark(), epoch, space });
   }
 }
 

@@ -11,11 +11,14 @@ import { turns } from '../updater-fixture.ts';
 const A = user('a');
 const B = user('b');
 const NONE = new Float32Array(0);
+/** A vector's numbers, and how many such vectors are sent at a time, with 240 bytes around each. */
+const MANY = 4096;
+const SWEEP = Math.ceil(2 ** 24 / (4 * MANY + 240));
 const vectorOf = (value: number) => new Uint8Array(Float32Array.of(value, 0).buffer);
 /** The first number of a vector; null: a tombstone. */
 const numberIn = (value: Uint8Array | null) => value && Buffer.from(value).readFloatLE(0);
 
-function setUp({ withRelations = false, begins = true } = {}) {
+function setUp({ withRelations = false, begins = true, dim = 2 } = {}) {
   const sink = new FaultySink();
   const now = { ms: 1_000 };
   const failed: Error[] = [];
@@ -41,22 +44,26 @@ function setUp({ withRelations = false, begins = true } = {}) {
   });
   const publisher = new Publisher({
     ...{ writer, sink, topic: 'vectors', log: keptLog(), measures, watermark, clock },
-    header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
+    header: { graph: 'test', dim, dtype: 'float32', fingerprint: 'f' },
     relations: withRelations ? relations : undefined,
     failed: (error) => failed.push(error),
   });
   if (begins) publisher.begin();
-  /** Puts up vectors, [1, 0] unless said. step: 10 times the commit. */
+  const rows = new Map<EntityKey, number>();
+  /** Puts up vectors, [1, 0] unless said, and tombstones as a commit does. step: 10 times the commit. */
   const add = (
-    names: readonly (EntityKey | (Partial<Put> & Pick<Put, 'name'>))[],
+    names: readonly (EntityKey | (Partial<Put> & Pick<Put, 'key'>))[],
     { commit, since, step = 10 * commit }: Partial<PutBy> & Pick<PutBy, 'commit'>,
     of = NONE,
   ) => {
     const puts = names.map((each) => {
-      const said = typeof each === 'string' ? { name: each } : each;
-      return { vector: vectorOf(1), eventAt: undefined, ...said };
+      const said = typeof each === 'string' ? { key: each } : each;
+      const row = said.value === null ? -1 : (rows.get(said.key) ?? rows.size);
+      if (row >= 0) rows.set(said.key, row);
+      return { value: vectorOf(1), eventAt: undefined, row, ...said };
     });
-    return publisher.add(puts, { commit, step, since }, of);
+    publisher.forget(new Set(puts.filter(({ value }) => value === null).map(({ key }) => key)));
+    return publisher.add(puts.length, (i) => puts[i], { commit, step, since }, of);
   };
   /** Keys, numbers and steps of what was acknowledged. */
   const sent = () =>
@@ -80,8 +87,8 @@ describe('Publisher', () => {
     // An event of 250, arrived at 400, named a; b was but one of the negatives.
     await add(
       [
-        { name: A, eventAt: 250 },
-        { name: B, vector: vectorOf(2) },
+        { key: A, eventAt: 250 },
+        { key: B, value: vectorOf(2) },
       ],
       { commit: 1, since: 400 },
     );
@@ -105,13 +112,12 @@ describe('Publisher', () => {
     expect(publisher.oldest).toBeUndefined();
   });
 
-  test('sends a name that is put up again while it waits once: as it is now, a tombstone too, and as old as it was', async () => {
+  test('sends a row that is put up again while it waits once: as it is now, and as old as it was', async () => {
     const { sink, now, measures, publisher, add, sent, acknowledge, through } = setUp();
     await add([B], { commit: 1, since: 400 });
     await sink.next();
-    await add([{ name: A, eventAt: 300 }, user('c')], { commit: 2, since: 500 });
-    const gone = { name: user('c'), vector: null };
-    await add([user('d'), { name: A, vector: vectorOf(2), eventAt: 450 }, gone], { commit: 3, since: 600 });
+    await add([{ key: A, eventAt: 300 }, user('c')], { commit: 2, since: 500 });
+    await add([user('d'), { key: A, value: vectorOf(2), eventAt: 450 }], { commit: 3, since: 600 });
     expect(publisher.size).toBe(4);
     await acknowledge();
     expect(await sink.next()).toEqual([A, user('c'), user('d')]);
@@ -120,33 +126,62 @@ describe('Publisher', () => {
     expect(sent()).toEqual([
       [B, 1, 110],
       [A, 2, 130],
-      [user('c'), null, 130],
+      [user('c'), 1, 120],
       [user('d'), 1, 130],
     ]);
     expect(measures.told).toEqual(['publish 0', 'fresh 1000 1200', 'publish 500']);
   });
 
-  test('sends a name that is put up again while it is being sent once more, and counts it once', async () => {
+  test('sends no vector of an erased entity that waits, and its row again for another', async () => {
+    const { sink, publisher, add, sent, acknowledge, through } = setUp();
+    await add([A], { commit: 1 });
+    await sink.next();
+    await add([B, A], { commit: 2 });
+    await add(
+      [A, B].map((key) => ({ key, value: null })),
+      { commit: 3 },
+    );
+    expect(publisher.size).toBe(3);
+    await add(
+      [
+        { key: user('c'), row: 0 },
+        { key: user('d'), row: 1 },
+        { key: B, row: 2 },
+      ],
+      { commit: 4 },
+    );
+    await acknowledge();
+    await through();
+    expect(sent()).toEqual([
+      [A, 1, 110],
+      [A, null, 130],
+      [B, null, 130],
+      [user('c'), 1, 140],
+      [user('d'), 1, 140],
+      [B, 1, 140],
+    ]);
+  });
+
+  test('sends a row that is put up again while it is being sent once more', async () => {
     const { sink, now, publisher, add, sent, acknowledge, through } = setUp();
     await add([A, B], { commit: 1, since: 400 });
     await sink.next();
-    const again = [{ name: A, vector: null, eventAt: undefined }];
-    const more = [...again, { name: user('c'), vector: null, eventAt: undefined }];
-    expect([publisher.sizeWith([]), publisher.sizeWith(again), publisher.sizeWith(more)]).toEqual([2, 2, 3]);
-    await add(again, { commit: 2, since: 900 });
-    expect([publisher.size, publisher.sizeWith(again), publisher.sizeWith(more)]).toEqual([2, 2, 3]);
+    await add([{ key: A, value: vectorOf(2) }], { commit: 2, since: 900 });
     await acknowledge();
     expect(await sink.next()).toEqual([A]);
-    expect([publisher.size, publisher.oldest]).toEqual([1, 900]);
+    await add([{ key: A, value: vectorOf(3) }], { commit: 3, since: 950 });
+    expect([publisher.size, publisher.oldest]).toEqual([2, 900]);
     now.ms = 1_500;
+    await acknowledge();
     await through();
     expect(sent()).toEqual([
       [A, 1, 110],
       [B, 1, 110],
-      [A, null, 120],
+      [A, 2, 120],
+      [A, 3, 130],
     ]);
-    expect([publisher.size, publisher.published]).toEqual([0, 3]);
-    expect(publisher.latency.quantile(0.01)).toBe(600);
+    expect([publisher.size, publisher.published]).toEqual([0, 4]);
+    expect(publisher.latency.quantile(0.01)).toBe(550);
   });
 
   test('knows the oldest commit of which something is not acknowledged', async () => {
@@ -184,37 +219,32 @@ describe('Publisher', () => {
     expect(headers[2]).toBe(headers[1]);
   });
 
-  test('sends 8,000 at a time while more than 20,000 wait', async () => {
-    const { sink, publisher, add, acknowledge } = setUp();
-    await add(
-      Array.from({ length: 29_000 }, (_, i) => user(`u${i}`)),
-      { commit: 1 },
-    );
-    const sizes: number[] = [];
-    while (publisher.size > 0) {
-      sizes.push((await sink.next()).length);
-      await acknowledge();
-    }
-    expect(sizes).toEqual([8_000, 8_000, ...new Array(6).fill(2_000), 1_000]);
-    await publisher.drained();
+  test('sends 16 MiB at a time', async () => {
+    const { sink, add, acknowledge, through } = setUp({ dim: MANY });
+    const many = Array.from({ length: SWEEP + 2 }, (_, i) => user(`u${i}`));
+    await add(many, { commit: 1 });
+    expect(await sink.next()).toHaveLength(SWEEP);
+    await acknowledge();
+    expect(await sink.next()).toHaveLength(2);
+    await through();
   });
 
   test('vectors that move with each commit hold up no others', async () => {
-    const { sink, now, publisher, add, acknowledge, through } = setUp();
-    const busy = Array.from({ length: 2_000 }, (_, i) => user(`u${i}`));
+    const { sink, now, publisher, add, acknowledge, through } = setUp({ dim: MANY });
+    const busy = Array.from({ length: SWEEP }, (_, i) => user(`u${i}`));
     await add([...busy, A], { commit: 1, since: 400 });
     expect(await sink.next()).toEqual(busy);
     await add(busy, { commit: 2, since: 1_200 });
     await add(busy, { commit: 3, since: 1_300 });
     await acknowledge();
     expect(await sink.next()).toEqual([A, ...busy.slice(0, -1)]);
-    expect([publisher.oldest, publisher.size]).toEqual([400, 2_001]);
+    expect([publisher.oldest, publisher.size]).toEqual([400, SWEEP + 1]);
     now.ms = 1_500;
     await acknowledge();
     expect(await sink.next()).toEqual(busy.slice(-1));
     expect(publisher.oldest).toBe(1_200);
     await through();
-    // 2,000 from 400 to 1,000, one from 400 to 1,500, 2,000 from 1,200 to 1,500.
+    // All but one from 400 to 1,000, one from 400 to 1,500, all but one from 1,200 to 1,500.
     expect(publisher.latency.quantile(0.4)).toBe(300);
     expect(publisher.latency.quantile(1)).toBe(1_100);
   });

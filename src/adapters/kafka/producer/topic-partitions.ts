@@ -87,14 +87,13 @@ export function requestsOf(
   for (const [partition, all] of Map.groupBy(messages, ({ key }) => choose(key, partitions))) {
     const runs: PlainRecord[][] = [];
     let roomBytes = 0;
-    for (const { key, value, headers } of all) {
-      const record = { key, value, headers };
-      const bytes = bytesOf(record, ofHeaders);
+    for (const message of all) {
+      const bytes = bytesOf(message, ofHeaders);
       if (bytes > roomBytes) {
         runs.push([]);
         roomBytes = REQUEST_BYTES;
       }
-      runs.at(-1)!.push(record);
+      runs.at(-1)!.push(message);
       roomBytes -= bytes;
     }
     requests.set(partition, runs);
