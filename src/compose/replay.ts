@@ -18,8 +18,8 @@ import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
 import { composeUpdater, topicsOf } from './graph-updater.ts';
 import { kernelOf } from './wide.ts';
 
-/** Records wait in the merge; little waits behind it. */
-const QUEUE_BYTES = 1024 * 1024;
+/** Records wait as bytes before the merge; a thousand wait behind it, which is a batch: the garbage collector copies what waits as objects. */
+const QUEUE_BYTES = 256 * 1024;
 
 /**
  * Shards in one process merge their relation vectors by count alone. What one sends reaches the others at once, so that a copy
@@ -103,8 +103,8 @@ function composePart(
       record.content ? record : { ...record, content: readContent(record, topics, config.limits) },
   });
   const { shard } = graph;
-  // Unpublished, no vector is due for having moved.
-  const unpublished = { epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
+  // No vector is due, and none counts as published.
+  const unpublished = { epsilon: Number.POSITIVE_INFINITY };
   const updater = composeUpdater(
     config,
     graph,

@@ -51,7 +51,8 @@ export function merging(cursors: readonly StretchCursor[], read: (record: Source
     lanes ??= await start();
     const records: SourceRecord[] = [];
     while (lanes.length > 0 && records.length < limit) {
-      const lane = lanes.reduce((first, each) => (comesBefore(each, first) ? each : first));
+      let lane = lanes[0]!;
+      for (let i = 1; i < lanes.length; i++) if (comesBefore(lanes[i]!, lane)) lane = lanes[i]!;
       records.push(lane.head);
       if (lane.next === lane.records.length && !(await refill(lane))) {
         ended.push(lane.cursor.stretch);
@@ -83,5 +84,7 @@ function comesBefore(a: Lane, b: Lane): boolean {
 /** The event time of a record, epoch ms: the earliest of its changes. A record without changes counts at the log's time. */
 export function eventTime({ content, timestamp }: SourceRecord): number {
   const changes = content?.changes ?? [];
-  return changes.length === 0 ? timestamp : changes.reduce((first, { at }) => Math.min(first, at), Infinity);
+  let first = changes[0]?.at ?? timestamp;
+  for (const { at } of changes) first = Math.min(first, at);
+  return first;
 }

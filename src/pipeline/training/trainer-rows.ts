@@ -147,6 +147,11 @@ export class TrainerRows {
   due(options: DueOptions): Pick<Due, 'rows' | 'vectors' | 'moved' | 'held'> {
     const { now, everything, epsilon, named } = options;
     const { drift, floats } = this.#table;
+    if (epsilon === Number.POSITIVE_INFINITY) {
+      // A snapshot begins with what changes from now on.
+      this.#changed();
+      return { rows: new Int32Array(), vectors: new Float32Array(), moved: new Float32Array(), held: 0 };
+    }
     if (this.#loaded) this.#publishLoaded(now);
     // A clock that is set back must not hold up rows.
     const scan = everything || now < this.#scannedAt || now - this.#scannedAt >= SCAN_EVERY_MS;

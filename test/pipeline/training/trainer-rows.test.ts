@@ -1,6 +1,8 @@
 import { describe, expect, it, test } from 'vitest';
 import { Table } from '../../../src/model/table.ts';
+import { Snapshot } from '../../../src/pipeline/training/snapshot.ts';
 import { startRows, TrainerRows } from '../../../src/pipeline/training/trainer-rows.ts';
+import { KnownPositives } from '../../../src/sampling/known-positives.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import { TypeRows } from '../../../src/sampling/type-rows.ts';
 import { settings } from './trainer-fixture.ts';
@@ -48,6 +50,26 @@ describe('TrainerRows', () => {
     expect(dueRows(START + 1)).toEqual([]);
     move(7, 0.75);
     expect([...due(START + 2).moved]).toEqual([0.75]);
+  });
+
+  it('gives none where nothing is published; a snapshot then has each row as it was', () => {
+    const { table, rows, move } = setUp({ count: 4, maxRows: 4 });
+    const nowhere = {
+      epsilon: Number.POSITIVE_INFINITY,
+      maxAgeMs: 0,
+      now: START,
+      everything: true,
+      holdMs: 0,
+    };
+    const known = new KnownPositives({ maxRows: 4, maxEdges: 1 });
+    move(3, 0.75);
+    expect([...rows.due({ ...nowhere, named: Int32Array.of(2) }).rows]).toEqual([]);
+    rows.snapshot = new Snapshot({ rows: 4, width: 4, blockRows: 4, known, copy: rows.copy.bind(rows) });
+    rows.touch(3);
+    table.vector(3).fill(9);
+    const { floats } = rows.snapshot.take()!;
+    // It was never published.
+    expect([...floats.subarray(12)]).toEqual([0, 0, 0, Number.POSITIVE_INFINITY]);
   });
 
   it('gives a row that is new, then only when its drift is over epsilon', () => {
