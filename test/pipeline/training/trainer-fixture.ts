@@ -153,8 +153,8 @@ export function saidBy(numbers: Int32Array) {
 export async function blocksOf(trainer: Pick<Trainer, 'snapshot' | 'slice'>): Promise<CheckpointBlock[]> {
   await trainer.snapshot();
   const blocks: CheckpointBlock[] = [];
-  for (let block = await trainer.slice(); block !== undefined; block = await trainer.slice())
-    blocks.push(block);
+  for (let block = await trainer.slice(); block !== undefined; block = await trainer.slice(block.floats))
+    blocks.push(structuredClone(block));
   return blocks;
 }
 
