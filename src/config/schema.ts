@@ -233,7 +233,8 @@ export const configFileSchema = z.strictObject({
       }),
       everyMs: positive.default(100).meta({
         unit: 'ms',
-        description: 'A commit follows at the latest after this time. A replay commits by count alone.',
+        description:
+          'A commit follows at the latest after this time, or after five times as long while the updater is more than 5 s behind. A replay commits by count alone.',
       }),
       recoverMs: positive.default(11_000).meta({
         unit: 'ms',

@@ -4,6 +4,8 @@ import type { Pace } from '../tuning.ts';
 /** The updater is behind when the newest record applied is older than this and a batch of records waits. */
 const BEHIND_MS = 5_000;
 const WAITING_RECORDS = 1_024;
+/** Commits are so many times rarer then: each is two writes, a transaction and some round trips, and none makes a vector fresh. */
+const RARER = 5;
 
 /** What makes a commit due, beside the pending commit. */
 interface Writing {
@@ -60,7 +62,8 @@ export class Cadence {
     // Vectors that were held back are put up though no further record comes.
     const released = committer.held > 0 && this.holdMs === 0;
     const waiting = pending.records > 0 || released || committer.isOutdated;
+    const everyMs = this.holdMs > 0 ? RARER * commitMs : commitMs;
     // A clock that is set back holds up no commit.
-    return waiting && !committer.busy && Math.abs(this.#clock() - this.#lastAt) >= commitMs;
+    return waiting && !committer.busy && Math.abs(this.#clock() - this.#lastAt) >= everyMs;
   }
 }

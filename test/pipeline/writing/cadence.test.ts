@@ -45,21 +45,24 @@ test('a commit is due by its edges, or by time unless one is being written', () 
 });
 
 test('without a record, a commit is due only where the head says what is no longer so', () => {
-  const { cadence, after, due } = setUp();
+  const { after, due } = setUp();
   expect(due(0, { isOutdated: true })).toBe(false);
   after(500);
   expect([due(0), due(0, { isOutdated: true })]).toEqual([false, true]);
   expect(due(0, { isOutdated: true, busy: true })).toBe(false);
-  // However far behind.
-  cadence.look(START - 20_000, 5_000, undefined);
-  expect([due(0), due(0, { isOutdated: true })]).toEqual([false, true]);
 });
 
-test('commits are as large while the updater is behind as they always are', () => {
+test('commits by time are five times rarer while the updater is behind, and as large as they always are', () => {
   const { cadence, after, due } = setUp();
   cadence.look(START - 10_000, 5_000, undefined);
   expect([due(399), due(400)]).toEqual([false, true]);
-  after(500);
+  after(2_499);
+  expect([due(1), due(0, { isOutdated: true })]).toEqual([false, false]);
+  after(2_500);
+  expect([due(1), due(0, { isOutdated: true })]).toEqual([true, true]);
+  cadence.look(START - 10_000, 0, undefined);
+  cadence.asked();
+  after(3_000);
   expect(due(1)).toBe(true);
 });
 
