@@ -197,13 +197,13 @@ export class Publisher {
     if (all.length > 0) await this.delivery.send(all, 'vectors');
     relations?.acknowledged();
     const now = clock();
-    for (const waiting of sweep) {
-      const { by, eventAt } = waiting;
-      this.#leave(waiting);
-      if (by.since === undefined) continue;
+    await inSlices(sweep.length, (i) => {
+      const { by, eventAt } = sweep[i]!;
+      this.#leave(sweep[i]!);
+      if (by.since === undefined) return;
       this.latency.add(now - by.since);
       if (eventAt !== undefined) measures.fresh?.(now - by.since, now - eventAt);
-    }
+    });
     this.#inHand = [];
     this.published += sweep.length;
     if (sweep.length > 0) measures.publish?.(now - began);
