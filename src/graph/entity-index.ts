@@ -208,8 +208,7 @@ export function stateOf({ rows, states }: PackedEntities, i: number): EntityStat
 
 /**
  * The rows of erased entities that may be used again. A row is free once two commits are cut: the commit that freed the
- * row and the next one. By then the first commit is written. One that is on its way names the rows it publishes by this index,
- * which is ahead of it: no row may have another entity by then. Which rows are free follows from the store and from
+ * row and the next one. By then the first commit is written. Which rows are free follows from the store and from
  * the rows that its last commit freed: a restarted process hands out the same rows. Free rows are not listed; a row is
  * free when no entity has it.
  */

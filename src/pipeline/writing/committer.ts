@@ -65,8 +65,8 @@ export class Committer {
   #stored: Promise<unknown> = Promise.resolve();
   /** Number of commits not yet written. */
   #unwritten = 0;
-  /** When each commit not yet through was asked for, epoch ms, and how many entities are due with it at least. */
-  readonly #asked: { readonly at: number; readonly awaited: number }[] = [];
+  /** The commits that are not yet through. */
+  readonly #asked: Gathered[] = [];
   #stands: Stands;
   readonly #deadLetters: Delivery;
 
@@ -93,7 +93,7 @@ export class Committer {
 
   /** When the oldest commit was asked for that is not yet written, or whose vectors are not yet put up, epoch ms. */
   get writingSince(): number | undefined {
-    return this.#asked[0]?.at;
+    return this.#asked[0]?.asked;
   }
 
   /** Whether the head says of publishing or of the checkpoint what is no longer so, or the checkpoint lacks what was trained long ago. */
@@ -117,7 +117,10 @@ export class Committer {
     const { epoch, space, stepBase, topicIds } = writer;
     // Empty commits must not advance the reuse of rows: a process that goes on without a restart writes none at a
     // start.
-    if (pending.records > 0) index.free.cut();
+    if (pending.records > 0) {
+      index.free.cut();
+      for (const { gone } of this.#asked) for (const row of index.free.freed) gone.add(row);
+    }
     // Looked up now, while the index stands at this commit: it is ahead once the commit is written.
     const own = [...pending.erasedEntities].filter((key) => neighbours.owns(key));
     const named = Array.from(new Set([...pending.due, ...own]), (name) => ({ name, row: index.find(name) }));
@@ -147,9 +150,10 @@ export class Committer {
     const begins = checkpointer.isDue(training.busyMs, index.nextRow);
     if (begins) checkpointer.begin(training.busyMs);
     const untouched = named.filter(({ row }) => row === undefined || !pending.touched.has(row));
-    this.#asked.push({ at: asked, awaited: publisher.open ? pending.touched.size + untouched.length : 0 });
+    const awaited = publisher.open ? pending.touched.size + untouched.length : 0;
+    const gathered = { asked, awaited, named, entities, head, gone: new Set<number>() };
+    this.#asked.push(gathered);
     this.#unwritten++;
-    const gathered = { asked, named, entities, head };
     const written = this.#written.then(() => this.#write(pending, gathered)).finally(() => this.#unwritten--);
     // Its failure is met below, once those before it are through.
     written.catch(() => undefined);
@@ -259,7 +263,7 @@ export class Committer {
   }
 
   /** What to publish, to be asked for one after the other: the rows that are due, and tombstones. Each name once. */
-  #puts({ named, entities }: Gathered, { rows, vectors }: Due) {
+  #puts({ named, entities, gone: later }: Gathered, { rows, vectors }: Due) {
     const { index, model } = this.#options;
     const size = 4 * model.dim;
     const ofRow = new Map(named.map(({ name, row }) => [row, name]));
@@ -272,8 +276,8 @@ export class Committer {
       // Both lists of rows are ascending.
       while (entities.rows[place]! < row) place++;
       const eventAt = entities.rows[place] === row ? stateOf(entities, place).lastSeen : undefined;
-      // No name: the entity was erased after this commit was asked for, and the next commit puts up its tombstone.
-      const key = ofRow.get(row) ?? index.keyAt(row);
+      // The entity may have been erased after this commit was asked for, and another one may have its row. A later commit puts both up.
+      const key = ofRow.get(row) ?? (later.has(row) ? undefined : index.keyAt(row));
       return key && { key, row, value: new Uint8Array(vectors.buffer, i * size, size), eventAt };
     };
     return { count: rows.length + gone.length, putAt };
@@ -284,8 +288,12 @@ export class Committer {
 interface Gathered {
   /** When it was asked for, epoch ms. */
   readonly asked: number;
+  /** How many entities are due with it at least. */
+  readonly awaited: number;
   /** Entities to be published whatever became of them, with their rows. */
   readonly named: readonly { readonly name: EntityKey; readonly row: number | undefined }[];
   readonly entities: PackedEntities;
   readonly head: Asked;
+  /** Rows that later commits freed. */
+  readonly gone: Set<number>;
 }

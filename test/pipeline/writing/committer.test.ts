@@ -222,6 +222,31 @@ describe('Committer', () => {
     expect(sent(sink)).toEqual([[B, null]]);
   });
 
+  test("an erased entity's vector goes out under no other name, though its row is another's before the trainer answers", async () => {
+    const { index, rows, trainer, sink, unwritten, publisher, commit } = setUp();
+    const answer = Promise.withResolvers<Due>();
+    trainer.dues.push(answer.promise);
+    const commits = [commit()];
+    unwritten.open.erasedEntities.add(A);
+    index.remove(A);
+    for (let cut = 0; cut < 2; cut++) {
+      unwritten.open.records = 1;
+      commits.push(commit());
+    }
+    expect(index.add(user('new'), 40)).toBe(rows.a);
+    answer.resolve(dueOf({ vectors: { [rows.a]: [1, 0], [rows.b]: [2, 0] } }));
+    await Promise.all(commits);
+    for (const key of [B, A]) {
+      expect(await sink.next()).toEqual([key]);
+      await sink.acknowledge();
+    }
+    await publisher.drained();
+    expect(sent(sink)).toEqual([
+      [B, [2, 0]],
+      [A, null],
+    ]);
+  });
+
   test('puts up entities that are named whether or not they moved, with the name of the moment, each once', async () => {
     const { index, rows, trainer, sink, unwritten, publisher, commit, due, journal } = setUp();
     const gone = user('gone');
