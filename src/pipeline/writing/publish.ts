@@ -40,8 +40,10 @@ interface Waiting extends Put {
   step: number;
   /** The oldest commit of which it was not acknowledged. */
   readonly by: PutBy;
-  /** Whether it is being sent: what is put up from now on waits behind it. */
+  /** Whether it is being sent: what is put up from now on waits behind it, … */
   inHand: boolean;
+  /** … and whether that is so. */
+  isAgain: boolean;
 }
 
 const NO_HEADERS = {};
@@ -60,8 +62,9 @@ export class Publisher {
   readonly #ofRow: (Waiting | undefined)[] = [];
   /** What waits, in order: an entry that is put up again keeps its place. */
   #queue: Waiting[] = [];
-  /** What is being sent. */
+  /** What is being sent, and how many of these entities wait again. */
   #inHand: readonly Waiting[] = [];
+  #again = 0;
   #running: Promise<void> | undefined;
   #stopped = false;
   #failure: Error | undefined;
@@ -73,9 +76,10 @@ export class Publisher {
     this.delivery = new Delivery(options.sink, options.log);
   }
 
-  /** Vectors and tombstones not yet acknowledged. */
+  /** Entities of which something is not yet acknowledged. */
   get size(): number {
-    return this.#queue.length + this.#inHand.length;
+    const { length } = this.#inHand;
+    return Math.max(length, this.#queue.length + length - this.#again);
   }
 
   /** Arrival of the oldest record whose vector waits, epoch ms; undefined where no vector waits. */
@@ -103,6 +107,7 @@ export class Publisher {
       this.#leave(waiting);
       return false;
     });
+    for (const sent of this.#inHand) if (names.has(sent.key)) this.#waitsAgain(sent);
   }
 
   /** Puts up what a commit wrote, each name once; undefined: nothing. relations: see `RelationVectors.take`. */
@@ -125,7 +130,8 @@ export class Publisher {
         known.eventAt ??= put.eventAt;
         return;
       }
-      const waiting = { ...put, topic, headers: NO_HEADERS, step, by, inHand: false };
+      if (known !== undefined && known.key === put.key) this.#waitsAgain(known);
+      const waiting = { ...put, topic, headers: NO_HEADERS, step, by, inHand: false, isAgain: false };
       this.#queue.push(waiting);
       if (row < 0) return;
       // Without holes, or the array would become a slow one.
@@ -148,6 +154,11 @@ export class Publisher {
     this.#stopped = true;
     this.delivery.stop();
     await this.#running;
+  }
+
+  #waitsAgain(sent: Waiting): void {
+    if (!sent.isAgain) this.#again++;
+    sent.isAgain = true;
   }
 
   #leave(waiting: Waiting): void {
@@ -205,6 +216,7 @@ export class Publisher {
       if (eventAt !== undefined) measures.fresh?.(now - by.since, now - eventAt);
     });
     this.#inHand = [];
+    this.#again = 0;
     this.published += sweep.length;
     if (sweep.length > 0) measures.publish?.(now - began);
   }

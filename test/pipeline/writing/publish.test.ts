@@ -141,7 +141,7 @@ describe('Publisher', () => {
       [A, B].map((key) => ({ key, value: null })),
       { commit: 3 },
     );
-    expect(publisher.size).toBe(3);
+    expect(publisher.size).toBe(2);
     await add(
       [
         { key: user('c'), row: 0 },
@@ -170,7 +170,7 @@ describe('Publisher', () => {
     await acknowledge();
     expect(await sink.next()).toEqual([A]);
     await add([{ key: A, value: vectorOf(3) }], { commit: 3, since: 950 });
-    expect([publisher.size, publisher.oldest]).toEqual([2, 900]);
+    expect([publisher.size, publisher.oldest]).toEqual([1, 900]);
     now.ms = 1_500;
     await acknowledge();
     await through();
@@ -182,6 +182,8 @@ describe('Publisher', () => {
     ]);
     expect([publisher.size, publisher.published]).toEqual([0, 4]);
     expect(publisher.latency.quantile(0.01)).toBe(550);
+    await add([A, B], { commit: 4 });
+    expect(publisher.size).toBe(2);
   });
 
   test('knows the oldest commit of which something is not acknowledged', async () => {
