@@ -85,14 +85,15 @@ describe('opening a store for reading', () => {
     const graph = { name: 'test', folder, model: MODEL };
     const writer = await openForWriting(graph);
     const long = Array.from({ length: 2_000 }, (_, i) => user(`${'x'.repeat(240)}${i}`));
-    /** Half a megabyte of entities, each seen last at `value`, and a checkpoint that takes the place of the one before. */
+    /** A file with half a megabyte of entities, each seen last at `value`, and a checkpoint that takes the place of the one before. */
     const write = async (value: number) => {
       const head = { ...HEAD, commit: value, checkpoint: value };
       await writer.checkpoints.write(head, rowsOf(value));
       await writer.commit({ head, entities: long.map((key, i) => entity(key, 10 + i, { lastSeen: value })) });
+      await writer.sync();
       await writer.checkpoints.dropBefore(value);
     };
-    const last = 90;
+    const last = 6;
     for (let value = 1; value <= last; value++) await write(value);
     const view = await openForReading(graph);
     const tables = async () => (await readdir(join(folder, 'db'))).filter((name) => name.endsWith('.sst'));
