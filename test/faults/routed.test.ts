@@ -7,7 +7,7 @@ import { withFailpoints } from './failpoints/plan.ts';
 import { MIXED } from './load/load.ts';
 import { transactions } from './load/transactions.ts';
 import { form, seeded } from './seeded.ts';
-import { endAll, type Sharded, wellEnded } from './sharded.ts';
+import { endAll, type Sharded, untilOf, wellEnded } from './sharded.ts';
 
 let writing: { readonly stopping: AbortController; readonly ended: Promise<void> } | undefined;
 
@@ -31,21 +31,22 @@ seeded(
       call: dice.between(10, 20),
       act: 'freeze',
     } as const;
-    // A standby routes its share, too, and publishes nothing else.
+    // A standby routes its share, too, and publishes nothing else. It would lead, were it the first in the group.
+    await shards[0]!.says(/"msg":"leads the graph"/);
     const state = join(here.faulty.twhin.folder, 'standby');
     const frozen = here.start(0, { state, args: ['--standby'], env: withFailpoints(freeze) });
-    await until('a frozen router', async () => {
+    await untilOf(shards, 'a frozen router', async () => {
       await here.send(200);
       return frozen.stderr.includes('failpoint: freeze');
     });
     // The session of the frozen one ends, and the others get what it had.
-    await until('its share with the others', () => {
+    await untilOf(shards, 'its share with the others', () => {
       const given = shards.map(givenTo);
       const all = new Set(given.flat(2));
       return given.flatMap((each) => each.at(-1) ?? []).length === all.size;
     });
     await here.send(EVENTS);
-    await progressed(here);
+    await progressed(here, shards);
     const before = repeated(await here.routed());
     frozen.kill('SIGCONT');
     // What it was about to send was sent by the others meanwhile.
@@ -57,7 +58,7 @@ seeded(
     for (let kill = 0; kill < form(SHARDS + 2, 40); kill++) {
       const turn = kill % SHARDS;
       const sending = here.send(EVENTS, { spread: kill > 0 });
-      await progressed(here);
+      await progressed(here, shards);
       shards[turn]!.kill('SIGKILL');
       expect((await shards[turn]!.ended).signal).toBe('SIGKILL');
       shards[turn] = here.start(turn);
@@ -100,10 +101,10 @@ async function endTransactions(): Promise<void> {
 }
 
 /** Waits until each shard has counted more than it has now. */
-async function progressed(here: Sharded): Promise<void> {
+async function progressed(here: Sharded, shards: readonly Running[]): Promise<void> {
   const consumed = () => Promise.all(here.all.map((shard) => here.consumed(shard)));
   const before = await consumed();
-  await until('events at every shard', async () => {
+  await untilOf(shards, 'events at every shard', async () => {
     await here.send(60);
     return (await consumed()).every((each, shard) => each > before[shard]!);
   });

@@ -218,3 +218,18 @@ export async function endAll(running: readonly Running[]): Promise<void> {
 export async function wellEnded(running: readonly Running[]): Promise<void> {
   for (const ended of await Promise.all(running.map(({ ended }) => ended))) well(ended, 'a shard');
 }
+
+/** Waits as `until` does. @throws what they said, where one of the processes ends meanwhile, or the wait is in vain. */
+export async function untilOf(
+  running: readonly Running[],
+  what: string,
+  ready: () => boolean | Promise<boolean>,
+): Promise<void> {
+  const said = () => running.map(({ stderr }, i) => `--- ${i}:\n${stderr.slice(-3000)}`).join('\n');
+  await until(what, () => {
+    if (running.some(({ over }) => over)) throw new Error('a process ended');
+    return ready();
+  }).catch((error: unknown) => {
+    throw new Error(`${error}\n${said()}`, { cause: error });
+  });
+}

@@ -42,7 +42,8 @@ test.skipIf(TFJS_SKIPPED)('two concurrent threads give the same bytes as a local
         Promise.all([trainer.train(structuredClone(batch)), trainer.due(options), blocksOf(trainer)]),
       ),
     );
-    for (const other of others) expect(other).toEqual(expected);
+    const workMs = expect.any(Number);
+    for (const other of others) expect(other).toEqual([{ ...expected![0], workMs }, ...expected!.slice(1)]);
     world.commit();
   }
 });
