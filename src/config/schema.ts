@@ -257,7 +257,7 @@ export const configFileSchema = z.strictObject({
       maxAgeMs: positive.default(60_000).meta({
         unit: 'ms',
         description:
-          'A vector that moved at all is published again at this age. At most 8,192 a second are, so that with millions of entities it takes longer. While the updater is more than 5 s behind, with reading or with publishing, the lag is a minimum age as well. An updater 40 s behind publishes the same vector again after 40 s, or at this age where that is sooner.',
+          'A vector that moved at all is published again at this age. At most 8,192 a second are, so that with millions of entities it takes longer. While the updater is more than 5 s behind, with reading or with publishing, four times the lag is a minimum age as well. An updater 10 s behind publishes the same vector again after 40 s, or at this age where that is sooner.',
       }),
       maxOutbox: whole.default(262_144).meta({
         unit: 'vectors',

@@ -6,6 +6,8 @@ const BEHIND_MS = 5_000;
 const WAITING_RECORDS = 1_024;
 /** Commits are so many times rarer then: each is two writes, a transaction and some round trips, and none makes a vector fresh. */
 const RARER = 5;
+/** A vector is held back for so many times the time that the updater is behind. */
+const LAGS = 4;
 
 /** What makes a commit due, beside the pending commit. */
 interface Writing {
@@ -17,8 +19,8 @@ interface Writing {
 export class Cadence {
   /**
    * Minimum interval between two publications of a vector while the updater is behind, with reading or with
-   * publishing: as long as the updater is behind. A vector could not be fresher in any case, and each publication
-   * costs the updater and every reader. 0: no minimum.
+   * publishing: some times as long as the updater is behind. No vector is fresh then in any case, and each publication
+   * costs time in which the updater would catch up. 0: no minimum.
    */
   holdMs = 0;
   /** When the last commit was asked for, epoch ms. */
@@ -48,7 +50,7 @@ export class Cadence {
     const now = this.#clock();
     const late = waiting >= WAITING_RECORDS ? now - (appliedAt ?? now) : 0;
     const behindMs = Math.max(late, now - (unsent ?? now));
-    this.holdMs = behindMs > BEHIND_MS ? behindMs : 0;
+    this.holdMs = behindMs > BEHIND_MS ? LAGS * behindMs : 0;
   }
 
   /** Whether the pending commit holds so much that it must be written before another record is applied. */
