@@ -250,9 +250,18 @@ class OpenCheckpoint implements Checkpoint {
       if (row >= this.rows) return undefined;
       const vector = floats.subarray(i * width, (i + 1) * width);
       const at = blocks[Math.floor(row / each)]!.at + (row % each) * width * 4;
-      if (readSync(this.#handle.fd, vector, 0, width * 4, at) === width * 4) return vector;
-      throw damaged(this.file.path, new Error(`it ends within row ${row}`));
+      this.#readNow(vector, at);
+      return vector;
     });
+  }
+
+  #readNow(into: Float32Array, at: number): void {
+    try {
+      const bytes = readSync(this.#handle.fd, into, 0, into.byteLength, at);
+      if (bytes < into.byteLength) throw new Error(`it ends after byte ${at + bytes}`);
+    } catch (error) {
+      throw damaged(this.file.path, error);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -87,9 +87,9 @@ export async function composeLive(
       // Shards publish to the topics of the whole graph, and have groups of their own.
       beside: async () => {
         if (shard) return [whole];
-        return (await brokerLog.ranges([exchangeTopic])).map(({ partition }) =>
-          shardName({ graph: whole, index: partition }),
-        );
+        const [missing] = await connection.admin().missing([exchangeTopic]);
+        const parts = missing === undefined ? await brokerLog.ranges([exchangeTopic]) : [];
+        return parts.map(({ partition }) => shardName({ graph: whole, index: partition }));
       },
       instanceId: await instanceIdOf(graph),
       onTrouble,

@@ -19,6 +19,8 @@ type Operation = (typeof READS)[number] | 'WRITE';
 interface Rights {
   readonly topics: Readonly<Record<string, readonly Operation[]>>;
   readonly groups: readonly string[];
+  /** Groups that are only asked whether they are led. */
+  readonly asked?: readonly string[];
   readonly transactionalIds: readonly string[];
 }
 const reading = (topics: readonly string[]) =>
@@ -34,6 +36,7 @@ const SHARD: Rights = {
     'dead-letter': ['WRITE', 'DESCRIBE'],
   },
   groups: ['engagement-0', 'engagement-1', 'engagement.routers'],
+  asked: ['engagement'],
   transactionalIds: ['engagement-0', 'engagement-1'],
 };
 
@@ -48,7 +51,11 @@ const own = ownBroker({
   },
 });
 
-function entries(here: Twhin, user: string, { topics, groups, transactionalIds }: Rights): AclEntry[] {
+function entries(
+  here: Twhin,
+  user: string,
+  { topics, groups, asked = [], transactionalIds }: Rights,
+): AclEntry[] {
   const entry = (resourceType: number, name: string, operation: Operation): AclEntry => ({
     resourceType,
     resourceName: here.topic(name),
@@ -63,6 +70,7 @@ function entries(here: Twhin, user: string, { topics, groups, transactionalIds }
   return [
     ...Object.entries(topics).flatMap(([name, operations]) => on(AclResourceTypes.TOPIC, [name], operations)),
     ...on(AclResourceTypes.GROUP, groups, ['READ', 'DESCRIBE']),
+    ...on(AclResourceTypes.GROUP, asked, ['DESCRIBE']),
     ...on(AclResourceTypes.TRANSACTIONAL_ID, transactionalIds, ['WRITE', 'DESCRIBE']),
   ];
 }

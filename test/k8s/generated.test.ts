@@ -38,6 +38,8 @@ const RIGHTS = {
 };
 /** `twhin serve` reads what the updaters read and write, and writes nothing. */
 const SERVE_RIGHTS = { ...EVENTS, ...on('topic', WRITTEN, READS) };
+/** A whole graph looks whether there are topics between shards. */
+const ALL_RIGHTS = { ...RIGHTS, ...on('topic', 'exchange.engagement exchange.follow', 'Describe') };
 /** Topics that a graph reads or writes. Dead letters are kept for a month in one partition. */
 const TOPICS = Object.keys(RIGHTS).filter((name) => name.startsWith('topic '));
 
@@ -62,7 +64,7 @@ describe('the generated manifests', async () => {
   });
 
   test.each([
-    ['twhin', RIGHTS],
+    ['twhin', ALL_RIGHTS],
     ['twhin-serve', SERVE_RIGHTS],
   ])('have a user %s with exactly the needed rights', (name, needed) => {
     expect(rightsOf(resources, name)).toEqual(needed);

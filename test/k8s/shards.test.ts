@@ -110,9 +110,10 @@ describe('at the brokers', () => {
       ...on('transactionalId', shards, 'Describe Write'),
     });
     expect(rights).toMatchObject(on('group', 'follow', 'Describe Read'));
-    expect(Object.keys(rights).filter((on) => /(exchange|edges)\.follow|follow\.routers/.test(on))).toEqual(
-      [],
+    const between = Object.entries(rights).filter(([on]) =>
+      /(exchange|edges)\.follow|follow\.routers/.test(on),
     );
+    expect(Object.fromEntries(between)).toEqual(on('topic', 'exchange.follow', 'Describe'));
   });
 
   test('who serves reads the vectors of the whole graph, and no exchange', () => {

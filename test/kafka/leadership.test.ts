@@ -4,6 +4,7 @@ import { AssignerProtocol } from 'kafkajs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { KafkaLeadership, type LeadershipOptions } from '../../src/adapters/kafka/group/leadership.ts';
+import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import type { Candidate, Trouble } from '../../src/pipeline/ports.ts';
 import { apart, quiet, settings } from './apart.ts';
 import { freshTopic, until } from './collector.ts';
@@ -111,8 +112,13 @@ describe('one leader for each group', () => {
     const topic = await made();
     const whole = leadership(topic);
     await whole.join(new Asking());
-    const beside = async () => ['g-nobody', `g-${topic}`];
     const shard = (lines: string[] = []) => {
+      let asked = 0;
+      const beside = async () => {
+        // Right after the start of a broker.
+        if (asked++ === 0) throw new RetryableError('broker-answered', 'the coordinator is loading');
+        return ['g-nobody', `g-${topic}`];
+      };
       const options = { groupId: `g-${topic}-0`, topics: [topic], sessionTimeoutMs: SESSION_MS, beside };
       const one = new KafkaLeadership(settings, options, (_, line) => lines.push(line));
       onTestFinished(() => one.stop());
@@ -139,7 +145,8 @@ describe('one leader for each group', () => {
     await whole.stop();
     await leading.joined;
     // One that can't ask leads: a broker may not let it.
-    const blind = leadership(topic, { beside: () => Promise.reject(new Error('not authorized')) });
+    const refusal = new FatalError('not-authorized', 'grant DESCRIBE on group g-0');
+    const blind = leadership(topic, { beside: () => Promise.reject(refusal) });
     await blind.join(new Asking());
   });
 

@@ -45,7 +45,8 @@ export function kafkaTopics(config: Config): object[] {
  *
  * `twhin`, of updaters, standbys and replays: they read events, write dead letters, write vectors and read vectors back at
  * a take-over. Each graph has a group and a transactional id of the same name; of a graph that is cut, each shard has them, and
- * all write and read the exchange topic and the edges topic, and their routers have a group together. Strimzi makes the topics.
+ * all write and read the exchange topic and the edges topic, and their routers have a group together. Each kind looks whether the
+ * other runs: shards at the group of the whole graph, which looks for an exchange topic. Strimzi makes the topics.
  * Since Kafka 2.8 idempotent producers need no additional right: WRITE on a topic is enough.
  *
  * `twhin-serve`: reads events and vectors, without a group.
@@ -69,8 +70,10 @@ export function kafkaUsers(config: Config): object[] {
         return [
           ...[...vectorsOf(whole), ...between].map((topic) => acl('topic', topic, BOTH)),
           ...(cut ? [acl('group', `${prefix}${whole.name}.routers`, ['Read', 'Describe'])] : []),
-          // A shard asks whether the whole graph runs.
-          ...(cut ? [acl('group', `${prefix}${whole.name}`, ['Describe'])] : []),
+          // A shard asks whether the whole graph runs, and a whole graph whether there are shards.
+          cut
+            ? acl('group', `${prefix}${whole.name}`, ['Describe'])
+            : acl('topic', topicName(prefix, exchangeName(whole.name)), ['Describe']),
           ...parts.flatMap(({ name }) => [
             acl('group', `${prefix}${name}`, ['Read', 'Describe']),
             acl('transactionalId', `${prefix}${name}`, ['Write', 'Describe']),

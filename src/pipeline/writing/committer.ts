@@ -119,7 +119,7 @@ export class Committer {
     // start.
     if (pending.records > 0) {
       index.free.cut();
-      for (const { gone } of this.#asked) for (const row of index.free.freed) gone.add(row);
+      for (const { freedSince } of this.#asked) for (const row of index.free.freed) freedSince.add(row);
     }
     // Looked up now, while the index stands at this commit: it is ahead once the commit is written.
     const own = [...pending.erasedEntities].filter((key) => neighbours.owns(key));
@@ -151,7 +151,7 @@ export class Committer {
     if (begins) checkpointer.begin(training.busyMs);
     const untouched = named.filter(({ row }) => row === undefined || !pending.touched.has(row));
     const awaited = publisher.open ? pending.touched.size + untouched.length : 0;
-    const gathered = { asked, awaited, named, entities, head, gone: new Set<number>() };
+    const gathered = { asked, awaited, named, entities, head, freedSince: new Set<number>() };
     this.#asked.push(gathered);
     this.#unwritten++;
     const written = this.#written.then(() => this.#write(pending, gathered)).finally(() => this.#unwritten--);
@@ -263,7 +263,7 @@ export class Committer {
   }
 
   /** What to publish, to be asked for one after the other: the rows that are due, and tombstones. Each name once. */
-  #puts({ named, entities, gone: later }: Gathered, { rows, vectors }: Due) {
+  #puts({ named, entities, freedSince }: Gathered, { rows, vectors }: Due) {
     const { index, model } = this.#options;
     const size = 4 * model.dim;
     const ofRow = new Map(named.map(({ name, row }) => [row, name]));
@@ -277,7 +277,7 @@ export class Committer {
       while (entities.rows[place]! < row) place++;
       const eventAt = entities.rows[place] === row ? stateOf(entities, place).lastSeen : undefined;
       // The entity may have been erased after this commit was asked for, and another one may have its row. A later commit puts both up.
-      const key = ofRow.get(row) ?? (later.has(row) ? undefined : index.keyAt(row));
+      const key = ofRow.get(row) ?? (freedSince.has(row) ? undefined : index.keyAt(row));
       return key && { key, row, value: new Uint8Array(vectors.buffer, i * size, size), eventAt };
     };
     return { count: rows.length + gone.length, putAt };
@@ -295,5 +295,5 @@ interface Gathered {
   readonly entities: PackedEntities;
   readonly head: Asked;
   /** Rows that later commits freed. */
-  readonly gone: Set<number>;
+  readonly freedSince: Set<number>;
 }

@@ -40,9 +40,9 @@ interface Waiting extends Put {
   step: number;
   /** The oldest commit of which it was not acknowledged. */
   readonly by: PutBy;
-  /** Whether it is being sent: what is put up from now on waits behind it, … */
+  /** Whether it is being sent: what is put up of its entity from now on waits behind it. */
   inHand: boolean;
-  /** … and whether that is so. */
+  /** Whether something of its entity does wait behind it. */
   isAgain: boolean;
 }
 

@@ -300,8 +300,9 @@ export class KafkaLeadership implements Leadership {
   }
 
   /**
-   * Waits while another group beside this one is led, for as long as a process that was killed still has its session. Where such groups
-   * can't be asked, nothing is known, and nothing refused. @throws FatalError `group-in-use`; RetryableError `stopped`.
+   * Waits while another group beside this one is led, for as long as a process that was killed still has its session. Brokers that can't
+   * answer now are asked again; where they refuse to, nothing is known, and nothing refused. @throws FatalError `group-in-use`;
+   * RetryableError `stopped`.
    */
   async #refuseBeside(): Promise<void> {
     const { groupId, beside = async () => [], sessionTimeoutMs } = this.#options;
@@ -313,7 +314,15 @@ export class KafkaLeadership implements Leadership {
       }
       return undefined;
     };
-    const asked = () => found().catch(() => undefined);
+    const asked = () =>
+      this.#retrying(found).catch((error: unknown) => {
+        if (error instanceof RetryableError) throw error;
+        this.#log(
+          'info',
+          `whether another process publishes what ${groupId} does is not known: ${reasonOf(error)}`,
+        );
+        return undefined;
+      });
     const { signal } = this.#stopping;
     const until = performance.now() + sessionTimeoutMs + PUT_OUT_MS;
     let isTold = false;
