@@ -14,9 +14,9 @@ export const READY = [
 
 /** A mean over recent edges: `known` where both ends were trained before, `new` where an end was not. */
 function quality(name: string, help: string, pick: (quality: Quality) => number): Family<GraphSnapshot> {
-  return gauges(name, help, ['relation', 'entities'], ({ progress }) => [
-    ...ofEntities('known', progress.knownByRelation, pick),
-    ...ofEntities('new', progress.freshByRelation, pick),
+  return gauges(name, help, ['relation', 'entities'], ({ knownByRelation, freshByRelation }) => [
+    ...ofEntities('known', knownByRelation, pick),
+    ...ofEntities('new', freshByRelation, pick),
   ]);
 }
 
@@ -49,23 +49,23 @@ const STREAM = [
   counter(
     'twhin_events_consumed_total',
     'Events read, over the life of the store.',
-    ({ progress }) => progress.events.consumed,
+    ({ events }) => events.consumed,
   ),
   counter(
     'twhin_events_duplicate_total',
     'Events that changed nothing, over the life of the store.',
-    ({ progress }) => progress.events.duplicate,
+    ({ events }) => events.duplicate,
   ),
   counter(
     'twhin_events_late_total',
     'Events older than the newest known event of their edge, over the life of the store.',
-    ({ progress }) => progress.events.late,
+    ({ events }) => events.late,
   ),
   counters(
     'twhin_events_rejected_total',
     'Events rejected, by topic and reason, since the process began.',
     ['topic', 'reason'],
-    ({ graph, progress }) => rejectionSamples(progress.rejectedBy, graph.rejections),
+    ({ watched, rejectedBy }) => rejectionSamples(rejectedBy, watched.rejections),
   ),
   gauges(
     'twhin_lag_records',
@@ -79,22 +79,14 @@ const STREAM = [
     ['topic', 'partition'],
     ({ lag }) => lagSamples(lag, ({ seconds }) => seconds),
   ),
-  gauge(
-    'twhin_queue_bytes',
-    'Records read ahead of training, in bytes.',
-    ({ progress }) => progress.queue.bytes,
-  ),
+  gauge('twhin_queue_bytes', 'Records read ahead of training, in bytes.', ({ queue }) => queue.bytes),
 ];
 
 const TRAINING = [
-  counter(
-    'twhin_edges_trained_total',
-    'Edges trained since the process began.',
-    ({ progress }) => progress.trained,
-  ),
-  counter('twhin_steps_total', 'Training steps over the life of the store.', ({ progress }) => progress.step),
-  gauges('twhin_loss', 'Recent mean loss of an anchor.', ['relation'], ({ progress }) =>
-    by('relation', progress.lossByRelation),
+  counter('twhin_edges_trained_total', 'Edges trained since the process began.', ({ trained }) => trained),
+  counter('twhin_steps_total', 'Training steps over the life of the store.', ({ step }) => step),
+  gauges('twhin_loss', 'Recent mean loss of an anchor.', ['relation'], ({ lossByRelation }) =>
+    by('relation', lossByRelation),
   ),
   quality(
     'twhin_mrr',
@@ -120,30 +112,28 @@ const TRAINING = [
   counter(
     'twhin_entities_started_total',
     'Entities that got their first vector since the process began.',
-    ({ progress }) => progress.started,
+    ({ started }) => started,
   ),
 ];
 
 const STORE = [
-  gauges('twhin_entities', 'Entities with a vector.', ['type'], ({ progress }) =>
-    by('type', progress.entities),
-  ),
-  gauges('twhin_edges', 'Live edges.', ['relation'], ({ progress }) => by('relation', progress.edges)),
-  gauge('twhin_rows', 'Rows of the table in use.', ({ progress }) => progress.rows - progress.freeRows),
-  gauge('twhin_rows_free', 'Rows the table can still take.', ({ graph, progress }) =>
-    Math.max(0, graph.maxRows - progress.rows + progress.freeRows),
+  gauges('twhin_entities', 'Entities with a vector.', ['type'], ({ entities }) => by('type', entities)),
+  gauges('twhin_edges', 'Live edges.', ['relation'], ({ edges }) => by('relation', edges)),
+  gauge('twhin_rows', 'Rows of the table in use.', ({ rows, freeRows }) => rows - freeRows),
+  gauge('twhin_rows_free', 'Rows the table can still take.', ({ watched, rows, freeRows }) =>
+    Math.max(0, watched.maxRows - rows + freeRows),
   ),
   gauge(
     'twhin_table_bytes',
     'Memory of the table: all rows that were ever in use, and the workspace.',
-    ({ graph, progress }) => graph.tableBytes(progress.rows),
+    ({ watched, rows }) => watched.tableBytes(rows),
   ),
   gauges('twhin_store_memory_bytes', 'Memory of the store, by part.', ['part'], ({ storeMemory }) =>
     by('part', { ...storeMemory }),
   ),
-  counter('twhin_commits_total', 'Commits since the process began.', ({ progress }) => progress.commits),
-  gauge('twhin_commit_age_seconds', 'Age of the last commit of this process.', ({ progress, now }) =>
-    since(now, progress.committedAt),
+  counter('twhin_commits_total', 'Commits since the process began.', ({ commits }) => commits),
+  gauge('twhin_commit_age_seconds', 'Age of the last commit of this process.', ({ committedAt, now }) =>
+    since(now, committedAt),
   ),
   gauge('twhin_store_bytes', "Size of all files of the graph's stores.", ({ disk }) => disk?.used),
   gauge('twhin_disk_free_bytes', 'Free space on the disk of the stores.', ({ disk }) => disk?.free),
@@ -154,46 +144,38 @@ const PUBLISHING = [
   counter(
     'twhin_vectors_published_total',
     'Vectors and tombstones acknowledged since the process began.',
-    ({ progress }) => progress.published,
+    ({ published }) => published,
   ),
   counter(
     'twhin_publish_retries_total',
     'Sends that failed and were retried, since the process began.',
-    ({ progress }) => progress.retries,
+    ({ retries }) => retries,
   ),
   counters(
     'twhin_publish_failures_total',
     'Sends that failed, retried or not, by error code, since the process began.',
     ['code'],
-    ({ progress }) => by('code', progress.failures),
+    ({ failures }) => by('code', failures),
   ),
-  gauge(
-    'twhin_outbox_vectors',
-    'Vectors and tombstones not yet acknowledged.',
-    ({ progress }) => progress.outbox,
-  ),
+  gauge('twhin_outbox_vectors', 'Vectors and tombstones not yet acknowledged.', ({ outbox }) => outbox),
   gauge(
     'twhin_outbox_limit_vectors',
     'Number of waiting vectors at which reading pauses.',
-    ({ progress }) => progress.maxOutbox,
+    ({ maxOutbox }) => maxOutbox,
   ),
   gauge(
     'twhin_outbox_oldest_age_seconds',
     'Time since the arrival of the oldest record whose vector is not acknowledged, else 0.',
-    ({ progress, now }) => since(now, progress.oldest) ?? 0,
+    ({ oldest, now }) => since(now, oldest) ?? 0,
   ),
-  gauges(
-    'twhin_move',
-    'Recent path of a vector between two publications.',
-    ['type', 'stat'],
-    ({ progress }) =>
-      Object.entries(progress.moved).flatMap(([type, { mean, p99 }]): Sample[] => [
-        [{ type, stat: 'mean' }, mean],
-        [{ type, stat: 'p99' }, p99],
-      ]),
+  gauges('twhin_move', 'Recent path of a vector between two publications.', ['type', 'stat'], ({ moved }) =>
+    Object.entries(moved).flatMap(([type, { mean, p99 }]): Sample[] => [
+      [{ type, stat: 'mean' }, mean],
+      [{ type, stat: 'p99' }, p99],
+    ]),
   ),
-  gauges('twhin_norm', 'Recent mean length of published vectors.', ['type'], ({ progress }) =>
-    Object.entries(progress.moved).map(([type, { norm }]) => [{ type }, norm]),
+  gauges('twhin_norm', 'Recent mean length of published vectors.', ['type'], ({ moved }) =>
+    Object.entries(moved).map(([type, { norm }]) => [{ type }, norm]),
   ),
 ];
 
@@ -216,25 +198,21 @@ const EXCHANGE = [
     counter(
       `twhin_exchange_${name}_total`,
       `${what}, since the process began.`,
-      ({ progress }) => progress.exchange?.[key],
+      ({ exchange }) => exchange?.[key],
     ),
   ),
-  gauge(
-    'twhin_exchange_copies',
-    "Copies of other shards' entities.",
-    ({ progress }) => progress.exchange?.copies,
-  ),
+  gauge('twhin_exchange_copies', "Copies of other shards' entities.", ({ exchange }) => exchange?.copies),
   gauge(
     'twhin_exchange_waiting_edges',
     'Edges that wait for the vector of their far end.',
-    ({ progress }) => progress.exchange?.waiting,
+    ({ exchange }) => exchange?.waiting,
   ),
   gauges(
     'twhin_exchange_peer_silence_seconds',
     'Time since the newest parcel of another shard was written, or since the process began to listen.',
     ['peer'],
-    ({ progress, now }) =>
-      (progress.exchange?.peers ?? []).map(({ shard, silentSince }) => [
+    ({ exchange, now }) =>
+      (exchange?.peers ?? []).map(({ shard, silentSince }) => [
         { peer: `${shard}` },
         since(now, silentSince),
       ]),
@@ -243,7 +221,7 @@ const EXCHANGE = [
     'twhin_exchange_vector_age_seconds',
     'Age of vectors of other shards when they are applied, over recent parcels.',
     ['stat'],
-    ({ progress: { exchange } }) =>
+    ({ exchange }) =>
       Object.entries(exchange?.vectorAgeMs ?? {}).map(([stat, ms]) => [
         { stat },
         ms === undefined ? undefined : ms / 1000,
@@ -256,14 +234,12 @@ export const LOADED = [...STREAM, ...TRAINING, ...STORE, ...PUBLISHING, ...EXCHA
 
 /** The metrics of a graph from its opening on. */
 export const OPENED = [
-  gauges('twhin_phase', '1 for the current phase of the graph.', ['phase'], ({ progress }) => [
-    [{ phase: progress.phase }, 1],
-  ]),
+  gauges('twhin_phase', '1 for the current phase of the graph.', ['phase'], ({ phase }) => [[{ phase }, 1]]),
   gauges(
     'twhin_graph_info',
     'Always 1; the labels name the kernel, the model, and the training run of the vectors.',
     ['kernel', 'fingerprint', 'space', 'epoch'],
-    ({ graph: { kernel, fingerprint }, progress: { writer } }) => [
+    ({ watched: { kernel, fingerprint }, writer }) => [
       [{ kernel, fingerprint, space: writer?.space ?? '', epoch: `${writer?.epoch ?? ''}` }, 1],
     ],
   ),

@@ -36,7 +36,7 @@ export async function snapshotOf(graph: WatchedGraph, clock: () => number) {
     graph.storeMemory(),
   ]);
   const [progress, lag, now] = [graph.progress(), graph.lag(), clock()];
-  return { graph, progress, lag, ready: unready.length === 0, disk, storeMemory, now };
+  return { ...progress, watched: graph, lag, ready: unready.length === 0, disk, storeMemory, now };
 }
 
 /** Bytes of a folder and of its disk. */

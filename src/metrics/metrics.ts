@@ -46,11 +46,11 @@ export class Metrics {
   async #render(): Promise<string> {
     const { graphs, routers, names, clock } = this.#options;
     const snapshots = await Promise.all(graphs().map((graph) => snapshotOf(graph, clock)));
-    const states = snapshots.map((snapshot) => [snapshot.graph.name, snapshot] as const);
+    const states = snapshots.map((snapshot) => [snapshot.watched.name, snapshot] as const);
     this.#opened(states);
-    this.#loaded(states.filter(([, { progress }]) => progress.writer !== undefined));
+    this.#loaded(states.filter(([, { writer }]) => writer !== undefined));
     this.#ready(
-      names.map((name) => [name, snapshots.find(({ graph }) => graph.name === name)?.ready === true]),
+      names.map((name) => [name, snapshots.find(({ watched }) => watched.name === name)?.ready === true]),
     );
     this.#routers(routers().map((router) => [router.graph, router]));
     return this.#registry.metrics();
