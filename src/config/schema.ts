@@ -56,9 +56,7 @@ export const configFileSchema = z.strictObject({
     .string()
     .regex(TOPIC_PREFIX, `expected ${TOPIC_PREFIX_RULE}`)
     .default('twhin.')
-    .meta({
-      description: `Prefix of every topic's name: ${TOPIC_PREFIX_RULE}.`,
-    }),
+    .describe(`Prefix of every topic's name: ${TOPIC_PREFIX_RULE}.`),
   eventRetentionMs: z
     .union([whole, z.literal('unlimited')])
     .default(WEEK_MS)
@@ -93,28 +91,21 @@ export const configFileSchema = z.strictObject({
       }),
     })
     .prefault({})
-    .meta({
-      description: 'The brokers. Security settings come from the environment alone.',
-    }),
+    .describe('The brokers. Security settings come from the environment alone.'),
 
   model: z
     .strictObject({
-      dim: whole.max(1024).default(128).meta({
-        description: 'Dimension: how many numbers a vector has.',
-      }),
+      dim: whole.max(1024).default(128).describe('Dimension: how many numbers a vector has.'),
       scorer: z
         .enum(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'])
         .default(MEASURED.model.scorer)
-        .meta({
-          description:
-            'How an edge is scored: by a distance (`transe-…`) or by a dot product (`twhin`). Higher is better.',
-        }),
+        .describe(
+          'How an edge is scored: by a distance (`transe-…`) or by a dot product (`twhin`). Higher is better.',
+        ),
       loss: z.enum(['softmax', 'logistic', 'margin']).default(MEASURED.model.loss).meta({
         description: 'Training loss. `margin` is max-margin ranking.',
       }),
-      beta: positive.default(MEASURED.model.beta).meta({
-        description: 'Factor on the distance or the dot product.',
-      }),
+      beta: positive.default(MEASURED.model.beta).describe('Factor on the distance or the dot product.'),
       margin: z.number().default(MEASURED.model.margin).meta({
         description:
           "With the logistic loss: added to every score. With `loss: 'margin'`: how far a positive must lead; the default is then 1, and the value must be above 0. Softmax ignores it.",
@@ -135,10 +126,9 @@ export const configFileSchema = z.strictObject({
       }),
     })
     .prefault({})
-    .meta({
-      description:
-        'What the vectors mean. `dim` and `scorer` are fixed for the life of a store; for another model, train a [shadow store](replay-and-backup.md) and promote it.',
-    }),
+    .describe(
+      'What the vectors mean. `dim` and `scorer` are fixed for the life of a store; for another model, train a [shadow store](replay-and-backup.md) and promote it.',
+    ),
 
   training: z
     .strictObject({
@@ -194,10 +184,9 @@ export const configFileSchema = z.strictObject({
         .nonnegative()
         .max(1024)
         .default(MEASURED.training.uniformNegatives)
-        .meta({
-          description:
-            'Negatives drawn uniformly for each side of a chunk. At least 1 without `inBatchNegatives`.',
-        }),
+        .describe(
+          'Negatives drawn uniformly for each side of a chunk. At least 1 without `inBatchNegatives`.',
+        ),
       inBatchNegatives: z.boolean().default(MEASURED.training.inBatchNegatives).meta({
         description:
           "Whether the entities of a chunk are also negatives for each other's edges. Popular entities are then negatives more often, and [rank far lower](performance.md#speed-against-quality) unless `correctNegatives` is true.",
@@ -221,9 +210,7 @@ export const configFileSchema = z.strictObject({
       }),
     })
     .prefault({})
-    .meta({
-      description: 'How a graph is trained.',
-    }),
+    .describe('How a graph is trained.'),
 
   commit: z
     .strictObject({
@@ -243,10 +230,9 @@ export const configFileSchema = z.strictObject({
       }),
     })
     .prefault({})
-    .meta({
-      description:
-        'When graph, journal and offsets are written to the store, in one atomic commit, and the vectors to a checkpoint.',
-    }),
+    .describe(
+      'When graph, journal and offsets are written to the store, in one atomic commit, and the vectors to a checkpoint.',
+    ),
 
   publish: z
     .strictObject({
@@ -266,9 +252,7 @@ export const configFileSchema = z.strictObject({
       }),
     })
     .prefault({})
-    .meta({
-      description: 'When a vector goes to the embeddings topic.',
-    }),
+    .describe('When a vector goes to the embeddings topic.'),
 
   limits: z
     .strictObject({
@@ -290,9 +274,7 @@ export const configFileSchema = z.strictObject({
         unit: 'bytes',
         description: 'A record with a larger value goes to the [dead letters](glossary.md#dead-letter).',
       }),
-      depth: whole.default(8).meta({
-        description: 'A record whose JSON nests deeper goes to the dead letters.',
-      }),
+      depth: whole.default(8).describe('A record whose JSON nests deeper goes to the dead letters.'),
       readyLagMs: positive.default(60_000).meta({
         unit: 'ms',
         description: 'An updater that is further behind is not [ready](http.md#ready).',
@@ -304,9 +286,7 @@ export const configFileSchema = z.strictObject({
         .meta({ unit: 'ms', description: 'Time that a graceful stop may take.' }),
     })
     .prefault({})
-    .meta({
-      description: 'Bounds on memory, records and time.',
-    }),
+    .describe('Bounds on memory, records and time.'),
 
   log: z
     .strictObject({
@@ -315,9 +295,7 @@ export const configFileSchema = z.strictObject({
       }),
     })
     .prefault({})
-    .meta({
-      description: 'The log lines.',
-    }),
+    .describe('The log lines.'),
 
   entityTypes: z.array(name).default([]).meta({
     description:
