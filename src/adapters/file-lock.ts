@@ -34,9 +34,7 @@ async function locked<T>(path: string, work: () => Promise<T>): Promise<T> {
     const holder = await readFile(path, 'utf8').catch(() => 'gone');
     blankSince = holder === '' ? (blankSince ?? Date.now()) : undefined;
     const blank = blankSince !== undefined && Date.now() - blankSince > BLANK_MS;
-    if (blank || (/^\d+$/.test(holder) && isGone(Number(holder)))) {
-      await takeOver(path, holder);
-    }
+    if (blank || (/^\d+$/.test(holder) && isGone(Number(holder)))) await takeOver(path, holder);
     if (Date.now() > deadline) {
       throw new RetryableError(
         'locked',
@@ -65,9 +63,7 @@ function take(path: string): boolean {
     removeOnExit(path);
     return true;
   } catch (error) {
-    if (hasCode(error, 'EEXIST')) {
-      return false;
-    }
+    if (hasCode(error, 'EEXIST')) return false;
     throw new FatalError(
       'file',
       `${path} can't be written: ${reasonOf(error)}; check the folder, its permissions and its free space`,
@@ -82,16 +78,11 @@ async function takeOver(path: string, holder: string): Promise<void> {
   try {
     await rename(path, aside);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) {
-      return;
-    }
+    if (hasCode(error, 'ENOENT')) return;
     throw error;
   }
-  if ((await readFile(aside, 'utf8')) !== holder) {
-    await rename(aside, path);
-  } else {
-    await rm(aside, { force: true });
-  }
+  if ((await readFile(aside, 'utf8')) === holder) await rm(aside, { force: true });
+  else await rename(aside, path);
 }
 
 /** Whether this machine has a process with that number. */

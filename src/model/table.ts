@@ -117,9 +117,7 @@ export class Table {
    */
   addRows(count: number): number {
     const first = this.#rows;
-    if (first + count > this.maxRows) {
-      throw tableFull(this.maxRows);
-    }
+    if (first + count > this.maxRows) throw tableFull(this.maxRows);
     this.#rows += count;
     const more = tableBytes(this.#options, this.#rows) - this.memory.buffer.byteLength;
     if (more > 0) {

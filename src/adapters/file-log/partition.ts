@@ -146,9 +146,7 @@ export class LogPartition {
   async #block(file: FileHandle): Promise<Buffer> {
     let block = await readAt(file, this.#bytes, READ_BYTES);
     const length = block.length < PREFIX_BYTES ? 0 : PREFIX_BYTES + block.readUInt32LE(0);
-    if (length > block.length && length < MAX_RECORD_BYTES) {
-      block = await readAt(file, this.#bytes, length);
-    }
+    if (length > block.length && length < MAX_RECORD_BYTES) block = await readAt(file, this.#bytes, length);
     return block;
   }
 }
@@ -168,9 +166,7 @@ export async function readTopic(dir: string, name: string): Promise<TopicState |
     const { partitions, configs }: Omit<TopicState, 'name'> = JSON.parse(await readFile(path, 'utf8'));
     return { name, partitions, configs };
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) {
-      return undefined;
-    }
+    if (hasCode(error, 'ENOENT')) return undefined;
     throw new FatalError(
       'file',
       `can't read ${path}: ${reasonOf(error)}; check the folder, its permissions and the disk`,

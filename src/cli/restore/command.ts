@@ -28,9 +28,7 @@ export function addRestoreCommand(command: Command, context: CommandContext): vo
       if ((dir === undefined) === (fromTopic !== true)) {
         throw new UsageError('give either the folder of a backup or --from-topic');
       }
-      if (topic !== undefined && fromTopic !== true) {
-        throw new UsageError('--topic goes with --from-topic');
-      }
+      if (topic !== undefined && fromTopic !== true) throw new UsageError('--topic goes with --from-topic');
       const { output } = context;
       const plans =
         dir === undefined

@@ -74,9 +74,7 @@ export class FetchLoop implements StretchReading {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    for (const cursor of this.cursors) {
-      cursor.drop(readerClosed());
-    }
+    for (const cursor of this.cursors) cursor.drop(readerClosed());
     this.#stir();
     // Closing the connections ends a request to a leader that does not answer.
     await this.#leaders?.close();
@@ -138,9 +136,7 @@ export class FetchLoop implements StretchReading {
     let turn = 0;
     while (!signal.aborted) {
       const live = cursors.filter(({ done }) => !done);
-      if (live.length === 0) {
-        return;
-      }
+      if (live.length === 0) return;
       const taken = this.#taken.promise;
       const hungry = live.filter(
         (each) => each.aheadBytes === 0 || each.aheadBytes + fetchBytes <= aheadBytes,
@@ -158,18 +154,14 @@ export class FetchLoop implements StretchReading {
         maxBytes: fetchBytes,
       }));
       const answers = await leaders.fetch(leader, wanted, waits ? FETCH_WAIT_MS : 0);
-      if (signal.aborted) {
-        return;
-      }
+      if (signal.aborted) return;
       let moved = false;
       for (const fetched of answers) {
         const cursor = asked.get(`${fetched.topic}/${fetched.partition}`);
         if (cursor !== undefined && (await this.#take(cursor, fetched, asked.size === 1))) moved = true;
       }
       heard();
-      if (!moved && !waits) {
-        await Promise.race([taken, pause(IDLE_MS, signal)]);
-      }
+      if (!moved && !waits) await Promise.race([taken, pause(IDLE_MS, signal)]);
     }
   }
 
@@ -187,9 +179,7 @@ export class FetchLoop implements StretchReading {
       cursor.fail(cause);
       return false;
     }
-    if (stableOffset <= cursor.fetchOffset) {
-      return false;
-    }
+    if (stableOffset <= cursor.fetchOffset) return false;
     if (!alone) {
       cursor.alone = true;
       return true;

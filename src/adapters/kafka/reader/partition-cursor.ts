@@ -67,9 +67,7 @@ export class PartitionCursor implements StretchCursor, RunCursor {
       this.#ahead.push({ bytes: length, decoder });
       this.#aheadBytes += length;
     }
-    if (next !== undefined) {
-      this.passTo(next);
-    }
+    if (next !== undefined) this.passTo(next);
     return next !== undefined;
   }
 

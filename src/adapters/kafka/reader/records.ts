@@ -154,9 +154,7 @@ class VarintReader {
   varint(): number {
     const bytes = this.#bytes;
     let byte = bytes[this.at++] ?? 0;
-    if (byte < 0x80) {
-      return (byte >>> 1) ^ -(byte & 1);
-    }
+    if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
     let value = byte & 0x7f;
     for (let scale = 0x80; byte >= 0x80; scale *= 0x80) {
       byte = bytes[this.at++] ?? 0;
@@ -168,9 +166,7 @@ class VarintReader {
   /** A length and as many bytes, but none after `end`. */
   bytes(end: number): Buffer | null {
     const length = this.varint();
-    if (length < 0) {
-      return null;
-    }
+    if (length < 0) return null;
     const start = this.at;
     this.at = start + length;
     return this.#bytes.subarray(start, Math.min(this.at, end));
