@@ -155,50 +155,34 @@ const WHOLE: EdgePlace = {
 const NOTHING: Handed = { part: {}, trained() {} };
 
 /** The neighbours of a whole graph: none. */
-export class Alone implements Neighbours {
-  readonly topic = '';
-  readonly idle = true;
-  readonly behind = false;
-  readonly progress = undefined;
-  /** As many as the longest record has changes. */
-  readonly #places: EdgePlace[] = [];
-
-  placesOf({ length }: readonly GraphChange[]): readonly EdgePlace[] {
-    while (this.#places.length < length) this.#places.push(WHOLE);
-    return this.#places;
-  }
-
-  placeOf(): EdgePlace {
-    return WHOLE;
-  }
-
-  owns(): boolean {
-    return true;
-  }
-
-  isFull(): boolean {
-    return false;
-  }
-
-  hand(): Handed {
-    return NOTHING;
-  }
-
-  head(): Pick<Head, 'shard'> {
-    return {};
-  }
-
-  async sent(): Promise<void> {}
-
-  receive(): void {}
-  edgeChanged(): void {}
-  holds(): void {}
-  named(): void {}
-  reset(): void {}
-  dropped(): void {}
-  begin(): void {}
-  look(): void {}
-  stop(): void {}
+export function noNeighbours(): Neighbours {
+  // As many as the longest record has changes.
+  const places: EdgePlace[] = [];
+  return {
+    topic: '',
+    idle: true,
+    behind: false,
+    progress: undefined,
+    placesOf({ length }) {
+      while (places.length < length) places.push(WHOLE);
+      return places;
+    },
+    placeOf: () => WHOLE,
+    owns: () => true,
+    isFull: () => false,
+    hand: () => NOTHING,
+    head: () => ({}),
+    sent: async () => {},
+    receive() {},
+    edgeChanged() {},
+    holds() {},
+    named() {},
+    reset() {},
+    dropped() {},
+    begin() {},
+    look() {},
+    stop() {},
+  };
 }
 
 export const alone: Neighbourhood = {
@@ -207,5 +191,5 @@ export const alone: Neighbourhood = {
   together: false,
   space: async (fresh) => fresh,
   trains: () => () => true,
-  open: () => new Alone(),
+  open: noNeighbours,
 };

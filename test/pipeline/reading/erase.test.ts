@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Layout } from '../../../src/graph/layout.ts';
 import { Counters } from '../../../src/pipeline/counters.ts';
-import { Alone } from '../../../src/pipeline/neighbours.ts';
+import { noNeighbours } from '../../../src/pipeline/neighbours.ts';
 import { EdgeFilter } from '../../../src/pipeline/reading/edge-filter.ts';
 import { Ingest } from '../../../src/pipeline/reading/ingest.ts';
 import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
@@ -42,7 +42,7 @@ async function setUp() {
     index,
     counters,
     erasedAt: new Map<string, number>(),
-    neighbours: new Alone(),
+    neighbours: noNeighbours(),
     stored: new EdgeFilter(),
     limits: DEFAULT_LIMITS,
     topics: new Map(EVENT_TOPICS.map((topic) => [topic.name, topic])),

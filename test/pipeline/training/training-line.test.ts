@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Alone } from '../../../src/pipeline/neighbours.ts';
+import { noNeighbours } from '../../../src/pipeline/neighbours.ts';
 import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
 import { decodeJournal, encodeJournal } from '../../../src/pipeline/training/batch-codec.ts';
 import { TrainingSummary } from '../../../src/pipeline/training/summary.ts';
@@ -20,7 +20,7 @@ function setUp({ lingerMs = 50, train }: { lingerMs?: number; train?: StandInTra
     summary: new TrainingSummary([]),
     measures: {},
     journal: (packed) => unwritten.open.batches.push(packed),
-    neighbours: new Alone(),
+    neighbours: noNeighbours(),
     index: { nextRow: 0 },
     limits: NO_LIMITS,
     tuning: { lingerMs },

@@ -5,7 +5,7 @@ import { GraphStore } from '../../../src/graph/graph-store.ts';
 import type { Head } from '../../../src/graph/head.ts';
 import { Layout } from '../../../src/graph/layout.ts';
 import { Counters } from '../../../src/pipeline/counters.ts';
-import { Alone } from '../../../src/pipeline/neighbours.ts';
+import { noNeighbours } from '../../../src/pipeline/neighbours.ts';
 import { OffsetLedger } from '../../../src/pipeline/reading/offset-ledger.ts';
 import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
 import { soleLeadership } from '../../../src/pipeline/sole-leadership.ts';
@@ -60,7 +60,7 @@ function setUp({ last, trainer: other }: { readonly last?: Head; readonly traine
   const committer: Committer = new Committer(
     {
       ...{ graph: 'test', model: MODEL, store, trainer, index, counters, unwritten, publisher, checkpointer },
-      ...{ training, sink, log, measures, clock, writer, tuning, ledger, neighbours: new Alone() },
+      ...{ training, sink, log, measures, clock, writer, tuning, ledger, neighbours: noNeighbours() },
       leadership: { ...soleLeadership, commit: async () => void order.push('group') },
     },
     last,
