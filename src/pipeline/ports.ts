@@ -4,10 +4,14 @@ import type { GraphChange } from '../graph/edge.ts';
 /** Next offset to read, by topic and partition. Offsets are safe integers, checked where they enter. */
 export type Offsets = Record<string, Record<string, number>>;
 
-/** One record as the log holds it. */
-export interface SourceRecord {
+/** A partition of a topic. */
+export interface Partition {
   readonly topic: string;
   readonly partition: number;
+}
+
+/** One record as the log holds it. */
+export interface SourceRecord extends Partition {
   readonly offset: number;
   /** The log's time of the record, epoch ms. */
   readonly timestamp: number;
@@ -26,9 +30,7 @@ export interface RecordContent {
 }
 
 /** Consecutive offsets of one partition. Markers, aborted and compacted records leave gaps; `records` may be empty. */
-export interface RecordRun {
-  readonly topic: string;
-  readonly partition: number;
+export interface RecordRun extends Partition {
   readonly records: readonly SourceRecord[];
   /** Every offset below this one is read. */
   readonly next: number;
@@ -120,17 +122,13 @@ export interface Share {
 }
 
 /** A part of one partition: offsets from `from` to before `until`. */
-export interface Stretch {
-  readonly topic: string;
-  readonly partition: number;
+export interface Stretch extends Partition {
   readonly from: number;
   readonly until: number;
 }
 
 /** The offsets that one partition holds now: the first one kept, and the one after the last. */
-export interface PartitionRange {
-  readonly topic: string;
-  readonly partition: number;
+export interface PartitionRange extends Partition {
   readonly low: number;
   readonly high: number;
 }

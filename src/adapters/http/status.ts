@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { EntityDescription } from '../../graph/describe-entity.ts';
 import type { Progress } from '../../pipeline/progress.ts';
 import type { PartitionLag } from '../../pipeline/reading/lag.ts';
-import type { RejectedBy } from '../../pipeline/rejections.ts';
+import type { Rejected, RejectedBy } from '../../pipeline/rejections.ts';
 
 /* Bodies of the dashboard server's answers, and the queries that ask for them. Times are epoch ms, sizes are bytes. */
 
@@ -41,7 +41,7 @@ export interface RouterStatus extends Readiness {
   readonly sentBytes: number;
   readonly retries: number;
   /** What not every shard has been sent, of the partitions of this process. */
-  readonly lag: readonly { readonly topic: string; readonly partition: number; readonly records: number }[];
+  readonly lag: readonly Omit<PartitionLag, 'seconds'>[];
 }
 
 /** Body of /api/status and of each event of /api/stream. */
@@ -83,17 +83,12 @@ export interface HistoryView {
 }
 
 /** Body of /api/rejected: the newest rejected records, newest first. */
-export type RejectedView = readonly {
-  readonly code: string;
+export type RejectedView = readonly (Omit<Rejected, 'message' | 'preview'> & {
   /** Present only with values=yes, because the message quotes the value. */
   readonly message?: string;
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly timestamp: number;
   /** Present only with values=yes: the first bytes as text; null for a tombstone. */
   readonly value?: string | null;
-}[];
+})[];
 
 /** Body of /api/map: a sample of entities in two dimensions. */
 export interface MapView {

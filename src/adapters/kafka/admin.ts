@@ -13,7 +13,7 @@ import {
   ProtocolError,
 } from '@platformatic/kafka';
 import { RetryableError } from '../../errors/errors.ts';
-import type { LogAdmin, LogInfo, PartitionRange, TopicState } from '../../pipeline/ports.ts';
+import type { LogAdmin, LogInfo, Partition, PartitionRange, TopicState } from '../../pipeline/ports.ts';
 import { type Failure, retrying } from '../backoff.ts';
 import { type GroupLeader, topicsMissing } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata } from './brokers.ts';
@@ -31,9 +31,7 @@ import { claimantOf, holdsOn } from './group/claim.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
 
 /** What a group has committed for one partition; offset -1 where it has nothing. */
-export interface GroupOffset {
-  readonly topic: string;
-  readonly partition: number;
+export interface GroupOffset extends Partition {
   readonly offset: number;
   readonly metadata: string | null;
 }

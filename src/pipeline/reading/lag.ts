@@ -1,14 +1,12 @@
 import { reasonOf } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
-import type { FollowedLog, PartitionRange, SourceRecord } from '../ports.ts';
+import type { FollowedLog, Partition, PartitionRange, SourceRecord } from '../ports.ts';
 import type { OffsetLedger } from './offset-ledger.ts';
 
 /** Minimum interval between two questions for the ends of the topics. */
 const LOOK_MS = 5_000;
 
-export interface PartitionLag {
-  readonly topic: string;
-  readonly partition: number;
+export interface PartitionLag extends Partition {
   /** Offsets not yet applied, markers of transactions included. */
   readonly records: number;
   /**

@@ -1,6 +1,6 @@
 import { RetryableError } from '../../errors/errors.ts';
 import { patiently } from '../../pipeline/patience.ts';
-import type { FollowedLog, Offsets, PartitionRange, Share, Shares } from '../../pipeline/ports.ts';
+import type { FollowedLog, Offsets, Partition, PartitionRange, Share, Shares } from '../../pipeline/ports.ts';
 import { Lag, type PartitionLag } from '../../pipeline/reading/lag.ts';
 import { REJECTIONS } from '../../pipeline/reading/record-content.ts';
 import { Rejections } from '../../pipeline/rejections.ts';
@@ -168,6 +168,6 @@ export class Router {
   }
 }
 
-function nameOf({ topic, partition }: Pick<PartitionRange, 'topic' | 'partition'>): string {
+function nameOf({ topic, partition }: Partition): string {
   return `${topic}/${partition}`;
 }

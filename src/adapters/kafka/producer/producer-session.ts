@@ -7,6 +7,7 @@ import {
   Writer,
 } from '@platformatic/kafka';
 import { RetryableError } from '../../../errors/errors.ts';
+import type { Partition } from '../../../pipeline/ports.ts';
 import { type Brokers, TRANSACTION } from '../brokers.ts';
 import { protocolError } from '../failure.ts';
 import { ByteWriter } from './byte-writer.ts';
@@ -101,7 +102,7 @@ export class ProducerSession {
     if (writer.bytes.length <= KEPT_BYTES && this.#writers.length < KEPT_WRITERS) this.#writers.push(writer);
   }
 
-  async addPartitions(added: readonly { topic: string; partition: number }[]): Promise<void> {
+  async addPartitions(added: readonly Partition[]): Promise<void> {
     // Version 3, because later versions are for brokers and need rights that a client does not have.
     const topics = [...Map.groupBy(added, ({ topic }) => topic)].map(([name, of]) => ({
       name,

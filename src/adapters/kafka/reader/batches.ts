@@ -1,6 +1,6 @@
 import { crc32c, Writer } from '@platformatic/kafka';
 import { FatalError, reasonOf } from '../../../errors/errors.ts';
-import type { SourceRecord } from '../../../pipeline/ports.ts';
+import type { Partition, SourceRecord } from '../../../pipeline/ports.ts';
 import { safeOffset } from '../failure.ts';
 import { decompressed } from './codecs.ts';
 import { BatchRecords, type RecordPlace } from './records.ts';
@@ -32,9 +32,7 @@ export interface AbortedTransaction {
 }
 
 /** Record batches as a broker sent them. */
-export interface Batches {
-  readonly topic: string;
-  readonly partition: number;
+export interface Batches extends Partition {
   /** Whole batches. */
   readonly bytes: Buffer;
   readonly aborted: readonly AbortedTransaction[];

@@ -1,4 +1,5 @@
 import { type Connection, createAPI, fetchV12, ProtocolError, type Reader } from '@platformatic/kafka';
+import type { Partition } from '../../../pipeline/ports.ts';
 import { safeOffset } from '../failure.ts';
 import type { AbortedTransaction } from './batches.ts';
 
@@ -7,17 +8,13 @@ const MAX_ANSWER_BYTES = 16 << 20;
 const READ_COMMITTED = 1;
 
 /** Records wanted of one partition. */
-export interface Wanted {
-  readonly topic: string;
-  readonly partition: number;
+export interface Wanted extends Partition {
   readonly offset: number;
   readonly maxBytes: number;
 }
 
 /** A broker's answer for one partition. */
-export interface Fetched {
-  readonly topic: string;
-  readonly partition: number;
+export interface Fetched extends Partition {
   /** Kafka's error number; 0 means no error. */
   readonly error: number;
   /** The broker gives nothing from this offset on: the records are not written yet, or their transaction is open. */
