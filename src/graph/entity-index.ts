@@ -64,12 +64,7 @@ export class EntityIndex {
 
   keyAt(row: number): EntityKey | undefined {
     const name = this.names.nameAt(row);
-    return name && this.keyOf(name);
-  }
-
-  /** The entity of a name as in the store's keys. */
-  keyOf(name: Buffer): EntityKey {
-    return entityKey(this.#types[name[0]!] ?? '', name.toString('utf8', 2));
+    return name && entityKey(this.#types[name[0]!] ?? '', name.toString('utf8', 2));
   }
 
   state(row: number): EntityState {

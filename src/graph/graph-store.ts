@@ -61,13 +61,8 @@ export class GraphStore {
 
   /** The head; undefined in a fresh store. */
   async head(): Promise<Head | undefined> {
-    const bytes = await this.headBytes();
+    const [bytes] = await this.#store.getMany([this.layout.headKey()]);
     return bytes && decodeHead(bytes);
-  }
-
-  /** The head's stored bytes, different after every commit. */
-  async headBytes(): Promise<Uint8Array | undefined> {
-    return (await this.#store.getMany([this.layout.headKey()]))[0];
   }
 
   async entity(key: EntityKey): Promise<EntityRecord | undefined> {

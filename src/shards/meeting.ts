@@ -41,7 +41,10 @@ export class ShardMeeting {
         return log.follow(topics, stepping);
       },
       close: async () => {
-        this.leave(index);
+        // The others go on without the shard.
+        this.#followers.delete(index);
+        this.#arrived[index] = Number.POSITIVE_INFINITY;
+        this.#advance();
         await log.close();
       },
     };
@@ -56,13 +59,6 @@ export class ShardMeeting {
       takeOver: async () => {},
       stop: async () => {},
     };
-  }
-
-  /** The others go on without the shard. */
-  leave(index: number): void {
-    this.#followers.delete(index);
-    this.#arrived[index] = Number.POSITIVE_INFINITY;
-    this.#advance();
   }
 
   #deliver({ topic, key, value, headers }: Message, partitionOf: (key: string) => number): void {

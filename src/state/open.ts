@@ -33,8 +33,9 @@ export async function openForWriting(graph: StoreModel, options: OpenOptions = {
     throw namingHolder(error, place);
   });
   const path = holderFile(place);
+  const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
   try {
-    await writeHolder(place);
+    await writeFile(path, `${JSON.stringify(holder)}\n`);
   } catch (error) {
     await store.close();
     const message = `${path} can't be written: ${reasonOf(error)}; free space or repair the disk`;
@@ -128,13 +129,7 @@ const holderSchema = z.object({
   since: z.string(),
 });
 
-/** Names this process as the one that has the store open for writing, or had it last. */
-async function writeHolder(place: StorePlace): Promise<void> {
-  const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
-  await writeFile(holderFile(place), `${JSON.stringify(holder)}\n`);
-}
-
-/** In words. There is no readable name between the opening of a store and `writeHolder`. */
+/** The process that has the store open for writing, or had it last, in words. A store that was just opened names none yet. */
 function holderOf(place: StorePlace): string {
   try {
     const { pid, host, since } = holderSchema.parse(JSON.parse(readFileSync(holderFile(place), 'utf8')));

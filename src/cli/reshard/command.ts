@@ -55,7 +55,8 @@ function resultOf(plan: ReshardPlan, { heads, places }: PresentStores, done: Res
     removed: after.removed,
     added,
     ...stepsOf(plan),
-    old: leftovers(places),
+    // Of the old stores alone: their folders can hold new stores, too.
+    old: places.map((place) => (place.name === FIRST_STORE ? databaseFolder(place) : place.folder)),
   };
 }
 
@@ -103,11 +104,6 @@ function stepsOf({ graph, present, next, internalTopics }: ReshardPlan): { next:
       `twhin run --graph ${graph}${reread}; what came since is read and learned again`,
     ],
   };
-}
-
-/** What belongs to the old stores alone: their folders can hold new stores, too. */
-function leftovers(places: readonly StorePlace[]): string[] {
-  return places.map((place) => (place.name === FIRST_STORE ? databaseFolder(place) : place.folder));
 }
 
 /** A store in numbers, with the entities and edges that are its own. */

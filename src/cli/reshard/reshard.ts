@@ -67,7 +67,10 @@ async function fill(
     { graphs: next, internalTopics, runs: next.map(() => freshSpace()) },
     (what, done) => progress(`${graph}: ${count(done)} ${what} written`),
   );
-  const due = new Set([...filled.erased, ...(await dueIn(present.stores))]);
+  // What settled stores have in their journals is still to be published.
+  const journals = await Promise.all(present.stores.map((store) => Array.fromAsync(store.journal())));
+  const unsent = journals.flat().flatMap(({ bytes }) => decodeJournal(bytes).due);
+  const due = new Set([...filled.erased, ...unsent]);
   const heads = filled.heads.map((head, i) =>
     leaveDue(
       stores[i]!,
@@ -76,12 +79,6 @@ async function fill(
     ),
   );
   return { ...filled, heads: await Promise.all(heads) };
-}
-
-/** What settled stores have in their journals. */
-async function dueIn(stores: readonly GraphStore[]): Promise<EntityKey[]> {
-  const journals = await Promise.all(stores.map((store) => Array.fromAsync(store.journal())));
-  return journals.flat().flatMap(({ bytes }) => decodeJournal(bytes).due);
 }
 
 /** Leaves entities to be published by the next start, in a journal that trains nothing: no checkpoint can say so of erased ones. */

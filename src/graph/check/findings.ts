@@ -52,11 +52,8 @@ export class Findings {
 
   /** In the order of {@link FINDINGS}. */
   list(): Finding[] {
-    return order(this.#found.keys()).map((kind) => ({ kind, ...this.#found.get(kind)! }));
+    const all: readonly string[] = Object.keys(FINDINGS);
+    const found = [...this.#found].map(([kind, of]) => ({ kind, ...of }));
+    return found.sort((a, b) => all.indexOf(a.kind) - all.indexOf(b.kind));
   }
-}
-
-function order(kinds: Iterable<FindingKind>): FindingKind[] {
-  const all: readonly string[] = Object.keys(FINDINGS);
-  return [...kinds].sort((a, b) => all.indexOf(a) - all.indexOf(b));
 }

@@ -37,7 +37,9 @@ export class OffsetLedger {
 
   /** Raises the mark to each of `offsets`. */
   advanceTo(mark: Mark, offsets: Offsets): void {
-    for (const [topic, partition, next] of entriesOf(offsets)) this.advance(mark, topic, partition, next);
+    for (const [topic, partitions] of Object.entries(offsets))
+      for (const [partition, next] of Object.entries(partitions))
+        this.advance(mark, topic, Number(partition), next);
   }
 
   /** A copy of the next offsets of a mark. */
@@ -62,11 +64,5 @@ export class OffsetLedger {
   /** Offsets of a range that are still to be applied. */
   behind({ topic, partition, low, high }: PartitionRange): number {
     return Math.max(0, high - (this.next('applied', topic, partition) ?? low));
-  }
-}
-
-function* entriesOf(offsets: Offsets): Iterable<[topic: string, partition: number, next: number]> {
-  for (const [topic, partitions] of Object.entries(offsets)) {
-    for (const [partition, next] of Object.entries(partitions)) yield [topic, Number(partition), next];
   }
 }

@@ -134,7 +134,7 @@ export class Popularity {
       best.offer(slot);
     }
     const found = best.held.map((slot) => ({ entity: nameOf(slot), score: scores[slot]! }));
-    return found.sort(bestFirst);
+    return found.sort((a, b) => b.score - a.score || (a.entity < b.entity ? -1 : 1));
   }
 
   #newSlot(entity: number): number {
@@ -166,10 +166,6 @@ interface PopularOrder {
   readonly taken: Set<EntityKey>;
   /** No more is to be found. */
   whole: boolean;
-}
-
-function bestFirst(a: PopularEntity, b: PopularEntity): number {
-  return b.score - a.score || (a.entity < b.entity ? -1 : 1);
 }
 
 function decayed(ageMs: number): number {

@@ -80,11 +80,8 @@ function parsePartition(reader: Reader, topic: string): Fetched {
     firstOffset: safeOffset(each.readInt64(), topic),
   }));
   reader.readInt32();
-  const bytes = ownCopy(reader.readBytes());
+  const view = reader.readBytes();
+  // A view of a small part of an answer would keep the whole answer in memory.
+  const bytes = view.length * 2 < view.buffer.byteLength ? Buffer.from(view) : view;
   return { topic, partition, error, stableOffset, aborted, bytes };
-}
-
-/** A copy of a small part of an answer: a view would keep the whole answer in memory. */
-function ownCopy(bytes: Buffer): Buffer {
-  return bytes.length * 2 < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes;
 }
