@@ -116,14 +116,6 @@ export class GraphStore {
     return checkpoint?.read(rows) ?? rows.map(() => undefined);
   }
 
-  /** Every edge, removed ones included, ordered by lhs, relation, rhs; or the edges whose lhs is of one type. */
-  async *edges(lhsType?: string): AsyncIterable<EdgeChange> {
-    const { edges, edgesFrom } = this.layout.prefixes;
-    for await (const { key, value } of this.#store.scan(lhsType === undefined ? edges : edgesFrom(lhsType))) {
-      yield { ...this.layout.edgeOf(key), ...this.layout.decodeEdge(value) };
-    }
-  }
-
   /** Edges in the order of `ids`, see `Layout.edgeId`. */
   async readEdges(ids: readonly string[]): Promise<(EdgeState | undefined)[]> {
     const values = await this.#store.getMany(ids);

@@ -137,11 +137,10 @@ export class Layout {
     return turned;
   }
 
-  /** Prefixes: all keys of a kind; the entities of one type, and their edges out; the edges out and in of one entity. */
+  /** Prefixes: all keys of a kind; the entities of one type; the edges out and in of one entity. */
   prefixes = {
     entities: Buffer.of(ENTITY),
     entitiesOf: (type: string) => Buffer.of(ENTITY, this.#index(this.#typeIndex, type, 'entity type')),
-    edgesFrom: (type: string) => Buffer.of(EDGE, this.#index(this.#typeIndex, type, 'entity type')),
     edges: Buffer.of(EDGE),
     reverse: Buffer.of(REVERSE),
     journal: Buffer.of(JOURNAL),

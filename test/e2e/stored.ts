@@ -2,6 +2,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import type { Head } from '../../src/graph/head.ts';
 import { openForReading } from '../../src/state/open.ts';
 import { livePlace, placeOf } from '../../src/state/places.ts';
+import { edgesIn } from '../graph/graph-fixture.ts';
 import type { Twhin } from './twhin.ts';
 
 /** What a store holds, read beside whoever writes it. */
@@ -45,7 +46,7 @@ export async function readStore(
         relations.set(`relation:${name}`, await bytesOf(2 * i));
         relations.set(`relation:${name}/inverse`, await bytesOf(2 * i + 1));
       }
-      for await (const { lhs, relation, rhs, at, removed } of store.edges()) {
+      for (const { lhs, relation, rhs, at, removed } of await edgesIn(store)) {
         if (!removed) edges.push(`${lhs} ${relation} ${rhs} ${at}`);
       }
     }

@@ -118,6 +118,14 @@ export async function* asyncOf<T>(...items: T[]): AsyncIterable<T> {
   yield* items;
 }
 
+/** Every edge of a store, removed ones included, ordered by lhs, relation, rhs. */
+export async function edgesIn({ entries, layout }: GraphStore): Promise<EdgeChange[]> {
+  const edges: EdgeChange[] = [];
+  for await (const { key, value } of entries.scan(layout.prefixes.edges))
+    edges.push({ ...layout.edgeOf(key), ...layout.decodeEdge(value) });
+  return edges;
+}
+
 /** What the index has of an entity; undefined where no entity has the row. */
 export function recordOf(index: EntityIndex, row: number): EntityRecord | undefined {
   const key = index.keyAt(row);

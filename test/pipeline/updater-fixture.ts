@@ -27,6 +27,7 @@ import type { Role } from '../../src/pipeline/writing/writer.ts';
 import { foreignOf, ofShard } from '../../src/shards/foreign-rows.ts';
 import { EVENT_TOPICS } from '../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
+import { edgesIn } from '../graph/graph-fixture.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { MemoryLog } from './memory-log.ts';
 import { memoryReader } from './memory-reader.ts';
@@ -251,7 +252,7 @@ export function graphStore(store: MemoryStore): GraphStore {
 
 /** Names of live edges, sorted. */
 export async function liveEdges(store: MemoryStore): Promise<string[]> {
-  const edges = await Array.fromAsync(graphStore(store).edges());
+  const edges = await edgesIn(graphStore(store));
   return edges
     .filter(({ removed }) => !removed)
     .map(({ lhs, relation, rhs }) => `${lhs} ${relation} ${rhs}`)

@@ -7,7 +7,7 @@ import type { SourceRecord } from '../../src/pipeline/ports.ts';
 import { FOLDED_ACCUMULATOR, TopicFold } from '../../src/replay/topic-fold.ts';
 import { type EmbeddingHeaders, embeddingHeaders } from '../../topics/embeddings.ts';
 import { type RelationHeaders, relationHeaders } from '../../topics/model.ts';
-import { graph, MODEL, tweet, user } from '../graph/graph-fixture.ts';
+import { edgesIn, graph, MODEL, tweet, user } from '../graph/graph-fixture.ts';
 import { recordOf as readAs } from '../pipeline/memory-log.ts';
 
 const START = {
@@ -130,7 +130,7 @@ describe('folding an embeddings topic', () => {
       firstSeen: 1003,
       lastSeen: 1003,
     });
-    expect(await Array.fromAsync(store.edges())).toEqual([]);
+    expect(await edgesIn(store)).toEqual([]);
     expect(await Array.fromAsync(store.journal())).toEqual([]);
   });
 

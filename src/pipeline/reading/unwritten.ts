@@ -59,11 +59,6 @@ export class Unwritten {
   readonly #layers = [this.open];
   #written = 0;
 
-  /** Edges in all; an edge of several commits counts for each. */
-  get size(): number {
-    return this.#layers.reduce((sum, { edges }) => sum + edges.size, 0);
-  }
-
   /** null: erased; undefined: the store knows. */
   get(id: string): EdgeState | null | undefined {
     for (const { edges } of this.#layers) {

@@ -6,6 +6,7 @@ import type { Config, GraphConfig } from '../../../src/config/resolve.ts';
 import type { EntityState } from '../../../src/graph/layout.ts';
 import { graphOf, shardOf } from '../../../src/graph/shard.ts';
 import { openForReading } from '../../../src/state/open.ts';
+import { edgesIn } from '../../graph/graph-fixture.ts';
 import { MemoryLog } from '../../pipeline/memory-log.ts';
 import { memoryReader } from '../../pipeline/memory-reader.ts';
 import { wholeOf } from '../../replay/replay-log.ts';
@@ -127,7 +128,7 @@ export async function contentOf(graphs: readonly GraphConfig[]): Promise<Content
       else copies[key] = floats ?? [];
     }
     const edges: string[] = [];
-    for await (const { lhs, relation, rhs, at, removed } of store.edges()) {
+    for (const { lhs, relation, rhs, at, removed } of await edgesIn(store)) {
       content.edges[`${lhs} ${relation} ${rhs}`] = { at, removed };
       edges.push(`${removed ? 'removed' : 'live'} ${lhs} ${relation} ${rhs}`);
     }

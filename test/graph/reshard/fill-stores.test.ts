@@ -9,7 +9,7 @@ import { type Filled, fillStores } from '../../../src/graph/reshard/fill-stores.
 import { nextHead } from '../../../src/graph/reshard/next-head.ts';
 import { shardOf } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
-import { commitOf, commitRows, entity, graph, HEAD, MODEL } from '../graph-fixture.ts';
+import { commitOf, commitRows, edgesIn, entity, graph, HEAD, MODEL } from '../graph-fixture.ts';
 
 const EXCHANGE = 'twhin.exchange.test';
 const NEXT = {
@@ -129,7 +129,6 @@ beforeEach(async () => {
   after = await digest(stores);
 });
 
-const edgesIn = async (store: GraphStore) => Array.fromAsync(store.edges());
 const home = (key: EntityKey) => shardOf(key, 3);
 
 describe('stores of shards that stopped at different offsets', () => {

@@ -5,7 +5,7 @@ import { WriteBatch } from '../../../src/graph/store.ts';
 import { checkWhole, LaterCheck } from '../../../src/pipeline/loading/completeness.ts';
 import { portWith } from '../../fixtures/port.ts';
 import { filled, HEAD_OF_FILLED } from '../../graph/check/check-fixture.ts';
-import { user } from '../../graph/graph-fixture.ts';
+import { edgesIn, user } from '../../graph/graph-fixture.ts';
 
 let store: GraphStore;
 let failures: Error[];
@@ -44,7 +44,7 @@ describe('a store with less than its head counts', () => {
 describe('a later check', () => {
   test('finds nothing wrong with a whole store, and lost edges and entities in another', async () => {
     const whole = check();
-    const ids = (await Array.fromAsync(store.edges())).map((edge) => store.layout.edgeId(edge));
+    const ids = (await edgesIn(store)).map((edge) => store.layout.edgeId(edge));
     expect(whole.stored.add('another')).toBe(false);
     await whole.done;
     expect([...ids, 'new'].map((id) => whole.stored.add(id))).toEqual([...ids.map(() => false), true]);
