@@ -47,13 +47,18 @@ export interface TablePlace {
 /** The functions of the compiled kernel; see `assembly/index.ts`. */
 export interface Instance {
   readonly step: Exported;
+  /** The parts of a step. */
+  readonly begin: Exported;
+  readonly compareSide: Exported;
+  readonly sumSide: Exported;
+  readonly update: Exported;
   readonly foreignRows: Exported;
   readonly scoreMatrix: Exported;
 }
 
 /**
- * An instance of the compiled kernel on a table's memory, in any thread. Each instance has its own workspace; instances on
- * one table share only the rows.
+ * An instance of the compiled kernel on a table's memory, in any thread. What two instances do at the same time needs blocks of its
+ * own: a step its gradients, and the comparison of a side its scratch.
  */
 export function instantiate(
   name: WasmKernelName,
@@ -63,9 +68,9 @@ export function instantiate(
 ): Instance {
   const { file, wide } = COMPILED[name];
   const instance = new CompiledInstance(file, memory, wide);
-  const { bytes: _bytes, ...addresses } = workspace;
+  const { chunk, gradients, scratch, strides } = workspace;
   instance.setGlobals({
-    ...addresses,
+    ...{ ...chunk, ...gradients, ...scratch, ...strides },
     tableBase: base,
     rowBytes: stride * Float32Array.BYTES_PER_ELEMENT,
     vectorBytes: paddedDim * Float32Array.BYTES_PER_ELEMENT,
@@ -80,6 +85,10 @@ export function instantiate(
   });
   return {
     step: instance.functionOf('step'),
+    begin: instance.functionOf('begin'),
+    compareSide: instance.functionOf('compareSide'),
+    sumSide: instance.functionOf('sumSide'),
+    update: instance.functionOf('update'),
     foreignRows: instance.functionOf('foreignRows'),
     scoreMatrix: instance.functionOf('scoreMatrix'),
   };

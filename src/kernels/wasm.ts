@@ -38,16 +38,17 @@ export class WasmKernel implements Kernel {
     const { chunk, losses } = chunkIn(table, workspace, settings, size);
     this.chunk = chunk;
     this.losses = losses;
+    const { gradients, scratch, strides } = workspace;
     const scored = Math.max(size.maxCandidates, 1);
-    this.#scoredRows = new Int32Array(table.memory.buffer, workspace.scoredRows, scored);
+    this.#scoredRows = new Int32Array(table.memory.buffer, scratch.scoredRows, scored);
     this.#maxAnchors = size.maxEdges;
-    this.#anchorRows = new Int32Array(table.memory.buffer, workspace.slotNumbers, 2 * size.maxEdges);
+    this.#anchorRows = new Int32Array(table.memory.buffer, gradients.slotNumbers, 2 * size.maxEdges);
     const distinctRows = 4 * size.maxEdges + 2 * size.maxCandidates;
-    this.#gradientRows = new Int32Array(table.memory.buffer, workspace.gradientRows, distinctRows);
-    this.#gradientAddresses = new Uint32Array(table.memory.buffer, workspace.gradientAddresses, distinctRows);
+    this.#gradientRows = new Int32Array(table.memory.buffer, gradients.gradientRows, distinctRows);
+    this.#gradientAddresses = new Uint32Array(table.memory.buffer, gradients.gradientAddresses, distinctRows);
     this.#floats = new Float32Array(table.memory.buffer, 0, workspace.bytes / Float32Array.BYTES_PER_ELEMENT);
-    this.#rowFloats = workspace.weightRowBytes / Float32Array.BYTES_PER_ELEMENT;
-    this.#matrix = new Float32Array(table.memory.buffer, workspace.weights, size.maxEdges * this.#rowFloats);
+    this.#rowFloats = strides.weightRowBytes / Float32Array.BYTES_PER_ELEMENT;
+    this.#matrix = new Float32Array(table.memory.buffer, scratch.weights, size.maxEdges * this.#rowFloats);
     this.#instance = instantiate(name, table, settings, workspace);
   }
 

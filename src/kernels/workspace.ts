@@ -13,56 +13,62 @@ const FLOAT_BYTES = 4;
 const ROW_SPARE_FLOATS = 16;
 
 /**
- * Workspaces of each thread beside the first. While the thread steps on the chunk of one, the others are filled ahead:
- * enough to keep it busy while the first thread, which fills all of them, does a step of its own.
+ * Chunks of each thread beside the first. While the thread steps on one, the others are filled ahead: enough to keep it busy while
+ * the first thread, which fills all of them, does something else or waits for a processor.
  */
-export const WORKSPACES_BESIDE = 3;
+export const LANES = 10;
 
 /**
  * Bytes to keep free below a table's rows (`workspaceBytes` of its constructor) for a wasm kernel with chunks of at most
  * this many edges and candidates per side, stepped on by this many threads.
  */
 export function workspaceBytes(
-  settings: Pick<ModelSettings, 'dim'>,
+  { dim }: Pick<ModelSettings, 'dim'>,
   maxEdges: number,
   maxCandidates: number,
   threads = 1,
 ): number {
-  return layOut(settings.dim, { maxEdges, maxCandidates }, WORKSPACES_BESIDE * Math.max(1, threads - 1))
-    .bytes;
+  return layOutLanes(dim, { maxEdges, maxCandidates }, Math.max(1, threads - 1)).bytes;
 }
 
-/** The byte addresses of a workspace's blocks by name, and their strides; see `assembly/layout.ts`. */
+/**
+ * The byte addresses of a workspace's blocks by name, and their strides; see `assembly/layout.ts`. `chunk` is what a step reads beside
+ * the table; `scratch` is of the thread that compares a side; `gradients` are of the step.
+ */
 export type Workspace = Readonly<ReturnType<typeof blocksFrom>>;
 
 /**
- * Lays out workspace `number`, one block after the other; workspaces 1, 2, … lie above workspace 0:
+ * Lays out the first thread's workspace, one block after the other. The other threads' lie above it:
  *
- *     | free | chunk: rows, candidates, masks, corrections | losses | vectors and gradients by edge, by candidate, by distinct row |
- *     | anchors, candidates, transposed | [edges, candidates] scores and weights, plain and transposed | … by candidate |
+ *     | free | chunk: rows, candidates, masks, corrections, losses | gradients by edge, by candidate, by distinct row |
+ *     | scratch: anchors, positives, candidates, transposed; [edges, candidates] scores and weights, plain and transposed |
  *
  * Blocks filled by a matrix product are rounded up to its tile of 4 rows by 8 columns. A wide tile has 16 columns, of which the last 8
  * can be spare floats.
  */
-export function layOut(dim: number, size: ChunkSize, number = 0): Workspace {
-  return blocksFrom(START + number * blocksFrom(0, dim, size).bytes, dim, size);
+export function layOut(dim: number, size: ChunkSize): Workspace {
+  return blocksFrom(START, dim, size);
 }
 
-function blocksFrom(start: number, dim: number, { maxEdges, maxCandidates }: ChunkSize) {
-  const floats = roundUp(dim, 8);
-  const edges = roundUp(maxEdges, 4);
-  const candidates = roundUp(Math.max(maxCandidates, 1), 8);
-  const blockRowBytes = (floats + ROW_SPARE_FLOATS) * FLOAT_BYTES;
-  const anchorGradientsBytes = edges * blockRowBytes;
-  const candidateGradientsBytes = candidates * blockRowBytes;
-  const weightRowBytes = (candidates + ROW_SPARE_FLOATS) * FLOAT_BYTES;
-  const edgeRowBytes = (edges + ROW_SPARE_FLOATS) * FLOAT_BYTES;
-  // lhs, rhs and two relation rows per edge, and the candidates of both sides.
-  const distinctRows = 4 * maxEdges + 2 * maxCandidates;
-  const slots = 2 ** Math.ceil(Math.log2(2 * distinctRows + 1));
+/**
+ * The workspaces of thread 1, 2, … beside the first, which differ in their chunks alone, and a scratch in which the first thread computes
+ * a side for it. They end at byte `bytes`.
+ */
+export function layOutLanes(dim: number, size: ChunkSize, thread: number) {
+  const below = thread === 1 ? layOut(dim, size) : layOutLanes(dim, size, thread - 1);
+  const first = blocksFrom(below.bytes, dim, size);
+  const { add, end } = parts(first.bytes);
+  const chunks = [first.chunk, ...Array.from({ length: LANES - 1 }, () => chunkBlocks(add, size))];
+  const helping = scratchBlocks(add, dim, size);
+  return { lanes: chunks.map((chunk): Workspace => ({ ...first, chunk })), helping, bytes: end() };
+}
+
+type Block = ReturnType<typeof parts>['add'];
+
+function chunkBlocks(block: Block, { maxEdges, maxCandidates }: ChunkSize) {
+  const { edges, candidates } = lengthsOf(0, { maxEdges, maxCandidates });
   // The mask is read four bytes at a time, to the end of a tile.
   const maskBytes = maxEdges * maxCandidates + 8;
-  const { add: block, end } = parts(start);
   return {
     lhs: block(edges * FLOAT_BYTES),
     relation: block(edges * FLOAT_BYTES),
@@ -75,18 +81,28 @@ function blocksFrom(start: number, dim: number, { maxEdges, maxCandidates }: Chu
     lhsCorrections: block(candidates * FLOAT_BYTES),
     rhsCorrections: block(candidates * FLOAT_BYTES),
     losses: block(edges * FLOAT_BYTES),
+  };
+}
+
+/** Lengths of the blocks' parts: numbers of a vector, edges, candidates, and bytes of a row. */
+function lengthsOf(dim: number, { maxEdges, maxCandidates }: ChunkSize) {
+  const floats = roundUp(dim, 8);
+  const edges = roundUp(maxEdges, 4);
+  const candidates = roundUp(Math.max(maxCandidates, 1), 8);
+  return {
+    ...{ floats, edges, candidates },
+    blockRowBytes: (floats + ROW_SPARE_FLOATS) * FLOAT_BYTES,
+    weightRowBytes: (candidates + ROW_SPARE_FLOATS) * FLOAT_BYTES,
+    edgeRowBytes: (edges + ROW_SPARE_FLOATS) * FLOAT_BYTES,
+  };
+}
+
+function scratchBlocks(block: Block, dim: number, size: ChunkSize) {
+  const { floats, edges, candidates, blockRowBytes, weightRowBytes, edgeRowBytes } = lengthsOf(dim, size);
+  return {
     anchors: block(edges * blockRowBytes),
     positives: block(edges * blockRowBytes),
     candidates: block(candidates * blockRowBytes),
-    anchorGradients: block(2 * anchorGradientsBytes),
-    candidateGradients: block(2 * candidateGradientsBytes),
-    positiveWeights: block(edges * FLOAT_BYTES),
-    // Rows of relations and positives, whose gradients are summed in place.
-    gradients: block(4 * maxEdges * blockRowBytes),
-    gradientRows: block(distinctRows * FLOAT_BYTES),
-    gradientAddresses: block(distinctRows * FLOAT_BYTES),
-    slotRows: block(slots * FLOAT_BYTES),
-    slotNumbers: block(slots * FLOAT_BYTES),
     anchorsTransposed: block(floats * edgeRowBytes),
     candidatesTransposed: block(floats * weightRowBytes),
     weights: block(edges * weightRowBytes),
@@ -96,13 +112,46 @@ function blocksFrom(start: number, dim: number, { maxEdges, maxCandidates }: Chu
     candidatePulls: block(candidates * FLOAT_BYTES),
     sums: block(8 * FLOAT_BYTES),
     scoredRows: block(candidates * FLOAT_BYTES),
-    blockRowBytes,
-    anchorGradientsBytes,
-    candidateGradientsBytes,
-    weightRowBytes,
-    edgeRowBytes,
-    slotMask: slots - 1,
-    maxCandidates,
+  };
+}
+
+function blocksFrom(start: number, dim: number, size: ChunkSize) {
+  const { maxEdges, maxCandidates } = size;
+  const { edges, candidates, blockRowBytes, weightRowBytes, edgeRowBytes } = lengthsOf(dim, size);
+  const anchorGradientsBytes = edges * blockRowBytes;
+  const candidateGradientsBytes = candidates * blockRowBytes;
+  const edgeBytes = edges * FLOAT_BYTES;
+  // lhs, rhs and two relation rows per edge, and the candidates of both sides.
+  const distinctRows = 4 * maxEdges + 2 * maxCandidates;
+  const slots = 2 ** Math.ceil(Math.log2(2 * distinctRows + 1));
+  const { add: block, end } = parts(start);
+  return {
+    chunk: chunkBlocks(block, size),
+    gradients: {
+      anchorGradients: block(2 * anchorGradientsBytes),
+      candidateGradients: block(2 * candidateGradientsBytes),
+      positiveWeights: block(2 * edgeBytes),
+      sideLosses: block(2 * edgeBytes),
+      // Rows of relations and positives, whose gradients are summed in place.
+      gradients: block(4 * maxEdges * blockRowBytes),
+      gradientRows: block(distinctRows * FLOAT_BYTES),
+      gradientAddresses: block(distinctRows * FLOAT_BYTES),
+      slotRows: block(slots * FLOAT_BYTES),
+      slotNumbers: block(slots * FLOAT_BYTES),
+    },
+    scratch: scratchBlocks(block, dim, size),
+    strides: {
+      ...{
+        blockRowBytes,
+        anchorGradientsBytes,
+        candidateGradientsBytes,
+        weightRowBytes,
+        edgeRowBytes,
+        edgeBytes,
+      },
+      slotMask: slots - 1,
+      maxCandidates,
+    },
     /** The end of the last block: bytes from address 0. */
     bytes: end(),
   };
@@ -124,11 +173,11 @@ export function roundUp(value: number, multiple: number): number {
 }
 
 /** @throws FatalError when the table has too little room below its rows for the workspace. */
-export function needRoom(table: Table, workspace: Workspace, size: ChunkSize): void {
-  if (table.base < workspace.bytes) {
+export function needRoom(table: Table, { bytes }: { readonly bytes: number }, size: ChunkSize): void {
+  if (table.base < bytes) {
     throw new FatalError(
       'fault',
-      `the wasm kernel needs ${workspace.bytes} bytes below the table's rows and there are ${table.base}; ` +
+      `the wasm kernel needs ${bytes} bytes below the table's rows and there are ${table.base}; ` +
         `make the table with workspaceBytes(settings, ${size.maxEdges}, ${size.maxCandidates}) and its threads`,
     );
   }
@@ -148,7 +197,7 @@ export function chunkIn(
   // A shared memory never moves: these views stay valid when the table grows.
   const { buffer } = table.memory;
   return {
-    chunk: createChunk(size, settings, { buffer, addresses: workspace }),
-    losses: new Float32Array(buffer, workspace.losses, size.maxEdges),
+    chunk: createChunk(size, settings, { buffer, addresses: workspace.chunk }),
+    losses: new Float32Array(buffer, workspace.chunk.losses, size.maxEdges),
   };
 }

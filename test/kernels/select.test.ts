@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FatalError } from '../../src/errors/errors.ts';
 import { createKernel, kernelHere, reproducible, simdLevel } from '../../src/kernels/select.ts';
-import { layOut, workspaceBytes } from '../../src/kernels/workspace.ts';
+import { layOut, layOutLanes, workspaceBytes } from '../../src/kernels/workspace.ts';
 import { Table } from '../../src/model/table.ts';
 import { DEFAULTS } from './fixture.ts';
 
@@ -43,17 +43,9 @@ test.each([
   { dim: 1, maxEdges: 1, maxCandidates: 0 },
   { dim: 130, maxEdges: 64, maxCandidates: 255 },
 ])('blocks are on cache lines and do not overlap: %o', ({ dim, maxEdges, maxCandidates }) => {
-  const {
-    bytes,
-    blockRowBytes,
-    anchorGradientsBytes: _anchors,
-    candidateGradientsBytes: _candidates,
-    weightRowBytes,
-    edgeRowBytes,
-    slotMask,
-    maxCandidates: _,
-    ...blocks
-  } = layOut(dim, { maxEdges, maxCandidates });
+  const { bytes, strides, chunk, gradients, scratch } = layOut(dim, { maxEdges, maxCandidates });
+  const { blockRowBytes, weightRowBytes, edgeRowBytes, slotMask } = strides;
+  const blocks = { ...chunk, ...gradients, ...scratch };
   const starts = Object.values(blocks).sort((a, b) => a - b);
   expect(starts[0]).toBeGreaterThan(0);
   for (const start of starts) expect(start % 64).toBe(0);
@@ -66,18 +58,23 @@ test.each([
   expect(slotMask + 1).toBeGreaterThan(2 * (4 * maxEdges + 2 * maxCandidates));
 });
 
-test('the workspaces of several threads lie one above the other, below the rows', () => {
+test('the workspaces of several threads lie one above the other, and share nothing but what one step has', () => {
   const size = { maxEdges: 5, maxCandidates: 9 };
-  const all = [0, 1, 2, 3, 4, 5, 6].map((number) => layOut(6, size, number));
-  for (const [i, { lhs, bytes }] of all.entries()) {
-    expect(lhs % 64).toBe(0);
-    if (i > 0) expect(lhs).toBe(all[i - 1]!.bytes);
-    expect(bytes - lhs).toBe(all[0]!.bytes - all[0]!.lhs);
+  let below = layOut(6, size).bytes;
+  for (const thread of [1, 2, 3]) {
+    const { lanes, helping, bytes } = layOutLanes(6, size, thread);
+    const { chunk: _, ...shared } = lanes[0]!;
+    for (const { chunk, ...others } of lanes) expect(others).toEqual(shared);
+    const blocks = [...lanes.map(({ chunk }) => chunk), shared.gradients, shared.scratch, helping];
+    const starts = blocks.flatMap((each) => Object.values(each));
+    expect(new Set(starts).size).toBe(starts.length);
+    expect(Math.min(...starts)).toBe(below);
+    expect(bytes).toBeGreaterThan(Math.max(...starts));
+    below = bytes;
   }
-  // Three workspaces for each thread beside the first, of which there is one at least.
-  expect([1, 2, 3].map((threads) => workspaceBytes({ dim: 6 }, 5, 9, threads))).toEqual(
-    [3, 3, 6].map((last) => all[last]!.bytes),
-  );
+  // There is one thread at least beside the first.
+  const ends = [1, 1, 2, 3].map((thread) => layOutLanes(6, size, thread).bytes);
+  expect([1, 2, 3, 4].map((threads) => workspaceBytes({ dim: 6 }, 5, 9, threads))).toEqual(ends);
 });
 
 test('this Node runs SIMD', () => {

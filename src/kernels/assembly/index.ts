@@ -2,12 +2,12 @@
 import { clearGradients, count as gradientCount, foreign, gradientOf, keepForeign } from './gradients';
 import {
   anchors, blockRowBytes, candidates, gradientAddresses, gradientRows, intAt, lhs, lhsCandidates, lhsCorrections,
-  lhsMask, losses, relation, rhs, rhsCandidates, rhsCorrections, rhsMask, scoredRows, slotNumbers,
+  lhsMask, losses, positives, relation, rhs, rhsCandidates, rhsCorrections, rhsMask, scoredRows, slotNumbers,
   weightRowBytes, weights,
 } from './layout';
 import { copyRow, isForeign, touchRows, translate } from './rows';
 import { compareAll, scoreRow } from './score';
-import { addSide } from './side';
+import { compare, sum } from './side';
 import { updateRow } from './update';
 
 export * from './layout';
@@ -18,11 +18,31 @@ export const constantsEnd: usize = __heap_base;
 /** Rows brought into the cache at a time, before their update. */
 const TOUCHED: i32 = 16;
 
+/** The first gradients of a step, which are those of relations. */
+let relationRows: i32 = 0;
+
 /**
  * One training step on the chunk in the workspace, with this learning rate; returns the loss summed over both anchors of
  * each edge.
  */
 export function step(edges: usize, lhsCount: usize, rhsCount: usize, learningRate: f32): f64 {
+  begin(edges);
+  for (let reverse: usize = 0; reverse < 2; reverse++) {
+    const count = reverse ? lhsCount : rhsCount;
+    compareSide(reverse, edges, count);
+    sumSide(reverse, edges, count, anchors, positives);
+  }
+  update(learningRate);
+  let sum: f64 = 0;
+  for (let i: usize = 0; i < edges; i++) sum += <f64>load<f32>(losses + (i << 2));
+  return sum;
+}
+
+/**
+ * The parts of a step. `compareSide` may run in another thread than the others, in a scratch of its own, on a chunk, gradients and
+ * weights that both share.
+ */
+export function begin(edges: usize): void {
   clearGradients();
   memory.fill(losses, 0, edges << 2);
   // Rows of relations come first; all later rows belong to entities.
@@ -30,11 +50,25 @@ export function step(edges: usize, lhsCount: usize, rhsCount: usize, learningRat
     gradientOf(2 * intAt(relation, i));
     gradientOf(2 * intAt(relation, i) + 1);
   }
-  const relationRows = gradientCount;
+  relationRows = gradientCount;
   touchRows(lhs, edges);
   touchRows(rhs, edges);
-  addSide(edges, lhs, 0, rhs, rhsCandidates, rhsCount, rhsMask, rhsCorrections);
-  addSide(edges, rhs, 1, lhs, lhsCandidates, lhsCount, lhsMask, lhsCorrections);
+}
+
+/** Computes the gradients of a side. The table is not written. */
+export function compareSide(reverse: usize, edges: usize, count: usize): void {
+  if (reverse) compare(1, edges, rhs, lhs, lhsCandidates, count, lhsMask, lhsCorrections);
+  else compare(0, edges, lhs, rhs, rhsCandidates, count, rhsMask, rhsCorrections);
+}
+
+/** Sums the gradients of a side, rhs before lhs. anchors, positives: addresses in the scratch in which it was computed. */
+export function sumSide(reverse: usize, edges: usize, count: usize, anchors: usize, positives: usize): void {
+  if (reverse) sum(1, edges, rhs, lhs, lhsCandidates, count, anchors, positives);
+  else sum(0, edges, lhs, rhs, rhsCandidates, count, anchors, positives);
+}
+
+/** Moves the rows. */
+export function update(learningRate: f32): void {
   for (let n: i32 = 0; n < gradientCount; n++) {
     // The first rows of a large chunk have left the cache by now.
     if (n % TOUCHED == 0) touchRows(gradientRows + (<usize>n << 2), min(TOUCHED, gradientCount - n));
@@ -43,9 +77,6 @@ export function step(edges: usize, lhsCount: usize, rhsCount: usize, learningRat
     if (isForeign(row)) keepForeign(row, gradient);
     else updateRow(row, gradient, n >= relationRows, learningRate);
   }
-  let sum: f64 = 0;
-  for (let i: usize = 0; i < edges; i++) sum += <f64>load<f32>(losses + (i << 2));
-  return sum;
 }
 
 /**

@@ -49,8 +49,10 @@ export let anchorGradients: usize = 0;
 export let candidateGradients: usize = 0;
 export let anchorGradientsBytes: usize = 0;
 export let candidateGradientsBytes: usize = 0;
-/** [edges] ∂loss/∂(positive score), times the edge's weight. */
+/** For each side, `edgeBytes` apart: [edges] ∂loss/∂(positive score), times the edge's weight; and the loss, times the same. */
 export let positiveWeights: usize = 0;
+export let sideLosses: usize = 0;
+export let edgeBytes: usize = 0;
 /** Gradients summed by row, and their hash table: see `gradients.ts`. */
 export let gradients: usize = 0;
 export let gradientRows: usize = 0;

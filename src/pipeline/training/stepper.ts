@@ -11,7 +11,7 @@ export interface Lane {
    */
   begin(): void;
   /**
-   * Waits until the step is done.
+   * Waits until the step is done, and computes parts of steps meanwhile.
    * @throws FatalError when the thread died or is stuck; the contents of its rows are not known then.
    */
   finish(): void;

@@ -30,10 +30,27 @@ export const FAILED = 3;
 /** A step takes milliseconds. The wait has parts because a process that was frozen finds only one of them elapsed. */
 const WAIT_MS = 1_000;
 
+/** The words of a stepper, in the same way: how much has happened that the trainer may wait for, and the second side of its step. */
+export const EVENTS = 0;
+export const SIDE = 1;
+
+/** A side that is open for whoever comes first is 1 + the number of its lane. */
+export const NO_SIDE = 0;
+/** The trainer computes the side. */
+export const HELPED = -1;
+/** The trainer has computed it. */
+export const COMPARED = -2;
+
 /** Sets a lane's state and wakes the other side. */
 export function setState(words: Int32Array, state: number): void {
   Atomics.store(words, STATE, state);
   Atomics.notify(words, STATE);
+}
+
+/** Wakes a trainer that waits for something of the stepper's. */
+export function tell(stepper: Int32Array): void {
+  Atomics.add(stepper, EVENTS, 1);
+  Atomics.notify(stepper, EVENTS);
 }
 
 /** The learning rate of a lane's chunk: a view of one number in the lane's words. */
@@ -49,6 +66,10 @@ export interface StepperData {
   readonly model: ModelSettings;
   /** In the order in which the stepper serves them. */
   readonly lanes: readonly { readonly workspace: Workspace; readonly words: Int32Array }[];
+  /** The stepper's words. */
+  readonly words: Int32Array;
+  /** In which the trainer computes a side. */
+  readonly helping: Workspace['scratch'];
   /** [1] processor time of the thread by its last step, ms; in memory that trainer and stepper share. */
   readonly cpuMs: Float64Array;
   /** Where the stepper sends the error that ended it. */
@@ -64,18 +85,26 @@ export class SharedLane implements Lane {
   readonly #table: Table;
   readonly #stepLimitS: number;
   readonly #whyEnded: () => FatalError;
+  readonly #stepper: Int32Array;
+  readonly #help: () => boolean;
 
   constructor(options: {
     on: Pick<Kernel, 'chunk' | 'losses'>;
     table: Table;
     stepLimitS: number;
     whyEnded: () => FatalError;
+    /** The words of its stepper. */
+    stepper: Int32Array;
+    /** Does a part of the step under way; false where there is none to do. */
+    help: () => boolean;
   }) {
     this.chunk = options.on.chunk;
     this.losses = options.on.losses;
     this.#table = options.table;
     this.#stepLimitS = options.stepLimitS;
     this.#whyEnded = options.whyEnded;
+    this.#stepper = options.stepper;
+    this.#help = options.help;
   }
 
   get free(): boolean {
@@ -92,14 +121,18 @@ export class SharedLane implements Lane {
   }
 
   finish(): void {
-    for (let waited = 0; this.#state() === BEGUN; waited++) {
+    for (let waited = 0; ; ) {
+      const seen = Atomics.load(this.#stepper, EVENTS);
+      // Helping first: the stepper waits for it, and not for the next chunk.
+      if (this.#help()) continue;
+      if (this.#state() !== BEGUN) return;
       if (waited === this.#stepLimitS) {
         throw new FatalError(
           'thread',
           `a training thread did not end a step in ${waited} s; start again from the stored state`,
         );
       }
-      Atomics.wait(this.words, STATE, BEGUN, WAIT_MS);
+      if (Atomics.wait(this.#stepper, EVENTS, seen, WAIT_MS) === 'timed-out') waited++;
     }
   }
 

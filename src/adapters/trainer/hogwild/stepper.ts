@@ -1,14 +1,14 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { FatalError, reasonOf, UsageError } from '../../../errors/errors.ts';
 import type { ChunkSize } from '../../../kernels/chunk.ts';
-import { isCompiled } from '../../../kernels/instance.ts';
-import { chunkIn, layOut, needRoom, WORKSPACES_BESIDE, type Workspace } from '../../../kernels/workspace.ts';
+import { type Instance, instantiate, isCompiled } from '../../../kernels/instance.ts';
+import { chunkIn, layOutLanes, needRoom, type Workspace } from '../../../kernels/workspace.ts';
 import type { KernelName } from '../../../model/kernel.ts';
 import type { ModelSettings } from '../../../model/settings.ts';
 import type { Table } from '../../../model/table.ts';
 import type { Lane, Stepper } from '../../../pipeline/training/stepper.ts';
 import { threadEntry, unpackError, type WireError } from '../../threads.ts';
-import { SharedLane, type StepperData } from './lane.ts';
+import { COMPARED, HELPED, SharedLane, SIDE, type StepperData } from './lane.ts';
 
 /** Far more than any step takes: milliseconds on an idle machine. */
 const STEP_LIMIT_S = 60;
@@ -30,22 +30,12 @@ export function startSteppers(
     throw new UsageError(`kernel ${name} runs in one thread; ${threads} were asked for`);
   }
   const entry = threadEntry(new URL('./worker.ts', import.meta.url));
-  const steppers = Math.max(1, threads - 1);
-  const workspaces = Array.from({ length: WORKSPACES_BESIDE * steppers }, (_, i) =>
-    layOut(model.dim, size, i + 1),
-  );
-  for (const workspace of workspaces) needRoom(table, workspace, size);
-  return Array.from({ length: steppers }, (_, i) => {
-    const own = WORKSPACES_BESIDE * i;
-    return new ThreadStepper({
-      entry,
-      name: `trainer ${i + 2}`,
-      table,
-      kernel: { name, model },
-      size,
-      workspaces: workspaces.slice(own, own + WORKSPACES_BESIDE),
-      stepLimitS: STEP_LIMIT_S,
-    });
+  return Array.from({ length: Math.max(1, threads - 1) }, (_, i) => {
+    const own = layOutLanes(model.dim, size, i + 1);
+    needRoom(table, own, size);
+    const kernel = { name, model };
+    const stepLimitS = STEP_LIMIT_S;
+    return new ThreadStepper({ ...own, entry, name: `trainer ${i + 2}`, table, kernel, size, stepLimitS });
   });
 }
 
@@ -54,6 +44,9 @@ export class ThreadStepper implements Stepper {
   readonly #begin: () => Worker;
   #worker: Worker | undefined;
   readonly #lanes: readonly SharedLane[];
+  readonly #words = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
+  /** By lane: the kernel in a scratch for the trainer. */
+  readonly #helping: readonly Instance[];
   readonly #failures: MessagePort;
   /** [1] processor time of the thread by its last step, ms. */
   readonly cpuMs = new Float64Array(new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT));
@@ -67,21 +60,27 @@ export class ThreadStepper implements Stepper {
     table: Table;
     kernel: Pick<StepperData, 'name' | 'model'>;
     size: ChunkSize;
-    workspaces: readonly Workspace[];
+    lanes: readonly Workspace[];
+    helping: Workspace['scratch'];
     stepLimitS: number;
   }) {
-    const { entry, name, table, kernel, size, workspaces, stepLimitS } = options;
+    const { entry, name, table, kernel, size, lanes, helping, stepLimitS } = options;
+    const { memory, base, stride, paddedDim } = table;
+    const place = { memory, base, stride, paddedDim };
     const whyEnded = () => this.#whyEnded();
-    this.#lanes = workspaces.map(
-      (workspace) =>
-        new SharedLane({ on: chunkIn(table, workspace, kernel.model, size), table, stepLimitS, whyEnded }),
+    const shared = { table, stepLimitS, whyEnded, stepper: this.#words, help: () => this.#help() };
+    this.#lanes = lanes.map(
+      (lane) => new SharedLane({ on: chunkIn(table, lane, kernel.model, size), ...shared }),
+    );
+    this.#helping = lanes.map((lane) =>
+      instantiate(kernel.name, place, kernel.model, { ...lane, scratch: helping }),
     );
     const { port1, port2 } = new MessageChannel();
-    const { memory, base, stride, paddedDim } = table;
     const workerData: StepperData = {
       ...kernel,
-      table: { memory, base, stride, paddedDim },
-      lanes: this.#lanes.map(({ words }, i) => ({ words, workspace: workspaces[i]! })),
+      table: place,
+      lanes: this.#lanes.map(({ words }, i) => ({ words, workspace: lanes[i]! })),
+      ...{ words: this.#words, helping },
       cpuMs: this.cpuMs,
       failures: port2,
     };
@@ -105,6 +104,17 @@ export class ThreadStepper implements Stepper {
     this.#end('it was stopped');
     this.#failures.close();
     await this.#worker?.terminate();
+  }
+
+  /** Computes the second side of the step under way, where the thread has not come to it. */
+  #help(): boolean {
+    const open = Atomics.load(this.#words, SIDE);
+    if (open <= 0 || Atomics.compareExchange(this.#words, SIDE, open, HELPED) !== open) return false;
+    const { edges, sides } = this.#lanes[open - 1]!.chunk;
+    this.#helping[open - 1]!.compareSide(1, edges, sides.lhs.count);
+    Atomics.store(this.#words, SIDE, COMPARED);
+    Atomics.notify(this.#words, SIDE);
+    return true;
   }
 
   /** The error that the thread sent before it ended. Read synchronously, because events wait until the batch is over. */

@@ -7,37 +7,63 @@ import {
   EDGES,
   FAILED,
   FREE,
+  HELPED,
   LHS_COUNT,
+  NO_SIDE,
   RHS_COUNT,
   rateIn,
+  SIDE,
   STATE,
   type StepperData,
   setState,
+  tell,
 } from './lane.ts';
 
-const { name, table, model, lanes, cpuMs, failures }: StepperData = workerData;
+/** Looks for the other side's end before the thread sleeps: some microseconds, where the trainer began it a little later. */
+const LOOKS = 1_000;
+
+const { name, table, model, lanes, words: own, helping, cpuMs, failures }: StepperData = workerData;
 
 try {
   serve();
 } catch (error) {
   failures.postMessage(packError(error, 'a step failed'));
   for (const { words } of lanes) setState(words, FAILED);
+  tell(own);
   throw error;
 }
 
 function serve(): never {
   const served = lanes.map(({ workspace, words }) => ({
-    words,
-    rate: rateIn(words),
-    step: instantiate(name, table, model, workspace).step,
+    ...{ words, scratch: workspace.scratch, rate: rateIn(words) },
+    kernel: instantiate(name, table, model, workspace),
   }));
   for (const { words } of served) setState(words, FREE);
   for (;;) {
-    for (const { words, rate, step } of served) {
+    for (const [lane, { words, scratch, rate, kernel }] of served.entries()) {
       while (Atomics.load(words, STATE) !== BEGUN) Atomics.wait(words, STATE, FREE);
-      step(words[EDGES]!, words[LHS_COUNT]!, words[RHS_COUNT]!, rate[0]!);
+      const [edges, lhsCount, rhsCount] = [words[EDGES]!, words[LHS_COUNT]!, words[RHS_COUNT]!];
+      kernel.begin(edges);
+      Atomics.store(own, SIDE, 1 + lane);
+      tell(own);
+      kernel.compareSide(0, edges, rhsCount);
+      kernel.sumSide(0, edges, rhsCount, scratch.anchors, scratch.positives);
+      const isMine = Atomics.compareExchange(own, SIDE, 1 + lane, NO_SIDE) === 1 + lane;
+      if (isMine) kernel.compareSide(1, edges, lhsCount);
+      else helped();
+      const { anchors, positives } = isMine ? scratch : helping;
+      kernel.sumSide(1, edges, lhsCount, anchors, positives);
+      kernel.update(rate[0]!);
       cpuMs[0] = threadCpuMs();
-      setState(words, FREE);
+      Atomics.store(words, STATE, FREE);
+      // Where the next chunk is there, the trainer hears of its second side.
+      if (Atomics.load(served[(1 + lane) % served.length]!.words, STATE) !== BEGUN) tell(own);
     }
   }
+}
+
+/** Waits until the trainer has computed the side. */
+function helped(): void {
+  for (let looks = 0; Atomics.load(own, SIDE) === HELPED; looks++)
+    if (looks >= LOOKS) Atomics.wait(own, SIDE, HELPED);
 }

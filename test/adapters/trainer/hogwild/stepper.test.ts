@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startSteppers, ThreadStepper } from '../../../../src/adapters/trainer/hogwild/stepper.ts';
 import { threadTrainer } from '../../../../src/adapters/trainer/thread.ts';
 import { FatalError, ShapeError, UsageError } from '../../../../src/errors/errors.ts';
-import { layOut, workspaceBytes } from '../../../../src/kernels/workspace.ts';
+import { layOutLanes, workspaceBytes } from '../../../../src/kernels/workspace.ts';
 import { Table } from '../../../../src/model/table.ts';
 import { localTrainer } from '../../../../src/pipeline/training/local-trainer.ts';
 import type { Stepper } from '../../../../src/pipeline/training/stepper.ts';
@@ -36,23 +36,33 @@ function tableOf20(): Table {
 }
 
 function stepperOn(table: Table, entry = WORKER, stepLimitS = 60): ThreadStepper {
+  const own = layOutLanes(DEFAULTS.dim, SIZE, 1);
   const stepper = new ThreadStepper({
     entry: new URL(entry, import.meta.url),
     name: 'stepper',
     table,
     kernel: { name: 'wasm-plain', model: DEFAULTS },
     size: SIZE,
-    workspaces: [1, 2].map((number) => layOut(DEFAULTS.dim, SIZE, number)),
+    ...own,
+    lanes: own.lanes.slice(0, 2),
     stepLimitS,
   });
   stopped.push(stepper);
   return stepper;
 }
 
-/** A chunk with an edge of its own for each lane, as soon as the stepper has one. */
+/** A lane, as soon as the stepper has one. */
+async function laneOf(stepper: Stepper) {
+  for (;;) {
+    const lane = stepper.take();
+    if (lane !== undefined) return lane;
+    await setImmediate();
+  }
+}
+
+/** Begins a chunk with an edge of its own. */
 async function beginOn(stepper: Stepper, lhs: number) {
-  let lane = stepper.take();
-  for (; lane === undefined; lane = stepper.take()) await setImmediate();
+  const lane = await laneOf(stepper);
   fill(lane.chunk, { edges: [[lhs, 0, lhs + 1]], rhsCandidates: [lhs + 2, lhs + 3] });
   lane.begin();
   return lane;
@@ -87,6 +97,31 @@ describe('ThreadStepper', () => {
       expect(rowBytes(table)).toEqual(rowBytes(expected));
     }
     expect(stepper.cpuMs[0]).toBeGreaterThan(0);
+  });
+
+  it('has the caller compute a side while it waits, and does so itself where nobody waits', async () => {
+    const { table: expected, kernel } = kernelOnRandomRows('wasm-plain', DEFAULTS, { rows: 20 });
+    const table = tableOf20();
+    for (let row = 0; row < 20; row++) table.vector(row).set(expected.vector(row));
+    const stepper = stepperOn(table);
+    const { helping } = layOutLanes(DEFAULTS.dim, SIZE, 1);
+    const mark = new Float32Array(table.memory.buffer, helping.anchors, 1);
+    const edges = Array.from({ length: 10 }, (_, i) => [2 + i, 0, 5 + i] as const);
+    const content = { edges, lhsCandidates: [3, 9, 17], rhsCandidates: [4, 8] };
+    const steps = { together: 0, alone: 0 };
+    for (let i = 0; steps.together === 0 || steps.alone === 0; i++) {
+      mark[0] = Number.NaN;
+      const lane = await laneOf(stepper);
+      fill(kernel.chunk, content);
+      fill(lane.chunk, content);
+      kernel.step();
+      lane.begin();
+      if (i % 2 === 0) await expect.poll(() => rowBytes(table)).toEqual(rowBytes(expected));
+      lane.finish();
+      expect(rowBytes(table)).toEqual(rowBytes(expected));
+      expect(lane.losses).toEqual(kernel.losses);
+      steps[Number.isNaN(mark[0]) ? 'alone' : 'together']++;
+    }
   });
 
   it('has no free lane before it starts, nor while both lanes are in a step', async () => {
