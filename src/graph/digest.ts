@@ -6,15 +6,10 @@ import type { GraphStore } from './graph-store.ts';
 import { type MergedEdge, MergedGraph, relationRows } from './merged-graph.ts';
 import { shardOf } from './shard.ts';
 
-/** Two digests of sixteen hex digits: equal exactly where two graphs hold the same edges, and the same vectors. */
-export interface Digest {
-  readonly edges: string;
-  readonly vectors: string;
-}
-
 /** What the stores of a graph hold together. It does not depend on the number of stores, nor on the rows of the entities. */
 export interface GraphDigest {
-  readonly digest: Digest;
+  /** Two digests of sixteen hex digits: equal exactly where two graphs hold the same edges, and the same vectors. */
+  readonly digest: { readonly edges: string; readonly vectors: string };
   /** The step that the vectors are as of: the highest of the checkpoints, 0 where there is none. */
   readonly step: number;
   /** Live edges by relation, and removed ones. */

@@ -11,12 +11,6 @@ export interface EntityRecord extends EntityState {
   readonly key: EntityKey;
 }
 
-/** A row as of the checkpoint: [dim + 2] vector, accumulator and drift. */
-export interface StoredRow {
-  readonly row: number;
-  readonly floats: Float32Array;
-}
-
 /** Everything that one commit writes. */
 export interface Commit {
   readonly head: Head;
@@ -101,8 +95,8 @@ export class GraphStore {
     return opened;
   }
 
-  /** Every row of the checkpoint, ascending, each good until the next is asked for. */
-  async *rows(): AsyncIterable<StoredRow> {
+  /** Every row of the checkpoint, ascending, each good until the next is asked for. floats: [dim + 2] vector, accumulator, drift. */
+  async *rows(): AsyncIterable<{ row: number; floats: Float32Array }> {
     const width = this.layout.dim + 2;
     let row = 0;
     for await (const { floats } of (await this.checkpoint())?.blocks() ?? [])

@@ -6,8 +6,6 @@ import type { LossName, ModelSettings } from './settings.ts';
  */
 export const NEGLIGIBLE_EXPONENT = -25;
 
-type LossSettings = Pick<ModelSettings, 'margin' | 'negativeWeight'>;
-
 /** The loss of one anchor, and its derivative by the positive's score. */
 export interface AnchorLoss {
   readonly loss: number;
@@ -22,7 +20,7 @@ export interface AnchorLoss {
 export type Loss = (
   positive: number,
   negatives: Float64Array,
-  settings: LossSettings,
+  settings: Pick<ModelSettings, 'margin' | 'negativeWeight'>,
   weights: Float64Array,
 ) => AnchorLoss;
 

@@ -345,7 +345,7 @@ export class LoadedPipeline {
 
   async #commitWhenDue(): Promise<void> {
     if (this.#training.open.since !== undefined) return;
-    if (this.#cadence.isDue(this.#pending, this)) await this.#commit();
+    if (this.#cadence.isDue(this.#pending, this.committer)) await this.#commit();
   }
 
   /** Trains and commits all in hand, and waits until it is written. */

@@ -132,11 +132,6 @@ interface Looking {
   readonly look: Look;
 }
 
-/** A request that waits for a round, and what it looks at first as of so many writes. */
-interface WaitingRequest extends Looking {
-  readonly writes: number;
-}
-
 /** A query of a look. */
 interface AskedQuery {
   readonly query: ScanQuery;
@@ -155,7 +150,8 @@ interface AskedQuery {
 export class SharedPasses {
   readonly #options: SharedPassesOptions;
   readonly #rates = new WeakMap<ScanTable, Rate>();
-  #waiting: WaitingRequest[] = [];
+  /** Requests that wait for a round, and what each looks at first as of so many writes. */
+  #waiting: (Looking & { readonly writes: number })[] = [];
   #inRound = false;
 
   constructor(options: SharedPassesOptions) {

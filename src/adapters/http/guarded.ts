@@ -33,8 +33,10 @@ export interface ServerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly metrics: MetricsText;
-  readonly page: PageFiles;
+  /** As Prometheus reads them. */
+  readonly metrics: { readonly contentType: string; render(): Promise<string> };
+  /** The files of the page, by path. */
+  readonly page: ReadonlyMap<string, { readonly type: string; readonly body: Buffer }>;
   /** Takes each failure to answer. */
   failed(path: string, reason: string): void;
 }
@@ -266,9 +268,6 @@ function hostOf(header: string): string {
   return bracketed ?? plain ?? '';
 }
 
-/** The files of a page, by path. */
-export type PageFiles = ReadonlyMap<string, { readonly type: string; readonly body: Buffer }>;
-
 /** The page may load files of this server only, and no other page may embed the page. */
 const POLICY = [
   "default-src 'none'",
@@ -280,12 +279,6 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
-
-/** Metrics as Prometheus reads them. */
-export interface MetricsText {
-  readonly contentType: string;
-  render(): Promise<string>;
-}
 
 /**
  * The first field of a query whose name or value is no percent-encoded UTF-8, such as `%FF`; undefined where all are. A parser

@@ -69,12 +69,11 @@ export interface Status {
 }
 
 const graphName = z.string().min(1).max(100);
-const entityId = z.string().min(3).max(600);
 
 export const ofGraph = z.strictObject({ graph: graphName });
 export const ofHistory = z.strictObject({ graph: graphName, range: z.enum(['hour', 'day']).default('hour') });
 export const ofRejected = z.strictObject({ graph: graphName, values: z.enum(['yes', 'no']).default('no') });
-export const ofEntity = z.strictObject({ graph: graphName, id: entityId });
+export const ofEntity = z.strictObject({ graph: graphName, id: z.string().min(3).max(600) });
 
 /** Body of /api/history: columns of equal length, oldest point first; null for an unknown value. */
 export interface HistoryView {

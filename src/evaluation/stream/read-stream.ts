@@ -16,9 +16,6 @@ export interface Unusable {
   readonly first: { readonly partition: number; readonly offset: number; readonly reason: string };
 }
 
-/** A stream as read, and which record each of its events came from. */
-export type StreamRead = Awaited<ReturnType<typeof readStream>>;
-
 /**
  * Reads stretches of a log in the order of a replay. content: puts the content into a record. turn is awaited after
  * every slice of records; it may throw to end the reading.

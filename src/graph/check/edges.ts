@@ -19,8 +19,6 @@ export interface EdgeCounts {
   removed: number;
 }
 
-type Direction = 'forward' | 'reverse';
-
 /** An edge in one direction, and what the store has beside it. */
 interface StoredEdge {
   readonly edge: EdgeChange;
@@ -34,7 +32,7 @@ interface StoredEdge {
 /** Every edge of a direction. Unreadable entries become findings. */
 async function* storedEdges(
   { layout, entries }: GraphStore,
-  direction: Direction,
+  direction: 'forward' | 'reverse',
   findings: Findings,
 ): AsyncIterable<StoredEdge> {
   const isForward = direction === 'forward';

@@ -3,11 +3,9 @@ import type { Offsets, PartitionRange } from '../ports.ts';
 /** How far the records of a partition came: handed over by the log, applied to the graph, written by a commit. */
 export type Mark = 'fetched' | 'applied' | 'committed';
 
-type Marks = Record<Mark, number>;
-
 /** The one ledger of offsets: for each partition and mark, the next offset. A mark only ever rises. */
 export class OffsetLedger {
-  readonly #topics = new Map<string, Map<number, Marks>>();
+  readonly #topics = new Map<string, Map<number, Record<Mark, number>>>();
 
   /** committed: where the store stands; the other marks begin there. */
   constructor(committed: Offsets = {}) {

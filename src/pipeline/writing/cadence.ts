@@ -1,5 +1,6 @@
 import type { PendingCommit } from '../reading/unwritten.ts';
 import type { Pace } from '../tuning.ts';
+import type { Committer } from './committer.ts';
 
 /** The updater is behind when the newest record applied is older than this and a batch of records waits. */
 const BEHIND_MS = 5_000;
@@ -8,12 +9,6 @@ const WAITING_RECORDS = 1_024;
 const RARER = 5;
 /** A vector is held back for so many times the time that the updater is behind. */
 const LAGS = 4;
-
-/** What makes a commit due, beside the pending commit. */
-interface Writing {
-  /** Whether a commit is being written, how many vectors the last one held back, and whether its head says what is no longer so. */
-  readonly committer: { readonly busy: boolean; readonly held: number; readonly isOutdated: boolean };
-}
 
 /** When commits are due. */
 export class Cadence {
@@ -58,7 +53,7 @@ export class Cadence {
     return pending.isFull(this.#tuning);
   }
 
-  isDue(pending: PendingCommit, { committer }: Writing): boolean {
+  isDue(pending: PendingCommit, committer: Pick<Committer, 'busy' | 'held' | 'isOutdated'>): boolean {
     const { commitEdges, commitMs } = this.#tuning;
     if (pending.trained >= commitEdges || this.isFull(pending)) return true;
     // Vectors that were held back are put up though no further record comes.

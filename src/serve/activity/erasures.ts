@@ -1,17 +1,12 @@
 import type { EntityIds } from '../entity-ids.ts';
 
-/** When an entity was erased, and when an edge of it was added last, as far as that is known. */
-interface Erased {
-  readonly at: number;
-  namedAt: number;
-}
-
 /** The entities that were erased, by id, and whether they are back. Bounded: the erasure heard of first is forgotten first. */
 export class Erasures {
   readonly #ids: EntityIds;
   readonly #most: number;
   readonly #changed: (entity: number) => void;
-  readonly #erased = new Map<number, Erased>();
+  /** When an entity was erased, and when an edge of it was added last, as far as that is known. */
+  readonly #erased = new Map<number, { readonly at: number; namedAt: number }>();
 
   /** changed: told of each entity whose vectors `hides` may judge otherwise from now on. */
   constructor(ids: EntityIds, most: number, changed: (entity: number) => void) {

@@ -19,13 +19,6 @@ export interface RouterOptions extends RoutingOptions {
   clock(): number;
 }
 
-/** What a process works on at the moment. */
-interface Work {
-  readonly share: Share;
-  readonly routing: ShareRouter;
-  readonly partitions: number;
-}
-
 /** The router of one process: sends the shards of a graph the events of its share of the event partitions. */
 export class Router {
   readonly counts: RouterCounts = { records: 0, sent: 0, bytes: 0 };
@@ -38,7 +31,8 @@ export class Router {
   readonly #lag: Lag;
   /** Where each partition of the share is routed to. */
   #routed: Offsets = {};
-  #work: Work | undefined;
+  /** What the process works on at the moment. */
+  #work: { readonly share: Share; readonly routing: ShareRouter; readonly partitions: number } | undefined;
   /** The counts of shares that have ended. */
   #retriesBefore = 0;
   /** Since when nothing was routed although records waited at each look, ms. */

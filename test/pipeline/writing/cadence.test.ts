@@ -24,7 +24,8 @@ function setUp(pace: Partial<Pace> = {}) {
   /** Whether a commit of so many edges, a record each, is due. */
   const due = (trained: number, committer: Partial<typeof IDLE> = {}) =>
     cadence.isDue(Object.assign(new PendingCommit(1), { trained, records: trained }), {
-      committer: { ...IDLE, ...committer },
+      ...IDLE,
+      ...committer,
     });
   return { cadence, after, due };
 }
@@ -71,10 +72,7 @@ test('a commit that holds as many changes as a commit and a batch of edges is fu
   const pending = new PendingCommit(1);
   const change = (n: number) => pending.edges.set(`edge ${n}`, null);
   for (let n = 0; n < 500; n++) change(n);
-  const seen = () => [
-    cadence.isFull(pending),
-    cadence.isDue(pending, { committer: { ...IDLE, busy: true } }),
-  ];
+  const seen = () => [cadence.isFull(pending), cadence.isDue(pending, { ...IDLE, busy: true })];
   expect([seen(), due(1)]).toEqual([[false, false], false]);
   change(500);
   expect(seen()).toEqual([true, true]);
