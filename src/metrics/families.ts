@@ -3,7 +3,7 @@ import type { RejectedBy } from '../pipeline/rejections.ts';
 import type { Quality } from '../pipeline/training/summary.ts';
 import type { Router } from '../shards/routing/router.ts';
 import type { GraphSnapshot } from './graph.ts';
-import { by, type Family, familiesOf, type Labels, type Sample } from './scraped.ts';
+import { by, type Family, familiesOf, type Sample } from './scraped.ts';
 
 const { counter, gauge, counters, gauges } = familiesOf<GraphSnapshot>();
 
@@ -13,36 +13,24 @@ export const READY = [
 ];
 
 /** A mean over recent edges: `known` where both ends were trained before, `new` where an end was not. */
-function quality(name: string, help: string, pick: (quality: Quality) => number): Family<GraphSnapshot> {
+function quality(name: string, help: string, figure: keyof Quality): Family<GraphSnapshot> {
+  const samples = (entities: string, byRelation: Readonly<Record<string, Quality>>) =>
+    Object.entries(byRelation).map(([relation, of]): Sample => [{ relation, entities }, of[figure]]);
   return gauges(name, help, ['relation', 'entities'], ({ knownByRelation, freshByRelation }) => [
-    ...ofEntities('known', knownByRelation, pick),
-    ...ofEntities('new', freshByRelation, pick),
+    ...samples('known', knownByRelation),
+    ...samples('new', freshByRelation),
   ]);
 }
 
-function ofEntities(
-  entities: string,
-  byRelation: Readonly<Record<string, Quality>>,
-  pick: (quality: Quality) => number,
-): Sample[] {
-  return Object.entries(byRelation).map(([relation, of]) => [{ relation, entities }, pick(of)]);
-}
-
 /** Every possible reason starts at 0: a counter that starts at its first event shows no increase for that event. */
-export function rejectionSamples(
-  rejectedBy: RejectedBy,
-  reasons: readonly string[],
-): (readonly [Labels, number])[] {
+function rejectionSamples(rejectedBy: RejectedBy, reasons: readonly string[]): Sample[] {
   return Object.entries(rejectedBy).flatMap(([topic, byReason]) =>
-    reasons.map((reason) => [{ topic, reason }, byReason[reason] ?? 0] as const),
+    reasons.map((reason): Sample => [{ topic, reason }, byReason[reason] ?? 0]),
   );
 }
 
-export function lagSamples(
-  lag: readonly PartitionLag[],
-  of: (lag: PartitionLag) => number | undefined,
-): Sample[] {
-  return lag.map((each) => [{ topic: each.topic, partition: `${each.partition}` }, of(each)]);
+function lagSamples(lag: readonly PartitionLag[], of: 'records' | 'seconds'): Sample[] {
+  return lag.map((each) => [{ topic: each.topic, partition: `${each.partition}` }, each[of]]);
 }
 
 const STREAM = [
@@ -71,13 +59,13 @@ const STREAM = [
     'twhin_lag_records',
     'Offsets between the last applied record and the end of the partition.',
     ['topic', 'partition'],
-    ({ lag }) => lagSamples(lag, ({ records }) => records),
+    ({ lag }) => lagSamples(lag, 'records'),
   ),
   gauges(
     'twhin_lag_seconds',
     'Age of the newest applied record while records wait, else 0.',
     ['topic', 'partition'],
-    ({ lag }) => lagSamples(lag, ({ seconds }) => seconds),
+    ({ lag }) => lagSamples(lag, 'seconds'),
   ),
   gauge('twhin_queue_bytes', 'Records read ahead of training, in bytes.', ({ queue }) => queue.bytes),
 ];
@@ -91,24 +79,20 @@ const TRAINING = [
   quality(
     'twhin_mrr',
     'Recent mean reciprocal rank of edges, each ranked before it is learned; a shard ranks those that it trains among its own entities.',
-    ({ mrr }) => mrr,
+    'mrr',
   ),
   quality(
     'twhin_hits10',
     'Recent share of edges ranked among the first ten, each ranked before it is learned.',
-    ({ hits10 }) => hits10,
+    'hits10',
   ),
   quality(
     'twhin_mrr_popularity',
     'Mean reciprocal rank of the same edges by popularity: the baseline.',
-    ({ popularityMrr }) => popularityMrr,
+    'popularityMrr',
   ),
-  quality(
-    'twhin_mrr_chance',
-    'Mean reciprocal rank of the same edges by chance.',
-    ({ randomMrr }) => randomMrr,
-  ),
-  quality('twhin_mrr_edges', 'Edges behind these means; older edges count less.', ({ count }) => count),
+  quality('twhin_mrr_chance', 'Mean reciprocal rank of the same edges by chance.', 'randomMrr'),
+  quality('twhin_mrr_edges', 'Edges behind these means; older edges count less.', 'count'),
   counter(
     'twhin_entities_started_total',
     'Entities that got their first vector since the process began.',
@@ -299,6 +283,6 @@ export const ROUTER = [
     'twhin_router_lag_records',
     'Offsets of a partition that this process routes and that not every shard has been sent.',
     ['topic', 'partition'],
-    (each) => lagSamples(each.lag(), ({ records }) => records),
+    (each) => lagSamples(each.lag(), 'records'),
   ),
 ];
