@@ -1,5 +1,6 @@
 import { type EntityKey, typeOf } from './entity.ts';
 import type { EntityRecord, GraphStore } from './graph-store.ts';
+import type { EntityState } from './layout.ts';
 import { type Neighbour, nearest, norm } from './nearest.ts';
 
 const NEAREST = 60;
@@ -7,13 +8,10 @@ const NEAREST_OF_A_TYPE = 10;
 const EXAMPLES = 10;
 
 /** What `twhin show` and the dashboard say of an entity. */
-export interface EntityDescription {
+export interface EntityDescription extends Omit<EntityState, 'row'> {
   readonly entity: EntityKey;
   /** Live edges by relation: counts, and the other ends of the first ones. */
   readonly edges: Record<string, { out: number; in: number; some: EntityKey[] }>;
-  readonly firstSeen: number;
-  readonly lastSeen: number;
-  readonly updates: number;
   /** The step that the vectors here are as of: the checkpoint's. An entity that is newer has a vector of zeros. */
   readonly step: number;
   /** When that was, epoch ms; undefined before the first checkpoint. */

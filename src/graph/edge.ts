@@ -20,11 +20,7 @@ export interface EdgeName {
 }
 
 /** An edge added or removed by an event, at the event's own time. */
-export interface EdgeChange extends EdgeName {
-  /** Time of the event (not of its arrival), epoch milliseconds. */
-  readonly at: number;
-  /** True for unfollow, unlike, block and similar events. */
-  readonly removed: boolean;
+export interface EdgeChange extends EdgeName, EdgeState {
   /**
    * True for a block: lists show neither end to the other until an edge is added later, or until an unblock, which has false here.
    * Both leave no edge, so that `removed` is true.
@@ -43,7 +39,9 @@ export type GraphChange = EdgeChange | Erasure;
 
 /** What a store remembers of an edge: its newest event. A removed edge is kept, so that an older event can't restore it. */
 export interface EdgeState {
+  /** Time of the event (not of its arrival), epoch milliseconds. */
   readonly at: number;
+  /** True for unfollow, unlike, block and similar events. */
   readonly removed: boolean;
 }
 

@@ -1,4 +1,4 @@
-import { type EdgeState, judge } from './edge.ts';
+import { judge } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import type { GraphStore } from './graph-store.ts';
 import { asBuffer, decodeEntity, type EntityState, type Layout } from './layout.ts';
@@ -136,18 +136,14 @@ export class MergedGraph {
     for (let i = 1; i < held.length; i++) {
       const { value } = held[i]!;
       if (Buffer.compare(newest, value) === 0) continue;
-      if (judge(this.#stateOf(newest), this.#stateOf(value)) === 'newer') newest = value;
+      if (judge(this.layout.decodeEdge(newest), this.layout.decodeEdge(value)) === 'newer') newest = value;
     }
     return newest;
   }
 
-  #stateOf(value: Uint8Array): EdgeState {
-    return this.layout.decodeEdge(value);
-  }
-
   #isErased(key: Uint8Array, value: Uint8Array): boolean {
     const { lhs, rhs } = this.layout.edgeOf(key);
-    const { at } = this.#stateOf(value);
+    const { at } = this.layout.decodeEdge(value);
     return [lhs, rhs].some((end) => at <= (this.#erasureOf(end)?.at ?? Number.NEGATIVE_INFINITY));
   }
 

@@ -2,12 +2,11 @@ import { FatalError, reasonOf } from '../../errors/errors.ts';
 import { type CheckpointBlock, checkpointBytes, type PackedEntities } from '../../graph/checkpoint.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import { type EntityIndex, packedParts } from '../../graph/entity-index.ts';
-import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
-import type { Log } from '../../log.ts';
 import { relationsSum } from '../loading/recovery.ts';
 import { encodeJournal } from '../training/batch-codec.ts';
 import type { Trainer } from '../training/trainer.ts';
+import type { UpdaterOptions } from '../updater-options.ts';
 
 /** Shortest time from one checkpoint to the next where little is trained, and to the first of a store. */
 const SHORTEST_MS = 10_000;
@@ -19,14 +18,10 @@ const AHEAD = 8;
 /** The writing of checkpoints takes at most one part in so many of the time. */
 const SHARE = 10;
 
-export interface CheckpointerOptions {
-  readonly graph: string;
-  readonly store: GraphStore;
-  readonly trainer: Trainer;
+export interface CheckpointerOptions
+  extends Pick<UpdaterOptions, 'graph' | 'store' | 'trainer' | 'log' | 'clock'> {
   /** Training after which a checkpoint is due, ms: about what a start after a kill repeats. */
   readonly tuning: { readonly recoverMs: number };
-  readonly log: Log;
-  clock(): number;
 }
 
 /**

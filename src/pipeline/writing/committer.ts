@@ -1,16 +1,15 @@
 import type { PackedEntities } from '../../graph/checkpoint.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import { type EntityIndex, packEntities, stateOf } from '../../graph/entity-index.ts';
+import { packEntities, stateOf } from '../../graph/entity-index.ts';
 import type { Commit } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
-import type { Counters } from '../counters.ts';
 import { Delivery } from '../delivery.ts';
 import { relationsSum } from '../loading/recovery.ts';
 import type { Measures } from '../measures.ts';
-import type { Neighbours } from '../neighbours.ts';
 import type { Leadership, Message } from '../ports.ts';
+import type { KnownGraph } from '../reading/erase.ts';
 import type { OffsetLedger } from '../reading/offset-ledger.ts';
-import type { PendingCommit, Unwritten } from '../reading/unwritten.ts';
+import type { PendingCommit } from '../reading/unwritten.ts';
 import { encodeJournal } from '../training/batch-codec.ts';
 import type { Due, DueOptions } from '../training/trainer.ts';
 import type { TrainingLine } from '../training/training-line.ts';
@@ -22,10 +21,8 @@ import type { Publisher, Put } from './publish.ts';
 import type { Writer } from './writer.ts';
 
 export interface CommitterOptions
-  extends Pick<UpdaterOptions, 'graph' | 'model' | 'store' | 'trainer' | 'sink' | 'log' | 'clock'> {
-  readonly index: EntityIndex;
-  readonly counters: Counters;
-  readonly unwritten: Unwritten;
+  extends Pick<UpdaterOptions, 'graph' | 'model' | 'store' | 'trainer' | 'sink' | 'log' | 'clock'>,
+    Pick<KnownGraph, 'index' | 'counters' | 'unwritten' | 'neighbours'> {
   readonly publisher: Publisher;
   readonly checkpointer: Checkpointer;
   readonly training: Pick<TrainingLine, 'busyMs'>;
@@ -35,7 +32,6 @@ export interface CommitterOptions
   readonly leadership: Pick<Leadership, 'confirm' | 'commit'>;
   readonly ledger: OffsetLedger;
   readonly measures: Measures;
-  readonly neighbours: Neighbours;
 }
 
 /** What a head says of the training, and the commit that this is as of. */

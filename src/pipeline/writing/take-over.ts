@@ -1,25 +1,18 @@
 import type { EntityKey } from '../../graph/entity.ts';
-import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Log } from '../../log.ts';
-import type { Neighbours } from '../neighbours.ts';
 import { patiently } from '../patience.ts';
 import type { Message, Offsets, ReadableLog, Stretch } from '../ports.ts';
 import { eachRecord } from '../reading/bounded.ts';
-import type { OffsetLedger } from '../reading/offset-ledger.ts';
 import { readContent } from '../reading/record-content.ts';
 import { followedTopics, type UpdaterOptions } from '../updater-options.ts';
-import type { Committer } from './committer.ts';
+import type { Committer, CommitterOptions } from './committer.ts';
 import { type Differing, differing } from './topic-difference.ts';
 import { sameTopics } from './topic-identity.ts';
 import type { Writer } from './writer.ts';
 
 /** A pipeline in which everything in hand is committed. */
-interface TakesOver {
-  readonly index: EntityIndex;
-  readonly ledger: OffsetLedger;
-  readonly writer: Writer;
+interface TakesOver extends Pick<CommitterOptions, 'index' | 'ledger' | 'writer' | 'neighbours'> {
   readonly committer: Committer;
-  readonly neighbours: Neighbours;
 }
 
 /**
