@@ -1,4 +1,4 @@
-import type { Reporter, TestModule, TestRunEndReason, TestSuite } from 'vitest/node';
+import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node';
 
 interface Counts {
   passed: number;
@@ -44,7 +44,8 @@ export class ClosingLine implements Reporter {
 }
 
 function add(module: TestModule, counts: Counts): void {
-  const skipped = notRun(module) !== undefined && inCi() ? 'failed' : 'skipped';
+  // In CI nothing is left out because a tool is missing.
+  const skipped = notRun(module) !== undefined && process.env['CI'] === 'true' ? 'failed' : 'skipped';
   for (const test of module.children.allTests()) {
     const { state } = test.result();
     if (state === 'passed') counts.passed++;
@@ -52,22 +53,14 @@ function add(module: TestModule, counts: Counts): void {
     // Pending: never ended, because its process died.
     else counts.failed++;
   }
-  for (const suite of [module, ...module.children.allSuites()]) if (brokenItself(suite)) counts.failed++;
-}
-
-/** In CI nothing is left out because a tool is missing. */
-function inCi(): boolean {
-  return process.env['CI'] === 'true';
+  // A file or a suite that failed apart from its tests did not load, or a hook of it threw.
+  for (const suite of [module, ...module.children.allSuites()])
+    if (suite.errors().length > 0) counts.failed++;
 }
 
 /** Why no test of the file's project runs. */
 function notRun(module: TestModule): string | undefined {
   return module.project.getProvidedContext().notRun;
-}
-
-/** Whether a file or a suite failed apart from its tests: it did not load, or a hook of it threw. */
-function brokenItself(suite: TestModule | TestSuite): boolean {
-  return suite.errors().length > 0;
 }
 
 function closingLine({ passed, failed, skipped }: Counts): string {

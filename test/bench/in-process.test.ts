@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { joinedSpace } from '../../bench/in-process.ts';
 import { readSpace } from '../../src/evaluation/space.ts';
+import { entityKey } from '../../src/graph/entity.ts';
 import { storeOf } from '../evaluation/compare/fixture.ts';
-import { thing } from '../evaluation/space-fixture.ts';
 import { commitOf, entity } from '../graph/graph-fixture.ts';
+
+const thing = (i: number) => entityKey('thing', `${i}`);
 
 /** A shard's store: the vectors of its relation, then of things, own ones and copies, each at [x, 2 x]; and what it owns. */
 async function shardOf(likes: number[], back: number[], things: Record<string, number>, owned: string[]) {

@@ -23,7 +23,8 @@ export function plainFigures(folder: string, files: { train: string; valid: stri
   const names = [...entities.keys()];
   for (const [head, relation, tail] of triplesIn(files.test)) {
     const rank = (from: string, by: Map<string, number[]>, answer: string, of: (name: string) => string) => {
-      const byName = scores(entities, moved(entities.get(from)!, by.get(relation)!), model);
+      const moved = entities.get(from)!.map((value, k) => value + by.get(relation)![k]!);
+      const byName = scores(entities, moved, model);
       const others = names.filter((name) => name !== answer && !known.has(of(name)));
       ranks.push(rankAmong(byName, answer, others));
     };
@@ -64,10 +65,6 @@ function matrix(folder: string, name: string, names = name): Map<string, number[
   return new Map(
     of.map((each, row) => [each, Array.from({ length: columns }, (_, k) => value(row * columns + k))]),
   );
-}
-
-function moved(entity: readonly number[], relation: readonly number[]): number[] {
-  return entity.map((value, k) => value + relation[k]!);
 }
 
 /** The score of each entity; the root of the L2 distance is left out, for it changes no order. */

@@ -45,7 +45,7 @@ export class Sharded {
     readonly load: LoadOptions;
   }): Promise<Sharded> {
     const { brokers, dice, shards, load } = options;
-    const config = configOf(shards);
+    const config = `${MANY_COMMITS} graphs: { ${GRAPH}: { shards: ${shards} }, follow: {} },`;
     const faulty = await Faulty.deploy({ brokers, dice, load, config, graphs: [GRAPH] });
     const second = new Feeder(brokers, faulty.twhin.prefix, new Load(dice.fork(), { ...load, bad: 0 }));
     return new Sharded(faulty, second, shards);
@@ -198,10 +198,6 @@ export interface RoutedBytes {
   readonly from: number;
   readonly until: number;
   readonly changes: readonly unknown[];
-}
-
-function configOf(shards: number): string {
-  return `${MANY_COMMITS} graphs: { ${GRAPH}: { shards: ${shards} }, follow: {} },`;
 }
 
 /**

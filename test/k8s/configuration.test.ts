@@ -35,11 +35,6 @@ function namesRead(): string[] {
   return [...names];
 }
 
-/** The number of an option on a command line. */
-function optionOf(line: string, name: string): number {
-  return Number(new RegExp(`--${name}=(\\d+)`).exec(line)?.[1]);
-}
-
 const helps = new Map<string, string>();
 
 /** The program's help of a command, read once. */
@@ -126,7 +121,7 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('configuration of $overlay', ({ overlay,
     if (serving === undefined || container === undefined) throw new Error('nothing serves');
     const { graphs } = await configOf(serving, container, resources);
     const entities = graphs.reduce((sum, { trainer }) => sum + trainer.maxRows, 0);
-    const edges = graphs.length * optionOf(container.args.join(' '), 'edges');
+    const edges = graphs.length * Number(/--edges=(\d+)/.exec(container.args.join(' '))?.[1]);
     const limit = /^(\d+)Gi$/.exec(container.resources.limits.memory)?.[1];
     if (overlay === 'prod')
       expect(Number(limit) * 2 ** 30).toBeGreaterThan(

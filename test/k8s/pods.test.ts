@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { ROOT, SKIPPED } from './rendered.ts';
-import { containersOf, OVERLAYS, type Workload } from './workload.ts';
+import { containersOf, OVERLAYS } from './workload.ts';
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const { version } = z.object({ version: z.string() }).parse(JSON.parse(read('package.json')));
@@ -114,9 +114,8 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('pods of $overlay', ({ overlay, resource
   test('run under an account without a token', () => {
     const accounts = resources.filter(({ kind }) => kind === 'ServiceAccount');
     for (const account of accounts) expect(account).toMatchObject({ automountServiceAccountToken: false });
-    expect(new Set(all.filter(isOurs).map(({ pod }) => pod.serviceAccountName))).toEqual(
-      new Set(names('ServiceAccount')),
-    );
+    const ours = all.filter(({ labels }) => labels['app.kubernetes.io/name'] === 'twhin-stream');
+    expect(new Set(ours.map(({ pod }) => pod.serviceAccountName))).toEqual(new Set(names('ServiceAccount')));
     expect(resources.filter(({ kind }) => /Role/.test(kind))).toEqual([]);
   });
 
@@ -133,10 +132,6 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('pods of $overlay', ({ overlay, resource
     expect(names('Secret')).toEqual([]);
   });
 });
-
-function isOurs({ labels }: Workload): boolean {
-  return labels['app.kubernetes.io/name'] === 'twhin-stream';
-}
 
 /** A quantity of Kubernetes as a number of cores or bytes. */
 function amount(quantity: string): number {

@@ -196,14 +196,8 @@ export async function followed(count: number, more: Parameters<typeof updater>[2
   return { log, store };
 }
 
-interface PublishedAs {
-  readonly step: number;
-  readonly epoch: number;
-  readonly space: string;
-}
-
 /** What each vector was published as, in the order published. */
-export function histories(log: MemoryLog): Map<string, PublishedAs[]> {
+export function histories(log: MemoryLog): Map<string, { step: number; epoch: number; space: string }[]> {
   const found = Map.groupBy(
     log.published.filter(({ topic }) => topic === EMBEDDINGS),
     ({ key }) => String(key),

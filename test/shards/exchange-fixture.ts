@@ -31,13 +31,11 @@ export function usersOf(shard: number, many = 1, count = SHARDS): EntityKey[] {
   return keys.filter((key) => shardOf(key, count) === shard).slice(0, many);
 }
 
-type HeadOfShard = NonNullable<Head['shard']>;
-
 interface Settings extends Partial<Omit<NeighbourParts, 'head'>> {
   readonly shard?: { readonly index: number; readonly count: number };
   readonly pace?: Partial<ExchangePace>;
   readonly freshRun?: string;
-  readonly head?: HeadOfShard;
+  readonly head?: NonNullable<Head['shard']>;
 }
 
 /** Shard 0 of three, unless said otherwise, with a clock that stands where the test puts it. */

@@ -35,13 +35,11 @@ async function opened() {
   return { http, seen, letGo: () => gone.resolve() };
 }
 
-interface Reply {
-  readonly status: number | undefined;
-  readonly connection: string | undefined;
-}
-
 /** What comes for a request; the code of the error where nothing does. */
-function ask(url: string, agent: Agent): Promise<Reply | string> {
+function ask(
+  url: string,
+  agent: Agent,
+): Promise<{ status: number | undefined; connection: string | undefined } | string> {
   return new Promise((resolve) => {
     const asking = request(url, { agent }, (reply: IncomingMessage) => {
       reply.on('error', ({ message }) => resolve(message));

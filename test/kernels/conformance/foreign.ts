@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { RowUpdater } from '../../../src/model/adagrad.ts';
-import type { Kernel, KernelName } from '../../../src/model/kernel.ts';
+import type { KernelName } from '../../../src/model/kernel.ts';
 import type { ModelSettings } from '../../../src/model/settings.ts';
 import {
   changedRows,
@@ -126,9 +126,5 @@ function stepOnCrowded(name: KernelName, settings: ModelSettings, foreignRows: r
   const before = rowBytes(table);
   const { vectors } = snapshot(table);
   const loss = kernel.step();
-  return { kernel, table, before, vectors, loss, losses: lossesOf(kernel) };
-}
-
-function lossesOf({ losses, chunk }: Kernel): number[] {
-  return [...losses.subarray(0, chunk.edges)];
+  return { kernel, table, before, vectors, loss, losses: [...kernel.losses.subarray(0, kernel.chunk.edges)] };
 }
