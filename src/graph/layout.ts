@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { FatalError } from '../errors/errors.ts';
 import type { EdgeName, EdgeState, Relation } from './edge.ts';
 import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, typeOf, writeId } from './entity.ts';
-import { DELETED, SAME, type WriteBatch } from './store.ts';
+import { DELETED, type WriteBatch } from './store.ts';
 
 /**
  * Byte layout of a graph in a store. Numbers in keys are big-endian so that keys sort as numbers do; numbers in
@@ -98,11 +98,13 @@ export class Layout {
     const { length } = edgeId;
     const valueBytes = state === null ? DELETED : EDGE_VALUE_BYTES;
     const key = batch.open(length, valueBytes);
-    const turned = batch.open(length, SAME);
+    const turned = batch.open(length, valueBytes);
     const { bytes } = batch;
     bytes.write(edgeId, key, 'latin1');
     turn(bytes, key, key + length, bytes, turned);
-    if (state !== null) bytes.set(this.encodeEdge(state), key + length);
+    if (state === null) return;
+    bytes.set(this.encodeEdge(state), key + length);
+    bytes.copyWithin(turned + length, key + length, key + length + valueBytes);
   }
 
   putEntity(batch: WriteBatch, entity: EntityKey, state: EntityState): void {
