@@ -47,8 +47,8 @@ const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, enti
   // graphs and make each event cost more; twhin tune finds out what your events need.
   training: { updatesPerEdge: 4, batchEdges: 1024, lingerMs: 100, seed: 1 },
   commit: { everyEdges: 16_384, everyMs: 100 },
-  // A vector is published when it is new, when it has moved by more than epsilon since it was last published, or when it
-  // has moved at all and was last published maxAgeMs ago.
+  // A vector is published when it is new, when events have moved it by more than epsilon since it was last published (four
+  // times as much without an event), or when it has moved at all and was last published maxAgeMs ago.
   publish: { epsilon: 0.05, maxAgeMs: 60_000 },
   limits: { maxEntities: 4_000_000, queueBytes: 32 * 1024 * 1024, stopMs: 30_000 },
   // debug, info, warn or error; --verbose overrides it.

@@ -17,7 +17,7 @@ export interface Pace {
 
 /** When a vector that moved is published. */
 export interface Publishing {
-  /** Drift from which a row is published; Infinity: none is ever due, new rows neither; … */
+  /** Drift from which a row with a new edge is published; Infinity: none is ever due, new rows neither; … */
   readonly epsilon: number;
   /** … or the age of its last publication, for a row that moved at all. */
   readonly maxAgeMs: number;

@@ -181,6 +181,7 @@ export class ForeignRows implements Foreign {
       if (this.isForeign(row)) continue;
       this.#single.set(gradients.halves.subarray(i * dim, (i + 1) * dim));
       this.touch(row);
+      this.#rows.meet(row);
       this.#updater.update(row, this.#single, true, learningRate);
       this.#rows.trained[row] = 1;
     }

@@ -138,6 +138,7 @@ describe('a copy', () => {
 
   it('takes vectors from its owner alone, and an own row takes gradients alone', () => {
     const { core, table } = shard({}, { vectors: at(8) });
+    core.due(DUE);
     const before = [...table.vector(6)];
     core.train(shardBatch({ vectors: [[6, vectorOf(9)]], gradients: [[8, vectorOf(9)]] }));
     expect([...table.vector(6)]).toEqual(before);
@@ -146,6 +147,8 @@ describe('a copy', () => {
     expect([...table.vector(8)]).toEqual(vectorOf(4));
     // Against the gradient, by a step of the rate times √dim at first, or less where the ball ends.
     expect(table.vector(6)[0]!).toBeLessThan(before[0]!);
+    const epsilon = table.floats[table.at(6) + table.drift]! / 2;
+    expect([...core.due({ ...DUE, epsilon }).rows]).toEqual([6]);
   });
 
   it('has no vector for a gradient that came to the wrong shard; an own row counts as trained by a gradient', () => {

@@ -181,6 +181,7 @@ export class TrainerCore {
       this.#change(changes);
       this.#prequential?.learn(parts);
       const fresh = foreign.admit(edges, this.#known);
+      for (const ends of [fresh.lhs, fresh.rhs]) for (const row of ends) this.#rows.meet(row);
       const rehearsed = rehearse(fresh, this.#known, this.#settings, this.#random, foreign.trainable);
       const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random, this.#step);
       // What other shards sent moves rows too, and a vector that moved is of another step.

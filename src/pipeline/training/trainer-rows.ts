@@ -20,10 +20,16 @@ const NEVER = 0;
 const BEFORE_LOAD = Number.POSITIVE_INFINITY;
 /** Rows that are looked at together: most of a large table did not change since the last look. */
 const WORD = 8;
-/** How far a row moved since its publication: MOVED is published by age, HELD as soon as holding back ends. AGED: its age has come. */
+/** A row that only rehearsal and negatives move goes so many times as far before it is published at once: docs/adr/047. */
+const FARTHER = 4;
+/**
+ * What a row did since its publication: MOVED is published by age, HELD moved far and is published as soon as holding back ends.
+ * AGED: its age has come. MET: an end of a new edge since the last `due`.
+ */
 const MOVED = 1;
-const HELD = 2;
-const AGED = 3;
+const AGED = 2;
+const MET = 3;
+const HELD = 4;
 
 /**
  * What is known of each row beyond its numbers: whether it was trained, changed since it was last looked at, moved since it
@@ -41,8 +47,10 @@ export class TrainerRows {
   /** The same memory, and how many of its bytes are 1. */
   readonly #dirtyWords: Float64Array;
   #dirtyRows = 0;
-  /** [maxRows] MOVED or HELD as of the last `due`, AGED by a scan, else 0. Spares the scan a look into the table. */
+  /** [maxRows] MOVED or HELD as of the last `due`, MET or AGED within this one, else 0. Spares the scan a look into the table. */
   readonly #moved: Uint8Array;
+  /** Rows that new edges moved since the last `due`. */
+  readonly #met: number[] = [];
   /** Number of rows that are HELD. */
   #held = 0;
   readonly #publishedAt: Float64Array;
@@ -67,6 +75,11 @@ export class TrainerRows {
     this.snapshot?.keep(row);
     this.#dirty[row] = 1;
     this.#dirtyRows++;
+  }
+
+  /** Notes that a new edge moves a row, or may: other shards' gradients do not say of what edges they are. */
+  meet(row: number): void {
+    this.#met.push(row);
   }
 
   /** Zeros a row and makes it untrained and never published: a new or an erased row. */
@@ -132,6 +145,7 @@ export class TrainerRows {
       if (isAcknowledged) floats[this.#table.at(row) + drift] = 0;
       this.#publishedAt[row] = isAcknowledged ? BEFORE_LOAD : NEVER;
     }
+    this.#met.length = 0;
     this.#loaded = true;
   }
 
@@ -147,15 +161,20 @@ export class TrainerRows {
   due(options: DueOptions): Pick<Due, 'rows' | 'vectors' | 'moved' | 'held'> {
     const { now, everything, epsilon, named } = options;
     const { drift, floats } = this.#table;
+    for (const row of this.#met.splice(0)) if (this.#moved[row] !== HELD) this.#moved[row] = MET;
     if (epsilon === Number.POSITIVE_INFINITY) {
       // A snapshot begins with what changes from now on.
       this.#changed();
       return { rows: new Int32Array(), vectors: new Float32Array(), moved: new Float32Array(), held: 0 };
     }
-    if (this.#loaded) this.#publishLoaded(now);
+    if (this.#loaded) {
+      // When a loaded row was published is not stored. It counts as now: a restart is not to publish all rows at once.
+      for (let row = 0; row < this.#table.rows; row++)
+        if (this.#publishedAt[row] === BEFORE_LOAD) this.#publishedAt[row] = now;
+      this.#loaded = false;
+    }
     // A clock that is set back must not hold up rows.
-    const scan = everything || now < this.#scannedAt || now - this.#scannedAt >= SCAN_EVERY_MS;
-    if (scan) {
+    if (everything || now < this.#scannedAt || now - this.#scannedAt >= SCAN_EVERY_MS) {
       this.#touchDue(options);
       this.#scannedAt = now;
     }
@@ -174,9 +193,10 @@ export class TrainerRows {
       const moved = movedBy[i]!;
       const published = this.#publishedAt[row]!;
       const entity = this.#types.typeOf(row) !== NO_TYPE;
-      const far = moved > epsilon ? HELD : MOVED;
-      // A scan finds what moved little, though it is old.
-      const isOld = far === HELD || everything ? isDue(far, published, options) : this.#moved[row] === AGED;
+      const was = this.#moved[row]!;
+      const state = moved > (was >= MET ? epsilon : FARTHER * epsilon) ? HELD : MOVED;
+      // A scan finds what is published by age.
+      const isOld = state === HELD || everything ? isDue(state, published, options) : was === AGED;
       const isGiven = entity && (published === NEVER || (moved > 0 && isOld));
       if (isGiven) {
         due[count] = row;
@@ -184,8 +204,8 @@ export class TrainerRows {
         floats[this.#table.at(row) + drift] = 0;
         this.#publishedAt[row] = now;
       }
-      if (this.#moved[row] === HELD) this.#held--;
-      this.#moved[row] = entity && !isGiven && moved > 0 ? far : 0;
+      if (was === HELD) this.#held--;
+      this.#moved[row] = entity && !isGiven && moved > 0 ? state : 0;
       if (this.#moved[row] === HELD) this.#held++;
     }
     const rows = due.slice(0, count);
@@ -218,38 +238,26 @@ export class TrainerRows {
     let passedOver: number | undefined;
     for (let looked = 0, found = 0, aged = 0; looked < rows && found < SLICE_ROWS; looked++) {
       row = row < rows ? row : 0;
-      const far = moved[row]!;
-      if (far > 0 && isDue(far, publishedAt[row]!, options) && this.#types.typeOf(row) !== NO_TYPE) {
-        if (far === MOVED && !options.everything && aged++ >= AGED_ROWS) passedOver ??= row;
+      const state = moved[row]!;
+      if (state > 0 && isDue(state, publishedAt[row]!, options) && this.#types.typeOf(row) !== NO_TYPE) {
+        if (state !== HELD && !options.everything && aged++ >= AGED_ROWS) passedOver ??= row;
         else {
           found += 1 - this.#dirty[row]!;
           this.touch(row);
-          if (far === MOVED) moved[row] = AGED;
+          if (state !== HELD) moved[row] = AGED;
         }
       }
       row++;
     }
     this.#nextDue = passedOver ?? row;
   }
-
-  /**
-   * The publication time of a loaded row is not stored: it counts as now, so that a restart does not publish all rows
-   * at once.
-   */
-  #publishLoaded(now: number): void {
-    const rows = this.#table.rows;
-    for (let row = 0; row < rows; row++) {
-      if (this.#publishedAt[row] === BEFORE_LOAD) this.#publishedAt[row] = now;
-    }
-    this.#loaded = false;
-  }
 }
 
-/** Whether a row that moved this far, and was published then, is to be published again. */
-function isDue(far: number, published: number, { now, everything, maxAgeMs, holdMs }: DueOptions): boolean {
+/** Whether a row that moved, and was published then, is to be published again. */
+function isDue(state: number, published: number, { now, everything, maxAgeMs, holdMs }: DueOptions): boolean {
   const age = now - published;
   // A clock that is set back must not hold back the row.
-  return everything || age > maxAgeMs || (far === HELD && (age >= holdMs || age < 0));
+  return everything || age > maxAgeMs || (state === HELD && (age >= holdMs || age < 0));
 }
 
 /** Adds a number uniform in ±scale to each number of a vector. */

@@ -129,7 +129,7 @@ export interface DueOptions extends Publishing {
   /** Every row that moved since its publication is due, in slices: ask again until none is. */
   readonly everything: boolean;
   /**
-   * Minimum age of a publication before a row that moved more than epsilon is due again, while the updater is behind and
+   * Minimum age of a publication before a row that moved far is due again, while the updater is behind and
    * no vector could be fresh. 0: no minimum.
    */
   readonly holdMs: number;
@@ -164,7 +164,7 @@ export interface Due extends Omit<TrainerState, 'absent' | 'limits'> {
   readonly vectors: Float32Array<ArrayBuffer>;
   /** [n] path since the publication before; NaN for a row that was never published. */
   readonly moved: Float32Array;
-  /** Number of rows that moved more than epsilon and are held back: they are due later. */
+  /** Number of rows that moved far and are held back: they are due later. */
   readonly held: number;
 }
 

@@ -112,6 +112,15 @@ describe('TrainerCore', () => {
     expect(core.train(again).setAside).toBe(0);
   });
 
+  it('publishes the ends of a new edge as soon as they moved far, and not the ends of rehearsed edges', () => {
+    const { core, table } = started({ updatesPerEdge: 4 });
+    core.train(firstBatch);
+    core.due(DUE);
+    core.train(batchOf({ edges: edgesOf('6 follows 7'), added: [] }));
+    expect(rowsOf(table)[9]![dim + 1]).toBeGreaterThan(0.04);
+    expect([...core.due({ ...DUE, epsilon: 0.04 }).rows]).toEqual([6, 7]);
+  });
+
   it("adds up the kernel's losses by relation", () => {
     const spy = spied();
     let steps = 0;

@@ -18,9 +18,10 @@ function setUp({ count = 10, maxRows = 20, maxAgeMs = MAX_AGE_MS } = {}) {
   const types = new TypeRows(1, maxRows);
   for (let row = 2; row < count; row++) types.add(row, 0);
   const rows = new TrainerRows(table, types);
-  const move = (row: number, drift: number) => {
+  const move = (row: number, drift: number, isMet = true) => {
     table.floats[table.at(row) + table.drift]! += drift;
     rows.touch(row);
+    if (isMet) rows.meet(row);
   };
   const due = (now: number, everything = false, holdMs = 0, named: readonly number[] = []) =>
     rows.due({ now, everything, epsilon: EPSILON, maxAgeMs, holdMs, named: Int32Array.from(named) });
@@ -72,18 +73,14 @@ describe('TrainerRows', () => {
     expect([...floats.subarray(12)]).toEqual([0, 0, 0, Number.POSITIVE_INFINITY]);
   });
 
-  it('gives a row that is new, then only when its drift is over epsilon', () => {
+  it('gives a row that is new, then with a new edge where its drift is over epsilon, then without one over four times that', () => {
     const { move, dueRows } = setUp();
-    move(2, 0);
-    expect(dueRows(START)).toEqual([2]);
-    move(2, 0.3);
-    expect(dueRows(START + 10)).toEqual([]);
-    move(2, 0.2);
-    expect(dueRows(START + 20)).toEqual([]);
-    move(2, 0.25);
-    expect(dueRows(START + 30)).toEqual([2]);
-    move(2, 0.3);
-    expect(dueRows(START + 40)).toEqual([]);
+    const met = [1, 2, 4];
+    const given = [0, 0.3, 0.2, 0.25, 0, 1.9, 0.2].map((drift, i) => {
+      move(2, drift, met.includes(i));
+      return dueRows(START + 10 * i).length;
+    });
+    expect(given).toEqual([1, 0, 0, 0, 1, 0, 1]);
   });
 
   it('gives a row that moved a little once it is old, looking at most once a second', () => {
@@ -123,6 +120,7 @@ describe('TrainerRows', () => {
     move(never, 2 * EPSILON);
     // What was never published is not held back.
     expect(dueRows(START + 10_000, false, 20_000)).toEqual([never]);
+    move(far, 0);
     expect(due(START + 19_999, false, 20_000)).toMatchObject({ rows: Int32Array.of(), held: 1 });
     expect(due(START + 21_000, false, 20_000)).toMatchObject({ rows: Int32Array.of(far), held: 0 });
     // Held no longer, at once; and by age, however long it would be held.
@@ -267,13 +265,10 @@ function started(initScale: number, unitBall: boolean): Float32Array[] {
   return [10, 11, 12].map((row) => table.vector(row));
 }
 
-test('rows start at random within the scale, drawn in the order of rows', () => {
+test('rows start at random within the scale, drawn in the order of rows, and in the unit ball when the settings say so', () => {
   const random = Random.seeded(1);
   const drawn = () => Float32Array.of(random.uniform() - 0.5, random.uniform() - 0.5);
   expect(started(0.5, true)).toEqual([drawn(), drawn(), new Float32Array(2)]);
-});
-
-test('starts are scaled into the unit ball when the settings say so', () => {
   const [free] = started(30, false);
   const [bound] = started(30, true);
   const length = Math.hypot(free![0]!, free![1]!);
