@@ -16,12 +16,8 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /** A failure of work that is retried. */
-export interface Failure {
+export interface Failure extends Pick<Trouble, 'since' | 'attempt'> {
   readonly error: unknown;
-  /** Number of this failure in a row, from 1. */
-  readonly attempt: number;
-  /** Epoch ms of the first of these failures. */
-  readonly since: number;
 }
 
 export interface Retrying {

@@ -4,10 +4,7 @@ import { pause } from '../backoff.ts';
 import type { FileEvent } from './event-file.ts';
 
 /** A line without a valid event of the topic. */
-export interface BadLine {
-  readonly line: number;
-  readonly problem: BadEvent;
-}
+export type BadLine = Required<Pick<FileEvent, 'line' | 'problem'>>;
 
 export interface FeedProgress {
   /** Messages acknowledged. */
