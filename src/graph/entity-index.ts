@@ -3,7 +3,7 @@ import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, writeId } from './en
 import type { EntityState } from './layout.ts';
 import { NameIndex } from './name-index.ts';
 import { PagedNumbers } from './paged-numbers.ts';
-import { inSlices } from './store.ts';
+import { endsSlice, nextTurn } from './store.ts';
 
 /** Numbers of a packed state. */
 const STATE_NUMBERS = 3;
@@ -85,8 +85,12 @@ export class EntityIndex {
   }
 
   /** Loads stored entities that are packed, without an object for each name. */
-  restoreAll(packed: PackedEntities): Promise<void> {
-    return eachPacked(packed, (start, end, state) => this.restore(packed.names, start, end, state));
+  async restoreAll(packed: PackedEntities): Promise<void> {
+    let count = 0;
+    for (const { start, end, state } of eachPacked(packed)) {
+      this.restore(packed.names, start, end, state);
+      if (endsSlice(count++)) await nextTurn();
+    }
   }
 
   /** Gives a new entity the lowest free row, or else the next row. */
@@ -155,9 +159,10 @@ export class EntityIndex {
 
 /** Copies the entities of these rows, in the order of the rows. */
 export function packEntities(index: EntityIndex, of: Iterable<number>): PackedEntities {
-  const rows = Int32Array.from(of)
-    .sort()
-    .filter((row) => index.names.has(row));
+  const sorted = Int32Array.from(of).sort();
+  let count = 0;
+  for (const row of sorted) if (index.names.has(row)) sorted[count++] = row;
+  const rows = sorted.slice(0, count);
   const states = new Float64Array(STATE_NUMBERS * rows.length);
   let bytes = 0;
   let at = 0;
@@ -183,17 +188,15 @@ export function* packedParts(index: EntityIndex): Iterable<PackedEntities> {
     );
 }
 
-/** Gives each packed entity in order, in slices: its name is in the names from `start` to before `end`. */
-export function eachPacked(
+/** Each packed entity in order: its name is in the names from `start` to before `end`. */
+export function* eachPacked(
   packed: PackedEntities,
-  visit: (start: number, end: number, state: EntityState) => void,
-): Promise<void> {
-  let start = 0;
-  return inSlices(packed.rows.length, (i) => {
+): Iterable<{ readonly start: number; readonly end: number; readonly state: EntityState }> {
+  for (let i = 0, start = 0; i < packed.rows.length; i++) {
     const end = start + 3 + packed.names[start + 1]!;
-    visit(start, end, stateOf(packed, i));
+    yield { start, end, state: stateOf(packed, i) };
     start = end;
-  });
+  }
 }
 
 export function stateOf({ rows, states }: PackedEntities, i: number): EntityState {

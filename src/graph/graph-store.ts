@@ -4,7 +4,7 @@ import type { EntityKey } from './entity.ts';
 import { eachPacked } from './entity-index.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, decodeEntity, type EntityState, type Layout } from './layout.ts';
-import { inSlices, type Store, type StoreMemory, WriteBatch } from './store.ts';
+import { endsSlice, nextTurn, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** An entity without its vector. */
 export interface EntityRecord extends EntityState {
@@ -152,15 +152,21 @@ export class GraphStore {
     const { layout } = this;
     const { head, edges = [], entities = [], packed, erasedEntities = [], erasures = [] } = commit;
     const batch = new WriteBatch();
-    const changed = [...edges];
-    await inSlices(changed.length, (i) => layout.putEdge(batch, changed[i]![0], changed[i]![1]));
+    let count = 0;
+    for (const [id, state] of edges) {
+      layout.putEdge(batch, id, state);
+      if (endsSlice(count++)) await nextTurn();
+    }
     // An entity erased and named again in one commit has a new row: the old entry is deleted before the new one is put.
     for (const key of erasedEntities) batch.delete(layout.entityKey(key));
-    await inSlices(entities.length, (i) => layout.putEntity(batch, entities[i]!.key, entities[i]!));
-    if (packed !== undefined)
-      await eachPacked(packed, (start, end, state) =>
-        layout.putNamed(batch, packed.names, start, end, state),
-      );
+    for (const entity of entities) {
+      layout.putEntity(batch, entity.key, entity);
+      if (endsSlice(count++)) await nextTurn();
+    }
+    for (const { start, end, state } of packed ? eachPacked(packed) : []) {
+      layout.putNamed(batch, packed!.names, start, end, state);
+      if (endsSlice(count++)) await nextTurn();
+    }
     for (const { key, at } of erasures) batch.put(layout.erasedKey(key), float64(at));
     for (const number of commit.outdated ?? []) batch.delete(layout.journalKey(number));
     if (commit.journal !== undefined) batch.put(layout.journalKey(head.commit), commit.journal);

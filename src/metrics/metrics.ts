@@ -66,7 +66,10 @@ const EVENT_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3_600, 86_40
 function durations(registry: Registry): (graph: string) => Measures {
   const seconds = (name: string, help: string, buckets = BUCKETS) => {
     const made = new Histogram({ name, help, buckets, labelNames: ['graph'], registers: [registry] });
-    return (graph: string) => (ms: number) => made.observe({ graph }, Math.max(0, ms) / 1000);
+    return (graph: string) => {
+      const { observe } = made.labels({ graph });
+      return (ms: number) => observe(Math.max(0, ms) / 1000);
+    };
   };
   const batch = seconds(
     'twhin_batch_duration_seconds',
@@ -93,17 +96,20 @@ function durations(registry: Registry): (graph: string) => Measures {
     labelNames: ['graph'],
     registers: [registry],
   });
-  return (graph) => ({
-    batch: (ms) => {
-      batches.inc({ graph });
-      batch(graph)(ms);
-    },
-    step: step(graph),
-    commit: commit(graph),
-    publish: publish(graph),
-    fresh: (sinceArrivalMs, sinceEventMs) => {
-      arrival(graph)(sinceArrivalMs);
-      event(graph)(sinceEventMs);
-    },
-  });
+  return (graph) => {
+    const [ofBatch, ofArrival, ofEvent] = [batch(graph), arrival(graph), event(graph)];
+    return {
+      batch: (ms) => {
+        batches.inc({ graph });
+        ofBatch(ms);
+      },
+      step: step(graph),
+      commit: commit(graph),
+      publish: publish(graph),
+      fresh: (sinceArrivalMs, sinceEventMs) => {
+        ofArrival(sinceArrivalMs);
+        ofEvent(sinceEventMs);
+      },
+    };
+  };
 }

@@ -128,10 +128,10 @@ test('packing and unpacking keeps names, rows in order, counts and times, withou
     [70, 34],
   ] as const) {
     const packed = packEntities(index, rows.slice(first, first + count).reverse());
-    await eachPacked(packed, (start, end, state) => {
+    for (const { start, end, state } of eachPacked(packed)) {
       other.restore(packed.names, start, end, state);
       seen.push(`${state.row} ${MODEL.entityTypes[packed.names[start]!]} ${state.updates}`);
-    });
+    }
   }
   expect(rows.map((row) => recordOf(other, row))).toEqual(rows.map((row) => recordOf(index, row)));
   expect([other.size, other.nextRow, other.counts()]).toEqual([98, 104, index.counts()]);

@@ -31,9 +31,9 @@ export class MemoryStore implements Store {
   }
 
   async write(batch: WriteBatch): Promise<void> {
-    await batch.each((key, value) => {
-      if (value === undefined) this.#values.delete(text(key));
-      else this.#values.set(text(key), Buffer.from(value));
+    await batch.each({
+      tryPut: (key, value) => this.#values.set(text(key), Buffer.from(value)),
+      tryDelete: (key) => this.#values.delete(text(key)),
     });
     this.#ordered = undefined;
   }

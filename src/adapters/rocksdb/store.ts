@@ -80,10 +80,7 @@ class RocksdbStore implements Store {
     if (batch.size === 0) return;
     const operations = this.#db.write({ autoDestroy: true, capacity: batch.size });
     // RocksDB reads the memory of `batch` until the flush ends.
-    await batch.each((key, value) => {
-      if (value === undefined) operations.tryDelete(key);
-      else operations.tryPut(key, value);
-    });
+    await batch.each(operations);
     try {
       await operations.flush();
     } catch (error) {

@@ -220,7 +220,7 @@ export class Committer {
     this.moves.add(due, index, model.dim);
     if (!publisher.open) return 0;
     const names = new Set(gathered.named.map(({ name }) => name));
-    const { count, putAt } = this.#puts(gathered, due);
+    const count = rows.length + gathered.named.filter(({ row }) => row === undefined).length;
     if (step !== this.step || count > 0)
       await this.#store(undefined, this.#outbox(Math.max(publisher.size, count), 1), {
         journal: encodeJournal([], [], rows, commit),
@@ -229,7 +229,7 @@ export class Committer {
     // older copy of the store is always recognised.
     await leadership.commit(offsets, writer.note(step));
     if (names.size > 0) publisher.forget(names);
-    await publisher.add(count, putAt, { commit, step, since }, relations);
+    await publisher.add(this.#puts(gathered, due), { commit, step, since }, relations);
     return count;
   }
 
@@ -258,25 +258,23 @@ export class Committer {
     return stored;
   }
 
-  /** What to publish, to be asked for one after the other: the rows that are due, and tombstones. Each name once. */
-  #puts({ named, entities, freedSince }: Gathered, { rows, vectors }: Due) {
+  /** What to publish: the rows that are due, and tombstones. Each name once. */
+  *#puts({ named, entities, freedSince }: Gathered, { rows, vectors }: Due): Iterable<Put> {
     const { index, model } = this.#options;
     const size = 4 * model.dim;
     const ofRow = new Map(named.map(({ name, row }) => [row, name]));
-    const gone = named.filter(({ row }) => row === undefined);
-    let place = 0;
-    const putAt = (i: number): Put | undefined => {
-      const row = rows[i];
-      if (row === undefined)
-        return { key: gone[i - rows.length]!.name, row: -1, value: null, eventAt: undefined };
+    for (let i = 0, place = 0; i < rows.length; i++) {
+      const row = rows[i]!;
       // Both lists of rows are ascending.
       while (entities.rows[place]! < row) place++;
       const eventAt = entities.rows[place] === row ? stateOf(entities, place).lastSeen : undefined;
       // The entity may have been erased after this commit was asked for, and another one may have its row. A later commit puts both up.
       const key = ofRow.get(row) ?? (freedSince.has(row) ? undefined : index.keyAt(row));
-      return key && { key, row, value: new Uint8Array(vectors.buffer, i * size, size), eventAt };
-    };
-    return { count: rows.length + gone.length, putAt };
+      if (key !== undefined)
+        yield { key, row, value: new Uint8Array(vectors.buffer, i * size, size), eventAt };
+    }
+    for (const { name, row } of named)
+      if (row === undefined) yield { key: name, row: -1, value: null, eventAt: undefined };
   }
 }
 

@@ -1,7 +1,7 @@
 import { embeddingHeaders } from '../../../topics/embeddings.ts';
 import { reasonOf } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import { inSlices } from '../../graph/store.ts';
+import { endsSlice, nextTurn } from '../../graph/store.ts';
 import { Delivery } from '../delivery.ts';
 import type { Measures } from '../measures.ts';
 import type { Message } from '../ports.ts';
@@ -110,35 +110,45 @@ export class Publisher {
     for (const sent of this.#inHand) if (names.has(sent.key)) this.#waitsAgain(sent);
   }
 
-  /** Puts up what a commit wrote, each name once; undefined: nothing. relations: see `RelationVectors.take`. */
-  async add(
-    count: number,
-    putAt: (i: number) => Put | undefined,
-    by: PutBy,
-    relations: Float32Array,
-  ): Promise<void> {
-    const [ofRow, { topic }, { step }] = [this.#ofRow, this.#options, by];
-    this.#options.relations?.take(relations, step);
-    await inSlices(count, (i) => {
-      const put = putAt(i);
-      if (put === undefined) return;
-      const { row } = put;
-      const known = ofRow[row];
-      if (known !== undefined && !known.inHand) {
-        known.value = put.value;
-        known.step = step;
-        known.eventAt ??= put.eventAt;
-        return;
-      }
-      if (known !== undefined && known.key === put.key) this.#waitsAgain(known);
-      const waiting = { ...put, topic, headers: NO_HEADERS, step, by, inHand: false, isAgain: false };
-      this.#queue.push(waiting);
-      if (row < 0) return;
-      // Without holes, or the array would become a slow one.
-      while (ofRow.length < row) ofRow.push(undefined);
-      ofRow[row] = waiting;
-    });
+  /** Puts up what a commit wrote, each name once. relations: see `RelationVectors.take`. */
+  async add(puts: Iterable<Put>, by: PutBy, relations: Float32Array): Promise<void> {
+    this.#options.relations?.take(relations, by.step);
+    let count = 0;
+    for (const put of puts) {
+      this.#add(put, by);
+      if (endsSlice(count++)) await nextTurn();
+    }
     this.#send();
+  }
+
+  #add({ key, row, value, eventAt }: Put, by: PutBy): void {
+    const [ofRow, { topic }, { step }] = [this.#ofRow, this.#options, by];
+    const known = ofRow[row];
+    if (known !== undefined && !known.inHand) {
+      known.value = value;
+      known.step = step;
+      known.eventAt ??= eventAt;
+      return;
+    }
+    if (known !== undefined && known.key === key) this.#waitsAgain(known);
+    // Each field by its name: the shape of a copy of `put` goes with the last that waits, and code that was compiled for it.
+    const waiting = {
+      key,
+      row,
+      value,
+      eventAt,
+      topic,
+      headers: NO_HEADERS,
+      step,
+      by,
+      inHand: false,
+      isAgain: false,
+    };
+    this.#queue.push(waiting);
+    if (row < 0) return;
+    // Without holes, or the array would become a slow one.
+    while (ofRow.length < row) ofRow.push(undefined);
+    ofRow[row] = waiting;
   }
 
   /** Resolves when nothing is left to send, or sending was stopped; rejects with what failed. */
@@ -208,13 +218,16 @@ export class Publisher {
     if (all.length > 0) await this.delivery.send(all, 'vectors');
     relations?.acknowledged();
     const now = clock();
-    await inSlices(sweep.length, (i) => {
-      const { by, eventAt } = sweep[i]!;
-      this.#leave(sweep[i]!);
-      if (by.since === undefined) return;
-      this.latency.add(now - by.since);
-      if (eventAt !== undefined) measures.fresh?.(now - by.since, now - eventAt);
-    });
+    let count = 0;
+    for (const waiting of sweep) {
+      this.#leave(waiting);
+      const { since } = waiting.by;
+      if (since !== undefined) {
+        this.latency.add(now - since);
+        if (waiting.eventAt !== undefined) measures.fresh?.(now - since, now - waiting.eventAt);
+      }
+      if (endsSlice(count++)) await nextTurn();
+    }
     this.#inHand = [];
     this.#again = 0;
     this.published += sweep.length;

@@ -63,7 +63,7 @@ function setUp({ withRelations = false, begins = true, dim = 2 } = {}) {
       return { value: vectorOf(1), eventAt: undefined, row, ...said };
     });
     publisher.forget(new Set(puts.filter(({ value }) => value === null).map(({ key }) => key)));
-    return publisher.add(puts.length, (i) => puts[i], { commit, step, since }, of);
+    return publisher.add(puts, { commit, step, since }, of);
   };
   /** Keys, numbers and steps of what was acknowledged. */
   const sent = () =>

@@ -11,12 +11,6 @@ export class ByteWriter {
     this.bytes = Buffer.allocUnsafe(capacity);
   }
 
-  /** Starts again in the same memory, with room for `capacity`: what {@link written} gave before is written over. */
-  begin(capacity: number): void {
-    this.at = 0;
-    if (capacity > this.bytes.length) this.bytes = Buffer.allocUnsafe(capacity);
-  }
-
   /** Makes room for `more` further bytes. */
   reserve(more: number): void {
     const needed = this.at + more;

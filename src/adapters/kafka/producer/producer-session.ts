@@ -15,8 +15,8 @@ import { type PlainRecord, writeBatch } from './record-batch.ts';
 
 const ACKNOWLEDGED_BY_ALL = -1;
 const TIMEOUT_MS = 10_000;
-/** Room reserved for each record beside its value: growing a buffer copies all of it. */
-const AROUND_VALUE_BYTES = 256;
+/** Room of a new writer, which grows with its first requests. */
+const FIRST_BYTES = 16_384;
 /** Larger writers are not kept, and no more of them than this. */
 const KEPT_BYTES = 2 * 2 ** 20;
 const KEPT_WRITERS = 8;
@@ -77,9 +77,9 @@ export class ProducerSession {
   ): Promise<void> {
     const place = `${topic}/${partition}`;
     const firstSequence = this.#sequences.get(place) ?? 0;
-    const room = roomFor(records);
-    const writer = this.#writers.pop() ?? new ByteWriter(room);
-    writer.begin(room);
+    const writer = this.#writers.pop() ?? new ByteWriter(FIRST_BYTES);
+    // What `written` gave before is written over.
+    writer.at = 0;
     writeBatch(writer, {
       records,
       timestamp: Date.now(),
@@ -161,10 +161,4 @@ function encodeRequest(
         .appendArray([partition], (partitions, number) => partitions.appendInt32(number).appendBytes(batch)),
     )
     .appendTaggedFields();
-}
-
-function roomFor(records: readonly PlainRecord[]): number {
-  let bytes = AROUND_VALUE_BYTES;
-  for (const { value } of records) bytes += AROUND_VALUE_BYTES + (value?.length ?? 0);
-  return bytes;
 }

@@ -33,7 +33,7 @@ export class KafkaSink implements Sink {
       throw new RetryableError('stopped', `the sink is stopped; ${messages.length} messages were not sent`);
     }
     // Messages to the fenced topics stay together: they are one transaction.
-    const byProducer = Map.groupBy(messages, ({ topic }) => this.#to(topic));
+    const byProducer = Map.groupBy(messages, this.#to);
     await allOf([...byProducer].map(([producer, list]) => producer.send(list)));
   }
 
@@ -50,11 +50,11 @@ export class KafkaSink implements Sink {
     return this.stop();
   }
 
-  #to(topic: string): Producer {
+  readonly #to = ({ topic }: Message): Producer => {
     const producer = this.#producers.get(topic) ?? this.#producer([topic]);
     this.#producers.set(topic, producer);
     return producer;
-  }
+  };
 
   #producer(topics: readonly string[], fence?: Fence): Producer {
     const options = { ...this.#options, brokers: new Brokers(this.#options.settings) };

@@ -84,19 +84,18 @@ export function requestsOf(
   const requests = new Map<number, PlainRecord[][]>();
   // Vectors of one step share their headers.
   const ofHeaders = new Map<PlainHeaders, number>();
-  for (const [partition, all] of Map.groupBy(messages, ({ key }) => choose(key, partitions))) {
-    const runs: PlainRecord[][] = [];
-    let roomBytes = 0;
-    for (const message of all) {
-      const bytes = bytesOf(message, ofHeaders);
-      if (bytes > roomBytes) {
-        runs.push([]);
-        roomBytes = REQUEST_BYTES;
-      }
-      runs.at(-1)!.push(message);
-      roomBytes -= bytes;
+  const roomBytes = new Float64Array(partitions);
+  for (const message of messages) {
+    const partition = choose(message.key, partitions);
+    const bytes = bytesOf(message, ofHeaders);
+    const runs = requests.get(partition) ?? [];
+    if (bytes > roomBytes[partition]!) {
+      requests.set(partition, runs);
+      runs.push([]);
+      roomBytes[partition] = REQUEST_BYTES;
     }
-    requests.set(partition, runs);
+    runs.at(-1)!.push(message);
+    roomBytes[partition]! -= bytes;
   }
   return requests;
 }

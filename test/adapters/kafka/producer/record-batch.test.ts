@@ -112,19 +112,6 @@ describe('a batch', () => {
   });
 });
 
-test('a writer that starts again writes what a new one would, in the same memory', () => {
-  const writer = new ByteWriter(64);
-  writer.raw(Buffer.alloc(40, 1));
-  const memory = writer.bytes;
-  writer.begin(64);
-  writer.part('user:1');
-  expect(writer.bytes).toBe(memory);
-  expect(writer.written()).toEqual(Buffer.from('\fuser:1'));
-  writer.begin(65);
-  expect(writer.bytes.length).toBe(65);
-  expect(writer.written()).toHaveLength(0);
-});
-
 describe('the checksum', () => {
   // RFC 3720, B.4, and the check value of the Rocksoft catalogue.
   test.each([
