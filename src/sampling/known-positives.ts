@@ -206,6 +206,8 @@ export class KnownPositives {
     const { edges, anchors, relation, count, candidates, mask, stride } = task;
     const { neighbours, relations } = lists;
     this.#anchors.fill(anchors, edges);
+    const { heads, before } = this.#anchors;
+    const hubs = this.#hubs;
     for (let k = 0; k < count; k++) {
       const row = candidates[k]!;
       const known = lists.count(row);
@@ -213,9 +215,10 @@ export class KnownPositives {
       const start = lists.slot(row);
       for (let slot = start; slot < start + known; slot++) {
         const anchor = neighbours[slot]!;
-        for (let i = this.#anchors.last(anchor); i >= 0; i = this.#anchors.previous(i)) {
-          if (relations[slot] !== relation[i] || this.#hubs[i] === 1) continue;
-          this.#mark(row, mask, i * stride);
+        // Most buckets are empty here too.
+        for (let i = heads[anchor & LOW_BITS]!; i !== 0; i = before[i]!) {
+          if (anchors[i - 1] !== anchor || relations[slot] !== relation[i - 1] || hubs[i - 1] === 1) continue;
+          this.#mark(row, mask, (i - 1) * stride);
         }
       }
     }

@@ -103,6 +103,22 @@ describe('KnownPositives', () => {
     known.mask(anchor);
     expect(partsOf(anchor).counted).toEqual([[1, 1, 1, 0, 1]]);
     expect(known.degree('rhs', 0)).toBe(25_000);
+    // Beside an anchor that is no hub, with lists as long.
+    for (let user = 1; user <= 25_000; user++) known.add(user, 0, 50_001);
+    const beside = taskOf(
+      'lhs',
+      [
+        [2, 0, 0],
+        [4, 0, 50_001],
+      ],
+      [2, 4, 6],
+      20_000,
+    );
+    known.mask(beside);
+    expect(partsOf(beside).counted).toEqual([
+      [1, 0, 0],
+      [1, 1, 1],
+    ]);
   });
 
   it('draws all live edges equally often, independent of the order of arrival', () => {
