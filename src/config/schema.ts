@@ -142,7 +142,7 @@ export const configFileSchema = z.strictObject({
       }),
       threads: whole.max(16).default(1).meta({
         description:
-          "Threads that train one graph's table at the same time. Two threads were 1.9 times as fast as one with the same quality, but the same events then no longer give the same bytes ([ADR 019](adr/019-hogwild.md)). A replay always has one thread; so have `reference` and `tfjs`.",
+          "Threads that train one graph's table at the same time. With one, a second thread already computes a part of each step. With more, the quality is the same, but the same events no longer give the same bytes; on two cores that gains 5 to 7 % ([ADR 019](adr/019-hogwild.md)). A replay always has one thread; so have `reference` and `tfjs`.",
       }),
       seed: z.number().int().nonnegative().default(1).meta({
         description:

@@ -163,9 +163,11 @@ export class GraphStore {
       layout.putEntity(batch, entity.key, entity);
       if (endsSlice(count++)) await nextTurn();
     }
-    for (const { start, end, state } of packed ? eachPacked(packed) : []) {
-      layout.putNamed(batch, packed!.names, start, end, state);
-      if (endsSlice(count++)) await nextTurn();
+    if (packed !== undefined) {
+      for (const { start, end, state } of eachPacked(packed)) {
+        layout.putNamed(batch, packed.names, start, end, state);
+        if (endsSlice(count++)) await nextTurn();
+      }
     }
     for (const { key, at } of erasures) batch.put(layout.erasedKey(key), float64(at));
     for (const number of commit.outdated ?? []) batch.delete(layout.journalKey(number));

@@ -26,7 +26,9 @@ interface ChunkTrainerParts {
  *
  * With one training thread, a stepper does one step after the other while the next chunks are filled. These depend on no step, and
  * the rows that a step moves are marked before it begins: the bytes are those of steps in the calling thread, which does them
- * where there is no stepper yet. Where the calling thread would wait for a step, it does a part of it. With more, it steps where no stepper is free. Two threads may move one row at once, and one may
+ * where there is no stepper yet. Where the calling thread would wait for a step, it does a part of that step.
+ *
+ * With more training threads, the calling thread steps where no stepper is free. Two threads may move one row at once, and one may
  * overwrite the other's step (Hogwild: Niu et al. 2011): chunks share few rows, and a step that is lost now and then is small.
  */
 export class ChunkTrainer {

@@ -30,11 +30,16 @@ export const FAILED = 3;
 /** A step takes milliseconds. The wait has parts because a process that was frozen finds only one of them elapsed. */
 const WAIT_MS = 1_000;
 
-/** The words of a stepper, in the same way: how much has happened that the trainer may wait for, and the second side of its step. */
+/**
+ * The words of a stepper, in memory that both share. EVENTS rises with each thing that the trainer may wait for: a side that is open, or a lane
+ * that is free where no chunk follows. SIDE is the second side of the step under way, which one of the two threads computes.
+ *
+ *     | events | side |
+ */
 export const EVENTS = 0;
 export const SIDE = 1;
 
-/** A side that is open for whoever comes first is 1 + the number of its lane. */
+/** Nobody may take a side. One that is open for whoever comes first is 1 + the number of its lane. */
 export const NO_SIDE = 0;
 /** The trainer computes the side. */
 export const HELPED = -1;
@@ -47,7 +52,7 @@ export function setState(words: Int32Array, state: number): void {
   Atomics.notify(words, STATE);
 }
 
-/** Wakes a trainer that waits for something of the stepper's. */
+/** Notes an event, and wakes the trainer where it waits for one. stepper: its words. */
 export function tell(stepper: Int32Array): void {
   Atomics.add(stepper, EVENTS, 1);
   Atomics.notify(stepper, EVENTS);
@@ -66,9 +71,9 @@ export interface StepperData {
   readonly model: ModelSettings;
   /** In the order in which the stepper serves them. */
   readonly lanes: readonly { readonly workspace: Workspace; readonly words: Int32Array }[];
-  /** The stepper's words. */
+  /** The stepper's own words. */
   readonly words: Int32Array;
-  /** In which the trainer computes a side. */
+  /** The scratch in which the trainer computes a side. */
   readonly helping: Workspace['scratch'];
   /** [1] processor time of the thread by its last step, ms; in memory that trainer and stepper share. */
   readonly cpuMs: Float64Array;
@@ -95,7 +100,7 @@ export class SharedLane implements Lane {
     whyEnded: () => FatalError;
     /** The words of its stepper. */
     stepper: Int32Array;
-    /** Does a part of the step under way; false where there is none to do. */
+    /** Computes the side that is open; false where none is. */
     help: () => boolean;
   }) {
     this.chunk = options.on.chunk;

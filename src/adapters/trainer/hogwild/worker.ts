@@ -19,7 +19,7 @@ import {
   tell,
 } from './lane.ts';
 
-/** Looks for the other side's end before the thread sleeps: some microseconds, where the trainer began it a little later. */
+/** How often this thread looks whether the trainer has ended the other side, before it sleeps: mostly the trainer ends some microseconds later. */
 const LOOKS = 1_000;
 
 const { name, table, model, lanes, words: own, helping, cpuMs, failures }: StepperData = workerData;
@@ -56,7 +56,7 @@ function serve(): never {
       kernel.update(rate[0]!);
       cpuMs[0] = threadCpuMs();
       Atomics.store(words, STATE, FREE);
-      // Where the next chunk is there, the trainer hears of its second side.
+      // Where the next chunk is there, its second side is the trainer's next event.
       if (Atomics.load(served[(1 + lane) % served.length]!.words, STATE) !== BEGUN) tell(own);
     }
   }
