@@ -10,16 +10,10 @@ import { RetryableError } from '../../../errors/errors.ts';
 import type { Partition } from '../../../pipeline/ports.ts';
 import { type Brokers, TRANSACTION } from '../brokers.ts';
 import { protocolError } from '../failure.ts';
-import { ByteWriter } from './byte-writer.ts';
-import { type PlainRecord, writeBatch } from './record-batch.ts';
+import type { RecordBatch } from './record-batch.ts';
 
 const ACKNOWLEDGED_BY_ALL = -1;
 const TIMEOUT_MS = 10_000;
-/** Room of a new writer, which grows with its first requests. */
-const FIRST_BYTES = 16_384;
-/** Larger writers are not kept, and no more of them than this. */
-const KEPT_BYTES = 2 * 2 ** 20;
-const KEPT_WRITERS = 8;
 
 /**
  * A producer's identity at the brokers: its id, its epoch, and the next sequence number of each partition. The brokers
@@ -32,11 +26,6 @@ export class ProducerSession {
   readonly #epoch: number;
   /** By topic and partition. */
   readonly #sequences = new Map<string, number>();
-  /**
-   * Writers of requests that were answered, whose memory is used again: a megabyte allocated for each request makes the
-   * runtime collect all garbage, even where the heap is small.
-   */
-  readonly #writers: ByteWriter[] = [];
 
   private constructor(
     brokers: Brokers,
@@ -69,37 +58,25 @@ export class ProducerSession {
   }
 
   /** Resolves once all records are acknowledged. One call at a time for each partition. @throws the brokers' error. */
-  async send(
-    leader: number,
-    topic: string,
-    partition: number,
-    records: readonly PlainRecord[],
-  ): Promise<void> {
+  async send(leader: number, topic: string, partition: number, batch: RecordBatch): Promise<void> {
     const place = `${topic}/${partition}`;
     const firstSequence = this.#sequences.get(place) ?? 0;
-    const writer = this.#writers.pop() ?? new ByteWriter(FIRST_BYTES);
-    // What `written` gave before is written over.
-    writer.at = 0;
-    writeBatch(writer, {
-      records,
+    const broker = await this.#brokers.node(leader);
+    if (broker === undefined) {
+      throw new RetryableError('no-leader', `no broker leads ${topic}/${partition} at the moment`);
+    }
+    const bytes = batch.encoded({
       timestamp: Date.now(),
       transactional: this.#transactionalId !== null,
       producerId: this.#id,
       producerEpoch: this.#epoch,
       firstSequence,
     });
-    const broker = await this.#brokers.node(leader);
-    if (broker === undefined) {
-      throw new RetryableError('no-leader', `no broker leads ${topic}/${partition} at the moment`);
-    }
-    const sent = produce.async(broker, this.#transactionalId, topic, partition, writer.written());
-    await sent.catch((error: unknown) => {
+    await produce.async(broker, this.#transactionalId, topic, partition, bytes).catch((error: unknown) => {
       // The brokers have these records already, from an attempt whose answer was lost.
       if (protocolError(error) !== 'DUPLICATE_SEQUENCE_NUMBER') throw error;
     });
-    this.#sequences.set(place, (firstSequence + records.length) % 2 ** 31);
-    // One whose request failed is let go: it may still be on its way to the socket.
-    if (writer.bytes.length <= KEPT_BYTES && this.#writers.length < KEPT_WRITERS) this.#writers.push(writer);
+    this.#sequences.set(place, (firstSequence + batch.count) % 2 ** 31);
   }
 
   async addPartitions(added: readonly Partition[]): Promise<void> {

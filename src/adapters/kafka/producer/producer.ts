@@ -5,8 +5,8 @@ import type { Brokers } from '../brokers.ts';
 import { kafkaError, protocolError, reasonsOf } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine, userOf } from '../settings.ts';
 import { ProducerSession } from './producer-session.ts';
-import type { PlainRecord } from './record-batch.ts';
-import { largestBytes, TopicPartitions } from './topic-partitions.ts';
+import { largestBytes, type RecordBatch } from './record-batch.ts';
+import { TopicPartitions } from './topic-partitions.ts';
 
 export interface ProducerOptions {
   readonly settings: KafkaSettings;
@@ -30,11 +30,11 @@ export interface Fence {
   readonly confirm: () => Promise<void>;
 }
 
-/** The requests for one partition: the records of each. */
+/** What is sent to one partition, a request for each batch. */
 interface Part {
   readonly topic: TopicPartitions;
   readonly partition: number;
-  readonly requests: readonly (readonly PlainRecord[])[];
+  readonly batches: readonly RecordBatch[];
 }
 
 /** Transaction timeout: bounds how long a transaction that a frozen writer left open keeps readers waiting. */
@@ -107,21 +107,19 @@ export class Producer {
    * @throws RetryableError, with code `refused` where the brokers refuse a message; the fence's error. The messages may be sent again.
    */
   async send(messages: readonly Message[]): Promise<void> {
-    if (this.#fence !== undefined) {
-      const sent = () => this.#transaction(messages).catch((error) => this.#fail(error, messages));
-      return this.#after(ALL, sent);
-    }
+    const failed = (error: unknown) => this.#fail(error, messages);
+    if (this.#fence !== undefined) return this.#after(ALL, () => this.#transaction(messages).catch(failed));
     const until = Date.now() + this.#options.giveUpMs;
     // Look-ups take turns as well: while the look-up of an earlier send is retried, a later send must not overtake it.
     const sends = await this.#after(ALL, async () => {
       const parts = await this.#lookedUp(messages, until);
       return parts.map((part) =>
         this.#after(`${part.topic.name}/${part.partition}`, async () => {
-          for (const records of part.requests) await this.#untilGivenUp(part, records);
+          for (const batch of part.batches) await this.#untilGivenUp(part, batch);
         }),
       );
     });
-    await allOf(sends);
+    await allOf(sends).catch(failed);
   }
 
   /** Waits for the sends in progress, and closes the connections. */
@@ -154,7 +152,7 @@ export class Producer {
       await this.#once(() => session.addPartitions(places));
       await allOf(
         parts.map(async (part) => {
-          for (const records of part.requests) await this.#produce(session, part, records);
+          for (const batch of part.batches) await this.#produce(session, part, batch);
         }),
       );
       await this.#once(() => session.end(true));
@@ -191,10 +189,10 @@ export class Producer {
   }
 
   /** Repeats a request until it is acknowledged. @throws why it was given up. */
-  async #untilGivenUp(part: Part, records: readonly PlainRecord[]): Promise<void> {
+  async #untilGivenUp(part: Part, batch: RecordBatch): Promise<void> {
     const { giveUpMs, stopping } = this.#options;
     try {
-      await retrying(() => this.#attempt(part, records), {
+      await retrying(() => this.#attempt(part, batch), {
         signal: stopping,
         until: Date.now() + giveUpMs,
         mayPass: ({ error }) => !isLasting(error),
@@ -202,15 +200,15 @@ export class Producer {
     } catch (error) {
       // The brokers may have these records, and would take other records under the same numbers for them.
       this.#session = undefined;
-      this.#fail(error, records);
+      throw error;
     }
   }
 
-  async #attempt(part: Part, records: readonly PlainRecord[]): Promise<void> {
+  async #attempt(part: Part, batch: RecordBatch): Promise<void> {
     this.#session ??= this.#open();
     const current = this.#session;
     try {
-      await this.#produce(await current, part, records);
+      await this.#produce(await current, part, batch);
     } catch (error) {
       this.#options.log('debug', `${part.topic.name}/${part.partition} is sent again: ${reasonsOf(error)}`);
       part.topic.forget();
@@ -224,21 +222,18 @@ export class Producer {
     }
   }
 
-  async #produce(
-    session: ProducerSession,
-    { topic, partition }: Part,
-    records: readonly PlainRecord[],
-  ): Promise<void> {
-    await session.send(await topic.leaderOf(partition), topic.name, partition, records);
+  async #produce(session: ProducerSession, { topic, partition }: Part, batch: RecordBatch): Promise<void> {
+    await session.send(await topic.leaderOf(partition), topic.name, partition, batch);
+    topic.acknowledged(batch);
   }
 
-  /** The requests for each partition. Looks up every topic, also without messages. */
+  /** What is sent to each partition. Looks up every topic, also without messages. */
   async #parts(messages: readonly Message[]): Promise<Part[]> {
     const byTopic = Map.groupBy(messages, topicOf);
     const parts: Part[] = [];
     for (const topic of this.#topics) {
-      for (const [partition, requests] of await topic.requestsOf(byTopic.get(topic.name) ?? []))
-        parts.push({ topic, partition, requests });
+      for (const [partition, batches] of await topic.batchesOf(byTopic.get(topic.name) ?? []))
+        parts.push({ topic, partition, batches });
     }
     return parts;
   }
@@ -276,17 +271,19 @@ export class Producer {
     return this.#topics.map(({ name }) => name).join(' and ');
   }
 
-  #refusal(failure: unknown, messages: readonly PlainRecord[] = []): RetryableError | undefined {
+  #refusal(failure: unknown, messages: readonly Message[] = []): RetryableError | undefined {
     return refusalOf(failure, {
       topic: this.#names,
       user: userOf(this.#options.settings),
       ...(this.#fence && { transactionalId: this.#fence.id }),
-      largestBytes: largestBytes(messages),
+      get largestBytes() {
+        return largestBytes(messages);
+      },
     });
   }
 
   /** @throws the error of messages that were given up, and may be sent again. */
-  #fail(failure: unknown, messages: readonly PlainRecord[]): never {
+  #fail(failure: unknown, messages: readonly Message[]): never {
     if (this.#fence !== undefined && isFinal(failure)) throw failure;
     const { settings } = this.#options;
     const error =

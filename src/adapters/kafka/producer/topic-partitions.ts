@@ -1,14 +1,19 @@
 import { ProtocolError } from '@platformatic/kafka';
+import { endsSlice, nextTurn } from '../../../graph/store.ts';
 import type { Message } from '../../../pipeline/ports.ts';
 import { topicMissing } from '../../log-errors.ts';
 import type { Brokers, PartitionMetadata } from '../brokers.ts';
 import { NOT_AUTHORIZED, NOT_THERE } from '../failure.ts';
-import { partBytes } from './byte-writer.ts';
+import { ByteWriter } from './byte-writer.ts';
 import { keyPartitioner } from './partitioner.ts';
-import type { PlainHeaders, PlainRecord } from './record-batch.ts';
+import { encodeHeaders, type PlainHeaders, RecordBatch } from './record-batch.ts';
 
 /** Partitions are looked up again after this long, so that added partitions are used. */
 export const METADATA_MS = 30_000;
+/** Most bytes of a batch with several records: less than the broker's default limit of 1 MiB. */
+const BATCH_BYTES = 900_000;
+/** Room of a new writer, which grows with its first batches. Larger writers are not kept, and no more of them than this. */
+const [FIRST_BYTES, KEPT_BYTES, KEPT_WRITERS] = [16_384, 2 * 2 ** 20, 16];
 
 /** The partitions of one topic and their leaders, looked up when they are unknown or old. */
 export class TopicPartitions {
@@ -16,6 +21,11 @@ export class TopicPartitions {
   readonly #address: string;
   readonly #brokers: Pick<Brokers, 'metadata'>;
   readonly #choose = keyPartitioner();
+  /**
+   * Writers of batches that were acknowledged, whose memory is used again: a megabyte allocated for each request makes the
+   * runtime collect all garbage, even where the heap is small.
+   */
+  readonly #writers: ByteWriter[] = [];
   #lookup: Promise<unknown> = Promise.resolve();
   #known: { partitions: PartitionMetadata[]; at: number } | undefined;
 
@@ -35,9 +45,35 @@ export class TopicPartitions {
     return looked;
   }
 
-  /** The requests that send messages to the topic. @throws as `get`. */
-  async requestsOf(messages: readonly Message[]): Promise<Map<number, PlainRecord[][]>> {
-    return requestsOf(messages, (await this.get()).length, this.#choose);
+  /**
+   * The messages by partition and in order, encoded: batches that are sent one after the other. A message too large for a batch goes
+   * in a batch of its own. @throws as `get`.
+   */
+  async batchesOf(messages: readonly Message[]): Promise<Map<number, RecordBatch[]>> {
+    const { length: partitions } = await this.get();
+    const batches = new Map<number, RecordBatch[]>();
+    // Vectors of one step share their headers.
+    const encoded = new Map<PlainHeaders, Uint8Array>();
+    for (let i = 0; i < messages.length; i++) {
+      const { key, value, headers } = messages[i]!;
+      const partition = this.#choose(key, partitions);
+      const of = batches.get(partition) ?? [];
+      batches.set(partition, of);
+      const block = encoded.get(headers) ?? encodeHeaders(headers);
+      encoded.set(headers, block);
+      if (of.at(-1)?.add(key, value, block, BATCH_BYTES) !== true) {
+        const batch = new RecordBatch(this.#writers.pop() ?? new ByteWriter(FIRST_BYTES));
+        batch.add(key, value, block, BATCH_BYTES);
+        of.push(batch);
+      }
+      if (endsSlice(i)) await nextTurn();
+    }
+    return batches;
+  }
+
+  /** Takes back a batch that was acknowledged. One whose request failed may still be on its way to the socket. */
+  acknowledged({ writer }: RecordBatch): void {
+    if (writer.bytes.length <= KEPT_BYTES && this.#writers.length < KEPT_WRITERS) this.#writers.push(writer);
   }
 
   /** The broker that leads a partition; −1 where none does. @throws as `get`. */
@@ -63,56 +99,4 @@ export class TopicPartitions {
     }
     return this.#known.partitions;
   }
-}
-
-/** Most bytes of a request: less than the broker's default limit of 1 MiB for a batch. */
-const REQUEST_BYTES = 900_000;
-/** Bytes of a record beside key, value and headers, rounded up. */
-const RECORD_OVERHEAD_BYTES = 70;
-/** Bytes of a header beside name and value, rounded up. */
-const HEADER_OVERHEAD_BYTES = 10;
-
-/**
- * The requests that send messages to a topic, by partition and in order: the records of each. A message too large for a
- * request goes in a request of its own.
- */
-export function requestsOf(
-  messages: readonly Message[],
-  partitions: number,
-  choose: (key: string | Uint8Array | null | undefined, partitions: number) => number,
-): Map<number, PlainRecord[][]> {
-  const requests = new Map<number, PlainRecord[][]>();
-  // Vectors of one step share their headers.
-  const ofHeaders = new Map<PlainHeaders, number>();
-  const roomBytes = new Float64Array(partitions);
-  for (const message of messages) {
-    const partition = choose(message.key, partitions);
-    const bytes = bytesOf(message, ofHeaders);
-    const runs = requests.get(partition) ?? [];
-    if (bytes > roomBytes[partition]!) {
-      requests.set(partition, runs);
-      runs.push([]);
-      roomBytes[partition] = REQUEST_BYTES;
-    }
-    runs.at(-1)!.push(message);
-    roomBytes[partition]! -= bytes;
-  }
-  return requests;
-}
-
-/** Size of the largest message, as max.message.bytes counts it. */
-export function largestBytes(messages: readonly PlainRecord[]): number {
-  return messages.reduce((largest, message) => Math.max(largest, bytesOf(message)), 0);
-}
-
-/** known: bytes of headers that were counted before. */
-function bytesOf({ key, value, headers = {} }: PlainRecord, known = new Map<PlainHeaders, number>()): number {
-  let bytes = known.get(headers);
-  if (bytes === undefined) {
-    bytes = RECORD_OVERHEAD_BYTES;
-    for (const [name, each] of Object.entries(headers))
-      bytes += HEADER_OVERHEAD_BYTES + Buffer.byteLength(name) + partBytes(each);
-    known.set(headers, bytes);
-  }
-  return bytes + partBytes(key) + partBytes(value);
 }

@@ -1,16 +1,32 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ByteWriter } from '../../../../src/adapters/kafka/producer/byte-writer.ts';
 import { keyPartitioner } from '../../../../src/adapters/kafka/producer/partitioner.ts';
-import { type PlainRecord, writeRecords } from '../../../../src/adapters/kafka/producer/record-batch.ts';
-import { largestBytes, requestsOf } from '../../../../src/adapters/kafka/producer/topic-partitions.ts';
+import { largestBytes } from '../../../../src/adapters/kafka/producer/record-batch.ts';
+import { TopicPartitions } from '../../../../src/adapters/kafka/producer/topic-partitions.ts';
 import type { Message } from '../../../../src/pipeline/ports.ts';
+import { turns } from '../../../pipeline/updater-fixture.ts';
+import { recordBytes } from '../batch-bytes.ts';
 
 const topic = 'vectors';
 const PARTITIONS = 3;
-const sorted = (given: readonly Message[]) =>
-  [...requestsOf(given, PARTITIONS, keyPartitioner())].flatMap(([partition, requests]) =>
-    requests.map((messages) => ({ partition, messages })),
+/** A batch without records. */
+const HEAD_BYTES = 61;
+
+function topicPartitions(): TopicPartitions {
+  const partitions = Array.from({ length: PARTITIONS }, (_, partitionIndex) => ({
+    ...{ errorCode: 0, partitionIndex, leaderId: 1, leaderEpoch: 0 },
+    ...{ replicaNodes: [1], isrNodes: [1], offlineReplicas: [] },
+  }));
+  const state = { errorCode: 0, name: topic, topicId: '', isInternal: false, partitions };
+  const known = { throttleTimeMs: 0, brokers: [], clusterId: null, controllerId: 1, errorCode: 0 };
+  const metadata = async () => ({ ...known, topics: [{ ...state, topicAuthorizedOperations: 0 }] });
+  return new TopicPartitions(topic, 'nowhere', { metadata });
+}
+
+/** The batches by partition, in order. */
+const batched = async (given: readonly Message[], partitions = topicPartitions()) =>
+  [...(await partitions.batchesOf(given))].flatMap(([partition, batches]) =>
+    batches.map((batch) => ({ partition, batch })),
   );
 
 const text = fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: 'binary', maxLength: 60 }));
@@ -29,65 +45,87 @@ const message: fc.Arbitrary<Message> = fc.record({
   ),
 });
 
-function encodedBytes(messages: readonly PlainRecord[]): number {
-  const writer = new ByteWriter(1024);
-  writeRecords(writer, messages);
-  return writer.written().length;
-}
+/** The records of a batch that has these messages, as Kafka's documentation lays them out. */
+const recordsOf = (messages: readonly Message[]) =>
+  Buffer.concat(
+    messages.map(({ key, value, headers }, at) =>
+      recordBytes({
+        at,
+        key: key === null ? null : Buffer.from(key),
+        value: value && Buffer.from(value),
+        headers: Object.entries(headers).map(([name, each]) => [name, Buffer.from(each)]),
+      }),
+    ),
+  );
 
-describe('the requests of messages', () => {
-  test('hold each message once, in order, and only messages of one partition', () => {
-    fc.assert(
-      fc.property(fc.array(message, { maxLength: 60 }), (messages) => {
+describe('the batches of messages', () => {
+  test('hold each message once, in order, and only messages of one partition', async () => {
+    const partitions = topicPartitions();
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { maxLength: 60 }), async (messages) => {
         const choose = keyPartitioner();
         const expected = [...Map.groupBy(messages, ({ key }) => choose(key, PARTITIONS))];
-        expect(sorted(messages).map((request) => [request.partition, request.messages])).toEqual(expected);
+        const found = await batched(messages, partitions);
+        expect(found.map(({ partition, batch }) => [partition, batch.count])).toEqual(
+          expected.map(([partition, of]) => [partition, of.length]),
+        );
+        for (const [i, { batch }] of found.entries()) {
+          const bytes = batch.writer.written().subarray(HEAD_BYTES);
+          expect(bytes.toString('hex')).toBe(recordsOf(expected[i]![1]).toString('hex'));
+          // What comes after uses the memory again.
+          partitions.acknowledged(batch);
+        }
       }),
     );
   });
 
-  test('keep the bytes of a value, whatever view of memory it is', () => {
+  test('keep the bytes of a value, whatever view of memory it is', async () => {
     const value = Uint8Array.of(1, 2, 3, 4, 5).subarray(2, 5);
-    const [request] = sorted([{ topic, key: 'user:1', value, headers: {} }]);
-    const sent = request?.messages[0]?.value;
-    expect(sent).toBe(value);
+    const given = { topic, key: 'user:1', value, headers: {} };
+    const [found] = await batched([given]);
+    expect(found?.batch.writer.written().subarray(HEAD_BYTES)).toEqual(recordsOf([given]));
+    expect(recordsOf([given]).includes(Buffer.of(3, 4, 5))).toBe(true);
   });
 
-  test('stay below the brokers’ limit, and are not much smaller', () => {
+  test('stay below the brokers’ limit, and are not much smaller', async () => {
     const shared = { space: 'ä'.repeat(150), step: '12' };
     const messages = Array.from({ length: 6_000 }, (_, n) => ({
       ...{ topic, key: `${'é'.repeat(n % 50)}:${n}`, value: Buffer.alloc(n % 900) },
       headers: n % 3 === 0 ? { step: String(n), at: 'x'.repeat(n % 90) } : shared,
     }));
-    const requests = sorted(messages);
-    for (const { partition, messages: run } of requests) {
-      const bytes = encodedBytes(run);
-      expect(bytes).toBeLessThan(900_000);
-      if (requests.findLast((each) => each.partition === partition)?.messages === run) continue;
-      expect(bytes).toBeGreaterThan(750_000);
+    const all = await batched(messages);
+    for (const { partition, batch } of all) {
+      expect(batch.writer.at).toBeLessThanOrEqual(900_000);
+      if (all.findLast((each) => each.partition === partition)?.batch === batch) continue;
+      expect(batch.writer.at).toBeGreaterThan(898_000);
     }
-    expect(requests.length).toBeGreaterThan(3);
+    expect(all.length).toBeGreaterThan(3);
+    expect(all.reduce((sum, { batch }) => sum + batch.count, 0)).toBe(messages.length);
   });
 
-  test('send a message that is too large alone, in its turn', () => {
+  test('are encoded in slices, between which others have their turn', async () => {
+    const messages = Array.from({ length: 5_000 }, () => ({
+      topic,
+      key: 'user:1',
+      value: null,
+      headers: {},
+    }));
+    const batches = batched(messages);
+    expect(await Promise.race([batches, turns(1)])).toBeUndefined();
+    expect((await batches).map(({ batch }) => batch.count)).toEqual([5_000]);
+  });
+
+  test('have a message that is too large alone, in its turn', async () => {
     const sizes = [10, 950_000, 20, 30, 899_900, 40];
     const messages = sizes.map((size) => ({ topic, key: 'user:1', value: Buffer.alloc(size), headers: {} }));
-    const lengths = sorted(messages).map((request) => request.messages.map(({ value }) => value?.length));
-    expect(lengths).toEqual([[10], [950_000], [20, 30], [899_900], [40]]);
-  });
-
-  test('count at least the bytes of the record', () => {
-    fc.assert(
-      fc.property(message, (each) => {
-        const [request] = sorted([each]);
-        expect(largestBytes([each])).toBeGreaterThanOrEqual(encodedBytes(request?.messages ?? []));
-      }),
-    );
+    const counts = (await batched(messages)).map(({ batch }) => batch.count);
+    expect(counts).toEqual([1, 1, 2, 1, 1]);
   });
 
   test('tell the size of the largest message', () => {
     const of = (size: number) => ({ topic, key: 'ä', value: Buffer.alloc(size), headers: { step: '12' } });
     expect(largestBytes([])).toBe(0);
-    expect(largestBytes([of(5), of(500), of(50)])).toBe(70 + 2 + 500 + 10 + 6);
+    // The batch's head; the record's length; attributes and two deltas; key; value; count of headers, name and value.
+    expect(largestBytes([of(5), of(500), of(50)])).toBe(61 + 2 + 3 + 3 + 502 + 1 + 5 + 3);
   });
 });

@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteWriter } from '../../../../src/adapters/kafka/producer/byte-writer.ts';
 import {
-  type PlainBatch,
+  type BatchHead,
+  encodeHeaders,
+  type PlainHeaders,
   type PlainRecord,
-  writeBatch,
+  RecordBatch,
 } from '../../../../src/adapters/kafka/producer/record-batch.ts';
 import { checksum } from '../../../../src/adapters/kafka/reader/batches.ts';
 import { crcOf, recordBytes } from '../batch-bytes.ts';
@@ -37,17 +39,18 @@ const records = fc
 const asBytes = (given: PlainRecord['key']): Buffer | null =>
   given === null || given === undefined ? null : Buffer.from(given);
 
-function written(batch: Partial<PlainBatch> & Pick<PlainBatch, 'records'>, room = 64): Buffer {
-  const writer = new ByteWriter(room);
-  writeBatch(writer, {
-    timestamp: NOW,
-    transactional: false,
-    producerId: 7n,
-    producerEpoch: 3,
-    firstSequence: 0,
-    ...batch,
-  });
-  return writer.written();
+function written({ records: all, ...head }: Partial<BatchHead> & { records: PlainRecord[] }): Buffer {
+  const batch = new RecordBatch(new ByteWriter(64));
+  const encoded = new Map<PlainHeaders | undefined, Uint8Array>();
+  for (const { key, value, headers: of } of all) {
+    const block = encoded.get(of) ?? encodeHeaders(of ?? {});
+    encoded.set(of, block);
+    batch.add(key, value, block, Number.POSITIVE_INFINITY);
+  }
+  const plain = { transactional: false, producerId: 7n, producerEpoch: 3, firstSequence: 0 };
+  // Of an attempt whose answer was lost.
+  batch.encoded({ timestamp: 1, ...plain, firstSequence: 9 });
+  return batch.encoded({ timestamp: NOW, ...plain, ...head });
 }
 
 /** The batch that the client's own producer would send. */
