@@ -11,7 +11,7 @@ import type { RelationVectors } from './relation-vectors.ts';
 import type { Writer } from './writer.ts';
 
 /** Bytes sent at a time, about, and those of a message beside its vector. A transaction costs some round trips, whatever its size. */
-const [SWEEP_BYTES, AROUND_BYTES] = [16 * 2 ** 20, 240];
+const [SWEEP_BYTES, AROUND_BYTES] = [8 * 2 ** 20, 240];
 
 /** A vector or tombstone that a commit puts up. */
 export interface Put {
