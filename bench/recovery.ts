@@ -7,10 +7,11 @@ import { COMMAND, Running } from './process.ts';
 
 const PARTS = {
   open: 'start of the process, store opened, s',
-  loaded: 'store loaded, journal trained, s',
+  loaded: 'store loaded, s',
   leads: 'group joined, graph taken over, s',
   committed: 'first events committed, s',
   all: 'all, s',
+  trained: 'journal trained, s after the start',
 } as const;
 
 /**
@@ -39,7 +40,7 @@ export const recovery = defineBench({
       return offsets.reduce((sum, { offset }) => sum + Math.max(0, offset), 0);
     };
     const start = () => new Running([COMMAND, 'run', '--graph', ENGAGEMENT], env);
-    const recovered = async (running: Running, started: number, before: number) => {
+    const recovered = async (running: Running, started: number, before: number, wasKilled: boolean) => {
       const since = (epochMs: number) => (epochMs - performance.timeOrigin - started) / 1000;
       const loaded = await running.line('store loaded');
       const leads = since((await running.line('leads the graph')).time);
@@ -49,6 +50,7 @@ export const recovery = defineBench({
       return {
         ...{ [PARTS.open]: open, [PARTS.loaded]: ready - open, [PARTS.leads]: leads - ready },
         ...{ [PARTS.committed]: all - leads, [PARTS.all]: all },
+        ...(wasKilled && { [PARTS.trained]: since((await running.line('journal trained')).time) }),
       };
     };
     let running = start();
@@ -68,7 +70,7 @@ export const recovery = defineBench({
         await running.stop(signal);
         const [started, before] = [performance.now(), await committed()];
         running = start();
-        here.record(row, await recovered(running, started, before));
+        here.record(row, await recovered(running, started, before, signal === 'SIGKILL'));
       }
     }
   },

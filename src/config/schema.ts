@@ -223,7 +223,7 @@ export const configFileSchema = z.strictObject({
         description:
           'A commit follows at the latest after this time, or after five times as long while the updater is more than 5 s behind. A replay commits by count alone.',
       }),
-      recoverMs: positive.default(7_500).meta({
+      recoverMs: positive.default(10_000).meta({
         unit: 'ms',
         description:
           'A [checkpoint](glossary.md#checkpoint) is written after training took this much processor time. A start after a kill trains for one and a half times as long, at worst. Less is more bytes written.',

@@ -5,7 +5,7 @@ import { Counters } from './counters.ts';
 import { sampleOf } from './entity-sample.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LaterCheck } from './loading/completeness.ts';
-import { type Recovered, recover } from './loading/recovery.ts';
+import { type Recovered, recover, type TrainedJournal } from './loading/recovery.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { RecordRun } from './ports.ts';
 import { EdgeFilter } from './reading/edge-filter.ts';
@@ -43,17 +43,12 @@ export async function loadPipeline(
   const space = await neighbourhood.space(options.freshSpace, lifecycle.ends);
   const began = clock();
   const loaded = await recover(store, trainer, graph, model, clock, { shard, neighbourhood });
-  const { head, index, took } = loaded;
+  const { head, index, took, trained } = loaded;
   const laterCheck = head && new LaterCheck(store, head, failed);
   // It counts what the head counts, and so has to look before the next commit.
   await laterCheck?.begun;
   const fields = { graph, entities: index.size, step: head?.step ?? 0, outbox: head?.outbox ?? 0 };
   log.info({ ...fields, ms: clock() - began, ...took }, head ? 'store loaded' : 'store is new');
-  if (loaded.strayed)
-    log.info(
-      { graph },
-      'the journal led to other vectors than before, as with other settings, several threads, another kernel or in a shard; all that was moved or published since the checkpoint is published again',
-    );
   if (head && areMass(head.events.rejected, head.events.consumed)) {
     const { rejected, consumed } = head.events;
     log.info(
@@ -62,7 +57,7 @@ export async function loadPipeline(
     );
   }
   const pipeline = new LoadedPipeline({
-    options,
+    options: { ...options, trainer: loaded.trainer },
     lifecycle,
     summary,
     failed,
@@ -71,6 +66,7 @@ export async function loadPipeline(
     freshSpace: space,
   });
   if (head && loaded.lacksEdges) await pipeline.checkpointer.complete(head);
+  trained.then((journal) => pipeline.trained(journal)).catch(failed);
   return pipeline;
 }
 
@@ -111,6 +107,9 @@ export class LoadedPipeline {
   #left: Promise<void> | undefined;
   /** Whether the store was loaded from its checkpoint alone, and no record was applied and no batch trained since. */
   #isIdle: boolean;
+  /** The training of the journal, and whether it has ended: until then, vectors are as of the checkpoint. */
+  readonly #journal: Promise<unknown>;
+  isTrained = false;
   /** The commit asked for last. */
   #committed: Promise<number> = Promise.resolve(0);
 
@@ -122,6 +121,7 @@ export class LoadedPipeline {
     this.#lifecycle = lifecycle;
     this.#summary = summary;
     this.#laterCheck = laterCheck;
+    this.#journal = loaded.trained;
     this.#isIdle = head !== undefined && head.commit === head.checkpoint;
     this.index = index;
     this.counters = new Counters(head);
@@ -150,6 +150,7 @@ export class LoadedPipeline {
       writer: this.writer,
       measures,
       unwritten: this.#unwritten,
+      isTrained: () => this.isTrained,
     };
     this.#ingest = new Ingest({ ...parts, erasedAt, stored: laterCheck?.stored ?? new EdgeFilter(true) });
     this.#training = new TrainingLine({
@@ -160,7 +161,7 @@ export class LoadedPipeline {
       failed,
     });
     this.#cadence = new Cadence(options.tuning, options.clock);
-    this.checkpointer = new Checkpointer(options, head, loaded.took['journalMs']);
+    this.checkpointer = new Checkpointer(options, head);
     this.#pending.due = loaded.due;
     const { modelTopic } = options;
     // Published vectors are the whole graph's, whichever shard trained them.
@@ -193,6 +194,19 @@ export class LoadedPipeline {
   /** How long to wait for records, ms: until the open batch or the next commit is due. */
   get waitMs(): number {
     return Math.min(this.#training.dueInMs, this.#options.tuning.commitMs, LONGEST_WAIT_MS);
+  }
+
+  /** Notes that the journal is trained. */
+  trained({ strayed, edges, ms }: TrainedJournal): void {
+    const { graph, log } = this.#options;
+    this.isTrained = true;
+    this.#training.busyMs += ms;
+    if (edges > 0) log.info({ graph, journalEdges: edges, ms }, 'journal trained');
+    if (strayed)
+      log.info(
+        { graph },
+        'the journal led to other vectors than before, as with other settings, several threads, another kernel or in a shard; all that was moved or published since the checkpoint is published again',
+      );
   }
 
   /** Begins what is looked at now and then. waiting: records that wait to be applied. */
@@ -243,8 +257,10 @@ export class LoadedPipeline {
     await leadership.commit(this.ledger.offsets('committed'), this.writer.note(this.committer.step));
     this.#beginWriting();
     this.#pending.due = [...this.#pending.due, ...due];
-    // The epoch is claimed before anything is written under it.
-    await this.#flush();
+    // The epoch is claimed before anything is written under it. The journal may still be trained.
+    await this.#commit();
+    await this.committer.written;
+    this.#lifecycle.check();
     const { epoch, space } = this.writer;
     log.info({ graph, epoch, space, republished: due.length }, 'leads the graph');
   }
@@ -299,7 +315,12 @@ export class LoadedPipeline {
     try {
       await this.publisher.stop();
     } finally {
-      await Promise.allSettled([this.#training.settled(), this.#committed, this.#laterCheck?.stop()]);
+      await Promise.allSettled([
+        this.#training.settled(),
+        this.#committed,
+        this.#journal,
+        this.#laterCheck?.stop(),
+      ]);
       await this.checkpointer.settled();
       await this.#left;
     }

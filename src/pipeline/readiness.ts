@@ -34,6 +34,8 @@ export function readinessOf({
     if (phase !== 'running' || pipeline === undefined) return [`it is ${phase}`];
     const { publisher, committer, lag } = pipeline;
     const reasons: string[] = [];
+    if (!pipeline.isTrained)
+      reasons.push('it trains what its journal holds: vectors are as of its checkpoint');
     const { trouble } = publisher.delivery;
     if (trouble !== undefined) reasons.push(`vectors are not acknowledged: ${trouble}`);
     if (publisher.size >= maxOutbox) {

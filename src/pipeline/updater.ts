@@ -103,10 +103,10 @@ export class Updater {
     return this.#pipeline?.lag.byPartition() ?? [];
   }
 
-  /** A steady sample of its entities; none before its store is loaded. */
+  /** A steady sample of its entities; none before its store is loaded and its journal trained. */
   async sample(): Promise<SampledEntity[]> {
-    const limit = this.#pipeline?.committer.head?.rows ?? 0;
-    return (await this.#pipeline?.sample(limit)) ?? [];
+    const pipeline = this.#pipeline;
+    return pipeline?.isTrained ? pipeline.sample(pipeline.committer.head?.rows ?? 0) : [];
   }
 
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */

@@ -63,6 +63,6 @@ test('a run that is stopped while events come in ends with everything it read co
   // And on from there to the end, nothing lost and nothing twice.
   const next = twhin.start(['run', '--graph', 'engagement', '--until-caught-up']);
   expect((await next.ended).code).toBe(0);
-  expect(next.stderr).toContain('"journalEdges":0');
+  expect(next.stderr).not.toContain('journal trained');
   expect(await consumed()).toBe(ends);
 });

@@ -26,9 +26,9 @@ seeded(
     beginTransactions(here, dice.fork());
     const shards = here.all.map((shard) => here.start(shard));
     const freeze = {
-      place: 'sink.publish',
+      place: 'sink.route',
       when: 'before',
-      call: dice.between(10, 20),
+      call: dice.between(5, 15),
       act: 'freeze',
     } as const;
     // A standby routes its share, too, and publishes nothing else. It would lead, were it the first in the group.

@@ -66,6 +66,7 @@ export class Life {
       train: (batch) => inTurn(() => trainer.train(batch)),
       due: (options) => inTurn(() => trainer.due(options)),
       state: () => inTurn(() => trainer.state()),
+      gave: (due) => inTurn(() => trainer.gave(due)),
       republish: (again) => inTurn(() => trainer.republish(again)),
       vectors: (rows) => inTurn(() => trainer.vectors(rows)),
       snapshot: () => inTurn(() => trainer.snapshot()),

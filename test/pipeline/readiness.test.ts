@@ -13,7 +13,15 @@ afterEach(() => {
 
 const NOW = 100_000;
 
-function setUp(of: { lag?: PartitionLag[]; writingSince?: number; outbox?: number; trouble?: string } = {}) {
+interface Seen {
+  readonly lag?: PartitionLag[];
+  readonly writingSince?: number;
+  readonly outbox?: number;
+  readonly trouble?: string;
+  readonly isTrained?: boolean;
+}
+
+function setUp(of: Seen = {}) {
   let asked = 0;
   const answers: PromiseWithResolvers<void>[] = [];
   const confirm = () => {
@@ -23,6 +31,7 @@ function setUp(of: { lag?: PartitionLag[]; writingSince?: number; outbox?: numbe
     return answer.promise;
   };
   const parts = {
+    isTrained: of.isTrained ?? true,
     publisher: { delivery: { trouble: of.trouble }, size: of.outbox ?? 0 },
     committer: { writingSince: of.writingSince },
     lag: { byPartition: () => of.lag ?? [] },
@@ -50,8 +59,15 @@ test('says each thing that is wrong', async () => {
     { topic: 'follow', partition: 1, records: 7, seconds: 61 },
     { topic: 'follow', partition: 2, records: 7, seconds: undefined },
   ];
-  const { reasons } = setUp({ lag, writingSince: NOW - 31_000, outbox: 9, trouble: 'denied' });
+  const { reasons } = setUp({
+    lag,
+    writingSince: NOW - 31_000,
+    outbox: 9,
+    trouble: 'denied',
+    isTrained: false,
+  });
   expect(await reasons()).toEqual([
+    'it trains what its journal holds: vectors are as of its checkpoint',
     'vectors are not acknowledged: denied',
     'reading pauses: 9 vectors wait to be acknowledged, publish.maxOutbox is 9',
     'a commit is not through for 31 s',

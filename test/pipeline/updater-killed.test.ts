@@ -76,6 +76,31 @@ describe('an updater that is killed', () => {
     expect(last.head).toMatchObject({ outbox: 0, events: { consumed: 80 } });
   });
 
+  test('leads at its next start, and commits what comes, while its journal is trained; vectors go out after that', async () => {
+    const { log, store } = await followed(20, { pace: SMALL });
+    follows(log, 'b', 30);
+    await killed(log, store);
+    const published = log.published.length;
+    const { commit: before } = await stateOf(store);
+    follows(log, 'c', 12);
+    const gate = Promise.withResolvers<void>();
+    const trainer = (own: Trainer) => {
+      const train: Trainer['train'] = (batch) => gate.promise.then(() => own.train(batch));
+      return new Life().trainer(portWith(own, { train }), Random.seeded(1));
+    };
+    const running = caughtUp(log, store, { pace: SMALL, trainer });
+    const consumed = async () => (await graphStore(store).head())?.events.consumed;
+    await expect.poll(consumed).toBe(58);
+    const { journal, commit } = await stateOf(store);
+    expect(journal.slice(-2)).toEqual([commit - 1, commit]);
+    expect([commit > before + 1, log.published.length]).toEqual([true, published]);
+    gate.resolve();
+    await running;
+    expect(await consumed()).toBe(62);
+    await expectTopicEqualsStore(log, store);
+    expectRisingSteps(log);
+  });
+
   test('has what it did not publish published by the next: vectors, tombstones, and what it found in the topic', async () => {
     const { log, store } = await followed(20, { pace: SMALL });
     // What a writer before left there, of which only a comparison tells.

@@ -98,7 +98,8 @@ async function settle(graph: GraphConfig, log: Log, place: StorePlace): Promise<
   if (head === undefined || head.commit === head.checkpoint) return;
   const trainer = threadTrainer(shard ? ofShard(graph.trainer, shard) : graph.trainer);
   try {
-    const { due } = await recover(store, trainer, name, model, Date.now, { shard });
+    const { due, trained } = await recover(store, trainer, name, model, Date.now, { shard });
+    await trained;
     const options = { graph: name, store, trainer, log, clock: Date.now, tuning: { recoverMs: 0 } };
     await new Checkpointer(options, head).settle(head, due);
   } finally {

@@ -21,8 +21,10 @@ export interface Recovered {
   readonly erasedAt: Map<string, number>;
   /** Entities that the journal names to be published, whatever the training made of them. */
   readonly due: readonly EntityKey[];
-  /** Whether training the journal led to other vectors than before, so that all that was moved or published is published again. */
-  readonly strayed: boolean;
+  /** The trainer, whose calls from now on come after the training of the journal. */
+  readonly trainer: Trainer;
+  /** Resolves once the trainer has trained the journal. @throws what ended that. */
+  readonly trained: Promise<TrainedJournal>;
   /** Rows of copies that have no vector. */
   readonly absent: Int32Array;
   /** What came out of the journal's batches for other shards, of those that were not acknowledged by the last commit. */
@@ -30,8 +32,17 @@ export interface Recovered {
   readonly limits: TrainerState['limits'];
   /** Whether the checkpoint is to be written anew with the live edges, which it lacks: replaying a journal needs those of its time. */
   readonly lacksEdges: boolean;
-  /** Time that each part of loading took, ms, and how many edges of the journal were trained. */
+  /** Time that each part of loading took, ms. */
   readonly took: Readonly<Record<string, number>>;
+}
+
+/** What the training of a journal came to. */
+export interface TrainedJournal extends Pick<Recovered, 'unsent'> {
+  /** Whether it led to other vectors than before, so that all that was moved or published is published again. */
+  readonly strayed: boolean;
+  readonly edges: number;
+  /** Time that it took, ms. */
+  readonly ms: number;
 }
 
 export interface RecoveryOptions {
@@ -41,9 +52,10 @@ export interface RecoveryOptions {
 }
 
 /**
- * Brings index, trainer and erasures back from the store, and starts them on a fresh store: the trainer takes the checkpoint and trains the
- * journal once more. Where that leads to other vectors than before, as with several threads, other settings, another kernel or in a
- * shard, all that the journal moves and all that its commits published is published again.
+ * Brings index and erasures back from the store, and starts them on a fresh store. The trainer takes the checkpoint; then it trains the
+ * journal once more, which a whole graph need not wait for: what the trainer is asked meanwhile comes after it. Where that leads to other
+ * vectors than before, as with several threads, other settings, another kernel or in a shard, all that the journal moves and all that its
+ * commits published is published again.
  * @throws FatalError when the store is another graph's or another model's, saying what differs, or when entries are
  * lost: RocksDB does not notice a truncated list of files.
  */
@@ -61,36 +73,64 @@ export async function recover(
     await trainer.start(undefined);
     const index = new EntityIndex(2 * model.relations.length, store.layout.entityTypes);
     const { absent, limits } = await trainer.state();
-    const nothing = { due: [], strayed: false, unsent: [], lacksEdges: false, took: {} };
-    return { head, index, erasedAt: new Map(), absent, limits, ...nothing };
+    const trained = Promise.resolve({ strayed: false, edges: 0, ms: 0, unsent: [] });
+    const nothing = { due: [], unsent: [], lacksEdges: false, took: {} };
+    return { head, index, erasedAt: new Map(), trainer, trained, absent, limits, ...nothing };
   }
   refuseOther(head, { name: graph, model, shard });
   const began = clock();
   // A process that was killed may have left a checkpoint that no head names.
   await store.checkpoints.dropAfter(head.checkpoint);
   const took: Record<string, number> = {};
-  const entities = loadEntities(store, head).then((index) => {
-    checkWhole(head, { entities: index.counts(), edges: head.edges });
-    took['entitiesMs'] = clock() - began;
-    return index;
-  });
-  const trained = async () => {
-    const hasEdges = await loadCheckpoint(store, trainer, entities, neighbourhood);
-    took['checkpointMs'] = clock() - began;
-    const { edges, ...replayed } = await replay(store, head, trainer, hasEdges);
-    took['journalEdges'] = edges;
-    took['journalMs'] = clock() - began - took['checkpointMs'];
-    return { ...replayed, lacksEdges: !hasEdges };
+  const timed = async <T>(part: string, loading: Promise<T>): Promise<T> => {
+    const loaded = await loading;
+    took[part] = clock() - began;
+    return loaded;
   };
-  // In parallel: the trainer needs no entities, and trains the journal while they are read.
-  const [index, { due, published, stood, unsent, lacksEdges }] = await Promise.all([entities, trained()]);
+  const entities = timed('entitiesMs', loadEntities(store, head));
+  const checkpoint = loadCheckpoint(store, trainer, entities, neighbourhood);
+  const [index, hasEdges, { trains, due, published }] = await Promise.all([
+    entities,
+    timed('checkpointMs', checkpoint),
+    readJournal(store, head),
+  ]);
+  checkWhole(head, { entities: index.counts(), edges: head.edges });
+  if (trains && !hasEdges) throw lost(graph, 'its checkpoint has no edges, and its journal trains some');
   const erasedAt = new Map<string, number>();
   for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
-  const strayed = stood !== undefined && !isAsBefore(head, stood);
-  const again = () => Int32Array.from(new Set(published.flatMap((rows) => [...rows])));
-  if (strayed) await trainer.republish({ step: head.step, rows: again() });
-  const { absent, limits } = await trainer.state();
-  return { head, index, erasedAt, due, strayed, absent, unsent, limits, lacksEdges, took };
+  const before = await trainer.state();
+  // Not sooner: where processors are few, whoever waits for the entities would wait for this too.
+  const trained = trainJournal(store, head, trainer, published, clock);
+  // Whoever uses the trainer meets its failure.
+  trained.catch(() => undefined);
+  // What a shard is to send, and which copies it lacks, follows from the journal.
+  const unsent = shard ? (await trained).unsent : [];
+  const { absent, limits } = shard ? await trainer.state() : before;
+  const live = Object.values(head.edges).reduce((sum, count) => sum + count, 0);
+  return {
+    ...{ head, index, erasedAt, due, absent, unsent, trained, took, lacksEdges: !hasEdges },
+    trainer: afterwards(trainer, trained),
+    limits: shard ? limits : { ...limits, liveEdges: live },
+  };
+}
+
+/** The trainer, each of its calls after `before`, in the order made. They fail of what `before` fails of. */
+function afterwards(trainer: Trainer, before: Promise<unknown>): Trainer {
+  const after = <T>(call: () => Promise<T>) => before.then(call);
+  return {
+    load: (checkpoint) => after(() => trainer.load(checkpoint)),
+    loadEdges: (edges) => after(() => trainer.loadEdges(edges)),
+    start: (state) => after(() => trainer.start(state)),
+    train: (batch) => after(() => trainer.train(batch)),
+    state: () => after(() => trainer.state()),
+    due: (options) => after(() => trainer.due(options)),
+    gave: (due) => after(() => trainer.gave(due)),
+    republish: (again) => after(() => trainer.republish(again)),
+    vectors: (rows) => after(() => trainer.vectors(rows)),
+    snapshot: () => after(() => trainer.snapshot()),
+    slice: (spent) => after(() => trainer.slice(spent)),
+    stop: () => trainer.stop(),
+  };
 }
 
 /** Starts the trainer from the checkpoint. Gives whether it has the edges: the store's are loaded where not. */
@@ -112,40 +152,51 @@ async function loadCheckpoint(
   return hasEdges;
 }
 
-interface Replayed extends Pick<Recovered, 'unsent'>, Pick<JournalEntry, 'due'> {
-  /** The rows that each entry says were published: millions where vectors go out often, and needed only where the training strayed. */
-  readonly published: readonly Int32Array[];
-  /** Edges that were trained. */
-  readonly edges: number;
-  /** Where the training stood at the commit that the head's step is as of. */
-  readonly stood: TrainerState | undefined;
+/** What a journal says beside its batches. */
+interface Journal extends Pick<JournalEntry, 'due'> {
+  /** By commit: the rows that were published once the training had come to it, which a later entry has. */
+  readonly published: ReadonlyMap<number, Int32Array>;
+  /** Whether it has batches. */
+  readonly trains: boolean;
 }
 
-/** Trains what the journal holds. @throws FatalError where a commit is missing in it. */
-async function replay(store: GraphStore, head: Head, trainer: Trainer, hasEdges: boolean): Promise<Replayed> {
+/** Reads the journal. @throws FatalError where a commit is missing in it. */
+async function readJournal(store: GraphStore, head: Head): Promise<Journal> {
   const due = new Set<EntityKey>();
-  /** By commit: what was published once the training had come to it, which a later entry has. */
-  const given = new Map<number, Int32Array>();
-  for await (const { bytes } of store.journal()) {
-    const { of, published: rows } = decodeJournal(bytes);
-    if (rows.length > 0) given.set(of, rows);
-  }
-  const underWay: Promise<TrainReport>[] = [];
-  const unsent: Unsent[] = [];
-  let stood: Promise<TrainerState> | undefined;
-  let [edges, commit] = [0, head.checkpoint];
-  const settle = async () => {
-    edges += (await underWay.shift()!).edges;
-  };
+  const published = new Map<number, Int32Array>();
+  let [commit, trains] = [head.checkpoint, false];
   for await (const entry of store.journal()) {
     if (entry.commit !== ++commit)
       throw lost(head.graph, `its journal has ${entry.commit} in place of ${commit}`);
-    const { batches, due: names } = decodeJournal(entry.bytes);
-    const isAcknowledged = commit < (head.acknowledged ?? 0);
-    if (!isAcknowledged) for (const name of names) due.add(name);
-    if (batches.length > 0 && !hasEdges)
-      throw lost(head.graph, 'its checkpoint has no edges, and its journal trains some');
-    for (const batch of batches) {
+    const { batches, due: names, published: rows, of } = decodeJournal(entry.bytes);
+    if (commit >= (head.acknowledged ?? 0)) for (const name of names) due.add(name);
+    if (rows.length > 0) published.set(of, rows);
+    trains ||= batches.length > 0;
+  }
+  if (commit !== head.commit)
+    throw lost(head.graph, `its journal ends at ${commit}, its head is ${head.commit}`);
+  return { due: [...due], published, trains };
+}
+
+/** Trains what the journal holds up to the head. What is committed meanwhile is trained by whoever commits it. */
+async function trainJournal(
+  store: GraphStore,
+  head: Head,
+  trainer: Trainer,
+  published: Journal['published'],
+  clock: () => number,
+): Promise<TrainedJournal> {
+  const began = clock();
+  const underWay: Promise<TrainReport>[] = [];
+  const unsent: Unsent[] = [];
+  let stood: Promise<TrainerState> | undefined;
+  let edges = 0;
+  const settle = async () => {
+    edges += (await underWay.shift()!).edges;
+  };
+  for await (const { commit, bytes } of store.journal()) {
+    if (commit > head.commit) break;
+    for (const batch of decodeJournal(bytes).batches) {
       const range = batch.shard?.range;
       const training = trainer.train(batch).then((report) => {
         const { outgoing } = report;
@@ -157,17 +208,22 @@ async function replay(store: GraphStore, head: Head, trainer: Trainer, hasEdges:
       underWay.push(training);
       if (underWay.length === ON_THE_WAY) await settle();
     }
-    const rows = given.get(commit);
+    const rows = published.get(commit);
     // Where these fail, so does the training.
-    if (rows !== undefined) trainer.gave({ rows, isAcknowledged }).catch(() => undefined);
+    if (rows !== undefined)
+      trainer.gave({ rows, isAcknowledged: commit < (head.acknowledged ?? 0) }).catch(() => undefined);
     if (commit !== (head.trained ?? head.commit)) continue;
     stood = trainer.state();
     stood.catch(() => undefined);
   }
   while (underWay.length > 0) await settle();
-  if (commit !== head.commit)
-    throw lost(head.graph, `its journal ends at ${commit}, its head is ${head.commit}`);
-  return { edges, due: [...due], published: [...given.values()], unsent, stood: await stood };
+  const strayed = stood !== undefined && !isAsBefore(head, await stood);
+  // Millions of rows where vectors go out often, and needed only here.
+  if (strayed) {
+    const rows = Int32Array.from(new Set([...published.values()].flatMap((each) => [...each])));
+    await trainer.republish({ step: head.step, rows });
+  }
+  return { strayed, edges, ms: clock() - began, unsent };
 }
 
 /** Whether the trainer stands where it stood at the head's commit. */

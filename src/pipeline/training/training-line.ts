@@ -11,6 +11,8 @@ import type { Trainer, TrainerState } from './trainer.ts';
 
 /** Batches handed over and not yet answered. Two keep the trainer busy while records are read. */
 const MAX_WAITING = 2;
+/** As many while the trainer has its journal to train: a commit of what is read meanwhile need not wait for that. */
+const MAX_BEHIND_JOURNAL = 64;
 
 export interface TrainingLineOptions {
   readonly trainer: Trainer;
@@ -26,6 +28,8 @@ export interface TrainingLineOptions {
   /** lingerMs: a batch is due at this age; Infinity: only when it is full. */
   readonly tuning: Pick<Pace, 'lingerMs'>;
   clock(): number;
+  /** Whether the trainer has trained its journal. */
+  isTrained(): boolean;
   /** The trainer can't go on. */
   failed(error: Error): void;
 }
@@ -53,12 +57,13 @@ export class TrainingLine {
   }
 
   /**
-   * Hands the open batch to the trainer; waits only while it has two already. Never rejects. A batch that the trainer can't take fails before
+   * Hands the open batch to the trainer; waits while it has enough already. Never rejects. A batch that the trainer can't take fails before
    * anything of it is in a journal, which would be trained again at each start.
    */
   async hand(): Promise<void> {
     const batch = this.open;
-    const { trainer, limits, index, summary, neighbours, measures, journal, clock, failed } = this.#options;
+    const { trainer, limits, index, summary, neighbours, measures } = this.#options;
+    const { journal, clock, isTrained, failed } = this.#options;
     this.open = new OpenBatch();
     if (batch.empty && neighbours.idle) return;
     this.#liveEdges += batch.live;
@@ -81,7 +86,8 @@ export class TrainingLine {
       })
       .catch(failed);
     this.#waiting.push(training);
-    if (this.#waiting.length >= MAX_WAITING) await this.#waiting.shift();
+    while (this.#waiting.length >= (isTrained() ? MAX_WAITING : MAX_BEHIND_JOURNAL))
+      await this.#waiting.shift();
   }
 
   /** Resolves once all that was handed over is answered. */

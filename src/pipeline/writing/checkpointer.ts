@@ -46,11 +46,11 @@ export class Checkpointer {
   /** The slice that is being written. */
   #slice: Promise<unknown> = Promise.resolve();
 
-  /** journalMs: how long the training of the journal took, which is work too. */
-  constructor(options: CheckpointerOptions, head: Head | undefined, journalMs = 0) {
+  constructor(options: CheckpointerOptions, head: Head | undefined) {
     this.#options = options;
     this.#named = head?.checkpoint ?? 0;
-    if (head !== undefined && head.commit > head.checkpoint) this.#busyMs = -Math.max(1, journalMs);
+    // A journal is owed a checkpoint, however little it trains.
+    if (head !== undefined && head.commit > head.checkpoint) this.#busyMs = -1;
     this.#beganAt = options.clock();
   }
 

@@ -32,6 +32,8 @@ export interface CommitterOptions
   readonly leadership: Pick<Leadership, 'confirm' | 'commit'>;
   readonly ledger: OffsetLedger;
   readonly measures: Measures;
+  /** Whether the trainer has trained the journal: no vector is due before. */
+  isTrained(): boolean;
 }
 
 /** What a head says of the training, and the commit that this is as of. */
@@ -64,6 +66,8 @@ export class Committer {
   /** The commits that are not yet through. */
   readonly #asked: Gathered[] = [];
   #stands: Stands;
+  /** Whether an answer told what is due since the start: until then, what the process before put up may not be acknowledged. */
+  #isAnswered = false;
   readonly #deadLetters: Delivery;
 
   constructor(options: CommitterOptions, head: Head | undefined) {
@@ -81,6 +85,11 @@ export class Committer {
 
   get watermark(): number {
     return this.head?.watermark ?? 0;
+  }
+
+  /** Resolves once the commit asked for last is written. */
+  get written(): Promise<unknown> {
+    return this.#written;
   }
 
   get busy(): boolean {
@@ -184,7 +193,7 @@ export class Committer {
 
   /** Gives the head that it wrote. */
   async #write(pending: PendingCommit, gathered: Gathered): Promise<Head> {
-    const { publisher, leadership, ledger, unwritten, measures, clock } = this.#options;
+    const { publisher, leadership, ledger, unwritten, measures, clock, writer, isTrained } = this.#options;
     const { asked, named, entities, head: said } = gathered;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     if (publisher.open) await leadership.confirm();
@@ -203,6 +212,8 @@ export class Committer {
     measures.commit?.(this.writtenAt - asked);
     unwritten.written(pending.number);
     ledger.advanceTo('committed', head.offsets);
+    // The group hears of it with its vectors; those of a process that still trains its journal take their time.
+    if (publisher.open && !isTrained()) await leadership.commit(head.offsets, writer.note(this.step));
     return head;
   }
 
@@ -216,6 +227,7 @@ export class Committer {
     const { index, model, publisher, leadership, writer } = this.#options;
     const { step, rows, relations, held } = due;
     this.#stands = { step, random: [...due.random], relations: relationsSum(due), trained: commit };
+    this.#isAnswered = true;
     this.held = held;
     this.moves.add(due, index, model.dim);
     if (!publisher.open) return 0;
@@ -243,7 +255,9 @@ export class Committer {
       const checkpoint = checkpointer.nameable(publisher.oldestCommit);
       const commit = (this.head?.commit ?? 0) + 1;
       // What the last answer made due is not put up yet.
-      const acknowledged = Math.min(publisher.oldestCommit, this.#stands.trained ?? 0);
+      const acknowledged = this.#isAnswered
+        ? Math.min(publisher.oldestCommit, this.#stands.trained ?? 0)
+        : (this.head?.acknowledged ?? 0);
       const head = { ...(said ?? this.head!), ...this.#stands, commit, acknowledged, outbox, checkpoint };
       await store.commit({
         ...rest,

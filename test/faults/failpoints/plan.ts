@@ -10,6 +10,8 @@ export const PLACES = [
   'checkpoint.block',
   'checkpoint.dropBefore',
   'sink.publish',
+  // A router's publish that brings a shard events.
+  'sink.route',
   'sink.takeOver',
   'log.take',
   'leadership.commit',

@@ -8,7 +8,6 @@ import { type RecoveryOptions, recover, relationsSum } from '../../../src/pipeli
 import { encodeJournal, packBatch } from '../../../src/pipeline/training/batch-codec.ts';
 import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
 import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
-import { portWith } from '../../fixtures/port.ts';
 import { put } from '../../graph/check/check-fixture.ts';
 import {
   asyncOf,
@@ -25,7 +24,7 @@ import {
   user,
 } from '../../graph/graph-fixture.ts';
 import { MemoryStore } from '../../graph/memory-store.ts';
-import { reportOf, StandInTrainer } from '../training/stand-in-trainer.ts';
+import { NO_LIMITS, reportOf, StandInTrainer } from '../training/stand-in-trainer.ts';
 import {
   batchOf,
   blocksOf,
@@ -49,11 +48,17 @@ const follows = (lhs: string, rhs: string, removed = false) => ({
 
 const clock = () => 0;
 /** Recovers the graph `test`. */
-const recovered = (
+const recovering = (
   store: GraphStore,
   trainer: Trainer = new StandInTrainer(),
   options: RecoveryOptions = {},
 ) => recover(store, trainer, 'test', MODEL, clock, options);
+
+/** The same once its journal is trained. */
+async function recovered(...given: Parameters<typeof recovering>) {
+  const loaded = await recovering(...given);
+  return { ...loaded, ...(await loaded.trained) };
+}
 
 /** That it is refused, by a code and some of the text. */
 async function expectRefused(refused: Promise<unknown>, code: string, text: string | RegExp): Promise<void> {
@@ -92,6 +97,11 @@ async function withJournal({
   return { store, block };
 }
 
+const shardHead = (index: number, count: number) => ({
+  ...{ index, count, run: 'r', trained: 9, sent: 0, received: {}, edges: {}, entities: {} },
+});
+const shardOfTest = (index: number, count: number) => ({ graph: 'test', index, count });
+
 describe('recover', () => {
   test('on a fresh store starts after the rows of the relations', async () => {
     const trainer = new StandInTrainer();
@@ -113,7 +123,10 @@ describe('recover', () => {
       erasures: [{ key: user('gone'), at: 44 }],
     });
     const trainer = new StandInTrainer();
-    const { index, erasedAt, head, lacksEdges, strayed, absent, took } = await recovered(store, trainer);
+    const { index, erasedAt, head, lacksEdges, strayed, absent, took, edges } = await recovered(
+      store,
+      trainer,
+    );
     const entities = [entity(user('a'), 6), entity(tweet('t'), 7), entity(user('b'), 4)];
     expect(trainer.loaded).toEqual([blockOf(store.layout, vectors, entities)]);
     expect(trainer.loadedEdges).toEqual([triples([[6, 0, 4]])]);
@@ -122,7 +135,7 @@ describe('recover', () => {
     expect([index.nextRow, index.find(user('a')), recordOf(index, 6)?.updates]).toEqual([10, 6, 2]);
     expect([...erasedAt]).toEqual([[store.erasedName(user('gone')), 44]]);
     expect([head?.step, strayed, absent.length]).toEqual([77, false, 0]);
-    expect(took).toEqual({ entitiesMs: 0, checkpointMs: 0, journalMs: 0, journalEdges: 0 });
+    expect([took, edges]).toEqual([{ entitiesMs: 0, checkpointMs: 0 }, 0]);
     // It stands elsewhere, and nothing was trained again.
     expect(trainer.republished).toEqual([]);
   });
@@ -142,7 +155,7 @@ describe('recover', () => {
         },
       });
     }
-    const { due, strayed, lacksEdges, head, took } = await recovered(store, trainer);
+    const { due, strayed, lacksEdges, head, edges } = await recovered(store, trainer);
     const trained = ['train', 'train', 'gave'];
     expect(order).toEqual(['load', 'start', ...trained, ...trained, 'train', 'train']);
     // By commits 3, 4 and 5: what was published by the checkpoint's commit is published.
@@ -164,7 +177,7 @@ describe('recover', () => {
     // Each name once, whether or not it is an entity's, but for what is acknowledged.
     expect(due).toEqual([user('a'), user('gone2'), user('gone3')]);
     expect([strayed, lacksEdges, head?.commit]).toEqual([false, false, 6]);
-    expect(took['journalEdges']).toBe(6);
+    expect(edges).toBe(6);
   });
 
   test('gives the trainer two batches of the journal at a time, so that memory holds few', async () => {
@@ -305,35 +318,38 @@ describe('recover', () => {
     await expectRefused(recovered(headless), 'store-damaged', 'it holds user:a, but no head');
   });
 
-  test('trains the journal while the entities are read', async () => {
-    const { store } = await withJournal();
-    const trainer = new StandInTrainer();
-    const gate = Promise.withResolvers<void>();
-    const entries = portWith(store.entries, {
-      async *runs(prefix: Uint8Array) {
-        if (prefix[0] === 'n'.charCodeAt(0)) await gate.promise;
-        yield* store.entries.runs(prefix);
-      },
-    });
-    const recovering = recovered(new GraphStore(entries, store.layout), trainer);
-    await turns(50);
-    expect(trainer.trained).toHaveLength(4);
-    gate.resolve();
-    expect((await recovering).index.size).toBe(2);
+  test('is through before a journal is trained: what the trainer is asked then comes after that. A shard waits for it', async () => {
+    const shard = shardOfTest(0, 2);
+    for (const head of [{ edges: { follows: 7 } }, { shard: shardHead(0, 2) }]) {
+      const [trainer, gate, order] = [new StandInTrainer(), Promise.withResolvers<void>(), [] as string[]];
+      trainer.train = () => gate.promise.then(() => reportOf({ edges: order.push('batch') }));
+      trainer.vectors = async () => new Float32Array(order.push('vectors'));
+      const { store } = await withJournal({ head });
+      const recovery = recovering(store, trainer, 'shard' in head ? { shard } : {});
+      const asked = recovery.then(async ({ head, trainer, limits }) => {
+        order.push('recovered');
+        // What is committed meanwhile is not the journal's.
+        await store.commit({ head: { ...head!, commit: 6 }, journal: encodeJournal([], []) });
+        await trainer.vectors(Int32Array.of());
+        return limits.liveEdges;
+      });
+      await turns(20);
+      gate.resolve();
+      const batches = ['batch', 'batch', 'batch', 'batch'];
+      expect([await asked, order]).toEqual(
+        'shard' in head
+          ? [NO_LIMITS.liveEdges, [...batches, 'recovered', 'vectors']]
+          : [7, ['recovered', ...batches, 'vectors']],
+      );
+    }
   });
 
-  test('fails of lost entities while the journal is trained, and the trainer that is stopped then fails nobody', async () => {
+  test('fails of lost entities before its journal is trained', async () => {
     const { store } = await withJournal({ head: { entities: { user: 3 } } });
     const trainer = new StandInTrainer();
-    const stopping = Promise.withResolvers<never>();
-    trainer.train = async () => stopping.promise;
-    await expectRefused(
-      recovered(store, trainer),
-      'store-damaged',
-      '2 entities (user), and its head counts 3',
-    );
-    stopping.reject(new Error('stopped'));
-    await turns(10);
+    const message = '2 entities (user), and its head counts 3';
+    await expectRefused(recovering(store, trainer), 'store-damaged', message);
+    expect(trainer.trained).toEqual([]);
   });
 
   test('refuses the store of another graph and of another model, saying what differs', async () => {
@@ -353,11 +369,6 @@ describe('recover', () => {
     );
     expect(trainer.started).toBeUndefined();
   });
-
-  const shardHead = (index: number, count: number) => ({
-    ...{ index, count, run: 'r', trained: 9, sent: 0, received: {}, edges: {}, entities: {} },
-  });
-  const shardOfTest = (index: number, count: number) => ({ graph: 'test', index, count });
 
   test.each([
     ['shard 1 of 3', shardHead(1, 3), 'shard 2 of 3', shardOfTest(2, 3)],
@@ -418,7 +429,8 @@ describe('a journal', () => {
 
   const again = async (store: GraphStore, chosen: Partial<TrainerSettings> = {}) => {
     const trainer = localTrainer({ ...settings, ...chosen }, kernels);
-    return { trainer, ...(await recover(store, trainer, 'test', model, clock)) };
+    const { trained, ...loaded } = await recover(store, trainer, 'test', model, clock);
+    return { ...loaded, ...(await trained) };
   };
   const vectorsOf = (trainer: Trainer, rows: number) =>
     trainer.vectors(Int32Array.from({ length: rows }, (_, row) => row));

@@ -3,14 +3,21 @@ import { noNeighbours } from '../../../src/pipeline/neighbours.ts';
 import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
 import { decodeJournal, encodeJournal } from '../../../src/pipeline/training/batch-codec.ts';
 import { TrainingSummary } from '../../../src/pipeline/training/summary.ts';
-import type { TrainBatch } from '../../../src/pipeline/training/trainer.ts';
+import type { TrainBatch, TrainReport } from '../../../src/pipeline/training/trainer.ts';
 import { TrainingLine } from '../../../src/pipeline/training/training-line.ts';
+import { turns } from '../updater-fixture.ts';
 import { NO_LIMITS, reportOf, StandInTrainer } from './stand-in-trainer.ts';
 import { saidBy } from './trainer-fixture.ts';
 
 const START = 1_700_000_000_000;
 
-function setUp({ lingerMs = 50, train }: { lingerMs?: number; train?: StandInTrainer['train'] } = {}) {
+interface Given {
+  readonly lingerMs?: number;
+  readonly isTrained?: boolean;
+  readonly train?: StandInTrainer['train'];
+}
+
+function setUp({ lingerMs = 50, isTrained = true, train }: Given = {}) {
   const now = { ms: START };
   const trainer = new StandInTrainer();
   if (train !== undefined) trainer.train = train;
@@ -25,6 +32,7 @@ function setUp({ lingerMs = 50, train }: { lingerMs?: number; train?: StandInTra
     limits: NO_LIMITS,
     tuning: { lingerMs },
     clock: () => now.ms,
+    isTrained: () => isTrained,
     failed: (error) => {
       throw error;
     },
@@ -44,6 +52,29 @@ test.each([50, Number.POSITIVE_INFINITY])(
     line.open.begin(START, START);
     const byAge = [0, 30, 60, -3_600_000].map(dueAfter);
     expect(byAge).toEqual(lingerMs === 50 ? [50, 20, 0, 0] : byAge.map(() => lingerMs));
+  },
+);
+
+test.each([
+  [2, true],
+  [64, false],
+])(
+  'waits once %i batches are with the trainer, where that its journal is trained is %s',
+  async (most, isTrained) => {
+    const answer = Promise.withResolvers<TrainReport>();
+    const { line } = setUp({ isTrained, train: () => answer.promise });
+    let handed = 0;
+    const hand = async () => {
+      line.open.changed(4, 1, 5, false, true);
+      await line.hand();
+      handed++;
+    };
+    for (let given = 1; given < most; given++) await hand();
+    const last = hand();
+    await turns(5);
+    expect(handed).toBe(most - 1);
+    answer.resolve(reportOf({}));
+    await last;
   },
 );
 

@@ -43,13 +43,11 @@ function blockAt(first: number): CheckpointBlock {
 async function setUp({
   named = 3,
   commit = 3,
-  journalMs = 0,
   write = async (blocks) => blocks,
   sync = async () => undefined,
 }: {
   readonly named?: number;
   readonly commit?: number;
-  readonly journalMs?: number;
   readonly write?: (blocks: AsyncIterable<CheckpointBlock>) => Promise<AsyncIterable<CheckpointBlock>>;
   readonly sync?: () => Promise<void>;
 } = {}) {
@@ -69,7 +67,6 @@ async function setUp({
   const checkpointer = new Checkpointer(
     { graph: 'test', store, trainer, tuning: { recoverMs: RECOVER_MS }, log, clock: () => now.ms },
     headOf(commit),
-    journalMs,
   );
   /** Commits whose checkpoints are there. */
   const there = () => [...checkpoints.written.keys()];
@@ -103,9 +100,6 @@ describe('when a checkpoint is due', () => {
   test('after so much work of the trainer since the last began', async () => {
     const { checkpointer, taken } = await setUp();
     expect([RECOVER_MS - 1, RECOVER_MS].map((busy) => checkpointer.isDue(busy, 4))).toEqual([false, true]);
-    // A start had trained a journal again.
-    const killed = await setUp({ commit: 4, journalMs: RECOVER_MS - 20 });
-    expect([19, 20].map((busy) => killed.checkpointer.isDue(busy, 4))).toEqual([false, true]);
     await taken(4, RECOVER_MS + 500);
     checkpointer.wrote(4);
     const after = [2 * RECOVER_MS + 499, 2 * RECOVER_MS + 500];

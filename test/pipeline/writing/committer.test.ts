@@ -15,7 +15,7 @@ import { Checkpointer } from '../../../src/pipeline/writing/checkpointer.ts';
 import { Committer } from '../../../src/pipeline/writing/committer.ts';
 import { Publisher } from '../../../src/pipeline/writing/publish.ts';
 import { Writer } from '../../../src/pipeline/writing/writer.ts';
-import { blockOf, edgesIn, MODEL, user } from '../../graph/graph-fixture.ts';
+import { blockOf, edgesIn, HEAD, MODEL, user } from '../../graph/graph-fixture.ts';
 import { DyingStore } from '../dying-store.ts';
 import { FaultySink, keptLog } from '../faulty-sink.ts';
 import { keptMeasures } from '../kept-measures.ts';
@@ -30,8 +30,14 @@ const OFFSETS = { 'twhin.follow': { '0': 3 } };
 /** Trainer's work after which a checkpoint is due. */
 const RECOVER_MS = 1_000;
 
+interface Given {
+  readonly last?: Head;
+  readonly trainer?: Trainer;
+  readonly isTrained?: boolean;
+}
+
 /** On a fresh store, where no head is given. Users a and b are on rows 4 and 5. trainer: in place of a stand-in. */
-function setUp({ last, trainer: other }: { readonly last?: Head; readonly trainer?: Trainer } = {}) {
+function setUp({ last, trainer: other, isTrained = true }: Given = {}) {
   const kept = new DyingStore();
   const store = new GraphStore(kept, new Layout(MODEL));
   const index = new EntityIndex(4);
@@ -61,6 +67,7 @@ function setUp({ last, trainer: other }: { readonly last?: Head; readonly traine
     {
       ...{ graph: 'test', model: MODEL, store, trainer, index, counters, unwritten, publisher, checkpointer },
       ...{ training, sink, log, measures, clock, writer, tuning, ledger, neighbours: noNeighbours() },
+      isTrained: () => isTrained,
       leadership: { ...soleLeadership, commit: async () => void order.push('group') },
     },
     last,
@@ -318,6 +325,26 @@ describe('Committer', () => {
     const vectors = sink.acknowledged.filter(({ topic }) => topic === 'vectors');
     const stepsOf = vectors.map(({ headers }) => Number(headers['step']));
     expect([stepsOf.toSorted(), stepsOf.at(-1)]).toEqual([stepsOf, 9]);
+  });
+
+  test('while the journal is trained, the group hears of what is written, and what was not acknowledged still is not', async () => {
+    const last = { ...HEAD, commit: 8, checkpoint: 3, trained: 7, acknowledged: 5 };
+    const { store, rows, trainer, sink, committer, order, commit } = setUp({ last, isTrained: false });
+    const answer = Promise.withResolvers<Due>();
+    trainer.dues.push(answer.promise);
+    const committed = commit();
+    await expect.poll(() => committer.busy).toBe(false);
+    const seen = async () => [
+      (await store.head())?.trained,
+      (await store.head())?.acknowledged,
+      order.length,
+    ];
+    expect(await seen()).toEqual([7, 5, 1]);
+    answer.resolve(dueOf({ step: 9, vectors: { [rows.a]: [1, 0] } }));
+    await committed;
+    // All that was due before is due by this one.
+    expect(await seen()).toEqual([9, 9, 2]);
+    await sink.acknowledge();
   });
 
   test('a commit stopped while its dead letters wait fails, and the store stays as it was', async () => {
