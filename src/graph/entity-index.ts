@@ -1,5 +1,5 @@
 import type { PackedEntities } from './checkpoint.ts';
-import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, writeId } from './entity.ts';
+import { COLON, type EntityKey, entityKey, isOfType, MAX_ID_BYTES, writeId } from './entity.ts';
 import type { EntityState } from './layout.ts';
 import { NameIndex } from './name-index.ts';
 import { PagedNumbers } from './paged-numbers.ts';
@@ -65,6 +65,20 @@ export class EntityIndex {
   keyAt(row: number): EntityKey | undefined {
     const name = this.names.nameAt(row);
     return name && entityKey(this.#types[name[0]!] ?? '', name.toString('utf8', 2));
+  }
+
+  get mostKeyBytes(): number {
+    return Math.max(0, ...this.#types.map(({ length }) => length)) + 1 + MAX_ID_BYTES;
+  }
+
+  /** Writes the UTF-8 of a row's key, without an object for it, and returns its end: `at` where the row has no entity. */
+  writeKey(row: number, into: Buffer, at: number): number {
+    if (!this.names.has(row)) return at;
+    const [name, end] = [this.#name, this.names.copy(row, this.#name, 0)];
+    let to = writeId(into, at, this.#types[name[0]!] ?? '', 0);
+    into[to++] = COLON;
+    for (let i = 2; i < end; i++) into[to++] = name[i]!;
+    return to;
   }
 
   state(row: number): EntityState {

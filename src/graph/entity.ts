@@ -8,7 +8,7 @@ export type EntityKey<T extends string = string> = string & { readonly [entityKe
 /** Entity types of TwHIN; a configuration may add its own. */
 export const ENTITY_TYPES = ['user', 'tweet', 'ad', 'advertiser', 'query'] as const;
 
-const COLON = 0x3a;
+export const COLON = 0x3a;
 
 /** Largest id, in bytes of UTF-8. The store keeps the length less one in one byte. */
 export const MAX_ID_BYTES = 256;
@@ -37,7 +37,7 @@ export function idOf(key: EntityKey): string {
  * Writes a key's UTF-8 from the character `from` on, and returns where it ends. An ASCII id, which nearly every one is, is written
  * faster here than by a call into Node.
  */
-export function writeId(into: Buffer, at: number, key: EntityKey, from: number): number {
+export function writeId(into: Buffer, at: number, key: string, from: number): number {
   let end = at;
   for (let i = from; i < key.length; i++) {
     const code = key.charCodeAt(i);

@@ -88,6 +88,9 @@ describe('EntityIndex', () => {
         }
         expect(index.size).toBe(twin.size);
         const rows = Array.from({ length: index.nextRow }, (_, row) => index.keyAt(row));
+        const into = Buffer.alloc(index.mostKeyBytes);
+        for (const [row, key = ''] of rows.entries())
+          expect(into.toString('utf8', 0, index.writeKey(row, into, 0))).toBe(key);
         expect(rows.filter((each) => each !== undefined).sort()).toEqual([...twin.keys()].sort());
       }),
     );

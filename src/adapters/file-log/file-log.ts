@@ -201,12 +201,12 @@ export class FileLogSink implements Sink {
   async #append(messages: readonly Message[]): Promise<void> {
     const timestamp = Date.now();
     const byLog = new Map<LogPartition, LogRecord[]>();
-    for (const message of messages) {
-      const { partitions, choose } = this.#topics.get(message.topic) ?? (await this.#open(message.topic));
-      const log = partitions[choose(message.key, partitions.length)]!;
+    for (const { topic, key, value, headers } of messages) {
+      const { partitions, choose } = this.#topics.get(topic) ?? (await this.#open(topic));
+      const log = partitions[choose(key, partitions.length)]!;
       const list = byLog.get(log) ?? [];
       byLog.set(log, list);
-      list.push({ ...message, timestamp });
+      list.push({ key, value, headers, timestamp });
     }
     try {
       await Promise.all([...byLog].map(([log, records]) => log.append(records)));

@@ -1,8 +1,9 @@
 import type { PackedEntities } from '../../graph/checkpoint.ts';
-import type { EntityKey } from '../../graph/entity.ts';
+import { type EntityKey, writeId } from '../../graph/entity.ts';
 import { packEntities, stateOf } from '../../graph/entity-index.ts';
 import type { Commit } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
+import { endsSlice, nextTurn } from '../../graph/store.ts';
 import { Delivery } from '../delivery.ts';
 import { relationsSum } from '../loading/recovery.ts';
 import type { Measures } from '../measures.ts';
@@ -17,8 +18,11 @@ import type { Publishing } from '../tuning.ts';
 import type { UpdaterOptions } from '../updater-options.ts';
 import { type Checkpointer, outdated } from './checkpointer.ts';
 import { Moves } from './moves.ts';
-import type { Publisher, Put } from './publish.ts';
+import type { Publisher, PutBy, Puts } from './publish.ts';
 import type { Writer } from './writer.ts';
+
+/** Room for the keys of a commit, which grows. */
+const FIRST_KEY_BYTES = 4096;
 
 export interface CommitterOptions
   extends Pick<UpdaterOptions, 'graph' | 'model' | 'store' | 'trainer' | 'sink' | 'log' | 'clock'>,
@@ -231,7 +235,6 @@ export class Committer {
     this.held = held;
     this.moves.add(due, index, model.dim);
     if (!publisher.open) return 0;
-    const names = new Set(gathered.named.map(({ name }) => name));
     const count = rows.length + gathered.named.filter(({ row }) => row === undefined).length;
     if (step !== this.step || count > 0)
       await this.#store(undefined, this.#outbox(Math.max(publisher.size, count), 1), {
@@ -240,8 +243,8 @@ export class Committer {
     // Told before any of these vectors goes out. The group's note is then never behind the topic, so that an
     // older copy of the store is always recognised.
     await leadership.commit(offsets, writer.note(step));
-    if (names.size > 0) publisher.forget(names);
-    await publisher.add(this.#puts(gathered, due), { commit, step, since }, relations);
+    publisher.forget(gathered.head.freed);
+    await publisher.add(await this.#puts(gathered, due, { commit, step, since }), relations);
     return count;
   }
 
@@ -273,22 +276,29 @@ export class Committer {
   }
 
   /** What to publish: the rows that are due, and tombstones. Each name once. */
-  *#puts({ named, entities, freedSince }: Gathered, { rows, vectors }: Due): Iterable<Put> {
-    const { index, model } = this.#options;
-    const size = 4 * model.dim;
+  async #puts({ named, entities, freedSince }: Gathered, { rows, vectors }: Due, by: PutBy): Promise<Puts> {
+    const { index } = this.#options;
+    const { mostKeyBytes } = index;
     const ofRow = new Map(named.map(({ name, row }) => [row, name]));
-    for (let i = 0, place = 0; i < rows.length; i++) {
-      const row = rows[i]!;
+    const gone = named.filter(({ row }) => row === undefined);
+    const eventsAt = new Float64Array(rows.length + gone.length).fill(Number.NaN);
+    const keysAt = new Uint32Array(eventsAt.length + 1);
+    let keys = Buffer.alloc(FIRST_KEY_BYTES);
+    for (let i = 0, place = 0, end = 0; i < eventsAt.length; i++) {
+      const row = rows[i] ?? -1;
       // Both lists of rows are ascending.
       while (entities.rows[place]! < row) place++;
-      const eventAt = entities.rows[place] === row ? stateOf(entities, place).lastSeen : undefined;
+      if (entities.rows[place] === row) eventsAt[i] = stateOf(entities, place).lastSeen;
+      const name = row < 0 ? gone[i - rows.length]!.name : ofRow.get(row);
+      const most = name === undefined ? mostKeyBytes : 3 * name.length;
+      if (keys.length - end < most) keys = Buffer.concat([keys], 2 * keys.length + most);
+      if (name !== undefined) end = writeId(keys, end, name, 0);
       // The entity may have been erased after this commit was asked for, and another one may have its row. A later commit puts both up.
-      const key = ofRow.get(row) ?? (freedSince.has(row) ? undefined : index.keyAt(row));
-      if (key !== undefined)
-        yield { key, row, value: new Uint8Array(vectors.buffer, i * size, size), eventAt };
+      else if (!freedSince.has(row)) end = index.writeKey(row, keys, end);
+      keysAt[i + 1] = end;
+      if (endsSlice(i)) await nextTurn();
     }
-    for (const { name, row } of named)
-      if (row === undefined) yield { key: name, row: -1, value: null, eventAt: undefined };
+    return { by, rows, vectors, keys, keysAt, eventsAt };
   }
 }
 

@@ -1,6 +1,6 @@
 import { embeddingHeaders } from '../../../topics/embeddings.ts';
 import { reasonOf } from '../../errors/errors.ts';
-import type { EntityKey } from '../../graph/entity.ts';
+import { PagedNumbers } from '../../graph/paged-numbers.ts';
 import { endsSlice, nextTurn } from '../../graph/store.ts';
 import { Delivery } from '../delivery.ts';
 import type { Measures } from '../measures.ts';
@@ -13,18 +13,7 @@ import type { Writer } from './writer.ts';
 /** Bytes sent at a time, about, and those of a message beside its vector. A transaction costs some round trips, whatever its size. */
 const [SWEEP_BYTES, AROUND_BYTES] = [8 * 2 ** 20, 240];
 
-/** A vector or tombstone that a commit puts up. */
-export interface Put {
-  readonly key: EntityKey;
-  /** Its row; −1 for a tombstone. */
-  readonly row: number;
-  /** Little-endian float32; null: the entity is gone, and a tombstone is sent. The memory must not change. */
-  value: Uint8Array | null;
-  /** Time of the newest event that named the entity, epoch ms. */
-  eventAt: number | undefined;
-}
-
-/** The commit that puts vectors up. */
+/** The commit that puts something up. */
 export interface PutBy {
   /** Number of the commit. */
   readonly commit: number;
@@ -33,20 +22,46 @@ export interface PutBy {
   readonly since: number | undefined;
 }
 
-/** What is to be sent, of the newest commit that moved it: the message itself, because hundreds of thousands may wait. */
-interface Waiting extends Put {
-  readonly topic: string;
-  headers: Message['headers'];
-  step: number;
-  /** The oldest commit of which it was not acknowledged. */
+/** What a commit puts up: vectors, and tombstones after them. Its memory must not change. */
+export interface Puts {
   readonly by: PutBy;
-  /** Whether it is being sent: what is put up of its entity from now on waits behind it. */
-  inHand: boolean;
-  /** Whether something of its entity does wait behind it. */
-  isAgain: boolean;
+  /** [n] the rows of the vectors. */
+  readonly rows: Int32Array;
+  /** [n, dim] in the order of bytes in which vectors are published, little-endian. */
+  readonly vectors: Float32Array;
+  /** The keys of all, one behind the other; where each begins, and where the last ends. Nothing is put up where a key has no bytes. */
+  readonly keys: Buffer;
+  readonly keysAt: Uint32Array;
+  /** Time of the newest event that named each entity, epoch ms; NaN where none of the commit did. */
+  readonly eventsAt: Float64Array;
 }
 
-const NO_HEADERS = {};
+/** One of what a commit puts up, as a message. Key and value are views, made where they are read. */
+class Sent implements Message {
+  readonly topic: string;
+  readonly headers: Message['headers'];
+  readonly #of: Puts;
+  readonly #place: number;
+
+  constructor(topic: string, headers: Message['headers'], of: Puts, place: number) {
+    this.topic = topic;
+    this.headers = headers;
+    this.#of = of;
+    this.#place = place;
+  }
+
+  get key(): Buffer {
+    const { keys, keysAt } = this.#of;
+    return keys.subarray(keysAt[this.#place], keysAt[this.#place + 1]);
+  }
+
+  get value(): Uint8Array | null {
+    const { rows, vectors } = this.#of;
+    if (this.#place >= rows.length) return null;
+    const bytes = vectors.byteLength / rows.length;
+    return new Uint8Array(vectors.buffer, vectors.byteOffset + this.#place * bytes, bytes);
+  }
+}
 
 /**
  * Sends every vector that commits put up to the embeddings topic, and relation vectors to the model topic. A vector is put up
@@ -58,13 +73,24 @@ export class Publisher {
   published = 0;
   /** False until this process is the graph's one publisher: nothing is sent or put up before. */
   open = false;
-  /** The newest of each row: what waits, and what is being sent. A look by name takes ten times as long. */
-  readonly #ofRow: (Waiting | undefined)[] = [];
-  /** What waits, in order: an entry that is put up again keeps its place. */
-  #queue: Waiting[] = [];
-  /** What is being sent, and how many of these entities wait again. */
-  #inHand: readonly Waiting[] = [];
+  /**
+   * What is being sent and what waits, in order and in columns: an object for each would be hundreds of thousands that live long. One
+   * that is put up again keeps its turn, and its age. Which commit has the newest of it, and where; undefined: it is forgotten.
+   */
+  readonly #of: (Puts | undefined)[] = [];
+  readonly #places: number[] = [];
+  /** The oldest commit of which it was not acknowledged, and the event behind that. */
+  readonly #by: PutBy[] = [];
+  readonly #eventsAt: number[] = [];
+  /** By row: the turn of the newest, counted from 1 over all that was ever put up. A look by name takes ten times as long. */
+  readonly #turns = new PagedNumbers((rows) => new Float64Array(rows));
+  /** Turns that are over. */
+  #over = 0;
+  /** Turns that are being sent, how many messages these are, and how many of their entities wait again. */
+  #taken = 0;
+  #inHand = 0;
   #again = 0;
+  #forgotten = 0;
   #running: Promise<void> | undefined;
   #stopped = false;
   #failure: Error | undefined;
@@ -78,18 +104,17 @@ export class Publisher {
 
   /** Entities of which something is not yet acknowledged. */
   get size(): number {
-    const { length } = this.#inHand;
-    return Math.max(length, this.#queue.length + length - this.#again);
+    return Math.max(this.#inHand, this.#of.length - this.#forgotten - this.#again);
   }
 
   /** Arrival of the oldest record whose vector waits, epoch ms; undefined where no vector waits. */
   get oldest(): number | undefined {
-    return this.#first?.by.since;
+    return this.#first?.since;
   }
 
   /** The oldest commit of which something is not acknowledged; Infinity where nothing waits. */
   get oldestCommit(): number {
-    return this.#first?.by.commit ?? Number.POSITIVE_INFINITY;
+    return this.#first?.commit ?? Number.POSITIVE_INFINITY;
   }
 
   /** Begins to publish. */
@@ -97,58 +122,49 @@ export class Publisher {
     this.open = true;
   }
 
-  /**
-   * Lets go of what waits of these entities, before a commit that was written puts them up as tombstones or in other rows: its entry in
-   * the journal names them.
-   */
-  forget(names: ReadonlySet<EntityKey>): void {
-    this.#queue = this.#queue.filter((waiting) => {
-      if (!names.has(waiting.key)) return true;
-      this.#leave(waiting);
-      return false;
-    });
-    for (const sent of this.#inHand) if (names.has(sent.key)) this.#waitsAgain(sent);
+  /** Lets go of what waits of rows that a commit freed, before it puts up what becomes of their entities: its entry in the journal names them. */
+  forget(rows: Iterable<number>): void {
+    for (const row of rows) {
+      const at = this.#turns.get(row) - 1 - this.#over;
+      if (at < 0) continue;
+      this.#turns.set(row, 0);
+      if (at < this.#taken) this.#again++;
+      else {
+        this.#of[at] = undefined;
+        this.#forgotten++;
+      }
+    }
   }
 
-  /** Puts up what a commit wrote, each name once. relations: see `RelationVectors.take`. */
-  async add(puts: Iterable<Put>, by: PutBy, relations: Float32Array): Promise<void> {
-    this.#options.relations?.take(relations, by.step);
-    let count = 0;
-    for (const put of puts) {
-      this.#add(put, by);
-      if (endsSlice(count++)) await nextTurn();
+  /** Puts up what a commit wrote, each entity once. relations: see `RelationVectors.take`. */
+  async add(puts: Puts, relations: Float32Array): Promise<void> {
+    this.#options.relations?.take(relations, puts.by.step);
+    const { keysAt } = puts;
+    for (let place = 0; place < keysAt.length - 1; place++) {
+      if (keysAt[place]! < keysAt[place + 1]!) this.#add(puts, place);
+      if (endsSlice(place)) await nextTurn();
     }
     this.#send();
   }
 
-  #add({ key, row, value, eventAt }: Put, by: PutBy): void {
-    const [ofRow, { topic }, { step }] = [this.#ofRow, this.#options, by];
-    const known = ofRow[row];
-    if (known !== undefined && !known.inHand) {
-      known.value = value;
-      known.step = step;
-      known.eventAt ??= eventAt;
-      return;
+  #add(puts: Puts, place: number): void {
+    const eventAt = puts.eventsAt[place]!;
+    if (place < puts.rows.length) {
+      const row = puts.rows[place]!;
+      const at = this.#turns.get(row) - 1 - this.#over;
+      if (at >= this.#taken) {
+        this.#of[at] = puts;
+        this.#places[at] = place;
+        if (Number.isNaN(this.#eventsAt[at])) this.#eventsAt[at] = eventAt;
+        return;
+      }
+      if (at >= 0) this.#again++;
+      this.#turns.set(row, this.#over + this.#of.length + 1);
     }
-    if (known !== undefined && known.key === key) this.#waitsAgain(known);
-    // Each field by its name: the shape of a copy of `put` goes with the last that waits, and code that was compiled for it.
-    const waiting = {
-      key,
-      row,
-      value,
-      eventAt,
-      topic,
-      headers: NO_HEADERS,
-      step,
-      by,
-      inHand: false,
-      isAgain: false,
-    };
-    this.#queue.push(waiting);
-    if (row < 0) return;
-    // Without holes, or the array would become a slow one.
-    while (ofRow.length < row) ofRow.push(undefined);
-    ofRow[row] = waiting;
+    this.#of.push(puts);
+    this.#places.push(place);
+    this.#by.push(puts.by);
+    this.#eventsAt.push(eventAt);
   }
 
   /** Resolves when nothing is left to send, or sending was stopped; rejects with what failed. */
@@ -166,17 +182,10 @@ export class Publisher {
     await this.#running;
   }
 
-  #waitsAgain(sent: Waiting): void {
-    if (!sent.isAgain) this.#again++;
-    sent.isAgain = true;
-  }
-
-  #leave(waiting: Waiting): void {
-    if (this.#ofRow[waiting.row] === waiting) this.#ofRow[waiting.row] = undefined;
-  }
-
-  get #first(): Waiting | undefined {
-    return this.#inHand[0] ?? this.#queue[0];
+  get #first(): PutBy | undefined {
+    let at = 0;
+    while (at < this.#of.length && this.#of[at] === undefined) at++;
+    return this.#by[at];
   }
 
   /** Begins to send what is due, unless that is under way. */
@@ -186,7 +195,7 @@ export class Publisher {
   }
 
   get #isDue(): boolean {
-    return this.#queue.length > 0 || this.#options.relations?.due === true;
+    return this.#of.length > 0 || this.#options.relations?.due === true;
   }
 
   async #run(): Promise<void> {
@@ -202,36 +211,40 @@ export class Publisher {
   }
 
   async #sweep(): Promise<void> {
-    const { clock, measures, relations, header } = this.#options;
+    const { clock, measures, relations, header, topic } = this.#options;
     const began = clock();
-    const sweep = this.#queue.splice(0, Math.ceil(SWEEP_BYTES / (4 * header.dim + AROUND_BYTES)));
+    const taken = Math.min(this.#of.length, Math.ceil(SWEEP_BYTES / (4 * header.dim + AROUND_BYTES)));
     // Vectors of one step share their headers, so that a sink can encode them once.
     const said = new Map<number, Message['headers']>();
-    for (const waiting of sweep) {
-      waiting.inHand = true;
-      waiting.headers = said.get(waiting.step) ?? this.#headers(waiting.step);
-      said.set(waiting.step, waiting.headers);
+    const messages: Message[] = [];
+    for (let at = 0; at < taken; at++) {
+      const of = this.#of[at];
+      if (of === undefined) continue;
+      const headers = said.get(of.by.step) ?? this.#headers(of.by.step);
+      said.set(of.by.step, headers);
+      messages.push(new Sent(topic, headers, of, this.#places[at]!));
     }
-    this.#inHand = sweep;
-    const ofRelations = relations?.messages() ?? [];
-    const all = ofRelations.length > 0 ? [...sweep, ...ofRelations] : sweep;
-    if (all.length > 0) await this.delivery.send(all, 'vectors');
+    const { length: count } = messages;
+    [this.#taken, this.#inHand] = [taken, count];
+    messages.push(...(relations?.messages() ?? []));
+    if (messages.length > 0) await this.delivery.send(messages, 'vectors');
     relations?.acknowledged();
     const now = clock();
-    let count = 0;
-    for (const waiting of sweep) {
-      this.#leave(waiting);
-      const { since } = waiting.by;
-      if (since !== undefined) {
+    for (let at = 0; at < taken; at++) {
+      const { since } = this.#by[at]!;
+      if (since !== undefined && this.#of[at] !== undefined) {
         this.latency.add(now - since);
-        if (waiting.eventAt !== undefined) measures.fresh?.(now - since, now - waiting.eventAt);
+        const eventAt = this.#eventsAt[at]!;
+        if (!Number.isNaN(eventAt)) measures.fresh?.(now - since, now - eventAt);
       }
-      if (endsSlice(count++)) await nextTurn();
+      if (endsSlice(at)) await nextTurn();
     }
-    this.#inHand = [];
-    this.#again = 0;
-    this.published += sweep.length;
-    if (sweep.length > 0) measures.publish?.(now - began);
+    for (const column of [this.#of, this.#places, this.#by, this.#eventsAt]) column.splice(0, taken);
+    this.#over += taken;
+    this.#forgotten -= taken - count;
+    [this.#taken, this.#inHand, this.#again] = [0, 0, 0];
+    this.published += count;
+    if (count > 0) measures.publish?.(now - began);
   }
 
   #headers(step: number): Message['headers'] {

@@ -91,7 +91,7 @@ const edge = { lhs: A, relation: 'follows', rhs: B, at: 30, removed: false };
 const letter = { topic: 'dead-letter', key: 'k', value: Buffer.from('bad'), headers: {} };
 const sent = (sink: FaultySink) =>
   sink.acknowledged.map(({ key, value }) => [
-    key,
+    `${key}`,
     value && [...new Float32Array(Uint8Array.from(value).buffer)],
   ]);
 
@@ -214,19 +214,22 @@ describe('Committer', () => {
 
   test('puts up a tombstone for an erased entity, and nothing for an entity erased since the commit was asked for', async () => {
     const { index, rows, sink, unwritten, publisher, commit, due, journal } = setUp();
-    due({ vectors: { [rows.a]: [1, 0] } });
+    for (const row of [rows.a, rows.b]) due({ vectors: { [row]: [1, 0] } });
+    // One is being sent, and the other waits.
+    for (let n = 0; n < 2; n++) await commit();
+    due({ vectors: { [rows.a]: [2, 0] } });
     const pending = unwritten.open;
-    pending.erasedEntities.add(B);
+    pending.records = pending.erasedEntities.add(B).size;
     index.remove(B);
     const committed = commit();
     // The next commit will hold this erasure, and its tombstone.
     index.remove(A);
     expect(await committed).toBe(2);
     // What is killed now finds the tombstone in the journal.
-    expect((await journal()).get(1)?.due).toEqual([B]);
-    await sink.acknowledge();
+    expect((await journal()).get(5)?.due).toEqual([B]);
+    for (let n = 0; n < 2; n++) await sink.acknowledge();
     await publisher.drained();
-    expect(sent(sink)).toEqual([[B, null]]);
+    expect([publisher.size, ...sent(sink)]).toEqual([0, [A, [1, 0]], [B, null]]);
   });
 
   test("an erased entity's vector goes out under no other name, though its row is another's before the trainer answers", async () => {

@@ -79,14 +79,6 @@ describe('the batches of messages', () => {
     );
   });
 
-  test('keep the bytes of a value, whatever view of memory it is', async () => {
-    const value = Uint8Array.of(1, 2, 3, 4, 5).subarray(2, 5);
-    const given = { topic, key: 'user:1', value, headers: {} };
-    const [found] = await batched([given]);
-    expect(found?.batch.writer.written().subarray(HEAD_BYTES)).toEqual(recordsOf([given]));
-    expect(recordsOf([given]).includes(Buffer.of(3, 4, 5))).toBe(true);
-  });
-
   test('stay below the brokers’ limit, and are not much smaller', async () => {
     const shared = { space: 'ä'.repeat(150), step: '12' };
     const messages = Array.from({ length: 6_000 }, (_, n) => ({
