@@ -7,7 +7,7 @@ import { checkTarget, LOCK } from '../backup/folder.ts';
 import type { Manifest } from '../backup/manifest.ts';
 import { readLive, readOrigin } from '../state/places.ts';
 import type { CommandContext } from './context.ts';
-import { count, megabytes, total } from './format.ts';
+import { count, total } from './format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
 import { tell } from './output.ts';
 import { type ChosenStore, openChosen, selectStores } from './select.ts';
@@ -38,7 +38,7 @@ export function addBackupCommand(command: Command, { config, output, progress }:
         const { fileBytes, checkpointBytes } = done[name];
         tell(output, `${name}  (${made.store}, to ${join(dir, name)})`, [
           `${count(total(head.entities))} entities, ${count(total(head.edges))} live edges, step ${count(head.step)}`,
-          `${count(entries)} entries, ${megabytes(fileBytes + checkpointBytes)}`,
+          `${count(entries)} entries, ${((fileBytes + checkpointBytes) / 1e6).toFixed(1)} MB`,
         ]);
       }
       if (json) output.out(JSON.stringify({ dir, graphs: done }));

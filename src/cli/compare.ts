@@ -171,18 +171,8 @@ async function heldRecords(
 function reportOf({ name, live, head, checkpoint }: Opened) {
   const { events, watermark, space, offsets, model } = head;
   const { dim, scorer } = model;
-  return {
-    name,
-    live,
-    step: checkpoint?.head.step ?? 0,
-    at: checkpoint?.head.at,
-    events: events.consumed,
-    watermark,
-    space,
-    dim,
-    scorer,
-    offsets,
-  };
+  const { step = 0, at } = checkpoint?.head ?? {};
+  return { name, live, step, at, events: events.consumed, watermark, space, dim, scorer, offsets };
 }
 
 type Report = Comparison & {

@@ -22,10 +22,6 @@ export function asOf({ step, at }: { readonly step: number; readonly at: number 
   return at === undefined ? `step ${count(step)}` : `step ${count(step)}, ${duration(Date.now() - at)} ago`;
 }
 
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
 /** Counts by name: 40 user, 1,017 tweet. */
 export function named(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts)

@@ -1,9 +1,9 @@
 import { Command, CommanderError, Help } from 'commander';
+import { pino } from 'pino';
 import type { ConfigSource } from '../config/load.ts';
 import type { Log, LogLevel } from '../log.ts';
 import { VERSION } from '../version.ts';
 import { answered, type CommandContext, realWorld, type World } from './context.ts';
-import { openLog } from './logging.ts';
 import { DONE, FAILED, type Output, outliveReaders, report, terminal, WRONG_USAGE } from './output.ts';
 import { hearSignals } from './signals.ts';
 
@@ -49,7 +49,7 @@ export async function main(
   let level: LogLevel = 'info';
   let opened: Log | undefined;
   // Opened once there is a line: the configuration says from which level on.
-  const log = () => (opened ??= openLog(verbose ? 'debug' : level, world.logTo()));
+  const log = () => (opened ??= pino({ level: verbose ? 'debug' : level, base: null }, world.logTo()));
   let code = DONE;
   let tellOfDefaults: ((text: string) => void) | undefined = output.err;
   const program = new Command('twhin')

@@ -11,10 +11,7 @@ import { type ChosenStore, openChosen, selectStores } from './select.ts';
 type GraphStats = Awaited<ReturnType<typeof statsOf>>;
 
 /** By type, and by relation. */
-interface Counted {
-  readonly entities: Record<string, number>;
-  readonly edges: Record<string, number>;
-}
+type Counted = Pick<GraphStats, 'entities' | 'edges'>;
 
 const NOTHING = {
   ...{ entities: {}, edges: {}, step: 0, outbox: 0, offsets: {} },
