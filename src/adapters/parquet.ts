@@ -45,7 +45,8 @@ export async function openParquet(path: string, columns: readonly ParquetColumn[
       name,
       data: rows.map((row) => row[i]),
       // Vectors and codes are noise to a dictionary, to statistics and to compression, which only take time.
-      ...(isNoise(type) && ({ encoding: 'PLAIN', codec: 'UNCOMPRESSED', statistics: false } as const)),
+      ...((type === 'floats' || typeof type === 'object') &&
+        ({ encoding: 'PLAIN', codec: 'UNCOMPRESSED', statistics: false } as const)),
     }));
     await parquet.write({ columnData, rowGroupSize: rows.length });
   };
@@ -62,10 +63,6 @@ export async function openParquet(path: string, columns: readonly ParquetColumn[
     /** Closes the file as it is. Idempotent. */
     close: () => file.close(),
   };
-}
-
-function isNoise(type: ParquetType): boolean {
-  return type === 'floats' || typeof type === 'object';
 }
 
 /** A column in Parquet's schema, which is a list of a tree's nodes. */

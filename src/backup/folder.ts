@@ -25,13 +25,11 @@ export async function checkTarget(dir: string, state: string, graphs: readonly s
     await readManifest(folder, graph).catch((error: unknown) => {
       throw foreign(join(folder, MANIFEST), reasonOf(error));
     });
-    const other = names.find((name) => !isOurs(name));
+    const other = names.find(
+      (name) => name !== MANIFEST && !DATA.test(name) && !name.endsWith(PARTIAL) && !name.startsWith(LOCK),
+    );
     if (other !== undefined) throw foreign(join(folder, other), 'no backup has such a file');
   }
-}
-
-function isOurs(name: string): boolean {
-  return name === MANIFEST || DATA.test(name) || name.endsWith(PARTIAL) || name.startsWith(LOCK);
 }
 
 /**

@@ -3,7 +3,6 @@ import { type EntityKey, isOfType, typeOf } from '../graph/entity.ts';
 import type { OwnEdge } from './activity/activity.ts';
 import type { RecentAnswer } from './answers.ts';
 import { readEntity, refuseUnread, type ServedGraph, typesOf, wrongQuestion } from './served-graph.ts';
-import { QUERY } from './spaces.ts';
 
 /** The type of the entities that are named by an id alone. */
 const USER = 'user';
@@ -22,11 +21,6 @@ export function keyOfType(type: string, id: string): EntityKey {
   if (!id.includes(':')) return readEntity(start + id);
   const seen = JSON.stringify(id);
   throw new UsageError(`expected a ${type}, seen ${seen}; an id with a colon needs ${start} before it`);
-}
-
-/** A query, by its text. @throws UsageError as `readEntity`. */
-export function queryKey(text: string): EntityKey {
-  return readEntity(`${QUERY}:${text}`);
 }
 
 /** The entity that a field names. @throws UsageError naming the field. */

@@ -54,10 +54,10 @@ export class Reading {
 
   /** Offsets between what is read and the ends as they were last looked at. */
   get lag(): number {
-    this.#knownLag ??= this.#ranges.reduce(
-      (sum, range) => sum + leftOf(range, this.#next.get(placeOf(range))),
-      0,
-    );
+    this.#knownLag ??= this.#ranges.reduce((sum, range) => {
+      const next = this.#next.get(placeOf(range)) ?? range.low;
+      return sum + Math.max(0, range.high - Math.max(range.low, next));
+    }, 0);
     return this.#knownLag;
   }
 
@@ -81,10 +81,6 @@ export class Reading {
 
 function placeOf({ topic, partition }: Pick<RecordRun, 'topic' | 'partition'>): string {
   return `${topic}/${partition}`;
-}
-
-function leftOf({ low, high }: PartitionRange, next: number | undefined): number {
-  return Math.max(0, high - Math.max(low, next ?? low));
 }
 
 const NO_HEADERS: NonNullable<SourceRecord['headers']> = {};
@@ -132,7 +128,9 @@ export class VectorFeed {
     try {
       this.#write(record);
     } catch (error) {
-      if (!isOfRecord(error)) throw error;
+      const isOfRecord =
+        error instanceof ShapeError || error instanceof UsageError || error instanceof BadEvent;
+      if (!isOfRecord) throw error;
       this.skippedRecords++;
       const { topic, partition, offset } = record;
       this.#options.skipped({ topic, partition, offset, reason: reasonOf(error) });
@@ -176,11 +174,6 @@ export class VectorFeed {
     if (graph !== this.#options.graph)
       throw new ShapeError(`the record is of the graph ${graph}, not ${this.#options.graph}`);
   }
-}
-
-/** Whether the record is to blame. */
-function isOfRecord(error: unknown): boolean {
-  return error instanceof ShapeError || error instanceof UsageError || error instanceof BadEvent;
 }
 
 /** As `vector.every(Number.isFinite)`, which takes ten times as long. Float32 numbers are too few and too small for an infinite sum. */

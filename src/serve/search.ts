@@ -2,7 +2,7 @@ import type { UsageError } from '../errors/errors.ts';
 import { type EntityKey, idOf } from '../graph/entity.ts';
 import { popularItems } from './accepted-rows.ts';
 import type { SearchAnswer } from './answers.ts';
-import { countOf, keyOf, queryKey } from './entities.ts';
+import { countOf, keyOf } from './entities.ts';
 import { meanOf } from './interests.ts';
 import type { Asking } from './looks.ts';
 import {
@@ -10,6 +10,7 @@ import {
   idleRows,
   movedBy,
   namedGraphs,
+  readEntity,
   refuseUnread,
   type ServedGraph,
   scoredTable,
@@ -55,7 +56,7 @@ export function* search(
   served: readonly ServedGraph[],
   { q, type, k, idleMs, graph: name }: SearchAsked,
 ): Asking<SearchAnswer> {
-  const query = keyOf('q', q, queryKey);
+  const query = keyOf('q', q, (text) => readEntity(`${QUERY}:${text}`));
   const count = countOf('k', k);
   const place = placeOf(served, name, type);
   const { graph, names } = place.shows;

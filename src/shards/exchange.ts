@@ -238,7 +238,8 @@ export class Exchange implements Neighbours {
     const first = this.#trained;
     this.#trained += edges;
     const since = this.#trained - this.#mergedEdges;
-    const merges = since >= this.#pace.mergeEdges || this.#mergeIsLate;
+    const isLate = clock() - this.#mergedAt >= this.#pace.mergeMs;
+    const merges = since >= this.#pace.mergeEdges || (isLate && (since > 0 || this.#relations.size > 0));
     const relations = merges ? [...this.#relations.values()] : [];
     if (merges) {
       this.#relations.clear();
@@ -286,11 +287,6 @@ export class Exchange implements Neighbours {
 
   stop(): void {
     this.#sender.stop();
-  }
-
-  get #mergeIsLate(): boolean {
-    const isNew = this.#trained > this.#mergedEdges || this.#relations.size > 0;
-    return isNew && this.#parts.clock() - this.#mergedAt >= this.#pace.mergeMs;
   }
 
   /** Sends what came out of a batch; returns at once. */

@@ -36,13 +36,8 @@ export async function* readEvents(path: string, options: EventFileOptions = {}):
     if (bytes === null) {
       const message = `the line is longer than ${maxLineBytes} bytes and was skipped`;
       yield { line, raw: null, problem: new BadEvent('too-large', message) };
-    } else if (!isBlank(bytes)) yield { line, raw: bytes };
+    } else if (bytes.some((byte) => byte !== 0x20 && byte !== 0x09)) yield { line, raw: bytes };
   }
-}
-
-function isBlank(bytes: Buffer): boolean {
-  // The first byte already decides for most lines.
-  return bytes.every((byte) => byte === 0x20 || byte === 0x09);
 }
 
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
@@ -97,7 +92,7 @@ async function* unpacked(packed: AsyncGenerator<Buffer>): AsyncGenerator<Buffer>
 
 function failureOf(path: string, bytesRead: number, error: unknown): Error {
   const name = path === '-' ? 'standard input' : path;
-  const code = codeOf(error);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'ENOENT') return new UsageError(`no such file: ${name}; check the path`, { cause: error });
   if (code === 'EISDIR') return new UsageError(`${name} is a folder; name a file`, { cause: error });
   if (code === 'EACCES') {
@@ -110,10 +105,6 @@ function failureOf(path: string, bytesRead: number, error: unknown): Error {
       'it again: events that were sent before count once',
     { cause: error },
   );
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
 /** One line without its line end. */

@@ -142,16 +142,9 @@ function writeFailure(folder: string, error: unknown): FatalError {
 
 /** RocksDB's own message, which the binding wraps in "Batch was not applied". */
 function innermost(error: unknown): string {
-  let inner = error;
-  for (;;) {
-    const within = inner instanceof AggregateError ? inner.errors.find((one) => one != null) : causeOf(inner);
-    if (within == null) return reasonOf(inner);
-    inner = within;
-  }
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof Error ? error.cause : undefined;
+  const cause = error instanceof Error ? error.cause : undefined;
+  const within = error instanceof AggregateError ? error.errors.find((one) => one != null) : cause;
+  return within == null ? reasonOf(error) : innermost(within);
 }
 
 /** The first key after all keys that start with `prefix`; undefined if there is no such key. */

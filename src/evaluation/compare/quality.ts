@@ -183,8 +183,6 @@ interface EdgesAt {
   readonly others: Set<EntityKey>;
 }
 
-type KnownEdges = (end: End, relation: string, entity: EntityKey) => Readonly<EdgesAt>;
-
 /**
  * Reads the live edges of the candidates and of the ends of held-back edges in both stores. A held-back edge does not count, but
  * its ends are among the others.
@@ -194,7 +192,7 @@ async function readKnownEdges(
   held: readonly EdgeName[],
   candidates: ReadonlySet<EntityKey>,
   onProgress: OnProgress,
-): Promise<KnownEdges> {
+) {
   const known = new Map<string, EdgesAt>();
   const at = (end: End, relation: string, entity: EntityKey) => {
     const name = `${end}\n${relation}\n${entity}`;

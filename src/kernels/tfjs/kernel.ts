@@ -79,11 +79,7 @@ export class TfjsKernel extends SummingKernel {
    * Masks of a side as numbers. bias: [edges, candidates] added to scores where candidates have no terms of their own;
    * weights: [edges, terms] the weights of the terms of the loss.
    */
-  #masks({ count, mask, corrections }: ChunkSide): {
-    bias: Tensor;
-    weights: Float32Array;
-    terms: number;
-  } {
+  #masks({ count, mask, corrections }: ChunkSide) {
     const { edges, edgeWeights, maxCandidates } = this.chunk;
     const { ofAnchor, ofCandidates } = LOSSES[this.settings.loss];
     const logOfWeight = Math.log(this.settings.negativeWeight);

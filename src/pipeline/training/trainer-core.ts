@@ -173,7 +173,8 @@ export class TrainerCore {
       const { edges, changes } = parts;
       foreign.begin(batch.shard);
       const starting = this.#register(parts);
-      const moved = foreign.receive(this.#learningRate);
+      const { model, decaySteps } = this.#settings;
+      const moved = foreign.receive(decayed(model.learningRate, this.#step, decaySteps));
       const ranks = this.#evaluator.evaluate(foreign.rankable(edges));
       const ranked = this.#prequential?.rank(edges);
       startRows(starting, this.#table, this.#settings, this.#random);
@@ -277,11 +278,6 @@ export class TrainerCore {
     return Int32Array.from(starting)
       .filter((row) => !foreign.isForeign(row))
       .sort();
-  }
-
-  get #learningRate(): number {
-    const { model, decaySteps } = this.#settings;
-    return decayed(model.learningRate, this.#step, decaySteps);
   }
 
   #drop(dropped: Int32Array): void {
