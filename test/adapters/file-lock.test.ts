@@ -11,24 +11,6 @@ beforeEach(async () => {
 });
 
 describe('a lock in a file', () => {
-  test('admits one at a time within a process too, and leaves no file', async () => {
-    const path = join(folder, 'lock');
-    const told: string[] = [];
-    const first = Promise.withResolvers<void>();
-    const one = withLock(path, async () => {
-      told.push('one begins');
-      await first.promise;
-      told.push('one ends');
-    });
-    const other = withLock(path, async () => told.push('other'));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(told).toEqual(['one begins']);
-    first.resolve();
-    await Promise.all([one, other]);
-    expect(told).toEqual(['one begins', 'one ends', 'other']);
-    expect(existsSync(path)).toBe(false);
-  });
-
   test('admits one at a time, however many of the process want it at once', async () => {
     const path = join(folder, 'lock');
     let [inside, most, runs] = [0, 0, 0];

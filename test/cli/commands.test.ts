@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
 import { configOf } from '../../src/config/load.ts';
-import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
 import { openForReading, openForWriting } from '../../src/state/open.ts';
 import { json, own, type Place, place, refused, succeeded } from './captured.ts';
@@ -37,13 +36,6 @@ beforeAll(async () => {
   );
 });
 afterAll(() => here.remove());
-
-async function stored(): Promise<GraphStore> {
-  const [graph] = configOf({}, { TWHIN_STATE: join(here.folder, 'state') }, here.folder).graphs;
-  const store = await openForReading(graph!);
-  if (store === undefined) throw new Error('there is no store');
-  return store;
-}
 
 describe('twhin stats', () => {
   test('--json has the shape that scripts rely on', async () => {
@@ -129,7 +121,8 @@ describe('twhin show', () => {
       // The duplicate trained nothing.
       updates: 2,
     });
-    const store = await stored();
+    const [graph] = configOf({}, { TWHIN_STATE: join(here.folder, 'state') }, here.folder).graphs;
+    const store = (await openForReading(graph!))!;
     const record = await store.entity('user:u0' as Parameters<typeof store.entity>[0]);
     const [row] = await store.readRows([record?.row ?? 0]);
     const { step, at } = (await store.checkpoint())!.head;

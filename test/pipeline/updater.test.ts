@@ -46,7 +46,9 @@ describe('Updater', () => {
   });
 
   it('bounds the records read ahead of training', async () => {
-    const log = manyFollows(400);
+    const log = new MemoryLog();
+    for (let i = 0; i < 400; i++)
+      log.append(FOLLOW, follow(`u${i % 37}`, `v${(i * 7) % 53}`, 1000 + i), { partition: i % 3 });
     const running = updater(log, new MemoryStore(), { handOver: 10, pace: { queueBytes: 2000 } });
     const held: number[] = [];
     let pauses = 0;
@@ -80,11 +82,3 @@ describe('Updater', () => {
     await ended;
   }, 60_000);
 });
-
-function manyFollows(count: number): MemoryLog {
-  const log = new MemoryLog();
-  for (let i = 0; i < count; i++) {
-    log.append(FOLLOW, follow(`u${i % 37}`, `v${(i * 7) % 53}`, 1000 + i), { partition: i % 3 });
-  }
-  return log;
-}

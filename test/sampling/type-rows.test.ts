@@ -40,21 +40,8 @@ describe('TypeRows', () => {
     for (let row = 4; row < 60; row++) rows.add(row, row % 2);
     rows.drop(Int32Array.of(4, 5, 20, 21, 58, 59));
     rows.insert(Int32Array.of(4, 20, 21, 58, 59), 1);
-    const expected = [
-      4,
-      7,
-      9,
-      11,
-      13,
-      15,
-      17,
-      19,
-      20,
-      21,
-      ...Array.from({ length: 18 }, (_, i) => 23 + 2 * i),
-      58,
-      59,
-    ];
+    const odd = Array.from({ length: 26 }, (_, i) => 7 + 2 * i);
+    const expected = [4, 20, 58, ...odd, 59].sort((a, b) => a - b);
     expect([...rows.rows(1)]).toEqual(expected);
     expect(expected.map((row) => rows.typeOf(row))).toEqual(expected.map(() => 1));
     rows.insert(Int32Array.of(), 0);
