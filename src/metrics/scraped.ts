@@ -1,7 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 
-export type Labels = Readonly<Record<string, string>>;
-export type Sample = readonly [labels: Labels, value: number | undefined];
+export type Sample = readonly [labels: Readonly<Record<string, string>>, value: number | undefined];
 
 /** A metric whose samples each scrape reads from a state of a graph. Every sample also has the label `graph`. */
 export interface Family<S> {

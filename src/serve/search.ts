@@ -67,10 +67,11 @@ export function* search(
   const table = space?.table(type);
   const known = searched.spaces.current;
   const idle = idleRows(graph, table, idleMs);
+  const stale = [graph, searched].flatMap((each) => each.staleSince() ?? []);
   const said = {
     filtered: { erased: space?.erased(type) ?? 0, idle: idle.count },
     ...about(graph, space),
-    staleSince: earlier(graph.staleSince(), searched.staleSince()) ?? null,
+    staleSince: stale.length === 0 ? null : Math.min(...stale),
     query: {
       text: idOf(query),
       known: known?.vectorOf(query) !== undefined,
@@ -134,10 +135,6 @@ function unsearchable(graphs: readonly ServedGraph[], type: string, knowing: rea
     'type',
     `none of the graphs ${names} has a relation from ${from} to ${type}; expected one of ${[...types].join(', ')}`,
   );
-}
-
-function earlier(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 /**

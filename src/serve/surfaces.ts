@@ -84,16 +84,11 @@ export class Surfaces {
    * The score of each candidate by a relation from an entity, the highest first; undefined: the entity or the relation has no vector.
    * @throws UsageError for a relation that does not begin at the entity's type, or candidates of a type that it does not lead to.
    */
-  rank({
-    from: name,
-    user,
-    relation,
-    candidates: names,
-    graph: graphName,
-  }: RankAsked): RankAnswer | undefined {
-    const from = oneOf('from', name, user);
-    const candidates = keysOf('candidates', names);
-    const graphs = namedGraphs(this.#options.graphs, graphName);
+  rank(asked: RankAsked): RankAnswer | undefined {
+    const { relation } = asked;
+    const from = oneOf('from', asked.from, asked.user);
+    const candidates = keysOf('candidates', asked.candidates);
+    const graphs = namedGraphs(this.#options.graphs, asked.graph);
     refuseUnknown('from', graphs, from);
     const type = typeOf(from);
     const graph = graphs.find(({ relations }) =>

@@ -54,7 +54,10 @@ export class Curves {
   }
 
   of(range: 'hour' | 'day'): HistoryView {
-    return columnsOf(range === 'hour' ? this.#fine : this.#coarse);
+    const points = range === 'hour' ? this.#fine : this.#coarse;
+    const column = (curve: Curve) => points.map(({ values }) => rounded(values[curve]));
+    const curves = Object.fromEntries(CURVES.map((curve) => [curve, column(curve)]));
+    return { at: points.map(({ at }) => at), curves };
   }
 }
 
@@ -70,14 +73,6 @@ function meanOf(points: readonly Point[]): Point {
     return [curve, known.length === 0 ? undefined : sum / known.length] as const;
   });
   return { at: points.at(-1)?.at ?? 0, values: Object.fromEntries(values) };
-}
-
-function columnsOf(points: readonly Point[]): HistoryView {
-  const column = (curve: Curve) => points.map(({ values }) => rounded(values[curve]));
-  return {
-    at: points.map(({ at }) => at),
-    curves: Object.fromEntries(CURVES.map((curve) => [curve, column(curve)])),
-  };
 }
 
 /** The value with four digits: more than a curve shows, in a third of the text. */

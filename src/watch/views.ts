@@ -90,7 +90,8 @@ export interface Projection {
  */
 export function project(vectors: readonly Float32Array[], before?: Projection['axes']): Projection {
   const dim = vectors[0]?.length ?? 0;
-  const mean = meanOf(vectors, dim);
+  const mean = new Float64Array(dim);
+  for (const vector of vectors) for (let k = 0; k < dim; k++) mean[k]! += vector[k]! / vectors.length;
   const first = component(vectors, mean, before?.[0] ?? slanted(dim, 0), undefined);
   const second = component(vectors, mean, before?.[1] ?? slanted(dim, 1), first);
   const points = new Float64Array(2 * vectors.length);
@@ -141,12 +142,6 @@ function along(vector: Float32Array, mean: Float64Array, axis: Float64Array): nu
   let sum = 0;
   for (let k = 0; k < axis.length; k++) sum += (vector[k]! - mean[k]!) * axis[k]!;
   return sum;
-}
-
-function meanOf(vectors: readonly Float32Array[], dim: number): Float64Array {
-  const mean = new Float64Array(dim);
-  for (const vector of vectors) for (let k = 0; k < dim; k++) mean[k]! += vector[k]! / vectors.length;
-  return mean;
 }
 
 function norm(axis: Float64Array): number {

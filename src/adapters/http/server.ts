@@ -39,7 +39,10 @@ export function serveHttp(options: HttpOptions): Promise<HttpServer> {
       stream.add(reply);
       return reply;
     });
-    addViews(server, views);
+    view(server, '/api/history', ofHistory, ({ graph, range }) => views.history(graph, range));
+    view(server, '/api/rejected', ofRejected, ({ graph, values }) => views.rejected(graph, values === 'yes'));
+    view(server, '/api/entity', ofEntity, ({ graph, id }) => views.entity(graph, keyOf('id', id)));
+    view(server, '/api/map', ofGraph, ({ graph }) => views.map(graph));
   };
   return serveGuarded({ ...options, ...LIMITS, paths: ROUTES }, readiness, addRoutes, () => stream.stop());
 }
@@ -57,13 +60,6 @@ export const ROUTES = {
   '/api/entity': 'one entity, by ?graph= and ?id=TYPE:ID',
   '/api/map': 'a sample of the entities of ?graph= in two dimensions',
 } as const;
-
-function addViews(server: FastifyInstance, views: Views): void {
-  view(server, '/api/history', ofHistory, ({ graph, range }) => views.history(graph, range));
-  view(server, '/api/rejected', ofRejected, ({ graph, values }) => views.rejected(graph, values === 'yes'));
-  view(server, '/api/entity', ofEntity, ({ graph, id }) => views.entity(graph, keyOf('id', id)));
-  view(server, '/api/map', ofGraph, ({ graph }) => views.map(graph));
-}
 
 /** Answers a question asked by query: 400 with the wrong field, 404 when there is no such graph or entity. */
 function view<Asked extends z.ZodType>(
