@@ -6,16 +6,16 @@ import type { LogConnection } from '../adapters/connect.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { forgetTopic } from '../graph/graph-store.ts';
-import { graphOf, type Shard, shardName } from '../graph/shard.ts';
+import { graphOf, shardName } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
 import { alone } from '../pipeline/neighbours.ts';
-import type { EventLog, Trouble } from '../pipeline/ports.ts';
+import type { Trouble } from '../pipeline/ports.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import { followedTopics } from '../pipeline/updater-options.ts';
 import { agree } from '../shards/agreement.ts';
 import { ShardNeighbourhood } from '../shards/neighbourhood.ts';
-import { ShardLog, type ShardPlace } from '../shards/routing/shard-log.ts';
+import { ShardLog } from '../shards/routing/shard-log.ts';
 import { writeAside } from '../state/json-file.ts';
 import { openForWriting } from '../state/open.ts';
 import { livePlace, type StorePlace } from '../state/places.ts';
@@ -75,7 +75,16 @@ export async function composeLive(
   };
   // Merged relation vectors are the same in all shards, but for the last seconds: one of them publishes.
   const publishesModel = (shard?.index ?? 0) === 0;
-  const neighbourhood = shardPlace ? shardsAround(shard, shardPlace, brokerLog) : alone;
+  const neighbourhood = shardPlace
+    ? new ShardNeighbourhood({
+        shard,
+        topic: exchangeTopic,
+        edgesTopic: shardPlace.edgesTopic,
+        pace: PACE,
+        agree: (stopping) => agree(brokerLog, [exchangeTopic, shardPlace.edgesTopic], shard, stopping),
+        freshRun: freshSpace(),
+      })
+    : alone;
   const followed = followedTopics({ topics, neighbourhood });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
   const whole = `${prefix}${graphOf(graph)}`;
@@ -138,22 +147,6 @@ export function warnOfTrouble(log: Log, graph: string, trouble: Trouble): void {
     { graph, brokers, since, attempt, code, reason },
     `${what} at ${brokers} since ${since}; trying again`,
   );
-}
-
-/** Where a shard meets the others. */
-function shardsAround(
-  shard: Shard,
-  { exchangeTopic: topic, edgesTopic }: ShardPlace,
-  log: EventLog,
-): ShardNeighbourhood {
-  return new ShardNeighbourhood({
-    shard,
-    topic,
-    edgesTopic,
-    agree: (stopping) => agree(log, [topic, edgesTopic], shard, stopping),
-    pace: PACE,
-    freshRun: freshSpace(),
-  });
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

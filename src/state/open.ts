@@ -21,13 +21,11 @@ type OpenReader = (folder: string, options: { readonly readOnly: true }) => Prom
 /** Attempts to open a store beside a running writer, whose files can change meanwhile. */
 const READ_ATTEMPTS = 8;
 
-export interface OpenOptions {
-  readonly place?: StorePlace;
-  readonly openStore?: typeof openRocksdb | undefined;
-}
-
 /** Opens the graph's store for its one writer, and names this process as its holder. @throws FatalError naming the holder. */
-export async function openForWriting(graph: StoreModel, options: OpenOptions = {}): Promise<GraphStore> {
+export async function openForWriting(
+  graph: StoreModel,
+  options: { readonly place?: StorePlace; readonly openStore?: typeof openRocksdb | undefined } = {},
+): Promise<GraphStore> {
   const { place = livePlace(graph), openStore = openRocksdb } = options;
   const store = await openStore(databaseFolder(place)).catch((error: unknown) => {
     throw namingHolder(error, place);

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError, hasCode, UsageError } from '../errors/errors.ts';
-import type { Shard } from '../graph/shard.ts';
 import { readJson, writeJson } from './json-file.ts';
 
 /*
@@ -34,12 +34,7 @@ export interface StorePlace {
 }
 
 /** A graph or a shard, as far as its stores go by it. */
-export interface PlacedGraph {
-  readonly name: string;
-  readonly folder: string;
-  /** Absent where the graph is whole. */
-  readonly shard?: Shard | undefined;
-}
+export type PlacedGraph = Pick<GraphConfig, 'name' | 'folder' | 'shard'>;
 
 /** Name of the store that `twhin reshard` makes for a graph of so many shards. */
 export function reshardedName(count: number): string {

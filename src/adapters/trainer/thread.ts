@@ -10,6 +10,10 @@ export function threadTrainer(
   settings: TrainerSettings,
   entry = threadEntry(new URL('./worker.ts', import.meta.url)),
 ): Trainer {
+  const dead = (reason: string, cause?: unknown) => {
+    const message = `the trainer's thread died: ${reason}; start again from the stored state`;
+    return new FatalError('thread', message, { cause });
+  };
   const calls = new ThreadCalls<TrainerCalls>({ entry, data: settings, name: 'trainer', dead });
   return {
     load: async ({ file }) => {
@@ -29,10 +33,4 @@ export function threadTrainer(
     slice: (spent) => calls.ask('slice', spent, buffersOf(spent)),
     stop: () => calls.stop(new FatalError('fault', 'the trainer was stopped; make a new one')),
   };
-}
-
-function dead(reason: string, cause?: unknown): FatalError {
-  return new FatalError('thread', `the trainer's thread died: ${reason}; start again from the stored state`, {
-    cause,
-  });
 }

@@ -109,9 +109,7 @@ function reportReadiness(serving: Serving, log: Log, tell: CommandContext['tell'
 }
 
 /** `Serving` over HTTP. actions: none in `twhin serve`, which is read-only. */
-export interface VectorServerOptions
-  extends Omit<ServingOptions, 'visible'>,
-    Pick<HttpOptions, 'actions' | 'requests'> {}
+export type VectorServerOptions = Omit<ServingOptions, 'visible'> & Pick<HttpOptions, 'actions' | 'requests'>;
 
 /** Graphs that are served over HTTP. */
 export type VectorServer = Awaited<ReturnType<typeof beginVectorServer>>;

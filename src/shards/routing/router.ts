@@ -42,7 +42,12 @@ export class Router {
     this.#options = options;
     const { graph, eventLog, topics, log, clock } = options;
     this.rejections = new Rejections({ graph, topics: topics.keys(), log, clock: () => clock() });
-    const ledger = { behind: (range: PartitionRange) => this.#behind(range) };
+    const behind = (range: PartitionRange) => {
+      const { topic, partition, low, high } = range;
+      const begun = this.#work && this.#position(this.#work.share, range);
+      return Math.max(0, high - (this.#routed[topic]?.[partition] ?? begun ?? low));
+    };
+    const ledger = { behind };
     this.#lag = new Lag({ graph, eventLog, topics: [...topics.keys()], ledger, log, clock: () => clock() });
   }
 
@@ -146,12 +151,6 @@ export class Router {
       },
       failed,
     });
-  }
-
-  #behind(range: PartitionRange): number {
-    const { topic, partition, low, high } = range;
-    const begun = this.#work && this.#position(this.#work.share, range);
-    return Math.max(0, high - (this.#routed[topic]?.[partition] ?? begun ?? low));
   }
 
   /** What is to be read next; undefined: the first record that is kept. */

@@ -67,7 +67,11 @@ export class ThreadStepper implements Stepper {
     const { entry, name, table, kernel, size, lanes, helping, stepLimitS } = options;
     const { memory, base, stride, paddedDim } = table;
     const place = { memory, base, stride, paddedDim };
-    const whyEnded = () => this.#whyEnded();
+    /** The error that the thread sent before it ended. Read synchronously, because events wait until the batch is over. */
+    const whyEnded = () => {
+      const sent: { message: WireError } | undefined = receiveMessageOnPort(this.#failures);
+      return this.#end(sent?.message.message ?? 'it gave no reason', sent && unpackError(sent.message));
+    };
     const shared = { table, stepLimitS, whyEnded, stepper: this.#words, help: () => this.#help() };
     this.#lanes = lanes.map(
       (lane) => new SharedLane({ on: chunkIn(table, lane, kernel.model, size), ...shared }),
@@ -115,12 +119,6 @@ export class ThreadStepper implements Stepper {
     Atomics.store(this.#words, SIDE, COMPARED);
     Atomics.notify(this.#words, SIDE);
     return true;
-  }
-
-  /** The error that the thread sent before it ended. Read synchronously, because events wait until the batch is over. */
-  #whyEnded(): FatalError {
-    const sent: { message: WireError } | undefined = receiveMessageOnPort(this.#failures);
-    return this.#end(sent?.message.message ?? 'it gave no reason', sent && unpackError(sent.message));
   }
 
   #end(reason: string, cause?: unknown): FatalError {
