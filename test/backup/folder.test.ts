@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { writeBackup } from '../../src/backup/backup.ts';
@@ -101,13 +101,5 @@ describe('a folder for backups', () => {
       refused('has format 1, and this version reads format 4: restore it with the version that wrote it'),
     );
     expect(await readdir(join(dir, 'test'))).toEqual(['chunks', 'manifest.json']);
-  });
-
-  test('is refused where the folder of a graph holds the backup of another graph', async () => {
-    await writeBackup(join(dir, 'test'), await filled(), ABOUT);
-    await rename(join(dir, 'test'), join(dir, 'follow'));
-    await expect(checkTarget(dir, state, ['follow'])).rejects.toMatchObject(
-      refused('is of the graph test, not of follow'),
-    );
   });
 });
