@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { EdgeChange, EdgeName, GraphChange } from '../graph/edge.ts';
 import { type EntityKey, entityKey, typeOf } from '../graph/entity.ts';
-import type { EntityIndex } from '../graph/entity-index.ts';
 import { fingerprint, freshShard, type Head, type ShardHead } from '../graph/head.ts';
 import { partitionKey, type Shard, shardOf, trainingShard } from '../graph/shard.ts';
 import type {
@@ -73,7 +72,6 @@ export class Exchange implements Neighbours {
   };
   readonly #shard: Shard;
   readonly #pace: ExchangePace;
-  readonly #index: EntityIndex;
   readonly #parts: NeighbourParts;
   /** What other shards said, and new copies, for the next batch. */
   readonly #open: OpenShardBatch;
@@ -115,7 +113,6 @@ export class Exchange implements Neighbours {
     this.#shard = shard;
     this.topic = topic;
     this.#pace = pace;
-    this.#index = index;
     this.#parts = parts;
     this.#run = run;
     this.#trained = trained;
@@ -192,7 +189,7 @@ export class Exchange implements Neighbours {
     const own = Object.values(this.#own.entities).reduce((sum, count) => sum + count, 0);
     return {
       ...this.#counts,
-      copies: this.#index.size - own,
+      copies: this.#parts.index.size - own,
       asked: this.#absent.asked,
       peers: this.#peers.list(),
       vectorAgeMs: { p50: ages.quantile(0.5), p99: ages.quantile(0.99) },
@@ -299,7 +296,7 @@ export class Exchange implements Neighbours {
     if (gradientParts > 0 && range.last !== this.#sentUpTo.last)
       this.#sentUpTo = { last: range.last, parts: 0 };
     const { relations } = outgoing;
-    const wanted = Map.groupBy(this.#absent.take(), (row) => this.#homeOf(this.#index.keyAt(row)!));
+    const wanted = Map.groupBy(this.#absent.take(), (row) => this.#homeOf(this.#parts.index.keyAt(row)!));
     const messages = outgoing.to.flatMap((parts, to) => {
       if (to === this.#shard.index) return [];
       const load = { ...parts, relations, wanted: wanted.get(to) ?? [] };
@@ -356,7 +353,7 @@ export class Exchange implements Neighbours {
   ): void {
     for (let i = 0, start = 0, end = 0; i < count; i++, start = end) {
       end = nameEnd(names, start);
-      visit(this.#index.names.find(names, start, end), i, names.subarray(start, end));
+      visit(this.#parts.index.names.find(names, start, end), i, names.subarray(start, end));
     }
   }
 

@@ -1,5 +1,5 @@
 import type { EdgeRows } from '../graph/edge.ts';
-import { copyAccumulator, ownerOfCopy, trainedShare } from '../graph/shard.ts';
+import { copyAccumulator, ownerOfCopy, type Shard, trainedShare } from '../graph/shard.ts';
 import { RowUpdater } from '../model/adagrad.ts';
 import type { Kernel, Side } from '../model/kernel.ts';
 import type { Table } from '../model/table.ts';
@@ -27,7 +27,7 @@ const OWN = 255;
 /** A graph's settings as its shard trains with them. */
 export function ofShard(
   settings: TrainerSettings,
-  { index, count }: { readonly index: number; readonly count: number },
+  { index, count }: Pick<Shard, 'index' | 'count'>,
 ): TrainerSettings {
   const { model } = settings;
   const learningRate = SHARD_RATE * model.learningRate;
@@ -46,7 +46,7 @@ export function foreignOf(parts: ForeignParts): Foreign {
  * then the copy moves by its gradients as the owner's row will. A row whose vector has not come yet is absent; edges to it wait.
  */
 export class ForeignRows implements Foreign {
-  readonly #shard: { readonly index: number; readonly count: number };
+  readonly #shard: Pick<Shard, 'index' | 'count'>;
   /** See {@link trainedShare}. */
   readonly #ownShares: Readonly<Record<Side, number>>;
   readonly #table: Table;
@@ -79,10 +79,7 @@ export class ForeignRows implements Foreign {
   readonly #single: Float32Array;
   readonly #stated: Float32Array;
 
-  constructor(
-    shard: { readonly index: number; readonly count: number },
-    { settings, table, rows }: ForeignParts,
-  ) {
+  constructor(shard: Pick<Shard, 'index' | 'count'>, { settings, table, rows }: ForeignParts) {
     const { model, relations, maxRows } = settings;
     this.#shard = shard;
     this.#ownShares = { lhs: trainedShare(shard, 'lhs'), rhs: trainedShare(shard, 'rhs') };

@@ -64,12 +64,8 @@ export async function* vectorsOf(
   }
 }
 
-async function* entitiesOf({
-  store,
-  type,
-  shard,
-  stopping,
-}: Omit<StoredVectors, 'entities'>): AsyncIterable<EntityRecord> {
+async function* entitiesOf(stored: Omit<StoredVectors, 'entities'>): AsyncIterable<EntityRecord> {
+  const { store, type, shard, stopping } = stored;
   for await (const entity of store.entities(type)) {
     stopping.throwIfAborted();
     if (shard === undefined || shardOf(entity.key, shard.count) === shard.index) yield entity;
