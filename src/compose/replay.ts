@@ -138,8 +138,8 @@ function composePart(
       trainerOf,
       ...(measures && { measures }),
     },
-    // The digest of a replay is the same on every machine.
-    { ...graph.trainer, kernel: kernelOf(graph.trainer, reproducible).kernel, threads: 1 },
+    // The digest of a replay is the same on every machine. Nobody is told how its edges rank.
+    { ...graph.trainer, kernel: kernelOf(graph.trainer, reproducible).kernel, threads: 1, evaluatedEdges: 0 },
   );
   return { updater, merged, rejected };
 }
