@@ -34,17 +34,13 @@ export function writtenTopics(graphs: readonly Writer[], prefix: string): TopicD
 }
 
 /** Every topic that the configuration needs: those with events, and those that the graphs write. */
-export function declaredTopics({
-  topics,
-  graphs,
-  topicPrefix,
-  eventRetention,
-}: {
+export function declaredTopics(config: {
   readonly topics: readonly EventTopic[];
   readonly graphs: readonly Writer[];
   readonly topicPrefix: string;
   readonly eventRetention: Retention;
 }): TopicDeclaration[] {
+  const { topics, graphs, topicPrefix, eventRetention } = config;
   return [
     ...topics.map((topic) => eventDeclaration(topic, topicPrefix, eventRetention)),
     ...writtenTopics(graphs, topicPrefix),

@@ -155,12 +155,9 @@ export function differences(
 /** @throws FatalError `store-graph`, `store-model` where the store is not the one of this graph or shard, with this model. */
 export function refuseOther(
   head: Head,
-  {
-    name,
-    model,
-    shard,
-  }: { readonly name: string; readonly model: ModelIdentity; readonly shard?: Shard | undefined },
+  graph: { readonly name: string; readonly model: ModelIdentity; readonly shard?: Shard | undefined },
 ): void {
+  const { name, model, shard } = graph;
   const [stored, configured] = [partOf(head.shard), partOf(shard)];
   if (head.graph !== name) {
     throw new FatalError(

@@ -59,12 +59,6 @@ export function shardName({ graph, index }: Pick<Shard, 'graph' | 'index'>): str
 }
 
 /** Name of the whole graph, which the topics with its vectors and the published headers have. */
-export function graphOf({
-  name,
-  shard,
-}: {
-  readonly name: string;
-  readonly shard?: Shard | undefined;
-}): string {
-  return shard?.graph ?? name;
+export function graphOf(graph: { readonly name: string; readonly shard?: Shard | undefined }): string {
+  return graph.shard?.graph ?? graph.name;
 }

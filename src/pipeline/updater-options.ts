@@ -49,9 +49,6 @@ export interface UpdaterOptions {
 }
 
 /** The event topics, and those that join a part of a graph to the others. */
-export function followedTopics({
-  topics,
-  neighbourhood,
-}: Pick<UpdaterOptions, 'topics' | 'neighbourhood'>): string[] {
-  return [...topics.keys(), ...neighbourhood.topics];
+export function followedTopics(of: Pick<UpdaterOptions, 'topics' | 'neighbourhood'>): string[] {
+  return [...of.topics.keys(), ...of.neighbourhood.topics];
 }

@@ -73,10 +73,8 @@ export async function evaluate(request: StreamRequest, outside: EvaluationOutsid
 }
 
 /** What the graph learns nothing from: records that can't be used, and relations without edges. */
-export function lossLines({
-  unusable,
-  withoutEdges,
-}: Pick<StreamReport, 'unusable' | 'withoutEdges'>): string[] {
+export function lossLines(report: Pick<StreamReport, 'unusable' | 'withoutEdges'>): string[] {
+  const { unusable, withoutEdges } = report;
   const lines = unusable.map(
     ({ topic, code, records, first: { partition, offset, reason } }) =>
       `${topic}: ${count(records)} unusable (${code}), such as offset ${offset} of partition ${partition}: ${reason}`,
