@@ -90,14 +90,12 @@ export class Table {
     return this.#floats.subarray(start, start + this.dim);
   }
 
-  /** [n, dim] Copies of the rows' vectors, without a view for each. */
-  vectors(rows: Int32Array): Float32Array<ArrayBuffer> {
+  /** [n, dim] Copies of the rows' vectors; in `spent` where they fit. */
+  vectors(rows: Int32Array, spent = new Float32Array()): Float32Array<ArrayBuffer> {
     const { dim } = this;
-    const vectors = new Float32Array(rows.length * dim);
-    for (let i = 0; i < rows.length; i++) {
-      const at = this.at(rows[i]!);
-      for (let k = 0; k < dim; k++) vectors[i * dim + k] = this.#floats[at + k]!;
-    }
+    const numbers = rows.length * dim;
+    const vectors = spent.length < numbers ? new Float32Array(numbers) : spent.subarray(0, numbers);
+    for (let i = 0; i < rows.length; i++) vectors.set(this.vector(rows[i]!), i * dim);
     return vectors;
   }
 

@@ -201,7 +201,7 @@ export interface Message {
 export interface Sink {
   /**
    * Resolves once every message is acknowledged by all in-sync replicas, in order within a key. One attempt, bounded by
-   * a time of the sink's own: `Delivery` is the one place that tries again, with a backoff and a metric.
+   * a time of the sink's own: `Delivery` is the one place that tries again, with a backoff and a metric. Values may change then.
    * @throws RetryableError when some could not be; all may then be sent again. FatalError `fenced` when another
    * process has taken the topic over.
    */

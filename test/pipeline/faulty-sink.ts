@@ -1,6 +1,7 @@
 import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import type { Log } from '../../src/log.ts';
 import type { Message, Sink } from '../../src/pipeline/ports.ts';
+import { keptOf } from './memory-log.ts';
 
 /** A sink whose every publish waits for the test's word: acknowledged, to be tried again, or refused for good. */
 export class FaultySink implements Sink {
@@ -16,7 +17,7 @@ export class FaultySink implements Sink {
     this.waiting.push({ messages, answer });
     this.#arrived.resolve();
     await answer.promise;
-    this.acknowledged.push(...messages);
+    this.acknowledged.push(...messages.map(keptOf));
   }
 
   /** The keys of the next publish, once there is one. */

@@ -71,7 +71,7 @@ export class MemoryLog {
     return {
       publish: async (messages) => {
         await this.before.publish?.(messages);
-        this.published.push(...messages);
+        this.published.push(...messages.map(keptOf));
       },
       takeOver: async () => {},
       stop: async () => {},
@@ -100,6 +100,11 @@ export class MemoryLog {
     }
     return latest;
   }
+}
+
+/** A message with memory of its own: a publisher uses it again. */
+export function keptOf({ topic, key, value, headers }: Message): Message {
+  return { topic, key, value: value && Buffer.from(value), headers };
 }
 
 /** A message as it is read. */

@@ -2,7 +2,7 @@ import { FatalError } from '../../src/errors/errors.ts';
 import type { FollowedLog, Leadership, Message, Sink } from '../../src/pipeline/ports.ts';
 import { Random } from '../../src/sampling/random.ts';
 import type { Life } from './life.ts';
-import { MemoryLog } from './memory-log.ts';
+import { keptOf, MemoryLog } from './memory-log.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -75,6 +75,6 @@ export class SharedLog extends MemoryLog {
 
   #publish(life: Life, messages: readonly Message[]): void {
     if (this.#publishes !== life) throw new FatalError('fenced', 'another process publishes');
-    this.published.push(...messages);
+    this.published.push(...messages.map(keptOf));
   }
 }

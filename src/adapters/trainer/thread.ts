@@ -25,7 +25,7 @@ export function threadTrainer(
     start: (state) => calls.ask('start', state),
     train: (batch) => calls.ask('train', batch, buffersOf(batch)),
     state: () => calls.ask('state', undefined),
-    due: (options) => calls.ask('due', options),
+    due: (options) => calls.ask('due', options, buffersOf(options.spent)),
     gave: (due) => calls.ask('gave', due),
     republish: (again) => calls.ask('republish', again),
     vectors: (rows) => calls.ask('vectors', rows),

@@ -209,7 +209,8 @@ export class TrainerRows {
       if (this.#moved[row] === HELD) this.#held++;
     }
     const rows = due.slice(0, count);
-    return { rows, vectors: this.#table.vectors(rows), moved: movedBy.slice(0, count), held: this.#held };
+    const vectors = this.#table.vectors(rows, options.spent);
+    return { rows, vectors, moved: movedBy.slice(0, count), held: this.#held };
   }
 
   /** The rows that changed since it was last asked, ascending. */

@@ -135,6 +135,8 @@ export interface DueOptions extends Publishing {
   readonly holdMs: number;
   /** Rows that are due in any case. */
   readonly named: Int32Array;
+  /** Memory that the trainer takes for the vectors, where they fit. */
+  readonly spent?: Float32Array<ArrayBuffer> | undefined;
 }
 
 /** Where a training stands. */

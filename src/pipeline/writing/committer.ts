@@ -153,7 +153,8 @@ export class Committer {
     };
     const { epsilon, maxAgeMs } = this.#options.tuning;
     const rows = Int32Array.from(named.flatMap(({ row }) => row ?? []));
-    const due = trainer.due({ now: asked, epsilon, maxAgeMs, named: rows, ...options });
+    const spent = publisher.spent.pop();
+    const due = trainer.due({ now: asked, epsilon, maxAgeMs, named: rows, spent, ...options });
     // Avoids an unhandled rejection while an earlier commit is still being written.
     due.catch(() => undefined);
     const begins = checkpointer.isDue(training.busyMs, index.nextRow);
@@ -298,7 +299,7 @@ export class Committer {
       keysAt[i + 1] = end;
       if (endsSlice(i)) await nextTurn();
     }
-    return { by, rows, vectors, keys, keysAt, eventsAt };
+    return { by, rows, vectors, keys, keysAt, eventsAt, left: eventsAt.length };
   }
 }
 

@@ -12,6 +12,8 @@ import type { Writer } from './writer.ts';
 
 /** Bytes sent at a time, about, and those of a message beside its vector. A transaction costs some round trips, whatever its size. */
 const [SWEEP_BYTES, AROUND_BYTES] = [8 * 2 ** 20, 240];
+/** Blocks of memory that are kept for the vectors of commits to come, and the most bytes of one. */
+const [KEPT_BLOCKS, KEPT_BYTES] = [4, 16 * 2 ** 20];
 
 /** The commit that puts something up. */
 export interface PutBy {
@@ -22,18 +24,20 @@ export interface PutBy {
   readonly since: number | undefined;
 }
 
-/** What a commit puts up: vectors, and tombstones after them. Its memory must not change. */
+/** What a commit puts up: vectors, and tombstones after them. Its memory is the publisher's. */
 export interface Puts {
   readonly by: PutBy;
   /** [n] the rows of the vectors. */
   readonly rows: Int32Array;
   /** [n, dim] in the order of bytes in which vectors are published, little-endian. */
-  readonly vectors: Float32Array;
+  readonly vectors: Float32Array<ArrayBuffer>;
   /** The keys of all, one behind the other; where each begins, and where the last ends. Nothing is put up where a key has no bytes. */
   readonly keys: Buffer;
   readonly keysAt: Uint32Array;
   /** Time of the newest event that named each entity, epoch ms; NaN where none of the commit did. */
   readonly eventsAt: Float64Array;
+  /** How many of them are not acknowledged, and not put up anew: all at first. */
+  left: number;
 }
 
 /** One of what a commit puts up, as a message. Key and value are views, made where they are read. */
@@ -71,6 +75,8 @@ export class Publisher {
   /** Time from the arrival of the oldest record behind a vector to its acknowledgement, ms. */
   readonly latency = new Window();
   published = 0;
+  /** Memory of vectors that were sent: blocks of megabytes that are left to the garbage collector make it run for each few of them. */
+  readonly spent: Float32Array<ArrayBuffer>[] = [];
   /** False until this process is the graph's one publisher: nothing is sent or put up before. */
   open = false;
   /**
@@ -130,6 +136,7 @@ export class Publisher {
       this.#turns.set(row, 0);
       if (at < this.#taken) this.#again++;
       else {
+        this.#drop(this.#of[at]);
         this.#of[at] = undefined;
         this.#forgotten++;
       }
@@ -142,6 +149,7 @@ export class Publisher {
     const { keysAt } = puts;
     for (let place = 0; place < keysAt.length - 1; place++) {
       if (keysAt[place]! < keysAt[place + 1]!) this.#add(puts, place);
+      else this.#drop(puts);
       if (endsSlice(place)) await nextTurn();
     }
     this.#send();
@@ -153,6 +161,7 @@ export class Publisher {
       const row = puts.rows[place]!;
       const at = this.#turns.get(row) - 1 - this.#over;
       if (at >= this.#taken) {
+        this.#drop(this.#of[at]);
         this.#of[at] = puts;
         this.#places[at] = place;
         if (Number.isNaN(this.#eventsAt[at])) this.#eventsAt[at] = eventAt;
@@ -180,6 +189,13 @@ export class Publisher {
     this.#stopped = true;
     this.delivery.stop();
     await this.#running;
+  }
+
+  /** Lets go of one of what a commit put up. */
+  #drop(of: Puts | undefined): void {
+    if (of === undefined || --of.left > 0 || this.spent.length >= KEPT_BLOCKS) return;
+    const { buffer } = of.vectors;
+    if (buffer.byteLength <= KEPT_BYTES) this.spent.push(new Float32Array(buffer));
   }
 
   get #first(): PutBy | undefined {
@@ -232,6 +248,7 @@ export class Publisher {
     const now = clock();
     for (let at = 0; at < taken; at++) {
       const { since } = this.#by[at]!;
+      this.#drop(this.#of[at]);
       if (since !== undefined && this.#of[at] !== undefined) {
         this.latency.add(now - since);
         const eventAt = this.#eventsAt[at]!;

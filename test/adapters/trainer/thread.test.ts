@@ -47,11 +47,12 @@ describe('threadTrainer', () => {
       // Each call has its own epsilon: 0 in the last.
       const options = { ...DUE, now: NOW + i * 5000, everything: i === 2, ...(i === 3 && { epsilon: 0 }) };
       const expected = [await local.train(batch), await local.due(options)];
-      // Both calls are made at once: the thread answers in the order of the calls. The batch moves to it.
+      // Both calls are made at once: the thread answers in the order of the calls. The batch and the spent memory move to it.
+      const spent = new Float32Array(9_999);
       const before = process.cpuUsage();
-      const answers = await Promise.all([threaded.train(batch), threaded.due(options)]);
+      const answers = await Promise.all([threaded.train(batch), threaded.due({ ...options, spent })]);
       const { user, system } = process.cpuUsage(before);
-      expect(batch.numbers.length).toBe(0);
+      expect([batch.numbers.length, spent.length]).toEqual([0, 0]);
       const { workMs, ...report } = answers[0];
       expect([report, answers[1]]).toEqual(expected);
       // It is processor time of one thread: all threads of the process had at least that.

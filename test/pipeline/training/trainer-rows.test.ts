@@ -23,16 +23,18 @@ function setUp({ count = 10, maxRows = 20, maxAgeMs = MAX_AGE_MS } = {}) {
     rows.touch(row);
     if (isMet) rows.meet(row);
   };
+  /** Where vectors go that fit. */
+  const spent = new Float32Array(3);
   const due = (now: number, everything = false, holdMs = 0, named: readonly number[] = []) =>
-    rows.due({ now, everything, epsilon: EPSILON, maxAgeMs, holdMs, named: Int32Array.from(named) });
+    rows.due({ now, everything, epsilon: EPSILON, maxAgeMs, holdMs, named: Int32Array.from(named), spent });
   /** The rows that are due. */
   const dueRows = (...options: Parameters<typeof due>) => [...due(...options).rows];
-  return { table, types, rows, move, due, dueRows };
+  return { table, types, rows, move, due, dueRows, spent };
 }
 
 describe('TrainerRows', () => {
   it('gives the rows that are due ascending, with vectors of their own, and starts over', () => {
-    const { table, rows, move, due, dueRows } = setUp();
+    const { table, rows, move, due, dueRows, spent } = setUp();
     table.vector(7).set([1, 2]);
     table.vector(3).set([3, 4]);
     move(7, 0.25);
@@ -51,6 +53,7 @@ describe('TrainerRows', () => {
     expect(dueRows(START + 1)).toEqual([]);
     move(7, 0.75);
     expect([...due(START + 2).moved]).toEqual([0.75]);
+    expect([...vectors, ...spent]).toEqual([3, 4, 1, 2, 9, 2, 0]);
   });
 
   it('gives none where nothing is published; a snapshot then has each row as it was', () => {

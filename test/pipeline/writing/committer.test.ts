@@ -229,7 +229,7 @@ describe('Committer', () => {
     expect((await journal()).get(5)?.due).toEqual([B]);
     for (let n = 0; n < 2; n++) await sink.acknowledge();
     await publisher.drained();
-    expect([publisher.size, ...sent(sink)]).toEqual([0, [A, [1, 0]], [B, null]]);
+    expect([publisher.size, publisher.spent.length, ...sent(sink)]).toEqual([0, 3, [A, [1, 0]], [B, null]]);
   });
 
   test("an erased entity's vector goes out under no other name, though its row is another's before the trainer answers", async () => {

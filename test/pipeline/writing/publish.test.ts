@@ -67,7 +67,7 @@ function setUp({ withRelations = false, begins = true, dim = 2 } = {}) {
     const vectors = Float32Array.from(moved.flatMap(({ value }) => [value ?? 1, 0]));
     const ofRows = Int32Array.from(moved, ({ key }) => rows.get(key)!);
     const by = { commit, step, since };
-    return publisher.add({ by, rows: ofRows, vectors, keys, keysAt, eventsAt }, of);
+    return publisher.add({ by, rows: ofRows, vectors, keys, keysAt, eventsAt, left: all.length }, of);
   };
   /** Keys, numbers and steps of what was acknowledged. */
   const sent = () =>
@@ -122,8 +122,9 @@ describe('Publisher', () => {
     await sink.next();
     await add([{ key: A, eventAt: 300 }, user('c')], { commit: 2, since: 500 });
     await add([user('d'), { key: A, value: 2, eventAt: 450 }], { commit: 3, since: 600 });
-    expect(publisher.size).toBe(4);
+    expect([publisher.size, publisher.spent.length]).toEqual([4, 0]);
     await acknowledge();
+    expect(publisher.spent.length).toBe(1);
     expect(await sink.next()).toEqual([A, user('c'), user('d')]);
     now.ms = 1_500;
     await through();
@@ -134,6 +135,7 @@ describe('Publisher', () => {
       [user('d'), 1, 130],
     ]);
     expect(measures.told).toEqual(['publish 0', 'fresh 1000 1200', 'publish 500']);
+    expect(publisher.spent.map(({ length }) => length)).toEqual([2, 4, 4]);
   });
 
   test('sends no vector of an erased entity that waits, and its row again for another', async () => {
@@ -152,7 +154,7 @@ describe('Publisher', () => {
     expect(sent().slice(0, 2)).toEqual([A, C].map((key) => [key, 1, 110]));
     expect(sent().slice(2, 5)).toEqual(gone.map(({ key }) => [key, null, 130]));
     expect(sent().slice(5)).toEqual(named.map(({ key }) => [key, 1, 140]));
-    expect(publisher.size).toBe(0);
+    expect([publisher.size, publisher.spent.length]).toEqual([0, 4]);
     for (const key of [B, D]) await add([key], { commit: 5 });
     expect(publisher.size).toBe(2);
   });
