@@ -28,6 +28,8 @@ export interface Commit {
 }
 
 const READ_ROWS = 1024;
+/** Operations of a commit whose memory the next one uses: about 20 MB. */
+const MOST_KEPT = 65_536;
 
 /**
  * A graph in a store: entities, edges in both directions, journal and head, all moved by one `commit`. Its vectors are in the
@@ -37,6 +39,8 @@ export class GraphStore {
   readonly layout: Layout;
   readonly checkpoints: Checkpoints;
   readonly #store: Store;
+  /** Of the commit written last. */
+  #batch = new WriteBatch();
   /** The commit that the head's checkpoint is of; undefined until it is known. */
   #named: number | undefined;
   /** Checkpoints by commit: the one that is named, and the one before it, which somebody may still read. */
@@ -151,7 +155,8 @@ export class GraphStore {
   async commit(commit: Commit): Promise<void> {
     const { layout } = this;
     const { head, edges = [], entities = [], packed, erasedEntities = [], erasures = [] } = commit;
-    const batch = new WriteBatch();
+    const batch = this.#batch;
+    batch.clear();
     let count = 0;
     for (const [id, state] of edges) {
       layout.putEdge(batch, id, state);
@@ -174,6 +179,7 @@ export class GraphStore {
     if (commit.journal !== undefined) batch.put(layout.journalKey(head.commit), commit.journal);
     batch.put(layout.headKey(), encodeHead(head));
     await this.#store.write(batch);
+    if (batch.size > MOST_KEPT) this.#batch = new WriteBatch();
     this.#named = head.checkpoint;
   }
 

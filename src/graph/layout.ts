@@ -98,13 +98,12 @@ export class Layout {
     const { length } = edgeId;
     const valueBytes = state === null ? DELETED : EDGE_VALUE_BYTES;
     const key = batch.open(length, valueBytes);
-    const turned = batch.open(length, valueBytes);
     const { bytes } = batch;
     bytes.write(edgeId, key, 'latin1');
-    turn(bytes, key, key + length, bytes, turned);
-    if (state === null) return;
-    bytes.set(this.encodeEdge(state), key + length);
-    bytes.copyWithin(turned + length, key + length, key + length + valueBytes);
+    if (state !== null) bytes.set(this.encodeEdge(state), key + length);
+    const turned = batch.open(length, valueBytes);
+    turn(bytes, key, key + length, batch.bytes, turned);
+    if (state !== null) bytes.copy(batch.bytes, turned + length, key + length, key + length + valueBytes);
   }
 
   putEntity(batch: WriteBatch, entity: EntityKey, state: EntityState): void {

@@ -7,9 +7,9 @@ export interface Entry {
 
 /** Entries handled before the event loop gets its turn. */
 const SLICE = 2048;
-/** Bytes and operations that a new batch has room for. */
-const FIRST_BYTES = 4096;
-const FIRST_OPERATIONS = 64;
+/** Most bytes of an operation whose place is kept, and how many of one size are made at once. */
+const KEPT_BYTES = 192;
+const MADE_AT_ONCE = 64;
 /** Where a key's first id begins, in about all keys: see `Layout`. */
 const FIRST_ID = 3;
 /** Stands in place of a value's length: the key is deleted. */
@@ -20,28 +20,39 @@ interface Operations {
   tryDelete(key: Uint8Array): void;
 }
 
-/** Puts and deletes that are written all or none. The last operation on a key wins. Keys and values are copied. */
+/** Where an operation is: its key, and right after it the value; none where the key is deleted. */
+interface Place {
+  readonly bytes: Buffer;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+/**
+ * Puts and deletes that are written all or none. The last operation on a key wins. Keys and values are copied. RocksDB is given two
+ * views of each operation, and has them until it has written: objects that die old, which is dear. So the places of small operations are
+ * kept, and hold others of the same size once the batch is cleared.
+ */
 export class WriteBatch {
-  #bytes = Buffer.from(new ArrayBuffer(FIRST_BYTES));
-  /** [size, 3] where each key is, its length, and the length of the value right after it. */
-  #places = new Int32Array(3 * FIRST_OPERATIONS);
-  #size = 0;
-  #end = 0;
+  /** By the bytes of key and value: places, of which the first `used` are taken. */
+  readonly #kept = new Map<number, { readonly places: Place[]; used: number }>();
+  readonly #operations: Place[] = [];
+  /** Where the operation opened last is written. */
+  bytes: Buffer = Buffer.alloc(0);
 
   /** The number of puts and deletes. */
   get size(): number {
-    return this.#size;
+    return this.#operations.length;
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
     const at = this.open(key.length, value.length);
-    this.#bytes.set(key, at);
-    this.#bytes.set(value, at + key.length);
+    this.bytes.set(key, at);
+    this.bytes.set(value, at + key.length);
   }
 
   delete(key: Uint8Array): void {
     const at = this.open(key.length, DELETED);
-    this.#bytes.set(key, at);
+    this.bytes.set(key, at);
   }
 
   /**
@@ -49,62 +60,70 @@ export class WriteBatch {
    * valueBytes: {@link DELETED} where the key is deleted.
    */
   open(keyBytes: number, valueBytes: number): number {
-    const at = this.#end;
-    this.#reserve(keyBytes + Math.max(0, valueBytes));
-    this.#end += keyBytes + Math.max(0, valueBytes);
-    const place = 3 * this.#size++;
-    this.#places[place] = at;
-    this.#places[place + 1] = keyBytes;
-    this.#places[place + 2] = valueBytes;
-    return at;
+    const place = this.#take(keyBytes, valueBytes);
+    this.#operations.push(place);
+    this.bytes = place.bytes;
+    return place.key.byteOffset;
   }
 
-  /** Other memory once another operation is opened. */
-  get bytes(): Buffer {
-    return this.#bytes;
+  /** Forgets all operations. */
+  clear(): void {
+    this.#operations.length = 0;
+    for (const kept of this.#kept.values()) kept.used = 0;
   }
 
   /**
-   * Hands over each operation, in slices, as views of the batch's memory. Keys come in about their order, because RocksDB inserts a key
-   * faster beside the one before; operations on one key keep theirs.
+   * Hands over each operation, in slices. Keys come in about their order, because RocksDB inserts a key faster beside the one before;
+   * operations on one key keep theirs.
    */
   async each(to: Operations): Promise<void> {
-    const [{ buffer }, places, order] = [this.#bytes, this.#places, this.#order()];
-    for (let i = 0; i < this.#size; i++) {
-      const place = 3 * order[2 * i]!;
-      const key = new Uint8Array(buffer, places[place]!, places[place + 1]!);
-      const length = places[place + 2]!;
-      if (length === DELETED) to.tryDelete(key);
-      else to.tryPut(key, new Uint8Array(buffer, places[place]! + key.length, length));
+    const order = this.#order();
+    for (let i = 0; i < this.size; i++) {
+      const { key, value } = this.#operations[order[2 * i]!]!;
+      if (value === undefined) to.tryDelete(key);
+      else to.tryPut(key, value);
       if (endsSlice(i)) await nextTurn();
     }
   }
 
   /** [size, 2] operations by parts of their keys: kind, length and start of the first id. Sorted as one number each, without a comparator. */
   #order(): Uint32Array {
-    const [bytes, places] = [this.#bytes, this.#places];
-    const order = new Uint32Array(2 * this.#size);
-    for (let i = 0; i < this.#size; i++) {
-      const at = places[3 * i]!;
+    const order = new Uint32Array(2 * this.size);
+    for (let i = 0; i < this.size; i++) {
+      const { key } = this.#operations[i]!;
       order[2 * i] = i;
-      order[2 * i + 1] = bytes[at]! << 27;
+      order[2 * i + 1] = key[0]! << 27;
       // A shorter key ends before.
-      if (places[3 * i + 1]! < FIRST_ID + 4) continue;
-      order[2 * i + 1]! |= (bytes[at + FIRST_ID - 1]! & 7) << 24;
-      for (let id = 0; id < 4; id++) order[2 * i + 1]! |= (bytes[at + FIRST_ID + id]! & 63) << (18 - 6 * id);
+      if (key.length < FIRST_ID + 4) continue;
+      order[2 * i + 1]! |= (key[FIRST_ID - 1]! & 7) << 24;
+      for (let id = 0; id < 4; id++) order[2 * i + 1]! |= (key[FIRST_ID + id]! & 63) << (18 - 6 * id);
     }
     new BigUint64Array(order.buffer).sort();
     return order;
   }
 
-  #reserve(bytes: number): void {
-    if (this.#end + bytes > this.#bytes.length) {
-      const length = Math.max(2 * this.#bytes.length, this.#end + bytes);
-      this.#bytes = Buffer.from(this.#bytes.buffer.transfer(length));
+  #take(keyBytes: number, valueBytes: number): Place {
+    if (keyBytes + valueBytes > KEPT_BYTES) return placesOf(keyBytes, valueBytes, 1)[0]!;
+    const size = keyBytes * (KEPT_BYTES + 1) + valueBytes;
+    let kept = this.#kept.get(size);
+    if (kept === undefined) {
+      kept = { places: [], used: 0 };
+      this.#kept.set(size, kept);
     }
-    if (3 * this.#size === this.#places.length)
-      this.#places = new Int32Array(this.#places.buffer.transfer(2 * this.#places.byteLength));
+    if (kept.used === kept.places.length) kept.places.push(...placesOf(keyBytes, valueBytes, MADE_AT_ONCE));
+    return kept.places[kept.used++]!;
   }
+}
+
+function placesOf(keyBytes: number, valueBytes: number, count: number): Place[] {
+  const width = keyBytes + Math.max(0, valueBytes);
+  const buffer = new ArrayBuffer(count * width);
+  const bytes = Buffer.from(buffer);
+  return Array.from({ length: count }, (_, i) => {
+    const end = i * width + keyBytes;
+    const value = valueBytes === DELETED ? undefined : new Uint8Array(buffer, end, valueBytes);
+    return { bytes, key: new Uint8Array(buffer, i * width, keyBytes), value };
+  });
 }
 
 /**

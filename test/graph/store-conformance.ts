@@ -65,6 +65,38 @@ export function storeConformance(name: string, candidate: Candidate): void {
       await store.write(new WriteBatch());
     });
 
+    test('writes of a batch that was cleared what came since, and keeps what it wrote before', async () => {
+      const batch = new WriteBatch();
+      // Many of one size, of which the next write has fewer, in another order; one that is large; an empty value.
+      const write = async (from: number, count: number, large: number) => {
+        batch.clear();
+        for (let i = 0; i < count; i++) batch.put(bytes(0x61, from + i), bytes(i, from));
+        batch.put(bytes(0x62, from), Buffer.alloc(large, from));
+        batch.put(bytes(0x63, from), bytes());
+        batch.delete(bytes(0x61, from - 1));
+        await store.write(batch);
+      };
+      await write(10, 200, 5_000);
+      await write(5, 3, 4);
+      const found = await scanned(store.scan(bytes(0x61)));
+      const [first, second] = [
+        Array.from({ length: 200 }, (_, i) => [10 + i, i, 10]),
+        [
+          [5, 0, 5],
+          [6, 1, 5],
+          [7, 2, 5],
+        ],
+      ];
+      expect(found).toEqual(
+        [...second, ...first].map(([at = 0, ...value]) => [hex(bytes(0x61, at)), hex(bytes(...value))]),
+      );
+      expect((await scanned(store.scan(bytes(0x62)))).map(([, value]) => value.length)).toEqual([8, 10_000]);
+      expect(await scanned(store.scan(bytes(0x63)))).toEqual([
+        ['6305', ''],
+        ['630a', ''],
+      ]);
+    });
+
     test('scans one moment: a concurrent write is seen completely or not at all', async () => {
       const at = (version: string, count: number) =>
         Array.from({ length: count }, (_, i) => [`61${String(i).padStart(4, '0')}`, version] as const);
