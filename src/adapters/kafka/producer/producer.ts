@@ -229,12 +229,10 @@ export class Producer {
 
   /** What is sent to each partition. Looks up every topic, also without messages. */
   async #parts(messages: readonly Message[]): Promise<Part[]> {
-    const byTopic = Map.groupBy(messages, topicOf);
     const parts: Part[] = [];
-    for (const topic of this.#topics) {
-      for (const [partition, batches] of await topic.batchesOf(byTopic.get(topic.name) ?? []))
+    for (const topic of this.#topics)
+      for (const [partition, batches] of await topic.batchesOf(messages))
         parts.push({ topic, partition, batches });
-    }
     return parts;
   }
 
@@ -293,9 +291,6 @@ export class Producer {
     throw new RetryableError('not-acknowledged', message, { cause: failure });
   }
 }
-
-/** Not made for each send: see `endsSlice`. */
-const topicOf = ({ topic }: Message): string => topic;
 
 /** Whether the fence or a stop ended the publishing, or no other attempt would help. */
 function isFinal(error: unknown): boolean {

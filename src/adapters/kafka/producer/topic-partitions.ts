@@ -46,8 +46,8 @@ export class TopicPartitions {
   }
 
   /**
-   * The messages by partition and in order, encoded: batches that are sent one after the other. A message too large for a batch goes
-   * in a batch of its own. @throws as `get`.
+   * The messages to the topic by partition and in order, encoded: batches that are sent one after the other. A message too large for a
+   * batch goes in a batch of its own. @throws as `get`.
    */
   async batchesOf(messages: readonly Message[]): Promise<Map<number, RecordBatch[]>> {
     const { length: partitions } = await this.get();
@@ -55,6 +55,8 @@ export class TopicPartitions {
     // Vectors of one step share their headers.
     const encoded = new Map<PlainHeaders, Uint8Array>();
     for (let i = 0; i < messages.length; i++) {
+      if (endsSlice(i)) await nextTurn();
+      if (messages[i]!.topic !== this.name) continue;
       const { key, value, headers } = messages[i]!;
       const partition = this.#choose(key, partitions);
       const of = batches.get(partition) ?? [];
@@ -66,7 +68,6 @@ export class TopicPartitions {
         batch.add(key, value, block, BATCH_BYTES);
         of.push(batch);
       }
-      if (endsSlice(i)) await nextTurn();
     }
     return batches;
   }

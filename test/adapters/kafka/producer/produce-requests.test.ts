@@ -65,7 +65,8 @@ describe('the batches of messages', () => {
       fc.asyncProperty(fc.array(message, { maxLength: 60 }), async (messages) => {
         const choose = keyPartitioner();
         const expected = [...Map.groupBy(messages, ({ key }) => choose(key, PARTITIONS))];
-        const found = await batched(messages, partitions);
+        const others = messages.map((each) => ({ ...each, topic: 'another' }));
+        const found = await batched([...others, ...messages], partitions);
         expect(found.map(({ partition, batch }) => [partition, batch.count])).toEqual(
           expected.map(([partition, of]) => [partition, of.length]),
         );
