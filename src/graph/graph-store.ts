@@ -28,8 +28,8 @@ export interface Commit {
 }
 
 const READ_ROWS = 1024;
-/** Operations of a commit whose memory the next one uses: about 20 MB. */
-const MOST_KEPT = 65_536;
+/** Operations of a commit whose memory the next one uses: about 40 MB. A larger commit is one of 30,000 events. */
+const MOST_KEPT = 131_072;
 
 /**
  * A graph in a store: entities, edges in both directions, journal and head, all moved by one `commit`. Its vectors are in the
