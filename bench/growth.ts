@@ -13,7 +13,10 @@ const MIB = 2 ** 20;
 const ACTIONS = ['like', 'like', 'like', 'retweet', 'reply'] as const;
 const AT = Date.UTC(2026, 0);
 /** Of each partition. The disk is to hold the store, and not all that was ever published. */
-const KEPT = { 'cleanup.policy': 'delete', 'retention.bytes': `${2 ** 28}`, 'segment.bytes': `${2 ** 26}` };
+const KEPT = {
+  ...{ 'cleanup.policy': 'delete', 'retention.bytes': `${2 ** 28}`, 'segment.bytes': `${2 ** 26}` },
+  'file.delete.delay.ms': '1000',
+};
 
 const COLUMNS = {
   rate: 'events/s',

@@ -124,7 +124,12 @@ export class Shared implements AsyncDisposable {
 
   async #startBroker(): Promise<string> {
     const dir = join(await this.folder(), 'broker');
-    const broker = await startBroker({ dir, onProgress: (line) => void process.stderr.write(`${line}\n`) });
+    const broker = await startBroker({
+      dir,
+      onProgress: (line) => void process.stderr.write(`${line}\n`),
+      // Of what is published at full speed the page cache would be full within minutes, before a topic's retention is looked at.
+      settings: { 'log.retention.check.interval.ms': '10000' },
+    });
     this.#opened.defer(() => broker.stop());
     return broker.brokers;
   }
