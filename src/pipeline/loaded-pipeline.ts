@@ -107,8 +107,9 @@ export class LoadedPipeline {
   #left: Promise<void> | undefined;
   /** Whether the store was loaded from its checkpoint alone, and no record was applied and no batch trained since. */
   #isIdle: boolean;
-  /** The training of the journal, and whether it has ended: until then, vectors are as of the checkpoint. */
+  /** The training of the journal. */
   readonly #journal: Promise<unknown>;
+  /** Whether the journal is trained: until then, vectors are as of the checkpoint. */
   isTrained = false;
   /** The commit asked for last. */
   #committed: Promise<number> = Promise.resolve(0);

@@ -11,7 +11,7 @@ import type { Trainer, TrainerState } from './trainer.ts';
 
 /** Batches handed over and not yet answered. Two keep the trainer busy while records are read. */
 const MAX_WAITING = 2;
-/** As many while the trainer has its journal to train: a commit of what is read meanwhile need not wait for that. */
+/** So many may wait while the trainer trains its journal: a commit of what is read meanwhile does not wait for the training. */
 const MAX_BEHIND_JOURNAL = 64;
 
 export interface TrainingLineOptions {
