@@ -39,8 +39,8 @@ export class GraphStore {
   readonly layout: Layout;
   readonly checkpoints: Checkpoints;
   readonly #store: Store;
-  /** Of the commit written last. */
-  #batch = new WriteBatch();
+  /** That of a commit that is written, for the next. */
+  #spare: WriteBatch | undefined;
   /** The commit that the head's checkpoint is of; undefined until it is known. */
   #named: number | undefined;
   /** Checkpoints by commit: the one that is named, and the one before it, which somebody may still read. */
@@ -155,7 +155,8 @@ export class GraphStore {
   async commit(commit: Commit): Promise<void> {
     const { layout } = this;
     const { head, edges = [], entities = [], packed, erasedEntities = [], erasures = [] } = commit;
-    const batch = this.#batch;
+    const batch = this.#spare ?? new WriteBatch();
+    this.#spare = undefined;
     batch.clear();
     let count = 0;
     for (const [id, state] of edges) {
@@ -179,7 +180,7 @@ export class GraphStore {
     if (commit.journal !== undefined) batch.put(layout.journalKey(head.commit), commit.journal);
     batch.put(layout.headKey(), encodeHead(head));
     await this.#store.write(batch);
-    if (batch.size > MOST_KEPT) this.#batch = new WriteBatch();
+    if (batch.size <= MOST_KEPT) this.#spare = batch;
     this.#named = head.checkpoint;
   }
 
