@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 
@@ -106,14 +106,26 @@ async function readCheckpoint(
   return { vectors, step: footer.step };
 }
 
+/**
+ * @throws where RocksDB's list of files changed while it was opened: RocksDB reads the list first, and then the logs that are there. A
+ * process that starts between the two drops a log that the list of before still needs, and the store is seen as it was long ago.
+ */
 async function opened<T>(db: string, work: (rocks: RocksDB) => Promise<T>): Promise<T> {
+  const before = await listedFiles(db);
   const rocks = new RocksDB(db, { readOnly: true });
   await rocks.ready();
   try {
+    if ((await listedFiles(db)) !== before) throw new Error(`the files of ${db} changed while it was opened`);
     return await work(rocks);
   } finally {
     await rocks.close({ force: true });
   }
+}
+
+/** The name and size of RocksDB's list of files. */
+async function listedFiles(db: string): Promise<string> {
+  const list = (await readFile(join(db, 'CURRENT'), 'utf8')).trim();
+  return `${list} ${(await stat(join(db, list))).size}`;
 }
 
 function decode(entries: readonly { key: Buffer; value: Buffer }[]): Omit<StoreBytes, 'vectors' | 'step'> {
