@@ -1,5 +1,4 @@
 import type { HttpServer } from '../adapters/http/guarded.ts';
-import { serveHttp } from '../adapters/http/server.ts';
 import type { Readiness, ReadinessReport, Status } from '../adapters/http/status.ts';
 import type { HttpAddress } from '../config/environment.ts';
 import { reasonOf } from '../errors/errors.ts';
@@ -81,6 +80,8 @@ export class Watch implements AsyncDisposable {
   async #serve(): Promise<void> {
     const { address, log, groupOf } = this.#options;
     if (address === undefined) return;
+    // Loaded where it serves: its packages take a tenth of a start.
+    const { serveHttp } = await import('../adapters/http/server.ts');
     this.#server = await serveHttp({
       ...address,
       metrics: this.metrics,

@@ -98,12 +98,25 @@ describe('one publisher for each topic', () => {
     expect(await valuesOf(first)).toEqual(upTo(60));
   });
 
-  test('messages for several requests are one transaction', async () => {
-    const topic = await made(1);
-    const value = new Uint8Array(2000);
-    const messages = Array.from({ length: 1500 }, (_, n) => ({ topic, key: `k${n}`, value, headers: {} }));
-    await sink(topic, yes).publish(messages);
-    await ends(topic, 1501);
+  test('messages for several requests are one transaction, in order; where one is refused, those on their way are not seen', async () => {
+    const topic = await made(3);
+    const one = sink(topic, yes);
+    const pad = Buffer.alloc(2000, ' ');
+    const messages = numbered(topic, 4500, 60).map(({ value, ...rest }) => ({
+      ...rest,
+      value: Buffer.concat([value ?? pad, pad]),
+    }));
+    const large = { topic, key: 'k7', value: new Uint8Array(1_500_000), headers: {} };
+    await expect(one.publish([...messages.slice(0, -1), large])).rejects.toMatchObject({ code: 'refused' });
+    expect(await valuesOf(topic)).toEqual([]);
+    await one.publish(messages);
+    const reader = new Collector();
+    const log = new KafkaLog(settings, {}, quiet);
+    onTestFinished(() => log.close());
+    await log.follow([topic], reader);
+    await until('all', () => reader.records.length >= messages.length);
+    expect(disorder(reader.records)).toEqual([]);
+    expect(await valuesOf(topic)).toEqual(upTo(messages.length));
   });
 
   test('the open transaction of an overtaken publisher is never seen, and is refused before the fence is asked', async () => {

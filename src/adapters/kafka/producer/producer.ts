@@ -5,8 +5,8 @@ import type { Brokers } from '../brokers.ts';
 import { kafkaError, protocolError, reasonsOf } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine, userOf } from '../settings.ts';
 import { ProducerSession } from './producer-session.ts';
-import { largestBytes, type RecordBatch } from './record-batch.ts';
-import { TopicPartitions } from './topic-partitions.ts';
+import { largestBytes } from './record-batch.ts';
+import { type Ready, TopicPartitions } from './topic-partitions.ts';
 
 export interface ProducerOptions {
   readonly settings: KafkaSettings;
@@ -30,11 +30,9 @@ export interface Fence {
   readonly confirm: () => Promise<void>;
 }
 
-/** What is sent to one partition, a request for each batch. */
-interface Part {
+/** What is sent to one partition in a request. */
+interface Part extends Ready {
   readonly topic: TopicPartitions;
-  readonly partition: number;
-  readonly batches: readonly RecordBatch[];
 }
 
 /** Transaction timeout: bounds how long a transaction that a frozen writer left open keeps readers waiting. */
@@ -113,9 +111,9 @@ export class Producer {
     // Look-ups take turns as well: while the look-up of an earlier send is retried, a later send must not overtake it.
     const sends = await this.#after(ALL, async () => {
       const parts = await this.#lookedUp(messages, until);
-      return parts.map((part) =>
-        this.#after(`${part.topic.name}/${part.partition}`, async () => {
-          for (const batch of part.batches) await this.#untilGivenUp(part, batch);
+      return [...Map.groupBy(parts, placeOf)].map(([place, of]) =>
+        this.#after(place, async () => {
+          for (const part of of) await this.#untilGivenUp(part);
         }),
       );
     });
@@ -143,18 +141,12 @@ export class Producer {
     const { brokers, log } = this.#options;
     let begun: ProducerSession | undefined;
     try {
-      const parts = await this.#parts(messages);
+      for (const topic of this.#topics) await topic.get();
       this.#session ??= this.#open();
       const session = await this.#session;
       if (messages.length === 0) return;
       begun = session;
-      const places = parts.map(({ topic, partition }) => ({ topic: topic.name, partition }));
-      await this.#once(() => session.addPartitions(places));
-      await allOf(
-        parts.map(async (part) => {
-          for (const batch of part.batches) await this.#produce(session, part, batch);
-        }),
-      );
+      await this.#produceAll(session, messages);
       await this.#once(() => session.end(true));
     } catch (error) {
       log(
@@ -167,6 +159,35 @@ export class Producer {
       for (const topic of this.#topics) topic.forget();
       brokers.forgetCoordinators();
       throw error;
+    }
+  }
+
+  /** Sends each batch once it is whole, while the next are encoded. Resolves once all have ended. @throws the first failure. */
+  async #produceAll(session: ProducerSession, messages: readonly Message[]): Promise<void> {
+    const added = new Set<string>();
+    let adding = Promise.resolve();
+    const last = new Map<string, Promise<void>>();
+    const all: Promise<void>[] = [];
+    try {
+      for await (const part of this.#parts(messages)) {
+        const { topic, begun } = part;
+        const places = begun
+          .map((partition) => ({ topic, partition }))
+          .filter((of) => !added.has(placeOf(of)));
+        if (places.length > 0) {
+          for (const of of places) added.add(placeOf(of));
+          const names = places.map(({ partition }) => ({ topic: topic.name, partition }));
+          adding = adding.then(() => this.#once(() => session.addPartitions(names)));
+        }
+        const before = last.get(placeOf(part));
+        const sent = Promise.all([adding, before]).then(() => this.#produce(session, part));
+        // Met below, once all are on their way.
+        sent.catch(() => undefined);
+        last.set(placeOf(part), sent);
+        all.push(sent);
+      }
+    } finally {
+      await allOf(all);
     }
   }
 
@@ -183,16 +204,16 @@ export class Producer {
     const onTrouble = ({ error }: Failure) =>
       log('debug', `the partitions of ${this.#names} are asked for again: ${reasonsOf(error)}`);
     const retried = { signal: stopping, until, mayPass, onTrouble };
-    return retrying(() => this.#parts(messages), retried).catch((error) => {
+    return retrying(() => Array.fromAsync(this.#parts(messages)), retried).catch((error) => {
       throw failureOf(error);
     });
   }
 
   /** Repeats a request until it is acknowledged. @throws why it was given up. */
-  async #untilGivenUp(part: Part, batch: RecordBatch): Promise<void> {
+  async #untilGivenUp(part: Part): Promise<void> {
     const { giveUpMs, stopping } = this.#options;
     try {
-      await retrying(() => this.#attempt(part, batch), {
+      await retrying(() => this.#attempt(part), {
         signal: stopping,
         until: Date.now() + giveUpMs,
         mayPass: ({ error }) => !isLasting(error),
@@ -204,13 +225,13 @@ export class Producer {
     }
   }
 
-  async #attempt(part: Part, batch: RecordBatch): Promise<void> {
+  async #attempt(part: Part): Promise<void> {
     this.#session ??= this.#open();
     const current = this.#session;
     try {
-      await this.#produce(await current, part, batch);
+      await this.#produce(await current, part);
     } catch (error) {
-      this.#options.log('debug', `${part.topic.name}/${part.partition} is sent again: ${reasonsOf(error)}`);
+      this.#options.log('debug', `${placeOf(part)} is sent again: ${reasonsOf(error)}`);
       part.topic.forget();
       const isOpen = await current.then(
         () => true,
@@ -222,18 +243,15 @@ export class Producer {
     }
   }
 
-  async #produce(session: ProducerSession, { topic, partition }: Part, batch: RecordBatch): Promise<void> {
+  async #produce(session: ProducerSession, { topic, partition, batch }: Part): Promise<void> {
     await session.send(await topic.leaderOf(partition), topic.name, partition, batch);
     topic.acknowledged(batch);
   }
 
-  /** What is sent to each partition. Looks up every topic, also without messages. */
-  async #parts(messages: readonly Message[]): Promise<Part[]> {
-    const parts: Part[] = [];
+  /** What is sent. Looks up every topic, also without messages. */
+  async *#parts(messages: readonly Message[]): AsyncIterable<Part> {
     for (const topic of this.#topics)
-      for (const [partition, batches] of await topic.batchesOf(messages))
-        parts.push({ topic, partition, batches });
-    return parts;
+      for await (const ready of topic.batchesOf(messages)) yield { topic, ...ready };
   }
 
   /** Repeats the step while the previous transaction is ending. */
@@ -290,6 +308,10 @@ export class Producer {
     const message = `${messages.length} messages for ${this.#names} were not acknowledged by ${addressOf(settings)}: ${reasonsOf(failure)}; they can be sent again`;
     throw new RetryableError('not-acknowledged', message, { cause: failure });
   }
+}
+
+function placeOf({ topic, partition }: Pick<Part, 'topic' | 'partition'>): string {
+  return `${topic.name}/${partition}`;
 }
 
 /** Whether the fence or a stop ended the publishing, or no other attempt would help. */

@@ -15,6 +15,14 @@ const BATCH_BYTES = 900_000;
 /** Room of a new writer, which grows with its first batches. Larger writers are not kept, and no more of them than this. */
 const [FIRST_BYTES, KEPT_BYTES, KEPT_WRITERS] = [16_384, 2 * 2 ** 20, 16];
 
+/** A batch that is whole. */
+export interface Ready {
+  readonly partition: number;
+  readonly batch: RecordBatch;
+  /** The partitions that any message went to until now. */
+  readonly begun: readonly number[];
+}
+
 /** The partitions of one topic and their leaders, looked up when they are unknown or old. */
 export class TopicPartitions {
   readonly name: string;
@@ -46,12 +54,13 @@ export class TopicPartitions {
   }
 
   /**
-   * The messages to the topic by partition and in order, encoded: batches that are sent one after the other. A message too large for a
-   * batch goes in a batch of its own. @throws as `get`.
+   * The messages to the topic, encoded, in batches that are sent one after the other within a partition: each comes as soon as it is
+   * full, so that it may be on its way while the next are encoded. A message too large for a batch goes in a batch of its own.
+   * @throws as `get`.
    */
-  async batchesOf(messages: readonly Message[]): Promise<Map<number, RecordBatch[]>> {
+  async *batchesOf(messages: readonly Message[]): AsyncIterable<Ready> {
     const { length: partitions } = await this.get();
-    const batches = new Map<number, RecordBatch[]>();
+    const open = new Map<number, RecordBatch>();
     // Vectors of one step share their headers.
     const encoded = new Map<PlainHeaders, Uint8Array>();
     for (let i = 0; i < messages.length; i++) {
@@ -59,17 +68,16 @@ export class TopicPartitions {
       if (messages[i]!.topic !== this.name) continue;
       const { key, value, headers } = messages[i]!;
       const partition = this.#choose(key, partitions);
-      const of = batches.get(partition) ?? [];
-      batches.set(partition, of);
       const block = encoded.get(headers) ?? encodeHeaders(headers);
       encoded.set(headers, block);
-      if (of.at(-1)?.add(key, value, block, BATCH_BYTES) !== true) {
-        const batch = new RecordBatch(this.#writers.pop() ?? new ByteWriter(FIRST_BYTES));
-        batch.add(key, value, block, BATCH_BYTES);
-        of.push(batch);
-      }
+      const full = open.get(partition);
+      if (full?.add(key, value, block, BATCH_BYTES) === true) continue;
+      const batch = new RecordBatch(this.#writers.pop() ?? new ByteWriter(FIRST_BYTES));
+      batch.add(key, value, block, BATCH_BYTES);
+      open.set(partition, batch);
+      if (full !== undefined) yield { partition, batch: full, begun: [...open.keys()] };
     }
-    return batches;
+    for (const [partition, batch] of open) yield { partition, batch, begun: [...open.keys()] };
   }
 
   /** Takes back a batch that was acknowledged. One whose request failed may still be on its way to the socket. */

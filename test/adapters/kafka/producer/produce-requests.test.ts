@@ -23,11 +23,8 @@ function topicPartitions(): TopicPartitions {
   return new TopicPartitions(topic, 'nowhere', { metadata });
 }
 
-/** The batches by partition, in order. */
-const batched = async (given: readonly Message[], partitions = topicPartitions()) =>
-  [...(await partitions.batchesOf(given))].flatMap(([partition, batches]) =>
-    batches.map((batch) => ({ partition, batch })),
-  );
+const batched = (given: readonly Message[], partitions = topicPartitions()) =>
+  Array.fromAsync(partitions.batchesOf(given));
 
 const text = fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: 'binary', maxLength: 60 }));
 const part = fc.oneof(
