@@ -4,6 +4,7 @@ import { instantiate } from '../../../kernels/instance.ts';
 import { packError, threadCpuMs } from '../../threads.ts';
 import {
   BEGUN,
+  changed,
   EDGES,
   FAILED,
   FREE,
@@ -18,9 +19,6 @@ import {
   setState,
   tell,
 } from './lane.ts';
-
-/** How often this thread looks whether the trainer has ended the other side, before it sleeps: mostly the trainer ends some microseconds later. */
-const LOOKS = 1_000;
 
 const { name, table, model, lanes, words: own, helping, cpuMs, failures }: StepperData = workerData;
 
@@ -41,7 +39,7 @@ function serve(): never {
   for (const { words } of served) setState(words, FREE);
   for (;;) {
     for (const [lane, { words, scratch, rate, kernel }] of served.entries()) {
-      while (Atomics.load(words, STATE) !== BEGUN) Atomics.wait(words, STATE, FREE);
+      while (Atomics.load(words, STATE) !== BEGUN) changed(words, STATE, FREE);
       const [edges, lhsCount, rhsCount] = [words[EDGES]!, words[LHS_COUNT]!, words[RHS_COUNT]!];
       kernel.begin(edges);
       Atomics.store(own, SIDE, 1 + lane);
@@ -64,6 +62,5 @@ function serve(): never {
 
 /** Waits until the trainer has computed the side. */
 function helped(): void {
-  for (let looks = 0; Atomics.load(own, SIDE) === HELPED; looks++)
-    if (looks >= LOOKS) Atomics.wait(own, SIDE, HELPED);
+  while (Atomics.load(own, SIDE) === HELPED) changed(own, SIDE, HELPED);
 }
