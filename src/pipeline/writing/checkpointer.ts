@@ -16,7 +16,7 @@ const BYTES_A_SECOND = 1_000_000;
 /** Slices asked for at a time: each waits behind the batches that the trainer was given before, and what is trained meanwhile is journaled. */
 const AHEAD = 8;
 /** The writing of checkpoints takes at most one part in so many of the time. */
-const SHARE = 10;
+const SHARE = 16;
 
 export interface CheckpointerOptions
   extends Pick<UpdaterOptions, 'graph' | 'store' | 'trainer' | 'log' | 'clock'> {
