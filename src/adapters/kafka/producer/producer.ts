@@ -31,9 +31,7 @@ export interface Fence {
 }
 
 /** What is sent to one partition in a request. */
-interface Part extends Ready {
-  readonly topic: TopicPartitions;
-}
+type Part = Ready & { readonly topic: TopicPartitions };
 
 /** Transaction timeout: bounds how long a transaction that a frozen writer left open keeps readers waiting. */
 const TRANSACTION_MS = 30_000;
@@ -164,23 +162,14 @@ export class Producer {
 
   /** Sends each batch once it is whole, while the next are encoded. Resolves once all have ended. @throws the first failure. */
   async #produceAll(session: ProducerSession, messages: readonly Message[]): Promise<void> {
-    const added = new Set<string>();
     let adding = Promise.resolve();
     const last = new Map<string, Promise<void>>();
     const all: Promise<void>[] = [];
     try {
       for await (const part of this.#parts(messages)) {
-        const { topic, begun } = part;
-        const places = begun
-          .map((partition) => ({ topic, partition }))
-          .filter((of) => !added.has(placeOf(of)));
-        if (places.length > 0) {
-          for (const of of places) added.add(placeOf(of));
-          const names = places.map(({ partition }) => ({ topic: topic.name, partition }));
-          adding = adding.then(() => this.#once(() => session.addPartitions(names)));
-        }
-        const before = last.get(placeOf(part));
-        const sent = Promise.all([adding, before]).then(() => this.#produce(session, part));
+        const begun = part.begun.map((partition) => ({ topic: part.topic.name, partition }));
+        if (begun.length > 0) adding = adding.then(() => this.#once(() => session.addPartitions(begun)));
+        const sent = Promise.all([adding, last.get(placeOf(part))]).then(() => this.#produce(session, part));
         // Met below, once all are on their way.
         sent.catch(() => undefined);
         last.set(placeOf(part), sent);

@@ -19,7 +19,7 @@ const [FIRST_BYTES, KEPT_BYTES, KEPT_WRITERS] = [16_384, 2 * 2 ** 20, 16];
 export interface Ready {
   readonly partition: number;
   readonly batch: RecordBatch;
-  /** The partitions that any message went to until now. */
+  /** The partitions that messages went to for the first time since the last such batch. */
   readonly begun: readonly number[];
 }
 
@@ -61,6 +61,7 @@ export class TopicPartitions {
   async *batchesOf(messages: readonly Message[]): AsyncIterable<Ready> {
     const { length: partitions } = await this.get();
     const open = new Map<number, RecordBatch>();
+    const begun: number[] = [];
     // Vectors of one step share their headers.
     const encoded = new Map<PlainHeaders, Uint8Array>();
     for (let i = 0; i < messages.length; i++) {
@@ -75,9 +76,10 @@ export class TopicPartitions {
       const batch = new RecordBatch(this.#writers.pop() ?? new ByteWriter(FIRST_BYTES));
       batch.add(key, value, block, BATCH_BYTES);
       open.set(partition, batch);
-      if (full !== undefined) yield { partition, batch: full, begun: [...open.keys()] };
+      if (full === undefined) begun.push(partition);
+      else yield { partition, batch: full, begun: begun.splice(0) };
     }
-    for (const [partition, batch] of open) yield { partition, batch, begun: [...open.keys()] };
+    for (const [partition, batch] of open) yield { partition, batch, begun: begun.splice(0) };
   }
 
   /** Takes back a batch that was acknowledged. One whose request failed may still be on its way to the socket. */

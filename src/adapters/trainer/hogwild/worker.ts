@@ -48,7 +48,7 @@ function serve(): never {
       kernel.sumSide(0, edges, rhsCount, scratch.anchors, scratch.positives);
       const isMine = Atomics.compareExchange(own, SIDE, 1 + lane, NO_SIDE) === 1 + lane;
       if (isMine) kernel.compareSide(1, edges, lhsCount);
-      else helped();
+      else while (Atomics.load(own, SIDE) === HELPED) changed(own, SIDE, HELPED);
       const { anchors, positives } = isMine ? scratch : helping;
       kernel.sumSide(1, edges, lhsCount, anchors, positives);
       kernel.update(rate[0]!);
@@ -58,9 +58,4 @@ function serve(): never {
       if (Atomics.load(served[(1 + lane) % served.length]!.words, STATE) !== BEGUN) tell(own);
     }
   }
-}
-
-/** Waits until the trainer has computed the side. */
-function helped(): void {
-  while (Atomics.load(own, SIDE) === HELPED) changed(own, SIDE, HELPED);
 }
