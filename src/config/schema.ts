@@ -226,7 +226,7 @@ export const configFileSchema = z.strictObject({
       recoverMs: positive.default(10_000).meta({
         unit: 'ms',
         description:
-          'A [checkpoint](glossary.md#checkpoint) is written after training took this much processor time. A start after a kill trains for one and a half times as long, at worst. With millions of entities it is longer: checkpoints are being written for a sixteenth of the time at most. Less is more bytes written.',
+          'A [checkpoint](glossary.md#checkpoint) is written after training took this much processor time. A start after a kill trains for one and a half times as long, at worst. With millions of entities that start trains for longer, because the writing of checkpoints takes at most a sixteenth of the time. Less is more bytes written.',
       }),
     })
     .prefault({})

@@ -80,7 +80,7 @@ export class Watch implements AsyncDisposable {
   async #serve(): Promise<void> {
     const { address, log, groupOf } = this.#options;
     if (address === undefined) return;
-    // Loaded where it serves: its packages take a tenth of a start.
+    // Loaded only where something is served: the server's packages take a tenth of a start.
     const { serveHttp } = await import('../adapters/http/server.ts');
     this.#server = await serveHttp({
       ...address,

@@ -10,10 +10,8 @@ import { Window } from '../window.ts';
 import type { RelationVectors } from './relation-vectors.ts';
 import type { Writer } from './writer.ts';
 
-/** Bytes of a message beside its vector, about. */
-const AROUND_BYTES = 240;
-/** Least and most bytes sent at a time. A transaction costs some round trips, whatever its size, and the brokers end one of half a minute. */
-const [LEAST_BYTES, MOST_BYTES] = [8 * 2 ** 20, 32 * 2 ** 20];
+/** Bytes sent at a time, about, and those of a message beside its vector. A transaction costs some round trips, whatever its size. */
+const [SWEEP_BYTES, AROUND_BYTES] = [8 * 2 ** 20, 240];
 /** Blocks of memory that are kept for the vectors of commits to come, and the most bytes of one. */
 const [KEPT_BLOCKS, KEPT_BYTES] = [4, 16 * 2 ** 20];
 
@@ -99,8 +97,6 @@ export class Publisher {
   #inHand = 0;
   #again = 0;
   #forgotten = 0;
-  /** Bytes sent at a time: what the brokers took in a second, last. */
-  #bytes = LEAST_BYTES;
   #running: Promise<void> | undefined;
   #stopped = false;
   #failure: Error | undefined;
@@ -233,8 +229,7 @@ export class Publisher {
   async #sweep(): Promise<void> {
     const { clock, measures, relations, header, topic } = this.#options;
     const began = clock();
-    const bytes = 4 * header.dim + AROUND_BYTES;
-    const taken = Math.min(this.#of.length, Math.ceil(this.#bytes / bytes));
+    const taken = Math.min(this.#of.length, Math.ceil(SWEEP_BYTES / (4 * header.dim + AROUND_BYTES)));
     // Vectors of one step share their headers, so that a sink can encode them once.
     const said = new Map<number, Message['headers']>();
     const messages: Message[] = [];
@@ -251,8 +246,6 @@ export class Publisher {
     if (messages.length > 0) await this.delivery.send(messages, 'vectors');
     relations?.acknowledged();
     const now = clock();
-    const inSecond = (1_000 * taken * bytes) / Math.max(1, now - began);
-    this.#bytes = Math.min(Math.max(inSecond, LEAST_BYTES), MOST_BYTES);
     for (let at = 0; at < taken; at++) {
       const { since } = this.#by[at]!;
       this.#drop(this.#of[at]);

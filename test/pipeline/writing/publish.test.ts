@@ -218,30 +218,20 @@ describe('Publisher', () => {
     expect(headers[2]).toBe(headers[1]);
   });
 
-  test('sends at a time what the brokers took in a second, from 8 to 32 MiB', async () => {
-    const { sink, now, add, acknowledge, through } = setUp({ dim: MANY });
-    const many = Array.from({ length: 8 * SWEEP + 2 }, (_, i) => user(`u${i}`));
+  test('sends 8 MiB at a time', async () => {
+    const { sink, add, acknowledge, through } = setUp({ dim: MANY });
+    const many = Array.from({ length: SWEEP + 2 }, (_, i) => user(`u${i}`));
     await add(many, { commit: 1 });
-    // How much they are sent, in 8 MiB, and how long they take for it, ms.
-    for (const [sweeps, ms] of [
-      [1, 10],
-      [4, 2_000],
-      [2, 20_000],
-      [1, 20_000],
-    ] as const) {
-      expect((await sink.next()).length / SWEEP).toBeCloseTo(sweeps, 2);
-      now.ms += ms;
-      await acknowledge();
-    }
+    expect(await sink.next()).toHaveLength(SWEEP);
+    await acknowledge();
+    expect(await sink.next()).toHaveLength(2);
     await through();
   });
 
   test('vectors that move with each commit hold up no others', async () => {
     const { sink, now, publisher, add, acknowledge, through } = setUp({ dim: MANY });
     const busy = Array.from({ length: SWEEP }, (_, i) => user(`u${i}`));
-    now.ms = 0;
     await add([...busy, A], { commit: 1, since: 400 });
-    now.ms = 1_000;
     expect(await sink.next()).toEqual(busy);
     await add(busy, { commit: 2, since: 1_200 });
     await add(busy, { commit: 3, since: 1_300 });

@@ -27,7 +27,7 @@ export const BEGUN = 2;
 /** Nobody owns the lane: the stepper has ended, after sending the reason over its port. */
 export const FAILED = 3;
 
-/** Looks before a sleep. Both threads wait for each other several times a step, mostly for microseconds: a sleep and its end take longer. */
+/** How often a thread looks before it sleeps. The two threads wait for each other several times a step, mostly for microseconds: a sleep and its end take longer. */
 const LOOKS = 3_000;
 /** A step takes milliseconds. The wait has parts because a process that was frozen finds only one of them elapsed. */
 const WAIT_MS = 1_000;
@@ -60,8 +60,8 @@ export function tell(stepper: Int32Array): void {
   Atomics.notify(stepper, EVENTS);
 }
 
-/** Waits while the word has this value, for `ms` at most. Gives whether it has another one, or may have. */
-export function changed(words: Int32Array, at: number, value: number, ms?: number): boolean {
+/** Waits while the word has this value, and sleeps for `ms` at most. Gives false where the sleep ran out. */
+export function waitWhile(words: Int32Array, at: number, value: number, ms?: number): boolean {
   for (let looks = 0; looks < LOOKS; looks++) if (Atomics.load(words, at) !== value) return true;
   return Atomics.wait(words, at, value, ms) !== 'timed-out';
 }
@@ -145,7 +145,7 @@ export class SharedLane implements Lane {
           `a training thread did not end a step in ${waited} s; start again from the stored state`,
         );
       }
-      if (!changed(this.#stepper, EVENTS, seen, WAIT_MS)) waited++;
+      if (!waitWhile(this.#stepper, EVENTS, seen, WAIT_MS)) waited++;
     }
   }
 

@@ -4,7 +4,6 @@ import { instantiate } from '../../../kernels/instance.ts';
 import { packError, threadCpuMs } from '../../threads.ts';
 import {
   BEGUN,
-  changed,
   EDGES,
   FAILED,
   FREE,
@@ -18,6 +17,7 @@ import {
   type StepperData,
   setState,
   tell,
+  waitWhile,
 } from './lane.ts';
 
 const { name, table, model, lanes, words: own, helping, cpuMs, failures }: StepperData = workerData;
@@ -39,7 +39,7 @@ function serve(): never {
   for (const { words } of served) setState(words, FREE);
   for (;;) {
     for (const [lane, { words, scratch, rate, kernel }] of served.entries()) {
-      while (Atomics.load(words, STATE) !== BEGUN) changed(words, STATE, FREE);
+      while (Atomics.load(words, STATE) !== BEGUN) waitWhile(words, STATE, FREE);
       const [edges, lhsCount, rhsCount] = [words[EDGES]!, words[LHS_COUNT]!, words[RHS_COUNT]!];
       kernel.begin(edges);
       Atomics.store(own, SIDE, 1 + lane);
@@ -48,7 +48,7 @@ function serve(): never {
       kernel.sumSide(0, edges, rhsCount, scratch.anchors, scratch.positives);
       const isMine = Atomics.compareExchange(own, SIDE, 1 + lane, NO_SIDE) === 1 + lane;
       if (isMine) kernel.compareSide(1, edges, lhsCount);
-      else while (Atomics.load(own, SIDE) === HELPED) changed(own, SIDE, HELPED);
+      else while (Atomics.load(own, SIDE) === HELPED) waitWhile(own, SIDE, HELPED);
       const { anchors, positives } = isMine ? scratch : helping;
       kernel.sumSide(1, edges, lhsCount, anchors, positives);
       kernel.update(rate[0]!);
