@@ -10,6 +10,12 @@ import type { TrainerRows } from './trainer-rows.ts';
 
 type Losses = Pick<TrainReport, 'loss' | 'edgesByRelation'>;
 
+/** The edges of a chunk, by their indices in the batch. */
+interface Picked {
+  readonly batch: Rehearsed;
+  readonly indices: Int32Array;
+}
+
 interface ChunkTrainerParts {
   readonly settings: TrainerSettings;
   readonly kernel: Kernel;
@@ -21,8 +27,8 @@ interface ChunkTrainerParts {
 }
 
 /**
- * Trains a batch's edges chunk by chunk. The calling thread fills every chunk, and so draws all random numbers. After `train`, no
- * thread touches the table.
+ * Trains a batch's edges chunk by chunk. The calling thread fills every chunk, and so draws all random numbers. After `train`, the last
+ * steps may still be under way: the next batch's chunks are filled meanwhile. After `settle`, no thread touches the table.
  *
  * With one training thread, a stepper does one step after the other while the next chunks are filled. These depend on no step, and
  * the rows that a step moves are marked before it begins: the bytes are those of steps in the calling thread, which does them
@@ -33,67 +39,76 @@ interface ChunkTrainerParts {
  */
 export class ChunkTrainer {
   readonly #parts: ChunkTrainerParts;
-  /** Lanes at work, with the indices of their edges. */
-  readonly #begun = new Map<Lane, Int32Array>();
+  /** Lanes at work, with their edges. */
+  readonly #begun = new Map<Lane, Picked>();
+  /** Of the steps that ended since the last report. */
+  #losses: Losses;
 
   constructor(parts: ChunkTrainerParts) {
     this.#parts = parts;
+    this.#losses = noLosses(parts.settings);
   }
 
-  /** Loss and number of the new edges by relation, and the number of steps. step: the number of steps before. */
+  /**
+   * Loss and number of the new edges by relation, of the steps that ended since the last batch, and the number of steps. step: the number
+   * of steps before.
+   */
   train(batch: Rehearsed, random: Random, step: number): Losses & { readonly steps: number } {
     const { settings, kernel, negatives, foreign } = this.#parts;
     const { model, decaySteps, relations, chunkEdges } = settings;
     const { order, ends } = cutChunks(batch.edges.relation, relations, chunkEdges);
-    const losses = {
-      loss: new Float64Array(relations.length),
-      edgesByRelation: new Float64Array(relations.length),
-    };
+    if (ends.length === 1) this.settle();
     let from = 0;
     for (const [i, to] of ends.entries()) {
-      const picked = order.subarray(from, to);
-      const lane = ends.length === 1 ? undefined : this.#take(batch, losses);
+      const picked = { batch, indices: order.subarray(from, to) };
+      const lane = ends.length === 1 ? undefined : this.#take();
       const { chunk } = lane ?? kernel;
       chunk.learningRate = decayed(model.learningRate, step + i, decaySteps);
-      negatives.fill(chunk, batch.edges, picked, random);
+      negatives.fill(chunk, batch.edges, picked.indices, random);
       this.#touch(chunk);
       if (lane === undefined) {
         kernel.step();
         foreign.stepped(kernel, chunk.learningRate);
-        addLosses(losses, batch, picked, kernel.losses);
+        addLosses(this.#losses, picked, kernel.losses);
       } else {
         lane.begin();
         this.#begun.set(lane, picked);
       }
       from = to;
     }
-    for (const lane of this.#begun.keys()) this.#finish(lane, batch, losses);
+    const losses = this.#losses;
+    this.#losses = noLosses(settings);
     return { ...losses, steps: ends.length };
   }
 
+  /** Waits for the steps under way. @throws FatalError as `Lane.finish`. */
+  settle(): void {
+    for (const lane of this.#begun.keys()) this.#finish(lane);
+  }
+
   /** A lane that can be filled; the losses of its last chunk are counted. */
-  #take(batch: Rehearsed, losses: Losses): Lane | undefined {
+  #take(): Lane | undefined {
     const { steppers, settings } = this.#parts;
     for (;;) {
       for (const stepper of steppers) {
         const lane = stepper.take();
         if (lane === undefined) continue;
-        this.#finish(lane, batch, losses);
+        this.#finish(lane);
         return lane;
       }
       // The calling thread must not step before a step that was begun.
       const [oldest] = settings.threads === 1 ? this.#begun.keys() : [];
       if (oldest === undefined) return undefined;
-      this.#finish(oldest, batch, losses);
+      this.#finish(oldest);
     }
   }
 
-  #finish(lane: Lane, batch: Rehearsed, losses: Losses): void {
+  #finish(lane: Lane): void {
     const picked = this.#begun.get(lane);
     if (picked === undefined) return;
     lane.finish();
     this.#begun.delete(lane);
-    addLosses(losses, batch, picked, lane.losses);
+    addLosses(this.#losses, picked, lane.losses);
   }
 
   /** Every row of the chunk may move. */
@@ -113,15 +128,16 @@ export class ChunkTrainer {
   }
 }
 
+function noLosses({ relations }: TrainerSettings): Losses {
+  const [loss, edgesByRelation] = [relations, relations].map(({ length }) => new Float64Array(length));
+  return { loss: loss!, edgesByRelation: edgesByRelation! };
+}
+
 /** Adds the losses of a chunk's new edges; the losses of edges that were trained before measure nothing new. */
-function addLosses(
-  to: Losses,
-  { edges, every, firstRound }: Rehearsed,
-  picked: Int32Array,
-  of: Float32Array,
-): void {
-  for (let i = 0; i < picked.length; i++) {
-    const edge = picked[i]!;
+function addLosses(to: Losses, { batch, indices }: Picked, of: Float32Array): void {
+  const { edges, every, firstRound } = batch;
+  for (let i = 0; i < indices.length; i++) {
+    const edge = indices[i]!;
     if (edge >= firstRound || edge % every !== 0) continue;
     const relation = edges.relation[edge]!;
     to.loss[relation]! += of[i]!;

@@ -172,9 +172,12 @@ export class TrainerCore {
       const parts = decodeBatch(batch.numbers);
       const { edges, changes } = parts;
       foreign.begin(batch.shard);
+      // Steps of the batch before may be under way. They move nothing but rows, and none that is new or was dropped.
+      if (parts.reset.length > 0) this.#chunks.settle();
       const starting = this.#register(parts);
-      const { model, decaySteps } = this.#settings;
+      const { model, decaySteps, evaluatedEdges } = this.#settings;
       const moved = foreign.receive(decayed(model.learningRate, this.#step, decaySteps));
+      if (evaluatedEdges > 0 || this.#prequential) this.#chunks.settle();
       const ranks = this.#evaluator.evaluate(foreign.rankable(edges));
       const ranked = this.#prequential?.rank(edges);
       startRows(starting, this.#table, this.#settings, this.#random);
@@ -187,6 +190,7 @@ export class TrainerCore {
       const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random, this.#step);
       // What other shards sent moves rows too, and a vector that moved is of another step.
       this.#step += steps === 0 && moved ? 1 : steps;
+      if (parts.dropped.length > 0) this.#chunks.settle();
       this.#drop(parts.dropped);
       const counts = { edges: fresh.lhs.length, setAside: this.#rows.snapshot?.setAside ?? 0 };
       const outgoing = foreign.take();
@@ -209,7 +213,7 @@ export class TrainerCore {
   }
 
   #state(): Omit<TrainerState, 'absent' | 'limits'> {
-    this.#usable();
+    this.#settled();
     const { dim, floats, accumulator } = this.#table;
     const relations = new Float32Array(2 * this.#settings.relations.length * (dim + 1));
     for (let row = 0; row < 2 * this.#settings.relations.length; row++) {
@@ -220,7 +224,7 @@ export class TrainerCore {
   }
 
   gave(due: GivenDue): void {
-    this.#usable();
+    this.#settled();
     this.#rows.gave(due);
   }
 
@@ -232,7 +236,7 @@ export class TrainerCore {
 
   /** @throws ShapeError where a row is not in use. */
   vectors(rows: Int32Array): Float32Array {
-    this.#usable();
+    this.#settled();
     for (const row of rows)
       if (row >= this.#table.rows)
         throw new ShapeError(`row ${row} was asked for; ${this.#table.rows} are in use`);
@@ -247,7 +251,7 @@ export class TrainerCore {
   }
 
   slice(spent?: Float32Array): CheckpointBlock | undefined {
-    this.#usable();
+    this.#settled();
     const block = this.#rows.snapshot?.take(spent);
     if (block === undefined) this.#rows.snapshot = undefined;
     return block;
@@ -316,6 +320,17 @@ export class TrainerCore {
 
   #loading(): void {
     if (this.#started) throw new FatalError('fault', 'the trainer has started; load before start');
+  }
+
+  /** Waits until no thread touches the table. @throws as `#usable`, and FatalError where a step failed. */
+  #settled(): void {
+    this.#usable();
+    try {
+      this.#chunks.settle();
+    } catch (error) {
+      this.#broken = reasonOf(error);
+      throw error;
+    }
   }
 
   #usable(): void {

@@ -104,7 +104,10 @@ export interface RankSums {
 export interface TrainReport {
   readonly step: number;
   readonly edges: number;
-  /** Loss summed over both anchors of every edge, by relation index. */
+  /**
+   * Loss summed over both anchors of every edge, by relation index; of the steps that ended since the last report: the last of a batch may
+   * still be under way.
+   */
   readonly loss: Float64Array;
   readonly edgesByRelation: Float64Array;
   /** By relation index: both ends trained before, or one of them new. */

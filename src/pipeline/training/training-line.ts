@@ -1,4 +1,5 @@
 import type { EntityIndex } from '../../graph/entity-index.ts';
+import { nextTurn } from '../../graph/store.ts';
 import { tableFull } from '../../model/table.ts';
 import { knownEdgesFull } from '../../sampling/known-positives.ts';
 import type { Measures } from '../measures.ts';
@@ -9,8 +10,11 @@ import { OpenBatch } from './open-batch.ts';
 import type { TrainingSummary } from './summary.ts';
 import type { Trainer, TrainerState } from './trainer.ts';
 
-/** Batches handed over and not yet answered. Two keep the trainer busy while records are read. */
-const MAX_WAITING = 2;
+/**
+ * Batches handed over and not yet answered: so many at most, and the next once so few are left. Where cores are few, a main thread that
+ * wakes for every batch takes one from a training thread each time, and the other waits for that one.
+ */
+const [MAX_WAITING, FEW_WAITING] = [6, 1];
 /** So many may wait while the trainer trains its journal: a commit of what is read meanwhile does not wait for the training. */
 const MAX_BEHIND_JOURNAL = 64;
 
@@ -41,7 +45,7 @@ export class TrainingLine {
   busyMs = 0;
   #liveEdges: number;
   readonly #options: TrainingLineOptions;
-  readonly #waiting: Promise<void>[] = [];
+  readonly #waiting = new Set<Promise<void>>();
 
   constructor(options: TrainingLineOptions) {
     this.#options = options;
@@ -57,8 +61,8 @@ export class TrainingLine {
   }
 
   /**
-   * Hands the open batch to the trainer; waits while it has enough already. Never rejects. A batch that the trainer can't take fails before
-   * anything of it is in a journal, which would be trained again at each start.
+   * Hands the open batch to the trainer; waits while it has enough already, for a turn of the event loop at least. Never rejects. A batch
+   * that the trainer can't take fails before anything of it is in a journal, which would be trained again at each start.
    */
   async hand(): Promise<void> {
     const batch = this.open;
@@ -84,10 +88,12 @@ export class TrainingLine {
         summary.add(report);
         handed.trained(report.outgoing);
       })
-      .catch(failed);
-    this.#waiting.push(training);
-    while (this.#waiting.length >= (isTrained() ? MAX_WAITING : MAX_BEHIND_JOURNAL))
-      await this.#waiting.shift();
+      .catch(failed)
+      .finally(() => this.#waiting.delete(training));
+    this.#waiting.add(training);
+    if (this.#waiting.size < (isTrained() ? MAX_WAITING : MAX_BEHIND_JOURNAL)) return nextTurn();
+    for (const oldest of this.#waiting)
+      if (this.#waiting.size > (isTrained() ? FEW_WAITING : MAX_BEHIND_JOURNAL - 1)) await oldest;
   }
 
   /** Resolves once all that was handed over is answered. */

@@ -18,6 +18,7 @@ import type {
   TrainBatch,
   Trainer,
   TrainerSettings,
+  TrainReport,
 } from '../../../src/pipeline/training/trainer.ts';
 import type { KernelMaker } from '../../../src/pipeline/training/trainer-core.ts';
 import { Random } from '../../../src/sampling/random.ts';
@@ -134,6 +135,11 @@ export function batchOf(parts: {
   return { numbers: encodeBatch({ newTypes, reusedRows, reusedTypes, dropped, reset, changes }) };
 }
 
+/** What a report says of its own batch: its losses may be of steps of the batch before. */
+export function ofBatch({ loss: _, edgesByRelation: __, ...rest }: TrainReport) {
+  return rest;
+}
+
 /** What a batch says. changes: edges that became live, and edges that are live no more behind a minus. */
 export function saidBy(numbers: Int32Array) {
   const { edges, changes, newTypes, reusedRows, reusedTypes, dropped, reset } = decodeBatch(numbers);
@@ -173,12 +179,12 @@ export class World {
     this.#random = Random.seeded(seed);
   }
 
-  /** A batch of 40 edges or so. */
-  next(): TrainBatch {
+  /** A batch of 40 edges or so. calm: no entity goes or is reset. */
+  next(calm = false): TrainBatch {
     const random = this.#random;
     const first = this.types.length;
     const newTypes = Array.from({ length: 12 }, (_, i) => (i < 6 ? 0 : 1));
-    const old = this.#rowsOf(0).filter((row) => row < first);
+    const old = calm ? [] : this.#rowsOf(0).filter((row) => row < first);
     const reused = this.#free.splice(0, 2).map((row, i) => [row, i] as const);
     const dropped = old.filter(() => random.below(20) === 0);
     const reset = old.filter((row) => !dropped.includes(row) && random.below(20) === 0);

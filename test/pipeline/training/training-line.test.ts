@@ -56,7 +56,7 @@ test.each([50, Number.POSITIVE_INFINITY])(
 );
 
 test.each([
-  [2, true],
+  [6, true],
   [64, false],
 ])(
   'waits once %i batches are with the trainer, where that its journal is trained is %s',
@@ -77,6 +77,29 @@ test.each([
     await last;
   },
 );
+
+test('batches come in bursts: the next once one is left, and the event loop has its turn between them', async () => {
+  const answers = Array.from({ length: 7 }, () => Promise.withResolvers<TrainReport>());
+  let given = 0;
+  const { line } = setUp({ train: () => answers[given++]!.promise });
+  let seen = 0;
+  setImmediate(() => {
+    seen = given;
+  });
+  const handing = (async () => {
+    for (let i = 0; i < 7; i++) {
+      line.open.newEntity(0);
+      await line.hand();
+    }
+  })();
+  for (const [i, answer] of answers.entries()) {
+    await turns(10);
+    expect(given).toBe(i < 5 ? 6 : 7);
+    answer.resolve(reportOf({}));
+  }
+  await handing;
+  expect(seen).toBe(1);
+});
 
 test('what the trainer is given is kept for the journal of the commit that is open, though the trainer takes its memory', async () => {
   const given: unknown[] = [];

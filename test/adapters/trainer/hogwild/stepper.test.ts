@@ -8,7 +8,7 @@ import { layOutLanes, workspaceBytes } from '../../../../src/kernels/workspace.t
 import { Table } from '../../../../src/model/table.ts';
 import { localTrainer } from '../../../../src/pipeline/training/local-trainer.ts';
 import type { Stepper } from '../../../../src/pipeline/training/stepper.ts';
-import type { Trainer, TrainerSettings } from '../../../../src/pipeline/training/trainer.ts';
+import type { Trainer, TrainerSettings, TrainReport } from '../../../../src/pipeline/training/trainer.ts';
 import { Random } from '../../../../src/sampling/random.ts';
 import { DEFAULTS, fill, kernelOnRandomRows, rowBytes } from '../../../kernels/fixture.ts';
 import {
@@ -16,6 +16,7 @@ import {
   blocksOf,
   DUE,
   kernels,
+  ofBatch,
   settings,
   World,
 } from '../../../pipeline/training/trainer-fixture.ts';
@@ -181,6 +182,10 @@ describe('ThreadStepper', () => {
 
 const NOW = 1_700_000_000_000;
 
+function edgesIn({ edgesByRelation }: TrainReport): number {
+  return edgesByRelation.reduce((sum, edges) => sum + edges, 0);
+}
+
 async function started(overrides: Partial<TrainerSettings>): Promise<Trainer> {
   const trainer = localTrainer({ ...settings, kernel: 'wasm', ...overrides }, kernels);
   stopped.push(trainer);
@@ -219,36 +224,50 @@ describe('several threads on one table', () => {
             return [12 + 12 * n + 2 * r, r, 12 + 12 * m + 2 * r + 1];
           }),
         });
-        expect(await three.train(batch)).toEqual(await one.train(batch));
+        expect(ofBatch(await three.train(batch))).toEqual(ofBatch(await one.train(batch)));
         const options = { ...DUE, now: NOW + i };
         expect(await three.due(options)).toEqual(await one.due(options));
       }
     },
   );
 
-  it('give the bytes of one thread that steps itself, where one steps and the other fills chunks ahead', async () => {
-    const take = vi.spyOn(ThreadStepper.prototype, 'take');
-    const taken = () => take.mock.results.filter(({ value }) => value !== undefined).length;
-    const more = { maxRows: 20_000, updatesPerEdge: 4, correctNegatives: true };
-    const chosen = { ...settings, ...more, kernel: 'wasm' as const };
-    const ahead = localTrainer(chosen, kernels);
-    const alone = localTrainer(chosen, { ...kernels, startSteppers: () => [] });
-    stopped.push(ahead);
-    for (const trainer of [ahead, alone]) await trainer.start(undefined);
-    const world = new World(6);
-    // At first there is no thread yet. A block is taken a batch later, with its rows as they were.
-    for (let i = 0; taken() < 200; i++) {
-      const batch = world.next();
-      expect(await ahead.train(batch)).toEqual(await alone.train(batch));
-      const options = { ...DUE, now: NOW + i };
-      expect(await ahead.due(options)).toEqual(await alone.due(options));
-      expect(await ahead.slice()).toEqual(await alone.slice());
-      for (const trainer of i % 3 === 0 ? [ahead, alone] : []) await trainer.snapshot();
-      world.commit();
-      if (taken() === 0) await setTimeout(5);
-    }
-    take.mockRestore();
-  });
+  it.each([
+    ['', settings.evaluatedEdges],
+    [', in batches to come too', 0],
+  ])(
+    'give the bytes of one thread that steps itself, where one steps and the other fills chunks ahead%s',
+    async (_, evaluatedEdges) => {
+      const take = vi.spyOn(ThreadStepper.prototype, 'take');
+      const taken = () => take.mock.results.filter(({ value }) => value !== undefined).length;
+      const more = { maxRows: 20_000, updatesPerEdge: 4, correctNegatives: true, evaluatedEdges };
+      const chosen = { ...settings, ...more, kernel: 'wasm' as const };
+      const ahead = localTrainer(chosen, kernels);
+      const alone = localTrainer(chosen, { ...kernels, startSteppers: () => [] });
+      stopped.push(ahead);
+      for (const trainer of [ahead, alone]) await trainer.start(undefined);
+      const world = new World(6);
+      const trained = [0, 0];
+      // At first there is no thread yet. A block is taken a batch later, with its rows as they were.
+      for (let i = 0; taken() < 200; i++) {
+        const batch = world.next(i % 3 > 0);
+        const reports = [await ahead.train(batch), await alone.train(batch)];
+        expect(ofBatch(reports[0]!)).toEqual(ofBatch(reports[1]!));
+        for (const [of, report] of reports.entries()) trained[of]! += edgesIn(report);
+        world.commit();
+        if (i % 4 === 2) for (const trainer of [ahead, alone]) await trainer.snapshot();
+        // Steps of the batch before are under way while a batch begins.
+        if (i % 4 > 1) continue;
+        const options = { ...DUE, now: NOW + i };
+        expect(await ahead.due(options)).toEqual(await alone.due(options));
+        expect(await ahead.slice()).toEqual(await alone.slice());
+        if (taken() === 0) await setTimeout(5);
+      }
+      await ahead.state();
+      trained[0]! += edgesIn(await ahead.train(batchOf({})));
+      expect(trained[0]).toBe(trained[1]);
+      take.mockRestore();
+    },
+  );
 
   it('leave every row finite and in the unit ball where all threads share all rows', async () => {
     // Twins that follow each other: with a dot product, nothing else keeps them from growing.
@@ -257,6 +276,7 @@ describe('several threads on one table', () => {
       model: { ...settings.model, scorer: 'twhin', loss: 'logistic', beta: 1, learningRate: 0.5 },
     });
     const random = Random.seeded(5);
+    let [trained, loss] = [0, 0];
     await trainer.train(batchOf({ newTypes: new Array(20).fill(0) }));
     for (let i = 0; i < 20; i++) {
       const edges = Array.from({ length: 256 }, () => {
@@ -264,9 +284,13 @@ describe('several threads on one table', () => {
         return [6 + user, 0, 6 + (user ^ 1)] as const;
       });
       const report = await trainer.train(batchOf({ edges, added: [] }));
-      expect(report.edgesByRelation[0]).toBe(256);
-      expect(report.loss[0]).toBeGreaterThan(0);
+      trained += report.edgesByRelation[0]!;
+      loss += report.loss[0]!;
     }
+    await trainer.state();
+    trained += edgesIn(await trainer.train(batchOf({})));
+    expect(trained).toBe(20 * 256);
+    expect(loss).toBeGreaterThan(0);
     const { dim } = settings.model;
     const [block] = await blocksOf(trainer);
     const { types, floats } = block!;
