@@ -1,15 +1,12 @@
 import { existsSync } from 'node:fs';
 import { kernelOf } from '../src/compose/wide.ts';
 import { PRESETS } from '../src/config/presets.ts';
-import { simdLevel } from '../src/kernels/select.ts';
 import type { KernelName } from '../src/model/kernel.ts';
 import { defineBench, ROOT } from './harness.ts';
 import { peak } from './kernel/peak.ts';
 import { type Contender, kernelOn, type Workload } from './kernel/workload.ts';
 
-/** Two builds where there is relaxed SIMD, else one. */
-const BUILDS: readonly KernelName[] =
-  simdLevel() === 'relaxed' ? ['wasm-relaxed', 'wasm-plain'] : ['wasm-plain'];
+const BUILDS: readonly KernelName[] = ['wasm-relaxed', 'wasm-plain'];
 
 /** The turn before the rounds is longer by this: by its end V8 has replaced its first, slow code. */
 const WARM_UP = 4;

@@ -10,7 +10,8 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf } from '../errors/errors.ts';
 import { fingerprint, refuseOther } from '../graph/head.ts';
 import { WriteBatch } from '../graph/store.ts';
-import { reproducible, simdLevel } from '../kernels/select.ts';
+import { hasSimd } from '../kernels/instance.ts';
+import { reproducible } from '../kernels/select.ts';
 import { loadTensorFlow } from '../kernels/tfjs/tensorflow.ts';
 import { describeAction, planTopics, replayGaps, type TopicAction } from '../pipeline/topic-plan.ts';
 import { readHead } from '../state/open.ts';
@@ -84,9 +85,8 @@ async function doctor(json: boolean | undefined, cwd: string, context: CommandCo
 }
 
 function describeSimd({ graphs }: Config): string {
-  const level = simdLevel();
   const trainers = new Map(graphs.map(({ trainer }) => [trainer.kernel, trainer]));
-  if (level === 'none' && [...trainers.keys()].some((choice) => choice !== 'reference')) {
+  if (!hasSimd() && [...trainers.keys()].some((choice) => choice !== 'reference')) {
     throw new Error(
       'WebAssembly has no SIMD on this machine; set training.kernel to reference, which is slow but needs none',
     );
@@ -96,7 +96,7 @@ function describeSimd({ graphs }: Config): string {
     const inReplay = kernelOf(trainer, reproducible).kernel;
     return `kernel ${choice} is ${kernel}, in a replay ${inReplay}${why === undefined ? '' : ` (${why})`}`;
   });
-  return [level, ...kernels].join('; ');
+  return kernels.join('; ');
 }
 
 function describeThreads(threads: number, cores: number): string {

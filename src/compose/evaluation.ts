@@ -224,7 +224,7 @@ export function edgeFigures({ model }: GraphConfig, ranked: RankedEdges): SliceF
 }
 
 /**
- * The vectors of a trained store, with the kernel that trained them: scores are the same on every machine.
+ * The vectors of a trained store, with the kernel that trained them: its scores are the same as in other replays.
  * @throws FatalError `store-missing` where nothing was committed to the store.
  */
 async function trainedSpace(graph: GraphConfig, place: StorePlace): Promise<Space> {

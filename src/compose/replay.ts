@@ -138,7 +138,7 @@ function composePart(
       trainerOf,
       ...(measures && { measures }),
     },
-    // The digest of a replay is the same on every machine. Nobody is told how its edges rank.
+    // Nobody is told how its edges rank.
     { ...graph.trainer, kernel: kernelOf(graph.trainer, reproducible).kernel, threads: 1, evaluatedEdges: 0 },
   );
   return { updater, merged, rejected };

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ScanThreads } from '../adapters/scan-threads/scan-threads.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { kernelHere } from '../kernels/select.ts';
 import { Random } from '../sampling/random.ts';
 import { Entities } from '../serve/entities.ts';
 import { clustering } from '../serve/interests.ts';
@@ -47,8 +46,7 @@ export class Serving implements AsyncDisposable {
       reject(error);
     };
     const failed = this.#failed;
-    // The faster build that this machine can run; both give the same answers.
-    const build = kernelHere('wasm') === 'wasm-relaxed' ? 'wasm-relaxed' : 'wasm-plain';
+    const build = 'wasm-relaxed';
     this.#scans = threads === 0 ? new OwnScans(build) : new ScanThreads({ threads, build, failed });
     const gate = new Gate();
     const clock = () => performance.now();

@@ -134,7 +134,7 @@ export const configFileSchema = z.strictObject({
     .strictObject({
       kernel: z.enum(['wasm', 'wasm-plain', 'reference', 'tfjs']).default('wasm').meta({
         description:
-          'Code that computes a training step. `wasm`: relaxed SIMD where the machine has it, else `wasm-plain`. `wasm-plain`: the same bytes on every machine; a replay uses `wasm-plain` in place of `wasm` and `tfjs`. `reference`: plain TypeScript in float64, slow, for comparison. `tfjs`: TensorFlow.js, [installed separately](tensorflow.md).',
+          'Code that computes a training step. `wasm`: relaxed SIMD. `wasm-plain`: the same bytes on every machine, and slower. A replay uses relaxed SIMD in place of `wasm` and `tfjs` where the processor multiplies and adds with one rounding, and `wasm-plain` elsewhere ([ADR 007](adr/007-committed-kernel.md)). `reference`: plain TypeScript in float64, slow, for comparison. `tfjs`: TensorFlow.js, [installed separately](tensorflow.md).',
       }),
       wide: z.enum(['auto', 'off']).default('auto').meta({
         description:
@@ -146,7 +146,7 @@ export const configFileSchema = z.strictObject({
       }),
       seed: z.number().int().nonnegative().default(1).meta({
         description:
-          'Seed of all random choices. With one thread, the same events in the same order and batches give the same bytes: on one machine, and with `wasm-plain` on every machine.',
+          'Seed of all random choices. With one thread, the same events in the same order and batches give the same bytes: on one machine, on all that multiply and add with one rounding, and with `wasm-plain` on every machine.',
       }),
       initScale: positive.optional().meta({
         unset: '√(3 / dim)',

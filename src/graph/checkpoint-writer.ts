@@ -29,10 +29,7 @@ export class CheckpointWriter {
     this.#written.catch((error) => this.#blocks.abort(error));
   }
 
-  /**
-   * The next row. floats: [width], zeros unless given. type: index of the entity's type.
-   * @throws the error of writing.
-   */
+  /** The next row. floats: [width], zeros unless given. type: index of the entity's type. @throws the error of writing. */
   async add(floats?: ArrayLike<number>, type = NO_TYPE, trained = false): Promise<void> {
     const at = this.rows++ % BLOCK_ROWS;
     this.#block ??= checkpointRows(BLOCK_ROWS, this.#width);

@@ -47,10 +47,7 @@ export function writeId(into: Buffer, at: number, key: string, from: number): nu
   return end;
 }
 
-/**
- * Parses the entity that a person typed.
- * @throws UsageError when it is not `TYPE:ID` or the id is over {@link MAX_ID_BYTES}.
- */
+/** Parses the entity that a person typed. @throws UsageError when it is not `TYPE:ID` or the id is over {@link MAX_ID_BYTES}. */
 export function parseEntityKey(text: string): EntityKey {
   const colon = text.indexOf(':');
   const id = text.slice(colon + 1);

@@ -32,8 +32,9 @@ export function isCompiled(name: KernelName): name is WasmKernelName {
   return name in COMPILED;
 }
 
-export function compilesHere(name: WasmKernelName): boolean {
-  return WebAssembly.validate(readFileSync(COMPILED[name].file));
+/** Whether this machine has the SIMD of the kernels. */
+export function hasSimd(): boolean {
+  return WebAssembly.validate(readFileSync(RELAXED));
 }
 
 /** The place of a table's rows in memory; see `model/table.ts`. */

@@ -2,7 +2,6 @@ import type { Kernel, KernelChoice, KernelName } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 import type { ChunkSize } from './chunk.ts';
-import { compilesHere } from './instance.ts';
 import { ReferenceKernel } from './reference.ts';
 import { TfjsKernel } from './tfjs/kernel.ts';
 import { loadTensorFlow } from './tfjs/tensorflow.ts';
@@ -32,22 +31,30 @@ export function createKernel(
   }
 }
 
-/** The kernel that a choice means on this machine. */
+/** The kernel that a choice means in a live updater. */
 export function kernelHere(choice: KernelChoice): KernelName {
-  if (choice !== 'wasm') return choice;
-  return simdLevel() === 'relaxed' ? 'wasm-relaxed' : 'wasm-plain';
+  return choice === 'wasm' ? 'wasm-relaxed' : choice;
 }
 
-/** The kernel for a choice where the same events must give the same bytes on every machine. */
+/**
+ * The kernel for a choice where the same events must give the same bytes elsewhere. Machines compute one operation of the relaxed build in
+ * two ways: it gives the same bytes on all that fuse.
+ */
 export function reproducible(choice: KernelChoice): KernelName {
-  return choice === 'reference' ? 'reference' : 'wasm-plain';
+  if (choice === 'reference' || choice === 'wasm-plain') return choice;
+  return fuses() ? 'wasm-relaxed' : 'wasm-plain';
 }
 
-/** SIMD support of the machine. `wasm-plain` needs `simd128`, `wasm-relaxed` needs `relaxed`. */
-export type SimdLevel = 'none' | 'simd128' | 'relaxed';
+/** A module of one function, f32x4.relaxed_madd of three floats. The kernel itself is not to be compiled here: see `compose/wide`. */
+const MULTIPLY_ADD = Buffer.from(
+  '0061736d0100000001080160037d7d7d017d03020100070501016600000a160114002000fd132001fd132002fd13fd8502fd1f000b',
+  'hex',
+);
 
-/** Asks V8 whether this machine can compile each build. */
-export function simdLevel(): SimdLevel {
-  if (!compilesHere('wasm-plain')) return 'none';
-  return compilesHere('wasm-relaxed') ? 'relaxed' : 'simd128';
+/** Whether this machine multiplies and adds with one rounding, as x64 processors do since 2013, and arm64. */
+function fuses(): boolean {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(MULTIPLY_ADD), {});
+  const [root, rest] = [1 + 2 ** -12, 2 ** -24];
+  // The square has one binary place more than a float.
+  return Object(exports).f(root, root, rest - root * root) === rest;
 }

@@ -109,10 +109,7 @@ export class Table {
     this.#floats[this.at(row) + this.accumulator] = accumulator;
   }
 
-  /**
-   * Adds `count` rows of zeros, and returns the first of them.
-   * @throws FatalError when the table is full.
-   */
+  /** Adds `count` rows of zeros, and returns the first of them. @throws FatalError when the table is full. */
   addRows(count: number): number {
     const first = this.#rows;
     if (first + count > this.maxRows) throw tableFull(this.maxRows);

@@ -33,10 +33,7 @@ export class TypeRows {
     return this.#rows[type]!.subarray(0, this.count(type));
   }
 
-  /**
-   * Appends a row to its type.
-   * @throws ShapeError when the type is unknown or the row is not above all others of its type.
-   */
+  /** Appends a row to its type. @throws ShapeError when the type is unknown or the row is not above all others of its type. */
   add(row: number, type: number): void {
     const count = this.count(type);
     const rows = this.#room(type, count + 1, row);

@@ -112,10 +112,7 @@ export class ParcelSender {
     this.#sent.catch(this.#failed);
   }
 
-  /**
-   * Resolves once everything that was given before is acknowledged.
-   * @throws what ended the sending.
-   */
+  /** Resolves once everything that was given before is acknowledged. @throws what ended the sending. */
   sent(): Promise<void> {
     return this.#sent;
   }

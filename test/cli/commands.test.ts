@@ -279,7 +279,7 @@ describe('twhin doctor', () => {
     ]);
     expect(well.out[0]).toMatch(/ \/.*\/twhin\.config\.ts, with the graphs engagement, follow$/);
     expect(well.out[2]).toMatch(
-      /kernel wasm is wasm-(plain|relaxed)(-wide)?, in a replay wasm-plain(-wide)? \(.+\)$/,
+      /kernel wasm is wasm-(plain|relaxed)(-wide)?, in a replay wasm-(plain|relaxed)(-wide)? \(.+\)$/,
     );
     expect(well.code).toBe(0);
     const there = await own(place());

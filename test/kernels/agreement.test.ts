@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { simdLevel } from '../../src/kernels/select.ts';
 import type { KernelName } from '../../src/model/kernel.ts';
 import type { ModelSettings } from '../../src/model/settings.ts';
 import {
@@ -16,7 +15,7 @@ import { TFJS_SKIPPED } from './tfjs/installed.ts';
 
 const BUILDS: readonly KernelName[] = [
   'wasm-plain',
-  ...(simdLevel() === 'relaxed' ? (['wasm-relaxed'] as const) : []),
+  'wasm-relaxed',
   ...(TFJS_SKIPPED ? [] : (['tfjs'] as const)),
 ];
 /** Relative tolerance of accumulators. TensorFlow sums up to a thousand exponentials in float32, in its own order. */

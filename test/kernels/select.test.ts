@@ -1,6 +1,9 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { FatalError } from '../../src/errors/errors.ts';
-import { createKernel, kernelHere, reproducible, simdLevel } from '../../src/kernels/select.ts';
+import { hasSimd } from '../../src/kernels/instance.ts';
+import { createKernel, kernelHere, reproducible } from '../../src/kernels/select.ts';
 import { layOut, layOutLanes, workspaceBytes } from '../../src/kernels/workspace.ts';
 import { Table } from '../../src/model/table.ts';
 import { DEFAULTS } from './fixture.ts';
@@ -21,16 +24,58 @@ test('gives the named kernel', () => {
   }
 });
 
-test('wasm is the relaxed build where the machine supports it; a reproducible kernel never is', () => {
-  expect(kernelHere('wasm')).toBe(simdLevel() === 'relaxed' ? 'wasm-relaxed' : 'wasm-plain');
+test('wasm is the relaxed build in a live updater', () => {
+  expect(kernelHere('wasm')).toBe('wasm-relaxed');
   expect(kernelHere('wasm-plain')).toBe('wasm-plain');
   expect(kernelHere('reference')).toBe('reference');
   expect(kernelHere('tfjs')).toBe('tfjs');
-  expect(reproducible('tfjs')).toBe('wasm-plain');
-  expect(reproducible('wasm')).toBe('wasm-plain');
-  expect(reproducible('wasm-relaxed')).toBe('wasm-plain');
-  expect(reproducible('wasm-plain')).toBe('wasm-plain');
-  expect(reproducible('reference')).toBe('reference');
+});
+
+/** The reproducible kernels in a process with these flags of V8, and the bytes of a table after steps with each build. */
+function elsewhere(...flags: string[]) {
+  const script = `
+    import { createHash } from 'node:crypto';
+    import { reproducible } from '${new URL('../../src/kernels/select.ts', import.meta.url)}';
+    import { DEFAULTS, fill, kernelOnRandomRows, rowBytes } from '${new URL('./fixture.ts', import.meta.url)}';
+    const bytes = {};
+    for (const build of ['wasm-plain', 'wasm-relaxed']) {
+      const { table, kernel } = kernelOnRandomRows(build, DEFAULTS, { rows: 20 });
+      for (let i = 0; i < 9; i++) {
+        fill(kernel.chunk, { edges: [[2 + i, 0, 3 + i]], lhsCandidates: [4, 9, 17], rhsCandidates: [4, 8, 19] });
+        kernel.step();
+      }
+      bytes[build] = createHash('sha256').update(rowBytes(table)).digest('hex');
+    }
+    const choices = ['wasm', 'tfjs', 'wasm-plain', 'reference'];
+    console.log(JSON.stringify({ bytes, named: choices.map(reproducible) }));`;
+  const run = spawnSync(process.execPath, [...flags, '--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+  });
+  if (run.status !== 0) throw new Error(run.stderr);
+  return JSON.parse(run.stdout);
+}
+
+test.runIf(process.arch === 'x64' && reproducible('wasm') === 'wasm-relaxed')(
+  'a reproducible kernel is the relaxed build where the processor fuses; elsewhere it has other bytes, and the plain build is taken',
+  () => {
+    const [fused, baseline, rounded] = [[], ['--no-wasm-tier-up'], ['--no-enable-fma3']].map((flags) =>
+      elsewhere(...flags),
+    );
+    expect(fused.named).toEqual(['wasm-relaxed', 'wasm-relaxed', 'wasm-plain', 'reference']);
+    expect(rounded.named).toEqual(['wasm-plain', 'wasm-plain', 'wasm-plain', 'reference']);
+    expect(baseline).toEqual(fused);
+    expect(rounded.bytes['wasm-plain']).toBe(fused.bytes['wasm-plain']);
+    expect(rounded.bytes['wasm-relaxed']).not.toBe(fused.bytes['wasm-relaxed']);
+  },
+);
+
+test('the relaxed build has one operation that machines compute in two ways', () => {
+  const folder = new URL('../../src/kernels/assembly/', import.meta.url);
+  const files = readdirSync(folder).filter((name) => name.endsWith('.ts'));
+  const found = files.flatMap(
+    (name) => readFileSync(new URL(name, folder), 'utf8').match(/relaxed_\w+/g) ?? [],
+  );
+  expect(found).toEqual(['relaxed_madd']);
 });
 
 test('refuses a table without room for the workspace, saying how to make one', () => {
@@ -78,5 +123,5 @@ test('the workspaces of several threads lie one above the other, and share nothi
 });
 
 test('this Node runs SIMD', () => {
-  expect(['simd128', 'relaxed']).toContain(simdLevel());
+  expect(hasSimd()).toBe(true);
 });

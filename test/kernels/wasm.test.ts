@@ -1,8 +1,3 @@
-import { describe } from 'vitest';
-import { simdLevel } from '../../src/kernels/select.ts';
 import { kernelConformance } from './conformance.ts';
 
-kernelConformance('wasm-plain');
-describe.runIf(simdLevel() === 'relaxed')('on a machine with relaxed SIMD', () =>
-  kernelConformance('wasm-relaxed'),
-);
+for (const build of ['wasm-plain', 'wasm-relaxed'] as const) kernelConformance(build);

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { simdLevel } from '../../src/kernels/select.ts';
 import {
   DEFAULTS,
   fill,
@@ -11,8 +10,7 @@ import {
   seeded,
 } from './fixture.ts';
 
-const BUILDS =
-  simdLevel() === 'relaxed' ? (['wasm-plain', 'wasm-relaxed'] as const) : ['wasm-plain' as const];
+const BUILDS = ['wasm-plain', 'wasm-relaxed'] as const;
 
 test.each(BUILDS.flatMap((build) => MODELS.map((model) => ({ build, ...model }))))(
   '$build gives the same bytes wide and narrow: $scorer with $loss',

@@ -1,6 +1,6 @@
 import { sums } from './layout';
 
-/** a · b + c in each lane. The relaxed build may round once (fused); the plain build rounds product and sum. */
+/** a · b + c in each lane. The relaxed build rounds once where the processor can; the plain build rounds product and sum. */
 // @ts-ignore: decorator
 @inline
 export function multiplyAdd(a: v128, b: v128, c: v128): v128 {

@@ -84,10 +84,7 @@ export class ScanRows {
     return this.floats[measuresAt(this.layout, row) + 4]! >= 0;
   }
 
-  /**
-   * [dim]: a view of the row's vector.
-   * @throws ShapeError when the row has none.
-   */
+  /** [dim]: a view of the row's vector. @throws ShapeError when the row has none. */
   vector(row: number): Float32Array {
     if (!this.has(row)) throw new ShapeError(`row ${row} has no vector`);
     const start = this.vectorAt(row);

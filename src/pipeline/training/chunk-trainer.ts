@@ -10,11 +10,8 @@ import type { TrainerRows } from './trainer-rows.ts';
 
 type Losses = Pick<TrainReport, 'loss' | 'edgesByRelation'>;
 
-/** The edges of a chunk, by their indices in the batch. */
-interface Picked {
-  readonly batch: Rehearsed;
-  readonly indices: Int32Array;
-}
+/** A chunk's edges: their batch, and their indices in it. */
+type Picked = readonly [batch: Rehearsed, indices: Int32Array];
 
 interface ChunkTrainerParts {
   readonly settings: TrainerSettings;
@@ -49,10 +46,7 @@ export class ChunkTrainer {
     this.#losses = noLosses(parts.settings);
   }
 
-  /**
-   * Loss and number of the new edges by relation, of the steps that ended since the last batch, and the number of steps. step: the number
-   * of steps before.
-   */
+  /** The number of steps, of which `step` were before; loss and number of the new edges by relation, of those that ended since the last report. */
   train(batch: Rehearsed, random: Random, step: number): Losses & { readonly steps: number } {
     const { settings, kernel, negatives, foreign } = this.#parts;
     const { model, decaySteps, relations, chunkEdges } = settings;
@@ -60,11 +54,11 @@ export class ChunkTrainer {
     if (ends.length === 1) this.settle();
     let from = 0;
     for (const [i, to] of ends.entries()) {
-      const picked = { batch, indices: order.subarray(from, to) };
+      const picked = [batch, order.subarray(from, to)] as const;
       const lane = ends.length === 1 ? undefined : this.#take();
       const { chunk } = lane ?? kernel;
       chunk.learningRate = decayed(model.learningRate, step + i, decaySteps);
-      negatives.fill(chunk, batch.edges, picked.indices, random);
+      negatives.fill(chunk, batch.edges, picked[1], random);
       this.#touch(chunk);
       if (lane === undefined) {
         kernel.step();
@@ -134,8 +128,7 @@ function noLosses({ relations }: TrainerSettings): Losses {
 }
 
 /** Adds the losses of a chunk's new edges; the losses of edges that were trained before measure nothing new. */
-function addLosses(to: Losses, { batch, indices }: Picked, of: Float32Array): void {
-  const { edges, every, firstRound } = batch;
+function addLosses(to: Losses, [{ edges, every, firstRound }, indices]: Picked, of: Float32Array): void {
   for (let i = 0; i < indices.length; i++) {
     const edge = indices[i]!;
     if (edge >= firstRound || edge % every !== 0) continue;

@@ -19,10 +19,7 @@ export interface Lane {
 
 /** A thread that steps on the trainer's table beside the trainer's own thread. Its lanes are served in turn. */
 export interface Stepper {
-  /**
-   * The lane to fill and begin next; undefined while all lanes are at work.
-   * @throws FatalError when the thread died.
-   */
+  /** The lane to fill and begin next; undefined while all lanes are at work. @throws FatalError when the thread died. */
   take(): Lane | undefined;
   stop(): Promise<void>;
 }

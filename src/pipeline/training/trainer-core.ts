@@ -325,12 +325,7 @@ export class TrainerCore {
   /** Waits until no thread touches the table. @throws as `#usable`, and FatalError where a step failed. */
   #settled(): void {
     this.#usable();
-    try {
-      this.#chunks.settle();
-    } catch (error) {
-      this.#broken = reasonOf(error);
-      throw error;
-    }
+    this.#chunks.settle();
   }
 
   #usable(): void {

@@ -91,10 +91,7 @@ export class TrainerRows {
     this.#publishedAt[row] = NEVER;
   }
 
-  /**
-   * Fills the table's rows from `first` on with those of a checkpoint.
-   * @throws ShapeError when the arrays disagree.
-   */
+  /** Fills the table's rows from `first` on with those of a checkpoint. @throws ShapeError when the arrays disagree. */
   load(first: number, rows: CheckpointBlock): void {
     const { dim, accumulator, drift, floats } = this.#table;
     const count = rows.types.length;

@@ -104,10 +104,7 @@ export interface RankSums {
 export interface TrainReport {
   readonly step: number;
   readonly edges: number;
-  /**
-   * Loss summed over both anchors of every edge, by relation index; of the steps that ended since the last report: the last of a batch may
-   * still be under way.
-   */
+  /** Loss summed over both anchors of every edge, by relation index, of the steps that ended since the last report: some of a batch end later. */
   readonly loss: Float64Array;
   readonly edgesByRelation: Float64Array;
   /** By relation index: both ends trained before, or one of them new. */
@@ -176,7 +173,7 @@ export interface Due extends Omit<TrainerState, 'absent' | 'limits'> {
 /**
  * Trains one graph's table, in a thread of its own or in this one. Calls are answered in the order made; a call may
  * be made before the last is answered. With one thread, the same calls in the same order give the same bytes; on
- * `reference` and `wasm-plain`, on every machine.
+ * `reference` and `wasm-plain`, on every machine; on `wasm-relaxed`, on all that fuse.
  */
 export interface Trainer {
   /** Loads a checkpoint, and tells whether it has the edges. Never called for a fresh table. */

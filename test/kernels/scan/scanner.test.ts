@@ -2,18 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../../src/errors/errors.ts';
 import { Scanner } from '../../../src/kernels/scan/scanner.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
-import { simdLevel } from '../../../src/kernels/select.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import { scanConformance } from './conformance.ts';
 import { WORLDS } from './fixture.ts';
 
-const BUILDS =
-  simdLevel() === 'relaxed' ? (['wasm-plain', 'wasm-relaxed'] as const) : (['wasm-plain'] as const);
+const BUILDS = ['wasm-plain', 'wasm-relaxed'] as const;
 
-scanConformance('wasm-plain');
-describe.runIf(simdLevel() === 'relaxed')('on a machine with relaxed SIMD', () =>
-  scanConformance('wasm-relaxed'),
-);
+for (const build of BUILDS) scanConformance(build);
 
 describe('the compiled scan', () => {
   it('scores few rows exactly, of vectors in clusters', () => {
@@ -81,19 +76,16 @@ describe('the compiled scan', () => {
     }
   });
 
-  it.runIf(simdLevel() === 'relaxed')(
-    'gives relaxed dot products no query that machines take differently',
-    () => {
-      const dim = 32;
-      const table = new ScanTable({ dim, maxRows: 1, scanners: 1 });
-      table.write(0, new Float32Array(dim).fill(1));
-      const scanner = new Scanner(table, 'twhin', 'wasm-relaxed');
-      scanner.top([{ vector: Float64Array.from({ length: dim }, (_, k) => k - 10.3) }], 1);
-      const start = table.layout.workspaces + table.layout.queryCodes;
-      const codes = table.bytes.subarray(start, start + dim);
-      expect([Math.min(...codes), Math.max(...codes)]).toEqual([0, 127]);
-    },
-  );
+  it('gives relaxed dot products no query that machines take differently', () => {
+    const dim = 32;
+    const table = new ScanTable({ dim, maxRows: 1, scanners: 1 });
+    table.write(0, new Float32Array(dim).fill(1));
+    const scanner = new Scanner(table, 'twhin', 'wasm-relaxed');
+    scanner.top([{ vector: Float64Array.from({ length: dim }, (_, k) => k - 10.3) }], 1);
+    const start = table.layout.workspaces + table.layout.queryCodes;
+    const codes = table.bytes.subarray(start, start + dim);
+    expect([Math.min(...codes), Math.max(...codes)]).toEqual([0, 127]);
+  });
 
   it('leaves out the rows of its own queries only, beside another scanner', () => {
     const table = new ScanTable({ dim: 1, maxRows: 3, scanners: 2 });

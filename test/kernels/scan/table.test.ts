@@ -4,7 +4,6 @@ import { mostScanRows, scanRowBytes } from '../../../src/kernels/scan/layout.ts'
 import { rowMarks, type ScanQuery } from '../../../src/kernels/scan/scan.ts';
 import { Scanner } from '../../../src/kernels/scan/scanner.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
-import { simdLevel } from '../../../src/kernels/select.ts';
 
 const table = (dim = 2, maxRows = 10) => new ScanTable({ dim, maxRows, scanners: 1 });
 const refusal = (code: string) => expect.objectContaining({ code });
@@ -91,9 +90,7 @@ describe('a scan table', () => {
     for (const [i, row] of rows.entries()) vectors.write(row, new Float32Array(dim).fill(i + 1));
     const marked = rowMarks(last + 1);
     marked[ends[3]!] = 1;
-    for (const build of simdLevel() === 'relaxed'
-      ? (['wasm-plain', 'wasm-relaxed'] as const)
-      : (['wasm-plain'] as const)) {
+    for (const build of ['wasm-plain', 'wasm-relaxed'] as const) {
       const scanner = new Scanner(vectors, 'transe-l2', build);
       const near = (row: number, query: Omit<ScanQuery, 'vector'>) => {
         const range = { from: row - 5_000, until: row + 5_000 };
