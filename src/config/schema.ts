@@ -221,9 +221,9 @@ export const configFileSchema = z.strictObject({
       everyMs: positive.default(100).meta({
         unit: 'ms',
         description:
-          'A commit follows at the latest after this time, or after five times as long while the updater is more than 5 s behind. A replay commits by count alone.',
+          'A commit follows at the latest after this time, or after twice as long while the updater is more than 5 s behind. A replay commits by count alone.',
       }),
-      recoverMs: positive.default(10_000).meta({
+      recoverMs: positive.default(15_000).meta({
         unit: 'ms',
         description:
           'A [checkpoint](glossary.md#checkpoint) is written after training took this much processor time. A start after a kill trains for one and a half times as long, at worst. With millions of entities that start trains for longer, because the writing of checkpoints takes at most a sixteenth of the time. Less is more bytes written.',

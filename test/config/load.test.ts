@@ -50,7 +50,7 @@ describe('loadConfig', () => {
       maxOutbox: 262_144,
       lingerMs: 100,
       commitEdges: 16_384,
-      recoverMs: 10_000,
+      recoverMs: 15_000,
       commitMs: 100,
       queueBytes: 33_554_432,
       epsilon: 0.05,
