@@ -8,7 +8,7 @@ import { chunkIn, layOut } from './workspace.ts';
 /**
  * The compiled kernel (`assembly/`, SIMD in float32) on the table's own memory. Its workspace lies below the table's
  * rows; a step allocates nothing. The same chunks in the same order give the same bytes: from the plain build on every
- * machine, from the relaxed build (which may fuse a multiply-add) on the same machine.
+ * machine, from the relaxed build on all that fuse multiply and add.
  */
 export class WasmKernel implements Kernel {
   readonly name: WasmKernelName;

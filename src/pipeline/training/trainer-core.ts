@@ -250,8 +250,9 @@ export class TrainerCore {
     this.#rows.snapshot = new Snapshot({ rows, width: dim + 2, blockRows, known: this.#known, copy });
   }
 
+  /** Steps may be under way: their rows are copied aside. */
   slice(spent?: Float32Array): CheckpointBlock | undefined {
-    this.#settled();
+    this.#usable();
     const block = this.#rows.snapshot?.take(spent);
     if (block === undefined) this.#rows.snapshot = undefined;
     return block;

@@ -194,7 +194,7 @@ export interface Trainer {
   vectors(rows: Int32Array): Promise<Float32Array>;
   /**
    * Begins a snapshot of the table and its live edges as they are now. Rows that move before they are taken are copied aside.
-   * To be called right after `due`, unless nothing is trained until it is taken. A snapshot that is still being taken is given up.
+   * To be called right after `due`, or after `state` where nothing is trained until it is taken. A snapshot that is still being taken is given up.
    */
   snapshot(): Promise<void>;
   /**
