@@ -18,10 +18,7 @@ function number(i: usize): v128 {
   return v128.load32_splat(NUMBERS + (i << 2));
 }
 
-/**
- * e^x for x ≤ 0 in each lane, exactly 0 below −25.
- * x = n · ln 2 + r, and a polynomial in r. Source: Cephes, `expf.c`.
- */
+/** e^x for x ≤ 0 in each lane, exactly 0 below −25. x = n · ln 2 + r, and a polynomial in r. Source: Cephes, `expf.c`. */
 // @ts-ignore: decorator
 @inline
 export function exponential(x: v128): v128 {

@@ -46,7 +46,7 @@ export class ChunkTrainer {
     this.#losses = noLosses(parts.settings);
   }
 
-  /** The number of steps, of which `step` were before; loss and number of the new edges by relation, of those that ended since the last report. */
+  /** The number of steps; loss and number of the new edges by relation, of steps that ended since the last report. step: the steps before. */
   train(batch: Rehearsed, random: Random, step: number): Losses & { readonly steps: number } {
     const { settings, kernel, negatives, foreign } = this.#parts;
     const { model, decaySteps, relations, chunkEdges } = settings;

@@ -104,7 +104,7 @@ export interface RankSums {
 export interface TrainReport {
   readonly step: number;
   readonly edges: number;
-  /** Loss summed over both anchors of every edge, by relation index, of the steps that ended since the last report: some of a batch end later. */
+  /** Loss summed over both anchors of every edge, by relation index, of the steps that ended since the last report. */
   readonly loss: Float64Array;
   readonly edgesByRelation: Float64Array;
   /** By relation index: both ends trained before, or one of them new. */
@@ -194,7 +194,7 @@ export interface Trainer {
   vectors(rows: Int32Array): Promise<Float32Array>;
   /**
    * Begins a snapshot of the table and its live edges as they are now. Rows that move before they are taken are copied aside.
-   * To be called right after `due`, or after `state` where nothing is trained until it is taken. A snapshot that is still being taken is given up.
+   * To be called right after `due`, or `state` where nothing is trained until it is taken. A snapshot still being taken is given up.
    */
   snapshot(): Promise<void>;
   /**

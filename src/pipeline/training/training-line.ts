@@ -11,10 +11,11 @@ import type { TrainingSummary } from './summary.ts';
 import type { Trainer, TrainerState } from './trainer.ts';
 
 /**
- * Batches handed over and not yet answered: so many at most, and the next once so few are left. Where cores are few, a main thread that
- * wakes for every batch takes one from a training thread each time, and the other waits for that one.
+ * Batches handed over and not yet answered, at most; the next come once one is left. Where cores are few, a main thread that wakes for every
+ * batch takes a core from a training thread each time, and the other one waits for that thread. A shard has fewer: what other shards sent
+ * joins a batch as it is handed over, and ranks worse the later it is trained (docs/adr/038).
  */
-const [MAX_WAITING, FEW_WAITING] = [6, 1];
+const [MAX_WAITING, MAX_OF_SHARD] = [6, 2];
 /** So many may wait while the trainer trains its journal: a commit of what is read meanwhile does not wait for the training. */
 const MAX_BEHIND_JOURNAL = 64;
 
@@ -91,9 +92,10 @@ export class TrainingLine {
       .catch(failed)
       .finally(() => this.#waiting.delete(training));
     this.#waiting.add(training);
-    if (this.#waiting.size < (isTrained() ? MAX_WAITING : MAX_BEHIND_JOURNAL)) return nextTurn();
+    const most = neighbours.topic === '' ? MAX_WAITING : MAX_OF_SHARD;
+    if (this.#waiting.size < (isTrained() ? most : MAX_BEHIND_JOURNAL)) return nextTurn();
     for (const oldest of this.#waiting)
-      if (this.#waiting.size > (isTrained() ? FEW_WAITING : MAX_BEHIND_JOURNAL - 1)) await oldest;
+      if (this.#waiting.size > (isTrained() ? 1 : MAX_BEHIND_JOURNAL - 1)) await oldest;
   }
 
   /** Resolves once all that was handed over is answered. */

@@ -5,7 +5,7 @@ import type { Committer } from './committer.ts';
 /** The updater is behind when the newest record applied is older than this and a batch of records waits. */
 const BEHIND_MS = 5_000;
 const WAITING_RECORDS = 1_024;
-/** Commits are so many times rarer then: each is two writes and a transaction, and none makes a vector fresh. A write holds the event loop: 34 ms for 12,000 edges. */
+/** Commits are so many times rarer then: each is two writes and a transaction. A write holds the event loop the longer, the more it has. */
 const RARER = 2;
 /** A vector is held back for so many times the time that the updater is behind. */
 const LAGS = 4;

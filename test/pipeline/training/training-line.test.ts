@@ -14,10 +14,11 @@ const START = 1_700_000_000_000;
 interface Given {
   readonly lingerMs?: number;
   readonly isTrained?: boolean;
+  readonly isShard?: boolean;
   readonly train?: StandInTrainer['train'];
 }
 
-function setUp({ lingerMs = 50, isTrained = true, train }: Given = {}) {
+function setUp({ lingerMs = 50, isTrained = true, isShard = false, train }: Given = {}) {
   const now = { ms: START };
   const trainer = new StandInTrainer();
   if (train !== undefined) trainer.train = train;
@@ -27,7 +28,7 @@ function setUp({ lingerMs = 50, isTrained = true, train }: Given = {}) {
     summary: new TrainingSummary([]),
     measures: {},
     journal: (packed) => unwritten.open.batches.push(packed),
-    neighbours: noNeighbours(),
+    neighbours: { ...noNeighbours(), ...(isShard && { topic: 'exchange' }) },
     index: { nextRow: 0 },
     limits: NO_LIMITS,
     tuning: { lingerMs },
@@ -56,13 +57,15 @@ test.each([50, Number.POSITIVE_INFINITY])(
 );
 
 test.each([
-  [6, true],
-  [64, false],
+  [6, true, false],
+  [2, true, true],
+  [64, false, false],
+  [64, false, true],
 ])(
-  'waits once %i batches are with the trainer, where that its journal is trained is %s',
-  async (most, isTrained) => {
+  'waits once %i batches are with the trainer, where that its journal is trained is %s, and that it is a shard is %s',
+  async (most, isTrained, isShard) => {
     const answer = Promise.withResolvers<TrainReport>();
-    const { line } = setUp({ isTrained, train: () => answer.promise });
+    const { line } = setUp({ isTrained, isShard, train: () => answer.promise });
     let handed = 0;
     const hand = async () => {
       line.open.changed(4, 1, 5, false, true);

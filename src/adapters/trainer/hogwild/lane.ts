@@ -27,7 +27,7 @@ export const BEGUN = 2;
 /** Nobody owns the lane: the stepper has ended, after sending the reason over its port. */
 export const FAILED = 3;
 
-/** How often a thread looks before it sleeps. The two threads wait for each other several times a step, mostly for microseconds: a sleep and its end take longer. */
+/** How often a thread looks before it sleeps. Most of the several waits of a step are shorter than a sleep and its end. */
 const LOOKS = 3_000;
 /** A step takes milliseconds. The wait has parts because a process that was frozen finds only one of them elapsed. */
 const WAIT_MS = 1_000;
