@@ -15,25 +15,21 @@ const SLICE_ROWS = 32_768;
  * the bound, all were published again each minute, and that took more time than the training once there were millions.
  */
 const AGED_ROWS = 8_192;
-/** Times of a row's last publication, beside epoch milliseconds. */
-const NEVER = 0;
+/** Time of a row's last publication, beside epoch milliseconds. */
 const BEFORE_LOAD = Number.POSITIVE_INFINITY;
-/** Rows that are looked at together: most of a large table did not change since the last look. */
-const WORD = 8;
+/** Bits of a word. */
+const WORD = 32;
 /** A row that only rehearsal and negatives move goes so many times as far before it is published at once: docs/adr/047. */
 const FARTHER = 4;
 /**
- * What a row did since its publication: MOVED is published by age, HELD moved far and is published as soon as holding back ends.
- * AGED: its age has come. MET: an end of a new edge since the last `due`.
+ * What a row did since its publication. NEW: it has none. MOVED is published by age, HELD moved far and is published as soon as holding
+ * back ends. AGED: its age has come. MET: an end of a new edge since the last `due`.
  */
-const MOVED = 1;
-const AGED = 2;
-const MET = 3;
-const HELD = 4;
+const [NEW, STILL, MOVED, AGED, MET, HELD] = [0, 1, 2, 3, 4, 5];
 
 /**
  * What is known of each row beyond its numbers: whether it was trained, changed since it was last looked at, moved since it
- * was published, and when that was. 11 bytes a row.
+ * was published, and when that was. 10 bytes a row.
  */
 export class TrainerRows {
   /** [maxRows] 1: was an end of a trained edge. */
@@ -42,13 +38,11 @@ export class TrainerRows {
   snapshot: Snapshot | undefined;
   readonly #table: Table;
   readonly #types: TypeRows;
-  /** [maxRows] 1: to be looked at by the next `due`. */
-  readonly #dirty: Uint8Array;
-  /** The same memory, and how many of its bytes are 1. */
-  readonly #dirtyWords: Float64Array;
+  /** [maxRows / WORD] A bit a row, 1: to be looked at by the next `due`; and how many are 1. Most of what is trained asks, so that it is small. */
+  readonly #dirty: Int32Array;
   #dirtyRows = 0;
-  /** [maxRows] MOVED or HELD as of the last `due`, MET or AGED within this one, else 0. Spares the scan a look into the table. */
-  readonly #moved: Uint8Array;
+  /** [maxRows] As of the last `due`; MET and AGED are of this one. Spares a look into the table, and at times. */
+  readonly #states: Uint8Array;
   /** Rows that new edges moved since the last `due`. */
   readonly #met: number[] = [];
   /** Number of rows that are HELD. */
@@ -63,17 +57,18 @@ export class TrainerRows {
     this.#table = table;
     this.#types = types;
     this.trained = new Uint8Array(table.maxRows);
-    this.#dirtyWords = new Float64Array(Math.ceil(table.maxRows / WORD));
-    this.#dirty = new Uint8Array(this.#dirtyWords.buffer);
-    this.#moved = new Uint8Array(table.maxRows);
+    this.#dirty = new Int32Array(Math.ceil(table.maxRows / WORD));
+    this.#states = new Uint8Array(table.maxRows);
     this.#publishedAt = new Float64Array(table.maxRows);
   }
 
   /** Marks a row that is about to change. */
   touch(row: number): void {
-    if (this.#dirty[row] === 1) return;
+    const bit = 1 << (row % WORD);
+    const word = this.#dirty[row >>> 5]!;
+    if ((word & bit) !== 0) return;
     this.snapshot?.keep(row);
-    this.#dirty[row] = 1;
+    this.#dirty[row >>> 5] = word | bit;
     this.#dirtyRows++;
   }
 
@@ -84,11 +79,17 @@ export class TrainerRows {
 
   /** Zeros a row and makes it untrained and never published: a new or an erased row. */
   clear(row: number): void {
-    this.touch(row);
+    this.#set(row, NEW);
     const at = this.#table.at(row);
     this.#table.floats.fill(0, at, at + this.#table.stride);
     this.trained[row] = 0;
-    this.#publishedAt[row] = NEVER;
+  }
+
+  /** Marks a row, and says what it did. */
+  #set(row: number, state: number): void {
+    this.touch(row);
+    if (this.#states[row] === HELD) this.#held--;
+    this.#states[row] = state;
   }
 
   /** Fills the table's rows from `first` on with those of a checkpoint. @throws ShapeError when the arrays disagree. */
@@ -113,8 +114,8 @@ export class TrainerRows {
       floats.set(numbers.subarray(from, from + dim), at);
       floats[at + accumulator] = numbers[from + dim]!;
       floats[at + drift] = isPublished ? moved : 0;
-      this.#moved[row] = isPublished && moved > 0 ? MOVED : 0;
-      this.#publishedAt[row] = isPublished ? BEFORE_LOAD : NEVER;
+      this.#publishedAt[row] = BEFORE_LOAD;
+      this.#states[row] = isPublished ? (moved > 0 ? MOVED : STILL) : NEW;
       if (!isPublished) this.touch(row);
     }
     this.#loaded = true;
@@ -126,7 +127,7 @@ export class TrainerRows {
     const at = this.#table.at(row);
     const from = place * (dim + 2);
     const type = this.#types.typeOf(row);
-    const isNew = type !== NO_TYPE && this.#publishedAt[row] === NEVER;
+    const isNew = type !== NO_TYPE && this.#states[row] === NEW;
     for (let k = 0; k < dim; k++) to.floats[from + k] = floats[at + k]!;
     to.floats[from + dim] = floats[at + accumulator]!;
     to.floats[from + dim + 1] = isNew ? Number.POSITIVE_INFINITY : floats[at + drift]!;
@@ -138,9 +139,9 @@ export class TrainerRows {
   gave({ rows, isAcknowledged }: GivenDue): void {
     const { drift, floats } = this.#table;
     for (const row of rows) {
-      this.touch(row);
+      this.#set(row, isAcknowledged ? STILL : NEW);
       if (isAcknowledged) floats[this.#table.at(row) + drift] = 0;
-      this.#publishedAt[row] = isAcknowledged ? BEFORE_LOAD : NEVER;
+      this.#publishedAt[row] = BEFORE_LOAD;
     }
     this.#met.length = 0;
     this.#loaded = true;
@@ -149,16 +150,15 @@ export class TrainerRows {
   /** Makes every row due that changed since it was last looked at, and these. */
   republish(rows: Int32Array): void {
     for (const row of rows) this.touch(row);
-    this.#dirty.forEach((dirty, row) => {
-      if (dirty === 1) this.#publishedAt[row] = NEVER;
-    });
+    for (const row of this.#changed()) this.#set(row, NEW);
   }
 
   /** The rows that are due; they count as published from now on. */
   due(options: DueOptions): Pick<Due, 'rows' | 'vectors' | 'moved' | 'held'> {
     const { now, everything, epsilon, named } = options;
     const { drift, floats } = this.#table;
-    for (const row of this.#met.splice(0)) if (this.#moved[row] !== HELD) this.#moved[row] = MET;
+    const states = this.#states;
+    for (const row of this.#met.splice(0)) if (states[row]! > NEW && states[row]! < MET) states[row] = MET;
     if (epsilon === Number.POSITIVE_INFINITY) {
       // A snapshot begins with what changes from now on.
       this.#changed();
@@ -175,10 +175,7 @@ export class TrainerRows {
       this.#touchDue(options);
       this.#scannedAt = now;
     }
-    for (const row of named) {
-      this.touch(row);
-      this.#publishedAt[row] = NEVER;
-    }
+    for (const row of named) this.#set(row, NEW);
     const changed = this.#changed();
     const due = new Int32Array(changed.length);
     const movedBy = new Float32Array(changed.length);
@@ -188,22 +185,24 @@ export class TrainerRows {
     for (let i = 0; i < changed.length; i++) {
       const row = changed[i]!;
       const moved = movedBy[i]!;
-      const published = this.#publishedAt[row]!;
-      const entity = this.#types.typeOf(row) !== NO_TYPE;
-      const was = this.#moved[row]!;
-      const state = moved > (was >= MET ? epsilon : FARTHER * epsilon) ? HELD : MOVED;
-      // A scan finds what is published by age.
-      const isOld = state === HELD || everything ? isDue(state, published, options) : was === AGED;
-      const isGiven = entity && (published === NEVER || (moved > 0 && isOld));
-      if (isGiven) {
-        due[count] = row;
-        movedBy[count++] = published === NEVER ? Number.NaN : moved;
-        floats[this.#table.at(row) + drift] = 0;
-        this.#publishedAt[row] = now;
+      const was = states[row]!;
+      let state = moved > (was >= MET ? epsilon : FARTHER * epsilon) ? HELD : moved > 0 ? MOVED : STILL;
+      // Others are not looked up: most rows are negatives that moved a little. A scan finds what is published by age.
+      if (state === HELD || was === AGED || was === NEW || everything) {
+        const isOld =
+          state === HELD ? isDue(state, this.#publishedAt[row]!, options) : was === AGED || everything;
+        if (this.#types.typeOf(row) === NO_TYPE) state = was === NEW ? NEW : STILL;
+        else if (was === NEW || (moved > 0 && isOld)) {
+          due[count] = row;
+          movedBy[count++] = was === NEW ? Number.NaN : moved;
+          floats[this.#table.at(row) + drift] = 0;
+          this.#publishedAt[row] = now;
+          state = STILL;
+        }
       }
       if (was === HELD) this.#held--;
-      this.#moved[row] = entity && !isGiven && moved > 0 ? state : 0;
-      if (this.#moved[row] === HELD) this.#held++;
+      if (state === HELD) this.#held++;
+      states[row] = state;
     }
     const rows = due.slice(0, count);
     const vectors = this.#table.vectors(rows, options.spent);
@@ -214,11 +213,10 @@ export class TrainerRows {
   #changed(): Int32Array {
     const rows = new Int32Array(this.#dirtyRows);
     let count = 0;
-    for (let word = 0; word < this.#dirtyWords.length; word++) {
-      if (this.#dirtyWords[word] === 0) continue;
-      for (let row = WORD * word; row < WORD * (word + 1); row++)
-        if (this.#dirty[row] === 1) rows[count++] = row;
-      this.#dirtyWords[word] = 0;
+    for (let at = 0; at < this.#dirty.length; at++) {
+      for (let word = this.#dirty[at]!; word !== 0; word &= word - 1)
+        rows[count++] = WORD * at + Math.clz32(1) - Math.clz32(word & -word);
+      this.#dirty[at] = 0;
     }
     this.#dirtyRows = 0;
     return rows;
@@ -229,33 +227,31 @@ export class TrainerRows {
    * where the last one ended; otherwise the last rows of a large table would never have their turn.
    */
   #touchDue(options: DueOptions): void {
-    const moved = this.#moved;
-    const publishedAt = this.#publishedAt;
+    const states = this.#states;
     const rows = this.#table.rows;
+    const most = this.#dirtyRows + SLICE_ROWS;
     let row = this.#nextDue;
     let passedOver: number | undefined;
-    for (let looked = 0, found = 0, aged = 0; looked < rows && found < SLICE_ROWS; looked++) {
+    for (let looked = 0, aged = 0; looked < rows && this.#dirtyRows < most; looked++, row++) {
       row = row < rows ? row : 0;
-      const state = moved[row]!;
-      if (state > 0 && isDue(state, publishedAt[row]!, options) && this.#types.typeOf(row) !== NO_TYPE) {
-        if (state !== HELD && !options.everything && aged++ >= AGED_ROWS) passedOver ??= row;
-        else {
-          found += 1 - this.#dirty[row]!;
-          this.touch(row);
-          if (state !== HELD) moved[row] = AGED;
-        }
+      const state = states[row]!;
+      if (state <= STILL || (state !== HELD && passedOver !== undefined)) continue;
+      if (!isDue(state, this.#publishedAt[row]!, options) || this.#types.typeOf(row) === NO_TYPE) continue;
+      if (state !== HELD && !options.everything && aged++ >= AGED_ROWS) passedOver = row;
+      else {
+        this.touch(row);
+        if (state !== HELD) states[row] = AGED;
       }
-      row++;
     }
     this.#nextDue = passedOver ?? row;
   }
 }
 
-/** Whether a row that moved, and was published then, is to be published again. */
+/** Whether a row that moved, and was published then, is to be published again. No vector is fresh while they are held back. */
 function isDue(state: number, published: number, { now, everything, maxAgeMs, holdMs }: DueOptions): boolean {
   const age = now - published;
   // A clock that is set back must not hold back the row.
-  return everything || age > maxAgeMs || (state === HELD && (age >= holdMs || age < 0));
+  return everything || age > Math.max(maxAgeMs, holdMs) || (state === HELD && (age >= holdMs || age < 0));
 }
 
 /** Adds a number uniform in ±scale to each number of a vector. */

@@ -1,5 +1,5 @@
 import type { PendingCommit } from '../reading/unwritten.ts';
-import type { Pace } from '../tuning.ts';
+import type { Pace, Publishing } from '../tuning.ts';
 import type { Committer } from './committer.ts';
 
 /** The updater is behind when the newest record applied is older than this and a batch of records waits. */
@@ -7,8 +7,8 @@ const BEHIND_MS = 5_000;
 const WAITING_RECORDS = 1_024;
 /** Commits are so many times rarer then: each is two writes and a transaction. A write holds the event loop the longer, the more it has. */
 const RARER = 2;
-/** A vector is held back for so many times the time that the updater is behind. */
-const LAGS = 4;
+/** A vector is held back for so many times the time that the updater is behind; at most for so many times the age at which it is published again. */
+const [LAGS, AGES] = [8, 4];
 
 /** When commits are due. */
 export class Cadence {
@@ -20,10 +20,10 @@ export class Cadence {
   holdMs = 0;
   /** When the last commit was asked for, epoch ms. */
   #lastAt: number;
-  readonly #tuning: Pace;
+  readonly #tuning: Pace & Pick<Publishing, 'maxAgeMs'>;
   readonly #clock: () => number;
 
-  constructor(tuning: Pace, clock: () => number) {
+  constructor(tuning: Pace & Pick<Publishing, 'maxAgeMs'>, clock: () => number) {
     this.#tuning = tuning;
     this.#clock = clock;
     this.#lastAt = clock();
@@ -45,7 +45,7 @@ export class Cadence {
     const now = this.#clock();
     const late = waiting >= WAITING_RECORDS ? now - (appliedAt ?? now) : 0;
     const behindMs = Math.max(late, now - (unsent ?? now));
-    this.holdMs = behindMs > BEHIND_MS ? LAGS * behindMs : 0;
+    this.holdMs = behindMs > BEHIND_MS ? Math.min(LAGS * behindMs, AGES * this.#tuning.maxAgeMs) : 0;
   }
 
   /** Whether the pending commit holds so much that it must be written before another record is applied. */

@@ -126,13 +126,16 @@ describe('TrainerRows', () => {
     move(far, 0);
     expect(due(START + 19_999, false, 20_000)).toMatchObject({ rows: Int32Array.of(), held: 1 });
     expect(due(START + 21_000, false, 20_000)).toMatchObject({ rows: Int32Array.of(far), held: 0 });
-    // Held no longer, at once; and by age, however long it would be held.
+    // Held no longer, at once; not by age while it is held for longer.
     move(far, 2 * EPSILON);
     expect(dueRows(START + 22_000, false, 20_000)).toEqual([]);
     expect(dueRows(START + 23_000, false, 0)).toEqual([far]);
     move(far, 2 * EPSILON);
-    expect(dueRows(START + 24_000, false, 1e9)).toEqual([]);
-    expect(dueRows(START + 23_001 + MAX_AGE_MS, false, 1e9)).toEqual([far]);
+    move(4, 0);
+    dueRows(START + 24_000, false, 2 * MAX_AGE_MS);
+    move(4, EPSILON, false);
+    expect(dueRows(START + 24_001 + MAX_AGE_MS, false, 2 * MAX_AGE_MS)).toEqual([]);
+    expect(dueRows(START + 24_001 + 2 * MAX_AGE_MS, false, 2 * MAX_AGE_MS)).toEqual([far, 4]);
     // Nor is one held by a clock that was set back.
     move(far, 2 * EPSILON);
     expect(dueRows(START - 1_000, false, 20_000)).toEqual([far]);

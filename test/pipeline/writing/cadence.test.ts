@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { PendingCommit } from '../../../src/pipeline/reading/unwritten.ts';
-import type { Pace } from '../../../src/pipeline/tuning.ts';
+import type { Tuning } from '../../../src/pipeline/tuning.ts';
 import { Cadence } from '../../../src/pipeline/writing/cadence.ts';
 
 const START = 1_700_000_000_000;
-const PACE: Pace = {
+const PACE: Omit<Tuning, 'epsilon' | 'readyLagMs'> = {
   batchEdges: 100,
   lingerMs: 50,
   commitEdges: 400,
@@ -12,10 +12,11 @@ const PACE: Pace = {
   recoverMs: 15_000,
   queueBytes: 1e6,
   maxOutbox: 1e6,
+  maxAgeMs: 60_000,
 };
 const IDLE = { busy: false, held: 0, isOutdated: false };
 
-function setUp(pace: Partial<Pace> = {}) {
+function setUp(pace: Partial<typeof PACE> = {}) {
   let now = START;
   const cadence = new Cadence({ ...PACE, ...pace }, () => now);
   const after = (ms: number) => {
@@ -78,11 +79,11 @@ test('a commit that holds as many changes as a commit and a batch of edges is fu
   expect(seen()).toEqual([true, true]);
 });
 
-test('published vectors are held back for four times as long as the updater is behind, with reading or with publishing', () => {
+test('published vectors are held back for eight times as long as the updater is behind, with reading or with publishing', () => {
   const { cadence, after } = setUp();
   const held = (late: number, waiting: number, unsentFor?: number) => {
     cadence.look(START - late, waiting, unsentFor === undefined ? undefined : START - unsentFor);
-    return cadence.holdMs / 4;
+    return cadence.holdMs / 8;
   };
   after(0);
   expect([held(20_000, 5_000), held(5_001, 5_000)]).toEqual([20_000, 5_001]);
@@ -90,6 +91,8 @@ test('published vectors are held back for four times as long as the updater is b
   // Its vectors wait for the brokers, while it reads what comes as it comes.
   expect([held(10, 3, 5_000), held(10, 3, 5_001), held(20_000, 1_000, 6_000)]).toEqual([0, 5_001, 6_000]);
   expect([held(9_000, 5_000, 7_000), held(7_000, 5_000, 9_000)]).toEqual([9_000, 9_000]);
+  // At most for four times the age at which a vector is published again.
+  expect(held(40_000, 5_000)).toBe(30_000);
   // Nothing was applied yet.
   cadence.look(undefined, 5_000, undefined);
   expect(cadence.holdMs).toBe(0);
