@@ -148,7 +148,7 @@ export class KnownPositives {
 
   /** The number of edges, of any relation, with the row on the side. */
   degree(side: Side, row: number): number {
-    return side === 'lhs' ? this.#byLhs.count(row) : this.#byRhs.count(row);
+    return side === 'lhs' ? this.#byLhs.length(row) : this.#byRhs.length(row);
   }
 
   /**

@@ -189,8 +189,7 @@ export class TrainerRows {
       let state = moved > (was >= MET ? epsilon : FARTHER * epsilon) ? HELD : moved > 0 ? MOVED : STILL;
       // Others are not looked up: most rows are negatives that moved a little. A scan finds what is published by age.
       if (state === HELD || was === AGED || was === NEW || everything) {
-        const isOld =
-          state === HELD ? isDue(state, this.#publishedAt[row]!, options) : was === AGED || everything;
+        const isOld = state === HELD ? !isHeld(this.#publishedAt[row]!, options) : was === AGED || everything;
         if (this.#types.typeOf(row) === NO_TYPE) state = was === NEW ? NEW : STILL;
         else if (was === NEW || (moved > 0 && isOld)) {
           due[count] = row;
@@ -215,7 +214,7 @@ export class TrainerRows {
     let count = 0;
     for (let at = 0; at < this.#dirty.length; at++) {
       for (let word = this.#dirty[at]!; word !== 0; word &= word - 1)
-        rows[count++] = WORD * at + Math.clz32(1) - Math.clz32(word & -word);
+        rows[count++] = WORD * at + 31 - Math.clz32(word & -word);
       this.#dirty[at] = 0;
     }
     this.#dirtyRows = 0;
@@ -230,14 +229,20 @@ export class TrainerRows {
     const states = this.#states;
     const rows = this.#table.rows;
     const most = this.#dirtyRows + SLICE_ROWS;
+    const { now, everything, maxAgeMs, holdMs } = options;
+    const old = everything ? Number.POSITIVE_INFINITY : now - Math.max(maxAgeMs, holdMs);
     let row = this.#nextDue;
     let passedOver: number | undefined;
     for (let looked = 0, aged = 0; looked < rows && this.#dirtyRows < most; looked++, row++) {
       row = row < rows ? row : 0;
       const state = states[row]!;
-      if (state <= STILL || (state !== HELD && passedOver !== undefined)) continue;
-      if (!isDue(state, this.#publishedAt[row]!, options) || this.#types.typeOf(row) === NO_TYPE) continue;
-      if (state !== HELD && !options.everything && aged++ >= AGED_ROWS) passedOver = row;
+      if (state <= STILL) continue;
+      const published = this.#publishedAt[row]!;
+      // Most moved a little, and were published not long ago.
+      if (state === HELD ? isHeld(published, options) : passedOver !== undefined || published >= old)
+        continue;
+      if (this.#types.typeOf(row) === NO_TYPE) continue;
+      if (state !== HELD && !everything && aged++ >= AGED_ROWS) passedOver = row;
       else {
         this.touch(row);
         if (state !== HELD) states[row] = AGED;
@@ -247,11 +252,9 @@ export class TrainerRows {
   }
 }
 
-/** Whether a row that moved, and was published then, is to be published again. No vector is fresh while they are held back. */
-function isDue(state: number, published: number, { now, everything, maxAgeMs, holdMs }: DueOptions): boolean {
-  const age = now - published;
-  // A clock that is set back must not hold back the row.
-  return everything || age > Math.max(maxAgeMs, holdMs) || (state === HELD && (age >= holdMs || age < 0));
+/** Whether a row that moved far, and was published then, is held back. A clock that is set back does not hold it. */
+function isHeld(published: number, { now, everything, holdMs }: DueOptions): boolean {
+  return !everything && now - published < holdMs && now >= published;
 }
 
 /** Adds a number uniform in ±scale to each number of a vector. */

@@ -14,7 +14,7 @@ const FIRST_MS = 1_000;
 /** Bytes a second that checkpoints write on average where little is trained. */
 const BYTES_A_SECOND = 1_000_000;
 /** Slices asked for at a time: each waits behind the batches that the trainer was given before, and what is trained meanwhile is journaled. */
-const AHEAD = 32;
+const AHEAD = Number(process.env.TW_AHEAD ?? 32);
 /** The writing of checkpoints takes at most one part in so many of the time. */
 const SHARE = 16;
 
