@@ -46,8 +46,7 @@ export class Serving implements AsyncDisposable {
       reject(error);
     };
     const failed = this.#failed;
-    const build = 'wasm-relaxed';
-    this.#scans = threads === 0 ? new OwnScans(build) : new ScanThreads({ threads, build, failed });
+    this.#scans = threads === 0 ? new OwnScans() : new ScanThreads({ threads, failed });
     const gate = new Gate();
     const clock = () => performance.now();
     const turn = () => new Promise<void>((done) => setImmediate(done));

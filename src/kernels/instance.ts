@@ -45,17 +45,18 @@ export interface TablePlace {
   readonly paddedDim: number;
 }
 
-/** The functions of the compiled kernel; see `assembly/index.ts`. */
-export interface Instance {
-  readonly step: Exported;
-  /** The parts of a step. */
-  readonly begin: Exported;
-  readonly compareSide: Exported;
-  readonly sumSide: Exported;
-  readonly update: Exported;
-  readonly foreignRows: Exported;
-  readonly scoreMatrix: Exported;
-}
+/** The functions of the compiled kernel: a step, its parts, and what a ranking asks for. See `assembly/index.ts`. */
+const FUNCTIONS = [
+  'step',
+  'begin',
+  'compareSide',
+  'sumSide',
+  'update',
+  'foreignRows',
+  'scoreMatrix',
+] as const;
+
+export type Instance = Readonly<Record<(typeof FUNCTIONS)[number], Exported>>;
 
 /**
  * An instance of the compiled kernel on a table's memory, in any thread. What two instances do at the same time needs blocks of its
@@ -84,15 +85,7 @@ export function instantiate(
     unitBall: settings.unitBall ? 1 : 0,
     wide: wide ? 1 : 0,
   });
-  return {
-    step: instance.functionOf('step'),
-    begin: instance.functionOf('begin'),
-    compareSide: instance.functionOf('compareSide'),
-    sumSide: instance.functionOf('sumSide'),
-    update: instance.functionOf('update'),
-    foreignRows: instance.functionOf('foreignRows'),
-    scoreMatrix: instance.functionOf('scoreMatrix'),
-  };
+  return Object.fromEntries(FUNCTIONS.map((name) => [name, instance.functionOf(name)])) as Instance;
 }
 
 export type Exported = (...values: number[]) => number;

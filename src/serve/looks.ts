@@ -1,7 +1,6 @@
 import type { Found, ScanQuery } from '../kernels/scan/scan.ts';
 import { Scanners } from '../kernels/scan/scanner.ts';
 import type { ScanTable } from '../kernels/scan/table.ts';
-import type { WasmBuild } from '../model/kernel.ts';
 import type { ScorerName } from '../model/settings.ts';
 
 /** What an answer has to know from a scan before it can go on: the best `depth` rows of a table for each query. */
@@ -34,15 +33,10 @@ export interface Scans {
 
 /** Scans in the thread that asks, which does nothing else meanwhile. */
 export class OwnScans implements Scans {
-  readonly #build: WasmBuild;
   readonly #scanners = new WeakMap<ScanTable, Scanners>();
 
-  constructor(build: WasmBuild) {
-    this.#build = build;
-  }
-
   async top({ table, scorer, queries, depth }: Look): Promise<Lists> {
-    const scanners = this.#scanners.get(table) ?? new Scanners(table, this.#build);
+    const scanners = this.#scanners.get(table) ?? new Scanners(table);
     this.#scanners.set(table, scanners);
     return scanners.of(scorer).top(queries, depth);
   }

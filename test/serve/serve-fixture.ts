@@ -147,7 +147,7 @@ export function surfacesOf(graph: ServedGraph, options: Partial<SurfacesOptions>
 
 /** Passes in this thread, of what is asked before the next microtask. */
 export function passes(): SharedPasses {
-  const scans = new OwnScans('wasm-plain');
+  const scans = new OwnScans();
   const turn = async () => undefined;
   return new SharedPasses({ scans, gate: new Gate(), later: queueMicrotask, turn, clock: () => 0 });
 }

@@ -38,7 +38,7 @@ function held(ms = 0) {
   const tasks: (() => void)[] = [];
   const passes: number[] = [];
   let [now, isHeld] = [0, true];
-  const own = new OwnScans('wasm-plain');
+  const own = new OwnScans();
   const gate = new Gate();
   const scans: Scans = {
     top: (look) => {
@@ -238,7 +238,7 @@ describe('requests that share passes', () => {
       }
     }
     const gate = new CountingGate();
-    const own = new OwnScans('wasm-plain');
+    const own = new OwnScans();
     const written: number[] = [];
     const shared = new SharedPasses({
       ...{ scans: own, gate, later: setImmediate, turn: immediate, clock: () => now },

@@ -2,7 +2,6 @@ import { FatalError } from '../../errors/errors.ts';
 import { BLOCK_ROWS } from '../../kernels/scan/layout.ts';
 import { mergeTop, type RowRange } from '../../kernels/scan/scan.ts';
 import type { ScanTable } from '../../kernels/scan/table.ts';
-import type { WasmBuild } from '../../model/kernel.ts';
 import type { Lists, Look, Scans } from '../../serve/looks.ts';
 import { ThreadCalls, threadEntry } from '../threads.ts';
 import { type PackedList, type Question, type ScanMethods, type Starting, unpackList } from './wire.ts';
@@ -13,7 +12,6 @@ const LEAST_ROWS = 8 * BLOCK_ROWS;
 export interface ScanThreadsOptions {
   /** Each table has to have so many workspaces. */
   readonly threads: number;
-  readonly build: WasmBuild;
   /** Told that a thread died, and that no scan is answered from now on. */
   failed(error: FatalError): void;
   /** The threads' entry, for tests. */
@@ -38,11 +36,11 @@ export class ScanThreads implements Scans {
   /** The thread that the next pass of few parts begins with. */
   #next = 0;
 
-  constructor({ threads, build, failed, entry, leastRows = LEAST_ROWS }: ScanThreadsOptions) {
+  constructor({ threads, failed, entry, leastRows = LEAST_ROWS }: ScanThreadsOptions) {
     const url = entry ?? threadEntry(new URL('./worker.ts', import.meta.url));
     this.#leastRows = leastRows;
     this.#threads = Array.from({ length: threads }, (_, workspace) => {
-      const data: Starting = { build, workspace };
+      const data: Starting = { workspace };
       return new ThreadCalls({ entry: url, data, name: `scanner ${workspace + 1}`, dead, died: failed });
     });
   }

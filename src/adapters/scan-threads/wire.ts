@@ -1,11 +1,9 @@
 import type { ScanPlace } from '../../kernels/scan/rows.ts';
 import type { Found, RowRange } from '../../kernels/scan/scan.ts';
-import type { WasmBuild } from '../../model/kernel.ts';
 import type { ScorerName } from '../../model/settings.ts';
 
 /** What a thread that scans is started with. */
 export interface Starting {
-  readonly build: WasmBuild;
   /** The workspace of each table that belongs to the thread. */
   readonly workspace: number;
 }

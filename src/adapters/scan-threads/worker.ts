@@ -6,12 +6,12 @@ import { Scanners } from '../../kernels/scan/scanner.ts';
 import { answerCalls } from '../threads.ts';
 import { packList, type ScanMethods, type Starting } from './wire.ts';
 
-const { build, workspace }: Starting = workerData;
+const { workspace }: Starting = workerData;
 
 const tables = new Map<number, Scanners>();
 
 answerCalls<ScanMethods>('a scan failed', {
-  table: ({ table, place }) => void tables.set(table, new Scanners(new ScanRows(place), build, workspace)),
+  table: ({ table, place }) => void tables.set(table, new Scanners(new ScanRows(place), workspace)),
   forget: (table) => void tables.delete(table),
   top: ({ table, scorer, queries, depth, range }) => {
     const scanner = tables.get(table)?.of(scorer);

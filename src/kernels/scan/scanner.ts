@@ -172,18 +172,17 @@ export class Scanner {
 /** The rows of a table, and a scanner for each scorer that was asked for. */
 export class Scanners {
   readonly #rows: ScanRows;
-  readonly #build: WasmBuild;
   readonly #workspace: number;
   readonly #byScorer = new Map<ScorerName, Scanner>();
 
-  constructor(rows: ScanRows, build: WasmBuild, workspace = 0) {
+  constructor(rows: ScanRows, workspace = 0) {
     this.#rows = rows;
-    this.#build = build;
     this.#workspace = workspace;
   }
 
   of(scorer: ScorerName): Scanner {
-    const found = this.#byScorer.get(scorer) ?? new Scanner(this.#rows, scorer, this.#build, this.#workspace);
+    const found =
+      this.#byScorer.get(scorer) ?? new Scanner(this.#rows, scorer, 'wasm-relaxed', this.#workspace);
     this.#byScorer.set(scorer, found);
     return found;
   }

@@ -1,5 +1,10 @@
 import { FatalError, reasonOf } from '../../errors/errors.ts';
-import { type CheckpointBlock, checkpointBytes, type PackedEntities } from '../../graph/checkpoint.ts';
+import {
+  BLOCK_ROWS,
+  type CheckpointBlock,
+  checkpointBytes,
+  type PackedEntities,
+} from '../../graph/checkpoint.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import { type EntityIndex, packedParts } from '../../graph/entity-index.ts';
 import type { Head } from '../../graph/head.ts';
@@ -13,10 +18,10 @@ const SHORTEST_MS = 10_000;
 const FIRST_MS = 1_000;
 /** Bytes a second that checkpoints write on average where little is trained. */
 const BYTES_A_SECOND = 1_000_000;
-/** Slices asked for at a time: each waits behind the batches that the trainer was given before, and what is trained meanwhile is journaled. */
-const AHEAD = Number(process.env.TW_AHEAD ?? 32);
+/** Bytes of the slices asked for at a time, about: each waits behind the batches that the trainer was given before, and rows that move meanwhile are copied aside. */
+const AHEAD_BYTES = 128 * 2 ** 20;
 /** The writing of checkpoints takes at most one part in so many of the time. */
-const SHARE = 16;
+const SHARE = 24;
 
 export interface CheckpointerOptions
   extends Pick<UpdaterOptions, 'graph' | 'store' | 'trainer' | 'log' | 'clock'> {
@@ -223,11 +228,12 @@ export class Checkpointer {
 
   /** @throws FatalError where the trainer has another number of rows: the snapshot would be of another commit. */
   async *#slices(rows: number): AsyncIterable<CheckpointBlock> {
-    const { trainer } = this.#options;
+    const { trainer, store } = this.#options;
+    const ahead = Math.max(2, Math.floor(AHEAD_BYTES / checkpointBytes(BLOCK_ROWS, store.layout.dim)));
     const asked: ReturnType<Trainer['slice']>[] = [];
     let spent: Float32Array | undefined;
     const next = () => {
-      while (asked.length < AHEAD) {
+      while (asked.length < ahead) {
         const slice = trainer.slice(spent);
         spent = undefined;
         // Avoids an unhandled rejection while the one before is awaited.

@@ -19,7 +19,7 @@ const fail = (error: Error) => {
   throw error;
 };
 /** Every block of rows is a part. */
-const parts = { threads: THREADS, build: 'wasm-plain', leastRows: 1, failed: fail } as const;
+const parts = { threads: THREADS, leastRows: 1, failed: fail } as const;
 const threads = new ScanThreads(parts);
 afterAll(() => threads.stop());
 
@@ -102,13 +102,13 @@ describe('threads that scan', () => {
 
 describe('a thread that dies', () => {
   it.each([
-    ['with an error', 'wasm-plain', /out of luck/],
-    ['without a word', 'wasm-relaxed', /exited with code 3/],
-  ] as const)('%s is told, and no request waits for ever or is taken again', async (_, build, reason) => {
+    ['with an error', './dies.js', /out of luck/],
+    ['without a word', './exits.js', /exited with code 3/],
+  ] as const)('%s is told, and no request waits for ever or is taken again', async (_, file, reason) => {
     const told: FatalError[] = [];
-    const entry = new URL('./dies.js', import.meta.url);
+    const entry = new URL(file, import.meta.url);
     const failed = (error: FatalError) => void told.push(error);
-    const scans = opened(new ScanThreads({ ...parts, threads: 1, build, failed, entry }));
+    const scans = opened(new ScanThreads({ ...parts, threads: 1, failed, entry }));
     const gate = new Gate();
     const graph = graphOf();
     graph.put(user(1), [0, 0]);
@@ -184,7 +184,7 @@ async function churn(scorer: ScorerName, gate: Gate) {
   /** Requests without an answer, each with what the main thread answers as of the begin of the last round. */
   const asked = new Set<number>();
   const expected: unknown[] = [];
-  const plain = new OwnScans('wasm-plain');
+  const plain = new OwnScans();
   const scans: Scans = {
     // Vectors arrive for sure while a scan is out.
     top: async (look) => {
