@@ -24,7 +24,7 @@ const RELATIONS = 256;
 
 /**
  * The live edges, so that none of them is trained as a negative, and each can be trained again. Exact, and independent of
- * the order in which edges arrived. Costs about 17 bytes an edge, and 22 bytes a row.
+ * the order in which edges arrived. Costs about 17 bytes an edge, and 24 bytes a row.
  */
 export class KnownPositives {
   readonly #maxEdges: number;

@@ -190,7 +190,7 @@ export class TrainerRows {
       // Others are not looked up: most rows are negatives that moved a little. A scan finds what is published by age.
       if (state === HELD || was === AGED || was === NEW || everything) {
         const isOld = state === HELD ? !isHeld(this.#publishedAt[row]!, options) : was === AGED || everything;
-        if (this.#types.typeOf(row) === NO_TYPE) state = was === NEW ? NEW : STILL;
+        if (this.#types.typeOf(row) === NO_TYPE) state = STILL;
         else if (was === NEW || (moved > 0 && isOld)) {
           due[count] = row;
           movedBy[count++] = was === NEW ? Number.NaN : moved;

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
+import { NO_TYPE } from '../../../src/graph/checkpoint.ts';
 import { Table } from '../../../src/model/table.ts';
 import { Snapshot } from '../../../src/pipeline/training/snapshot.ts';
 import { startRows, TrainerRows } from '../../../src/pipeline/training/trainer-rows.ts';
@@ -260,6 +261,75 @@ describe('TrainerRows', () => {
       rows.load(first, { types: Uint8Array.of(0), trained: Uint8Array.of(0), floats: new Float32Array(3) }),
     ).toThrow('1 rows with 1 trained flags and 3 floats; expected 1 and 4');
   });
+});
+
+/** What is said of a row by the rules alone, each row looked at each time. */
+interface Told {
+  drift: number;
+  /** undefined: never. */
+  published: number | undefined;
+  /** An end of a new edge, or not, since the last `due`; undefined: it was not touched. */
+  met: boolean | undefined;
+  /** As of the last `due`. */
+  was: 'still' | 'moved' | 'far';
+}
+
+test('gives the rows that the rules say, whatever moves, is new, is named or is held back, and whenever', () => {
+  // More than two words of bits, and a few beyond.
+  const count = 70;
+  const { types, rows, move, due } = setUp({ count, maxRows: count });
+  const told = Array.from(
+    { length: count },
+    (): Told => ({ drift: 0, published: undefined, met: false, was: 'still' }),
+  );
+  for (let row = 0; row < count; row++) rows.clear(row);
+  const random = Random.seeded(5);
+  let now = START;
+  const outcomes = new Set<string>();
+  for (let turn = 0; turn < 1_500; turn++) {
+    for (let n = random.below(40); n > 0; n--) {
+      const row = random.below(count);
+      const of = told[row]!;
+      if (random.below(12) === 0) {
+        rows.clear(row);
+        told[row] = { drift: 0, published: undefined, met: of.met ?? false, was: 'still' };
+      } else {
+        const [by, isMet] = [random.below(5) / 4, random.below(3) === 0];
+        move(row, by, isMet);
+        of.drift += by;
+        of.met = isMet || (of.met ?? false);
+      }
+    }
+    now += 1_000 + random.below(random.below(4) === 0 ? 90_000 : 9_000);
+    const everything = random.below(25) === 0;
+    const holdMs = [0, 0, 30_000, 150_000][random.below(4)]!;
+    const named = Array.from({ length: random.below(10) === 0 ? 3 : 0 }, () => random.below(count));
+    for (const row of named)
+      Object.assign(told[row]!, { published: undefined, met: told[row]!.met ?? false });
+    const expected: number[] = [];
+    for (const [row, of] of told.entries()) {
+      const { drift, published, was } = of;
+      const isEntity = types.typeOf(row) !== NO_TYPE;
+      const age = now - (published ?? 0);
+      const isOld = (was !== 'still' || of.met === true) && age > Math.max(MAX_AGE_MS, holdMs);
+      const isFree = was === 'far' && age >= holdMs;
+      // Others are not looked at.
+      if (of.met === undefined && !(was !== 'still' && (everything || isOld || isFree))) continue;
+      const isFar = drift > (of.met || was === 'far' ? 1 : 4) * EPSILON;
+      const isGiven = drift > 0 && (everything || (isFar ? age >= holdMs : isOld && was !== 'far'));
+      if (isEntity && (published === undefined || isGiven)) {
+        outcomes.add(`${published === undefined ? 'new' : isFar ? 'far' : 'old'} ${holdMs} ${everything}`);
+        expected.push(row);
+        Object.assign(of, { drift: 0, published: now, was: 'still' });
+      } else of.was = !isEntity || drift === 0 ? 'still' : isFar ? 'far' : 'moved';
+      of.met = undefined;
+    }
+    const given = due(now, everything, holdMs, named);
+    expect([turn, [...given.rows]]).toEqual([turn, expected]);
+    expect(given.held).toBe(told.filter(({ was }) => was === 'far').length);
+  }
+  // new, far and old; with each time that is held; everything or not.
+  expect(outcomes.size).toBeGreaterThan(12);
 });
 
 /** The vectors of rows 10 and 11, which are started, and of row 12, which is not. */
