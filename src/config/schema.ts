@@ -226,7 +226,7 @@ export const configFileSchema = z.strictObject({
       recoverMs: positive.default(15_000).meta({
         unit: 'ms',
         description:
-          'A [checkpoint](glossary.md#checkpoint) is written after training took this much processor time. A start after a kill trains for one and a half times as long, at worst. With millions of entities that start trains for longer, because the writing of checkpoints takes at most a sixteenth of the time. Less is more bytes written.',
+          'A [checkpoint](glossary.md#checkpoint) is written after training took this much processor time. A start after a kill trains for one and a half times as long, at worst. With millions of entities that start trains for longer, because the writing of checkpoints takes at most one part in 24 of the time. Less is more bytes written.',
       }),
     })
     .prefault({})
@@ -243,7 +243,7 @@ export const configFileSchema = z.strictObject({
       maxAgeMs: positive.default(60_000).meta({
         unit: 'ms',
         description:
-          'A vector that moved at all is published again at this age. At most 8,192 a second are, so that with millions of entities it takes longer. While the updater is more than 5 s behind, with reading or with publishing, four times the lag is a minimum age as well. An updater 10 s behind publishes the same vector again after 40 s, or at this age where that is sooner.',
+          'A vector that moved at all is published again at this age. At most 8,192 a second are, so that with millions of entities it takes longer. While the updater is more than 5 s behind, with reading or with publishing, nothing is published again before eight times the lag, or four times this age where that is sooner. An updater 10 s behind publishes the same vector again after 80 s.',
       }),
       maxOutbox: whole.default(262_144).meta({
         unit: 'vectors',
