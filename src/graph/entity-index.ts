@@ -5,13 +5,13 @@ import { NameIndex } from './name-index.ts';
 import { PagedNumbers } from './paged-numbers.ts';
 import { endsSlice, nextTurn } from './store.ts';
 
-/** Numbers of a packed state. */
-const STATE_NUMBERS = 3;
+/** Numbers of a state, and the places of two of them, after its updates. */
+const [STATE_NUMBERS, FIRST_SEEN, LAST_SEEN] = [3, 1, 2];
 const PACKED_ROWS = 65_536;
 
 /**
  * Every entity in memory: its row by its key, its state by row. No objects per entity: names are bytes as in the store's
- * keys, numbers are in typed arrays, 20 bytes a row, in pages: an array that doubles is copied at once.
+ * keys, numbers are in typed arrays, 24 bytes a row, in pages: an array that doubles is copied at once.
  */
 export class EntityIndex {
   /** Rows by name as in the store's keys: type, length of the id less one, id. */
@@ -21,9 +21,8 @@ export class EntityIndex {
   readonly #live: number[];
   /** Scratch for the name that is looked up. */
   readonly #name = Buffer.alloc(2 + 3 * MAX_ID_BYTES);
-  readonly #updates = new PagedNumbers((rows) => new Uint32Array(rows));
-  readonly #firstSeen = new PagedNumbers((rows) => new Float64Array(rows));
-  readonly #lastSeen = new PagedNumbers((rows) => new Float64Array(rows));
+  /** [rows, STATE_NUMBERS] side by side, for one memory access. */
+  readonly #states = new PagedNumbers((numbers) => new Float64Array(numbers));
   #nextRow: number;
   /** Which rows below `nextRow` may be used again, and which not yet. */
   readonly free: FreeRows;
@@ -82,8 +81,9 @@ export class EntityIndex {
   }
 
   state(row: number): EntityState {
-    const updates = this.#updates.get(row);
-    return { row, updates, firstSeen: this.#firstSeen.get(row), lastSeen: this.#lastSeen.get(row) };
+    const [states, at] = [this.#states, STATE_NUMBERS * row];
+    const [firstSeen, lastSeen] = [states.get(at + FIRST_SEEN), states.get(at + LAST_SEEN)];
+    return { row, updates: states.get(at), firstSeen, lastSeen };
   }
 
   /** Entities by type. */
@@ -118,13 +118,15 @@ export class EntityIndex {
   /** Notes that an event of time `at` named the entity. */
   saw(row: number, at: number): void {
     if (!this.names.has(row)) return;
-    this.#firstSeen.set(row, Math.min(this.#firstSeen.get(row), at));
-    this.#lastSeen.set(row, Math.max(this.#lastSeen.get(row), at));
+    const [first, last] = [STATE_NUMBERS * row + FIRST_SEEN, STATE_NUMBERS * row + LAST_SEEN];
+    this.#states.set(first, Math.min(this.#states.get(first), at));
+    this.#states.set(last, Math.max(this.#states.get(last), at));
   }
 
   /** Notes that an edge of the entity was trained. */
   trained(row: number): void {
-    if (this.names.has(row)) this.#updates.set(row, this.#updates.get(row) + 1);
+    const at = STATE_NUMBERS * row;
+    if (this.names.has(row)) this.#states.set(at, this.#states.get(at) + 1);
   }
 
   /** Makes an entity that an erasure left (it has newer edges) look new. */
@@ -148,9 +150,10 @@ export class EntityIndex {
   }
 
   #set({ row, updates, firstSeen, lastSeen }: EntityState): void {
-    this.#updates.set(row, updates);
-    this.#firstSeen.set(row, firstSeen);
-    this.#lastSeen.set(row, lastSeen);
+    const at = STATE_NUMBERS * row;
+    this.#states.set(at, updates);
+    this.#states.set(at + FIRST_SEEN, firstSeen);
+    this.#states.set(at + LAST_SEEN, lastSeen);
   }
 
   /** Writes the key's name into the scratch bytes, and returns its end. */

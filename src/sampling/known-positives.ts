@@ -35,8 +35,9 @@ export class KnownPositives {
   /** Scratch of `mask`. */
   readonly #candidates = new RowPlaces();
   readonly #anchors = new RowPlaces();
-  /** Scratch of `mask`: [edges] 1 where the anchor is a hub. */
-  #hubs = new Uint8Array(256);
+  /** Scratch of `mask`, [edges]: the length of the anchor's list, 0 of a hub's, and the first entry. */
+  #lengths = new Int32Array(256);
+  #firsts = new Int32Array(256);
   #edges = 0;
   /** By relation: its edges. */
   readonly #ofRelation = new Int32Array(RELATIONS);
@@ -161,8 +162,11 @@ export class KnownPositives {
     const forward = task.side === 'rhs' ? this.#byLhs : this.#byRhs;
     const backward = task.side === 'rhs' ? this.#byRhs : this.#byLhs;
     this.#candidates.fill(candidates, count);
-
-    if (this.#hubs.length < edges) this.#hubs = new Uint8Array(2 * edges);
+    if (this.#lengths.length < edges)
+      [this.#lengths, this.#firsts] = [new Int32Array(2 * edges), new Int32Array(2 * edges)];
+    // All lengths first, and then all beginnings: nothing waits for one of them then, and they come from memory side by side.
+    for (let i = 0; i < edges; i++) this.#lengths[i] = forward.count(anchors[i]!);
+    for (let i = 0; i < edges; i++) this.#firsts[i] = forward.neighbours[forward.slot(anchors[i]!)]!;
     let ofAnchors = 0;
     // Shared memory is filled one element at a time: they are as large as can be.
     const [bytes, words] = [edges * stride, Math.floor((edges * stride) / 8)];
@@ -170,28 +174,22 @@ export class KnownPositives {
     mask.fill(0, 8 * words, bytes);
     for (let i = 0; i < edges; i++) {
       this.#mark(positives[i]!, mask, i * stride);
-      const known = forward.count(anchors[i]!);
-      const isHub = known > task.hub(anchors[i]!);
-      this.#hubs[i] = isHub ? 1 : 0;
-      if (!isHub) ofAnchors += known;
+      if (this.#lengths[i]! > task.hub(anchors[i]!)) this.#lengths[i] = 0;
+      ofAnchors += this.#lengths[i]!;
     }
     if (ofAnchors <= SHORT * count || ofAnchors <= backward.total(candidates, count))
       this.#walkAnchors(task, forward);
     else this.#walkCandidates(task, backward);
   }
 
-  #walkAnchors(
-    { edges, anchors, relation, candidates, mask, stride }: MaskTask,
-    lists: NeighbourLists,
-  ): void {
+  #walkAnchors(task: MaskTask, lists: NeighbourLists): void {
+    const { edges, anchors, relation, candidates, mask, stride } = task;
     const { neighbours, relations } = lists;
     const { heads, before } = this.#candidates;
-    const hubs = this.#hubs;
     for (let i = 0; i < edges; i++) {
-      if (hubs[i] === 1) continue;
       const [line, wanted] = [i * stride - 1, relation[i]!];
       const start = lists.slot(anchors[i]!);
-      const end = start + lists.count(anchors[i]!);
+      const end = start + this.#lengths[i]!;
       for (let slot = start; slot < end; slot++) {
         const row = neighbours[slot]!;
         let k = heads[row & LOW_BITS]!;
@@ -207,7 +205,6 @@ export class KnownPositives {
     const { neighbours, relations } = lists;
     this.#anchors.fill(anchors, edges);
     const { heads, before } = this.#anchors;
-    const hubs = this.#hubs;
     for (let k = 0; k < count; k++) {
       const row = candidates[k]!;
       const known = lists.count(row);
@@ -217,8 +214,8 @@ export class KnownPositives {
         const anchor = neighbours[slot]!;
         // Most buckets are empty here too.
         for (let i = heads[anchor & LOW_BITS]!; i !== 0; i = before[i]!) {
-          if (anchors[i - 1] !== anchor || relations[slot] !== relation[i - 1] || hubs[i - 1] === 1) continue;
-          this.#mark(row, mask, (i - 1) * stride);
+          if (anchors[i - 1] !== anchor || relations[slot] !== relation[i - 1]) continue;
+          if (this.#lengths[i - 1]! > 0) this.#mark(row, mask, (i - 1) * stride);
         }
       }
     }
