@@ -14,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   memory: async () => (await import('./memory.ts')).memory,
   recovery: async () => (await import('./recovery.ts')).recovery,
   growth: async () => (await import('./growth.ts')).growth,
+  size: async () => (await import('./size.ts')).size,
 };
 
 /** @throws naming the benches where there is none of this name. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../src/adapters/connect.ts';
 import type { Message } from '../src/pipeline/ports.ts';
 import { Random } from '../src/sampling/random.ts';
-import { defineBench } from './harness.ts';
+import { defineBench, type Here } from './harness.ts';
 import { COMMAND, ownPlace, Running, scrape, total } from './process.ts';
 
 const GRAPH = 'growing';
@@ -63,29 +63,15 @@ export const growth = defineBench({
   columns: Object.values(COLUMNS),
   async measure(here) {
     const { events, entities, rate, ahead, parts } = here.size;
-    const relations = ['likes', 'retweets', 'replies', 'quotes', 'mentions'];
-    const whole = { graphs: { [GRAPH]: { topics: ['engagement'], relations } } };
-    const { env, prefix } = await ownPlace(here, whole);
     await using opened = new AsyncDisposableStack();
-    const brokers = [env.KAFKA_BROKERS];
-    const log = opened.adopt(await connect({ brokers, clientId: 'growth' }), (each) => each.close());
-    const sink = opened.adopt(log.sink(), (each) => each.stop());
-    const topics = [`${prefix}engagement`, `${prefix}embeddings.${GRAPH}`];
-    await log.admin().create(topics.map((name) => ({ name, partitions: 4, configs: KEPT })));
-    const meter = `--import=data:text/javascript,${encodeURIComponent(HELD)}`;
-    const running = opened.use(
-      new Running([meter, COMMAND, 'run', '--graph', GRAPH, '--create-topics'], env),
-    );
-    const url = await running.url();
+    const { log, sink, running, look, input, output } = await startGrowing(here, opened);
     const born = new Map<string, number>();
-    const next = engagements(events, entities, `${prefix}engagement`, (user) =>
-      born.set(user, performance.now()),
-    );
+    const next = engagements(events, entities, input, (user) => born.set(user, performance.now()));
     let seconds: number[] = [];
     if (rate > 0)
       await opened
         .adopt(log.log(), (each) => each.close())
-        .follow([`${prefix}embeddings.${GRAPH}`], {
+        .follow([output], {
           position: () => undefined,
           take({ records }) {
             for (const { key } of records) {
@@ -96,7 +82,6 @@ export const growth = defineBench({
           },
           failed: here.say.bind(here, 'the vectors can no longer be followed'),
         });
-    const look = () => lookAt(url, running.child.pid);
     const began = performance.now();
     let before = await look();
     let [told, taken, looked] = [0, 0, began];
@@ -136,6 +121,22 @@ export const growth = defineBench({
   },
 });
 
+/** An updater of a graph of its own that is still empty, with its topics. */
+export async function startGrowing(here: Here, opened: AsyncDisposableStack) {
+  const relations = ['likes', 'retweets', 'replies', 'quotes', 'mentions'];
+  const whole = { graphs: { [GRAPH]: { topics: ['engagement'], relations } } };
+  const { env, prefix } = await ownPlace(here, whole);
+  const brokers = [env.KAFKA_BROKERS];
+  const log = opened.adopt(await connect({ brokers, clientId: 'growth' }), (each) => each.close());
+  const sink = opened.adopt(log.sink(), (each) => each.stop());
+  const [input, output] = [`${prefix}engagement`, `${prefix}embeddings.${GRAPH}`];
+  await log.admin().create([input, output].map((name) => ({ name, partitions: 4, configs: KEPT })));
+  const meter = `--import=data:text/javascript,${encodeURIComponent(HELD)}`;
+  const running = opened.use(new Running([meter, COMMAND, 'run', '--graph', GRAPH, '--create-topics'], env));
+  const url = await running.url();
+  return { log, sink, running, look: () => lookAt(url, running.child.pid), input, output };
+}
+
 type Look = Awaited<ReturnType<typeof lookAt>>;
 
 /** What an updater says of itself. written: bytes that it had written to a disk, as the kernel counts them. */
@@ -164,7 +165,7 @@ function figures(before: Look, { metrics, written, at }: Look) {
 }
 
 /** Engagements of a world that grows as it goes: as many new entities an event from the first to the last, half of them users. born: told of each new user. */
-function engagements(
+export function engagements(
   events: number,
   entities: number,
   topic: string,
