@@ -243,7 +243,7 @@ export const configFileSchema = z.strictObject({
       maxAgeMs: positive.default(60_000).meta({
         unit: 'ms',
         description:
-          'A vector that moved at all is published again at this age. At most 8,192 a second are, so that with millions of entities it takes longer. While the updater is more than 5 s behind, with reading or with publishing, nothing is published again before eight times the lag, or four times this age where that is sooner. An updater 10 s behind publishes the same vector again after 80 s.',
+          'A vector that moved at all is published again at this age. At most 8,192 a second are, so that with millions of entities it takes longer. While the updater is more than 5 s behind, with reading or with publishing, no vector is published again before eight times the lag, or four times this age where that is sooner. An updater 10 s behind publishes the same vector again after 80 s.',
       }),
       maxOutbox: whole.default(262_144).meta({
         unit: 'vectors',

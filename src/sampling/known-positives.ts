@@ -35,7 +35,7 @@ export class KnownPositives {
   /** Scratch of `mask`. */
   readonly #candidates = new RowPlaces();
   readonly #anchors = new RowPlaces();
-  /** Scratch of `mask`, [edges]: the length of the anchor's list, 0 of a hub's, and the first entry. */
+  /** Scratch of `mask`, [edges]: the length of the anchor's list, 0 for a hub's; and its first entry, which is read for the cache alone. */
   #lengths = new Int32Array(256);
   #firsts = new Int32Array(256);
   #edges = 0;
@@ -164,7 +164,7 @@ export class KnownPositives {
     this.#candidates.fill(candidates, count);
     if (this.#lengths.length < edges)
       [this.#lengths, this.#firsts] = [new Int32Array(2 * edges), new Int32Array(2 * edges)];
-    // All lengths first, and then all beginnings: nothing waits for one of them then, and they come from memory side by side.
+    // All lengths first, and then all beginnings: neither waits for the one before it, and they come from memory side by side.
     for (let i = 0; i < edges; i++) this.#lengths[i] = forward.count(anchors[i]!);
     for (let i = 0; i < edges; i++) this.#firsts[i] = forward.neighbours[forward.slot(anchors[i]!)]!;
     let ofAnchors = 0;

@@ -6,7 +6,7 @@ const RELATIONS = 256;
 /** A slot's number is an i32. */
 const MAX_SLOTS = 2 ** 31;
 const LEAST_SLOTS = 1024;
-const MANY = 255;
+const LARGEST_BYTE = 255;
 
 /**
  * A list of (neighbour, relation) for each row.
@@ -27,7 +27,7 @@ export class NeighbourLists {
   #slots = 0;
   /** [rows, 2] the start of the row's block and the number of its entries, side by side for one memory access. */
   readonly #lists: Int32Array;
-  /** [rows] The number of its entries, at most MANY, for those who need no more: it stays in the cache. */
+  /** [rows] The number of the row's entries, LARGEST_BYTE at most. A byte a row stays in the cache, where `#lists` does not. */
   readonly #few: Uint8Array;
   /** 0: no block; k: a block of 2^(k - 1) slots. */
   readonly #size: Uint8Array;
@@ -62,15 +62,15 @@ export class NeighbourLists {
     return this.#lists[2 * row + 1]!;
   }
 
-  /** The same, where the row's slot is not read next. */
+  /** As `count`, and faster where the row's slot is not read next. */
   length(row: number): number {
     const few = this.#few[row]!;
-    return few < MANY ? few : this.count(row);
+    return few < LARGEST_BYTE ? few : this.count(row);
   }
 
-  #count(row: number, count: number): void {
+  #setCount(row: number, count: number): void {
     this.#lists[2 * row + 1] = count;
-    this.#few[row] = Math.min(count, MANY);
+    this.#few[row] = Math.min(count, LARGEST_BYTE);
   }
 
   /** The entries of the first `first` rows in total. */
@@ -100,7 +100,7 @@ export class NeighbourLists {
     const slot = this.slot(row) + place;
     this.#move(slot, slot + 1, count - place);
     this.#set(slot, neighbour, relation);
-    this.#count(row, count + 1);
+    this.#setCount(row, count + 1);
   }
 
   /** Adds entries of a row, unsorted: those from `from` to before `to`. `settle` must follow before any other use. */
@@ -108,7 +108,7 @@ export class NeighbourLists {
     const count = this.#room(row, to - from);
     const start = this.slot(row) + count - from;
     for (let i = from; i < to; i++) this.#set(start + i, neighbours[i]!, relations[i]!);
-    this.#count(row, count + to - from);
+    this.#setCount(row, count + to - from);
   }
 
   /** Sorts the loaded lists. */
@@ -128,7 +128,7 @@ export class NeighbourLists {
       if (count === 0) continue;
       lists[2 * row + 1] = 0;
       this.#room(row, count);
-      this.#few[row] = Math.min(count, MANY);
+      this.#few[row] = Math.min(count, LARGEST_BYTE);
     }
     others.#each((row, slot) => {
       const at = 2 * neighbours[slot]!;
@@ -145,7 +145,7 @@ export class NeighbourLists {
     // A sorted list closes the gap; in an unsorted one the last entry fills it.
     if (this.#sorted) this.#move(slot + 1, slot, left - place);
     else this.#move(this.slot(row) + left, slot, 1);
-    this.#count(row, left);
+    this.#setCount(row, left);
     if (left === 0) {
       this.#free[this.#size[row]!]!.push(this.slot(row));
       this.#size[row] = 0;

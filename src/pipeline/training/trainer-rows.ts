@@ -22,8 +22,8 @@ const WORD = 32;
 /** A row that only rehearsal and negatives move goes so many times as far before it is published at once: docs/adr/047. */
 const FARTHER = 4;
 /**
- * What a row did since its publication. NEW: it has none. MOVED is published by age, HELD moved far and is published as soon as holding
- * back ends. AGED: its age has come. MET: an end of a new edge since the last `due`.
+ * What a row did since its publication. NEW: it was never published. STILL: it did not move. MOVED: it is published by age. HELD: it moved
+ * far, and is published as soon as holding back ends. AGED: its age has come. MET: it is an end of a new edge since the last `due`.
  */
 const [NEW, STILL, MOVED, AGED, MET, HELD] = [0, 1, 2, 3, 4, 5];
 
@@ -38,10 +38,10 @@ export class TrainerRows {
   snapshot: Snapshot | undefined;
   readonly #table: Table;
   readonly #types: TypeRows;
-  /** [maxRows / WORD] A bit a row, 1: to be looked at by the next `due`; and how many are 1. Most of what is trained asks, so that it is small. */
+  /** [maxRows / WORD] A bit a row, 1: the next `due` looks at it; and how many are 1. Bits, because each row of a chunk asks for its own. */
   readonly #dirty: Int32Array;
   #dirtyRows = 0;
-  /** [maxRows] As of the last `due`; MET and AGED are of this one. Spares a look into the table, and at times. */
+  /** [maxRows] NEW to HELD as of the last `due`, but for MET and AGED. Most rows need no look into the table or at their times for it. */
   readonly #states: Uint8Array;
   /** Rows that new edges moved since the last `due`. */
   readonly #met: number[] = [];

@@ -7,7 +7,7 @@ const BEHIND_MS = 5_000;
 const WAITING_RECORDS = 1_024;
 /** Commits are so many times rarer then: each is two writes and a transaction. A write holds the event loop the longer, the more it has. */
 const RARER = 2;
-/** A vector is held back for so many times the time that the updater is behind; at most for so many times the age at which it is published again. */
+/** A vector is held back for LAGS times as long as the updater is behind, and at most for AGES times `publish.maxAgeMs`. */
 const [LAGS, AGES] = [8, 4];
 
 /** When commits are due. */

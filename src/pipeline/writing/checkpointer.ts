@@ -18,7 +18,7 @@ const SHORTEST_MS = 10_000;
 const FIRST_MS = 1_000;
 /** Bytes a second that checkpoints write on average where little is trained. */
 const BYTES_A_SECOND = 1_000_000;
-/** Bytes of the slices asked for at a time, about: each waits behind the batches that the trainer was given before, and rows that move meanwhile are copied aside. */
+/** Bytes of the slices asked for at a time, about. A slice waits behind the batches that the trainer was given before it, and rows that move meanwhile are copied aside. */
 const AHEAD_BYTES = 128 * 2 ** 20;
 /** The writing of checkpoints takes at most one part in so many of the time. */
 const SHARE = 24;
