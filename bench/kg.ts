@@ -4,7 +4,7 @@ import { npy } from '../src/adapters/npy.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
 import { UsageError } from '../src/errors/errors.ts';
 import type { Space } from '../src/evaluation/space.ts';
-import { describeModel } from '../src/model/described.ts';
+import { describeModel } from '../src/model/settings.ts';
 import { defineBench, type Figures, type Here } from './harness.ts';
 import { progressOn } from './in-process.ts';
 import { type LinkPrediction, predictLinks, RANKS } from './kg/link-prediction.ts';

@@ -328,7 +328,7 @@ export class LoadedPipeline {
   }
 
   #beginWriting(): void {
-    this.publisher.begin();
+    this.publisher.open = true;
     this.neighbours.begin();
   }
 

@@ -26,13 +26,12 @@ export async function patiently<T>(
 
 /** Waits for `ms`. @throws RetryableError `stopped` when `stopping` fires meanwhile, or fired before. */
 export async function pauseUnless(stopping: AbortSignal, ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const wake = () => resolve();
-  const timer = setTimeout(wake, ms);
-  stopping.addEventListener('abort', wake);
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  const timer = setTimeout(resolve, ms);
+  stopping.addEventListener('abort', resolve);
   if (!stopping.aborted) await promise;
   // A signal may outlive thousands of pauses.
-  stopping.removeEventListener('abort', wake);
+  stopping.removeEventListener('abort', resolve);
   clearTimeout(timer);
   if (stopping.aborted) throw new RetryableError('stopped', 'stopped before another attempt');
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { type Faulty, MANY_CHECKPOINTS } from './deployment.ts';
 import { withFailpoints } from './failpoints/plan.ts';
+import { MIXED } from './load/load.ts';
 import { form, seeded } from './seeded.ts';
 
 describe('slow', () => {
@@ -18,6 +19,29 @@ describe('slow', () => {
       const running = faulty.run([], { env });
       await running.says(/store is new/);
       await sleep(form(5_000, 60_000));
+      await faulty.feeder.stop();
+      await faulty.caughtUp();
+      await running.stop();
+      await faulty.verify();
+    },
+  );
+
+  seeded(
+    'sends, and the answer to each second one is lost once all is committed: no vector goes back while entities are erased and named again',
+    async ({ deploy }) => {
+      const place = 'sink.publish' as const;
+      const lost = Array.from({ length: form(40, 400) }, (_, i) => ({
+        ...{ place, when: 'after' as const, call: 4 + 2 * i, act: { error: 'the answer was lost' } },
+      }));
+      const env = withFailpoints(
+        { place, when: 'before', call: 1, repeats: true, act: { delayMs: 400 } },
+        ...lost,
+      );
+      const faulty = await deploy({ load: { ...MIXED, users: 30, tweets: 30, erasures: 0.1, bad: 0 } });
+      faulty.feeder.start(200);
+      const running = faulty.run([], { env });
+      await running.says(/store is new/);
+      await sleep(form(8_000, 60_000));
       await faulty.feeder.stop();
       await faulty.caughtUp();
       await running.stop();

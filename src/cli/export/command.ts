@@ -7,7 +7,7 @@ import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { fingerprint, type Head, refuseOther } from '../../graph/head.ts';
-import { describeModel } from '../../model/described.ts';
+import { describeModel } from '../../model/settings.ts';
 import type { CommandContext } from '../context.ts';
 import { asOf, count } from '../format.ts';
 import { collect, example, positiveInteger } from '../options.ts';

@@ -1,4 +1,3 @@
-import { ShapeError } from '../../errors/errors.ts';
 import { type CheckpointBlock, type CheckpointRows, NO_TYPE } from '../../graph/checkpoint.ts';
 import type { Table } from '../../model/table.ts';
 import { type Random, TWO_32 } from '../../sampling/random.ts';
@@ -92,23 +91,14 @@ export class TrainerRows {
     this.#states[row] = state;
   }
 
-  /** Fills the table's rows from `first` on with those of a checkpoint. @throws ShapeError when the arrays disagree. */
-  load(first: number, rows: CheckpointBlock): void {
+  /** Fills the table's rows from `first` on with those of a checkpoint. */
+  load(first: number, { trained, floats: numbers }: CheckpointBlock): void {
     const { dim, accumulator, drift, floats } = this.#table;
-    const count = rows.types.length;
-    const width = dim + 2;
-    if (rows.trained.length !== count || rows.floats.length !== count * width) {
-      throw new ShapeError(
-        `${count} rows with ${rows.trained.length} trained flags and ${rows.floats.length} floats; ` +
-          `expected ${count} and ${count * width}`,
-      );
-    }
-    const numbers = rows.floats;
-    this.trained.set(rows.trained, first);
-    for (let i = 0; i < count; i++) {
+    this.trained.set(trained, first);
+    for (let i = 0; i < trained.length; i++) {
       const row = first + i;
       const at = this.#table.at(row);
-      const from = i * width;
+      const from = i * (dim + 2);
       const moved = numbers[from + dim + 1]!;
       const isPublished = Number.isFinite(moved);
       floats.set(numbers.subarray(from, from + dim), at);

@@ -55,8 +55,7 @@ class Sent implements Message {
   }
 
   get key(): Buffer {
-    const { keys, keysAt } = this.#of;
-    return keys.subarray(keysAt[this.#place], keysAt[this.#place + 1]);
+    return keyOf(this.#of, this.#place);
   }
 
   get value(): Uint8Array | null {
@@ -77,11 +76,12 @@ export class Publisher {
   published = 0;
   /** Memory of vectors that were sent: blocks of megabytes that are left to the garbage collector make it run for each few of them. */
   readonly spent: Float32Array<ArrayBuffer>[] = [];
-  /** False until this process is the graph's one publisher: nothing is sent or put up before. */
+  /** To be set once this process is the graph's one publisher: nothing is sent or put up before. */
   open = false;
   /**
    * What is being sent and what waits, in order and in columns: an object for each would be hundreds of thousands that live long. One
-   * that is put up again keeps its turn, and its age. Which commit has the newest of it, and where; undefined: it is forgotten.
+   * that is put up again keeps its turn, and its age. Which commit has the newest of it, and where; undefined: it is forgotten. No
+   * entity waits twice: a send that was committed, though its answer was lost, is repeated whole, and would go back to an older record.
    */
   readonly #of: (Puts | undefined)[] = [];
   readonly #places: number[] = [];
@@ -90,6 +90,8 @@ export class Publisher {
   readonly #eventsAt: number[] = [];
   /** By row: the turn of the newest, counted from 1 over all that was ever put up. A look by name takes ten times as long. */
   readonly #turns = new PagedNumbers((rows) => new Float64Array(rows));
+  /** The same of tombstones, by name, as their entities have no row; in order of turns. */
+  readonly #gone = new Map<string, number>();
   /** Turns that are over. */
   #over = 0;
   /** Turns that are being sent, how many messages these are, and how many of their entities wait again. */
@@ -123,11 +125,6 @@ export class Publisher {
     return this.#first?.commit ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Begins to publish. */
-  begin(): void {
-    this.open = true;
-  }
-
   /** Lets go of what waits of rows that a commit freed, before it puts up what becomes of their entities: its entry in the journal names them. */
   forget(rows: Iterable<number>): void {
     for (const row of rows) {
@@ -157,19 +154,23 @@ export class Publisher {
 
   #add(puts: Puts, place: number): void {
     const eventAt = puts.eventsAt[place]!;
-    if (place < puts.rows.length) {
-      const row = puts.rows[place]!;
-      const at = this.#turns.get(row) - 1 - this.#over;
-      if (at >= this.#taken) {
-        this.#drop(this.#of[at]);
-        this.#of[at] = puts;
-        this.#places[at] = place;
-        if (Number.isNaN(this.#eventsAt[at])) this.#eventsAt[at] = eventAt;
-        return;
-      }
-      if (at >= 0) this.#again++;
-      this.#turns.set(row, this.#over + this.#of.length + 1);
+    const row = puts.rows[place];
+    // Few commits erase anything, so that hardly any vector needs its name.
+    const name = row === undefined || this.#gone.size > 0 ? `${keyOf(puts, place)}` : '';
+    const at = (this.#gone.get(name) ?? (row === undefined ? 0 : this.#turns.get(row))) - 1 - this.#over;
+    const isWaiting = at >= this.#taken;
+    const turn = this.#over + (isWaiting ? at : this.#of.length) + 1;
+    if (row !== undefined || !isWaiting) this.#gone.delete(name);
+    if (row === undefined) this.#gone.set(name, turn);
+    else this.#turns.set(row, turn);
+    if (isWaiting) {
+      this.#drop(this.#of[at]);
+      this.#of[at] = puts;
+      this.#places[at] = place;
+      if (Number.isNaN(this.#eventsAt[at])) this.#eventsAt[at] = eventAt;
+      return;
     }
+    if (at >= 0) this.#again++;
     this.#of.push(puts);
     this.#places.push(place);
     this.#by.push(puts.by);
@@ -258,6 +259,10 @@ export class Publisher {
     }
     for (const column of [this.#of, this.#places, this.#by, this.#eventsAt]) column.splice(0, taken);
     this.#over += taken;
+    for (const [name, turn] of this.#gone) {
+      if (turn > this.#over) break;
+      this.#gone.delete(name);
+    }
     this.#forgotten -= taken - count;
     [this.#taken, this.#inHand, this.#again] = [0, 0, 0];
     this.published += count;
@@ -269,6 +274,10 @@ export class Publisher {
     const { epoch, space, stepBase } = writer;
     return embeddingHeaders({ ...header, step: stepBase + step, at: watermark(), epoch, space });
   }
+}
+
+function keyOf({ keys, keysAt }: Puts, place: number): Buffer {
+  return keys.subarray(keysAt[place], keysAt[place + 1]);
 }
 
 export interface PublisherOptions extends Pick<UpdaterOptions, 'sink' | 'log' | 'clock'> {

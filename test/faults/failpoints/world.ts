@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { World } from '../../../src/cli/context.ts';
-import { FatalError } from '../../../src/errors/errors.ts';
+import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
 import type { Follower, Message } from '../../../src/pipeline/ports.ts';
 import { portWith } from '../../fixtures/port.ts';
 import type { Failpoint, Place } from './plan.ts';
@@ -139,6 +139,7 @@ class Gate {
     const act = this.#signal(place, when, call);
     if (act === undefined || typeof act === 'string') return;
     if ('delayMs' in act) await sleep(act.delayMs);
+    else if (place === 'sink.publish') throw new RetryableError('not-acknowledged', act.error);
     else throw new FatalError('store-write', act.error);
   }
 

@@ -253,14 +253,6 @@ describe('TrainerRows', () => {
     expect(dueRows(START + MAX_AGE_MS)).toEqual([]);
     expect(dueRows(START + MAX_AGE_MS + 1000)).toEqual([first]);
   });
-
-  it('refuses loaded arrays that disagree', () => {
-    const { table, rows } = setUp();
-    const first = table.addRows(1);
-    expect(() =>
-      rows.load(first, { types: Uint8Array.of(0), trained: Uint8Array.of(0), floats: new Float32Array(3) }),
-    ).toThrow('1 rows with 1 trained flags and 3 floats; expected 1 and 4');
-  });
 });
 
 /** What is said of a row by the rules alone, each row looked at each time. */

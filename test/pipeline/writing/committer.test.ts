@@ -72,7 +72,7 @@ function setUp({ last, trainer: other, isTrained = true }: Given = {}) {
     },
     last,
   );
-  publisher.begin();
+  publisher.open = true;
   const commit = (asked = DUE) => committer.commit(unwritten.close(), asked);
   /** What is due by the next commit. */
   const due = (parts: Parameters<typeof dueOf>[0]) => void standIn.dues.push(Promise.resolve(dueOf(parts)));
