@@ -24,7 +24,7 @@ export const size = defineBench({
   docs: 'performance.md#while-the-graph-grows',
   measures: ['src/pipeline', 'src/graph', 'src/adapters', 'src/sampling'],
   sizes: {
-    full: { few: 150_000, many: 2_000_000, edges: 1.5, events: 100_000, ahead: 60_000 },
+    full: { few: 20_000, many: 2_000_000, edges: 1.5, events: 100_000, ahead: 60_000 },
     smoke: { few: 100, many: 200, edges: 1.5, events: 500, ahead: 1_000 },
   },
   columns: Object.values(COLUMNS),

@@ -73,11 +73,9 @@ export class EntityIndex {
   /** Writes the UTF-8 of a row's key, without an object for it, and returns its end: `at` where the row has no entity. */
   writeKey(row: number, into: Buffer, at: number): number {
     if (!this.names.has(row)) return at;
-    const [name, end] = [this.#name, this.names.copy(row, this.#name, 0)];
-    let to = writeId(into, at, this.#types[name[0]!] ?? '', 0);
-    into[to++] = COLON;
-    for (let i = 2; i < end; i++) into[to++] = name[i]!;
-    return to;
+    const to = writeId(into, at, this.#types[this.names.firstByte(row)] ?? '', 0);
+    into[to] = COLON;
+    return this.names.copy(row, into, to + 1, 2);
   }
 
   state(row: number): EntityState {
@@ -115,18 +113,12 @@ export class EntityIndex {
     return row;
   }
 
-  /** Notes that an event of time `at` named the entity. */
-  saw(row: number, at: number): void {
+  /** Notes that an event of time `at` named the entity, and whether an edge of it is trained. */
+  saw(row: number, at: number, isTrained: boolean): void {
     if (!this.names.has(row)) return;
-    const [first, last] = [STATE_NUMBERS * row + FIRST_SEEN, STATE_NUMBERS * row + LAST_SEEN];
-    this.#states.set(first, Math.min(this.#states.get(first), at));
-    this.#states.set(last, Math.max(this.#states.get(last), at));
-  }
-
-  /** Notes that an edge of the entity was trained. */
-  trained(row: number): void {
-    const at = STATE_NUMBERS * row;
-    if (this.names.has(row)) this.#states.set(at, this.#states.get(at) + 1);
+    const { updates, firstSeen, lastSeen } = this.state(row);
+    const [first, last] = [Math.min(firstSeen, at), Math.max(lastSeen, at)];
+    this.#set({ row, updates: updates + (isTrained ? 1 : 0), firstSeen: first, lastSeen: last });
   }
 
   /** Makes an entity that an erasure left (it has newer edges) look new. */
@@ -181,16 +173,14 @@ export function packEntities(index: EntityIndex, of: Iterable<number>): PackedEn
   for (const row of sorted) if (index.names.has(row)) sorted[count++] = row;
   const rows = sorted.slice(0, count);
   const states = new Float64Array(STATE_NUMBERS * rows.length);
-  let bytes = 0;
   let at = 0;
   for (const row of rows) {
     const { updates, firstSeen, lastSeen } = index.state(row);
     states[at++] = updates;
     states[at++] = firstSeen;
     states[at++] = lastSeen;
-    bytes += index.names.lengthAt(row);
   }
-  const names = new Uint8Array(bytes);
+  const names = new Uint8Array(index.names.bytesOf(rows));
   let end = 0;
   for (const row of rows) end = index.names.copy(row, names, end);
   return { rows, states, names };

@@ -1,4 +1,4 @@
-const PAGE_SHIFT = 12;
+const PAGE_SHIFT = 14;
 const PAGE_ROWS = 1 << PAGE_SHIFT;
 
 type Numbers = Float64Array | Int32Array | Uint32Array | Uint8Array;

@@ -8,15 +8,13 @@ describe('EntityIndex', () => {
   test('keeps first and last times in any order of arrival, and counts trained edges', () => {
     const index = new EntityIndex(0);
     const row = index.add(user('a'), 50);
-    index.saw(row, 70);
-    index.saw(row, 40);
-    index.saw(row, 60);
-    index.trained(row);
-    index.trained(row);
+    index.saw(row, 70, true);
+    index.saw(row, 40, false);
+    index.saw(row, 60, true);
     expect(recordOf(index, row)).toEqual({ key: 'user:a', row: 0, updates: 2, firstSeen: 40, lastSeen: 70 });
     index.reset(row, 90);
     expect(recordOf(index, row)).toEqual({ key: 'user:a', row: 0, updates: 0, firstSeen: 90, lastSeen: 90 });
-    for (const note of [() => index.saw(9, 1), () => index.trained(9), () => index.reset(9, 1)]) note();
+    for (const note of [() => index.saw(9, 1, true), () => index.reset(9, 1)]) note();
     expect(index.size).toBe(1);
   });
 
@@ -106,8 +104,8 @@ test('packing and unpacking keeps names, rows in order, counts and times, withou
       n % 3 === 0 ? tweet(`t${n}`) : user(n % 3 === 1 ? `u${n}` : `名前 ${n}`),
       1_000 + n,
     );
-    index.saw(row, 5_000 - n);
-    for (let i = 0; i < n % 4; i++) index.trained(row);
+    for (let i = 0; i < n % 4; i++) index.saw(row, 5_000 - n, true);
+    index.saw(row, 5_000 - n, false);
   }
   index.remove(user('u7'));
   index.remove(tweet('t99'));

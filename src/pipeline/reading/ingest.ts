@@ -141,11 +141,10 @@ export class Ingest {
     const [key, owner] = place.ownsLhs ? [change.lhs, place.lhsOwner] : [change.rhs, place.rhsOwner];
     const row = this.#row(key, owner, change.at, now, batch);
     if (row === undefined) return;
-    this.#graph.index.saw(row, change.at);
+    this.#graph.index.saw(row, change.at, now);
     this.#graph.unwritten.open.touched.add(row);
     if (!now) return;
     this.#graph.neighbours.holds(trainer, row);
-    this.#graph.index.trained(row);
     this.#graph.unwritten.open.trained++;
   }
 
@@ -156,13 +155,11 @@ export class Ingest {
     const rhs = this.#row(change.rhs, place.rhsOwner, change.at, now, batch);
     if (lhs === undefined || rhs === undefined) return;
     for (const row of [lhs, rhs]) {
-      this.#graph.index.saw(row, change.at);
+      this.#graph.index.saw(row, change.at, now);
       commit.touched.add(row);
     }
     batch.changed(lhs, relation, rhs, before, now);
     if (!now) return;
-    this.#graph.index.trained(lhs);
-    this.#graph.index.trained(rhs);
     commit.trained++;
   }
 

@@ -108,7 +108,7 @@ export class ChunkTrainer {
   /** Every row of the chunk may move. */
   #touch(chunk: Chunk): void {
     const { edges, lhs, relation, rhs, sides } = chunk;
-    const { rows, foreign } = this.#parts;
+    const { settings, rows, foreign } = this.#parts;
     for (let i = 0; i < edges; i++) {
       foreign.touch(lhs[i]!);
       foreign.touch(rhs[i]!);
@@ -117,8 +117,9 @@ export class ChunkTrainer {
       rows.trained[lhs[i]!] = 1;
       rows.trained[rhs[i]!] = 1;
     }
+    // The first candidates may be the ends of the edges.
     for (const { count, candidates } of [sides.lhs, sides.rhs])
-      for (let k = 0; k < count; k++) foreign.touch(candidates[k]!);
+      for (let k = settings.inBatchNegatives ? edges : 0; k < count; k++) foreign.touch(candidates[k]!);
   }
 }
 

@@ -3,6 +3,7 @@ import { type EntityKey, writeId } from '../../graph/entity.ts';
 import { packEntities, stateOf } from '../../graph/entity-index.ts';
 import type { Commit } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
+import { NEAR_ROWS } from '../../graph/name-index.ts';
 import { endsSlice, nextTurn } from '../../graph/store.ts';
 import { Delivery } from '../delivery.ts';
 import { relationsSum } from '../loading/recovery.ts';
@@ -287,6 +288,7 @@ export class Committer {
     let keys = Buffer.alloc(FIRST_KEY_BYTES);
     for (let i = 0, place = 0, end = 0; i < eventsAt.length; i++) {
       const row = rows[i] ?? -1;
+      if (i % NEAR_ROWS === 0) index.names.bytesOf(rows.subarray(i, i + NEAR_ROWS));
       // Both lists of rows are ascending.
       while (entities.rows[place]! < row) place++;
       if (entities.rows[place] === row) eventsAt[i] = stateOf(entities, place).lastSeen;

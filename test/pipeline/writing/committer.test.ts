@@ -117,7 +117,7 @@ describe('Committer', () => {
     counters.events.consumed = 4;
     counters.edgeChanged('follows', false, true);
     counters.watermark = 99;
-    index.saw(rows.a, 99);
+    index.saw(rows.a, 99, false);
     index.add(user('later'), 99);
     const head = {
       format: 4,
