@@ -16,7 +16,8 @@ const COLUMNS = {
 
 /**
  * An updater of a large graph and one of a small one, in turn, each with new entities as before: a machine that is busy now and then
- * slows both. Both were running for long, and each has done all that it had to do before the other has its turn.
+ * slows both. Rate and processor time are of the taking of events; vectors are counted until the updater has nothing left to do, and only then
+ * has the other its turn.
  */
 export const size = defineBench({
   name: 'size',

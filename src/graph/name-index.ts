@@ -1,6 +1,6 @@
 import { PagedNumbers } from './paged-numbers.ts';
 
-/** Rows whose names are brought into the cache at a time: see `bytesOf`. */
+/** As many rows at a time have room in the processor's cache: see `bytesOf`. */
 export const NEAR_ROWS = 256;
 /** Parts of the hash table. Each grows by itself, so that no addition waits for all names to be placed anew. */
 const PARTS = 256;
@@ -88,7 +88,7 @@ export class NameIndex {
     return entry === FREE ? undefined : this.#nameIn(blockOf(entry), placeOf(entry));
   }
 
-  /** Bytes of the names of rows. Read side by side, they are in the processor's cache for what is done next with up to NEAR_ROWS rows. */
+  /** Bytes of the names of rows, those without a name left out. It reads them side by side, so that the cache has them for what is done next with up to NEAR_ROWS rows. */
   bytesOf(rows: Int32Array): number {
     const entries = new Int32Array(rows.length);
     for (let i = 0; i < rows.length; i++) entries[i] = this.#entries.get(rows[i]!);
@@ -98,12 +98,13 @@ export class NameIndex {
     return bytes;
   }
 
+  /** The first byte of the name of a row that has one. */
   firstByte(row: number): number {
     const entry = this.#entries.get(row);
     return this.#blocks[blockOf(entry)]![placeOf(entry) + HEAD_BYTES]!;
   }
 
-  /** Copies the name of a row that has one, without its first bytes and without an object for it, and gives its end. */
+  /** Copies the name of a row that has one, all but its first `without` bytes, and gives its end. It makes no object. */
   copy(row: number, into: Uint8Array, at: number, without = 0): number {
     const entry = this.#entries.get(row);
     const block = this.#blocks[blockOf(entry)]!;

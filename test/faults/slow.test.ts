@@ -27,7 +27,7 @@ describe('slow', () => {
   );
 
   seeded(
-    'sends, and the answer to each second one is lost once all is committed: no vector goes back while entities are erased and named again',
+    'each second answer of the broker, lost once all is committed: no vector goes back while entities are erased and named again',
     async ({ deploy }) => {
       const place = 'sink.publish' as const;
       const lost = Array.from({ length: form(40, 400) }, (_, i) => ({
@@ -44,6 +44,7 @@ describe('slow', () => {
       await sleep(form(8_000, 60_000));
       await faulty.feeder.stop();
       await faulty.caughtUp();
+      await running.says(/the answer was lost/);
       await running.stop();
       await faulty.verify();
     },

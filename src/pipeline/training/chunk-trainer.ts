@@ -117,7 +117,7 @@ export class ChunkTrainer {
       rows.trained[lhs[i]!] = 1;
       rows.trained[rhs[i]!] = 1;
     }
-    // The first candidates may be the ends of the edges.
+    // In-batch candidates are the ends of the edges, and come first.
     for (const { count, candidates } of [sides.lhs, sides.rhs])
       for (let k = settings.inBatchNegatives ? edges : 0; k < count; k++) foreign.touch(candidates[k]!);
   }

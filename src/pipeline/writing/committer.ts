@@ -288,6 +288,7 @@ export class Committer {
     let keys = Buffer.alloc(FIRST_KEY_BYTES);
     for (let i = 0, place = 0, end = 0; i < eventsAt.length; i++) {
       const row = rows[i] ?? -1;
+      // The names of the next rows come into the cache: what is counted is not needed.
       if (i % NEAR_ROWS === 0) index.names.bytesOf(rows.subarray(i, i + NEAR_ROWS));
       // Both lists of rows are ascending.
       while (entities.rows[place]! < row) place++;

@@ -81,7 +81,7 @@ export class Publisher {
   /**
    * What is being sent and what waits, in order and in columns: an object for each would be hundreds of thousands that live long. One
    * that is put up again keeps its turn, and its age. Which commit has the newest of it, and where; undefined: it is forgotten. No
-   * entity waits twice: a send that was committed, though its answer was lost, is repeated whole, and would go back to an older record.
+   * entity waits twice: a send whose answer was lost is repeated whole, and may be committed already. It would go back to an older record.
    */
   readonly #of: (Puts | undefined)[] = [];
   readonly #places: number[] = [];
@@ -90,7 +90,7 @@ export class Publisher {
   readonly #eventsAt: number[] = [];
   /** By row: the turn of the newest, counted from 1 over all that was ever put up. A look by name takes ten times as long. */
   readonly #turns = new PagedNumbers((rows) => new Float64Array(rows));
-  /** The same of tombstones, by name, as their entities have no row; in order of turns. */
+  /** By name: the turn of each tombstone that waits or is being sent, ascending. Its entity has no row. */
   readonly #gone = new Map<string, number>();
   /** Turns that are over. */
   #over = 0;
