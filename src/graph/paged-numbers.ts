@@ -23,6 +23,13 @@ export class PagedNumbers {
     return this.#pages[row >> PAGE_SHIFT]?.[row & (PAGE_ROWS - 1)] ?? 0;
   }
 
+  /** The numbers of rows, read side by side: where each look is followed by what depends on it, each waits for memory alone. */
+  all(rows: Int32Array): Float64Array {
+    const numbers = new Float64Array(rows.length);
+    for (let i = 0; i < rows.length; i++) numbers[i] = this.get(rows[i]!);
+    return numbers;
+  }
+
   set(row: number, value: number): void {
     const page = row >> PAGE_SHIFT;
     this.#pages[page] ??= this.#newPage(PAGE_ROWS);

@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors/errors.ts';
-import type { Chunk, ChunkSide, Side } from '../model/kernel.ts';
+import type { Chunk, ChunkSide, ScoreMatrix, Side } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 
@@ -75,13 +75,8 @@ export function checkChunk(chunk: Chunk, table: Table): number {
  * Refuses a score matrix of rows outside the table, or an array of the wrong length.
  * @throws ShapeError with the row or the length, and what was expected.
  */
-export function checkScoreMatrix(
-  table: Table,
-  anchors: Int32Array,
-  relationRows: Int32Array,
-  candidates: Int32Array,
-  out: Float32Array,
-): void {
+export function checkScoreMatrix(table: Table, asked: ScoreMatrix): ScoreMatrix {
+  const [anchors, relationRows, candidates, out] = asked;
   const scores = anchors.length * candidates.length;
   if (relationRows.length !== anchors.length || out.length < scores) {
     throw new ShapeError(
@@ -92,6 +87,7 @@ export function checkScoreMatrix(
   checkRows('anchors', anchors, anchors.length, 0, table.rows);
   checkRows('relationRows', relationRows, relationRows.length, 0, table.rows);
   checkRows('candidates', candidates, candidates.length, 0, table.rows);
+  return asked;
 }
 
 /** @throws ShapeError unless the first `count` of `rows` are in [first, end). */

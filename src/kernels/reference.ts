@@ -1,4 +1,4 @@
-import type { ChunkSide } from '../model/kernel.ts';
+import type { ChunkSide, ScoreMatrix } from '../model/kernel.ts';
 import { LOSSES } from '../model/losses.ts';
 import { SCORERS } from '../model/scorers.ts';
 import { checkScoreMatrix } from './chunk.ts';
@@ -11,13 +11,8 @@ import { SummingKernel } from './summing-kernel.ts';
 export class ReferenceKernel extends SummingKernel {
   readonly name = 'reference';
 
-  override scoreMatrix(
-    anchors: Int32Array,
-    relationRows: Int32Array,
-    candidates: Int32Array,
-    out: Float32Array,
-  ): void {
-    checkScoreMatrix(this.table, anchors, relationRows, candidates, out);
+  override scoreMatrix(...asked: ScoreMatrix): void {
+    const [anchors, relationRows, candidates, out] = checkScoreMatrix(this.table, asked);
     const { scorer, beta } = this.settings;
     anchors.forEach((anchor, i) => {
       const moved = this.#translated(anchor, relationRows[i]!);

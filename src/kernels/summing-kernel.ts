@@ -1,5 +1,5 @@
 import { RowUpdater } from '../model/adagrad.ts';
-import type { Chunk, ChunkSide, Kernel, KernelName } from '../model/kernel.ts';
+import type { Chunk, ChunkSide, Kernel, KernelName, ScoreMatrix } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 import { type ChunkSize, checkChunk, createChunk } from './chunk.ts';
@@ -45,7 +45,7 @@ export abstract class SummingKernel implements Kernel {
     for (const [row, gradient] of this.#sums) visit(row, Float32Array.from(gradient));
   }
 
-  abstract scoreMatrix(...args: Parameters<Kernel['scoreMatrix']>): void;
+  abstract scoreMatrix(...asked: ScoreMatrix): void;
 
   /** Adds the gradients of a side with candidates to the sums of their rows, and its losses by edge. losses: [edges]. */
   protected abstract addSide(side: ChunkSide, losses: Float64Array): void;

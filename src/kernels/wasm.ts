@@ -1,4 +1,4 @@
-import type { Chunk, Kernel, WasmKernelName } from '../model/kernel.ts';
+import type { Chunk, Kernel, ScoreMatrix, WasmKernelName } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 import { type ChunkSize, checkChunk, checkScoreMatrix } from './chunk.ts';
@@ -66,13 +66,8 @@ export class WasmKernel implements Kernel {
     }
   }
 
-  scoreMatrix(
-    anchors: Int32Array,
-    relationRows: Int32Array,
-    candidates: Int32Array,
-    out: Float32Array,
-  ): void {
-    checkScoreMatrix(this.#table, anchors, relationRows, candidates, out);
+  scoreMatrix(...asked: ScoreMatrix): void {
+    const [anchors, relationRows, candidates, out] = checkScoreMatrix(this.#table, asked);
     for (let first = 0; first < anchors.length; first += this.#maxAnchors) {
       const some = anchors.subarray(first, first + this.#maxAnchors);
       this.#anchorRows.set(some);

@@ -82,10 +82,14 @@ export interface Kernel {
    * gradient: [dim], summed over all appearances of the row in the step; valid only during the call.
    */
   foreignGradients(visit: (row: number, gradient: Float32Array) => void): void;
-  /**
-   * The scores of several anchors, each anchor row + relation row, against the same candidates, without the margin; higher is
-   * better.
-   * anchors: [n] rows; relationRows: [n] rows; candidates: [m] rows; out: [n, m] row-major, overwritten.
-   */
-  scoreMatrix(anchors: Int32Array, relationRows: Int32Array, candidates: Int32Array, out: Float32Array): void;
+  /** The scores of several anchors, each anchor row + relation row, against the same candidates, without the margin; higher is better. */
+  scoreMatrix(...asked: ScoreMatrix): void;
 }
+
+/** anchors, relationRows: [n] rows; candidates: [m] rows; out: [n, m] row-major, overwritten. */
+export type ScoreMatrix = [
+  anchors: Int32Array,
+  relationRows: Int32Array,
+  candidates: Int32Array,
+  out: Float32Array,
+];

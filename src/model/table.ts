@@ -3,6 +3,8 @@ import { FatalError } from '../errors/errors.ts';
 const PAGE_BYTES = 65_536;
 const MAX_PAGES = 65_536;
 const FLOAT_BYTES = 4;
+/** Floats of a cache line, and rows that are read together: see `vectors`. */
+const [LINE, NEAR_ROWS] = [16, 16];
 
 export interface TableOptions {
   readonly dim: number;
@@ -47,6 +49,8 @@ export class Table {
   readonly #options: TableOptions;
   #rows = 0;
   #floats: Float32Array;
+  /** What `#touch` read: numbers that go nowhere would not be read. */
+  readonly #read = new Float32Array(1);
 
   constructor(options: TableOptions) {
     this.#options = options;
@@ -95,8 +99,22 @@ export class Table {
     const { dim } = this;
     const numbers = rows.length * dim;
     const vectors = spent.length < numbers ? new Float32Array(numbers) : spent.subarray(0, numbers);
-    for (let i = 0; i < rows.length; i++) vectors.set(this.vector(rows[i]!), i * dim);
+    for (let i = 0; i < rows.length; i++) {
+      // Where each waits for its own row alone, the rows of a large table take half as long again.
+      if (i % NEAR_ROWS === 0) this.#touch(rows.subarray(i, i + NEAR_ROWS));
+      vectors.set(this.vector(rows[i]!), i * dim);
+    }
     return vectors;
+  }
+
+  /** Brings rows into the cache: a loop that only reads has many cache lines in flight. */
+  #touch(rows: Int32Array): void {
+    let sum = 0;
+    for (let i = 0; i < rows.length; i++) {
+      const end = this.at(rows[i]!) + this.dim;
+      for (let at = end - this.dim; at < end; at += LINE) sum += this.#floats[at]!;
+    }
+    this.#read[0] = sum;
   }
 
   /** Whether the row belongs to another shard. */

@@ -24,7 +24,7 @@ const RELATIONS = 256;
 
 /**
  * The live edges, so that none of them is trained as a negative, and each can be trained again. Exact, and independent of
- * the order in which edges arrived. Costs about 17 bytes an edge, and 24 bytes a row.
+ * the order in which edges arrived. Costs about 17 bytes an edge, and 22 bytes a row.
  */
 export class KnownPositives {
   readonly #maxEdges: number;
@@ -35,8 +35,12 @@ export class KnownPositives {
   /** Scratch of `mask`. */
   readonly #candidates = new RowPlaces();
   readonly #anchors = new RowPlaces();
-  /** Scratch of `mask`, [edges]: the length of the anchor's list, 0 for a hub's; and its first entry, which is read for the cache alone. */
+  /**
+   * Scratch of `mask`, [edges] and [candidates]: the lengths of the lists of anchors, 0 for a hub's, and of candidates; and their
+   * first entries, which are read for the cache alone.
+   */
   #lengths = new Int32Array(256);
+  #ofCandidates = new Int32Array(256);
   #firsts = new Int32Array(256);
   #edges = 0;
   /** By relation: its edges. */
@@ -149,7 +153,12 @@ export class KnownPositives {
 
   /** The number of edges, of any relation, with the row on the side. */
   degree(side: Side, row: number): number {
-    return side === 'lhs' ? this.#byLhs.length(row) : this.#byRhs.length(row);
+    return (side === 'lhs' ? this.#byLhs : this.#byRhs).count(row);
+  }
+
+  /** Writes the degree of each of the first `count` rows, read side by side. */
+  degrees(side: Side, rows: Int32Array, count: number, degrees: Int32Array): void {
+    (side === 'lhs' ? this.#byLhs : this.#byRhs).counts(rows, count, degrees);
   }
 
   /**
@@ -162,11 +171,12 @@ export class KnownPositives {
     const forward = task.side === 'rhs' ? this.#byLhs : this.#byRhs;
     const backward = task.side === 'rhs' ? this.#byRhs : this.#byLhs;
     this.#candidates.fill(candidates, count);
-    if (this.#lengths.length < edges)
-      [this.#lengths, this.#firsts] = [new Int32Array(2 * edges), new Int32Array(2 * edges)];
-    // All lengths first, and then all beginnings: neither waits for the one before it, and they come from memory side by side.
-    for (let i = 0; i < edges; i++) this.#lengths[i] = forward.count(anchors[i]!);
-    for (let i = 0; i < edges; i++) this.#firsts[i] = forward.neighbours[forward.slot(anchors[i]!)]!;
+    if (this.#firsts.length < Math.max(edges, count)) {
+      const scratch = () => new Int32Array(2 * Math.max(edges, count));
+      [this.#lengths, this.#ofCandidates, this.#firsts] = [scratch(), scratch(), scratch()];
+    }
+    forward.counts(anchors, edges, this.#lengths);
+    forward.firsts(anchors, edges, this.#firsts);
     let ofAnchors = 0;
     // Shared memory is filled one element at a time: they are as large as can be.
     const [bytes, words] = [edges * stride, Math.floor((edges * stride) / 8)];
@@ -177,8 +187,12 @@ export class KnownPositives {
       if (this.#lengths[i]! > task.hub(anchors[i]!)) this.#lengths[i] = 0;
       ofAnchors += this.#lengths[i]!;
     }
-    if (ofAnchors <= SHORT * count || ofAnchors <= backward.total(candidates, count))
-      this.#walkAnchors(task, forward);
+    let ofCandidates = 0;
+    if (ofAnchors > SHORT * count) {
+      backward.counts(candidates, count, this.#ofCandidates);
+      for (let k = 0; k < count; k++) ofCandidates += this.#ofCandidates[k]!;
+    }
+    if (ofAnchors <= Math.max(SHORT * count, ofCandidates)) this.#walkAnchors(task, forward);
     else this.#walkCandidates(task, backward);
   }
 
@@ -203,11 +217,12 @@ export class KnownPositives {
   #walkCandidates(task: MaskTask, lists: NeighbourLists): void {
     const { edges, anchors, relation, count, candidates, mask, stride } = task;
     const { neighbours, relations } = lists;
+    lists.firsts(candidates, count, this.#firsts);
     this.#anchors.fill(anchors, edges);
     const { heads, before } = this.#anchors;
     for (let k = 0; k < count; k++) {
       const row = candidates[k]!;
-      const known = lists.count(row);
+      const known = this.#ofCandidates[k]!;
       if (known === 0 || this.#candidates.previous(k) >= 0) continue;
       const start = lists.slot(row);
       for (let slot = start; slot < start + known; slot++) {

@@ -137,9 +137,9 @@ export class Negatives {
     }
     const all = rows * foreign.shards;
     const small = this.#ofSmall.fill(Number.NaN);
-    // All degrees first, in place: nothing waits for one of them then, and they come from memory side by side.
+    // In place of the corrections.
     const degrees = new Int32Array(out.buffer, out.byteOffset, total);
-    for (let k = 0; k < total; k++) degrees[k] = known.degree(side, candidates[k]!);
+    known.degrees(side, candidates, total, degrees);
     for (let k = 0; k < total; k++) {
       // An edge beyond the limit of remembered edges is in no degree.
       const degree = Math.max(degrees[k]!, 1);

@@ -6,7 +6,6 @@ const RELATIONS = 256;
 /** A slot's number is an i32. */
 const MAX_SLOTS = 2 ** 31;
 const LEAST_SLOTS = 1024;
-const LARGEST_BYTE = 255;
 
 /**
  * A list of (neighbour, relation) for each row.
@@ -27,8 +26,6 @@ export class NeighbourLists {
   #slots = 0;
   /** [rows, 2] the start of the row's block and the number of its entries, side by side for one memory access. */
   readonly #lists: Int32Array;
-  /** [rows] The number of the row's entries, LARGEST_BYTE at most. A byte a row stays in the cache, where `#lists` does not. */
-  readonly #few: Uint8Array;
   /** 0: no block; k: a block of 2^(k - 1) slots. */
   readonly #size: Uint8Array;
   /** By size: blocks to be used again. */
@@ -40,7 +37,6 @@ export class NeighbourLists {
     this.#sorted = sorted;
     this.#lists = new Int32Array(2 * maxRows);
     this.#size = new Uint8Array(maxRows);
-    this.#few = new Uint8Array(maxRows);
   }
 
   /** The neighbours, indexed by `slot`. Take the array again after `add`. */
@@ -62,22 +58,18 @@ export class NeighbourLists {
     return this.#lists[2 * row + 1]!;
   }
 
-  /** As `count`, and faster where the row's slot is not read next. */
-  length(row: number): number {
-    const few = this.#few[row]!;
-    return few < LARGEST_BYTE ? few : this.count(row);
+  /** Writes the count of each of the first `rows` rows. Nothing waits for one of them, and they come from memory side by side. */
+  counts(of: Int32Array, rows: number, counts: Int32Array): void {
+    for (let i = 0; i < rows; i++) counts[i] = this.count(of[i]!);
+  }
+
+  /** Writes the first entry of each in the same way, for the cache alone: it says nothing where there is none. */
+  firsts(of: Int32Array, rows: number, firsts: Int32Array): void {
+    for (let i = 0; i < rows; i++) firsts[i] = this.#neighbours[this.slot(of[i]!)]!;
   }
 
   #setCount(row: number, count: number): void {
     this.#lists[2 * row + 1] = count;
-    this.#few[row] = Math.min(count, LARGEST_BYTE);
-  }
-
-  /** The entries of the first `first` rows in total. */
-  total(rows: Int32Array, first: number): number {
-    let total = 0;
-    for (let i = 0; i < first; i++) total += this.length(rows[i]!);
-    return total;
   }
 
   /** The index of the row's first entry in `neighbours` and `relations`; the others follow. */
@@ -128,7 +120,6 @@ export class NeighbourLists {
       if (count === 0) continue;
       lists[2 * row + 1] = 0;
       this.#room(row, count);
-      this.#few[row] = Math.min(count, LARGEST_BYTE);
     }
     others.#each((row, slot) => {
       const at = 2 * neighbours[slot]!;

@@ -36,3 +36,17 @@ test('rows are foreign only once they are marked, also after the table grew', ()
   expect(foreign).toEqual([1, 2_902]);
   expect(table.floats[table.at(1) + table.accumulator]).toBe(-3);
 });
+
+test.each([
+  ['of their own', undefined],
+  ['that is given', new Float32Array(999).fill(7)],
+])('vectors are copies in the order asked for, in memory %s', (_, spent) => {
+  const table = new Table({ dim: 5, workspaceBytes: 0, maxRows: 300 });
+  table.addRows(300);
+  for (let row = 0; row < 300; row++) table.vector(row).fill(row);
+  const rows = Int32Array.from({ length: 100 }, (_, i) => (i * 7) % 50);
+  const vectors = table.vectors(rows, spent);
+  table.vector(7).fill(-1);
+  expect([...vectors]).toEqual([...rows].flatMap((row) => Array(5).fill(row)));
+  expect(vectors.buffer === spent?.buffer).toBe(spent !== undefined);
+});

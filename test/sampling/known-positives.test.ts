@@ -73,6 +73,10 @@ describe('KnownPositives', () => {
               expect(known.has(lhs, name, rhs)).toBe(set.has(lhs, name, rhs));
               expect(known.degree('rhs', rhs)).toBe(set.inDegree(rhs));
             }
+            const rows = Int32Array.from(asked, ([, , rhs]) => rhs);
+            const degrees = new Int32Array(rows.length).fill(-1);
+            known.degrees('rhs', rows, rows.length - 1, degrees);
+            expect([...degrees]).toEqual([...rows.map((row) => set.inDegree(row)).slice(0, -1), -1]);
             // Twice, since the first call must not affect the second.
             for (let time = 0; time < 2; time++) {
               const task = taskOf(side, asked, candidates, hub);
@@ -95,6 +99,11 @@ describe('KnownPositives', () => {
     const anchor = taskOf('lhs', [[1, 0, 0]], [1, 2, 50_000, 50_001, 2]);
     known.mask(anchor);
     expect(partsOf(anchor).counted).toEqual([[1, 1, 1, 0, 1]]);
+    // More candidates than there is room for at first.
+    const many = Array.from({ length: 600 }, (_, i) => 49_405 + i);
+    const crowded = taskOf('lhs', [[1, 0, 0]], many);
+    known.mask(crowded);
+    expect(partsOf(crowded).counted).toEqual([many.map((row) => (row <= 50_000 ? 1 : 0))]);
     // The hub is a candidate: the anchor's list is shorter.
     const candidate = taskOf('rhs', [[7, 0, 50_001]], [0, 50_001, 3, 0]);
     known.mask(candidate);

@@ -1,4 +1,3 @@
-import { FatalError } from '../../errors/errors.ts';
 import { type Difference, differencesFrom, unequal } from '../census.ts';
 import type { GraphStore } from '../graph-store.ts';
 import type { Head } from '../head.ts';
@@ -33,8 +32,10 @@ export async function checkStore(
     done += entries;
     if (done % 10_000 === 0) onProgress(done);
   };
-  const head = await readHead(store, findings);
-  const rows = head && (await checkRows(store, head, findings, progress));
+  const head = await findings.readable('head-damaged', () => store.head());
+  const read = (of: Head) =>
+    findings.readable('checkpoint-damaged', () => checkRows(store, of, findings, progress));
+  const rows = head && (await read(head));
   const entities = await checkEntities(store, head, rows, findings, progress);
   const edges = await checkEdges(store, findings, progress, head?.shard);
   await checkJournal(store, head, findings);
@@ -53,16 +54,6 @@ export async function checkStore(
     findings.add('head-missing', `${done} entries`);
   }
   return { ...report, findings: findings.list() };
-}
-
-async function readHead(store: GraphStore, findings: Findings): Promise<Head | undefined> {
-  try {
-    return await store.head();
-  } catch (error) {
-    if (!(error instanceof FatalError) || error.code !== 'store-damaged') throw error;
-    findings.add('head-damaged', error.message);
-    return undefined;
-  }
 }
 
 /** Checks that the journal has every commit after the checkpoint, and no other. What the entries hold, the trainer alone can tell. */

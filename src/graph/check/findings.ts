@@ -1,3 +1,5 @@
+import { FatalError } from '../../errors/errors.ts';
+
 /** What can be wrong with a store. None of these is true after a commit. */
 export const FINDINGS = {
   'head-missing': 'there are entries, but no head: files of the store are lost',
@@ -44,6 +46,17 @@ export class Findings {
     found.count += count;
     if (found.samples.length < SAMPLES) found.samples.push(sample);
     this.#found.set(kind, found);
+  }
+
+  /** What `read` gives; where it is damaged, a finding and undefined. */
+  async readable<T>(kind: FindingKind, read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof FatalError) || error.code !== 'store-damaged') throw error;
+      this.add(kind, error.message);
+      return undefined;
+    }
   }
 
   count(kind: FindingKind): number {

@@ -1,4 +1,3 @@
-import { FatalError } from '../../errors/errors.ts';
 import type { GraphStore } from '../graph-store.ts';
 import type { Head } from '../head.ts';
 import { ownerOfCopy } from '../shard.ts';
@@ -17,23 +16,8 @@ export interface CheckedRows {
 /** In place of an owner. */
 export const OWN = 255;
 
-/** Checks every row of the checkpoint that the head names; undefined where there is none, or it can't be read. */
+/** Checks every row of the checkpoint that the head names; undefined where there is none. @throws FatalError `store-damaged` where it can't be read. */
 export async function checkRows(
-  store: GraphStore,
-  head: Head,
-  findings: Findings,
-  onProgress: (entries: number) => void,
-): Promise<CheckedRows | undefined> {
-  try {
-    return await readRows(store, head, findings, onProgress);
-  } catch (error) {
-    if (!(error instanceof FatalError) || error.code !== 'store-damaged') throw error;
-    findings.add('checkpoint-damaged', error.message);
-    return undefined;
-  }
-}
-
-async function readRows(
   store: GraphStore,
   head: Head,
   findings: Findings,

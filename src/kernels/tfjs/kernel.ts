@@ -1,4 +1,4 @@
-import type { ChunkSide } from '../../model/kernel.ts';
+import type { ChunkSide, ScoreMatrix } from '../../model/kernel.ts';
 import { NEGLIGIBLE_EXPONENT } from '../../model/losses.ts';
 import { MIN_SQUARED_DISTANCE } from '../../model/scorers.ts';
 import type { LossName, ModelSettings, ScorerName } from '../../model/settings.ts';
@@ -24,13 +24,8 @@ export class TfjsKernel extends SummingKernel {
     this.#tf = tf;
   }
 
-  override scoreMatrix(
-    anchors: Int32Array,
-    relationRows: Int32Array,
-    candidates: Int32Array,
-    out: Float32Array,
-  ): void {
-    checkScoreMatrix(this.table, anchors, relationRows, candidates, out);
+  override scoreMatrix(...asked: ScoreMatrix): void {
+    const [anchors, relationRows, candidates, out] = checkScoreMatrix(this.table, asked);
     if (candidates.length === 0) return;
     const { scorer, beta } = this.settings;
     this.#tf.tidy(() => {

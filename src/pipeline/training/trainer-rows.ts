@@ -232,8 +232,11 @@ export class TrainerRows {
       if (state === HELD ? isHeld(published, options) : passedOver !== undefined || published >= old)
         continue;
       if (this.#types.typeOf(row) === NO_TYPE) continue;
-      if (state !== HELD && !everything && aged++ >= AGED_ROWS) passedOver = row;
-      else {
+      if (state !== HELD && !everything && aged++ >= AGED_ROWS) {
+        passedOver = row;
+        // What else would be found is held back.
+        if (this.#held === 0) break;
+      } else {
         this.touch(row);
         if (state !== HELD) states[row] = AGED;
       }

@@ -144,20 +144,22 @@ export class Publisher {
   async add(puts: Puts, relations: Float32Array): Promise<void> {
     this.#options.relations?.take(relations, puts.by.step);
     const { keysAt } = puts;
+    const before = this.#turns.all(puts.rows);
     for (let place = 0; place < keysAt.length - 1; place++) {
-      if (keysAt[place]! < keysAt[place + 1]!) this.#add(puts, place);
+      if (keysAt[place]! < keysAt[place + 1]!) this.#add(puts, place, before[place]);
       else this.#drop(puts);
       if (endsSlice(place)) await nextTurn();
     }
     this.#send();
   }
 
-  #add(puts: Puts, place: number): void {
+  /** before: the turn of what was put up of the row; 0: nothing was, or it has no row. */
+  #add(puts: Puts, place: number, before = 0): void {
     const eventAt = puts.eventsAt[place]!;
     const row = puts.rows[place];
     // Few commits erase anything, so that hardly any vector needs its name.
     const name = row === undefined || this.#gone.size > 0 ? `${keyOf(puts, place)}` : '';
-    const at = (this.#gone.get(name) ?? (row === undefined ? 0 : this.#turns.get(row))) - 1 - this.#over;
+    const at = (this.#gone.get(name) ?? before) - 1 - this.#over;
     const isWaiting = at >= this.#taken;
     const turn = this.#over + (isWaiting ? at : this.#of.length) + 1;
     if (row !== undefined || !isWaiting) this.#gone.delete(name);

@@ -162,29 +162,23 @@ export class Member {
     this.#id = joined.memberId;
     this.#generation = joined.generationId;
     const assignments = joined.leader === joined.memberId ? await this.#assign(joined.members) : [];
-    const { assignment } = await syncGroupV5.api.async(
-      coordinator,
-      groupId,
-      this.#generation,
-      this.#id,
-      this.#instanceId,
-      TYPE,
-      protocol.name,
-      assignments,
-    );
+    const rest = [TYPE, protocol.name, assignments] as const;
+    const { assignment } = await syncGroupV5.api.async(coordinator, ...this.#membership, ...rest);
     return assignment.length > 0 ? decodeConsumerProtocolAssignment(assignment).assignedPartitions : [];
+  }
+
+  get #membership() {
+    return [this.#options.groupId, this.#generation, this.#id, this.#instanceId] as const;
   }
 
   /** @throws the brokers' error. */
   async heartbeat(): Promise<void> {
-    const { groupId } = this.#options;
-    const coordinator = await this.#brokers.coordinator(GROUP, groupId);
-    await heartbeatV4.api.async(coordinator, groupId, this.#generation, this.#id, this.#instanceId);
+    const coordinator = await this.#brokers.coordinator(GROUP, this.#options.groupId);
+    await heartbeatV4.api.async(coordinator, ...this.#membership);
   }
 
   /** @throws the brokers' error. */
   async commit(offsets: Offsets, metadata: string): Promise<void> {
-    const { groupId } = this.#options;
     const topics = Object.entries(offsets).map(([name, partitions]) => ({
       name,
       partitions: Object.entries(partitions).map(([partition, offset]) => ({
@@ -195,15 +189,8 @@ export class Member {
       })),
     }));
     if (topics.every(({ partitions }) => partitions.length === 0)) return;
-    const coordinator = await this.#brokers.coordinator(GROUP, groupId);
-    await offsetCommitV8.api.async(
-      coordinator,
-      groupId,
-      this.#generation,
-      this.#id,
-      this.#instanceId,
-      topics,
-    );
+    const coordinator = await this.#brokers.coordinator(GROUP, this.#options.groupId);
+    await offsetCommitV8.api.async(coordinator, ...this.#membership, topics);
   }
 
   /** Cuts off a request to join, which the group may hold back for long. */
