@@ -90,7 +90,7 @@ export class NameIndex {
 
   /** Bytes of the names of rows, those without a name left out. It reads them side by side, so that the cache has them for what is done next with up to NEAR_ROWS rows. */
   bytesOf(rows: Int32Array): number {
-    const entries = this.#entries.all(rows);
+    const entries = this.#entries.getMany(rows);
     let bytes = 0;
     for (let i = 0; i < rows.length; i++)
       if (entries[i] !== FREE) bytes += lengthAt(this.#blocks[blockOf(entries[i]!)]!, placeOf(entries[i]!));

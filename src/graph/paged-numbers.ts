@@ -23,8 +23,8 @@ export class PagedNumbers {
     return this.#pages[row >> PAGE_SHIFT]?.[row & (PAGE_ROWS - 1)] ?? 0;
   }
 
-  /** The numbers of rows, read side by side: where each look is followed by what depends on it, each waits for memory alone. */
-  all(rows: Int32Array): Float64Array {
+  /** The numbers of rows, read side by side: a caller that acts on each before it asks for the next waits for memory each time. */
+  getMany(rows: Int32Array): Float64Array {
     const numbers = new Float64Array(rows.length);
     for (let i = 0; i < rows.length; i++) numbers[i] = this.get(rows[i]!);
     return numbers;

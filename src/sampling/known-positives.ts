@@ -35,10 +35,7 @@ export class KnownPositives {
   /** Scratch of `mask`. */
   readonly #candidates = new RowPlaces();
   readonly #anchors = new RowPlaces();
-  /**
-   * Scratch of `mask`, [edges] and [candidates]: the lengths of the lists of anchors, 0 for a hub's, and of candidates; and their
-   * first entries, which are read for the cache alone.
-   */
+  /** Scratch of `mask`: lengths of the anchors' lists, 0 for a hub's, and of the candidates'; and what `firsts` writes. */
   #lengths = new Int32Array(256);
   #ofCandidates = new Int32Array(256);
   #firsts = new Int32Array(256);

@@ -58,18 +58,14 @@ export class NeighbourLists {
     return this.#lists[2 * row + 1]!;
   }
 
-  /** Writes the count of each of the first `rows` rows. Nothing waits for one of them, and they come from memory side by side. */
+  /** Writes the count of each of the first `rows` rows. No branch waits for a count, so that they come from memory side by side. */
   counts(of: Int32Array, rows: number, counts: Int32Array): void {
     for (let i = 0; i < rows; i++) counts[i] = this.count(of[i]!);
   }
 
-  /** Writes the first entry of each in the same way, for the cache alone: it says nothing where there is none. */
+  /** Writes the first neighbour of each in the same way. It is read for the cache alone: where a list is empty, it says nothing. */
   firsts(of: Int32Array, rows: number, firsts: Int32Array): void {
     for (let i = 0; i < rows; i++) firsts[i] = this.#neighbours[this.slot(of[i]!)]!;
-  }
-
-  #setCount(row: number, count: number): void {
-    this.#lists[2 * row + 1] = count;
   }
 
   /** The index of the row's first entry in `neighbours` and `relations`; the others follow. */
@@ -92,7 +88,7 @@ export class NeighbourLists {
     const slot = this.slot(row) + place;
     this.#move(slot, slot + 1, count - place);
     this.#set(slot, neighbour, relation);
-    this.#setCount(row, count + 1);
+    this.#lists[2 * row + 1] = count + 1;
   }
 
   /** Adds entries of a row, unsorted: those from `from` to before `to`. `settle` must follow before any other use. */
@@ -100,7 +96,7 @@ export class NeighbourLists {
     const count = this.#room(row, to - from);
     const start = this.slot(row) + count - from;
     for (let i = from; i < to; i++) this.#set(start + i, neighbours[i]!, relations[i]!);
-    this.#setCount(row, count + to - from);
+    this.#lists[2 * row + 1] = count + to - from;
   }
 
   /** Sorts the loaded lists. */
@@ -136,7 +132,7 @@ export class NeighbourLists {
     // A sorted list closes the gap; in an unsorted one the last entry fills it.
     if (this.#sorted) this.#move(slot + 1, slot, left - place);
     else this.#move(this.slot(row) + left, slot, 1);
-    this.#setCount(row, left);
+    this.#lists[2 * row + 1] = left;
     if (left === 0) {
       this.#free[this.#size[row]!]!.push(this.slot(row));
       this.#size[row] = 0;

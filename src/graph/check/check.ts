@@ -33,9 +33,8 @@ export async function checkStore(
     if (done % 10_000 === 0) onProgress(done);
   };
   const head = await findings.readable('head-damaged', () => store.head());
-  const read = (of: Head) =>
-    findings.readable('checkpoint-damaged', () => checkRows(store, of, findings, progress));
-  const rows = head && (await read(head));
+  const rows =
+    head && (await findings.readable('checkpoint-damaged', () => checkRows(store, head, findings, progress)));
   const entities = await checkEntities(store, head, rows, findings, progress);
   const edges = await checkEdges(store, findings, progress, head?.shard);
   await checkJournal(store, head, findings);

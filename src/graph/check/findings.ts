@@ -48,7 +48,7 @@ export class Findings {
     this.#found.set(kind, found);
   }
 
-  /** What `read` gives; where it is damaged, a finding and undefined. */
+  /** What `read` gives; undefined, and a finding, where it fails of a damaged store. */
   async readable<T>(kind: FindingKind, read: () => Promise<T>): Promise<T | undefined> {
     try {
       return await read();

@@ -234,7 +234,7 @@ export class TrainerRows {
       if (this.#types.typeOf(row) === NO_TYPE) continue;
       if (state !== HELD && !everything && aged++ >= AGED_ROWS) {
         passedOver = row;
-        // What else would be found is held back.
+        // Only rows that are held back could still be found.
         if (this.#held === 0) break;
       } else {
         this.touch(row);

@@ -144,7 +144,7 @@ export class Publisher {
   async add(puts: Puts, relations: Float32Array): Promise<void> {
     this.#options.relations?.take(relations, puts.by.step);
     const { keysAt } = puts;
-    const before = this.#turns.all(puts.rows);
+    const before = this.#turns.getMany(puts.rows);
     for (let place = 0; place < keysAt.length - 1; place++) {
       if (keysAt[place]! < keysAt[place + 1]!) this.#add(puts, place, before[place]);
       else this.#drop(puts);
