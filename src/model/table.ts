@@ -100,7 +100,7 @@ export class Table {
     const numbers = rows.length * dim;
     const vectors = spent.length < numbers ? new Float32Array(numbers) : spent.subarray(0, numbers);
     for (let i = 0; i < rows.length; i++) {
-      // A copy waits for its own row alone.
+      // Copies wait for one row after the other.
       if (i % NEAR_ROWS === 0) this.#touch(rows.subarray(i, i + NEAR_ROWS));
       vectors.set(this.vector(rows[i]!), i * dim);
     }
