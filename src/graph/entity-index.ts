@@ -84,6 +84,15 @@ export class EntityIndex {
     return { row, updates: states.get(at), firstSeen, lastSeen };
   }
 
+  /** [n, STATE_NUMBERS] the states of rows, as they are packed. */
+  statesOf(rows: Int32Array): Float64Array {
+    const states = new Float64Array(STATE_NUMBERS * rows.length);
+    for (let i = 0; i < rows.length; i++)
+      for (let n = 0; n < STATE_NUMBERS; n++)
+        states[STATE_NUMBERS * i + n] = this.#states.get(STATE_NUMBERS * rows[i]! + n);
+    return states;
+  }
+
   /** Entities by type. */
   counts(): Record<string, number> {
     const counted = this.#types.map((type, i) => [type, this.#live[i] ?? 0] as const);
@@ -98,10 +107,11 @@ export class EntityIndex {
 
   /** Loads stored entities that are packed, without an object for each name. */
   async restoreAll(packed: PackedEntities): Promise<void> {
-    let count = 0;
-    for (const { start, end, state } of eachPacked(packed)) {
-      this.restore(packed.names, start, end, state);
-      if (endsSlice(count++)) await nextTurn();
+    const { rows, names } = packed;
+    for (let i = 0, start = 0, end = 0; i < rows.length; i++, start = end) {
+      end = nameEnd(names, start);
+      this.restore(names, start, end, stateOf(packed, i));
+      if (endsSlice(i)) await nextTurn();
     }
   }
 
@@ -113,12 +123,13 @@ export class EntityIndex {
     return row;
   }
 
-  /** Notes that an event of time `at` named the entity, and whether an edge of it is trained. */
+  /** Notes that an event of time `at` named the entity, and whether an edge of it is trained. It makes no object. */
   saw(row: number, at: number, isTrained: boolean): void {
     if (!this.names.has(row)) return;
-    const { updates, firstSeen, lastSeen } = this.state(row);
-    const [first, last] = [Math.min(firstSeen, at), Math.max(lastSeen, at)];
-    this.#set({ row, updates: updates + (isTrained ? 1 : 0), firstSeen: first, lastSeen: last });
+    const [states, first] = [this.#states, STATE_NUMBERS * row];
+    if (isTrained) states.set(first, states.get(first) + 1);
+    if (at < states.get(first + FIRST_SEEN)) states.set(first + FIRST_SEEN, at);
+    if (at > states.get(first + LAST_SEEN)) states.set(first + LAST_SEEN, at);
   }
 
   /** Makes an entity that an erasure left (it has newer edges) look new. */
@@ -172,14 +183,7 @@ export function packEntities(index: EntityIndex, of: Iterable<number>): PackedEn
   let count = 0;
   for (const row of sorted) if (index.names.has(row)) sorted[count++] = row;
   const rows = sorted.slice(0, count);
-  const states = new Float64Array(STATE_NUMBERS * rows.length);
-  let at = 0;
-  for (const row of rows) {
-    const { updates, firstSeen, lastSeen } = index.state(row);
-    states[at++] = updates;
-    states[at++] = firstSeen;
-    states[at++] = lastSeen;
-  }
+  const states = index.statesOf(rows);
   const names = new Uint8Array(index.names.bytesOf(rows));
   let end = 0;
   for (const row of rows) end = index.names.copy(row, names, end);
@@ -188,22 +192,15 @@ export function packEntities(index: EntityIndex, of: Iterable<number>): PackedEn
 
 /** Copies all entities, those of PACKED_ROWS rows at a time. */
 export function* packedParts(index: EntityIndex): Iterable<PackedEntities> {
-  for (let first = 0; first < index.nextRow; first += PACKED_ROWS)
-    yield packEntities(
-      index,
-      Int32Array.from({ length: PACKED_ROWS }, (_, i) => first + i),
-    );
+  for (let first = 0; first < index.nextRow; first += PACKED_ROWS) {
+    const rows = Int32Array.from({ length: PACKED_ROWS }, (_, i) => first + i);
+    yield packEntities(index, rows);
+  }
 }
 
-/** Each packed entity in order: its name is in the names from `start` to before `end`. */
-export function* eachPacked(
-  packed: PackedEntities,
-): Iterable<{ readonly start: number; readonly end: number; readonly state: EntityState }> {
-  for (let i = 0, start = 0; i < packed.rows.length; i++) {
-    const end = start + 3 + packed.names[start + 1]!;
-    yield { start, end, state: stateOf(packed, i) };
-    start = end;
-  }
+/** Where a packed name ends that begins at `start`. */
+export function nameEnd(names: Uint8Array, start: number): number {
+  return start + 3 + names[start + 1]!;
 }
 
 export function stateOf({ rows, states }: PackedEntities, i: number): EntityState {

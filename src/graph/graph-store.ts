@@ -1,7 +1,7 @@
 import type { Checkpoint, Checkpoints, PackedEntities } from './checkpoint.ts';
 import type { EdgeChange, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
-import { eachPacked } from './entity-index.ts';
+import { nameEnd, stateOf } from './entity-index.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, decodeEntity, type EntityState, type Layout } from './layout.ts';
 import { endsSlice, nextTurn, type Store, type StoreMemory, WriteBatch } from './store.ts';
@@ -170,12 +170,18 @@ export class GraphStore {
       if (endsSlice(count++)) await nextTurn();
     }
     if (packed !== undefined) {
-      for (const { start, end, state } of eachPacked(packed)) {
-        layout.putNamed(batch, packed.names, start, end, state);
+      const { rows, names } = packed;
+      for (let i = 0, start = 0, end = 0; i < rows.length; i++, start = end) {
+        end = nameEnd(names, start);
+        layout.putNamed(batch, names, start, end, stateOf(packed, i));
         if (endsSlice(count++)) await nextTurn();
       }
     }
-    for (const { key, at } of erasures) batch.put(layout.erasedKey(key), float64(at));
+    for (const { key, at } of erasures) {
+      const value = Buffer.allocUnsafe(8);
+      value.writeDoubleLE(at);
+      batch.put(layout.erasedKey(key), value);
+    }
     for (const number of commit.outdated ?? []) batch.delete(layout.journalKey(number));
     if (commit.journal !== undefined) batch.put(layout.journalKey(head.commit), commit.journal);
     batch.put(layout.headKey(), encodeHead(head));
@@ -222,12 +228,6 @@ export async function* inBatches<T>(items: AsyncIterable<T>, size = READ_ROWS): 
     }
   }
   if (batch.length > 0) yield batch;
-}
-
-function float64(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(8);
-  bytes.writeDoubleLE(value);
-  return bytes;
 }
 
 /** Deletes a topic's offsets and identity from a store, so that the topic is read from its start. What was learned stays. */

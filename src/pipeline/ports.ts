@@ -26,7 +26,7 @@ export interface SourceRecord extends Partition {
 /** What a record does to the graph, or why it can't be used. */
 export interface RecordContent {
   readonly changes: readonly GraphChange[];
-  readonly problem?: BadEvent;
+  readonly problem?: BadEvent | undefined;
 }
 
 /** Consecutive offsets of one partition. Markers, aborted and compacted records leave gaps; `records` may be empty. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
-import { EntityIndex, eachPacked, packEntities } from '../../src/graph/entity-index.ts';
+import { EntityIndex, nameEnd, packEntities, stateOf } from '../../src/graph/entity-index.ts';
 import { entity, MODEL, recordOf, tweet, user } from './graph-fixture.ts';
 
 describe('EntityIndex', () => {
@@ -118,7 +118,9 @@ test('packing and unpacking keeps names, rows in order, counts and times, withou
     [70, 34],
   ] as const) {
     const packed = packEntities(index, rows.slice(first, first + count).reverse());
-    for (const { start, end, state } of eachPacked(packed)) {
+    for (let i = 0, start = 0, end = 0; i < packed.rows.length; i++, start = end) {
+      const state = stateOf(packed, i);
+      end = nameEnd(packed.names, start);
       other.restore(packed.names, start, end, state);
       seen.push(`${state.row} ${MODEL.entityTypes[packed.names[start]!]} ${state.updates}`);
     }

@@ -96,14 +96,15 @@ export class Ingest {
   #read(record: SourceRecord): ReadRecord {
     if (record.topic === this.#graph.neighbours.topic)
       return { record, ids: [], places: [], changes: [], isFresh: true };
-    const content = record.content ?? readContent(record, this.#graph.topics, this.#graph.limits);
-    const places = this.#graph.neighbours.placesOf(content.changes);
+    const { topics, limits } = this.#graph;
+    const { changes, problem } = record.content ?? readContent(record, topics, limits);
+    const places = this.#graph.neighbours.placesOf(changes);
     const { layout } = this.#graph.store;
-    const ids = content.changes.map((change, i) => {
+    const ids = changes.map((change, i) => {
       const isOther = 'erased' in change || layout.relationIndex(change.relation) === undefined;
       return isOther || !places[i]!.here ? undefined : layout.edgeId(change);
     });
-    return { record, ids, places, isFresh: true, ...content };
+    return { record, ids, places, isFresh: true, changes, problem };
   }
 
   /** What is known of an edge now. An erased edge is unknown. */

@@ -151,9 +151,10 @@ export class TrainerCore {
     }
     if (state === undefined) {
       const first = this.#table.addRows(relationRows);
+      const words = new Uint32Array(this.#table.dim);
       for (let row = first; row < first + relationRows; row++) {
         this.#rows.clear(row);
-        scatter(this.#table.vector(row), this.#settings.initScale, this.#random);
+        scatter(this.#table.vector(row), this.#settings.initScale, this.#random, words);
       }
       this.#random = this.#foreign.random(this.#random);
     } else {
@@ -267,9 +268,8 @@ export class TrainerCore {
   #register({ newTypes, reusedRows, reusedTypes, reset }: BatchParts): Int32Array {
     const foreign = this.#foreign;
     const first = this.#table.addRows(newTypes.length);
-    const starting = new Set(reset);
-    for (let i = 0; i < newTypes.length; i++) starting.add(first + i);
-    for (const row of reusedRows) starting.add(row);
+    const again = new Set([...reset, ...reusedRows]);
+    const starting = Int32Array.from([...again, ...newTypes.keys().map((i) => first + i)]);
     for (const row of starting) this.#rows.clear(row);
     // Copies of other shards' rows are not sampled and get no start: their vectors come from their owners.
     newTypes.forEach((type, i) => {
@@ -280,9 +280,7 @@ export class TrainerCore {
     this.#nameAgain(reusedRows.filter(isOwn), reusedTypes.filter(isOwn));
     for (const row of reset) foreign.reset(row);
     this.#step += reset.length;
-    return Int32Array.from(starting)
-      .filter((row) => !foreign.isForeign(row))
-      .sort();
+    return starting.filter((row) => !foreign.isForeign(row)).sort();
   }
 
   #drop(dropped: Int32Array): void {

@@ -250,9 +250,9 @@ function isHeld(published: number, { now, everything, holdMs }: DueOptions): boo
   return !everything && now - published < holdMs && now >= published;
 }
 
-/** Adds a number uniform in ±scale to each number of a vector. */
-export function scatter(vector: Float32Array, scale: number, random: Random): void {
-  const words = random.fill(new Uint32Array(vector.length));
+/** Adds a number uniform in ±scale to each number of a vector. words: [dim] scratch. */
+export function scatter(vector: Float32Array, scale: number, random: Random, words: Uint32Array): void {
+  random.fill(words);
   for (let k = 0; k < vector.length; k++) vector[k]! += (2 * (words[k]! / TWO_32) - 1) * scale;
 }
 
@@ -266,8 +266,12 @@ export function startRows(
   { initScale, model }: Pick<TrainerSettings, 'initScale' | 'model'>,
   random: Random,
 ): void {
-  for (const row of rows) scatter(table.vector(row), initScale, random);
-  if (model.unitBall) for (const row of rows) shrink(table.vector(row));
+  const words = new Uint32Array(table.dim);
+  for (const row of rows) {
+    const vector = table.vector(row);
+    scatter(vector, initScale, random, words);
+    if (model.unitBall) shrink(vector);
+  }
 }
 
 function shrink(vector: Float32Array): void {
