@@ -28,8 +28,8 @@ export interface Commit {
 }
 
 const READ_ROWS = 1024;
-/** Operations of a commit whose memory the next one uses: about 40 MB. A larger commit is one of 30,000 events. */
-const MOST_KEPT = 131_072;
+/** Most operations of a commit whose memory the next one uses, with views of about 40 MB, and most bytes. A larger commit is one of 30,000 events. */
+const [MOST_KEPT, KEPT_BYTES] = [131_072, 32 * 2 ** 20];
 
 /**
  * A graph in a store: entities, edges in both directions, journal and head, all moved by one `commit`. Its vectors are in the
@@ -186,7 +186,7 @@ export class GraphStore {
     if (commit.journal !== undefined) batch.put(layout.journalKey(head.commit), commit.journal);
     batch.put(layout.headKey(), encodeHead(head));
     await this.#store.write(batch);
-    if (batch.size <= MOST_KEPT) this.#spare = batch;
+    if (batch.size <= MOST_KEPT && batch.bytes.length <= KEPT_BYTES) this.#spare = batch;
     this.#named = head.checkpoint;
   }
 

@@ -21,7 +21,7 @@ interface Operations {
   tryDelete(key: Uint8Array): void;
 }
 
-/** Where an operation's key and value are for RocksDB: the value right after the key; none where the key is deleted. */
+/** Views of an operation's key, and right after it of the value; no value where the key is deleted. */
 interface Place {
   readonly bytes: Buffer;
   readonly key: Uint8Array;
@@ -34,7 +34,7 @@ interface Place {
  * small operations are kept for the next batch, and taken in the order in which they were made: whoever reads them waits less for memory.
  */
 export class WriteBatch {
-  /** Where the operations are written. */
+  /** Where the operations are written. `open` may replace it. */
   bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #end = 0;
   /** [size, 3] of each operation: its start, and the bytes of key and value. */
@@ -108,7 +108,7 @@ export class WriteBatch {
     return order;
   }
 
-  /** An operation by its number, in a place of its own. */
+  /** The operation of this number, in a place that no other of the batch has. */
   #placed(operation: number): Place {
     const [of, at] = [this.#operations, FIELDS * operation];
     const [start, keyBytes, valueBytes] = [of[at]!, of[at + 1]!, of[at + 2]!];

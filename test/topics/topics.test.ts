@@ -83,6 +83,28 @@ describe('the changes of an event', () => {
   });
 });
 
+describe('a field', () => {
+  test('can be optional, of a union, and checked further once its value is parsed', () => {
+    const checked: string[] = [];
+    const even = idField.refine((id) => checked.push(id) > 0 && Number(id) % 2 === 0, 'odd');
+    const schema = z.object({
+      id: even,
+      other: idField.optional(),
+      any: z.union([instantField, idField.transform((id) => `${id}!`)]),
+    });
+    expect(schema.parse({ id: 4, any: 'x' })).toEqual({ id: '4', any: 'x!' });
+    expect(schema.parse({ id: '6', other: 7, any: 8 })).toEqual({ id: '6', other: '7', any: 8 });
+    const problems = (id: unknown) =>
+      schema
+        .safeParse({ id, other: null, any: 8 })
+        .error?.issues.map(({ path, message }) => [path[0], message]);
+    const other = ['other', 'expected a string or an integer, seen null'];
+    expect(problems(5)).toEqual([['id', 'odd'], other]);
+    expect(problems(undefined)).toEqual([['id', 'expected a string or an integer, seen nothing'], other]);
+    expect(checked).toEqual(['4', '6', '5']);
+  });
+});
+
 describe('a custom topic', () => {
   const visit = defineTopic({
     name: 'visit',
