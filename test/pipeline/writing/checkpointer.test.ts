@@ -185,6 +185,26 @@ describe('a checkpoint that was begun', () => {
     expect([checkpointer.named, isDue(), ...nameable()]).toEqual([4, true, 4, 4, 4, 4]);
   });
 
+  test('is asked for slice by slice, two ahead, where nothing is trained any more', async () => {
+    const left = async (begins: boolean) => {
+      const { write, reached, open } = gateAt(0);
+      const { checkpointer, trainer, headOf } = await setUp({ write });
+      trainer.blocks = Array.from({ length: 6 }, (_, i) => blockAt(2 * i));
+      const head = { ...headOf(4), rows: 12 };
+      if (begins) checkpointer.begin(0);
+      if (begins) checkpointer.write(head);
+      const done = begins ? reached.promise : checkpointer.settle(head);
+      await reached.promise;
+      const { length } = trainer.taking;
+      open.resolve();
+      await done;
+      await checkpointer.settled();
+      return length;
+    };
+    expect(await left(true)).toBe(0);
+    expect(await left(false)).toBe(4);
+  });
+
   test('replaces the one before once the head that names it survives a power loss', async () => {
     const safe = Promise.withResolvers<void>();
     const sync = async () => {
