@@ -229,7 +229,7 @@ export class Checkpointer {
   /** @throws FatalError where the trainer has another number of rows: the snapshot would be of another commit. */
   async *#slices(rows: number): AsyncIterable<CheckpointBlock> {
     const { trainer, store } = this.#options;
-    // Where nothing is trained, one is taken while another is written, into memory that is used again.
+    // Where nothing is trained, a slice is taken while another is written, into memory that is used again.
     const bytes = this.#begun ? AHEAD_BYTES : 0;
     const ahead = Math.max(2, Math.floor(bytes / checkpointBytes(BLOCK_ROWS, store.layout.dim)));
     const asked: ReturnType<Trainer['slice']>[] = [];

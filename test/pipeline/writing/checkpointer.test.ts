@@ -153,6 +153,27 @@ describe('when a checkpoint is due', () => {
   });
 });
 
+test.each([
+  ['beside the training, slices are asked for before they can be written', true, 0],
+  ['where nothing is trained any more, two slices are asked for at a time', false, 4],
+])('%s', async (_, isTraining, left) => {
+  const { write, reached, open } = gateAt(0);
+  const { checkpointer, checkpoints, trainer, headOf } = await setUp({ write });
+  trainer.blocks = Array.from({ length: 6 }, (_, i) => blockAt(2 * i));
+  const head = { ...headOf(4), rows: 12 };
+  if (isTraining) {
+    checkpointer.begin(0);
+    checkpointer.write(head);
+  }
+  const settled = isTraining ? undefined : checkpointer.settle(head);
+  await reached.promise;
+  expect(trainer.taking.length).toBe(left);
+  open.resolve();
+  await settled;
+  await checkpointer.settled();
+  expect(checkpoints.written.get(4)?.blocks).toEqual(trainer.blocks);
+});
+
 describe('a checkpoint that was begun', () => {
   test('may be named once it is whole, all that was due by its commit is acknowledged, and other shards have their parcels; until then no other is due', async () => {
     const { write, reached, open } = gateAt(1);
@@ -183,26 +204,6 @@ describe('a checkpoint that was begun', () => {
     expect(isDue()).toBe(false);
     checkpointer.wrote(4);
     expect([checkpointer.named, isDue(), ...nameable()]).toEqual([4, true, 4, 4, 4, 4]);
-  });
-
-  test('is asked for slice by slice, two ahead, where nothing is trained any more', async () => {
-    const left = async (begins: boolean) => {
-      const { write, reached, open } = gateAt(0);
-      const { checkpointer, trainer, headOf } = await setUp({ write });
-      trainer.blocks = Array.from({ length: 6 }, (_, i) => blockAt(2 * i));
-      const head = { ...headOf(4), rows: 12 };
-      if (begins) checkpointer.begin(0);
-      if (begins) checkpointer.write(head);
-      const done = begins ? reached.promise : checkpointer.settle(head);
-      await reached.promise;
-      const { length } = trainer.taking;
-      open.resolve();
-      await done;
-      await checkpointer.settled();
-      return length;
-    };
-    expect(await left(true)).toBe(0);
-    expect(await left(false)).toBe(4);
   });
 
   test('replaces the one before once the head that names it survives a power loss', async () => {
