@@ -153,7 +153,7 @@ export class Updater {
         ? await this.#intake.pause(pipeline.waitMs)
         : await this.#intake.next(READ_RECORDS, pipeline.waitMs);
       this.#lifecycle.check();
-      pipeline.look(this.#intake.records);
+      pipeline.look(this.#intake.backlog);
       await pipeline.apply(runs, this.#intake.takenSince);
       await pipeline.trainAndCommit();
     }

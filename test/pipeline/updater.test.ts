@@ -63,6 +63,24 @@ describe('Updater', () => {
     expect(running.progress().events.consumed).toBe(400);
   });
 
+  it('sees that it is behind though few records fit into what is read ahead, and publishes no vector again and again', async () => {
+    const log = new MemoryLog();
+    const padding = 'x'.repeat(4_000);
+    for (let i = 0; i < 3_600; i++) {
+      const event = { ...follow(`u${i % 37}`, `v${(i * 7) % 53}`, 1_000 + i), padding };
+      log.append(FOLLOW, event, { timestamp: Date.now() - 20_000 });
+    }
+    // A reading has 600 records, 2.5 MB.
+    const tuning = { ...TUNING, epsilon: 0, lingerMs: 5, commitMs: 5, commitEdges: 32 };
+    const running = updater(log, new MemoryStore(), { tuning, handOver: 600, clock: Date.now });
+    await running.run({ untilCaughtUp: true });
+    expect(running.progress().events).toMatchObject({ consumed: 3_600, rejected: 0 });
+    const vectors = log.published.filter(({ topic }) => topic === EMBEDDINGS);
+    // Nothing is known of the lag until the first reading is applied. Then each waits for the end.
+    const commits = Math.ceil(600 / tuning.commitEdges) + 4;
+    expect(vectors.length).toBeLessThan(commits * (37 + 53));
+  }, 60_000);
+
   it('publishes vectors that were held back while it caught up, though no record follows', async () => {
     const log = new MemoryLog();
     const timestamp = Date.now() - 20_000;

@@ -22,6 +22,8 @@ const PAUSE_MS = 100;
 export class Intake implements Follower {
   /** When the oldest of the records taken last arrived, epoch ms; undefined before any was taken. */
   takenSince: number | undefined;
+  /** Records that waited beside those taken last: without end where these and they filled half of the room. Few large ones do. */
+  backlog = 0;
   readonly failed: (error: Error) => void;
   readonly #clock: () => number;
   readonly #isUrgent: (topic: string) => boolean;
@@ -79,6 +81,7 @@ export class Intake implements Follower {
    */
   async next(limit: number, waitMs: number): Promise<RecordRun[]> {
     if (this.#urgent.empty && this.#others.empty && !this.#closed) await this.#arrival(waitMs);
+    const isCrowded = this.bytes >= this.#others.bound() / 2;
     const ofOthers = this.#urgent.full ? Math.ceil(limit * OTHERS_SHARE) : limit;
     const taken: RecordRun[] = [];
     let left = limit;
@@ -92,6 +95,7 @@ export class Intake implements Follower {
         if (run.records.length > 0) since = Math.min(since ?? at, at);
       }
     }
+    this.backlog = isCrowded ? Number.POSITIVE_INFINITY : this.records;
     this.takenSince = since ?? this.takenSince;
     return taken;
   }
@@ -124,14 +128,14 @@ export class Intake implements Follower {
 class Lane {
   bytes = 0;
   records = 0;
-  readonly #bound: () => number;
+  readonly bound: () => number;
   /** Oldest first: few, bounded as they are. */
   readonly #waiting: { readonly run: RecordRun; readonly at: number }[] = [];
   /** Resolves once there is room again, after the lane was full. */
   #room: PromiseWithResolvers<void> | undefined;
 
   constructor(bound: () => number) {
-    this.#bound = bound;
+    this.bound = bound;
   }
 
   get empty(): boolean {
@@ -139,7 +143,7 @@ class Lane {
   }
 
   get full(): boolean {
-    return this.bytes >= this.#bound();
+    return this.bytes >= this.bound();
   }
 
   /** Gives what resolves once there is room for more; undefined where there is. */
@@ -160,7 +164,7 @@ class Lane {
     this.records -= run.records.length;
     this.bytes -= sizeOf(run.records);
     // At half the bound, so that pausing and resuming do not alternate.
-    if (this.bytes <= this.#bound() / 2) {
+    if (this.bytes <= this.bound() / 2) {
       this.#room?.resolve();
       this.#room = undefined;
     }

@@ -79,6 +79,21 @@ test('holds two mebibytes at most, whatever the bound of all that is read ahead'
   expect(intake.take(run(record(1, 2 ** 20)))).toBeDefined();
 });
 
+test('tells how many records wait beside those taken last: without end where few large ones fill half of the room', async () => {
+  const intake = intakeOf(2_000);
+  const taken = async (limit: number) => {
+    await intake.next(limit, 0);
+    return intake.backlog;
+  };
+  for (const offset of [0, 1, 2, 3]) void intake.take(run(record(offset, 0, 49)));
+  // 249 bytes each.
+  expect([await taken(1), await taken(1)]).toEqual([3, 2]);
+  void intake.take(run(record(4, 0, 300)));
+  expect(await taken(3)).toBe(0);
+  void intake.take(run(record(5, 0, 800)));
+  expect([await taken(5), await taken(5)]).toEqual([Number.POSITIVE_INFINITY, 0]);
+});
+
 test('wakes whoever waits when records come, and when it is closed', async () => {
   const intake = intakeOf(1_000);
   const waiting = intake.next(5, 60_000);

@@ -14,10 +14,7 @@ import type { Lane } from '../../../pipeline/training/stepper.ts';
  *
  *     | state | edges | lhsCount | rhsCount | learning rate, float64 |
  */
-export const STATE = 0;
-export const EDGES = 1;
-export const LHS_COUNT = 2;
-export const RHS_COUNT = 3;
+export const [STATE, EDGES, LHS_COUNT, RHS_COUNT] = [0, 1, 2, 3] as const;
 const RATE_OFFSET = 4 * Int32Array.BYTES_PER_ELEMENT;
 
 /** The trainer owns the lane: it fills the chunk or reads the losses. Until the stepper has started, a lane is 0 and the stepper's. */
@@ -38,8 +35,7 @@ const WAIT_MS = 1_000;
  *
  *     | events | side |
  */
-export const EVENTS = 0;
-export const SIDE = 1;
+export const [EVENTS, SIDE] = [0, 1] as const;
 
 /** Nobody may take a side. One that is open for whoever comes first is 1 + the number of its lane. */
 export const NO_SIDE = 0;
