@@ -70,8 +70,8 @@ describe('Updater', () => {
       const event = { ...follow(`u${i % 37}`, `v${(i * 7) % 53}`, 1_000 + i), padding };
       log.append(FOLLOW, event, { timestamp: Date.now() - 20_000 });
     }
-    // A reading has 600 records, 2.5 MB.
-    const tuning = { ...TUNING, epsilon: 0, lingerMs: 5, commitMs: 5, commitEdges: 32 };
+    // A reading has 600 records, 2.5 MB. No clock makes a commit due.
+    const tuning = { ...TUNING, epsilon: 0, lingerMs: 5, commitMs: 600_000, commitEdges: 32 };
     const running = updater(log, new MemoryStore(), { tuning, handOver: 600, clock: Date.now });
     await running.run({ untilCaughtUp: true });
     expect(running.progress().events).toMatchObject({ consumed: 3_600, rejected: 0 });
