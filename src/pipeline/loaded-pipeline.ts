@@ -210,7 +210,7 @@ export class LoadedPipeline {
       );
   }
 
-  /** Begins what is looked at now and then. waiting: records that wait to be applied. */
+  /** Begins what is looked at now and then. waiting: records that wait to be applied, see `Intake.backlog`. */
   look(waiting: number): void {
     this.#topicWatch.look();
     this.neighbours.look();

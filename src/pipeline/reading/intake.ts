@@ -22,7 +22,7 @@ const PAUSE_MS = 100;
 export class Intake implements Follower {
   /** When the oldest of the records taken last arrived, epoch ms; undefined before any was taken. */
   takenSince: number | undefined;
-  /** Records that waited beside those taken last: without end where these and they filled half of the room. Few large ones do. */
+  /** Records that wait beside those taken last. Infinity: all of these together filled half of the room, as few large ones do. */
   backlog = 0;
   readonly failed: (error: Error) => void;
   readonly #clock: () => number;
@@ -102,9 +102,8 @@ export class Intake implements Follower {
 
   /** Takes nothing for a moment. */
   pause(waitMs: number): Promise<RecordRun[]> {
-    const { promise, resolve } = Promise.withResolvers<RecordRun[]>();
-    setTimeout(() => resolve([]), Math.min(waitMs, PAUSE_MS));
-    return promise;
+    this.backlog = Math.max(this.backlog, this.records);
+    return new Promise((resolve) => void setTimeout(() => resolve([]), Math.min(waitMs, PAUSE_MS)));
   }
 
   /** Wakes whoever waits for runs, now and from now on. */

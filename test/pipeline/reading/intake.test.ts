@@ -92,6 +92,10 @@ test('tells how many records wait beside those taken last: without end where few
   expect(await taken(3)).toBe(0);
   void intake.take(run(record(5, 0, 800)));
   expect([await taken(5), await taken(5)]).toEqual([Number.POSITIVE_INFINITY, 0]);
+  // What comes while nothing is taken waits as well.
+  void intake.take(run(record(6, 0, 49), record(7, 0, 49)));
+  await intake.pause(1);
+  expect(intake.backlog).toBe(2);
 });
 
 test('wakes whoever waits when records come, and when it is closed', async () => {
