@@ -11,22 +11,20 @@ import type {
   CheckpointHead,
   Checkpoints,
   NewCheckpoint,
-  PackedEntities,
 } from '../graph/checkpoint.ts';
 import { makeWhole, syncFolder } from './atomic-file.ts';
 
 /*
  * A checkpoint is one file beside those of its store, `checkpoint-COMMIT`:
  *
- *     blocks, one after the other | entities, in parts | footer: JSON | length of the footer u32 | its CRC-32 u32 | MAGIC
+ *     blocks, one after the other | footer: JSON | length of the footer u32 | its CRC-32 u32 | MAGIC
  *     block: floats f32[n, dim + 2] | lhs i32[edges] | rhs i32[edges] | types u8[n] | trained u8[n] | relation u8[edges]
- *     part of the entities: states f64[n, 3] | rows i32[n] | names, as in the store's keys
  *
  * The footer says where each block is, so that the file is written from front to back, in blocks of one size. It has a
  * CRC-32 of every CHECKED_ROWS rows of a block, and one of what follows its floats: a row is read and checked alone, with
  * the few beside it. Little-endian. FORMAT rises with each change.
  */
-const FORMAT = 2;
+const FORMAT = 3;
 const CHECKED_ROWS = 32;
 const MAGIC = Buffer.from('twhin checkpoint');
 const TAIL_BYTES = 8 + MAGIC.length;
@@ -52,7 +50,6 @@ const footerSchema = z.object({
     }),
   ),
   /** Absent where they are not known. */
-  entities: z.array(z.object({ at: count, rows: count, bytes: count, sum: count })).optional(),
 });
 
 type Footer = z.infer<typeof footerSchema>;
@@ -63,11 +60,11 @@ export function checkpointFiles(folder: string, width: number): Checkpoints {
   const pathOf = (commit: number) => join(folder, `checkpoint-${commit}`);
   return {
     open: (commit) => openCheckpoint({ path: pathOf(commit), commit, width }),
-    write: async (head, blocks, entities) => {
+    write: async (head, blocks) => {
       const path = pathOf(head.commit);
       const partial = `${path}.partial`;
       try {
-        await makeWhole(path, partial, () => writeCheckpoint(partial, head, width, blocks, entities));
+        await makeWhole(path, partial, () => writeCheckpoint(partial, head, width, blocks));
         await syncFolder(folder);
       } catch (error) {
         if (error instanceof TwhinError) throw error;
@@ -110,7 +107,6 @@ export async function writeCheckpoint(
   { commit, step, random, at: asOf = Date.now() }: NewCheckpoint,
   width: number,
   blocks: AsyncIterable<CheckpointBlock>,
-  entities?: Iterable<PackedEntities>,
 ): Promise<void> {
   await using file = await open(path, 'w');
   const places: BlockPlace[] = [];
@@ -140,15 +136,8 @@ export async function writeCheckpoint(
     const sums = sumsOf(bytesOf(floats), width);
     places.push({ at: start, rows, edges: edges?.lhs.length ?? -1, floats: sums, rest: crc32(rest) });
   }
-  const parts: Footer['entities'] = entities && [];
-  for (const { states, rows, names } of entities ?? []) {
-    const bytes = Buffer.concat([bytesOf(states), bytesOf(rows), names]);
-    await file.writeFile(bytes);
-    parts?.push({ at, rows: rows.length, bytes: bytes.length, sum: crc32(bytes) });
-    at += bytes.length;
-  }
   const head = { format: FORMAT, commit, step, at: asOf } as const;
-  const footer: Footer = { ...head, random: [...random], width, blocks: places, entities: parts };
+  const footer: Footer = { ...head, random: [...random], width, blocks: places };
   const text = Buffer.from(JSON.stringify(footer));
   const tail = Buffer.alloc(8);
   tail.writeUInt32LE(text.length, 0);
@@ -213,21 +202,6 @@ class OpenCheckpoint implements Checkpoint {
       // The next round awaits the promise; without this line Node.js reports an unhandled rejection before.
       reading?.catch(() => undefined);
       yield block;
-    }
-  }
-
-  entities(): AsyncIterable<PackedEntities> | undefined {
-    const parts = this.#footer.entities;
-    return parts && this.#entities(parts);
-  }
-
-  async *#entities(parts: NonNullable<Footer['entities']>): AsyncIterable<PackedEntities> {
-    for (const { at, rows, bytes, sum } of parts) {
-      const part = await this.#bytes(at, bytes);
-      if (crc32(part) !== sum) throw this.#differs(at);
-      const states = new Float64Array(part.buffer, 0, 3 * rows);
-      const names = part.subarray(28 * rows);
-      yield { states, rows: new Int32Array(part.buffer, 24 * rows, rows), names };
     }
   }
 

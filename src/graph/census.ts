@@ -1,3 +1,4 @@
+import { namesIn } from './entity-entries.ts';
 import type { Head } from './head.ts';
 import type { Layout } from './layout.ts';
 import type { Entry } from './store.ts';
@@ -34,13 +35,9 @@ export class Census {
   /** @throws FatalError for an entity or an edge that the layout can't read. */
   add({ key, value }: Entry): void {
     const layout = this.#layout;
-    const { entities, edges } = layout.prefixes;
-    if (key[0] === entities[0]) {
-      layout.checkEntityKey(key);
-      this.#entities[key[1]!]!++;
-    } else if (key[0] === edges[0]) {
-      if (!layout.isRemoved(value)) this.#edges[layout.relationIn(key)]!++;
-    }
+    const { names, edges } = layout.prefixes;
+    if (key[0] === names[0]) namesIn(layout, value, (start) => this.#entities[value[start]!]!++);
+    else if (key[0] === edges[0] && !layout.isRemoved(value)) this.#edges[layout.relationIn(key)]!++;
   }
 
   get counted(): Counted {

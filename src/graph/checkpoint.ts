@@ -14,16 +14,6 @@ export interface CheckpointHead {
 /** What a checkpoint is written with. at: now, unless said. */
 export type NewCheckpoint = Omit<CheckpointHead, 'at'> & { readonly at?: number };
 
-/** Entities in a few arrays, to be moved to a file, or kept as of one moment. */
-export interface PackedEntities {
-  /** [n] rows. */
-  readonly rows: Int32Array;
-  /** [n, 3] the updates and the times of each. */
-  readonly states: Float64Array;
-  /** The names as in the store's keys, one after the other. */
-  readonly names: Uint8Array;
-}
-
 /** What a checkpoint has of rows. */
 export interface CheckpointRows {
   /** [n] type index, or {@link NO_TYPE}. */
@@ -63,8 +53,6 @@ export interface Checkpoint extends AsyncDisposable {
   readonly rows: number;
   /** All rows in order, some thousands at a time, each block checked. A block is good until the next is asked for. @throws FatalError `store-damaged`. */
   blocks(): AsyncIterable<CheckpointBlock>;
-  /** Every entity as of its commit, in parts; undefined where it was written without them. @throws as `blocks`. */
-  entities(): AsyncIterable<PackedEntities> | undefined;
   /** [dim + 2] floats of each row; undefined for a row beyond the last. */
   read(rows: readonly number[]): Promise<(Float32Array | undefined)[]>;
 }
@@ -74,11 +62,7 @@ export interface Checkpoints {
   /** @throws FatalError `store-damaged` where it is not there, or not whole. */
   open(commit: number): Promise<Checkpoint>;
   /** Writes a checkpoint that survives a power loss, completely or not at all. Blocks of one size but for the last. */
-  write(
-    head: NewCheckpoint,
-    blocks: AsyncIterable<CheckpointBlock>,
-    entities?: Iterable<PackedEntities>,
-  ): Promise<void>;
+  write(head: NewCheckpoint, blocks: AsyncIterable<CheckpointBlock>): Promise<void>;
   /** Removes those of earlier commits, whole or not. A later one may be being written. */
   dropBefore(commit: number): Promise<void>;
   /** Removes those of later commits, whole or not. None may be being written. */

@@ -21,9 +21,6 @@ export interface GraphDigest {
   readonly uneven: number;
 }
 
-/** Where the row's number ends in an entity's value. */
-const AFTER_ROW = 4;
-
 /**
  * Digests a graph: one store, or those of all its shards in their order.
  * edges: every edge with its time and removal mark. vectors: the step, the relation rows of the first store, then each entity's
@@ -50,14 +47,13 @@ export async function digest(
   for (const row of await relationRows(stores[0]!)) if (row) vectors.update(learned(row));
   for await (const block of graph.entities()) {
     const rows = await graph.rowsOf(block);
-    block.forEach(({ key, name, held, owner, own }, i) => {
-      for (const { store, value } of held) there[store]!.add({ key, value });
+    block.forEach(({ key, name, own }, i) => {
       if (own === undefined) return;
       entities.add(typeOf(name));
       const row = rows[i];
       if (row === undefined || row.every((number) => number === 0)) return;
       vectors.update(key);
-      vectors.update(held.find(({ store }) => store === owner)!.value.subarray(AFTER_ROW));
+      vectors.update(Float64Array.of(own.updates, own.firstSeen, own.lastSeen));
       vectors.update(learned(row));
     });
     done += block.length;
@@ -79,8 +75,9 @@ export async function digest(
   }
   for (const [store, head] of heads.entries()) {
     if (head === undefined) continue;
-    const { counted } = there[store]!;
-    const [first] = differencesFrom(head, { entities: counted.entities, edges: counted.edges });
+    const { edges } = there[store]!.counted;
+    const counted = { entities: (await stores[store]!.index()).counts(), edges };
+    const [first] = differencesFrom(head, counted);
     if (first !== undefined) throw damaged(head.graph, describeDifference(first));
   }
   return {

@@ -1,13 +1,33 @@
-import type { PackedEntities } from './checkpoint.ts';
 import { COLON, type EntityKey, entityKey, isOfType, MAX_ID_BYTES, writeId } from './entity.ts';
-import type { EntityState } from './layout.ts';
+import { type EntityState, PAGE_ROWS } from './layout.ts';
 import { NameIndex } from './name-index.ts';
 import { PagedNumbers } from './paged-numbers.ts';
-import { endsSlice, nextTurn } from './store.ts';
 
 /** Numbers of a state, and the places of two of them, after its updates. */
-const [STATE_NUMBERS, FIRST_SEEN, LAST_SEEN] = [3, 1, 2];
-const PACKED_ROWS = 65_536;
+export const STATE_NUMBERS = 3;
+const [FIRST_SEEN, LAST_SEEN] = [1, 2];
+/** In place of a name's type: the row has no entity. */
+export const NO_NAME = 255;
+
+/** States of entities in a few arrays: of some rows, and of those whose turn it is to be written. */
+export interface EntityStates {
+  /** [n] ascending. */
+  readonly rows: Int32Array;
+  /** The rows from `from` to before `to`. All rows have their turn, then the next one begins. */
+  readonly turn: number;
+  readonly from: number;
+  readonly to: number;
+  /** [n + to − from, STATE_NUMBERS] */
+  readonly states: Float64Array;
+}
+
+export type TurnPart = Pick<EntityStates, 'turn' | 'from' | 'to'>;
+
+/** What a commit writes of entities, as of one moment. */
+export interface PackedEntities extends EntityStates {
+  /** Pages in which a name came or went. names: as in an entry of the store. */
+  readonly pages: readonly { readonly page: number; readonly names: Uint8Array }[];
+}
 
 /**
  * Every entity in memory: its row by its key, its state by row. No objects per entity: names are bytes as in the store's
@@ -24,6 +44,8 @@ export class EntityIndex {
   /** [rows, STATE_NUMBERS] side by side, for one memory access. */
   readonly #states = new PagedNumbers((numbers) => new Float64Array(numbers));
   #nextRow: number;
+  /** Pages in which a name came or went since they were taken. */
+  readonly #pages = new Set<number>();
   /** Which rows below `nextRow` may be used again, and which not yet. */
   readonly free: FreeRows;
 
@@ -84,13 +106,30 @@ export class EntityIndex {
     return { row, updates: states.get(at), firstSeen, lastSeen };
   }
 
-  /** [n, STATE_NUMBERS] the states of rows, as they are packed. */
-  statesOf(rows: Int32Array): Float64Array {
-    const states = new Float64Array(STATE_NUMBERS * rows.length);
-    for (let i = 0; i < rows.length; i++)
-      for (let n = 0; n < STATE_NUMBERS; n++)
-        states[STATE_NUMBERS * i + n] = this.#states.get(STATE_NUMBERS * rows[i]! + n);
-    return states;
+  /** Copies what a commit writes: the states of touched rows and of a part of all, and names that came or went since the last call. */
+  pack(touched: Iterable<number>, part: TurnPart): PackedEntities {
+    const sorted = Int32Array.from(touched).sort();
+    let count = 0;
+    for (const row of sorted) if (this.names.has(row)) sorted[count++] = row;
+    const rows = sorted.slice(0, count);
+    const states = new Float64Array(STATE_NUMBERS * (count + part.to - part.from));
+    let at = 0;
+    const copy = (row: number) => {
+      for (let n = 0; n < STATE_NUMBERS; n++) states[at++] = this.#states.get(STATE_NUMBERS * row + n);
+    };
+    for (const row of rows) copy(row);
+    for (let row = part.from; row < part.to; row++) copy(row);
+    const pages = [...this.#pages].map((page) => ({ page, names: this.#namesOf(page) }));
+    this.#pages.clear();
+    return { rows, ...part, states, pages };
+  }
+
+  /** The rows of all entities by their names: by type, then the shorter id first, then by bytes of UTF-8. */
+  sorted(): Int32Array {
+    const rows = new Int32Array(this.size);
+    let count = 0;
+    for (let row = 0; row < this.#nextRow; row++) if (this.names.has(row)) rows[count++] = row;
+    return rows.sort((a, b) => this.names.compare(a, b));
   }
 
   /** Entities by type. */
@@ -105,14 +144,25 @@ export class EntityIndex {
     this.#nextRow = Math.max(this.#nextRow, state.row + 1);
   }
 
-  /** Loads stored entities that are packed, without an object for each name. */
-  async restoreAll(packed: PackedEntities): Promise<void> {
-    const { rows, names } = packed;
-    for (let i = 0, start = 0, end = 0; i < rows.length; i++, start = end) {
-      end = nameEnd(names, start);
-      this.restore(names, start, end, stateOf(packed, i));
-      if (endsSlice(i)) await nextTurn();
+  /** Loads an entity under its key; what was there of it is forgotten. */
+  put(key: EntityKey, state: EntityState): void {
+    this.remove(key);
+    this.restore(this.#name, 0, this.#write(key), state);
+  }
+
+  /** Loads the states of those rows that have an entity. */
+  restate({ rows, from, to, states }: EntityStates): void {
+    for (let i = 0; i < rows.length + to - from; i++) {
+      const row = rows[i] ?? from + i - rows.length;
+      if (!this.names.has(row)) continue;
+      for (let n = 0; n < STATE_NUMBERS; n++)
+        this.#states.set(STATE_NUMBERS * row + n, states[STATE_NUMBERS * i + n]!);
     }
+  }
+
+  /** Notes that the names of the index are as stored. */
+  stored(): void {
+    this.#pages.clear();
   }
 
   /** Gives a new entity the lowest free row, or else the next row. */
@@ -142,12 +192,25 @@ export class EntityIndex {
     const row = this.find(key);
     if (row === undefined) return;
     this.names.remove(row);
+    this.#pages.add(Math.floor(row / PAGE_ROWS));
     this.#live[this.#name[0]!]! -= 1;
     this.free.leave(row);
   }
 
+  #namesOf(page: number): Uint8Array {
+    const rows = Int32Array.from({ length: PAGE_ROWS }, (_, i) => PAGE_ROWS * page + i);
+    const names = new Uint8Array(PAGE_ROWS + this.names.bytesOf(rows)).fill(NO_NAME);
+    let [at, end] = [0, 0];
+    for (const row of rows) {
+      if (this.names.has(row)) end = at = this.names.copy(row, names, at);
+      else at++;
+    }
+    return names.subarray(0, end);
+  }
+
   #put(name: Uint8Array, start: number, end: number, state: EntityState): void {
     this.names.add(name, start, end, state.row);
+    this.#pages.add(Math.floor(state.row / PAGE_ROWS));
     this.#set(state);
     this.#live[name[start]!]! += 1;
   }
@@ -177,33 +240,8 @@ export class EntityIndex {
   }
 }
 
-/** Copies the entities of these rows, in the order of the rows. */
-export function packEntities(index: EntityIndex, of: Iterable<number>): PackedEntities {
-  const sorted = Int32Array.from(of).sort();
-  let count = 0;
-  for (const row of sorted) if (index.names.has(row)) sorted[count++] = row;
-  const rows = sorted.slice(0, count);
-  const states = index.statesOf(rows);
-  const names = new Uint8Array(index.names.bytesOf(rows));
-  let end = 0;
-  for (const row of rows) end = index.names.copy(row, names, end);
-  return { rows, states, names };
-}
-
-/** Copies all entities, those of PACKED_ROWS rows at a time. */
-export function* packedParts(index: EntityIndex): Iterable<PackedEntities> {
-  for (let first = 0; first < index.nextRow; first += PACKED_ROWS) {
-    const rows = Int32Array.from({ length: PACKED_ROWS }, (_, i) => first + i);
-    yield packEntities(index, rows);
-  }
-}
-
-/** Where a packed name ends that begins at `start`. */
-export function nameEnd(names: Uint8Array, start: number): number {
-  return start + 3 + names[start + 1]!;
-}
-
-export function stateOf({ rows, states }: PackedEntities, i: number): EntityState {
+/** The `i`th of packed states. */
+export function stateOf({ rows, states }: EntityStates, i: number): EntityState {
   const at = STATE_NUMBERS * i;
   return { row: rows[i]!, updates: states[at]!, firstSeen: states[at + 1]!, lastSeen: states[at + 2]! };
 }

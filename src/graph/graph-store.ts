@@ -1,9 +1,11 @@
-import type { Checkpoint, Checkpoints, PackedEntities } from './checkpoint.ts';
+import { FatalError, MAKE_AGAIN } from '../errors/errors.ts';
+import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import type { EdgeChange, EdgeState } from './edge.ts';
-import type { EntityKey } from './entity.ts';
-import { nameEnd, stateOf } from './entity-index.ts';
+import { type EntityKey, isOfType } from './entity.ts';
+import { EntityEntries } from './entity-entries.ts';
+import { EntityIndex, type PackedEntities, type TurnPart } from './entity-index.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
-import { asBuffer, decodeEntity, type EntityState, type Layout } from './layout.ts';
+import { asBuffer, type EntityState, type Layout } from './layout.ts';
 import { endsSlice, nextTurn, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** An entity without its vector. */
@@ -16,9 +18,10 @@ export interface Commit {
   readonly head: Head;
   /** By `Layout.edgeId`. null: an erasure deletes the edge, and not even its removal is remembered. */
   readonly edges?: Iterable<readonly [id: string, state: EdgeState | null]>;
-  readonly entities?: readonly EntityRecord[];
-  /** Further entities, of an index whose types are the layout's. */
+  /** Of an index whose types are the layout's, with the part that `GraphStore.turn` gave. */
   readonly packed?: PackedEntities;
+  /** In place of these, from a caller without an index: entities, and those that are gone before. */
+  readonly entities?: readonly EntityRecord[];
   readonly erasedEntities?: Iterable<EntityKey>;
   readonly erasures?: Iterable<{ key: EntityKey; at: number }>;
   /** What the trainer was given since the commit before; the head's number is its key. */
@@ -28,6 +31,8 @@ export interface Commit {
 }
 
 const READ_ROWS = 1024;
+/** Where no head says how many rows are in use. */
+const MOST_ROWS = 2 ** 31;
 /** Most operations of a commit whose memory the next one uses, with views of about 40 MB, and most bytes. A larger commit is one of 30,000 events. */
 const [MOST_KEPT, KEPT_BYTES] = [131_072, 32 * 2 ** 20];
 
@@ -39,6 +44,9 @@ export class GraphStore {
   readonly layout: Layout;
   readonly checkpoints: Checkpoints;
   readonly #store: Store;
+  readonly #entities: EntityEntries;
+  /** What `index` gives. */
+  #index: Promise<EntityIndex> | undefined;
   /** That of a commit that is written, for the next. */
   #spare: WriteBatch | undefined;
   /** The commit that the head's checkpoint is of; undefined until it is known. */
@@ -49,6 +57,7 @@ export class GraphStore {
   constructor(store: Store, layout: Layout) {
     this.#store = store;
     this.layout = layout;
+    this.#entities = new EntityEntries(store, layout);
     this.checkpoints = store.checkpointsOf(layout.dim + 2);
   }
 
@@ -63,21 +72,51 @@ export class GraphStore {
     return bytes && decodeHead(bytes);
   }
 
-  async entity(key: EntityKey): Promise<EntityRecord | undefined> {
-    return (await this.readEntities([key]))[0];
+  /**
+   * Every entity as of the last commit, in an index that is the caller's. Before the first commit of packed entities. tell: told of what
+   * is damaged, which is thrown unless it is given.
+   */
+  async loadIndex(head: Head | undefined, tell: (what: string) => void = refuseDamage): Promise<EntityIndex> {
+    const { relations, entityTypes } = this.layout;
+    const firstRow = 2 * relations.length;
+    const index = new EntityIndex(head?.rows ?? firstRow, entityTypes, {
+      firstRow,
+      freed: head?.freed ?? [],
+    });
+    await this.#entities.load(index, firstRow, head?.rows ?? MOST_ROWS, tell);
+    return index;
   }
 
-  /** Entities in the order of `keys`; undefined where none is stored. */
-  async readEntities(keys: readonly EntityKey[]): Promise<(EntityRecord | undefined)[]> {
-    const values = await this.#store.getMany(keys.map((key) => this.layout.entityKey(key)));
-    return keys.map((key, i) => values[i] && { key, ...decodeEntity(values[i]) });
+  /** Every entity as of the last commit, to be read. Memory: some 100 bytes an entity until the store is closed. */
+  index(): Promise<EntityIndex> {
+    this.#index ??= this.head()
+      .then((head) => this.loadIndex(head))
+      .catch((error) => {
+        this.#index = undefined;
+        throw error;
+      });
+    return this.#index;
+  }
+
+  async entity(key: EntityKey): Promise<EntityRecord | undefined> {
+    const index = await this.index();
+    const row = index.find(key);
+    return row === undefined ? undefined : { key, ...index.state(row) };
   }
 
   /** Every entity, or those of one type, ordered by type, then the shorter id first, then by bytes of UTF-8. */
   async *entities(type?: string): AsyncIterable<EntityRecord> {
-    const { entities, entitiesOf } = this.layout.prefixes;
-    for await (const { key, value } of this.#store.scan(type === undefined ? entities : entitiesOf(type)))
-      yield { key: this.layout.entityOf(key), ...decodeEntity(value) };
+    const index = await this.index();
+    for (const row of index.sorted()) {
+      const key = index.keyAt(row);
+      if (key !== undefined && (type === undefined || isOfType(key, type)))
+        yield { key, ...index.state(row) };
+    }
+  }
+
+  /** The rows whose states a commit writes beside those of the rows that it touches. rows: those ever in use. */
+  turn(touched: number, rows: number): TurnPart {
+    return this.#entities.next(touched, rows);
   }
 
   /** The checkpoint that the head names; undefined before the first. It stays open until the next but one is named. */
@@ -136,7 +175,7 @@ export class GraphStore {
   /** What the trainer was given for each commit after the checkpoint, in order. */
   async *journal(): AsyncIterable<{ commit: number; bytes: Uint8Array }> {
     for await (const { key, value } of this.#store.scan(this.layout.prefixes.journal))
-      yield { commit: this.layout.commitOf(key), bytes: value };
+      yield { commit: this.layout.numberOf(key), bytes: value };
   }
 
   /** Erased entities, by {@link erasedName}, with the time of erasure. */
@@ -154,7 +193,9 @@ export class GraphStore {
   /** Writes everything or nothing. The caller waits for one commit before the next. */
   async commit(commit: Commit): Promise<void> {
     const { layout } = this;
-    const { head, edges = [], entities = [], packed, erasedEntities = [], erasures = [] } = commit;
+    const { head, edges = [], erasures = [] } = commit;
+    const packed = commit.packed ?? (await this.#pack(commit));
+    if (packed !== undefined) await this.#entities.open(refuseDamage);
     const batch = this.#spare ?? new WriteBatch();
     this.#spare = undefined;
     batch.clear();
@@ -163,20 +204,7 @@ export class GraphStore {
       layout.putEdge(batch, id, state);
       if (endsSlice(count++)) await nextTurn();
     }
-    // An entity erased and named again in one commit has a new row: the old entry is deleted before the new one is put.
-    for (const key of erasedEntities) batch.delete(layout.entityKey(key));
-    for (const entity of entities) {
-      layout.putEntity(batch, entity.key, entity);
-      if (endsSlice(count++)) await nextTurn();
-    }
-    if (packed !== undefined) {
-      const { rows, names } = packed;
-      for (let i = 0, start = 0, end = 0; i < rows.length; i++, start = end) {
-        end = nameEnd(names, start);
-        layout.putNamed(batch, names, start, end, stateOf(packed, i));
-        if (endsSlice(count++)) await nextTurn();
-      }
-    }
+    if (packed !== undefined) this.#entities.put(batch, packed);
     for (const { key, at } of erasures) {
       const value = Buffer.allocUnsafe(8);
       value.writeDoubleLE(at);
@@ -188,6 +216,25 @@ export class GraphStore {
     await this.#store.write(batch);
     if (batch.size <= MOST_KEPT && batch.bytes.length <= KEPT_BYTES) this.#spare = batch;
     this.#named = head.checkpoint;
+    if (commit.packed !== undefined) this.#index = undefined;
+  }
+
+  /** Has the index as of this commit. */
+  async #pack({ entities = [], erasedEntities }: Commit): Promise<PackedEntities | undefined> {
+    if (entities.length === 0 && erasedEntities === undefined) return undefined;
+    const index = await this.index();
+    for (const key of erasedEntities ?? []) index.remove(key);
+    for (const entity of entities) index.put(entity.key, entity);
+    return index.pack(
+      entities.map(({ row }) => row),
+      this.turn(0, index.nextRow),
+    );
+  }
+
+  /** Puts entities of these rows into a batch that fills a new store. index: of all its entities so far. */
+  async putEntities(batch: WriteBatch, index: EntityIndex, rows: readonly number[]): Promise<void> {
+    await this.#entities.open(refuseDamage);
+    this.#entities.put(batch, index.pack(rows, this.turn(0, index.nextRow)));
   }
 
   /** Resolves once every commit so far survives a power loss. */
@@ -215,6 +262,10 @@ export class GraphStore {
 /** Closes a checkpoint, unless it could not be opened: those who asked for it were told. */
 async function closed(opened: Promise<Checkpoint>): Promise<void> {
   await (await opened.catch(() => undefined))?.[Symbol.asyncDispose]();
+}
+
+function refuseDamage(what: string): never {
+  throw new FatalError('store-damaged', `an entry of entities is damaged: ${what}; ${MAKE_AGAIN}`);
 }
 
 /** Gathers an iteration into arrays of `size`, for batched reads and messages. */

@@ -5,7 +5,7 @@ import type { Relation } from './edge.ts';
 import { graphOf, type Shard } from './shard.ts';
 
 /** Rises with each change of a store's layout or head. A store of another format is refused. */
-export const STORE_FORMAT = 4;
+export const STORE_FORMAT = 5;
 
 const count = z.number().int().nonnegative();
 

@@ -9,7 +9,9 @@ import { DELETED, type WriteBatch } from './store.ts';
  * values are little-endian.
  *
  *     m                                  head: JSON
- *     n <entity>                         row u32 | updates u32 | first seen f64 | last seen f64
+ *     n <page u64>                       of 64 rows, one after the other: <entity>, or 255 u8 for a row without one
+ *     s <number u64>                     states: turn, from, to, n u32 | updates, first seen, last seen f64, of the n rows
+ *                                        at the end and of those from `from` to before `to` | n rows u32
  *     e <lhs> <relation u8> <rhs>        at f64 | removed u8
  *     i <rhs> <relation u8> <lhs>        the same value: the edge in the reverse direction
  *     j <commit u64>                     what the trainer was given for the commit, in a format of its own
@@ -21,15 +23,17 @@ import { DELETED, type WriteBatch } from './store.ts';
  * are one range, and a digest over a scan does not depend on the order in which rows were given out.
  */
 const HEAD = 0x6d;
-const ENTITY = 0x6e;
+const NAMES = 0x6e;
+const STATES = 0x73;
 const EDGE = 0x65;
 const REVERSE = 0x69;
 const JOURNAL = 0x6a;
 const ERASED = 0x78;
 
+/** Rows whose names lie in one entry. */
+export const PAGE_ROWS = 64;
 const EDGE_VALUE_BYTES = 9;
-export const ENTITY_VALUE_BYTES = 24;
-const JOURNAL_KEY_BYTES = 9;
+const NUMBERED_KEY_BYTES = 9;
 const ERASED_KEY_BYTES = 33;
 /** Bytes shown of damaged entries. */
 const SHOWN_BYTES = 600;
@@ -64,15 +68,16 @@ export class Layout {
     return Buffer.of(HEAD);
   }
 
-  entityKey(entity: EntityKey): Buffer {
-    return this.#named(ENTITY, entity);
+  namesKey(page: number): Buffer {
+    return numbered(NAMES, page);
+  }
+
+  statesKey(number: number): Buffer {
+    return numbered(STATES, number);
   }
 
   journalKey(commit: number): Buffer {
-    const key = Buffer.allocUnsafe(JOURNAL_KEY_BYTES);
-    key[0] = JOURNAL;
-    key.writeBigUInt64BE(BigInt(commit), 1);
-    return key;
+    return numbered(JOURNAL, commit);
   }
 
   erasedKey(entity: EntityKey): Buffer {
@@ -106,22 +111,6 @@ export class Layout {
     if (state !== null) bytes.copy(batch.bytes, turned + length, key + length, key + length + valueBytes);
   }
 
-  putEntity(batch: WriteBatch, entity: EntityKey, state: EntityState): void {
-    this.putNamed(batch, this.#key, 0, this.#write(this.#key, 0, entity), state);
-  }
-
-  /** As `putEntity`, with the name in `names` from `start` to before `end`, as in keys. */
-  putNamed(batch: WriteBatch, names: Uint8Array, start: number, end: number, state: EntityState): void {
-    let at = batch.open(1 + end - start, ENTITY_VALUE_BYTES);
-    const { bytes } = batch;
-    bytes[at++] = ENTITY;
-    for (let i = start; i < end; i++) bytes[at++] = names[i]!;
-    bytes.writeUInt32LE(state.row, at);
-    bytes.writeUInt32LE(state.updates, at + 4);
-    bytes.writeDoubleLE(state.firstSeen, at + 8);
-    bytes.writeDoubleLE(state.lastSeen, at + 16);
-  }
-
   /** Tells of an {@link edgeId} whether the edge has the entity at an end. */
   touching(entity: EntityKey): (edgeId: string) => boolean {
     if (this.typeIndex(typeOf(entity)) === undefined) return () => false;
@@ -138,10 +127,10 @@ export class Layout {
     return turned;
   }
 
-  /** Prefixes: all keys of a kind; the entities of one type; the edges out and in of one entity. */
+  /** Prefixes: all keys of a kind; the edges out and in of one entity. */
   prefixes = {
-    entities: Buffer.of(ENTITY),
-    entitiesOf: (type: string) => Buffer.of(ENTITY, this.#index(this.#typeIndex, type, 'entity type')),
+    names: Buffer.of(NAMES),
+    states: Buffer.of(STATES),
     edges: Buffer.of(EDGE),
     reverse: Buffer.of(REVERSE),
     journal: Buffer.of(JOURNAL),
@@ -150,17 +139,9 @@ export class Layout {
     edgesIn: (entity: EntityKey) => this.#named(REVERSE, entity),
   };
 
-  /** The entity that a key of kind `n` names. */
-  entityOf(key: Uint8Array): EntityKey {
-    const [entity, end] = this.#decode(key, 1);
-    if (end !== key.length) throw damaged('key', key);
-    return entity;
-  }
-
-  /** @throws FatalError unless `entityOf` can read the key. Costs no string. */
-  checkEntityKey(key: Uint8Array): void {
-    const known = (key[1] ?? 255) < this.entityTypes.length;
-    if (!known || key.length !== this.firstEnd(key)) throw damaged('key', key);
+  /** The entity whose name begins there, unless said after the first byte of a key. */
+  entityOf(bytes: Uint8Array, at = 1): EntityKey {
+    return this.#decode(bytes, at)[0];
   }
 
   /** Whether the key is of kind `x`. */
@@ -168,9 +149,10 @@ export class Layout {
     return key[0] === ERASED && key.length === ERASED_KEY_BYTES;
   }
 
-  commitOf(journalKey: Uint8Array): number {
-    if (journalKey.length !== JOURNAL_KEY_BYTES) throw damaged('key', journalKey);
-    return Number(asBuffer(journalKey).readBigUInt64BE(1));
+  /** The commit, the page or the number in a key of kind `j`, `n` or `s`. */
+  numberOf(key: Uint8Array): number {
+    if (key.length !== NUMBERED_KEY_BYTES) throw damaged('key', key);
+    return Number(asBuffer(key).readBigUInt64BE(1));
   }
 
   /** The edge that a key of kind `e` or `i` names. */
@@ -258,12 +240,19 @@ function turn(key: Uint8Array, start: number, end: number, into: Uint8Array, to:
   for (let i = start + 1; i < relation; i++) into[at++] = key[i]!;
 }
 
+function numbered(kind: number, number: number): Buffer {
+  const key = Buffer.allocUnsafe(NUMBERED_KEY_BYTES);
+  key[0] = kind;
+  key.writeBigUInt64BE(BigInt(number), 1);
+  return key;
+}
+
 /** A Buffer on the same bytes, not a copy. */
 export function asBuffer(bytes: ArrayBufferView): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function damaged(what: 'key' | 'value', bytes: Uint8Array): FatalError {
+export function damaged(what: string, bytes: Uint8Array): FatalError {
   const shown = asBuffer(bytes).toString('hex', 0, SHOWN_BYTES);
   return new FatalError('store-damaged', `the store holds an impossible ${what}: ${shown}`);
 }
@@ -275,14 +264,4 @@ export interface EntityState {
   readonly updates: number;
   readonly firstSeen: number;
   readonly lastSeen: number;
-}
-
-export function decodeEntity(value: Uint8Array): EntityState {
-  const view = asBuffer(value);
-  return {
-    row: view.readUInt32LE(0),
-    updates: view.readUInt32LE(4),
-    firstSeen: view.readDoubleLE(8),
-    lastSeen: view.readDoubleLE(16),
-  };
 }

@@ -1,22 +1,29 @@
 import { judge } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import type { GraphStore } from './graph-store.ts';
-import { asBuffer, decodeEntity, type EntityState, type Layout } from './layout.ts';
+import { asBuffer, type EntityState, type Layout } from './layout.ts';
 import { shardOf } from './shard.ts';
 import type { Entry } from './store.ts';
 
 /** Entries handed over at a time. */
 const BLOCK = 1_024;
+/** Where a name begins in a key. */
+const NAME_AT = 1;
 
-/** A key, and what the stores hold under it. */
-interface MergedEntry {
+interface Keyed<Value> {
   readonly key: Uint8Array;
-  /** In the order of the stores; at least one. store: its index. */
-  readonly held: readonly { readonly store: number; readonly value: Uint8Array }[];
+  readonly value: Value;
 }
 
-/** An entity as all stores together know of it. */
-export interface MergedEntity extends MergedEntry {
+/** A key, and what the stores hold under it. */
+interface MergedEntry<Value = Uint8Array> {
+  readonly key: Uint8Array;
+  /** In the order of the stores; at least one. store: its index. */
+  readonly held: readonly { readonly store: number; readonly value: Value }[];
+}
+
+/** An entity as all stores together know of it. key: a byte, then its name. */
+export interface MergedEntity extends Pick<MergedEntry, 'key'> {
   readonly name: EntityKey;
   /** Index of the store that owns the entity. */
   readonly owner: number;
@@ -43,7 +50,7 @@ interface UnevenErasure {
 /**
  * The stores of all shards of a graph, or of a whole one, read as one graph. Shards stop at different offsets: of an edge that two stores
  * have in different states the newest counts, and an erasure that one store has read counts for all of them.
- * Memory: the erasures that not all stores have read.
+ * Memory: the stores' indexes of entities, and the erasures that not all stores have read.
  */
 export class MergedGraph {
   readonly stores: readonly GraphStore[];
@@ -61,7 +68,7 @@ export class MergedGraph {
   static async read(stores: readonly GraphStore[]): Promise<MergedGraph> {
     const { layout } = stores[0]!;
     const uneven = new Map<string, UnevenErasure>();
-    for await (const block of mergedEntries(stores, layout.prefixes.erased)) {
+    for await (const block of mergedEntries(scans(stores, layout.prefixes.erased))) {
       for (const { key, held } of block) {
         const at = newestErasure(held);
         const having = held.filter(({ value }) => asBuffer(value).readDoubleLE(0) === at);
@@ -78,20 +85,20 @@ export class MergedGraph {
   /** Every entity that any store has, by type, then the shorter id first, then by bytes of UTF-8. */
   async *entities(): AsyncIterable<readonly MergedEntity[]> {
     const { layout, stores } = this;
-    for await (const block of mergedEntries(stores, layout.prefixes.entities)) {
+    for await (const block of mergedEntries(stores.map(namedStates))) {
       yield block.map(({ key, held }) => {
         const name = layout.entityOf(key);
         const owner = shardOf(name, stores.length);
         const erased = this.#erasureOf(name)?.stores.has(owner) === false;
         const found = erased ? undefined : held.find(({ store }) => store === owner);
-        return { key, held, name, owner, own: found && decodeEntity(found.value), erased };
+        return { key, name, owner, own: found?.value, erased };
       });
     }
   }
 
   /** Every edge, removed and erased ones included, ordered by lhs, relation, rhs. */
   async *edges(): AsyncIterable<readonly MergedEdge[]> {
-    for await (const block of mergedEntries(this.stores, this.layout.prefixes.edges)) {
+    for await (const block of mergedEntries(scans(this.stores, this.layout.prefixes.edges))) {
       yield block.map(({ key, held }) => {
         const value = this.#newest(held);
         return { key, held, value, erased: this.#uneven.size > 0 && this.#isErased(key, value) };
@@ -122,7 +129,7 @@ export class MergedGraph {
 
   /** Every erasure with its newest time, as the entries of a store. */
   async *erasures(): AsyncIterable<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
-    for await (const block of mergedEntries(this.stores, this.layout.prefixes.erased)) {
+    for await (const block of mergedEntries(scans(this.stores, this.layout.prefixes.erased))) {
       for (const { key, held } of block) {
         const value = Buffer.alloc(8);
         value.writeDoubleLE(newestErasure(held));
@@ -162,21 +169,34 @@ export async function relationRows(store: GraphStore): Promise<(Float32Array | u
   return store.readRows(Array.from({ length: 2 * store.layout.relations.length }, (_, row) => row));
 }
 
-/** The entries of several stores whose key starts with `prefix`, ascending, each key once. */
-async function* mergedEntries(
-  stores: readonly GraphStore[],
-  prefix: Uint8Array,
-): AsyncIterable<readonly MergedEntry[]> {
-  const cursors = stores.map(({ entries }) => entries.scan(prefix)[Symbol.asyncIterator]());
-  const next = async (store: number): Promise<Entry | undefined> => {
+function scans(stores: readonly GraphStore[], prefix: Uint8Array): AsyncIterable<Entry>[] {
+  return stores.map(({ entries }) => entries.scan(prefix));
+}
+
+/** What a store keeps of each entity, ordered by name. */
+async function* namedStates(store: GraphStore): AsyncIterable<Keyed<EntityState>> {
+  const index = await store.index();
+  for (const row of index.sorted()) {
+    const key = new Uint8Array(NAME_AT + index.names.bytesOf(Int32Array.of(row)));
+    index.names.copy(row, key, NAME_AT);
+    yield { key, value: index.state(row) };
+  }
+}
+
+/** What several stores hold, ascending, each key once. scans: what each holds, ascending. */
+async function* mergedEntries<Value>(
+  scans: readonly AsyncIterable<Keyed<Value>>[],
+): AsyncIterable<readonly MergedEntry<Value>[]> {
+  const cursors = scans.map((scan) => scan[Symbol.asyncIterator]());
+  const next = async (store: number): Promise<Keyed<Value> | undefined> => {
     const { done, value } = await cursors[store]!.next();
     return done === true ? undefined : value;
   };
   try {
-    const heads = await Promise.all(stores.map((_, store) => next(store)));
-    let block: MergedEntry[] = [];
+    const heads = await Promise.all(scans.map((_, store) => next(store)));
+    let block: MergedEntry<Value>[] = [];
     for (let least = leastOf(heads); least !== undefined; least = leastOf(heads)) {
-      const held: { store: number; value: Uint8Array }[] = [];
+      const held: { store: number; value: Value }[] = [];
       for (const [store, head] of heads.entries()) {
         if (head === undefined || Buffer.compare(head.key, least.key) !== 0) continue;
         held.push({ store, value: head.value });
@@ -193,8 +213,8 @@ async function* mergedEntries(
   }
 }
 
-function leastOf(heads: readonly (Entry | undefined)[]): Entry | undefined {
-  let least: Entry | undefined;
+function leastOf<Of extends Keyed<unknown>>(heads: readonly (Of | undefined)[]): Of | undefined {
+  let least: Of | undefined;
   for (const head of heads)
     if (head !== undefined && (least === undefined || Buffer.compare(head.key, least.key) < 0)) least = head;
   return least;

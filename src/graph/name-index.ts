@@ -113,6 +113,16 @@ export class NameIndex {
     return at + length;
   }
 
+  /** Orders two rows that have names by their bytes. */
+  compare(one: number, other: number): number {
+    const [a, b] = [this.#entries.get(one), this.#entries.get(other)];
+    const [as, bs] = [this.#blocks[blockOf(a)]!, this.#blocks[blockOf(b)]!];
+    const length = Math.min(lengthAt(as, placeOf(a)), lengthAt(bs, placeOf(b)));
+    for (let i = 0, [at, bt] = [placeOf(a) + HEAD_BYTES, placeOf(b) + HEAD_BYTES]; i < length; i++)
+      if (as[at + i] !== bs[bt + i]) return as[at + i]! - bs[bt + i]!;
+    return lengthAt(as, placeOf(a)) - lengthAt(bs, placeOf(b));
+  }
+
   /** Removes the name of a row, if it has one. */
   remove(row: number): void {
     const entry = this.#entries.get(row);

@@ -22,9 +22,9 @@ export async function nearest(store: GraphStore, row: number, count: number): Pr
     const otherLength = norm(other.floats, dim);
     if (otherLength > 0) best.offer(other.row, dot(own, other.floats, dim) / (length * otherLength));
   }
-  const names = await namesOf(store, new Set(best.rows));
+  const index = await store.index();
   return best.rows.flatMap((found, i) => {
-    const entity = names.get(found);
+    const entity = index.keyAt(found);
     return entity === undefined ? [] : [{ entity, score: best.scores[i]! }];
   });
 }
@@ -63,15 +63,4 @@ export function dot(a: Float32Array, b: Float32Array, dim: number): number {
   let sum = 0;
   for (let i = 0; i < dim; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
   return sum;
-}
-
-/** The entities of the rows. The store has no index by row, so entities are scanned until all are found. */
-async function namesOf(store: GraphStore, rows: Set<number>): Promise<Map<number, EntityKey>> {
-  const names = new Map<number, EntityKey>();
-  if (rows.size === 0) return names;
-  for await (const { key, row } of store.entities()) {
-    if (rows.has(row)) names.set(row, key);
-    if (names.size === rows.size) break;
-  }
-  return names;
 }

@@ -297,7 +297,7 @@ export class LoadedPipeline {
     const { head } = this.committer;
     const isSame = this.#isIdle && this.publisher.published + this.publisher.size === 0;
     if (head !== undefined)
-      this.#left = this.checkpointer.leave({ ...head, outbox: 0 }, this.index, isSame, acknowledged);
+      this.#left = this.checkpointer.leave({ ...head, outbox: 0 }, isSame, acknowledged);
     await acknowledged;
   }
 

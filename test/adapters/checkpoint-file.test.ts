@@ -53,15 +53,8 @@ const blocks = (salt = 0) => [
 ];
 const ALL = 2 * ROWS + 9;
 
-/** Two parts of entities, and one without any. */
-const entities = [[4, 5, 7], [], [9]].map((rows) => ({
-  rows: Int32Array.from(rows),
-  states: Float64Array.from({ length: 3 * rows.length }, (_, i) => i / 3),
-  names: Uint8Array.from({ length: 5 * rows.length }, (_, i) => 3 * i),
-}));
-
 const write = (to: Checkpoints, commit: number, salt?: number) =>
-  to.write(headOf(commit), asyncOf(...blocks(salt)), entities);
+  to.write(headOf(commit), asyncOf(...blocks(salt)));
 const plain = (rows: readonly (Float32Array | undefined)[]) => rows.map((row) => row && [...row]);
 const rowsOf = async (checkpoint: Checkpoint, ...rows: number[]) => plain(await checkpoint.read(rows));
 const LOST = { name: 'FatalError', code: 'store-damaged' };
@@ -89,7 +82,6 @@ describe.each([
     expect(read.map((each) => ({ ...each, types: [...each.types], trained: [...each.trained] }))).toEqual(
       blocks().map((each) => ({ ...each, types: [...each.types], trained: [...each.trained] })),
     );
-    expect(await Array.fromAsync(checkpoint.entities()!, (each) => structuredClone(each))).toEqual(entities);
     // Twice, and left early.
     for await (const { types } of checkpoint.blocks()) {
       expect(types).toHaveLength(ROWS);
@@ -115,7 +107,6 @@ describe.each([
     await checkpoints.write(headOf(1), asyncOf());
     await using checkpoint = await checkpoints.open(1);
     expect([checkpoint.rows, await Array.fromAsync(checkpoint.blocks())]).toEqual([0, []]);
-    expect(checkpoint.entities()).toBeUndefined();
     expect(await rowsOf(checkpoint, 0)).toEqual([undefined]);
   });
 
@@ -174,7 +165,7 @@ describe('a checkpoint file', () => {
       new RegExp(`checkpoint-3 can't be read: .*${RegExp(reason).source}.*twhin restore`, 's'),
     ),
   });
-  /** Reads everything that a file with these bytes gives: rows, blocks, then entities. */
+  /** Reads everything that a file with these bytes gives: rows, then blocks. */
   async function readAll(bytes: Buffer): Promise<{ blocks: CheckpointBlock[]; rows: unknown[] }> {
     await writeFile(path, bytes);
     await using checkpoint = await checkpointFiles(folder, WIDTH).open(3);
@@ -183,7 +174,6 @@ describe('a checkpoint file', () => {
       rows: await rowsOf(checkpoint, ...rows),
       blocks: await Array.fromAsync(checkpoint.blocks()),
     };
-    await Array.fromAsync(checkpoint.entities()!);
     return read;
   }
   const flipped = (at: number) => {
@@ -194,8 +184,7 @@ describe('a checkpoint file', () => {
   /** Bytes of a block of ROWS rows without edges, and where the footer begins. */
   const FLOATS = ROWS * WIDTH * 4;
   const FIRST = FLOATS + 2 * ROWS + 9 * 301;
-  const ENTITIES = FIRST + FLOATS + 2 * ROWS + 9 * (4 * WIDTH + 2);
-  const FOOTER = ENTITIES + 4 * (28 + 5);
+  const FOOTER = FIRST + FLOATS + 2 * ROWS + 9 * (4 * WIDTH + 2);
 
   test('lies alone beside the store, and what a kill or an older one left is removed', async () => {
     const files = checkpointFiles(folder, WIDTH);
@@ -245,13 +234,6 @@ describe('a checkpoint file', () => {
   test('with a flipped byte in its footer or its end is refused', async () => {
     for (let at = FOOTER; at < whole.length; at++)
       await expect(readAll(flipped(at)), `byte ${at}`).rejects.toMatchObject(damaged());
-  });
-
-  test('with a flipped byte among its entities is refused', async () => {
-    for (let at = ENTITIES; at < FOOTER; at++) {
-      const part = at < ENTITIES + 3 * 33 ? ENTITIES : ENTITIES + 3 * 33;
-      await expect(readAll(flipped(at)), `byte ${at}`).rejects.toMatchObject(damaged(`byte ${part} differs`));
-    }
   });
 
   test('with a flipped byte in a block never gives a wrong row', async () => {

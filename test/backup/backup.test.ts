@@ -71,14 +71,14 @@ describe('a backup', () => {
       sha256: createHash('sha256').update(bytes).digest('hex'),
     });
     expect(manifest).toEqual({
-      format: 4,
+      format: 5,
       graph: 'test',
       store: 'main',
       at: ABOUT.at,
       fingerprint: fingerprint(MODEL),
       set: ['dim=2'],
       head: HEAD_OF_FILLED,
-      entries: 14,
+      entries: 13,
       bytes: (await everything(store)).reduce(
         (sum, [key, value]) => sum + 6 + (key.length + value.length) / 2,
         0,
@@ -312,11 +312,11 @@ describe('a damaged backup', () => {
       code: 'backup-read',
       message: expect.stringContaining('is of the graph test, not of follow'),
     });
-    await forge(folder, (before) => ({ ...before, format: 3 }));
+    await forge(folder, (before) => ({ ...before, format: 4 }));
     await expect(readManifest(folder, 'test')).rejects.toMatchObject({
       code: 'backup-read',
       message: expect.stringContaining(
-        'has format 3, and this version reads format 4: restore it with the version that wrote it',
+        'has format 4, and this version reads format 5: restore it with the version that wrote it',
       ),
     });
   });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
-import { EntityIndex, nameEnd, packEntities, stateOf } from '../../src/graph/entity-index.ts';
-import { entity, MODEL, recordOf, tweet, user } from './graph-fixture.ts';
+import { EntityIndex } from '../../src/graph/entity-index.ts';
+import { entity, recordOf, user } from './graph-fixture.ts';
 
 describe('EntityIndex', () => {
   test('keeps first and last times in any order of arrival, and counts trained edges', () => {
@@ -41,7 +41,7 @@ describe('EntityIndex', () => {
 
   test('a restarted index has the free rows of an index that kept running', () => {
     const index = new EntityIndex(10, ['user'], { firstRow: 4, freed: [5] });
-    index.restore(Buffer.from([0, 0, 0x61]), 0, 3, entity(user('a'), 8));
+    index.put(user('a'), entity(user('a'), 8));
     // Row 8 is in use, and the last commit freed row 5.
     expect([index.freeRows, index.add(user('b'), 1), index.add(user('c'), 1)]).toEqual([4, 4, 6]);
     index.free.cut();
@@ -95,40 +95,4 @@ describe('EntityIndex', () => {
     expect(index.find(keyOf(99_960))).toBe(99_960);
     expect(index.find(keyOf(99_940))).toBeUndefined();
   });
-});
-
-test('packing and unpacking keeps names, rows in order, counts and times, without erased entities', async () => {
-  const index = new EntityIndex(4, MODEL.entityTypes);
-  for (let n = 0; n < 100; n++) {
-    const row = index.add(
-      n % 3 === 0 ? tweet(`t${n}`) : user(n % 3 === 1 ? `u${n}` : `名前 ${n}`),
-      1_000 + n,
-    );
-    for (let i = 0; i < n % 4; i++) index.saw(row, 5_000 - n, true);
-    index.saw(row, 5_000 - n, false);
-  }
-  index.remove(user('u7'));
-  index.remove(tweet('t99'));
-  const other = new EntityIndex(4, MODEL.entityTypes);
-  const seen: string[] = [];
-  const rows = Array.from({ length: 110 }, (_, row) => row);
-  for (const [first, count] of [
-    [0, 10],
-    [10, 60],
-    [70, 34],
-  ] as const) {
-    const packed = packEntities(index, rows.slice(first, first + count).reverse());
-    for (let i = 0, start = 0, end = 0; i < packed.rows.length; i++, start = end) {
-      const state = stateOf(packed, i);
-      end = nameEnd(packed.names, start);
-      other.restore(packed.names, start, end, state);
-      seen.push(`${state.row} ${MODEL.entityTypes[packed.names[start]!]} ${state.updates}`);
-    }
-  }
-  expect(rows.map((row) => recordOf(other, row))).toEqual(rows.map((row) => recordOf(index, row)));
-  // Nobody has row 103 any more, the last one.
-  expect([other.size, other.nextRow, other.counts()]).toEqual([98, 103, index.counts()]);
-  expect(other.find(user('名前 2'))).toBe(6);
-  expect(other.find(user('u7'))).toBeUndefined();
-  expect([seen[0], seen[1], seen[3], seen.length]).toEqual(['4 tweet 0', '5 user 1', '7 tweet 3', 98]);
 });

@@ -24,7 +24,7 @@ export const tweet = (id: string): EntityKey => entityKey('tweet', id);
 
 /** As a regular stop leaves it: the checkpoint is of the last commit. */
 export const HEAD: Head = {
-  format: 4,
+  format: 5,
   graph: 'test',
   model: MODEL,
   step: 7,
@@ -135,9 +135,6 @@ export function recordOf(index: EntityIndex, row: number): EntityRecord | undefi
 /** An index with these entities, restored as from a store. */
 export function indexOf(nextRow: number, records: readonly EntityRecord[] = []): EntityIndex {
   const index = new EntityIndex(nextRow, MODEL.entityTypes);
-  for (const record of records) {
-    const key = new Layout(MODEL).entityKey(record.key);
-    index.restore(key, 1, key.length, record);
-  }
+  for (const record of records) index.put(record.key, record);
   return index;
 }

@@ -23,10 +23,12 @@ const relation = fc.constantFrom('follows', 'likes');
 describe('Layout', () => {
   test('encodes every kind of key, byte for byte', () => {
     expect(hex(layout.headKey())).toBe('6d');
-    // n, type 0, one byte less one, a
-    expect(hex(layout.entityKey(user('a')))).toBe('6e000061');
-    expect(hex(layout.entityKey(tweet('a:b')))).toBe('6e0102613a62');
-    // j and the number, 258 is 0x0102; the largest that a double holds
+    // e, type 0, one byte less one, a
+    expect(hex(layout.prefixes.edgesOut(user('a')))).toBe('65000061');
+    expect(hex(layout.prefixes.edgesOut(tweet('a:b')))).toBe('650102613a62');
+    // n, s or j and the number, 258 is 0x0102; the largest that a double holds
+    expect(hex(layout.namesKey(258))).toBe('6e0000000000000102');
+    expect(hex(layout.statesKey(258))).toBe('730000000000000102');
     expect(hex(layout.journalKey(258))).toBe('6a0000000000000102');
     expect(hex(layout.journalKey(Number.MAX_SAFE_INTEGER))).toBe('6a001fffffffffffff');
     const edge = { lhs: user('a'), relation: 'likes', rhs: tweet('bc') };
@@ -38,7 +40,7 @@ describe('Layout', () => {
       '78767321b3673f590fcc4b5b441afbaade7a8be6db95273f71c67df0366924f43b',
     );
     const longest = 'x'.repeat(256);
-    expect(hex(layout.entityKey(user(longest)))).toBe(`6e00ff${'78'.repeat(256)}`);
+    expect(hex(layout.prefixes.edgesOut(user(longest)))).toBe(`6500ff${'78'.repeat(256)}`);
   });
 
   test('encodes an edge as time and removed flag', () => {
@@ -52,12 +54,12 @@ describe('Layout', () => {
     fc.assert(
       fc.property(key, relation, key, fc.maxSafeNat(), fc.boolean(), (lhs, name, rhs, number, removed) => {
         const edge = { lhs, relation: name, rhs };
-        expect(layout.entityOf(layout.entityKey(lhs))).toBe(lhs);
-        expect(layout.entityOf(layout.entityKey(rhs))).toBe(rhs);
+        expect(layout.entityOf(layout.prefixes.edgesOut(lhs))).toBe(lhs);
+        expect(layout.entityOf(layout.prefixes.edgesOut(rhs))).toBe(rhs);
         expect(layout.edgeOf(edgeKey(edge))).toEqual(edge);
         expect(layout.edgeOf(layout.turned(edgeKey(edge)))).toEqual(edge);
         expect(layout.turned(layout.turned(edgeKey(edge)))).toEqual(layout.keyOf(layout.edgeId(edge)));
-        expect(layout.commitOf(layout.journalKey(number))).toBe(number);
+        expect(layout.numberOf(layout.journalKey(number))).toBe(number);
         expect(layout.decodeEdge(layout.encodeEdge({ at: number, removed }))).toEqual({
           at: number,
           removed,
@@ -101,7 +103,7 @@ describe('Layout', () => {
     fc.assert(
       fc.property(fc.array(id, { maxLength: 20 }), (ids) => {
         const keys = ids.map((each) => user(each));
-        const stored = keys.map((each) => layout.entityKey(each)).sort(Buffer.compare);
+        const stored = keys.map((each) => layout.prefixes.edgesOut(each)).sort(Buffer.compare);
         expect(keys.sort(compareKeys)).toEqual(stored.map((each) => layout.entityOf(each)));
       }),
     );
@@ -120,8 +122,7 @@ describe('Layout', () => {
       () => layout.edgeOf(edge.subarray(0, 5)),
       () => layout.edgeOf(Buffer.from('650000610201'.concat('0061'), 'hex')),
       () => layout.edgeOf(Buffer.concat([edge, Buffer.of(0)])),
-      () => layout.entityOf(Buffer.from('6e00006100', 'hex')),
-      () => layout.commitOf(Buffer.from('6a000001', 'hex')),
+      () => layout.numberOf(Buffer.from('6a000001', 'hex')),
       () => layout.decodeEdge(Buffer.from('000000000000f03f', 'hex')),
     ];
     for (const read of damaged) expect(read, String(read)).toThrow(FatalError);
@@ -130,7 +131,9 @@ describe('Layout', () => {
   });
 
   test('refuses types and relations that the graph does not have', () => {
-    expect(() => layout.entityKey(entityKey('song', 'x'))).toThrow(/the graph has no entity type "song"/);
+    expect(() => layout.prefixes.edgesOut(entityKey('song', 'x'))).toThrow(
+      /the graph has no entity type "song"/,
+    );
     expect(() => edgeKey({ lhs: user('a'), relation: 'knows', rhs: user('b') })).toThrow(
       /the graph has no relation "knows"/,
     );

@@ -18,7 +18,7 @@ async function storeOf(...edges: string[]): Promise<GraphStore> {
 function names(store: GraphStore): NameIndex {
   const rows = new NameIndex();
   for (const [i, key] of ENTITIES.entries()) {
-    const name = store.layout.entityKey(key);
+    const name = store.layout.prefixes.edgesOut(key);
     rows.add(name, 1, name.length, 4 + i);
   }
   return rows;

@@ -174,7 +174,7 @@ describe('the store of an updater', () => {
     expect(await digest([graphStore(store)])).toEqual(await digest([graphStore(whole)]));
   });
 
-  test('keeps its checkpoint where nothing comes until the next stop, and has its entities', async () => {
+  test('keeps its checkpoint where nothing comes until the next stop', async () => {
     const { log, store } = await followed(20, { pace: SMALL });
     const { commit } = await stateOf(store);
     const made = store.checkpoints.written.get(commit);
@@ -186,7 +186,6 @@ describe('the store of an updater', () => {
       ]);
       expect(store.checkpoints.written.get(commit)).toBe(made);
     }
-    expect(made?.entities?.map(({ rows }) => rows.length)).toEqual([21]);
     follows(log, 'b', 1);
     await caughtUp(log, store, { pace: SMALL });
     expect((await stateOf(store)).checkpoint).toBeGreaterThan(commit);

@@ -79,7 +79,7 @@ describe('folding an embeddings topic', () => {
     const head = await folding.finish();
     expect(await vectors()).toEqual({ 'user:a': V2, 'tweet:t': ODD, 'user:b': V2 });
     expect(head).toEqual({
-      format: 4,
+      format: 5,
       graph: 'test',
       model: MODEL,
       step: 6,

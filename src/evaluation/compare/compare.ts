@@ -1,5 +1,4 @@
 import type { EntityKey } from '../../graph/entity.ts';
-import { inBatches } from '../../graph/graph-store.ts';
 import { differences } from '../../graph/head.ts';
 import type { SourceRecord } from '../../pipeline/ports.ts';
 import { Random } from '../../sampling/random.ts';
@@ -8,8 +7,7 @@ import { compareQuality, type Quality } from './quality.ts';
 
 /** Per type: candidates that the ends of held-back edges are ranked against. */
 const CANDIDATES = 500;
-/** Entities looked up in the other store at a time. */
-const BATCH = 4_096;
+const PROGRESS_EVERY = 4_096;
 
 export interface CompareOptions extends ComparedStores {
   /** Records after the offsets of both stores, with their content. */
@@ -58,15 +56,11 @@ async function candidatesOf(
     if (!stores.b.head.model.entityTypes.includes(type)) continue;
     const sample: EntityKey[] = [];
     let offered = 0;
-    for await (const batch of inBatches(stores.a.store.entities(type), BATCH)) {
-      const others = await stores.b.store.readEntities(batch.map(({ key }) => key));
-      for (const [i, each] of batch.entries()) {
-        if (!trainedInBoth(stores, each, others[i])) continue;
-        const place = ++offered <= CANDIDATES ? sample.length : random.below(offered);
-        if (place < CANDIDATES) sample[place] = each.key;
-      }
-      done += batch.length;
-      onProgress('entities', done);
+    for await (const each of stores.a.store.entities(type)) {
+      if (++done % PROGRESS_EVERY === 0) onProgress('entities', done);
+      if (!trainedInBoth(stores, each, await stores.b.store.entity(each.key))) continue;
+      const place = ++offered <= CANDIDATES ? sample.length : random.below(offered);
+      if (place < CANDIDATES) sample[place] = each.key;
     }
     found.set(type, sample);
   }

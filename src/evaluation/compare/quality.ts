@@ -92,7 +92,8 @@ async function rankerOf(
   const keys = [
     ...new Set([...held.flatMap(({ lhs, rhs }) => [lhs, rhs]), ...[...candidates.values()].flat()]),
   ];
-  const rows = await store.readRows((await store.readEntities(keys)).map((entity) => entity!.row));
+  const index = await store.index();
+  const rows = await store.readRows(keys.map((key) => index.find(key)!));
   const vectors = new Map(keys.map((key, i) => [key, rows[i]!.subarray(0, dim)]));
   const moves = await store.readRows(Array.from({ length: 2 * relations.length }, (_, row) => row));
   return (edge, end, others) => {

@@ -18,7 +18,7 @@ export interface CheckReport {
 }
 
 /**
- * Reads the whole store and reports every finding. Memory: four bytes a row, a block of rows and one batch of edges.
+ * Reads the whole store and reports every finding. Memory: some 100 bytes an entity, a block of rows and one batch of edges.
  * onProgress: entries checked so far.
  * @throws FatalError when the files can't be read.
  */
@@ -35,8 +35,8 @@ export async function checkStore(
   const head = await findings.readable('head-damaged', () => store.head());
   const rows =
     head && (await findings.readable('checkpoint-damaged', () => checkRows(store, head, findings, progress)));
-  const entities = await checkEntities(store, head, rows, findings, progress);
-  const edges = await checkEdges(store, findings, progress, head?.shard);
+  const { counts: entities, index } = await checkEntities(store, head, rows, findings, progress);
+  const edges = await checkEdges(store, index.names, findings, progress, head?.shard);
   await checkJournal(store, head, findings);
   await checkErasures(store, findings);
   await checkUnknown(store, findings);
@@ -67,7 +67,7 @@ async function checkJournal(
       findings.add('journal-differs', `commits ${next} to ${until - 1} are missing`, until - next);
   };
   for await (const { key } of entries.scan(layout.prefixes.journal)) {
-    const commit = attempt(() => layout.commitOf(key));
+    const commit = attempt(() => layout.numberOf(key));
     if (commit === undefined) findings.add('entry-damaged', `journal ${asBuffer(key).toString('hex')}`);
     else if (head && (commit < next || commit > head.commit))
       findings.add(
@@ -93,8 +93,8 @@ async function checkErasures({ layout, entries }: GraphStore, findings: Findings
 
 /** Reports keys of an unknown kind, and keys that begin like the head's. */
 async function checkUnknown({ layout, entries }: GraphStore, findings: Findings): Promise<void> {
-  const { entities, edges, reverse, journal, erased } = layout.prefixes;
-  const known = new Set([entities, edges, reverse, journal, erased].map((prefix) => prefix[0]));
+  const { names, states, edges, reverse, journal, erased } = layout.prefixes;
+  const known = new Set([names, states, edges, reverse, journal, erased].map((prefix) => prefix[0]));
   const head = layout.headKey();
   for (let first = 0; first < 256; first++) {
     if (known.has(first)) continue;

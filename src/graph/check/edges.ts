@@ -3,12 +3,13 @@ import type { EntityKey } from '../entity.ts';
 import { type GraphStore, inBatches } from '../graph-store.ts';
 import type { Head } from '../head.ts';
 import { asBuffer, type Layout } from '../layout.ts';
+import type { NameIndex } from '../name-index.ts';
 import { shardOf, trainingShard } from '../shard.ts';
 import type { Entry } from '../store.ts';
 import { attempt } from './entities.ts';
 import type { Findings } from './findings.ts';
 
-/** Edges whose other entries and ends are read in one request. */
+/** Edges whose other entries are read in one request. */
 const LOOK_UP = 1_000;
 
 /** Edges counted in the store, live ones by relation. */
@@ -33,10 +34,10 @@ interface StoredEdge {
 async function* storedEdges(
   { layout, entries }: GraphStore,
   direction: 'forward' | 'reverse',
+  names: NameIndex,
   findings: Findings,
 ): AsyncIterable<StoredEdge> {
-  const isForward = direction === 'forward';
-  const prefix = isForward ? layout.prefixes.edges : layout.prefixes.reverse;
+  const prefix = direction === 'forward' ? layout.prefixes.edges : layout.prefixes.reverse;
   for await (const batch of inBatches(entries.scan(prefix), LOOK_UP)) {
     const edges = batch.flatMap(({ key, value }) => {
       const edge = readEdge(layout, { key, value });
@@ -44,20 +45,19 @@ async function* storedEdges(
       return edge === undefined ? [] : [{ edge, key, value }];
     });
     const others = edges.map(({ key }) => layout.turned(key));
-    const ends = [...new Set(edges.map(({ edge }) => (isForward ? edge.lhs : edge.rhs)))];
-    const found = await entries.getMany([...others, ...ends.map((end) => layout.entityKey(end))]);
-    const there = new Set(ends.filter((_, i) => found[edges.length + i] !== undefined));
-    for (const [i, { edge, value }] of edges.entries())
-      yield { edge, value, other: found[i], hasEnd: there.has(isForward ? edge.lhs : edge.rhs) };
+    const found = await entries.getMany(others);
+    for (const [i, { edge, key, value }] of edges.entries())
+      yield { edge, value, other: found[i], hasEnd: names.find(key, 1, layout.firstEnd(key)) >= 0 };
   }
 }
 
 /**
  * Checks that every live edge has its ends and that both directions agree. Of an edge that another shard trains, the far end has
- * no row. Memory: one batch.
+ * no row. names: of the store's entities. Memory: one batch.
  */
 export async function checkEdges(
   store: GraphStore,
+  names: NameIndex,
   findings: Findings,
   onProgress: (entries: number) => void,
   shard: Head['shard'],
@@ -71,7 +71,7 @@ export async function checkEdges(
       findings.add('end-missing', `${end} of ${nameOf(edge)}`);
   };
   const counts: EdgeCounts = { live: {}, own: {}, removed: 0 };
-  for await (const stored of storedEdges(store, 'forward', findings)) {
+  for await (const stored of storedEdges(store, 'forward', names, findings)) {
     const { edge, value, other } = stored;
     if (edge.removed) counts.removed++;
     else counts.live[edge.relation] = (counts.live[edge.relation] ?? 0) + 1;
@@ -82,7 +82,7 @@ export async function checkEdges(
     checkEnd(stored, edge.lhs);
     onProgress(1);
   }
-  for await (const stored of storedEdges(store, 'reverse', findings)) {
+  for await (const stored of storedEdges(store, 'reverse', names, findings)) {
     const { edge, other } = stored;
     if (other === undefined) findings.add('reverse-extra', nameOf(edge));
     checkEnd(stored, edge.rhs);

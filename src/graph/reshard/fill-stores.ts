@@ -1,6 +1,7 @@
 import { Tally } from '../census.ts';
 import { CheckpointWriter } from '../checkpoint-writer.ts';
 import { type EntityKey, typeOf } from '../entity.ts';
+import { EntityIndex } from '../entity-index.ts';
 import type { GraphStore } from '../graph-store.ts';
 import { decodeHead, encodeHead, freshShard, type Head } from '../head.ts';
 import type { EntityState } from '../layout.ts';
@@ -24,7 +25,7 @@ export interface Filled {
 /**
  * Fills empty stores, one for each new shard, with what the present stores of the graph hold: each entity at its new owner, each edge
  * at both, copies of entities where edges with them are trained, the erasures in all. A store's head is written last.
- * Memory: see {@link EntitySpread}; two blocks of rows for each new store.
+ * Memory: see {@link EntitySpread}; for each new store some 100 bytes an entity, and two blocks of rows.
  * present: of the graph's shards in their order, or of the whole graph. heads: theirs. @throws FatalError where they are not of one
  * training, or are damaged.
  */
@@ -104,12 +105,16 @@ class FilledStore implements AsyncDisposable {
   readonly #head: NextHead;
   readonly #own = { edges: new Tally(), entities: new Tally() };
   readonly #all = { edges: new Tally(), entities: new Tally() };
+  readonly #index: EntityIndex;
+  /** Rows of entities that are not yet in a batch. */
+  readonly #touched: number[] = [];
   #batch = new WriteBatch();
 
   constructor(store: GraphStore, head: NextHead) {
     const { commit, step, random } = head;
     this.#store = store;
     this.#head = head;
+    this.#index = new EntityIndex(0, store.layout.entityTypes);
     this.rows = new CheckpointWriter(store.checkpoints, { commit, step, random }, store.layout.dim + 2);
   }
 
@@ -157,7 +162,7 @@ class FilledStore implements AsyncDisposable {
   }
 
   async flushFull(): Promise<void> {
-    if (this.#batch.size >= BATCH) await this.#flush();
+    if (this.#batch.size + this.#touched.length >= BATCH) await this.#flush();
   }
 
   /** Writes the head, when all else is written. */
@@ -190,7 +195,8 @@ class FilledStore implements AsyncDisposable {
 
   /** On the row that is added next. */
   async #putEntity(name: EntityKey, state: EntityState): Promise<void> {
-    this.#store.layout.putEntity(this.#batch, name, { ...state, row: this.rows.rows });
+    this.#index.put(name, { ...state, row: this.rows.rows });
+    this.#touched.push(this.rows.rows);
     this.#all.entities.add(typeOf(name));
     await this.flushFull();
   }
@@ -198,6 +204,7 @@ class FilledStore implements AsyncDisposable {
   async #flush(): Promise<void> {
     const full = this.#batch;
     this.#batch = new WriteBatch();
+    await this.#store.putEntities(full, this.#index, this.#touched.splice(0));
     await this.#store.entries.write(full);
   }
 }

@@ -20,8 +20,8 @@ export function lost(graph: string, what: string): FatalError {
 }
 
 /**
- * Counts a store's edges in the background, and its entities. RocksDB does not notice a truncated list of files, and loading from a
- * checkpoint reads neither.
+ * Counts a store's edges in the background. RocksDB does not notice a truncated list of files, and loading from a checkpoint does not
+ * read them.
  */
 export class LaterCheck {
   /** Resolves when the scan stands as of one moment: what is committed from then on is not counted. Never rejects. */
@@ -38,30 +38,29 @@ export class LaterCheck {
    */
   constructor({ layout, entries }: GraphStore, head: Head, failed: (error: Error) => void) {
     const { signal } = this.#stopping;
-    const scans = (['edges', 'entities'] as const).map((what) => {
-      const runs = entries.runs(layout.prefixes[what])[Symbol.asyncIterator]();
-      return { what, runs, first: runs.next() };
-    });
-    this.begun = Promise.allSettled(scans.map(({ first }) => first)).then(() => undefined);
+    const runs = entries.runs(layout.prefixes.edges)[Symbol.asyncIterator]();
+    const first = runs.next();
+    this.begun = first.then(
+      () => undefined,
+      () => undefined,
+    );
     const count = async () => {
       const census = new Census(layout);
-      for (const { what, runs, first } of scans) {
-        for (let run = await first; run.done !== true; run = await runs.next()) {
-          for (const entry of run.value) {
-            census.add(entry);
-            if (what === 'edges') this.stored.add(asBuffer(entry.key).toString('latin1'));
-          }
-          await pauseUnless(signal, PAUSE_MS);
+      for (let run = await first; run.done !== true; run = await runs.next()) {
+        for (const entry of run.value) {
+          census.add(entry);
+          this.stored.add(asBuffer(entry.key).toString('latin1'));
         }
-        checkWhole(head, { entities: head.entities, edges: head.edges, [what]: census.counted[what] });
-        if (what === 'edges') this.stored.complete = true;
+        await pauseUnless(signal, PAUSE_MS);
       }
+      checkWhole(head, { entities: head.entities, edges: census.counted.edges });
+      this.stored.complete = true;
     };
     this.done = count()
       .catch((error: unknown) => {
         if (!signal.aborted) failed(error instanceof Error ? error : new Error(String(error)));
       })
-      .finally(() => Promise.all(scans.map(({ runs }) => runs.return?.())));
+      .finally(() => runs.return?.());
   }
 
   async stop(): Promise<void> {

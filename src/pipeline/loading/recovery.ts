@@ -9,7 +9,7 @@ import { decodeJournal, type JournalEntry } from '../training/batch-codec.ts';
 import type { Unsent } from '../training/shard-batch.ts';
 import type { Trainer, TrainerState, TrainReport } from '../training/trainer.ts';
 import { checkWhole, lost } from './completeness.ts';
-import { loadEdges, loadEntities } from './from-store.ts';
+import { loadEdges } from './from-store.ts';
 
 /** Batches of the journal that are on their way to the trainer: one is decoded while another is trained. */
 const ON_THE_WAY = 2;
@@ -87,7 +87,7 @@ export async function recover(
     took[part] = clock() - began;
     return loaded;
   };
-  const entities = timed('entitiesMs', loadEntities(store, head));
+  const entities = timed('entitiesMs', store.loadIndex(head));
   const checkpoint = loadCheckpoint(store, trainer, entities, neighbourhood);
   const [index, hasEdges, { trains, due, published }] = await Promise.all([
     entities,

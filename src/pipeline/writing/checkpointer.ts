@@ -1,12 +1,6 @@
 import { FatalError, reasonOf } from '../../errors/errors.ts';
-import {
-  BLOCK_ROWS,
-  type CheckpointBlock,
-  checkpointBytes,
-  type PackedEntities,
-} from '../../graph/checkpoint.ts';
+import { BLOCK_ROWS, type CheckpointBlock, checkpointBytes } from '../../graph/checkpoint.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import { type EntityIndex, packedParts } from '../../graph/entity-index.ts';
 import type { Head } from '../../graph/head.ts';
 import { relationsSum } from '../loading/recovery.ts';
 import { encodeJournal } from '../training/batch-codec.ts';
@@ -148,15 +142,10 @@ export class Checkpointer {
 
   /**
    * Leaves a checkpoint as of the last commit, where nothing is trained any more: it is written at once, and named by the head once
-   * everything is acknowledged. index: as of that commit. isSame: whether the commits since the checkpoint changed nothing that it has: it
+   * everything is acknowledged. isSame: whether the commits since the checkpoint changed nothing that it has: it
    * becomes that of the last commit, under its own number.
    */
-  async leave(
-    head: Head,
-    index: EntityIndex,
-    isSame: boolean,
-    acknowledged: Promise<boolean>,
-  ): Promise<void> {
+  async leave(head: Head, isSame: boolean, acknowledged: Promise<boolean>): Promise<void> {
     const { graph, log, clock, store } = this.#options;
     await this.settled();
     if (head.checkpoint === head.commit) return;
@@ -169,7 +158,7 @@ export class Checkpointer {
           outdated: outdated(head, commit),
         });
       }
-      await this.settle(head, [], index, acknowledged);
+      await this.settle(head, [], acknowledged);
       if (await acknowledged)
         log.info({ graph, rows: head.rows, ms: clock() - this.#beganAt }, 'left a checkpoint to start from');
     } catch (error) {
@@ -182,7 +171,6 @@ export class Checkpointer {
   async settle(
     head: Head,
     due: readonly EntityKey[] = [],
-    index?: EntityIndex,
     acknowledged = Promise.resolve(true),
   ): Promise<void> {
     const { store, trainer } = this.#options;
@@ -197,7 +185,7 @@ export class Checkpointer {
     };
     const stands = { ...head, ...trained };
     await trainer.snapshot();
-    await this.#write(stands, index && packedParts(index));
+    await this.#write(stands);
     if (!(await acknowledged)) return;
     const rest = due.length > 0 && { journal: encodeJournal([], due), commit: checkpoint + 1 };
     const settled = { ...stands, checkpoint, ...(rest && { commit: rest.commit }) };
@@ -216,10 +204,10 @@ export class Checkpointer {
     await this.#tidying;
   }
 
-  async #write(head: Head & { readonly at?: number }, entities?: Iterable<PackedEntities>): Promise<void> {
+  async #write(head: Head & { readonly at?: number }): Promise<void> {
     const { store, trainer } = this.#options;
     try {
-      await store.checkpoints.write({ at: this.#beganAt, ...head }, this.#slices(head.rows), entities);
+      await store.checkpoints.write({ at: this.#beganAt, ...head }, this.#slices(head.rows));
     } finally {
       // A snapshot that nobody takes would set every row aside.
       while ((await trainer.slice()) !== undefined);

@@ -1,6 +1,5 @@
-import type { PackedEntities } from '../../graph/checkpoint.ts';
 import { type EntityKey, writeId } from '../../graph/entity.ts';
-import { packEntities, stateOf } from '../../graph/entity-index.ts';
+import { type PackedEntities, stateOf } from '../../graph/entity-index.ts';
 import type { Commit } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
 import { NEAR_ROWS } from '../../graph/name-index.ts';
@@ -122,7 +121,7 @@ export class Committer {
    */
   commit(pending: PendingCommit, options: Pick<DueOptions, 'everything' | 'holdMs'>): Promise<number> {
     const { graph, model, index, counters, ledger, trainer, writer, neighbours, clock } = this.#options;
-    const { checkpointer, training, publisher } = this.#options;
+    const { store, checkpointer, training, publisher } = this.#options;
     const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
     // Empty commits must not advance the reuse of rows: a process that goes on without a restart writes none at a
@@ -134,7 +133,8 @@ export class Committer {
     // Looked up now, while the index stands at this commit: it is ahead once the commit is written.
     const own = [...pending.erasedEntities].filter((key) => neighbours.owns(key));
     const named = Array.from(new Set([...pending.due, ...own]), (name) => ({ name, row: index.find(name) }));
-    const entities = packEntities(index, pending.touched);
+    const { touched } = pending;
+    const entities = index.pack(touched, store.turn(touched.size, index.nextRow));
     const head: Asked = {
       format: STORE_FORMAT,
       graph,
@@ -206,7 +206,6 @@ export class Committer {
     const head = await this.#store(said, this.#outbox(publisher.size), {
       edges: pending.edges,
       packed: entities,
-      erasedEntities: pending.erasedEntities,
       erasures: [...pending.erasures].map(([key, at]) => ({ key, at })),
       journal: encodeJournal(
         pending.batches,

@@ -39,9 +39,9 @@ export function faultyWorld(
         checkpointsOf: (width) => {
           const checkpoints = store.checkpointsOf(width);
           return portWith(checkpoints, {
-            write: (head, blocks, entities) =>
+            write: (head, blocks) =>
               gate.around('checkpoint.write', () =>
-                checkpoints.write(head, gate.each('checkpoint.block', blocks), entities),
+                checkpoints.write(head, gate.each('checkpoint.block', blocks)),
               ),
             dropBefore: (commit) =>
               gate.around('checkpoint.dropBefore', () => checkpoints.dropBefore(commit)),

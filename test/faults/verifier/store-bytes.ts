@@ -58,7 +58,9 @@ export interface HeadJson {
   };
 }
 
-const LETTERS = { head: 'm', entity: 'n', edge: 'e', reverse: 'i', journal: 'j', erased: 'x' };
+const LETTERS = { head: 'm', names: 'n', states: 's', edge: 'e', reverse: 'i', journal: 'j', erased: 'x' };
+/** Rows of a page of names, and what stands in place of a name. */
+const [PAGE, NO_NAME] = [64n, 255];
 
 /** The head alone. db: the folder with CURRENT in it. */
 export async function readHeadBytes(db: string): Promise<HeadJson> {
@@ -152,14 +154,46 @@ function decode(entries: readonly { key: Buffer; value: Buffer }[]): Omit<StoreB
         return [`${second} ${relation} ${first}`, edge(value)];
       }),
     ),
-    entities: new Map(
-      kind(LETTERS.entity).map(({ key, value }) => [names.entity(key, 1).name, value.readUInt32LE(0)]),
-    ),
+    entities: entitiesOf(kind(LETTERS.names), kind(LETTERS.states), names),
     journal: kind(LETTERS.journal).map(({ key }) => Number(key.readBigUInt64BE(1))),
     erasures: new Map(
       kind(LETTERS.erased).map(({ key, value }) => [key.toString('hex', 1), value.readDoubleLE(0)]),
     ),
   };
+}
+
+/** Row by entity. @throws for one twice, and for one whose newest state is impossible. */
+function entitiesOf(
+  pages: readonly { key: Buffer; value: Buffer }[],
+  stated: readonly { key: Buffer; value: Buffer }[],
+  names: Names,
+): Map<string, number> {
+  const rows = new Map<string, number>();
+  for (const { key, value } of pages) {
+    let row = Number(PAGE * key.readBigUInt64BE(1));
+    for (let at = 0; at < value.length; row++) {
+      const { name, end } =
+        value[at] === NO_NAME ? { name: undefined, end: at + 1 } : names.entity(value, at);
+      if (name !== undefined && rows.has(name)) throw new Error(`${name} has two rows`);
+      if (name !== undefined) rows.set(name, row);
+      at = end;
+    }
+  }
+  const seen = new Map<number, { first: number; last: number }>();
+  for (const { value } of stated) {
+    const [from = 0, to = 0, touched = 0] = [4, 8, 12].map((at) => value.readUInt32LE(at));
+    const count = touched + to - from;
+    for (let i = 0, at = 16; i < count; i++, at += 24) {
+      const row = i < touched ? value.readUInt32LE(16 + 24 * count + 4 * i) : from + i - touched;
+      seen.set(row, { first: value.readDoubleLE(at + 8), last: value.readDoubleLE(at + 16) });
+    }
+  }
+  for (const [name, row] of rows) {
+    const { first = Number.NaN, last = Number.NaN } = seen.get(row) ?? {};
+    if (!(first > 0 && first <= last))
+      throw new Error(`${name} on row ${row} was seen from ${first} to ${last}`);
+  }
+  return rows;
 }
 
 /** Entities inside keys: a byte for the type, one for the id's length less one, the id. */

@@ -8,19 +8,27 @@ import { encodeHead, type Head } from '../../../src/graph/head.ts';
 import { shardOf, trainingShard } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import { portWith } from '../../fixtures/port.ts';
-import { asyncOf, graph, user } from '../graph-fixture.ts';
+import { asyncOf, commitOf, entity, graph, tweet, user } from '../graph-fixture.ts';
 import { filled, HEAD_OF_FILLED, put } from './check-fixture.ts';
 
 const hex = (text: string) => Buffer.from(text, 'hex');
-/** `user:a` in a key. */
+/** `user:a` and others in a key. */
 const A = '000061';
 const B = '000062';
+const C = '000063';
+const T = '010074';
+/** The first page of names, and the first entry of states. */
+const PAGE = `n${'00'.repeat(8)}`;
+const STATES = `s${'00'.repeat(8)}`;
 let store: GraphStore;
 beforeEach(async () => {
   store = await filled();
 });
 
 const withHead = (change: Partial<Head>) => put(store, 'm', encodeHead({ ...HEAD_OF_FILLED, ...change }));
+
+const commits = (parts: Parameters<typeof commitOf>[0]) =>
+  store.commit(commitOf({ head: HEAD_OF_FILLED, ...parts }));
 
 /** The shard's part of a head; none of the store's entities falls into shard 1 of 256. */
 const SHARD = { index: 1, count: 256, run: 'r', trained: 0, sent: 0, received: {} };
@@ -44,7 +52,7 @@ describe('a check', () => {
     const trains = (count: number) => trainingShard(...homes(count), count) === homes(count)[0];
     const cut = [2, 3, 4, 5, 6, 7].filter((count) => homes(count)[0] !== homes(count)[1]);
     const counts = [cut.find(trains)!, cut.find((count) => !trains(count))!];
-    await put(store, 'n010074', undefined);
+    await commits({ erasedEntities: [tweet('t')] });
     const missing = async (count: number, end: 0 | 1) => {
       const shard = { ...SHARD, count, index: homes(count)[end], edges: {}, entities: {} };
       await withHead({ entities: { user: 2 }, shard });
@@ -87,8 +95,11 @@ describe('a check', () => {
       // Keys and values that are cut.
       [puts(`e${A}`, zeros(9)), 'entry-damaged: edge 65000061'],
       [puts(`i${A}`, zeros(9)), 'entry-damaged: edge 69000061'],
-      [puts('n0005', zeros(24)), 'entry-damaged: entity 6e0005'],
-      [puts('n000063', zeros(23)), 'entry-damaged: entity 6e000063'],
+      [puts('n0005', hex(A)), 'entities-damaged: names 6e0005: the store holds an impossible key'],
+      [puts(PAGE, hex(A.slice(0, 4))), 'entities-damaged: names 6e00', 'entities-fewer: user: 0, counted 2'],
+      [puts('s0005', zeros(16)), 'entities-damaged: states 730005'],
+      [puts(STATES, zeros(17)), 'entities-damaged: states 7300.*; user:a was seen from NaN to NaN; user:b'],
+      [puts(STATES), 'entities-damaged: user:a was seen from NaN to NaN; user:b .*; tweet:t'],
       [puts('j0002', zeros(1)), 'entry-damaged: journal 6a0002'],
       // Rows and outbox, as formats before had them.
       [puts('v00000004', zeros(24)), 'key-unknown: ^7600000004$'],
@@ -96,17 +107,27 @@ describe('a check', () => {
       // An erasure of no time, and one of no hash.
       [puts(`x${'ab'.repeat(32)}`, half), 'entry-damaged: erasure 78abab'],
       [puts('xab', zeros(8)), 'entry-damaged: erasure 78ab'],
-      // An entity lost, one more, and one on a relation's row.
+      // An entity lost, one more, one twice, and one on a relation's row.
       [
-        puts(`n${B}`),
+        puts(PAGE, hex(`ffffffff${A}ff${T}`)),
         ...['entities-fewer: user: 1, counted 2'],
         'end-missing: user:b of user:a follows user:b',
       ],
+      [puts(PAGE, hex(`ffffffff${A}${B}${T}${C}`)), ...['entities-damaged: user:c on row 7 of 7']],
       [
-        puts('n000063', entityBytes(6)),
-        ...['entities-more: user: 3, counted 2', 'row-shared: user:c on row 6|tweet:t on row 6'],
+        puts(PAGE, hex(`ffffffff${A}${A}${T}`)),
+        ...[
+          'entities-damaged: user:a on row 5 too',
+          'entities-fewer: user: 1, counted 2',
+          'end-missing: user:b of user:a follows user:b',
+        ],
       ],
-      [puts(`n${A}`, entityBytes(3)), 'row-shared: user:a on row 3'],
+      [
+        puts(PAGE, hex(`ffffff${A}ff${B}${T}`)),
+        'entities-damaged: user:a on row 3',
+        'entities-fewer: user: 1',
+      ],
+      [heads({ entities: { user: 1, tweet: 1 } }), 'entities-more: user: 2, counted 1'],
       // Entities and edges of other shards alone, and more of its own than the head counts.
       [
         ofShard(1, 256),
@@ -119,7 +140,7 @@ describe('a check', () => {
       ],
       [
         heads({ rows: 6 }),
-        ...['row-beyond: tweet:t on row 6 of 6', 'checkpoint-differs: 7 rows, the head has 6'],
+        ...['entities-damaged: tweet:t on row 6 of 6', 'checkpoint-differs: 7 rows, the head has 6'],
       ],
       // A checkpoint that is lost, of a commit or a step to come, of another type, of a copy in a whole graph.
       [heads({ checkpoint: 9, commit: 9 }), 'checkpoint-damaged: there is no checkpoint 9'],
@@ -132,7 +153,11 @@ describe('a check', () => {
       ],
       // Vectors that are lost, of no numbers, negative.
       [checkpointWith(({ floats }) => floats.fill(0, 16, 18)), 'vector-missing: user:a'],
-      [puts(`n${A}`, entityBytes(7, 1)), 'vector-missing: user:a'],
+      [
+        () =>
+          commits({ head: { ...HEAD_OF_FILLED, rows: 8 }, entities: [entity(user('a'), 7, { updates: 1 })] }),
+        'vector-missing: user:a',
+      ],
       [checkpointOf(3), 'vector-missing: relation likes; user:a'],
       [float(Number.NaN, 1), 'vector-damaged: row 4: number 1 is NaN'],
       [float(Number.NEGATIVE_INFINITY, 0), 'vector-damaged: number 0 is -Inf'],
@@ -194,17 +219,17 @@ describe('a check', () => {
       floats.fill(Number.POSITIVE_INFINITY, 19, 20);
       floats.fill(0, 24, 28);
     })();
-    await put(store, 'n010074', entityBytes(6));
+    await commits({ entities: [entity(tweet('t'), 6)] });
     expect(await findings()).toEqual([]);
-    await put(store, 'n010074', entityBytes(7));
-    await withHead({ rows: 8 });
+    await commits({ head: { ...HEAD_OF_FILLED, rows: 8 }, entities: [entity(tweet('t'), 7)] });
     expect(await findings()).toEqual([]);
   });
 
   test('accepts what a kill leaves: entities newer than the checkpoint, and a journal of the commits since', async () => {
     // The row of user:a was given to a tweet since, and user:a got one that the checkpoint does not have.
-    await put(store, `n${A}`, entityBytes(7, 3));
-    await put(store, 'n010073', entityBytes(4, 1));
+    await commits({
+      entities: [entity(user('a'), 7, { updates: 3 }), entity(tweet('s'), 4, { updates: 1 })],
+    });
     await withHead({ commit: 3, rows: 8, entities: { user: 2, tweet: 2 } });
     for (const commit of ['02', '03']) await put(store, `j00000000000000${commit}`, Buffer.alloc(1));
     expect(await findings()).toEqual([]);
@@ -300,11 +325,4 @@ async function rewritten(head: CheckpointHead, blocks: readonly CheckpointBlock[
   await store.checkpoints.write(head, asyncOf(...blocks));
   // Another store on the same entries: a store keeps a checkpoint open.
   store = new GraphStore(store.entries, store.layout);
-}
-
-function entityBytes(row: number, updates = 0): Buffer {
-  const value = Buffer.alloc(24);
-  value.writeUInt32LE(row);
-  value.writeUInt32LE(updates, 4);
-  return value;
 }

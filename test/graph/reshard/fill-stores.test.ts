@@ -8,7 +8,6 @@ import type { Head } from '../../../src/graph/head.ts';
 import { type Filled, fillStores } from '../../../src/graph/reshard/fill-stores.ts';
 import { nextHead } from '../../../src/graph/reshard/next-head.ts';
 import { shardOf } from '../../../src/graph/shard.ts';
-import { WriteBatch } from '../../../src/graph/store.ts';
 import { commitOf, commitRows, edgesIn, entity, graph, HEAD, MODEL } from '../graph-fixture.ts';
 
 const EXCHANGE = 'twhin.exchange.test';
@@ -220,13 +219,10 @@ describe('present stores that lack copies', () => {
     const heads = [...HEADS];
     for (const [index, key] of gone) {
       const store = old[index]!;
-      const batch = new WriteBatch();
-      batch.delete(store.layout.entityKey(key));
-      await store.entries.write(batch);
       const type = key.slice(0, key.indexOf(':'));
       const { entities } = heads[index]!;
       heads[index] = { ...heads[index]!, entities: { ...entities, [type]: entities[type]! - 1 } };
-      await store.commit(commitOf({ head: heads[index]! }));
+      await store.commit(commitOf({ head: heads[index]!, erasedEntities: [key] }));
     }
     return { heads, old };
   }

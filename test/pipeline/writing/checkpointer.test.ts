@@ -1,6 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { CheckpointBlock, Checkpoints } from '../../../src/graph/checkpoint.ts';
-import { EntityIndex, packEntities } from '../../../src/graph/entity-index.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import type { Head } from '../../../src/graph/head.ts';
 import { Layout } from '../../../src/graph/layout.ts';
@@ -22,8 +21,6 @@ const ALL = Number.POSITIVE_INFINITY;
 const ALL_SENT = Promise.resolve(true);
 
 /** Entities of rows 2 and 3. */
-const index = new EntityIndex(2);
-for (const name of ['a', 'b']) index.add(user(name), 7);
 
 /** Two rows, each number the row's own. */
 function blockAt(first: number): CheckpointBlock {
@@ -55,7 +52,7 @@ async function setUp({
   const { checkpoints } = kept;
   const headOf = (commit: number, checkpoint = named): Head => ({ ...HEAD, rows: 4, commit, checkpoint });
   const faulty: Checkpoints = portWith<Checkpoints>(checkpoints, {
-    write: async (head, blocks, entities) => checkpoints.write(head, await write(blocks), entities),
+    write: async (head, blocks) => checkpoints.write(head, await write(blocks)),
   });
   const store = new GraphStore(portWith(kept, { sync, checkpointsOf: () => faulty }), new Layout(MODEL));
   checkpoints.written.set(named, { head: headOf(3), blocks: [] });
@@ -328,7 +325,7 @@ describe('a checkpoint that is left', () => {
       sync: () => turns(5),
     });
     now.ms += 500;
-    await checkpointer.leave({ ...headOf(5), outbox: 0 }, index, false, ALL_SENT);
+    await checkpointer.leave({ ...headOf(5), outbox: 0 }, false, ALL_SENT);
     // As where the journal led to other vectors than before.
     const { step, random } = await trainer.state();
     expect(await store.head()).toEqual({
@@ -340,21 +337,20 @@ describe('a checkpoint that is left', () => {
       outbox: 0,
     });
     expect([there(), await journal()]).toEqual([[5], []]);
-    const { head, blocks, entities } = checkpoints.written.get(5)!;
+    const { head, blocks } = checkpoints.written.get(5)!;
     expect([head.at, blocks]).toEqual([1_000_500, [blockAt(0), blockAt(2)]]);
-    expect(entities).toEqual([packEntities(index, [2, 3])]);
     expect(said()).toEqual(['left a checkpoint to start from']);
   });
 
   test('is none where the head names one of its own commit already', async () => {
     const { checkpointer, trainer, headOf, there } = await committed();
-    await checkpointer.leave(headOf(3), index, false, ALL_SENT);
+    await checkpointer.leave(headOf(3), false, ALL_SENT);
     expect([trainer.snapshots, there()]).toEqual([0, [3]]);
   });
 
   test('is the one before where nothing changed since: the last commit gets its number', async () => {
     const { checkpointer, store, trainer, headOf, there, journal } = await committed();
-    await checkpointer.leave({ ...headOf(5), epoch: 9 }, index, true, ALL_SENT);
+    await checkpointer.leave({ ...headOf(5), epoch: 9 }, true, ALL_SENT);
     expect([trainer.snapshots, there(), await journal()]).toEqual([0, [3], []]);
     expect(await store.head()).toEqual({ ...headOf(3), epoch: 9, trained: 3, acknowledged: 3 });
   });
@@ -367,7 +363,7 @@ describe('a checkpoint that is left', () => {
     await reached.promise;
     // What comes after the slice in hand is asked for already.
     expect(trainer.taking).toEqual([]);
-    const left = checkpointer.leave(headOf(5), index, false, ALL_SENT);
+    const left = checkpointer.leave(headOf(5), false, ALL_SENT);
     await turns(10);
     expect(trainer.snapshots).toBe(1);
     open.resolve();
@@ -379,7 +375,7 @@ describe('a checkpoint that is left', () => {
     for (const all of [true, false]) {
       const { checkpointer, store, headOf, there, said } = await committed();
       const acknowledged = Promise.withResolvers<boolean>();
-      const left = checkpointer.leave(headOf(5), index, false, acknowledged.promise);
+      const left = checkpointer.leave(headOf(5), false, acknowledged.promise);
       await vi.waitFor(() => expect(there()).toEqual([3, 5]));
       expect((await store.head())?.checkpoint).toBe(3);
       acknowledged.resolve(all);
@@ -392,7 +388,7 @@ describe('a checkpoint that is left', () => {
     const { checkpointer, store, headOf, there, journal, said } = await committed({
       write: () => Promise.reject(new Error('no space left')),
     });
-    await checkpointer.leave(headOf(5), index, false, ALL_SENT);
+    await checkpointer.leave(headOf(5), false, ALL_SENT);
     expect([await store.head(), there(), await journal()]).toEqual([headOf(5), [3], [4, 5]]);
     expect(said()).toEqual(['could not leave a checkpoint to start from: the next start takes longer']);
   });

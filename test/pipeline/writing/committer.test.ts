@@ -120,7 +120,7 @@ describe('Committer', () => {
     index.saw(rows.a, 99, false);
     index.add(user('later'), 99);
     const head = {
-      format: 4,
+      format: 5,
       graph: 'test',
       model: MODEL,
       rows: 6,
