@@ -1,4 +1,9 @@
-import { createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { createServer, type Server } from 'node:net';
+import { hasCode } from '../src/errors/errors.ts';
+
+/** Ports to choose from: outgoing connections get higher ones, on Linux and elsewhere. */
+const PORTS = [10_000, 32_000] as const;
 
 export interface Ports {
   readonly broker: number;
@@ -15,21 +20,25 @@ export interface Front {
 
 /** Two loopback ports that were free at the time of the call. */
 export async function freePorts(): Promise<Ports> {
-  const servers = [createServer(), createServer()];
-  const [broker = 0, controller = 0] = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once('error', reject);
-          server.listen(0, '127.0.0.1', () => {
-            const address = server.address();
-            resolve(typeof address === 'object' && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const servers = [await listening(), await listening()] as const;
+  const [broker, controller] = [servers[0].port, servers[1].port];
+  await Promise.all(servers.map(({ server }) => new Promise((resolve) => server.close(resolve))));
   return { broker, controller };
+}
+
+/** A server on a port that no outgoing connection gets, so that the port is still free some time after. */
+async function listening(): Promise<{ server: Server; port: number }> {
+  const server = createServer();
+  for (;;) {
+    const port = randomInt(...PORTS);
+    const isFree = new Promise<boolean>((resolve, reject) => {
+      server.once('listening', () => resolve(true));
+      server.once('error', (error) => (hasCode(error, 'EADDRINUSE') ? resolve(false) : reject(error)));
+      server.listen(port, '127.0.0.1');
+    });
+    if (await isFree) return { server, port };
+    server.removeAllListeners();
+  }
 }
 
 /** Properties by name. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { typedEntity } from '../../topics/fields.ts';
 import { FatalError } from '../errors/errors.ts';
-import { describeEntity, type EntityDescription, findEntity } from '../graph/describe-entity.ts';
+import { describeEntity, type EntityDescription } from '../graph/describe-entity.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import { shardName, shardOf } from '../graph/shard.ts';
 import type { CommandContext } from './context.ts';
@@ -38,7 +38,7 @@ async function show(
   for (const owner of owners) {
     const { graph } = owner;
     await using store = await openChosen(owner);
-    const record = await findEntity(store, entity);
+    const record = await store?.entity(entity);
     if (record === undefined) continue;
     found++;
     progress(`${graph.name}: comparing with every vector`);

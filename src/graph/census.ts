@@ -23,29 +23,25 @@ export interface Difference {
 /** Counts entries of a store, whichever it is given. */
 export class Census {
   readonly #layout: Layout;
-  readonly #entities: number[];
-  readonly #edges: number[];
+  readonly #entities = new Tally();
+  readonly #edges = new Tally();
 
   constructor(layout: Layout) {
     this.#layout = layout;
-    this.#entities = layout.entityTypes.map(() => 0);
-    this.#edges = layout.relations.map(() => 0);
   }
 
   /** @throws FatalError for an entity or an edge that the layout can't read. */
   add({ key, value }: Entry): void {
-    const layout = this.#layout;
-    const { names, edges } = layout.prefixes;
-    if (key[0] === names[0]) namesIn(layout, value, (start) => this.#entities[value[start]!]!++);
-    else if (key[0] === edges[0] && !layout.isRemoved(value)) this.#edges[layout.relationIn(key)]!++;
+    const { prefixes, entityTypes, relations } = this.#layout;
+    if (key[0] === prefixes.names[0])
+      for (const { start } of namesIn(this.#layout, key, value))
+        this.#entities.add(entityTypes[value[start]!]!);
+    else if (key[0] === prefixes.edges[0] && !this.#layout.isRemoved(value))
+      this.#edges.add(relations[this.#layout.relationIn(key)]!.name);
   }
 
   get counted(): Counted {
-    const { entityTypes, relations } = this.#layout;
-    return {
-      entities: Object.fromEntries(entityTypes.map((type, i) => [type, this.#entities[i] ?? 0])),
-      edges: Object.fromEntries(relations.map(({ name }, i) => [name, this.#edges[i] ?? 0])),
-    };
+    return { entities: this.#entities.counts, edges: this.#edges.counts };
   }
 }
 

@@ -23,14 +23,6 @@ export interface EntityDescription extends Omit<EntityState, 'row'> {
   readonly nearest: Record<string, Neighbour[]>;
 }
 
-/** undefined: the store does not have the entity. */
-export async function findEntity(
-  store: GraphStore | undefined,
-  key: EntityKey,
-): Promise<EntityRecord | undefined> {
-  return store?.layout.typeIndex(typeOf(key)) === undefined ? undefined : store.entity(key);
-}
-
 /** Compares with every vector, and counts at most `mostEdges` edges. */
 export async function describeEntity(
   store: GraphStore,

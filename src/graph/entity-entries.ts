@@ -1,4 +1,4 @@
-import { FatalError } from '../errors/errors.ts';
+import { FatalError, MAKE_AGAIN } from '../errors/errors.ts';
 import {
   type EntityIndex,
   type EntityStates,
@@ -14,13 +14,11 @@ import { endsSlice, nextTurn, type Store, type WriteBatch } from './store.ts';
 const NO_STATE = { updates: 0, firstSeen: Number.NaN, lastSeen: Number.NaN };
 /** Fewest rows of a commit's part of the turn: a graph of two millions has its turn in 8,000 small commits. */
 const LEAST_ROWS = 256;
-const HEADER_NUMBERS = 4;
+const HEADER_BYTES = 16;
 
 /** An entry of states, and where its part of the turn ends. */
-interface Kept {
+interface Kept extends Pick<TurnPart, 'turn' | 'to'> {
   readonly number: number;
-  readonly turn: number;
-  readonly to: number;
 }
 
 /**
@@ -31,13 +29,11 @@ interface Kept {
 export class EntityEntries {
   readonly #store: Store;
   readonly #layout: Layout;
-  /** Of the next entry of states, and where the next part begins. */
-  #number = 0;
+  /** Where the next part of the turn begins. */
   #turn = 0;
   #at = 0;
-  #isOpen = false;
-  /** Entries of states that are stored, oldest first. */
-  #kept: Kept[] = [];
+  /** Entries of states that are stored, oldest first; undefined until they were read. */
+  #kept: Kept[] | undefined;
 
   constructor(store: Store, layout: Layout) {
     this.#store = store;
@@ -46,22 +42,22 @@ export class EntityEntries {
 
   /**
    * Restores every entity into an index that has none. first, rows: an entity's lowest row, and the first beyond the highest. tell:
-   * told of what is damaged, and may throw.
+   * told of what is damaged, which is thrown unless it is given.
    */
-  async load(index: EntityIndex, first: number, rows: number, tell: (what: string) => void): Promise<void> {
+  async load(index: EntityIndex, first: number, rows: number, tell = refuseDamage): Promise<void> {
+    const layout = this.#layout;
     let count = 0;
-    for await (const run of this.#store.runs(this.#layout.prefixes.names)) {
+    for await (const run of this.#store.runs(layout.prefixes.names)) {
       for (const { key, value } of run) {
-        reading('names', key, tell, () => {
-          const page = this.#layout.numberOf(key);
-          namesIn(this.#layout, value, (start, end, i) => {
-            const row = PAGE_ROWS * page + i;
-            const name = () => this.#layout.entityOf(value, start);
-            if (row < first || row >= rows) tell(`${name()} on row ${row} of ${rows}`);
-            else if (index.names.find(value, start, end) >= 0) tell(`${name()} on row ${row} too`);
-            else index.restore(value, start, end, { row, ...NO_STATE });
-          });
-        });
+        const places = readable('names', key, tell, () => namesIn(layout, key, value)) ?? [];
+        for (const { row, start, end } of places) {
+          const again = index.names.find(value, start, end) >= 0;
+          if (again || row < first || row >= rows)
+            tell(
+              `${layout.entityOf(value, start)} on row ${row} of ${rows}${again ? ', and on another' : ''}`,
+            );
+          else index.restore(value, start, end, { row, ...NO_STATE });
+        }
         if (endsSlice(PAGE_ROWS * count++)) await nextTurn();
       }
     }
@@ -75,26 +71,24 @@ export class EntityEntries {
   }
 
   /** Reads the states, into the index if there is one. Before the first `put`. tell: as in `load`. */
-  async open(tell: (what: string) => void, index?: EntityIndex): Promise<void> {
-    if (index === undefined && this.#isOpen) return;
+  async open(tell = refuseDamage, index?: EntityIndex): Promise<void> {
+    if (index === undefined && this.#kept !== undefined) return;
     const kept: Kept[] = [];
-    let at = 0;
+    let last: TurnPart = { turn: 0, from: 0, to: 0 };
     for await (const { key, value } of this.#store.scan(this.#layout.prefixes.states)) {
-      reading('states', key, tell, () => {
-        const states = decodeStates(value);
-        index?.restate(states);
-        kept.push({ number: this.#layout.numberOf(key), turn: states.turn, to: states.to });
-        at = states.to;
+      const states = readable('states', key, tell, () => {
+        return { number: this.#layout.numberOf(key), ...decodeStates(value) };
       });
+      if (states === undefined) continue;
+      last = states;
+      index?.restate(states);
+      kept.push({ number: states.number, turn: states.turn, to: states.to });
     }
     // Whoever reads beside commits knows less than they do.
-    if (this.#isOpen) return;
-    this.#isOpen = true;
+    if (this.#kept !== undefined) return;
     this.#kept = kept;
-    this.#at = at;
-    const last = kept.at(-1);
-    this.#number = last === undefined ? 0 : last.number + 1;
-    this.#turn = last?.turn ?? 0;
+    this.#turn = last.turn;
+    this.#at = last.to;
   }
 
   /** The part of the turn that a commit writes beside the states of `touched` rows. rows: those ever in use. */
@@ -108,52 +102,66 @@ export class EntityEntries {
     return { turn: this.#turn, from, to: this.#at };
   }
 
-  /** Puts what a commit changed; parts come in the order in which `next` gave them. */
+  /** Puts what a commit changed, once the states were read; parts come in the order in which `next` gave them. */
   put(batch: WriteBatch, { pages, ...states }: PackedEntities): void {
-    const layout = this.#layout;
+    const [layout, kept] = [this.#layout, this.#kept!];
     for (const { page, names } of pages) {
       if (names.length > 0) batch.put(layout.namesKey(page), names);
       else batch.delete(layout.namesKey(page));
     }
     if (states.states.length === 0) return;
     const { turn, to } = states;
-    batch.put(layout.statesKey(this.#number), encodeStates(states));
-    this.#kept.push({ number: this.#number++, turn, to });
-    for (let first = this.#kept[0]!; ; first = this.#kept[0]!) {
-      // All rows that there were came since, in the rest of its turn and in the next one.
-      if (!(turn > first.turn + 1 || (turn === first.turn + 1 && to >= first.to))) break;
-      batch.delete(layout.statesKey(first.number));
-      this.#kept.shift();
-    }
+    const number = (kept.at(-1)?.number ?? -1) + 1;
+    batch.put(layout.statesKey(number), encodeStates(states));
+    kept.push({ number, turn, to });
+    // All rows that there were came since, in the rest of its turn and in the next one.
+    const isOver = (of: Kept) => turn > of.turn + 1 || (turn === of.turn + 1 && to >= of.to);
+    while (isOver(kept[0]!)) batch.delete(layout.statesKey(kept.shift()!.number));
   }
 }
 
-/** Reads an entry, and tells where that fails of damage. */
-function reading(what: string, key: Uint8Array, tell: (what: string) => void, read: () => void): void {
+/** @throws FatalError `store-damaged` */
+export function refuseDamage(what: string): void {
+  throw new FatalError('store-damaged', `an entry of entities is damaged: ${what}; ${MAKE_AGAIN}`);
+}
+
+/** What is read from an entry; undefined, and told, where it is damaged. */
+function readable<T>(
+  what: string,
+  key: Uint8Array,
+  tell: (what: string) => void,
+  read: () => T,
+): T | undefined {
   try {
-    read();
+    return read();
   } catch (error) {
-    if (!(error instanceof FatalError) || error.code !== 'store-damaged') throw error;
+    if (!(error instanceof FatalError)) throw error;
     tell(`${what} ${asBuffer(key).toString('hex')}: ${error.message}`);
+    return undefined;
   }
 }
 
-/** Tells where each name of a page begins and ends, and of which of its rows it is. @throws FatalError for one that can't be read. */
+/** Where each name of a page begins and ends, and of which row it is. @throws FatalError for one that can't be read. */
 export function namesIn(
   layout: Layout,
+  key: Uint8Array,
   names: Uint8Array,
-  each: (start: number, end: number, row: number) => void,
-): void {
-  for (let row = 0, start = 0; start < names.length; row++) {
-    if (row === PAGE_ROWS) throw damaged('page of names', names);
-    const type = names[start]!;
-    const end = type === NO_NAME ? start + 1 : start + 3 + (names[start + 1] ?? 0);
-    if (type !== NO_NAME) {
-      if (type >= layout.entityTypes.length || end > names.length) throw damaged('page of names', names);
-      each(start, end, row);
-    }
+): { row: number; start: number; end: number }[] {
+  const found = [];
+  const first = PAGE_ROWS * layout.numberOf(key);
+  for (let row = first, start = 0; start < names.length; row++) {
+    const isNone = names[start] === NO_NAME;
+    const end = isNone ? start + 1 : start + 3 + (names[start + 1] ?? 0);
+    if (
+      row - first === PAGE_ROWS ||
+      end > names.length ||
+      !(isNone || names[start]! < layout.entityTypes.length)
+    )
+      throw damaged('page of names', names);
+    if (!isNone) found.push({ row, start, end });
     start = end;
   }
+  return found;
 }
 
 /** As in `Layout`. */
@@ -168,15 +176,14 @@ function encodeStates({ rows, turn, from, to, states }: EntityStates): Buffer {
 export function decodeStates(value: Uint8Array): EntityStates {
   // Numbers of eight bytes must not begin in between.
   const bytes = new Uint8Array(value);
-  const headerBytes = 4 * HEADER_NUMBERS;
-  if (bytes.length < headerBytes) throw damaged('entry of states', value);
-  const [turn, from, to, count] = new Uint32Array(bytes.buffer, 0, HEADER_NUMBERS);
+  if (bytes.length < HEADER_BYTES) throw damaged('entry of states', value);
+  const [turn, from, to, count] = new Uint32Array(bytes.buffer, 0, HEADER_BYTES / 4);
   const numbers = STATE_NUMBERS * (count! + to! - from!);
-  if (to! < from! || bytes.length !== headerBytes + 8 * numbers + 4 * count!)
+  if (to! < from! || bytes.length !== HEADER_BYTES + 8 * numbers + 4 * count!)
     throw damaged('entry of states', value);
   return {
     ...{ turn: turn!, from: from!, to: to! },
-    states: new Float64Array(bytes.buffer, headerBytes, numbers),
-    rows: new Int32Array(bytes.buffer, headerBytes + 8 * numbers, count),
+    states: new Float64Array(bytes.buffer, HEADER_BYTES, numbers),
+    rows: new Int32Array(bytes.buffer, HEADER_BYTES + 8 * numbers, count),
   };
 }

@@ -83,6 +83,12 @@ export class EntityIndex {
     return row < 0 ? undefined : row;
   }
 
+  /** What is kept of an entity; undefined where there is none. */
+  stateBy(key: EntityKey): EntityState | undefined {
+    const row = this.find(key);
+    return row === undefined ? undefined : this.state(row);
+  }
+
   keyAt(row: number): EntityKey | undefined {
     const name = this.names.nameAt(row);
     return name && entityKey(this.#types[name[0]!] ?? '', name.toString('utf8', 2));

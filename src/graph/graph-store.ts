@@ -1,9 +1,8 @@
-import { FatalError, MAKE_AGAIN } from '../errors/errors.ts';
 import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import type { EdgeChange, EdgeState } from './edge.ts';
 import { type EntityKey, isOfType } from './entity.ts';
 import { EntityEntries } from './entity-entries.ts';
-import { EntityIndex, type PackedEntities, type TurnPart } from './entity-index.ts';
+import { EntityIndex, type PackedEntities } from './entity-index.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, type EntityState, type Layout } from './layout.ts';
 import { endsSlice, nextTurn, type Store, type StoreMemory, WriteBatch } from './store.ts';
@@ -18,7 +17,7 @@ export interface Commit {
   readonly head: Head;
   /** By `Layout.edgeId`. null: an erasure deletes the edge, and not even its removal is remembered. */
   readonly edges?: Iterable<readonly [id: string, state: EdgeState | null]>;
-  /** Of an index whose types are the layout's, with the part that `GraphStore.turn` gave. */
+  /** Of an index whose types are the layout's, with the part that `EntityEntries.next` gave. */
   readonly packed?: PackedEntities;
   /** In place of these, from a caller without an index: entities, and those that are gone before. */
   readonly entities?: readonly EntityRecord[];
@@ -30,9 +29,6 @@ export interface Commit {
   readonly outdated?: Iterable<number>;
 }
 
-const READ_ROWS = 1024;
-/** Where no head says how many rows are in use. */
-const MOST_ROWS = 2 ** 31;
 /** Most operations of a commit whose memory the next one uses, with views of about 40 MB, and most bytes. A larger commit is one of 30,000 events. */
 const [MOST_KEPT, KEPT_BYTES] = [131_072, 32 * 2 ** 20];
 
@@ -44,7 +40,8 @@ export class GraphStore {
   readonly layout: Layout;
   readonly checkpoints: Checkpoints;
   readonly #store: Store;
-  readonly #entities: EntityEntries;
+  /** How entities lie in the store. */
+  readonly entityEntries: EntityEntries;
   /** What `index` gives. */
   #index: Promise<EntityIndex> | undefined;
   /** That of a commit that is written, for the next. */
@@ -57,7 +54,7 @@ export class GraphStore {
   constructor(store: Store, layout: Layout) {
     this.#store = store;
     this.layout = layout;
-    this.#entities = new EntityEntries(store, layout);
+    this.entityEntries = new EntityEntries(store, layout);
     this.checkpoints = store.checkpointsOf(layout.dim + 2);
   }
 
@@ -76,14 +73,14 @@ export class GraphStore {
    * Every entity as of the last commit, in an index that is the caller's. Before the first commit of packed entities. tell: told of what
    * is damaged, which is thrown unless it is given.
    */
-  async loadIndex(head: Head | undefined, tell: (what: string) => void = refuseDamage): Promise<EntityIndex> {
+  async loadIndex(head: Head | undefined, tell?: (what: string) => void): Promise<EntityIndex> {
     const { relations, entityTypes } = this.layout;
     const firstRow = 2 * relations.length;
     const index = new EntityIndex(head?.rows ?? firstRow, entityTypes, {
       firstRow,
       freed: head?.freed ?? [],
     });
-    await this.#entities.load(index, firstRow, head?.rows ?? MOST_ROWS, tell);
+    await this.entityEntries.load(index, firstRow, head?.rows ?? 2 ** 31, tell);
     return index;
   }
 
@@ -99,9 +96,8 @@ export class GraphStore {
   }
 
   async entity(key: EntityKey): Promise<EntityRecord | undefined> {
-    const index = await this.index();
-    const row = index.find(key);
-    return row === undefined ? undefined : { key, ...index.state(row) };
+    const state = (await this.index()).stateBy(key);
+    return state && { key, ...state };
   }
 
   /** Every entity, or those of one type, ordered by type, then the shorter id first, then by bytes of UTF-8. */
@@ -112,11 +108,6 @@ export class GraphStore {
       if (key !== undefined && (type === undefined || isOfType(key, type)))
         yield { key, ...index.state(row) };
     }
-  }
-
-  /** The rows whose states a commit writes beside those of the rows that it touches. rows: those ever in use. */
-  turn(touched: number, rows: number): TurnPart {
-    return this.#entities.next(touched, rows);
   }
 
   /** The checkpoint that the head names; undefined before the first. It stays open until the next but one is named. */
@@ -195,7 +186,7 @@ export class GraphStore {
     const { layout } = this;
     const { head, edges = [], erasures = [] } = commit;
     const packed = commit.packed ?? (await this.#pack(commit));
-    if (packed !== undefined) await this.#entities.open(refuseDamage);
+    if (packed !== undefined) await this.entityEntries.open();
     const batch = this.#spare ?? new WriteBatch();
     this.#spare = undefined;
     batch.clear();
@@ -204,7 +195,7 @@ export class GraphStore {
       layout.putEdge(batch, id, state);
       if (endsSlice(count++)) await nextTurn();
     }
-    if (packed !== undefined) this.#entities.put(batch, packed);
+    if (packed !== undefined) this.entityEntries.put(batch, packed);
     for (const { key, at } of erasures) {
       const value = Buffer.allocUnsafe(8);
       value.writeDoubleLE(at);
@@ -227,14 +218,8 @@ export class GraphStore {
     for (const entity of entities) index.put(entity.key, entity);
     return index.pack(
       entities.map(({ row }) => row),
-      this.turn(0, index.nextRow),
+      this.entityEntries.next(0, index.nextRow),
     );
-  }
-
-  /** Puts entities of these rows into a batch that fills a new store. index: of all its entities so far. */
-  async putEntities(batch: WriteBatch, index: EntityIndex, rows: readonly number[]): Promise<void> {
-    await this.#entities.open(refuseDamage);
-    this.#entities.put(batch, index.pack(rows, this.turn(0, index.nextRow)));
   }
 
   /** Resolves once every commit so far survives a power loss. */
@@ -264,12 +249,8 @@ async function closed(opened: Promise<Checkpoint>): Promise<void> {
   await (await opened.catch(() => undefined))?.[Symbol.asyncDispose]();
 }
 
-function refuseDamage(what: string): never {
-  throw new FatalError('store-damaged', `an entry of entities is damaged: ${what}; ${MAKE_AGAIN}`);
-}
-
 /** Gathers an iteration into arrays of `size`, for batched reads and messages. */
-export async function* inBatches<T>(items: AsyncIterable<T>, size = READ_ROWS): AsyncIterable<T[]> {
+export async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncIterable<T[]> {
   let batch: T[] = [];
   for await (const item of items) {
     batch.push(item);

@@ -27,7 +27,7 @@ export const headSchema = z.object({
   rows: count,
   /** Rows that the last commit of records freed: they may not be used again yet. */
   freed: z.array(count),
-  offsets: z.record(z.string(), z.record(z.string(), count)),
+  offsets: z.record(z.string(), z.record(z.string().regex(/^\d{1,9}$/), count)),
   events: z.object({ consumed: count, rejected: count, duplicate: count, late: count }),
   /** Live edges by relation, entities by type. */
   edges: z.record(z.string(), count),

@@ -1,5 +1,6 @@
 import { judge } from './edge.ts';
 import type { EntityKey } from './entity.ts';
+import type { EntityIndex } from './entity-index.ts';
 import type { GraphStore } from './graph-store.ts';
 import { asBuffer, type EntityState, type Layout } from './layout.ts';
 import { shardOf } from './shard.ts';
@@ -7,19 +8,13 @@ import type { Entry } from './store.ts';
 
 /** Entries handed over at a time. */
 const BLOCK = 1_024;
-/** Where a name begins in a key. */
-const NAME_AT = 1;
-
-interface Keyed<Value> {
-  readonly key: Uint8Array;
-  readonly value: Value;
-}
+const NOTHING = new Uint8Array(0);
 
 /** A key, and what the stores hold under it. */
-interface MergedEntry<Value = Uint8Array> {
+interface MergedEntry {
   readonly key: Uint8Array;
   /** In the order of the stores; at least one. store: its index. */
-  readonly held: readonly { readonly store: number; readonly value: Value }[];
+  readonly held: readonly { readonly store: number; readonly value: Uint8Array }[];
 }
 
 /** An entity as all stores together know of it. key: a byte, then its name. */
@@ -85,13 +80,13 @@ export class MergedGraph {
   /** Every entity that any store has, by type, then the shorter id first, then by bytes of UTF-8. */
   async *entities(): AsyncIterable<readonly MergedEntity[]> {
     const { layout, stores } = this;
-    for await (const block of mergedEntries(stores.map(namedStates))) {
-      yield block.map(({ key, held }) => {
+    const indexes = await Promise.all(stores.map((store) => store.index()));
+    for await (const block of mergedEntries(indexes.map(namesOf))) {
+      yield block.map(({ key }) => {
         const name = layout.entityOf(key);
         const owner = shardOf(name, stores.length);
         const erased = this.#erasureOf(name)?.stores.has(owner) === false;
-        const found = erased ? undefined : held.find(({ store }) => store === owner);
-        return { key, name, owner, own: found?.value, erased };
+        return { key, name, owner, own: erased ? undefined : indexes[owner]!.stateBy(name), erased };
       });
     }
   }
@@ -173,30 +168,24 @@ function scans(stores: readonly GraphStore[], prefix: Uint8Array): AsyncIterable
   return stores.map(({ entries }) => entries.scan(prefix));
 }
 
-/** What a store keeps of each entity, ordered by name. */
-async function* namedStates(store: GraphStore): AsyncIterable<Keyed<EntityState>> {
-  const index = await store.index();
-  for (const row of index.sorted()) {
-    const key = new Uint8Array(NAME_AT + index.names.bytesOf(Int32Array.of(row)));
-    index.names.copy(row, key, NAME_AT);
-    yield { key, value: index.state(row) };
-  }
+/** Every name in an index after a byte, in order, with nothing under it. */
+async function* namesOf(index: EntityIndex): AsyncIterable<Entry> {
+  for (const row of index.sorted())
+    yield { key: Buffer.concat([Buffer.alloc(1), index.names.nameAt(row)!]), value: NOTHING };
 }
 
 /** What several stores hold, ascending, each key once. scans: what each holds, ascending. */
-async function* mergedEntries<Value>(
-  scans: readonly AsyncIterable<Keyed<Value>>[],
-): AsyncIterable<readonly MergedEntry<Value>[]> {
+async function* mergedEntries(scans: readonly AsyncIterable<Entry>[]): AsyncIterable<readonly MergedEntry[]> {
   const cursors = scans.map((scan) => scan[Symbol.asyncIterator]());
-  const next = async (store: number): Promise<Keyed<Value> | undefined> => {
+  const next = async (store: number): Promise<Entry | undefined> => {
     const { done, value } = await cursors[store]!.next();
     return done === true ? undefined : value;
   };
   try {
     const heads = await Promise.all(scans.map((_, store) => next(store)));
-    let block: MergedEntry<Value>[] = [];
+    let block: MergedEntry[] = [];
     for (let least = leastOf(heads); least !== undefined; least = leastOf(heads)) {
-      const held: { store: number; value: Value }[] = [];
+      const held: { store: number; value: Uint8Array }[] = [];
       for (const [store, head] of heads.entries()) {
         if (head === undefined || Buffer.compare(head.key, least.key) !== 0) continue;
         held.push({ store, value: head.value });
@@ -213,8 +202,8 @@ async function* mergedEntries<Value>(
   }
 }
 
-function leastOf<Of extends Keyed<unknown>>(heads: readonly (Of | undefined)[]): Of | undefined {
-  let least: Of | undefined;
+function leastOf(heads: readonly (Entry | undefined)[]): Entry | undefined {
+  let least: Entry | undefined;
   for (const head of heads)
     if (head !== undefined && (least === undefined || Buffer.compare(head.key, least.key) < 0)) least = head;
   return least;

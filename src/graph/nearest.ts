@@ -16,41 +16,26 @@ export async function nearest(store: GraphStore, row: number, count: number): Pr
   const [own] = await store.readRows([row]);
   const length = own ? norm(own, dim) : 0;
   if (own === undefined || length === 0) return [];
-  const best = new TopRows(count);
+  // Sorting keeps the order of equal scores.
+  const best: { row: number; score: number }[] = [];
+  let least = Number.NEGATIVE_INFINITY;
+  const cut = () => {
+    best.sort((a, b) => b.score - a.score).splice(count);
+    least = best[count - 1]?.score ?? least;
+  };
   for await (const other of store.rows()) {
     if (other.row === row || other.row < 2 * relations.length) continue;
     const otherLength = norm(other.floats, dim);
-    if (otherLength > 0) best.offer(other.row, dot(own, other.floats, dim) / (length * otherLength));
+    const score = dot(own, other.floats, dim) / (length * otherLength);
+    if (otherLength > 0 && score > least) best.push({ row: other.row, score });
+    if (best.length === 2 * count) cut();
   }
+  cut();
   const index = await store.index();
-  return best.rows.flatMap((found, i) => {
+  return best.flatMap(({ row: found, score }) => {
     const entity = index.keyAt(found);
-    return entity === undefined ? [] : [{ entity, score: best.scores[i]! }];
+    return entity === undefined ? [] : [{ entity, score }];
   });
-}
-
-/** The `count` rows with the highest scores among those offered, best first; of equal scores, the first offered. */
-export class TopRows {
-  readonly rows: number[] = [];
-  readonly scores: number[] = [];
-  readonly #count: number;
-
-  constructor(count: number) {
-    this.#count = count;
-  }
-
-  offer(row: number, score: number): void {
-    const { rows, scores } = this;
-    if (rows.length === this.#count && !(score > (scores[this.#count - 1] ?? score))) return;
-    let place = rows.length;
-    while (place > 0 && scores[place - 1]! < score) place--;
-    rows.splice(place, 0, row);
-    scores.splice(place, 0, score);
-    if (rows.length > this.#count) {
-      rows.pop();
-      scores.pop();
-    }
-  }
 }
 
 /** The L2 length of the first `dim` numbers. */

@@ -1,7 +1,7 @@
 /** Entry of a thread that looks up one entity: a scan of every vector must not block the updaters. */
 import { typedEntity } from '../../topics/fields.ts';
 import { answerCalls } from '../adapters/threads.ts';
-import { describeEntity, type EntityDescription, findEntity } from '../graph/describe-entity.ts';
+import { describeEntity, type EntityDescription } from '../graph/describe-entity.ts';
 import { openForReading, type StoreModel } from '../state/open.ts';
 
 /** What a lookup's thread answers. */
@@ -16,7 +16,7 @@ answerCalls<LookupMethods>('the lookup failed', {
   find: async ({ graph, id }) => {
     const key = typedEntity(id);
     await using store = await openForReading(graph);
-    const record = await findEntity(store, key);
+    const record = await store?.entity(key);
     return store && record && (await describeEntity(store, record, EDGES)).description;
   },
 });

@@ -32,7 +32,7 @@ class Updating {
   commit(): () => Promise<void> {
     const { store, index, touched } = this;
     index.free.cut();
-    const packed = index.pack(touched, store.turn(touched.size, index.nextRow));
+    const packed = index.pack(touched, store.entityEntries.next(touched.size, index.nextRow));
     const head = { ...HEAD, commit: ++this.#commit, rows: index.nextRow, freed: index.free.freed };
     touched.clear();
     return () => store.commit({ head, packed });
@@ -208,14 +208,14 @@ describe("a store's entities", () => {
   });
 
   test('of a page are told with their rows, those without an entity left out', () => {
+    const { layout } = graph();
     const page = Buffer.from('ff000061ffff0001c3a9', 'hex');
-    const found: [number, string][] = [];
-    namesIn(graph().layout, page, (start, end, row) =>
-      found.push([row, `${page[start]} ${page.toString('utf8', start + 2, end)}`]),
-    );
-    expect(found).toEqual([
-      [1, '0 a'],
-      [4, '0 é'],
+    const found = namesIn(layout, layout.namesKey(1), page);
+    expect(
+      found.map(({ row, start, end }) => [row, `${page[start]} ${page.toString('utf8', start + 2, end)}`]),
+    ).toEqual([
+      [PAGE_ROWS + 1, '0 a'],
+      [PAGE_ROWS + 4, '0 é'],
     ]);
   });
 });

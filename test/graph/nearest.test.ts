@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { nearest, norm, TopRows } from '../../src/graph/nearest.ts';
+import { nearest, norm } from '../../src/graph/nearest.ts';
 import { commitRows, entity, FIRST_ROW, graph, tweet, user } from './graph-fixture.ts';
 
 describe('nearest', () => {
@@ -41,27 +41,20 @@ describe('nearest', () => {
     expect(await nearest(store, 99, 10)).toEqual([]);
   });
 
+  test('has the lower row first of equal scores, however many there are', async () => {
+    const store = graph();
+    const rows = Array.from({ length: 30 }, (_, i) => FIRST_ROW + i);
+    await commitRows(store, {
+      entities: rows.map((row) => entity(user(`${row}`), row)),
+      vectors: Object.fromEntries(rows.map((row) => [row, row % 3 === 0 ? [1, 0, 1, 0] : [1, 1, 1, 0]])),
+    });
+    const found = await nearest(store, FIRST_ROW, 12);
+    // Row 4 is of the second kind, and of the others 19 are.
+    const alike = rows.filter((row) => row > FIRST_ROW && row % 3 !== 0);
+    expect(found.map(({ entity: key }) => key)).toEqual(alike.slice(0, 12).map((row) => `user:${row}`));
+  });
+
   test('norm ignores the numbers after the vector', () => {
     expect(norm(Float32Array.of(3, 4, 100, 100), 2)).toBe(5);
   });
-});
-
-test('TopRows keeps the best rows, and of equal scores the first offered', () => {
-  const top = new TopRows(3);
-  for (const [row, score] of [
-    [1, 0.2],
-    [2, 0.5],
-    [3, 0.2],
-    [4, -1],
-    [5, 0.5],
-    [6, 0.2],
-  ] as const)
-    top.offer(row, score);
-  expect([top.rows, top.scores]).toEqual([
-    [2, 5, 1],
-    [0.5, 0.5, 0.2],
-  ]);
-  const none = new TopRows(0);
-  none.offer(1, 1);
-  expect(none.rows).toEqual([]);
 });

@@ -1,10 +1,11 @@
-import { type Difference, differencesFrom, unequal } from '../census.ts';
+import { type Difference, differencesFrom, Tally, unequal } from '../census.ts';
+import { typeOf } from '../entity.ts';
 import type { GraphStore } from '../graph-store.ts';
 import type { Head } from '../head.ts';
 import { asBuffer } from '../layout.ts';
+import { shardOf } from '../shard.ts';
 import { checkEdges } from './edges.ts';
-import { attempt, checkEntities } from './entities.ts';
-import { type Finding, Findings } from './findings.ts';
+import { attempt, type Finding, Findings } from './findings.ts';
 import { checkRows } from './rows.ts';
 
 /** What a store holds, counted, and everything that is wrong with it. */
@@ -33,22 +34,29 @@ export async function checkStore(
     if (done % 10_000 === 0) onProgress(done);
   };
   const head = await findings.readable('head-damaged', () => store.head());
-  const rows =
-    head && (await findings.readable('checkpoint-damaged', () => checkRows(store, head, findings, progress)));
-  const { counts: entities, index } = await checkEntities(store, head, rows, findings, progress);
+  const index = await store.loadIndex(head, (what) => findings.add('entities-damaged', what));
+  const own = new Tally();
+  for (let row = 0; row < index.nextRow; row++) {
+    const key = index.keyAt(row);
+    if (key === undefined) continue;
+    progress(1);
+    if (head?.shard && shardOf(key, head.shard.count) === head.shard.index) own.add(typeOf(key));
+  }
+  if (head)
+    await findings.readable('checkpoint-damaged', () => checkRows(store, head, index, findings, progress));
+  const entities = index.counts();
   const edges = await checkEdges(store, index.names, findings, progress, head?.shard);
   await checkJournal(store, head, findings);
   await checkErasures(store, findings);
   await checkUnknown(store, findings);
-  const report = { head, entities: entities.types, edges: edges.live, removed: edges.removed };
+  const report = { head, entities, edges: edges.live, removed: edges.removed };
   if (head) {
     addDifferences(findings, differencesFrom(head, report));
     if (head.shard) {
       const whose = "the shard's own ";
-      addDifferences(findings, unequal('entities', head.shard.entities, entities.own), whose);
+      addDifferences(findings, unequal('entities', head.shard.entities, own.counts), whose);
       addDifferences(findings, unequal('live edges', head.shard.edges, edges.own), whose);
     }
-    checkOffsets(head, findings);
   } else if (done > 0 && findings.count('head-damaged') === 0) {
     findings.add('head-missing', `${done} entries`);
   }
@@ -109,13 +117,5 @@ function addDifferences(findings: Findings, differences: readonly Difference[], 
     const place = `${whose}${name}: ${found}, counted ${counted}`;
     const size = found < counted ? 'fewer' : 'more';
     findings.add(`${what === 'entities' ? 'entities' : 'edges'}-${size}`, place, Math.abs(found - counted));
-  }
-}
-
-function checkOffsets({ offsets }: Head, findings: Findings): void {
-  for (const [topic, partitions] of Object.entries(offsets)) {
-    for (const partition of Object.keys(partitions)) {
-      if (!/^\d{1,9}$/.test(partition)) findings.add('offset-damaged', `${topic} ${partition}`);
-    }
   }
 }

@@ -1,3 +1,4 @@
+import { type Counts, Tally } from '../census.ts';
 import type { EdgeChange, EdgeName } from '../edge.ts';
 import type { EntityKey } from '../entity.ts';
 import { type GraphStore, inBatches } from '../graph-store.ts';
@@ -6,19 +7,10 @@ import { asBuffer, type Layout } from '../layout.ts';
 import type { NameIndex } from '../name-index.ts';
 import { shardOf, trainingShard } from '../shard.ts';
 import type { Entry } from '../store.ts';
-import { attempt } from './entities.ts';
-import type { Findings } from './findings.ts';
+import { attempt, type Findings } from './findings.ts';
 
 /** Edges whose other entries are read in one request. */
 const LOOK_UP = 1_000;
-
-/** Edges counted in the store, live ones by relation. */
-export interface EdgeCounts {
-  readonly live: Record<string, number>;
-  /** Live ones whose lhs the shard owns; all live ones where the graph is whole. */
-  readonly own: Record<string, number>;
-  removed: number;
-}
 
 /** An edge in one direction, and what the store has beside it. */
 interface StoredEdge {
@@ -53,7 +45,8 @@ async function* storedEdges(
 
 /**
  * Checks that every live edge has its ends and that both directions agree. Of an edge that another shard trains, the far end has
- * no row. names: of the store's entities. Memory: one batch.
+ * no row. names: of the store's entities. Counts live edges by relation, and of these those whose lhs the shard
+ * owns: all where the graph is whole. Memory: one batch.
  */
 export async function checkEdges(
   store: GraphStore,
@@ -61,7 +54,7 @@ export async function checkEdges(
   findings: Findings,
   onProgress: (entries: number) => void,
   shard: Head['shard'],
-): Promise<EdgeCounts> {
+): Promise<{ live: Counts; own: Counts; removed: number }> {
   const owns = (key: EntityKey) => shard === undefined || shardOf(key, shard.count) === shard.index;
   const trains = ({ lhs, rhs }: EdgeName) =>
     shard === undefined ||
@@ -70,12 +63,13 @@ export async function checkEdges(
     if (!edge.removed && !hasEnd && (owns(end) || trains(edge)))
       findings.add('end-missing', `${end} of ${nameOf(edge)}`);
   };
-  const counts: EdgeCounts = { live: {}, own: {}, removed: 0 };
+  const [live, own] = [new Tally(), new Tally()];
+  let removed = 0;
   for await (const stored of storedEdges(store, 'forward', names, findings)) {
     const { edge, value, other } = stored;
-    if (edge.removed) counts.removed++;
-    else counts.live[edge.relation] = (counts.live[edge.relation] ?? 0) + 1;
-    if (!edge.removed && owns(edge.lhs)) counts.own[edge.relation] = (counts.own[edge.relation] ?? 0) + 1;
+    if (edge.removed) removed++;
+    else live.add(edge.relation);
+    if (!edge.removed && owns(edge.lhs)) own.add(edge.relation);
     if (!owns(edge.lhs) && !owns(edge.rhs)) findings.add('edge-strange', nameOf(edge));
     if (other === undefined) findings.add('reverse-missing', nameOf(edge));
     else if (Buffer.compare(value, other) !== 0) findings.add('reverse-differs', nameOf(edge));
@@ -88,7 +82,7 @@ export async function checkEdges(
     checkEnd(stored, edge.rhs);
     onProgress(1);
   }
-  return counts;
+  return { live: live.counts, own: own.counts, removed };
 }
 
 function readEdge(layout: Layout, { key, value }: Entry): EdgeChange | undefined {

@@ -21,7 +21,6 @@ export const FINDINGS = {
   'reverse-missing': 'edges lack their reverse entry',
   'reverse-differs': 'edges and their reverse entries differ',
   'reverse-extra': 'reverse entries have no edge',
-  'offset-damaged': 'offsets name partitions that a log cannot have',
 } as const;
 
 export type FindingKind = keyof typeof FINDINGS;
@@ -67,5 +66,15 @@ export class Findings {
     const all: readonly string[] = Object.keys(FINDINGS);
     const found = [...this.#found].map(([kind, of]) => ({ kind, ...of }));
     return found.sort((a, b) => all.indexOf(a.kind) - all.indexOf(b.kind));
+  }
+}
+
+/** What `read` gives, or undefined where it throws. */
+export function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    // The caller reports the unreadable bytes as a finding.
+    return undefined;
   }
 }

@@ -1,31 +1,24 @@
+import { typeOf } from '../entity.ts';
+import type { EntityIndex } from '../entity-index.ts';
 import type { GraphStore } from '../graph-store.ts';
 import type { Head } from '../head.ts';
-import { ownerOfCopy } from '../shard.ts';
+import { ownerOfCopy, shardOf } from '../shard.ts';
 import type { Findings } from './findings.ts';
 
-/** What a checkpoint has of its rows. Memory: three bytes a row. */
-export interface CheckedRows {
-  /** [rows] type index; 255: no entity. */
-  readonly types: Uint8Array;
-  /** [rows] the shard that a copy belongs to; 255: the row is no copy. */
-  readonly owners: Uint8Array;
-  /** [rows] 1: all numbers of the vector are zero. */
-  readonly zero: Uint8Array;
-}
-
-/** In place of an owner. */
-export const OWN = 255;
-
-/** Checks every row of the checkpoint that the head names; undefined where there is none. @throws FatalError `store-damaged` where it can't be read. */
+/**
+ * Checks every row of the checkpoint that the head names. Where that is of the last commit, each goes with its entity: an older one may have
+ * another entity there. @throws FatalError `store-damaged` where it can't be read.
+ */
 export async function checkRows(
   store: GraphStore,
   head: Head,
+  index: EntityIndex,
   findings: Findings,
   onProgress: (entries: number) => void,
-): Promise<CheckedRows | undefined> {
-  const { dim, relations } = store.layout;
+): Promise<void> {
+  const { dim, relations, entityTypes } = store.layout;
   const checkpoint = await store.checkpoint();
-  if (checkpoint === undefined) return undefined;
+  if (checkpoint === undefined) return;
   const { commit, step } = checkpoint.head;
   const count = checkpoint.rows;
   if (commit > head.commit)
@@ -34,21 +27,36 @@ export async function checkRows(
   if (count > head.rows) findings.add('checkpoint-differs', `${count} rows, the head has ${head.rows}`);
   for (const { name } of relations.slice(Math.floor(count / 2)))
     findings.add('vector-missing', `relation ${name}`);
-  const rows = { types: new Uint8Array(count), owners: new Uint8Array(count), zero: new Uint8Array(count) };
+  const keyAt = (row: number) => (head.checkpoint === head.commit ? index.keyAt(row) : undefined);
   let row = 0;
   for await (const { types, floats } of checkpoint.blocks()) {
-    rows.types.set(types, row);
-    for (let at = 0; at < floats.length; at += dim + 2) {
+    for (let at = 0, i = 0; i < types.length; i++, row++, at += dim + 2) {
+      onProgress(1);
       const problem = problemIn(floats, at, dim, head.shard?.count ?? 0);
       if (problem !== undefined) findings.add('vector-damaged', `row ${row}: ${problem}`);
+      const key = keyAt(row);
+      if (key === undefined) continue;
       const accumulator = floats[at + dim]!;
-      rows.owners[row] = accumulator < 0 ? ownerOfCopy(accumulator) : OWN;
-      rows.zero[row] = floats.subarray(at, at + dim).every((number) => number === 0) ? 1 : 0;
-      row++;
-      onProgress(1);
+      const isZero = floats.subarray(at, at + dim).every((number) => number === 0);
+      // The vector of a copy may still have to come.
+      const owner = head.shard && shardOf(key, head.shard.count);
+      const other = owner === head.shard?.index ? undefined : owner;
+      const held = accumulator < 0 ? ownerOfCopy(accumulator) : undefined;
+      const type = entityTypes[types[i]!];
+      if (other === undefined && isZero && index.state(row).updates > 0) findings.add('vector-missing', key);
+      if (held !== other)
+        findings.add(
+          'checkpoint-differs',
+          `${key} on row ${row}, ${held === undefined ? 'no copy' : `a copy of shard ${held}'s`}`,
+        );
+      else if (other === undefined && type !== typeOf(key))
+        findings.add('checkpoint-differs', `${key} on row ${row}, of ${type ?? 'no type'}`);
     }
   }
-  return rows;
+  for (; row < index.nextRow; row++) {
+    const key = keyAt(row);
+    if (key !== undefined && index.state(row).updates > 0) findings.add('vector-missing', key);
+  }
 }
 
 /** What is wrong with the row whose floats begin at `at`. The length of the vector is not checked: its limit is a setting that can change. */

@@ -204,7 +204,10 @@ class FilledStore implements AsyncDisposable {
   async #flush(): Promise<void> {
     const full = this.#batch;
     this.#batch = new WriteBatch();
-    await this.#store.putEntities(full, this.#index, this.#touched.splice(0));
-    await this.#store.entries.write(full);
+    const { entityEntries, entries } = this.#store;
+    await entityEntries.open();
+    const part = entityEntries.next(0, this.rows.rows);
+    entityEntries.put(full, this.#index.pack(this.#touched.splice(0), part));
+    await entries.write(full);
   }
 }

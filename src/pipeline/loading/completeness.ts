@@ -40,10 +40,7 @@ export class LaterCheck {
     const { signal } = this.#stopping;
     const runs = entries.runs(layout.prefixes.edges)[Symbol.asyncIterator]();
     const first = runs.next();
-    this.begun = first.then(
-      () => undefined,
-      () => undefined,
-    );
+    this.begun = Promise.allSettled([first]).then(() => undefined);
     const count = async () => {
       const census = new Census(layout);
       for (let run = await first; run.done !== true; run = await runs.next()) {

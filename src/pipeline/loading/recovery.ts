@@ -3,16 +3,17 @@ import type { EntityKey } from '../../graph/entity.ts';
 import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { type Head, type ModelIdentity, refuseOther } from '../../graph/head.ts';
+import { liveEdgeRows } from '../../graph/live-edges.ts';
 import type { Shard } from '../../graph/shard.ts';
 import { alone, type Neighbourhood } from '../neighbours.ts';
 import { decodeJournal, type JournalEntry } from '../training/batch-codec.ts';
 import type { Unsent } from '../training/shard-batch.ts';
 import type { Trainer, TrainerState, TrainReport } from '../training/trainer.ts';
 import { checkWhole, lost } from './completeness.ts';
-import { loadEdges } from './from-store.ts';
 
 /** Batches of the journal that are on their way to the trainer: one is decoded while another is trained. */
 const ON_THE_WAY = 2;
+const LOAD_EDGES = 65_536;
 
 /** The state of a store, brought back into memory. */
 export interface Recovered {
@@ -144,7 +145,9 @@ async function loadCheckpoint(
   const hasEdges = checkpoint === undefined || (await trainer.load(checkpoint));
   if (!hasEdges) {
     const index = await entities;
-    await loadEdges(store, trainer, index, neighbourhood.trains(index, store.layout));
+    const trains = neighbourhood.trains(index, store.layout);
+    for await (const edges of liveEdgeRows(store, index.names, LOAD_EDGES, trains))
+      await trainer.loadEdges(edges);
   }
   await trainer.start(
     checkpoint && { step: checkpoint.head.step, random: Uint32Array.from(checkpoint.head.random) },

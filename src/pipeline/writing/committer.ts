@@ -134,7 +134,7 @@ export class Committer {
     const own = [...pending.erasedEntities].filter((key) => neighbours.owns(key));
     const named = Array.from(new Set([...pending.due, ...own]), (name) => ({ name, row: index.find(name) }));
     const { touched } = pending;
-    const entities = index.pack(touched, store.turn(touched.size, index.nextRow));
+    const entities = index.pack(touched, store.entityEntries.next(touched.size, index.nextRow));
     const head: Asked = {
       format: STORE_FORMAT,
       graph,

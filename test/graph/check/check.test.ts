@@ -117,7 +117,7 @@ describe('a check', () => {
       [
         puts(PAGE, hex(`ffffffff${A}${A}${T}`)),
         ...[
-          'entities-damaged: user:a on row 5 too',
+          'entities-damaged: user:a on row 5 of 7, and on another',
           'entities-fewer: user: 1, counted 2',
           'end-missing: user:b of user:a follows user:b',
         ],
@@ -188,7 +188,7 @@ describe('a check', () => {
       ],
       [heads({ edges: { follows: 1, likes: 1 } }), 'edges-more: follows: 2, counted 1'],
       // An offset of no number.
-      [heads({ offsets: { t: { x: 1 } } }), 'offset-damaged: t x'],
+      [heads({ offsets: { t: { x: 1 } } }), 'head-damaged: offsets'],
     ];
     const seen = new Set<string>();
     for (const [damage, ...expected] of cases) {
