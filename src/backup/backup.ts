@@ -23,8 +23,8 @@ import { DATA, type FileSum, FORMAT, type Manifest, PARTIAL, writeManifest } fro
  */
 const ENTRY_HEADER_BYTES = 6;
 const BLOCK_BYTES = 1024 * 1024;
-/** No entry of a store is near this size; a length above it is damage. */
-const MAX_ENTRY_BYTES = 16 * BLOCK_BYTES;
+/** The states of a commit that touches a million entities are 52 MB; a length above it is damage. */
+const MAX_ENTRY_BYTES = 64 * BLOCK_BYTES;
 const MAX_KEY_BYTES = 0xffff;
 /** Level 1: at higher levels edges shrink no more. */
 const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };

@@ -200,9 +200,16 @@ describe('a backup', () => {
     expect(await read(folder, manifest!)).toEqual(await everything(await filled()));
   });
 
+  test('takes the states of a commit that is larger than anyone would send', async () => {
+    const store = await filled();
+    await put(store, 's0000000000000007', Buffer.alloc(20 * 1024 * 1024, 7));
+    const manifest = await writeBackup(folder, store, ABOUT);
+    expect(await read(folder, manifest)).toEqual(await everything(store));
+  });
+
   test('refuses an entry that is too large', async () => {
     const store = await filled();
-    await put(store, 'q00004000', Buffer.alloc(16 * 1024 * 1024));
+    await put(store, 'q00004000', Buffer.alloc(64 * 1024 * 1024));
     await expect(writeBackup(folder, store, ABOUT)).rejects.toMatchObject({ code: 'backup-inconsistent' });
   });
 });
