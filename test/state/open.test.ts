@@ -87,9 +87,12 @@ describe('opening a store for reading', () => {
     const long = Array.from({ length: 2_000 }, (_, i) => user(`${'x'.repeat(240)}${i}`));
     /** A file with half a megabyte of entities, each seen last at `value`, and a checkpoint that takes the place of the one before. */
     const write = async (value: number) => {
-      const head = { ...HEAD, commit: value, checkpoint: value };
+      const head = { ...HEAD, rows: 10 + long.length, commit: value, checkpoint: value };
       await writer.checkpoints.write(head, rowsOf(value));
-      await writer.commit({ head, entities: long.map((key, i) => entity(key, 10 + i, { lastSeen: value })) });
+      await writer.commit({
+        head,
+        entities: long.map((key, i) => entity(key, 10 + i, { firstSeen: value, lastSeen: value })),
+      });
       await writer.sync();
       await writer.checkpoints.dropBefore(value);
     };
