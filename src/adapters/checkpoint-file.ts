@@ -49,7 +49,6 @@ const footerSchema = z.object({
       rest: count,
     }),
   ),
-  /** Absent where they are not known. */
 });
 
 type Footer = z.infer<typeof footerSchema>;

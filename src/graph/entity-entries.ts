@@ -51,11 +51,9 @@ export class EntityEntries {
       for (const { key, value } of run) {
         const places = readable('names', key, tell, () => namesIn(layout, key, value)) ?? [];
         for (const { row, start, end } of places) {
-          const again = index.names.find(value, start, end) >= 0;
-          if (again || row < first || row >= rows)
-            tell(
-              `${layout.entityOf(value, start)} on row ${row} of ${rows}${again ? ', and on another' : ''}`,
-            );
+          const name = () => `${layout.entityOf(value, start)} on row ${row}`;
+          if (row < first || row >= rows) tell(`${name()}; entities have rows ${first} to ${rows - 1}`);
+          else if (index.names.find(value, start, end) >= 0) tell(`${name()}, and on another`);
           else index.restore(value, start, end, { row, ...NO_STATE });
         }
         if (endsSlice(PAGE_ROWS * count++)) await nextTurn();
@@ -66,7 +64,7 @@ export class EntityEntries {
     for (let row = first; row < index.nextRow; row++) {
       const { firstSeen, lastSeen } = index.state(row);
       if (index.names.has(row) && !(firstSeen <= lastSeen && Number.isFinite(lastSeen - firstSeen)))
-        tell(`${index.keyAt(row)} was seen from ${firstSeen} to ${lastSeen}`);
+        tell(`${index.keyAt(row)} has no possible state: seen from ${firstSeen} to ${lastSeen}`);
     }
   }
 

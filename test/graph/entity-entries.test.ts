@@ -188,7 +188,7 @@ describe("a store's entities", () => {
       ['names', (value) => Buffer.from(value).fill(7), /an impossible page of names/],
       ['states', (value) => value.subarray(0, -4), /an impossible entry of states: 00/],
       ['states', () => Buffer.alloc(3), /an impossible entry of states: 000000/],
-      ['states', () => undefined, /user:a was seen from NaN to NaN; /],
+      ['states', () => undefined, /user:a has no possible state: seen from NaN to NaN; /],
     ];
     for (const [kind, change, message] of damages) {
       const updating = await started();

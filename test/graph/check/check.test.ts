@@ -98,8 +98,8 @@ describe('a check', () => {
       [puts('n0005', hex(A)), 'entities-damaged: names 6e0005: the store holds an impossible key'],
       [puts(PAGE, hex(A.slice(0, 4))), 'entities-damaged: names 6e00', 'entities-fewer: user: 0, counted 2'],
       [puts('s0005', zeros(16)), 'entities-damaged: states 730005'],
-      [puts(STATES, zeros(17)), 'entities-damaged: states 7300.*; user:a was seen from NaN to NaN; user:b'],
-      [puts(STATES), 'entities-damaged: user:a was seen from NaN to NaN; user:b .*; tweet:t'],
+      [puts(STATES, zeros(17)), 'entities-damaged: states 7300.*; user:a has no possible state: .*; user:b'],
+      [puts(STATES), 'entities-damaged: user:a has no possible state: .*; user:b .*; tweet:t'],
       [puts('j0002', zeros(1)), 'entry-damaged: journal 6a0002'],
       // Rows and outbox, as formats before had them.
       [puts('v00000004', zeros(24)), 'key-unknown: ^7600000004$'],
@@ -113,18 +113,21 @@ describe('a check', () => {
         ...['entities-fewer: user: 1, counted 2'],
         'end-missing: user:b of user:a follows user:b',
       ],
-      [puts(PAGE, hex(`ffffffff${A}${B}${T}${C}`)), ...['entities-damaged: user:c on row 7 of 7']],
+      [
+        puts(PAGE, hex(`ffffffff${A}${B}${T}${C}`)),
+        ...['entities-damaged: user:c on row 7; entities have rows 4 to 6'],
+      ],
       [
         puts(PAGE, hex(`ffffffff${A}${A}${T}`)),
         ...[
-          'entities-damaged: user:a on row 5 of 7, and on another',
+          'entities-damaged: user:a on row 5, and on another',
           'entities-fewer: user: 1, counted 2',
           'end-missing: user:b of user:a follows user:b',
         ],
       ],
       [
         puts(PAGE, hex(`ffffff${A}ff${B}${T}`)),
-        'entities-damaged: user:a on row 3',
+        'entities-damaged: user:a on row 3; entities have rows 4 to 6',
         'entities-fewer: user: 1',
       ],
       [heads({ entities: { user: 1, tweet: 1 } }), 'entities-more: user: 2, counted 1'],
@@ -140,7 +143,10 @@ describe('a check', () => {
       ],
       [
         heads({ rows: 6 }),
-        ...['entities-damaged: tweet:t on row 6 of 6', 'checkpoint-differs: 7 rows, the head has 6'],
+        ...[
+          'entities-damaged: tweet:t on row 6; entities have rows 4 to 5',
+          'checkpoint-differs: 7 rows, the head has 6',
+        ],
       ],
       // A checkpoint that is lost, of a commit or a step to come, of another type, of a copy in a whole graph.
       [heads({ checkpoint: 9, commit: 9 }), 'checkpoint-damaged: there is no checkpoint 9'],
