@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { freePorts } from '../../broker/properties.ts';
 import { MONITORING, prometheusConfig, RULE_FILES } from './shipped.ts';
 
 /** Whether tests that need a tool of Prometheus run: if the tool is installed, and always in CI. */
@@ -76,7 +76,7 @@ export class Prometheus {
     };
     const path = join(folder, 'prometheus.yaml');
     await writeFile(path, JSON.stringify(config));
-    const address = `127.0.0.1:${await freePort()}`;
+    const address = `127.0.0.1:${(await freePorts()).broker}`;
     const child = spawn('prometheus', [
       `--config.file=${path}`,
       `--storage.tsdb.path=${join(folder, 'data')}`,
@@ -125,12 +125,4 @@ export class Prometheus {
       throw new Error(`Prometheus answered ${answer.status} to ${path}: ${text}\n${this.stderr}`);
     return z.object({ data: z.unknown() }).parse(JSON.parse(text)).data;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
