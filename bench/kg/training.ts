@@ -12,7 +12,7 @@ import type { KnowledgeGraph } from './triples.ts';
 
 const GRAPH = 'knowledge-graph';
 /** One commit for so many edges: a store that is thrown away gains nothing by more. */
-export const COMMIT_EDGES = 1_000_000;
+export const COMMIT_EDGES = 500_000;
 /** Settings of training in many passes, as measured: each edge in turn instead of rehearsal, a rate that falls, a steeper score. */
 export const MANY_PASSES = ['training.updatesPerEdge=1', 'model.learningRate=0.1', 'model.beta=12'];
 /** Random starts of a knowledge graph are short: its entities have many edges from the first batch on. */

@@ -1,7 +1,6 @@
 const MAGIC = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0]);
 /** The data begins at a multiple of this. */
 const ALIGNMENT = 64;
-const FLOAT_BYTES = 4;
 
 /**
  * Numbers as the bytes of a NumPy file, for `numpy.load`. values: of this shape, row-major.
@@ -11,13 +10,8 @@ const FLOAT_BYTES = 4;
  * Source: NumPy Enhancement Proposal 1, format version 1.0.
  */
 export function npy(values: Float32Array, shape: readonly number[]): Buffer {
-  const header = npyHeader(shape);
-  const bytes = Buffer.alloc(header.length + values.length * FLOAT_BYTES);
-  header.copy(bytes);
-  values.forEach((value, i) => {
-    bytes.writeFloatLE(value, header.length + i * FLOAT_BYTES);
-  });
-  return bytes;
+  const { buffer, byteOffset, byteLength } = values;
+  return Buffer.concat([npyHeader(shape), new Uint8Array(buffer, byteOffset, byteLength)]);
 }
 
 const DTYPES = { float32: '<f4', uint8: '|u1' } as const;

@@ -118,8 +118,8 @@ async function open(graph: GraphConfig, name: string, opened: AsyncDisposableSta
   const head = await store?.head();
   if (store === undefined || head === undefined)
     throw new UsageError(`nothing was committed to the store ${place.name} in ${place.folder} yet`);
-  const checkpoint = await store.checkpoint();
-  return { store, head, checkpoint, name: place.name, live: livePlace(graph).name === place.name };
+  const read = { store, head, index: await store.index(), checkpoint: await store.checkpoint() };
+  return { ...read, name: place.name, live: livePlace(graph).name === place.name };
 }
 
 /** The stores there are, such as `main (live), shadow`. */

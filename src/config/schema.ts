@@ -214,7 +214,8 @@ export const configFileSchema = z.strictObject({
 
   commit: z
     .strictObject({
-      everyEdges: whole.default(16_384).meta({
+      // Entities of a larger commit would be an entry that a backup refuses.
+      everyEdges: whole.max(500_000).default(16_384).meta({
         unit: 'edges',
         description: 'A commit follows after this many edges.',
       }),

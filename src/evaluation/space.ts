@@ -13,7 +13,6 @@ import { Table } from '../model/table.ts';
 /** Anchors and candidates of one matrix product: what stays in the cache. */
 const MOST_ANCHORS = 64;
 const MOST_CANDIDATES = 512;
-const READ_ROWS = 1_024;
 
 /** The vectors of a graph, in a table on which a kernel scores. */
 export interface Space {
@@ -39,11 +38,8 @@ export async function readSpace(
   for await (const { key, row } of store.entities()) rows.set(key, row);
   const space = emptySpace(store.layout, head, { kernel, rows, maxRows: head.rows });
   const { table } = space;
-  for (let first = 0; first < head.rows; first += READ_ROWS) {
-    const some = Array.from({ length: Math.min(READ_ROWS, head.rows - first) }, (_, i) => first + i);
-    for (const [i, row] of (await store.readRows(some)).entries())
-      if (row) table.vector(first + i).set(row.subarray(0, table.dim));
-  }
+  for await (const { row, floats } of store.rows())
+    if (row < head.rows) table.vector(row).set(floats.subarray(0, table.dim));
   return space;
 }
 

@@ -78,7 +78,12 @@ export async function digest(
     const { edges } = there[store]!.counted;
     const counted = { entities: (await stores[store]!.index()).counts(), edges };
     const [first] = differencesFrom(head, counted);
-    if (first !== undefined) throw damaged(head.graph, describeDifference(first));
+    if (first === undefined) continue;
+    const what = `the store of ${head.graph} does not match its head: ${describeDifference(first)}`;
+    throw new FatalError(
+      'store-damaged',
+      `${what}; twhin check --graph ${head.graph} says what to do about it`,
+    );
   }
   return {
     digest: { edges: edges.digest('hex').slice(0, 16), vectors: vectors.digest('hex').slice(0, 16) },
@@ -98,12 +103,5 @@ function isEven({ layout, stores }: MergedGraph, { key, held, value, erased }: M
   return (
     held.length === owners.size &&
     held.every((each) => owners.has(each.store) && Buffer.compare(each.value, value) === 0)
-  );
-}
-
-function damaged(graph: string, what: string): FatalError {
-  return new FatalError(
-    'store-damaged',
-    `the store of ${graph} does not match its head: ${what}; twhin check --graph ${graph} says what to do about it`,
   );
 }

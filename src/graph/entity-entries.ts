@@ -1,13 +1,15 @@
 import { FatalError, MAKE_AGAIN } from '../errors/errors.ts';
+import { type EntityKey, typeOf } from './entity.ts';
 import {
   type EntityIndex,
   type EntityStates,
   NO_NAME,
   type PackedEntities,
   STATE_NUMBERS,
+  stateOf,
   type TurnPart,
 } from './entity-index.ts';
-import { asBuffer, damaged, type Layout, PAGE_ROWS } from './layout.ts';
+import { asBuffer, damaged, type EntityState, type Layout, PAGE_ROWS } from './layout.ts';
 import { endsSlice, nextTurn, type Store, type WriteBatch } from './store.ts';
 
 /** Of an entity whose state was not read yet. */
@@ -87,6 +89,41 @@ export class EntityEntries {
     this.#kept = kept;
     this.#turn = last.turn;
     this.#at = last.to;
+  }
+
+  /** What is kept of an entity, without an index: reads names until it is found, and all states. */
+  async find(entity: EntityKey): Promise<EntityState | undefined> {
+    const layout = this.#layout;
+    if (layout.typeIndex(typeOf(entity)) === undefined) return undefined;
+    const name = layout.prefixes.edgesOut(entity).subarray(1);
+    let found: EntityState | undefined;
+    for await (const { key, value } of this.#store.scan(layout.prefixes.names)) {
+      if (!asBuffer(value).includes(name)) continue;
+      const place = namesIn(layout, key, value).find(({ start }) => layout.entityOf(value, start) === entity);
+      if (place === undefined) continue;
+      const { row } = place;
+      for await (const entry of this.#store.scan(layout.prefixes.states)) {
+        const states = decodeStates(entry.value);
+        const { rows, from, to } = states;
+        const i = row >= from && row < to ? rows.length + row - from : rows.indexOf(row);
+        if (i >= 0) found = { row, ...stateOf(states, i) };
+      }
+      if (found === undefined) refuseDamage(`${entity} has no state`);
+      break;
+    }
+    return found;
+  }
+
+  /** The entity of each row; undefined where there is none. */
+  async keysAt(rows: readonly number[]): Promise<(EntityKey | undefined)[]> {
+    const layout = this.#layout;
+    const pages = new Set(rows.map((row) => Math.floor(row / PAGE_ROWS)));
+    const keys = [...pages].map((page) => layout.namesKey(page));
+    const found = new Map<number, EntityKey>();
+    for (const [i, names = new Uint8Array()] of (await this.#store.getMany(keys)).entries())
+      for (const { row, start } of namesIn(layout, keys[i]!, names))
+        found.set(row, layout.entityOf(names, start));
+    return rows.map((row) => found.get(row));
   }
 
   /** The part of the turn that a commit writes beside the states of `touched` rows. rows: those ever in use. */

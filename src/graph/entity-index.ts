@@ -247,9 +247,9 @@ export class EntityIndex {
 }
 
 /** The `i`th of packed states. */
-export function stateOf({ rows, states }: EntityStates, i: number): EntityState {
+export function stateOf({ states }: EntityStates, i: number): Omit<EntityState, 'row'> {
   const at = STATE_NUMBERS * i;
-  return { row: rows[i]!, updates: states[at]!, firstSeen: states[at + 1]!, lastSeen: states[at + 2]! };
+  return { updates: states[at]!, firstSeen: states[at + 1]!, lastSeen: states[at + 2]! };
 }
 
 /**

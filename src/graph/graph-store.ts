@@ -95,8 +95,9 @@ export class GraphStore {
     return this.#index;
   }
 
+  /** An entity as of the last commit, found without the index, which is for many. */
   async entity(key: EntityKey): Promise<EntityRecord | undefined> {
-    const state = (await this.index()).stateBy(key);
+    const state = await this.entityEntries.find(key);
     return state && { key, ...state };
   }
 
@@ -153,14 +154,10 @@ export class GraphStore {
   /** Edges with the entity at either end, removed ones included. An edge from the entity to itself comes twice. */
   async *edgesOf(entity: EntityKey): AsyncIterable<EdgeChange & { direction: 'out' | 'in' }> {
     const { edgesOut, edgesIn } = this.layout.prefixes;
-    for (const [direction, prefix] of [
-      ['out', edgesOut(entity)] as const,
-      ['in', edgesIn(entity)] as const,
-    ]) {
-      for await (const { key, value } of this.#store.scan(prefix)) {
+    const prefixes = [['out', edgesOut(entity)] as const, ['in', edgesIn(entity)] as const];
+    for (const [direction, prefix] of prefixes)
+      for await (const { key, value } of this.#store.scan(prefix))
         yield { ...this.layout.edgeOf(key), ...this.layout.decodeEdge(value), direction };
-      }
-    }
   }
 
   /** What the trainer was given for each commit after the checkpoint, in order. */
@@ -247,19 +244,6 @@ export class GraphStore {
 /** Closes a checkpoint, unless it could not be opened: those who asked for it were told. */
 async function closed(opened: Promise<Checkpoint>): Promise<void> {
   await (await opened.catch(() => undefined))?.[Symbol.asyncDispose]();
-}
-
-/** Gathers an iteration into arrays of `size`, for batched reads and messages. */
-export async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncIterable<T[]> {
-  let batch: T[] = [];
-  for await (const item of items) {
-    batch.push(item);
-    if (batch.length === size) {
-      yield batch;
-      batch = [];
-    }
-  }
-  if (batch.length > 0) yield batch;
 }
 
 /** Deletes a topic's offsets and identity from a store, so that the topic is read from its start. What was learned stays. */

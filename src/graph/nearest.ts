@@ -31,9 +31,9 @@ export async function nearest(store: GraphStore, row: number, count: number): Pr
     if (best.length === 2 * count) cut();
   }
   cut();
-  const index = await store.index();
-  return best.flatMap(({ row: found, score }) => {
-    const entity = index.keyAt(found);
+  const keys = await store.entityEntries.keysAt(best.map(({ row }) => row));
+  return best.flatMap(({ score }, i) => {
+    const entity = keys[i];
     return entity === undefined ? [] : [{ entity, score }];
   });
 }

@@ -12,17 +12,14 @@ export class Window {
 
   /** undefined before the first sample. q: 0 … 1, by nearest rank. */
   quantile(q: number): number | undefined {
-    const held = this.#held();
-    if (held.length === 0) return undefined;
-    const sorted = held.slice().sort();
+    const sorted = this.#held().slice().sort();
     return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
   }
 
   /** undefined before the first sample. */
   get mean(): number | undefined {
     const held = this.#held();
-    if (held.length === 0) return undefined;
-    return held.reduce((sum, each) => sum + each, 0) / held.length;
+    return held.length === 0 ? undefined : held.reduce((sum, each) => sum + each, 0) / held.length;
   }
 
   #held(): Float64Array {

@@ -67,8 +67,7 @@ export class Watch implements AsyncDisposable {
     this.#timer = setInterval(() => {
       const before = this.#recording;
       this.#recording = before.then(() => this.#record());
-    }, FINE_MS);
-    this.#timer.unref();
+    }, FINE_MS).unref();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

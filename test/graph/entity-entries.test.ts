@@ -55,16 +55,10 @@ async function started(): Promise<Updating> {
 }
 
 describe("a store's entities", () => {
-  test('are those of an index that committed its changes, through erasures, restarts and commits that wait', async () => {
-    const id = fc.constantFrom(
-      'a',
-      'b',
-      'c',
-      'é',
-      'x'.repeat(256),
-      ...Array.from({ length: 200 }, (_, n) => `u${n}`),
-    );
-    const key = fc.tuple(fc.constantFrom('user', 'tweet'), id).map(([type, of]) => entityKey(type, of));
+  test('are those of an index that committed its changes, one by one as well, through erasures, restarts and commits that wait', async () => {
+    const ids = ['a', 'b', 'c', 'é', 'x'.repeat(256), ...Array.from({ length: 200 }, (_, n) => `u${n}`)];
+    const keys = ['user', 'tweet'].flatMap((type) => ids.map((id) => entityKey(type, id)));
+    const key = fc.constantFrom(...keys);
     const deed = fc.oneof(
       { weight: 12, arbitrary: fc.record({ sees: key, at: fc.nat(1_000) }) },
       { weight: 3, arbitrary: fc.record({ erases: key }) },
@@ -95,6 +89,11 @@ describe("a store's entities", () => {
             if (row !== undefined) updating.touched.delete(row);
           }
         }
+        const { store, index } = updating;
+        const [one, none] = [store.entityEntries, entityKey('query', 'a')];
+        for (const each of [...keys, none]) expect(await one.find(each)).toEqual(index.stateBy(each));
+        const rows = Array.from({ length: index.nextRow + 1 }, (_, row) => row);
+        expect(await one.keysAt(rows)).toEqual(rows.map((row) => index.keyAt(row)));
       }),
     );
   });
@@ -157,6 +156,20 @@ describe("a store's entities", () => {
     expect([...(await pages()).keys()]).toEqual([0, 2, 3]);
   });
 
+  test('are found one by one where an id of an earlier page has the bytes of the name in it', async () => {
+    const updating = await started();
+    const [hidden, hiding] = [user('a'), user('\0\0a')];
+    updating.saw(hiding, 1);
+    for (let n = 0; n < PAGE_ROWS; n++) updating.saw(user(`${n}`), 2);
+    updating.saw(hidden, 3);
+    await updating.commit()();
+    const { store, index } = updating;
+    const [first] = await updating.entriesOf('names');
+    expect(Buffer.from(first!.value).includes(store.layout.prefixes.edgesOut(hidden).subarray(1))).toBe(true);
+    for (const key of [hidden, hiding])
+      expect(await store.entity(key)).toEqual({ key, ...index.stateBy(key) });
+  });
+
   test('come sorted by type, then the shorter id first, then by bytes of UTF-8', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -204,6 +217,8 @@ describe("a store's entities", () => {
         code: 'store-damaged',
         message: expect.stringMatching(message),
       });
+      if (kind === 'states')
+        await expect(updating.store.entity(user('a'))).rejects.toMatchObject({ code: 'store-damaged' });
     }
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
-import { type GraphStore, inBatches } from '../../src/graph/graph-store.ts';
+import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { decodeHead, differences, fingerprint } from '../../src/graph/head.ts';
 import { commitOf, commitRows, edgesIn, entity, graph, HEAD, MODEL, tweet, user } from './graph-fixture.ts';
 
@@ -129,18 +129,6 @@ describe('GraphStore', () => {
     expect((await Array.fromAsync(store.entities())).map(({ key }) => key)).toEqual(['user:b']);
     expect(await edgesIn(store)).toEqual([]);
     expect(await Array.fromAsync(store.edgesOf(user('b')))).toEqual([]);
-  });
-
-  test('gathers an iteration into batches, with a smaller last batch', async () => {
-    const numbers = async function* (count: number) {
-      for (let i = 0; i < count; i++) yield i;
-    };
-    expect(await Array.fromAsync(inBatches(numbers(5), 2))).toEqual([[0, 1], [2, 3], [4]]);
-    expect(await Array.fromAsync(inBatches(numbers(4), 2))).toEqual([
-      [0, 1],
-      [2, 3],
-    ]);
-    expect(await Array.fromAsync(inBatches(numbers(0), 2))).toEqual([]);
   });
 });
 

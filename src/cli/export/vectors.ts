@@ -4,7 +4,7 @@ import { openParquet, type ParquetColumn } from '../../adapters/parquet.ts';
 import { StreamedFile } from '../../adapters/streamed-file.ts';
 import { FatalError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import { type EntityRecord, type GraphStore, inBatches } from '../../graph/graph-store.ts';
+import type { EntityRecord, GraphStore } from '../../graph/graph-store.ts';
 import { type Shard, shardOf } from '../../graph/shard.ts';
 
 export const FORMATS = ['npy', 'parquet'] as const;
@@ -54,14 +54,20 @@ export async function* vectorsOf(
   pick: () => boolean = () => true,
 ): AsyncIterable<{ readonly key: EntityKey; readonly vector: Float32Array }> {
   const { store, dim } = stored;
-  for await (const batch of inBatches(entitiesOf(stored), BATCH)) {
-    const picked = batch.filter(pick);
-    const rows = await store.readRows(picked.map(({ row }) => row));
-    for (const [i, { key }] of picked.entries()) {
-      const vector = rows[i]?.subarray(0, dim);
-      if (vector !== undefined) yield { key, vector };
-    }
+  const read = async (batch: readonly EntityRecord[]) => {
+    const rows = await store.readRows(batch.map(({ row }) => row));
+    return batch.flatMap(({ key }, i) =>
+      rows[i] === undefined ? [] : [{ key, vector: rows[i].subarray(0, dim) }],
+    );
+  };
+  let batch: EntityRecord[] = [];
+  for await (const entity of entitiesOf(stored)) {
+    if (pick()) batch.push(entity);
+    if (batch.length < BATCH) continue;
+    yield* await read(batch);
+    batch = [];
   }
+  yield* await read(batch);
 }
 
 async function* entitiesOf(stored: Omit<StoredVectors, 'entities'>): AsyncIterable<EntityRecord> {

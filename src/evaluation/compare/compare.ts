@@ -56,11 +56,11 @@ async function candidatesOf(
     if (!stores.b.head.model.entityTypes.includes(type)) continue;
     const sample: EntityKey[] = [];
     let offered = 0;
-    for await (const each of stores.a.store.entities(type)) {
+    for await (const { key } of stores.a.store.entities(type)) {
       if (++done % PROGRESS_EVERY === 0) onProgress('entities', done);
-      if (!trainedInBoth(stores, each, await stores.b.store.entity(each.key))) continue;
+      if (!trainedInBoth(stores, key)) continue;
       const place = ++offered <= CANDIDATES ? sample.length : random.below(offered);
-      if (place < CANDIDATES) sample[place] = each.key;
+      if (place < CANDIDATES) sample[place] = key;
     }
     found.set(type, sample);
   }

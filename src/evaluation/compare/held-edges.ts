@@ -1,7 +1,8 @@
 import type { Checkpoint } from '../../graph/checkpoint.ts';
 import { type EdgeChange, type EdgeName, judge, type Relation } from '../../graph/edge.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import type { EntityRecord, GraphStore } from '../../graph/graph-store.ts';
+import type { EntityIndex } from '../../graph/entity-index.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import type { EventLog, Offsets, PartitionRange, SourceRecord, Stretch } from '../../pipeline/ports.ts';
 import { merging } from '../../replay/merge.ts';
@@ -10,6 +11,8 @@ import { merging } from '../../replay/merge.ts';
 export interface ComparedStore {
   readonly store: GraphStore;
   readonly head: Head;
+  /** The store's entities. */
+  readonly index: EntityIndex;
   /** The store's vectors; undefined before the first. */
   readonly checkpoint: Checkpoint | undefined;
 }
@@ -30,17 +33,12 @@ export function commonRelations({ a, b }: ComparedStores): Relation[] {
   );
 }
 
-/** Whether an entity is trained in both stores and in their checkpoints. inA, inB: its records there. */
-export function trainedInBoth(
-  { a, b }: ComparedStores,
-  inA: EntityRecord | undefined,
-  inB: EntityRecord | undefined,
-): boolean {
-  return isTrained(a, inA) && isTrained(b, inB);
-}
-
-function isTrained({ checkpoint }: ComparedStore, record: EntityRecord | undefined): boolean {
-  return record !== undefined && record.updates > 0 && record.row < (checkpoint?.rows ?? 0);
+/** Whether an entity is trained in both stores and in their checkpoints. */
+export function trainedInBoth({ a, b }: ComparedStores, key: EntityKey): boolean {
+  return [a, b].every(({ index, checkpoint }) => {
+    const state = index.stateBy(key);
+    return state !== undefined && state.updates > 0 && state.row < (checkpoint?.rows ?? 0);
+  });
 }
 
 /** The stretches of the log that neither store has read: each partition from the later offset to its end. */
@@ -79,14 +77,6 @@ export async function readHeldEdges(
   onProgress: OnProgress,
 ): Promise<EdgeName[]> {
   const relations = new Set(commonRelations(stores).map(({ name }) => name));
-  const known = new Map<EntityKey, boolean>();
-  const isKnown = async (key: EntityKey) => {
-    const found =
-      known.get(key) ??
-      trainedInBoth(stores, await stores.a.store.entity(key), await stores.b.store.entity(key));
-    known.set(key, found);
-    return found;
-  };
   const edges = new Map<string, EdgeName>();
   for (const [i, { content }] of records.entries()) {
     if (i % PROGRESS_EVERY === 0) onProgress('events held back', i);
@@ -95,8 +85,8 @@ export async function readHeldEdges(
       const { lhs, relation, rhs } = change;
       const id = `${lhs}\n${relation}\n${rhs}`;
       if (edges.has(id)) continue;
-      if ((await isKnown(lhs)) && (await isKnown(rhs)) && (await isNew(stores, change)))
-        edges.set(id, { lhs, relation, rhs });
+      if (![lhs, rhs].every((end) => trainedInBoth(stores, end))) continue;
+      if (await isNew(stores, change)) edges.set(id, { lhs, relation, rhs });
     }
   }
   return [...edges.values()];

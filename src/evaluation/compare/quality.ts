@@ -1,5 +1,6 @@
 import type { EdgeName } from '../../graph/edge.ts';
 import { type EntityKey, typeOf } from '../../graph/entity.ts';
+import { relationRows } from '../../graph/merged-graph.ts';
 import { SCORERS } from '../../model/scorers.ts';
 import { HIT_RANK, rankAmong } from '../../pipeline/training/ranking/ranker.ts';
 import { scorerNamed } from '../space.ts';
@@ -81,7 +82,7 @@ type Ranker = (edge: EdgeName, end: End, others: readonly EntityKey[]) => number
 
 /** Reads the candidates and the ends of held-back edges of one store. @throws FatalError `store-model`. */
 async function rankerOf(
-  { store, head }: ComparedStore,
+  { store, head, index }: ComparedStore,
   held: readonly EdgeName[],
   candidates: ReadonlyMap<string, readonly EntityKey[]>,
 ): Promise<Ranker> {
@@ -92,10 +93,9 @@ async function rankerOf(
   const keys = [
     ...new Set([...held.flatMap(({ lhs, rhs }) => [lhs, rhs]), ...[...candidates.values()].flat()]),
   ];
-  const index = await store.index();
   const rows = await store.readRows(keys.map((key) => index.find(key)!));
   const vectors = new Map(keys.map((key, i) => [key, rows[i]!.subarray(0, dim)]));
-  const moves = await store.readRows(Array.from({ length: 2 * relations.length }, (_, row) => row));
+  const moves = await relationRows(store);
   return (edge, end, others) => {
     const forward = 2 * relations.findIndex(({ name: each }) => each === edge.relation);
     const move = moves[forward + (end === 'lhs' ? 1 : 0)]!;

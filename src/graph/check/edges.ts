@@ -1,16 +1,13 @@
 import { type Counts, Tally } from '../census.ts';
 import type { EdgeChange, EdgeName } from '../edge.ts';
 import type { EntityKey } from '../entity.ts';
-import { type GraphStore, inBatches } from '../graph-store.ts';
+import type { GraphStore } from '../graph-store.ts';
 import type { Head } from '../head.ts';
 import { asBuffer, type Layout } from '../layout.ts';
 import type { NameIndex } from '../name-index.ts';
 import { shardOf, trainingShard } from '../shard.ts';
 import type { Entry } from '../store.ts';
 import { attempt, type Findings } from './findings.ts';
-
-/** Edges whose other entries are read in one request. */
-const LOOK_UP = 1_000;
 
 /** An edge in one direction, and what the store has beside it. */
 interface StoredEdge {
@@ -30,7 +27,7 @@ async function* storedEdges(
   findings: Findings,
 ): AsyncIterable<StoredEdge> {
   const prefix = direction === 'forward' ? layout.prefixes.edges : layout.prefixes.reverse;
-  for await (const batch of inBatches(entries.scan(prefix), LOOK_UP)) {
+  for await (const batch of entries.runs(prefix)) {
     const edges = batch.flatMap(({ key, value }) => {
       const edge = readEdge(layout, { key, value });
       if (edge === undefined) findings.add('entry-damaged', `edge ${asBuffer(key).toString('hex')}`);

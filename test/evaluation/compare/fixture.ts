@@ -54,5 +54,5 @@ export async function storeOf(parts: {
   });
   const head = { ...HEAD, model, ...parts.head };
   await commitRows(store, { head, entities, vectors: rows, edges: edges.map(edge) });
-  return { store, head, checkpoint: await store.checkpoint() };
+  return { store, head, index: await store.index(), checkpoint: await store.checkpoint() };
 }
