@@ -166,7 +166,7 @@ export const configFileSchema = z.strictObject({
         description:
           'Steps over which `model.learningRate` falls linearly towards 0, counted from the first step of the store; a step trains one chunk. From 99 % of the steps on, the rate is a hundredth. For training that ends, such as many passes over one graph: a live graph needs a constant rate.',
       }),
-      batchEdges: whole.default(1024).meta({
+      batchEdges: whole.max(65_536).default(1024).meta({
         unit: 'edges',
         description: 'A batch is trained when it has this many edges.',
       }),
@@ -214,7 +214,7 @@ export const configFileSchema = z.strictObject({
 
   commit: z
     .strictObject({
-      // Entities of a larger commit would be an entry that a backup refuses.
+      // With the largest batch beside it, the states of its entities are an entry that a backup takes.
       everyEdges: whole.max(500_000).default(16_384).meta({
         unit: 'edges',
         description: 'A commit follows after this many edges.',

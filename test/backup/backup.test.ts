@@ -7,7 +7,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { checkpointFiles } from '../../src/adapters/checkpoint-file.ts';
 import { openBackedUp, writeBackup } from '../../src/backup/backup.ts';
 import { type Manifest, readManifest } from '../../src/backup/manifest.ts';
+import { configFileSchema } from '../../src/config/schema.ts';
 import type { CheckpointBlock } from '../../src/graph/checkpoint.ts';
+import { STATE_NUMBERS } from '../../src/graph/entity-index.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { encodeHead, fingerprint } from '../../src/graph/head.ts';
 import { Layout } from '../../src/graph/layout.ts';
@@ -200,9 +202,24 @@ describe('a backup', () => {
     expect(await read(folder, manifest!)).toEqual(await everything(await filled()));
   });
 
-  test('takes the states of a commit that is larger than anyone would send', async () => {
+  test('takes the states of the largest commit that a configuration may ask for', async () => {
+    const { commit, training } = configFileSchema.shape;
+    const [commitEdges, batchEdges] = [500_000, 65_536];
+    const may = (more: number) => [
+      commit.safeParse({ everyEdges: commitEdges + more }).success,
+      training.safeParse({ batchEdges: batchEdges + more }).success,
+    ];
+    expect([may(0), may(1)]).toEqual([
+      [true, true],
+      [false, false],
+    ]);
     const store = await filled();
-    await put(store, 's0000000000000007', Buffer.alloc(20 * 1024 * 1024, 7));
+    // Both ends of each edge that a commit holds, and as many rows whose turn it is.
+    const count = 2 * (commitEdges + batchEdges + 1);
+    const rows = Int32Array.from({ length: count }, (_, row) => row);
+    const states = new Float64Array(2 * STATE_NUMBERS * count).fill(7);
+    const packed = { rows, turn: 0, from: 0, to: count, states, pages: [] };
+    await store.commit({ head: (await store.head())!, packed });
     const manifest = await writeBackup(folder, store, ABOUT);
     expect(await read(folder, manifest)).toEqual(await everything(store));
   });
