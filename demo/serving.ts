@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LogConnection } from '../src/adapters/connect.ts';
-import { beginVectorServer, type VectorServer } from '../src/cli/serve/command.ts';
+import { beginVectorServer } from '../src/cli/serve/command.ts';
 import { EDGES_OF_ONE } from '../src/compose/served-run.ts';
 import { EDGES } from '../src/compose/serving.ts';
 import type { Config } from '../src/config/resolve.ts';
@@ -31,7 +31,7 @@ export interface DemoServingOptions {
 export class DemoServing {
   readonly #connection: LogConnection;
   readonly #sink: Sink;
-  #server: VectorServer | undefined;
+  #server: Awaited<ReturnType<typeof beginVectorServer>> | undefined;
 
   private constructor(connection: LogConnection) {
     this.#connection = connection;

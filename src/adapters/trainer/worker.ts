@@ -1,4 +1,5 @@
 /** Entry of the trainer's thread: answers the calls to a trainer with the settings of `workerData`, in order. */
+import { getPriority, setPriority } from 'node:os';
 import { workerData } from 'node:worker_threads';
 import { createKernel } from '../../kernels/select.ts';
 import { workspaceBytes } from '../../kernels/workspace.ts';
@@ -9,6 +10,11 @@ import { foreignOf } from '../../shards/foreign-rows.ts';
 import { openCheckpoint } from '../checkpoint-file.ts';
 import { answerCalls, threadCpuMs } from '../threads.ts';
 import { startSteppers, type ThreadStepper } from './hogwild/stepper.ts';
+
+/** How much nicer this thread is than the main one, and those that it starts: of few cores the main thread gets one first (docs/adr/049). */
+const NICER = 5;
+// Elsewhere this would be the whole process.
+if (process.platform === 'linux') setPriority(Math.min(19, getPriority() + NICER));
 
 let steppers: readonly ThreadStepper[] = [];
 

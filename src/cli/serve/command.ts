@@ -111,9 +111,6 @@ function reportReadiness(serving: Serving, log: Log, tell: CommandContext['tell'
 /** `Serving` over HTTP. actions: none in `twhin serve`, which is read-only. */
 export type VectorServerOptions = Omit<ServingOptions, 'visible'> & Pick<HttpOptions, 'actions' | 'requests'>;
 
-/** Graphs that are served over HTTP. */
-export type VectorServer = Awaited<ReturnType<typeof beginVectorServer>>;
-
 /**
  * Listens, and begins to read: probes are answered while the topics are read. Disposal answers the requests in flight, then ends the
  * reading; it is idempotent. @throws FatalError `http-listen`.

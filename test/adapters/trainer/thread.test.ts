@@ -1,5 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtempDisposable } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkpointFiles } from '../../../src/adapters/checkpoint-file.ts';
@@ -37,11 +38,40 @@ function dying(): Trainer {
   return trainer;
 }
 
+/** Niceness of this process's threads, by name. */
+function nicenesses(): ReadonlyMap<string, ReadonlySet<number>> {
+  const found = new Map<string, Set<number>>();
+  for (const task of readdirSync('/proc/self/task')) {
+    let stat: string;
+    try {
+      stat = readFileSync(`/proc/self/task/${task}/stat`, 'utf8');
+    } catch {
+      // The thread has ended.
+      continue;
+    }
+    const [, name = '', fields = ''] = /\((.*)\) (.*)/.exec(stat)!;
+    found.set(name, (found.get(name) ?? new Set()).add(Number(fields.split(' ')[16])));
+  }
+  return found;
+}
+
 afterEach(async () => {
   await Promise.all(open.splice(0).map((trainer) => trainer.stop()));
 });
 
 describe('threadTrainer', () => {
+  it.runIf(process.platform === 'linux')('leaves the cores to the main thread first', async () => {
+    const own = getPriority();
+    const trainer = thread({ ...settings, kernel: 'wasm', chunkEdges: 8 });
+    await trainer.start(undefined);
+    await trainer.train(new World(4).next());
+    await trainer.state();
+    const found = nicenesses();
+    expect(getPriority()).toBe(own);
+    const nicer = new Set([Math.min(19, own + 5)]);
+    expect([found.get('trainer'), found.get('trainer 2')]).toEqual([nicer, nicer]);
+  });
+
   it.each(['reference', 'wasm'] as const)('gives the bytes of a local trainer (%s)', async (kernel) => {
     const chosen = { ...settings, kernel };
     await using folder = await mkdtempDisposable(join(tmpdir(), 'twhin-trainer-'));
