@@ -68,8 +68,10 @@ describe('threadTrainer', () => {
     await trainer.state();
     const found = nicenesses();
     expect(getPriority()).toBe(own);
-    const nicer = new Set([Math.min(19, own + 5)]);
-    expect([found.get('trainer'), found.get('trainer 2')]).toEqual([nicer, nicer]);
+    // Other tests of this process have trainers too, and some that only step.
+    const nicer = Math.min(19, own + 5);
+    expect(found.get('trainer')).toContain(nicer);
+    expect(found.get('trainer 2')).toContain(nicer);
   });
 
   it.each(['reference', 'wasm'] as const)('gives the bytes of a local trainer (%s)', async (kernel) => {
