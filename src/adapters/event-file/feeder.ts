@@ -16,10 +16,7 @@ export interface FeedProgress {
 
 export interface FeedOptions {
   readonly events: AsyncIterable<FileEvent>;
-  /**
-   * The key of a value. timestamp: time of the record to be sent.
-   * @throws BadEvent when the value is not an event of the topic.
-   */
+  /** The key of a value. timestamp: time of the record to be sent. @throws BadEvent when the value is not an event of the topic. */
   readonly keyOf: (value: Buffer, timestamp: number) => string;
   readonly sink: Sink;
   /** Full name, with the prefix. */

@@ -11,10 +11,14 @@ import { openCheckpoint } from '../checkpoint-file.ts';
 import { answerCalls, threadCpuMs } from '../threads.ts';
 import { startSteppers, type ThreadStepper } from './hogwild/stepper.ts';
 
-/** How much nicer this thread is than the main one, and those that it starts: of few cores the main thread gets one first (docs/adr/049). */
+/** Niceness of this thread, and of those that it starts, above the main thread's: where cores are few, that one gets a core first. */
 const NICER = 5;
-// Elsewhere this would be the whole process.
-if (process.platform === 'linux') setPriority(Math.min(19, getPriority() + NICER));
+try {
+  // Elsewhere than on Linux, niceness is of a whole process.
+  if (process.platform === 'linux') setPriority(Math.min(19, getPriority() + NICER));
+} catch {
+  // A sandbox may forbid the call, and the trainer works without it.
+}
 
 let steppers: readonly ThreadStepper[] = [];
 
