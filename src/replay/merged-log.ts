@@ -95,12 +95,12 @@ export class MergedLog implements FollowedLog {
     }
   }
 
-  /** Hands runs over, and resolves once there is room for more. */
+  /** Hands runs over, and resolves once there is room for more. A merge has nearly as many runs as records: few promises tell of the room. */
   async #handOver(follower: Follower, runs: readonly RecordRun[]): Promise<void> {
-    const rooms: (Promise<void> | void)[] = [];
+    const rooms = new Set<Promise<void> | void>();
     for (const run of runs) {
       if (this.#closing) return;
-      rooms.push(follower.take(run));
+      rooms.add(follower.take(run));
       this.#reached.set(partitionName(run), run.next);
     }
     await Promise.race([Promise.all(rooms), this.#closed.promise]);
