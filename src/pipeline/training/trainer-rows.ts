@@ -21,10 +21,11 @@ const WORD = 32;
 /** A row that only rehearsal and negatives move goes so many times as far before it is published at once: docs/adr/047. */
 const FARTHER = 4;
 /**
- * What a row did since its publication. NEW: it was never published. STILL: it did not move. MOVED: it is published by age. HELD: it moved
- * far, and is published as soon as holding back ends. AGED: its age has come. MET: it is an end of a new edge since the last `due`.
+ * What a row did since its publication. NEW: it was never published. STILL: it did not move. MOVED: it is published by age. AGED: its age
+ * has come. MET: it is an end of a new edge since the last `due`. HELD: it moved far, and is published as soon as holding back ends. FAR: the
+ * same without a new edge, while the updater is behind; it is published by age too.
  */
-const [NEW, STILL, MOVED, AGED, MET, HELD] = [0, 1, 2, 3, 4, 5];
+const [NEW, STILL, MOVED, AGED, MET, FAR, HELD] = [0, 1, 2, 3, 4, 5, 6];
 
 /**
  * What is known of each row beyond its numbers: whether it was trained, changed since it was last looked at, moved since it
@@ -40,11 +41,11 @@ export class TrainerRows {
   /** [maxRows / WORD] A bit a row, 1: the next `due` looks at it; and how many are 1. Bits, because each row of a chunk asks for its own. */
   readonly #dirty: Int32Array;
   #dirtyRows = 0;
-  /** [maxRows] NEW to HELD as of the last `due`, but for MET and AGED. Most rows need no look into the table or at their times for it. */
+  /** [maxRows] NEW to HELD as of the last `due`, but for AGED and MET. Most rows need no look into the table or at their times for it. */
   readonly #states: Uint8Array;
   /** Rows that new edges moved since the last `due`. */
   readonly #met: number[] = [];
-  /** Number of rows that are HELD. */
+  /** Number of rows that are FAR or HELD. */
   #held = 0;
   readonly #publishedAt: Float64Array;
   #loaded = false;
@@ -87,7 +88,7 @@ export class TrainerRows {
   /** Marks a row, and says what it did. */
   #set(row: number, state: number): void {
     this.touch(row);
-    if (this.#states[row] === HELD) this.#held--;
+    if (this.#states[row]! >= FAR) this.#held--;
     this.#states[row] = state;
   }
 
@@ -145,10 +146,10 @@ export class TrainerRows {
 
   /** The rows that are due; they count as published from now on. */
   due(options: DueOptions): Pick<Due, 'rows' | 'vectors' | 'moved' | 'held'> {
-    const { now, everything, epsilon, named } = options;
-    const { drift, floats } = this.#table;
-    const states = this.#states;
-    for (const row of this.#met.splice(0)) if (states[row]! > NEW && states[row]! < MET) states[row] = MET;
+    const { now, everything, epsilon, holdMs, named } = options;
+    const [{ drift, floats }, states] = [this.#table, this.#states];
+    for (const row of this.#met.splice(0))
+      if (states[row]! > NEW) states[row] = states[row]! < FAR ? MET : HELD;
     if (epsilon === Number.POSITIVE_INFINITY) {
       // A snapshot begins with what changes from now on.
       this.#changed();
@@ -176,9 +177,11 @@ export class TrainerRows {
       const row = changed[i]!;
       const moved = movedBy[i]!;
       const was = states[row]!;
-      let state = moved > (was >= MET ? epsilon : FARTHER * epsilon) ? HELD : moved > 0 ? MOVED : STILL;
+      const isMet = was === MET || was === HELD;
+      const far = isMet || holdMs === 0 ? HELD : FAR;
+      let state = moved > (isMet ? epsilon : FARTHER * epsilon) ? far : moved > 0 ? MOVED : STILL;
       // Others are not looked up: most rows are negatives that moved a little. A scan finds what is published by age.
-      if (state === HELD || was === AGED || was === NEW || everything) {
+      if (state >= FAR || was === AGED || was === NEW || everything) {
         const isOld = state === HELD ? !isHeld(this.#publishedAt[row]!, options) : was === AGED || everything;
         if (this.#types.typeOf(row) === NO_TYPE) state = STILL;
         else if (was === NEW || (moved > 0 && isOld)) {
@@ -189,8 +192,8 @@ export class TrainerRows {
           state = STILL;
         }
       }
-      if (was === HELD) this.#held--;
-      if (state === HELD) this.#held++;
+      if (was >= FAR) this.#held--;
+      if (state >= FAR) this.#held++;
       states[row] = state;
     }
     const rows = due.slice(0, count);
@@ -216,8 +219,7 @@ export class TrainerRows {
    * where the last one ended; otherwise the last rows of a large table would never have their turn.
    */
   #touchDue(options: DueOptions): void {
-    const states = this.#states;
-    const rows = this.#table.rows;
+    const [states, { rows }] = [this.#states, this.#table];
     const most = this.#dirtyRows + SLICE_ROWS;
     const { now, everything, maxAgeMs, holdMs } = options;
     const old = everything ? Number.POSITIVE_INFINITY : now - Math.max(maxAgeMs, holdMs);
@@ -228,18 +230,16 @@ export class TrainerRows {
       const state = states[row]!;
       if (state <= STILL) continue;
       const published = this.#publishedAt[row]!;
+      const byAge = state < (holdMs > 0 ? HELD : FAR);
       // Most moved a little, and were published not long ago.
-      if (state === HELD ? isHeld(published, options) : passedOver !== undefined || published >= old)
-        continue;
+      if (byAge ? passedOver !== undefined || published >= old : isHeld(published, options)) continue;
       if (this.#types.typeOf(row) === NO_TYPE) continue;
-      if (state !== HELD && !everything && aged++ >= AGED_ROWS) {
+      if (byAge && !everything && aged++ >= AGED_ROWS) {
         passedOver = row;
         // Only rows that are held back could still be found.
         if (this.#held === 0) break;
-      } else {
-        this.touch(row);
-        if (state !== HELD) states[row] = AGED;
-      }
+      } else if (byAge) this.#set(row, AGED);
+      else this.touch(row);
     }
     this.#nextDue = passedOver ?? row;
   }

@@ -142,6 +142,22 @@ describe('TrainerRows', () => {
     expect(dueRows(START - 1_000, false, 20_000)).toEqual([far]);
   });
 
+  it('gives a row that moved far without a new edge by age while others are held back, and at once after that', () => {
+    const { move, due, dueRows } = setUp();
+    const [far, later, met] = [2, 3, 4];
+    for (const row of [far, later, met]) move(row, 0);
+    dueRows(START);
+    for (const row of [far, later, met]) move(row, 5 * EPSILON, false);
+    expect(due(START + 30_000, false, 20_000)).toMatchObject({ rows: Int32Array.of(), held: 3 });
+    move(met, 0);
+    expect(due(START + 30_500, false, 20_000)).toMatchObject({ rows: Int32Array.of(met), held: 2 });
+    const old = START + 1 + 2 * MAX_AGE_MS;
+    expect(dueRows(old, false, 2 * MAX_AGE_MS)).toEqual([far, later]);
+    move(later, 5 * EPSILON, false);
+    expect(due(old + 30_000, false, 20_000)).toMatchObject({ rows: Int32Array.of(), held: 1 });
+    expect(due(old + 31_000, false, 0)).toMatchObject({ rows: Int32Array.of(later), held: 0 });
+  });
+
   it('gives a row that is named, though it never moved and is held back, and none without an entity', () => {
     const { types, move, due, dueRows } = setUp();
     for (const row of [2, 3, 4]) move(row, 0);
@@ -263,7 +279,7 @@ interface Told {
   /** An end of a new edge, or not, since the last `due`; undefined: it was not touched. */
   met: boolean | undefined;
   /** As of the last `due`. */
-  was: 'still' | 'moved' | 'far';
+  was: 'still' | 'moved' | 'away' | 'far';
 }
 
 test('gives the rows that the rules say, whatever moves, is new, is named or is held back, and whenever', () => {
@@ -304,24 +320,27 @@ test('gives the rows that the rules say, whatever moves, is new, is named or is 
       const isEntity = types.typeOf(row) !== NO_TYPE;
       const age = now - (published ?? 0);
       const isOld = (was !== 'still' || of.met === true) && age > Math.max(MAX_AGE_MS, holdMs);
-      const isFree = was === 'far' && age >= holdMs;
+      const isFree = (was === 'far' && age >= holdMs) || (was === 'away' && holdMs === 0);
       // Others are not looked at.
       if (of.met === undefined && !(was !== 'still' && (everything || isOld || isFree))) continue;
-      const isFar = drift > (of.met || was === 'far' ? 1 : 4) * EPSILON;
-      const isGiven = drift > 0 && (everything || (isFar ? age >= holdMs : isOld && was !== 'far'));
+      const isMet = of.met === true || was === 'far';
+      const isFar = drift > (isMet ? 1 : 4) * EPSILON;
+      const far = isMet || holdMs === 0 ? 'far' : 'away';
+      const isGiven =
+        drift > 0 && (everything || (isFar && far === 'far' ? age >= holdMs : isOld && was !== 'far'));
       if (isEntity && (published === undefined || isGiven)) {
-        outcomes.add(`${published === undefined ? 'new' : isFar ? 'far' : 'old'} ${holdMs} ${everything}`);
+        outcomes.add(`${published === undefined ? 'new' : isFar ? far : 'old'} ${holdMs} ${everything}`);
         expected.push(row);
         Object.assign(of, { drift: 0, published: now, was: 'still' });
-      } else of.was = !isEntity || drift === 0 ? 'still' : isFar ? 'far' : 'moved';
+      } else of.was = !isEntity || drift === 0 ? 'still' : isFar ? far : 'moved';
       of.met = undefined;
     }
     const given = due(now, everything, holdMs, named);
     expect([turn, [...given.rows]]).toEqual([turn, expected]);
-    expect(given.held).toBe(told.filter(({ was }) => was === 'far').length);
+    expect(given.held).toBe(told.filter(({ was }) => was === 'far' || was === 'away').length);
   }
-  // new, far and old; with each time that is held; everything or not.
-  expect(outcomes.size).toBeGreaterThan(12);
+  // new, far, away and old; with each time that is held; everything or not.
+  expect(outcomes.size).toBeGreaterThan(15);
 });
 
 /** The vectors of rows 10 and 11, which are started, and of row 12, which is not. */
