@@ -30,7 +30,7 @@ export class MergedLog implements FollowedLog {
   readonly #options: MergedLogOptions;
   /** Up to where each partition was handed over, by its name. */
   readonly #reached = new Map<string, number>();
-  readonly #closed = Promise.withResolvers<void>();
+  #release = () => {};
   #closing = false;
   #reading: StretchReading | undefined;
   #running: Promise<void> | undefined;
@@ -68,8 +68,7 @@ export class MergedLog implements FollowedLog {
       else read.push({ topic, partition, records: [], next: until });
     }
     this.#reading = await this.#options.log.read(left);
-    const take = merging(this.#reading.cursors, this.#options.read);
-    this.#running = this.#run(follower, read, take).catch((error: unknown) => {
+    this.#running = this.#run(follower, read, this.#reading).catch((error: unknown) => {
       if (!this.#closing) follower.failed(error instanceof Error ? error : new Error(String(error)));
     });
     return this;
@@ -77,16 +76,13 @@ export class MergedLog implements FollowedLog {
 
   async close(): Promise<void> {
     this.#closing = true;
-    this.#closed.resolve();
+    this.#release();
     await this.#reading?.close();
     await this.#running;
   }
 
-  async #run(
-    follower: Follower,
-    read: readonly RecordRun[],
-    take: ReturnType<typeof merging>,
-  ): Promise<void> {
+  async #run(follower: Follower, read: readonly RecordRun[], { cursors }: StretchReading): Promise<void> {
+    const take = merging(cursors, this.#options.read);
     await this.#handOver(follower, read);
     while (!this.#closing) {
       const merged = await take(HAND_OVER);
@@ -103,7 +99,10 @@ export class MergedLog implements FollowedLog {
       rooms.add(follower.take(run));
       this.#reached.set(partitionName(run), run.next);
     }
-    await Promise.race([Promise.all(rooms), this.#closed.promise]);
+    // A promise of its own each time: one that lives as long as the replay would remember every wait.
+    const released = Promise.withResolvers<void>();
+    this.#release = released.resolve;
+    await Promise.race([Promise.all(rooms), released.promise]);
   }
 }
 
