@@ -142,7 +142,7 @@ describe('a merged log', () => {
     expect(await digest([graphStore(store)])).toEqual(await replayed(log));
   });
 
-  test('hands over nothing more until there is room', async () => {
+  test('hands over nothing more until there is room, and ends while there is none', async () => {
     const log = logOf(Array.from({ length: 600 }, (_, i) => follow(i + 1)));
     const reader = memoryReader(log);
     const stretches = await wholeOf(reader, log);
@@ -157,15 +157,19 @@ describe('a merged log', () => {
       },
       failed: (error) => expect.fail(error.message),
     });
-    for (const records of [256, 512, 600]) {
+    const waitsAt = async (records: number) => {
       await expect.poll(() => taken).toBe(records);
       // Turns enough for two more hand-overs.
       for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
       expect(taken).toBe(records);
-      room.resolve();
-      room = Promise.withResolvers();
-    }
+    };
+    await waitsAt(256);
+    const full = room;
+    room = Promise.withResolvers();
+    full.resolve();
+    await waitsAt(512);
     await merged.close();
+    expect(taken).toBe(512);
   });
 
   test('records that the log no longer holds end the replay', async () => {
