@@ -239,7 +239,7 @@ export const configFileSchema = z.strictObject({
     .strictObject({
       epsilon: z.number().nonnegative().default(0.05).meta({
         description:
-          'A published vector is published again when a new edge of its entity is trained and it has moved further than this. Without a new edge, it is when it has moved four times as far; while the updater is more than 5 s behind, by age alone. A new vector is always published.',
+          'A published vector is published again when a new edge of its entity is trained and it has moved further than this. Without a new edge, it is when it has moved four times as far; while the updater is more than 5 s behind, by its age (`publish.maxAgeMs`) alone. A new vector is always published.',
       }),
       maxAgeMs: positive.default(60_000).meta({
         unit: 'ms',

@@ -30,6 +30,7 @@ export class MergedLog implements FollowedLog {
   readonly #options: MergedLogOptions;
   /** Up to where each partition was handed over, by its name. */
   readonly #reached = new Map<string, number>();
+  /** Ends the wait for room. */
   #release = () => {};
   #closing = false;
   #reading: StretchReading | undefined;
