@@ -307,11 +307,6 @@ async function readAt(
 }
 
 function damaged(path: string, cause: unknown): FatalError {
-  return new FatalError(
-    'store-damaged',
-    `the checkpoint ${path} can't be read: ${reasonOf(cause)}; ${MAKE_AGAIN}`,
-    {
-      cause,
-    },
-  );
+  const message = `the checkpoint ${path} can't be read: ${reasonOf(cause)}; ${MAKE_AGAIN}`;
+  return new FatalError('store-damaged', message, { cause });
 }

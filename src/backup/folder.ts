@@ -61,11 +61,8 @@ async function namesIn(folder: string, strict = false): Promise<string[]> {
   } catch (error) {
     if (strict && hasCode(error, 'ENOTDIR')) throw foreign(folder, 'it is a file');
     if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return [];
-    throw new FatalError(
-      'backup-read',
-      `${folder} can't be read: ${reasonOf(error)}; check its permissions and the disk`,
-      { cause: error },
-    );
+    const message = `${folder} can't be read: ${reasonOf(error)}; check its permissions and the disk`;
+    throw new FatalError('backup-read', message, { cause: error });
   }
 }
 

@@ -112,9 +112,6 @@ async function readJson(path: string): Promise<unknown> {
 }
 
 function damaged(path: string, reason: string, cause?: unknown): FatalError {
-  return new FatalError(
-    'backup-damaged',
-    `${path} can't be used: ${reason}; use another copy of the backup, or twhin replay`,
-    { cause },
-  );
+  const message = `${path} can't be used: ${reason}; use another copy of the backup, or twhin replay`;
+  return new FatalError('backup-damaged', message, { cause });
 }

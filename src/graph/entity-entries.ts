@@ -55,8 +55,8 @@ export class EntityEntries {
         for (const { row, start, end } of places) {
           const name = () => `${layout.entityOf(value, start)} on row ${row}`;
           if (row < first || row >= rows) tell(`${name()}; entities have rows ${first} to ${rows - 1}`);
-          else if (index.names.find(value, start, end) >= 0) tell(`${name()}, and on another`);
-          else index.restore(value, start, end, { row, ...NO_STATE });
+          else if (index.restore(value, start, end, { row, ...NO_STATE }) >= 0)
+            tell(`${name()}, and on another`);
         }
         if (endsSlice(PAGE_ROWS * count++)) await nextTurn();
       }

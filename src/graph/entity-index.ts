@@ -35,7 +35,7 @@ export interface PackedEntities extends EntityStates {
  */
 export class EntityIndex {
   /** Rows by name as in the store's keys: type, length of the id less one, id. */
-  readonly names = new NameIndex();
+  readonly names: NameIndex;
   readonly #types: string[];
   /** Entities of each type. */
   readonly #live: number[];
@@ -59,6 +59,7 @@ export class EntityIndex {
     entityTypes: readonly string[] = [],
     { firstRow = nextRow, freed = [] }: { firstRow?: number; freed?: readonly number[] } = {},
   ) {
+    this.names = new NameIndex(nextRow - firstRow);
     this.#nextRow = nextRow;
     this.free = new FreeRows(firstRow, freed);
     this.#types = [...entityTypes];
@@ -144,10 +145,10 @@ export class EntityIndex {
     return Object.fromEntries(counted.filter(([, count]) => count > 0));
   }
 
-  /** Loads a stored entity. Its name is in `bytes` from `start` to before `end`. */
-  restore(bytes: Uint8Array, start: number, end: number, state: EntityState): void {
-    this.#put(bytes, start, end, state);
+  /** Loads a stored entity, whose name is in `bytes` from `start` to before `end`. Gives -1, or the row that has the name: then nothing is loaded. */
+  restore(bytes: Uint8Array, start: number, end: number, state: EntityState): number {
     this.#nextRow = Math.max(this.#nextRow, state.row + 1);
+    return this.#put(bytes, start, end, state);
   }
 
   /** Loads an entity under its key; what was there of it is forgotten. */
@@ -214,11 +215,13 @@ export class EntityIndex {
     return names.subarray(0, end);
   }
 
-  #put(name: Uint8Array, start: number, end: number, state: EntityState): void {
-    this.names.add(name, start, end, state.row);
+  #put(name: Uint8Array, start: number, end: number, state: EntityState): number {
+    const other = this.names.add(name, start, end, state.row);
+    if (other >= 0) return other;
     this.#pages.add(Math.floor(state.row / PAGE_ROWS));
     this.#set(state);
     this.#live[name[start]!]! += 1;
+    return other;
   }
 
   #set({ row, updates, firstSeen, lastSeen }: EntityState): void {

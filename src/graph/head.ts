@@ -117,9 +117,8 @@ export function decodeHead(bytes: Uint8Array): Head {
 }
 
 function damaged(reason: string, cause: unknown): FatalError {
-  return new FatalError('store-damaged', `the store's head can't be read: ${reason}; ${MAKE_AGAIN}`, {
-    cause,
-  });
+  const message = `the store's head can't be read: ${reason}; ${MAKE_AGAIN}`;
+  return new FatalError('store-damaged', message, { cause });
 }
 
 /** Sixteen hex digits that name the model: equal for models whose vectors may be compared. */

@@ -4,8 +4,8 @@ import { PagedNumbers } from './paged-numbers.ts';
 export const NEAR_ROWS = 256;
 /** Parts of the hash table. Each grows by itself, so that no addition waits for all names to be placed anew. */
 const PARTS = 256;
-/** Slots of a new part, a power of two. */
-const FIRST_SLOTS = 8;
+/** Fewest slots of a part, a power of two. */
+const LEAST_SLOTS = 8;
 const BLOCK_BITS = 16;
 const BLOCK_BYTES = 1 << BLOCK_BITS;
 /** Row and length, before the bytes of a name. */
@@ -27,7 +27,7 @@ const GONE = -1;
  */
 export class NameIndex {
   /** By the first byte of the hash: [slots, 2], a name's hash and the reference of its entry. */
-  readonly #parts = Array.from({ length: PARTS }, () => new Int32Array(2 * FIRST_SLOTS));
+  readonly #parts: Int32Array[];
   /** [parts] slots that are not free, those of removed names included. */
   readonly #used = new Uint32Array(PARTS);
   /** By row: the reference of the entry; 0: the row has no name. */
@@ -42,6 +42,12 @@ export class NameIndex {
   #open = 0;
   #size = 0;
 
+  /** names: about how many there will be, so that the table need not grow while they are added. */
+  constructor(names = 0) {
+    const slots = Math.max(LEAST_SLOTS, 2 ** Math.ceil(Math.log2((4 * names) / (3 * PARTS))));
+    this.#parts = Array.from({ length: PARTS }, () => new Int32Array(2 * slots));
+  }
+
   get size(): number {
     return this.#size;
   }
@@ -52,30 +58,29 @@ export class NameIndex {
     return arrays.reduce((sum, { byteLength }) => sum + byteLength, this.#entries.bytes);
   }
 
-  /** Adds a new name: the bytes of `key` from `start` to before `end`. */
-  add(key: Uint8Array, start: number, end: number, row: number): void {
+  /** Adds the name in `key` from `start` to before `end`. Gives -1, or the row that has the name already: then nothing is added. */
+  add(key: Uint8Array, start: number, end: number, row: number): number {
     const hash = hashOf(key, start, end);
     const part = hash >>> 24;
     if (8 * (this.#used[part]! + 1) > 3 * this.#parts[part]!.length) this.#rehash(part);
+    const slots = this.#parts[part]!;
+    const slot = this.#slotOf(slots, hash, key, start, end);
+    if (slots[slot + 1] !== FREE) return this.#rowOf(slots[slot + 1]!);
     const entry = this.#append(row, key, start, end);
     this.#entries.set(row, entry);
     this.#size++;
     this.#used[part]! += 1;
-    place(this.#parts[part]!, hash, entry);
+    slots[slot] = hash;
+    slots[slot + 1] = entry;
+    return -1;
   }
 
   /** The row of the name in `key` from `start` to before `end`, or -1. */
   find(key: Uint8Array, start: number, end: number): number {
     const hash = hashOf(key, start, end);
     const slots = this.#parts[hash >>> 24]!;
-    const last = slots.length - 2;
-    for (let slot = (2 * hash) & last; ; slot = (slot + 2) & last) {
-      const entry = slots[slot + 1]!;
-      if (entry === FREE) return -1;
-      if (entry === GONE || slots[slot] !== hash) continue;
-      const row = this.#rowWhere(entry, key, start, end);
-      if (row >= 0) return row;
-    }
+    const entry = slots[this.#slotOf(slots, hash, key, start, end) + 1]!;
+    return entry === FREE ? -1 : this.#rowOf(entry);
   }
 
   has(row: number): boolean {
@@ -129,21 +134,35 @@ export class NameIndex {
     if (entry === FREE) return;
     const block = blockOf(entry);
     const name = this.#nameIn(block, placeOf(entry));
-    this.#refer(name, entry, GONE);
+    this.#refer(name, GONE);
     this.#entries.set(row, FREE);
     this.#size--;
     this.#dead[block]! += HEAD_BYTES + name.length;
     if (block !== this.#open) this.#empty(block);
   }
 
-  /** The row of an entry that has the name, or -1. */
-  #rowWhere(entry: number, key: Uint8Array, start: number, end: number): number {
+  /** The slot of a name, or the one for it, which was never used. */
+  #slotOf(slots: Int32Array, hash: number, key: Uint8Array, start: number, end: number): number {
+    const last = slots.length - 2;
+    for (let slot = (2 * hash) & last; ; slot = (slot + 2) & last) {
+      const entry = slots[slot + 1]!;
+      if (entry === FREE) return slot;
+      if (entry !== GONE && slots[slot] === hash && this.#isOf(entry, key, start, end)) return slot;
+    }
+  }
+
+  /** Whether an entry is of the name. */
+  #isOf(entry: number, key: Uint8Array, start: number, end: number): boolean {
     const block = this.#blocks[blockOf(entry)]!;
     const at = placeOf(entry);
-    if (lengthAt(block, at) !== end - start) return -1;
+    if (lengthAt(block, at) !== end - start) return false;
     const from = at + HEAD_BYTES - start;
-    for (let i = start; i < end; i++) if (block[from + i] !== key[i]) return -1;
-    return rowAt(block, at);
+    for (let i = start; i < end; i++) if (block[from + i] !== key[i]) return false;
+    return true;
+  }
+
+  #rowOf(entry: number): number {
+    return rowAt(this.#blocks[blockOf(entry)]!, placeOf(entry));
   }
 
   #nameIn(block: number, at: number): Buffer {
@@ -151,25 +170,27 @@ export class NameIndex {
     return bytes.subarray(at + HEAD_BYTES, at + HEAD_BYTES + lengthAt(bytes, at));
   }
 
-  /** Puts another reference in place of the name's. */
-  #refer(name: Uint8Array, from: number, to: number): void {
+  /** Puts another reference in place of a name's. */
+  #refer(name: Uint8Array, to: number): void {
     const hash = hashOf(name, 0, name.length);
     const slots = this.#parts[hash >>> 24]!;
-    const last = slots.length - 2;
-    let slot = (2 * hash) & last;
-    while (slots[slot + 1] !== from) slot = (slot + 2) & last;
-    slots[slot + 1] = to;
+    slots[this.#slotOf(slots, hash, name, 0, name.length) + 1] = to;
   }
 
   /** Doubles the slots of a part, unless most used slots are of removed names. */
   #rehash(part: number): void {
     const before = this.#parts[part]!;
+    const isEntry = (slot: number) => before[slot + 1] !== FREE && before[slot + 1] !== GONE;
     let named = 0;
-    for (let slot = 0; slot < before.length; slot += 2) if (isEntry(before[slot + 1]!)) named++;
+    for (let slot = 0; slot < before.length; slot += 2) if (isEntry(slot)) named++;
     const slots = new Int32Array(8 * named > before.length ? 2 * before.length : before.length);
+    const last = slots.length - 2;
     for (let slot = 0; slot < before.length; slot += 2) {
-      const entry = before[slot + 1]!;
-      if (isEntry(entry)) place(slots, before[slot]!, entry);
+      if (!isEntry(slot)) continue;
+      let to = (2 * before[slot]!) & last;
+      while (slots[to + 1] !== FREE) to = (to + 2) & last;
+      slots[to] = before[slot]!;
+      slots[to + 1] = before[slot + 1]!;
     }
     this.#parts[part] = slots;
     this.#used[part] = named;
@@ -207,7 +228,7 @@ export class NameIndex {
       if (this.#entries.get(row) !== entry) continue;
       const name = this.#nameIn(block, at);
       const moved = this.#append(row, name, 0, name.length);
-      this.#refer(name, entry, moved);
+      this.#refer(name, moved);
       this.#entries.set(row, moved);
     }
     this.#blocks[block] = NO_BYTES;
@@ -236,18 +257,6 @@ function rowAt(bytes: Uint8Array, at: number): number {
 
 function lengthAt(bytes: Uint8Array, at: number): number {
   return bytes[at + 4]! | (bytes[at + 5]! << 8);
-}
-
-function isEntry(held: number): boolean {
-  return held !== FREE && held !== GONE;
-}
-
-function place(slots: Int32Array, hash: number, entry: number): void {
-  const last = slots.length - 2;
-  let slot = (2 * hash) & last;
-  while (isEntry(slots[slot + 1]!)) slot = (slot + 2) & last;
-  slots[slot] = hash;
-  slots[slot + 1] = entry;
 }
 
 /** FNV-1a, then mixed, since slots are chosen by the low bits and parts by the high ones. */

@@ -16,32 +16,42 @@ describe('NameIndex', () => {
       step: fc.integer({ min: 1, max: 3 }),
     });
     fc.assert(
-      fc.property(fc.array(deed, { maxLength: 12 }), (deeds) => {
-        const index = new NameIndex();
-        const map = new Map<number, number>();
-        const freed: number[] = [];
-        for (const { adds, first, count, step } of deeds) {
-          for (let i = first; i < Math.min(first + count, names.length); i += step) {
-            const known = map.get(i);
-            if (adds && known === undefined) {
-              const row = freed.pop() ?? map.size;
-              index.add(around[i]!, 3, 3 + names[i]!.length, row);
-              map.set(i, row);
-            } else if (!adds && known !== undefined) {
-              // What is gone already stays so.
-              for (let time = 0; time < 2; time++) index.remove(known);
-              map.delete(i);
-              freed.push(known);
+      fc.property(
+        fc.array(deed, { maxLength: 12 }),
+        fc.constantFrom(0, 1, 2_000, 9_000),
+        (deeds, expected) => {
+          const index = new NameIndex(expected);
+          const map = new Map<number, number>();
+          const freed: number[] = [];
+          for (const { adds, first, count, step } of deeds) {
+            for (let i = first; i < Math.min(first + count, names.length); i += step) {
+              const known = map.get(i);
+              const added = (row: number) => index.add(around[i]!, 3, 3 + names[i]!.length, row);
+              if (adds && known === undefined) {
+                const row = freed.pop() ?? map.size;
+                expect(added(row)).toBe(-1);
+                map.set(i, row);
+              } else if (adds && known !== undefined) {
+                // A name that is there stays where it is.
+                expect(added(names.length)).toBe(known);
+              } else if (!adds && known !== undefined) {
+                // What is gone already stays so.
+                for (let time = 0; time < 2; time++) index.remove(known);
+                map.delete(i);
+                freed.push(known);
+              }
             }
+            const wrong = names.findIndex(
+              ({ length }, i) => index.find(around[i]!, 3, 3 + length) !== (map.get(i) ?? -1),
+            );
+            const misnamed = [...map].find(([i, row]) => index.nameAt(row)?.equals(names[i]!) !== true);
+            const left = [...freed, names.length].filter(
+              (row) => index.has(row) || index.nameAt(row) !== undefined,
+            );
+            expect([index.size, wrong, misnamed, left]).toEqual([map.size, -1, undefined, []]);
           }
-          const wrong = names.findIndex(
-            ({ length }, i) => index.find(around[i]!, 3, 3 + length) !== (map.get(i) ?? -1),
-          );
-          const misnamed = [...map].find(([i, row]) => index.nameAt(row)?.equals(names[i]!) !== true);
-          const left = freed.filter((row) => index.has(row) || index.nameAt(row) !== undefined);
-          expect([index.size, wrong, misnamed, left]).toEqual([map.size, -1, undefined, []]);
-        }
-      }),
+        },
+      ),
       { numRuns: 30 },
     );
   });

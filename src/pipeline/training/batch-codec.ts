@@ -128,10 +128,7 @@ export function decodeJournal(bytes: Uint8Array): JournalEntry {
     // Each in memory of its own, which may move to another thread: what V8 gives are views of what it reads.
     return { ...rest, batches: batches.map((batch: Uint8Array) => deserialize(Uint8Array.from(batch))) };
   } catch (error) {
-    throw new FatalError(
-      'store-damaged',
-      `an entry of the journal can't be read: ${reasonOf(error)}; ${MAKE_AGAIN}`,
-      { cause: error },
-    );
+    const message = `an entry of the journal can't be read: ${reasonOf(error)}; ${MAKE_AGAIN}`;
+    throw new FatalError('store-damaged', message, { cause: error });
   }
 }

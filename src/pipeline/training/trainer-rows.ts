@@ -22,8 +22,8 @@ const WORD = 32;
 const FARTHER = 4;
 /**
  * What a row did since its publication. NEW: it was never published. STILL: it did not move. MOVED: it is published by age. AGED: its age
- * has come. MET: it is an end of a new edge since the last `due`. HELD: it moved far, and is published as soon as holding back ends. FAR: the
- * same without a new edge, while the updater is behind; it is published by age too.
+ * has come. MET: it is an end of a new edge since the last `due`. HELD: it moved far, and is published as soon as holding back ends. FAR: it
+ * moved far without a new edge while the updater is behind, and is published by age, or once the updater has caught up.
  */
 const [NEW, STILL, MOVED, AGED, MET, FAR, HELD] = [0, 1, 2, 3, 4, 5, 6];
 
@@ -96,6 +96,7 @@ export class TrainerRows {
   load(first: number, { trained, floats: numbers }: CheckpointBlock): void {
     const { dim, accumulator, drift, floats } = this.#table;
     this.trained.set(trained, first);
+    this.#publishedAt.fill(BEFORE_LOAD, first, first + trained.length);
     for (let i = 0; i < trained.length; i++) {
       const row = first + i;
       const at = this.#table.at(row);
@@ -105,7 +106,6 @@ export class TrainerRows {
       floats.set(numbers.subarray(from, from + dim), at);
       floats[at + accumulator] = numbers[from + dim]!;
       floats[at + drift] = isPublished ? moved : 0;
-      this.#publishedAt[row] = BEFORE_LOAD;
       this.#states[row] = isPublished ? (moved > 0 ? MOVED : STILL) : NEW;
       if (!isPublished) this.touch(row);
     }

@@ -129,8 +129,8 @@ export interface DueOptions extends Publishing {
   /** Every row that moved since its publication is due, in slices: ask again until none is. */
   readonly everything: boolean;
   /**
-   * Minimum age of a publication before a row that moved far is due again, while the updater is behind and
-   * no vector could be fresh. 0: no minimum.
+   * Minimum age of a publication before a row that a new edge moved is due again, while the updater is behind and no vector could be
+   * fresh. 0: no minimum. Above 0, rows that no new edge moved are due by age alone.
    */
   readonly holdMs: number;
   /** Rows that are due in any case. */
