@@ -147,8 +147,9 @@ export class EntityIndex {
 
   /** Loads a stored entity, whose name is in `bytes` from `start` to before `end`. Gives -1, or the row that has the name: then nothing is loaded. */
   restore(bytes: Uint8Array, start: number, end: number, state: EntityState): number {
-    this.#nextRow = Math.max(this.#nextRow, state.row + 1);
-    return this.#put(bytes, start, end, state);
+    const other = this.#put(bytes, start, end, state);
+    if (other < 0) this.#nextRow = Math.max(this.#nextRow, state.row + 1);
+    return other;
   }
 
   /** Loads an entity under its key; what was there of it is forgotten. */

@@ -42,9 +42,9 @@ export class NameIndex {
   #open = 0;
   #size = 0;
 
-  /** names: about how many there will be, so that the table need not grow while they are added. */
+  /** names: about how many there will be, so that the table need not grow while they are added. A damaged head may say less than none. */
   constructor(names = 0) {
-    const slots = Math.max(LEAST_SLOTS, 2 ** Math.ceil(Math.log2((4 * names) / (3 * PARTS))));
+    const slots = 2 ** Math.ceil(Math.log2(Math.max(LEAST_SLOTS, (4 * names) / (3 * PARTS))));
     this.#parts = Array.from({ length: PARTS }, () => new Int32Array(2 * slots));
   }
 

@@ -148,6 +148,8 @@ describe('a check', () => {
           'checkpoint-differs: 7 rows, the head has 6',
         ],
       ],
+      // Fewer rows than the relations have.
+      [heads({ rows: 2 }), 'entities-damaged: user:a on row 4; entities have rows 4 to 1'],
       // A checkpoint that is lost, of a commit or a step to come, of another type, of a copy in a whole graph.
       [heads({ checkpoint: 9, commit: 9 }), 'checkpoint-damaged: there is no checkpoint 9'],
       [heads({ commit: 0 }), 'checkpoint-differs: of commit 1, the head of 0'],
