@@ -9,7 +9,7 @@ import type { ConfigSource } from '../config/load.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf } from '../errors/errors.ts';
 import { fingerprint, refuseOther } from '../graph/head.ts';
-import { WriteBatch } from '../graph/store.ts';
+import { WriteBatch } from '../graph/write-batch.ts';
 import { hasSimd } from '../kernels/instance.ts';
 import { reproducible } from '../kernels/select.ts';
 import { loadTensorFlow } from '../kernels/tfjs/tensorflow.ts';

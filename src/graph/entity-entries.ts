@@ -10,7 +10,9 @@ import {
   type TurnPart,
 } from './entity-index.ts';
 import { asBuffer, damaged, type EntityState, type Layout, PAGE_ROWS } from './layout.ts';
-import { endsSlice, nextTurn, type Store, type WriteBatch } from './store.ts';
+import type { Store } from './store.ts';
+import { endsSlice, nextTurn } from './turns.ts';
+import type { WriteBatch } from './write-batch.ts';
 
 /** Of an entity whose state was not read yet. */
 const NO_STATE = { updates: 0, firstSeen: Number.NaN, lastSeen: Number.NaN };

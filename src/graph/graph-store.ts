@@ -5,7 +5,9 @@ import { EntityEntries } from './entity-entries.ts';
 import { EntityIndex, type PackedEntities } from './entity-index.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, type EntityState, type Layout } from './layout.ts';
-import { endsSlice, nextTurn, type Store, type StoreMemory, WriteBatch } from './store.ts';
+import type { Store, StoreMemory } from './store.ts';
+import { endsSlice, nextTurn } from './turns.ts';
+import { WriteBatch } from './write-batch.ts';
 
 /** An entity without its vector. */
 export interface EntityRecord extends EntityState {

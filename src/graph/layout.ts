@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { FatalError } from '../errors/errors.ts';
 import type { EdgeName, EdgeState, Relation } from './edge.ts';
 import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES, typeOf, writeId } from './entity.ts';
-import { DELETED, type WriteBatch } from './store.ts';
+import { DELETED, type WriteBatch } from './write-batch.ts';
 
 /**
  * Byte layout of a graph in a store. Numbers in keys are big-endian so that keys sort as numbers do; numbers in

@@ -65,7 +65,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // The ports they adapt, and those of the trainer and of the store; how a store's rows lie is said beside its port.
   'src/adapters/': {
     all: rooms(`
-      errors/ graph/store.ts graph/entity.ts graph/murmur2.ts serve/answers.ts
+      errors/ graph/store.ts graph/turns.ts graph/entity.ts graph/murmur2.ts serve/answers.ts
       serve/entities.ts serve/surfaces.ts serve/served-graph.ts adapters/trainer/worker.ts`),
     types: rooms(`
       graph/checkpoint.ts graph/describe-entity.ts pipeline/ports.ts pipeline/progress.ts pipeline/reading/lag.ts

@@ -4,7 +4,7 @@ import { openBackedUp, readBackup } from '../../src/backup/backup.ts';
 import { type Manifest, manifestText } from '../../src/backup/manifest.ts';
 import type { CheckpointBlock } from '../../src/graph/checkpoint.ts';
 import type { GraphStore } from '../../src/graph/graph-store.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
+import { WriteBatch } from '../../src/graph/write-batch.ts';
 import { filled } from '../graph/check/check-fixture.ts';
 import { scanned } from '../graph/store-conformance.ts';
 

@@ -2,7 +2,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
+import { WriteBatch } from '../../src/graph/write-batch.ts';
 import { json, type Place, place, refused } from './captured.ts';
 import { fill } from './filled-place.ts';
 

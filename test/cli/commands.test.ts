@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
 import { configOf } from '../../src/config/load.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
+import { WriteBatch } from '../../src/graph/write-batch.ts';
 import { openForReading, openForWriting } from '../../src/state/open.ts';
 import { json, own, type Place, place, refused, succeeded } from './captured.ts';
 import { fill } from './filled-place.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
 import { shardOf } from '../../src/graph/shard.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
+import { WriteBatch } from '../../src/graph/write-batch.ts';
 import { json, own, type Place, refused, succeeded, text } from './captured.ts';
 import { emptyPlace, filledPlace, shardedConfig } from './filled-place.ts';
 

@@ -5,7 +5,7 @@ import { namesIn } from '../../src/graph/entity-entries.ts';
 import type { EntityIndex } from '../../src/graph/entity-index.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { PAGE_ROWS } from '../../src/graph/layout.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
+import { WriteBatch } from '../../src/graph/write-batch.ts';
 import { entity, graph, HEAD, recordOf, tweet, user } from './graph-fixture.ts';
 
 /** A graph whose updater has an index of its own, and commits what changed in it. */

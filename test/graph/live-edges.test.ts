@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { liveEdgeRows } from '../../src/graph/live-edges.ts';
 import { NameIndex } from '../../src/graph/name-index.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
+import { WriteBatch } from '../../src/graph/write-batch.ts';
 import { edge } from '../evaluation/compare/fixture.ts';
 import { commitOf, graph, tweet, user } from './graph-fixture.ts';
 

@@ -1,5 +1,5 @@
 import type { Checkpoints } from '../../src/graph/checkpoint.ts';
-import { type Entry, eachOf, type Store, type WriteBatch } from '../../src/graph/store.ts';
+import { type Batch, type Entry, eachOf, type Store } from '../../src/graph/store.ts';
 import { MemoryCheckpoints } from './memory-checkpoints.ts';
 
 const RUN = 100;
@@ -30,7 +30,7 @@ export class MemoryStore implements Store {
     }
   }
 
-  async write(batch: WriteBatch): Promise<void> {
+  async write(batch: Batch): Promise<void> {
     await batch.each({
       tryPut: (key, value) => this.#values.set(text(key), Buffer.from(value)),
       tryDelete: (key) => this.#values.delete(text(key)),

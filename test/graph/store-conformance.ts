@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Entry, type Store, WriteBatch } from '../../src/graph/store.ts';
+import type { Entry, Store } from '../../src/graph/store.ts';
+import { WriteBatch } from '../../src/graph/write-batch.ts';
 
 /** A store under test. */
 export interface Candidate {

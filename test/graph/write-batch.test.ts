@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { WriteBatch } from '../../src/graph/store.ts';
+import { WriteBatch } from '../../src/graph/write-batch.ts';
 
 /** What a batch hands over: texts, and the views that it lent. */
 async function handed(batch: WriteBatch) {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
-import type { WriteBatch } from '../../src/graph/store.ts';
+import type { Batch } from '../../src/graph/store.ts';
 import { silentLog } from '../../src/log.ts';
 import { soleLeadership } from '../../src/pipeline/sole-leadership.ts';
 import { MergedLog } from '../../src/replay/merged-log.ts';
@@ -86,7 +86,7 @@ class Stores {
 class KeptStore extends MemoryStore {
   readonly before: Content[] = [];
 
-  override async write(batch: WriteBatch): Promise<void> {
+  override async write(batch: Batch): Promise<void> {
     this.before.push(await contentOf(this));
     await super.write(batch);
   }

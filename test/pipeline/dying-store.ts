@@ -1,4 +1,4 @@
-import type { WriteBatch } from '../../src/graph/store.ts';
+import type { Batch } from '../../src/graph/store.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 
 /** Takes so many writes and then dies, as a process killed just before a write, or just after it. */
@@ -12,7 +12,7 @@ export class DyingStore extends MemoryStore {
     this.#keepsLast = keepsLast;
   }
 
-  override async write(batch: WriteBatch): Promise<void> {
+  override async write(batch: Batch): Promise<void> {
     if (this.#left-- > 0) return super.write(batch);
     if (this.#left === -1 && this.#keepsLast) await super.write(batch);
     throw new Error('killed');

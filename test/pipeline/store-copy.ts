@@ -1,4 +1,4 @@
-import { WriteBatch } from '../../src/graph/store.ts';
+import { WriteBatch } from '../../src/graph/write-batch.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 
 /** All that a store holds, to be written into another. */

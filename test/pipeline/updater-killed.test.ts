@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import { RELATIONS } from '../../src/graph/edge.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
+import { WriteBatch } from '../../src/graph/write-batch.ts';
 import { decodeJournal } from '../../src/pipeline/training/batch-codec.ts';
 import type { Trainer } from '../../src/pipeline/training/trainer.ts';
 import { Random } from '../../src/sampling/random.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 import { FatalError, MAKE_AGAIN, reasonOf } from '../../errors/errors.ts';
 import type { Checkpoints } from '../../graph/checkpoint.ts';
-import { type Entry, eachOf, type Store, type StoreMemory, type WriteBatch } from '../../graph/store.ts';
+import { type Batch, type Entry, eachOf, type Store, type StoreMemory } from '../../graph/store.ts';
 import { checkpointFiles } from '../checkpoint-file.ts';
 
 const SCAN_CAPACITY = 512;
@@ -76,7 +76,7 @@ class RocksdbStore implements Store {
     yield* runsOf(stream, (error) => readFailure(this.#folder, error));
   }
 
-  async write(batch: WriteBatch): Promise<void> {
+  async write(batch: Batch): Promise<void> {
     if (batch.size === 0) return;
     const operations = this.#db.write({ autoDestroy: true, capacity: batch.size });
     // RocksDB reads the memory of `batch` until the flush ends.

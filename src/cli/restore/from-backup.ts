@@ -6,7 +6,7 @@ import { PLACES } from '../../config/overrides.ts';
 import { FatalError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { type Head, refuseOther } from '../../graph/head.ts';
-import { WriteBatch } from '../../graph/store.ts';
+import { WriteBatch } from '../../graph/write-batch.ts';
 import { newPlace, type Restoring } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';

@@ -7,7 +7,8 @@ import { decodeHead, encodeHead, freshShard, type Head } from '../head.ts';
 import type { EntityState } from '../layout.ts';
 import { MergedGraph, relationRows } from '../merged-graph.ts';
 import { copyAccumulator, shardOf } from '../shard.ts';
-import { type Entry, WriteBatch } from '../store.ts';
+import type { Entry } from '../store.ts';
+import { WriteBatch } from '../write-batch.ts';
 import { EntitySpread } from './entity-spread.ts';
 import { type NextHead, type NextShards, nextHead } from './next-head.ts';
 

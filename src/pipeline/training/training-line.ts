@@ -1,5 +1,5 @@
 import type { EntityIndex } from '../../graph/entity-index.ts';
-import { nextTurn } from '../../graph/store.ts';
+import { nextTurn } from '../../graph/turns.ts';
 import { tableFull } from '../../model/table.ts';
 import { knownEdgesFull } from '../../sampling/known-positives.ts';
 import type { Measures } from '../measures.ts';

@@ -3,7 +3,7 @@ import { type PackedEntities, stateOf } from '../../graph/entity-index.ts';
 import type { Commit } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
 import { NEAR_ROWS } from '../../graph/name-index.ts';
-import { endsSlice, nextTurn } from '../../graph/store.ts';
+import { endsSlice, nextTurn } from '../../graph/turns.ts';
 import { Delivery } from '../delivery.ts';
 import { relationsSum } from '../loading/recovery.ts';
 import type { Measures } from '../measures.ts';

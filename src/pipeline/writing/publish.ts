@@ -1,7 +1,7 @@
 import { embeddingHeaders } from '../../../topics/embeddings.ts';
 import { reasonOf } from '../../errors/errors.ts';
 import { PagedNumbers } from '../../graph/paged-numbers.ts';
-import { endsSlice, nextTurn } from '../../graph/store.ts';
+import { endsSlice, nextTurn } from '../../graph/turns.ts';
 import { Delivery } from '../delivery.ts';
 import type { Measures } from '../measures.ts';
 import type { Message } from '../ports.ts';

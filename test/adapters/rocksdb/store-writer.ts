@@ -1,6 +1,6 @@
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
 import { TwhinError } from '../../../src/errors/errors.ts';
-import { WriteBatch } from '../../../src/graph/store.ts';
+import { WriteBatch } from '../../../src/graph/write-batch.ts';
 
 /** Writes batches of 500 keys until the process is killed, and prints the number of each acknowledged batch. */
 async function writeOn(folder: string): Promise<void> {

@@ -4,7 +4,7 @@ import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
-import { WriteBatch } from '../../../src/graph/store.ts';
+import { WriteBatch } from '../../../src/graph/write-batch.ts';
 import { freshFolder } from '../../fresh-folder.ts';
 import { batchOf, scanned, storeConformance } from '../../graph/store-conformance.ts';
 

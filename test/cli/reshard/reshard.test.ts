@@ -10,7 +10,7 @@ import { total } from '../../../src/cli/format.ts';
 import type { GraphConfig } from '../../../src/config/resolve.ts';
 import { encodeHead, type Head } from '../../../src/graph/head.ts';
 import { copyAccumulator, shardOf, trainingShard } from '../../../src/graph/shard.ts';
-import { WriteBatch } from '../../../src/graph/store.ts';
+import { WriteBatch } from '../../../src/graph/write-batch.ts';
 import { openForWriting, readHead } from '../../../src/state/open.ts';
 import { json, refused, type Said, succeeded, text } from '../captured.ts';
 import { type Content, contentOf, type ShardedPlace, shardedPlace, tell } from './sharded-place.ts';

@@ -2,7 +2,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
-import { WriteBatch } from '../../../src/graph/store.ts';
+import { WriteBatch } from '../../../src/graph/write-batch.ts';
 import { forge } from '../../backup/backup-fixture.ts';
 import { json, own, type Place, place, refused, type Said, succeeded } from '../captured.ts';
 import { CONFIG, emptyPlace, filledPlace } from '../filled-place.ts';

@@ -1,5 +1,5 @@
 import { GraphStore } from '../../../src/graph/graph-store.ts';
-import { WriteBatch } from '../../../src/graph/store.ts';
+import { WriteBatch } from '../../../src/graph/write-batch.ts';
 import { commitRows, entity, graph, HEAD, tweet, user } from '../graph-fixture.ts';
 
 /** Row 4 is user:a, 5 user:b, 6 tweet:t. As a regular stop leaves it. */

@@ -6,7 +6,7 @@ import type { CheckpointBlock, CheckpointHead } from '../../../src/graph/checkpo
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import { encodeHead, type Head } from '../../../src/graph/head.ts';
 import { shardOf, trainingShard } from '../../../src/graph/shard.ts';
-import { WriteBatch } from '../../../src/graph/store.ts';
+import { WriteBatch } from '../../../src/graph/write-batch.ts';
 import { portWith } from '../../fixtures/port.ts';
 import { asyncOf, commitOf, entity, graph, tweet, user } from '../graph-fixture.ts';
 import { filled, HEAD_OF_FILLED, put } from './check-fixture.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FatalError } from '../../../src/errors/errors.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
-import { WriteBatch } from '../../../src/graph/store.ts';
+import { WriteBatch } from '../../../src/graph/write-batch.ts';
 import { checkWhole, LaterCheck } from '../../../src/pipeline/loading/completeness.ts';
 import { portWith } from '../../fixtures/port.ts';
 import { filled, HEAD_OF_FILLED } from '../../graph/check/check-fixture.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Commit, GraphStore } from '../../../src/graph/graph-store.ts';
 import type { Head } from '../../../src/graph/head.ts';
 import { Layout } from '../../../src/graph/layout.ts';
-import { WriteBatch } from '../../../src/graph/store.ts';
+import { WriteBatch } from '../../../src/graph/write-batch.ts';
 import { type RecoveryOptions, recover, relationsSum } from '../../../src/pipeline/loading/recovery.ts';
 import { encodeJournal, packBatch } from '../../../src/pipeline/training/batch-codec.ts';
 import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';

@@ -1,5 +1,5 @@
 import { ProtocolError } from '@platformatic/kafka';
-import { endsSlice, nextTurn } from '../../../graph/store.ts';
+import { endsSlice, nextTurn } from '../../../graph/turns.ts';
 import type { Message } from '../../../pipeline/ports.ts';
 import { topicMissing } from '../../log-errors.ts';
 import type { Brokers, PartitionMetadata } from '../brokers.ts';
