@@ -189,7 +189,7 @@ export class LoadedPipeline {
 
   /** Reading waits while more than allowed is not acknowledged: back-pressure from the topics that are written. */
   get outboxIsFull(): boolean {
-    return this.publisher.size >= this.#options.tuning.maxOutbox || this.neighbours.behind;
+    return this.publisher.outbox.size >= this.#options.tuning.maxOutbox || this.neighbours.behind;
   }
 
   /** How long to wait for records, ms: until the open batch or the next commit is due. */
@@ -214,7 +214,7 @@ export class LoadedPipeline {
   look(waiting: number): void {
     this.#topicWatch.look();
     this.neighbours.look();
-    this.#cadence.look(this.lag.appliedAt, waiting, this.publisher.oldest);
+    this.#cadence.look(this.lag.appliedAt, waiting, this.publisher.outbox.oldest);
   }
 
   /**
@@ -275,7 +275,7 @@ export class LoadedPipeline {
   /** Writes everything in hand, all the way to the topic and back into the store. */
   async drain(): Promise<void> {
     const { graph, log } = this.#options;
-    log.info({ graph, outbox: this.publisher.size }, 'reading has ended');
+    log.info({ graph, outbox: this.publisher.outbox.size }, 'reading has ended');
     if (this.#training.open.since !== undefined) await this.#train();
     await this.#committed;
     // Vectors that moved little are put up in slices, until none is left: memory stays bounded. Each is taken while the one
@@ -290,12 +290,12 @@ export class LoadedPipeline {
     await this.#committed;
     this.#lifecycle.check();
     log.info(
-      { graph, outbox: this.publisher.size },
+      { graph, outbox: this.publisher.outbox.size },
       'all committed; waiting for the last vectors to be acknowledged',
     );
     const acknowledged = this.#acknowledged();
     const { head } = this.committer;
-    const isSame = this.#isIdle && this.publisher.published + this.publisher.size === 0;
+    const isSame = this.#isIdle && this.publisher.outbox.acknowledged + this.publisher.outbox.size === 0;
     if (head !== undefined)
       this.#left = this.checkpointer.leave({ ...head, outbox: 0 }, isSame, acknowledged);
     await acknowledged;
@@ -306,7 +306,7 @@ export class LoadedPipeline {
     await this.publisher.drained();
     await this.neighbours.sent();
     this.#lifecycle.check();
-    return this.publisher.size === 0;
+    return this.publisher.outbox.size === 0;
   }
 
   /** Ends what is under way. To be called once no record comes any more, and before the trainer and the store close. */
@@ -328,7 +328,7 @@ export class LoadedPipeline {
   }
 
   #beginWriting(): void {
-    this.publisher.open = true;
+    this.publisher.begin();
     this.neighbours.begin();
   }
 

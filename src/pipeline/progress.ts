@@ -53,15 +53,15 @@ export function progressOf(
     freshByRelation: summary.freshByRelation,
     /** Recently published vectors, by entity type. */
     moved: committer?.moves.byType() ?? {},
-    published: publisher?.published ?? 0,
+    published: publisher?.outbox.acknowledged ?? 0,
     retries: publisher?.delivery.retries ?? 0,
     /** Failed sends by code. */
     failures: Object.fromEntries(publisher?.delivery.failures ?? []),
-    outbox: publisher?.size ?? 0,
+    outbox: publisher?.outbox.size ?? 0,
     /** Vectors that may wait before reading pauses. */
     maxOutbox: tuning.maxOutbox,
     /** Arrival of the oldest record that waits for its vector, epoch ms. */
-    oldest: publisher?.oldest,
+    oldest: publisher?.outbox.oldest,
     commits: committer?.commits ?? 0,
     /** When the last commit of this process was written, epoch ms. */
     committedAt: committer?.writtenAt,

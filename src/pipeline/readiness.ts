@@ -38,9 +38,9 @@ export function readinessOf({
       reasons.push('it trains what its journal holds: vectors are as of its checkpoint');
     const { trouble } = publisher.delivery;
     if (trouble !== undefined) reasons.push(`vectors are not acknowledged: ${trouble}`);
-    if (publisher.size >= maxOutbox) {
+    if (publisher.outbox.size >= maxOutbox) {
       reasons.push(
-        `reading pauses: ${publisher.size} vectors wait to be acknowledged, publish.maxOutbox is ${maxOutbox}`,
+        `reading pauses: ${publisher.outbox.size} vectors wait to be acknowledged, publish.maxOutbox is ${maxOutbox}`,
       );
     }
     const writing = clock() - (committer.writingSince ?? clock());

@@ -32,7 +32,7 @@ function setUp(of: Seen = {}) {
   };
   const parts = {
     isTrained: of.isTrained ?? true,
-    publisher: { delivery: { trouble: of.trouble }, size: of.outbox ?? 0 },
+    publisher: { delivery: { trouble: of.trouble }, outbox: { size: of.outbox ?? 0 } },
     committer: { writingSince: of.writingSince },
     lag: { byPartition: () => of.lag ?? [] },
   };

@@ -18,7 +18,8 @@ import type { Publishing } from '../tuning.ts';
 import type { UpdaterOptions } from '../updater-options.ts';
 import { type Checkpointer, outdated } from './checkpointer.ts';
 import { Moves } from './moves.ts';
-import type { Publisher, PutBy, Puts } from './publish.ts';
+import type { PutBy, Puts } from './outbox.ts';
+import type { Publisher } from './publish.ts';
 import type { Writer } from './writer.ts';
 
 /** Room for the keys of a commit, which grows. */
@@ -109,9 +110,9 @@ export class Committer {
   get isOutdated(): boolean {
     const { publisher, checkpointer, training, index } = this.#options;
     if (this.head === undefined) return false;
-    const isPublished = this.head.outbox > 0 && this.#outbox(publisher.size) === 0;
+    const isPublished = this.head.outbox > 0 && this.#outbox(publisher.outbox.size) === 0;
     if (checkpointer.isOwed(training.busyMs, index.nextRow)) return true;
-    return isPublished || checkpointer.nameable(publisher.oldestCommit) !== this.head.checkpoint;
+    return isPublished || checkpointer.nameable(publisher.outbox.oldestCommit) !== this.head.checkpoint;
   }
 
   /**
@@ -154,7 +155,7 @@ export class Committer {
     };
     const { epsilon, maxAgeMs } = this.#options.tuning;
     const rows = Int32Array.from(named.flatMap(({ row }) => row ?? []));
-    const spent = publisher.spent.pop();
+    const spent = publisher.outbox.spent.pop();
     const due = trainer.due({ now: asked, epsilon, maxAgeMs, named: rows, spent, ...options });
     // Avoids an unhandled rejection while an earlier commit is still being written.
     due.catch(() => undefined);
@@ -203,7 +204,7 @@ export class Committer {
     const { asked, named, entities, head: said } = gathered;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     if (publisher.open) await leadership.confirm();
-    const head = await this.#store(said, this.#outbox(publisher.size), {
+    const head = await this.#store(said, this.#outbox(publisher.outbox.size), {
       edges: pending.edges,
       packed: entities,
       erasures: [...pending.erasures].map(([key, at]) => ({ key, at })),
@@ -238,13 +239,13 @@ export class Committer {
     if (!publisher.open) return 0;
     const count = rows.length + gathered.named.filter(({ row }) => row === undefined).length;
     if (step !== this.step || count > 0)
-      await this.#store(undefined, this.#outbox(Math.max(publisher.size, count), 1), {
+      await this.#store(undefined, this.#outbox(Math.max(publisher.outbox.size, count), 1), {
         journal: encodeJournal([], [], rows, commit),
       });
     // Told before any of these vectors goes out. The group's note is then never behind the topic, so that an
     // older copy of the store is always recognised.
     await leadership.commit(offsets, writer.note(step));
-    publisher.forget(gathered.head.freed);
+    publisher.outbox.forget(gathered.head.freed);
     await publisher.add(await this.#puts(gathered, due, { commit, step, since }), relations);
     return count;
   }
@@ -256,11 +257,11 @@ export class Committer {
   #store(said: Asked | undefined, outbox: number, rest: Omit<Commit, 'head' | 'outdated'>): Promise<Head> {
     const { store, checkpointer, publisher } = this.#options;
     const stored = this.#stored.then(async () => {
-      const checkpoint = checkpointer.nameable(publisher.oldestCommit);
+      const checkpoint = checkpointer.nameable(publisher.outbox.oldestCommit);
       const commit = (this.head?.commit ?? 0) + 1;
       // What the last answer made due is not put up yet.
       const acknowledged = this.#isAnswered
-        ? Math.min(publisher.oldestCommit, this.#stands.trained ?? 0)
+        ? Math.min(publisher.outbox.oldestCommit, this.#stands.trained ?? 0)
         : (this.head?.acknowledged ?? 0);
       const head = { ...(said ?? this.head!), ...this.#stands, commit, acknowledged, outbox, checkpoint };
       await store.commit({

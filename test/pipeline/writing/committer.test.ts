@@ -72,7 +72,7 @@ function setUp({ last, trainer: other, isTrained = true }: Given = {}) {
     },
     last,
   );
-  publisher.open = true;
+  publisher.begin();
   const commit = (asked = DUE) => committer.commit(unwritten.close(), asked);
   /** What is due by the next commit. */
   const due = (parts: Parameters<typeof dueOf>[0]) => void standIn.dues.push(Promise.resolve(dueOf(parts)));
@@ -147,7 +147,7 @@ describe('Committer', () => {
       acknowledged: 0,
     };
     expect(await store.head()).toEqual({ ...head, ...untrained });
-    expect([publisher.size, committer.writingSince]).toEqual([0, 1_000]);
+    expect([publisher.outbox.size, committer.writingSince]).toEqual([0, 1_000]);
     const relations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
     answer.resolve(dueOf({ step: 6, vectors: { [rows.a]: [1, 0] }, relations }));
     expect(await committed).toBe(1);
@@ -172,7 +172,7 @@ describe('Committer', () => {
       [2, answered],
     ]);
     expect(committer).toMatchObject({ busy: false, commits: 1, step: 6, watermark: 30 });
-    expect(publisher.size).toBe(1);
+    expect(publisher.outbox.size).toBe(1);
     // Its entry in the unwritten goes with the next reads.
     unwritten.prune();
     expect(unwritten.get(store.layout.edgeId(edge))).toBeUndefined();
@@ -229,7 +229,12 @@ describe('Committer', () => {
     expect((await journal()).get(5)?.due).toEqual([B]);
     for (let n = 0; n < 2; n++) await sink.acknowledge();
     await publisher.drained();
-    expect([publisher.size, publisher.spent.length, ...sent(sink)]).toEqual([0, 3, [A, [1, 0]], [B, null]]);
+    expect([publisher.outbox.size, publisher.outbox.spent.length, ...sent(sink)]).toEqual([
+      0,
+      3,
+      [A, [1, 0]],
+      [B, null],
+    ]);
   });
 
   test("an erased entity's vector goes out under no other name, though its row is another's before the trainer answers", async () => {
@@ -317,7 +322,7 @@ describe('Committer', () => {
     expect(await state()).toEqual([2, 0, 0, 2, 0]);
     answers[1].resolve(dueOf({ step: 9, vectors: { [rows.a]: [2, 0] } }));
     await turns(5);
-    expect([await state(), publisher.size]).toEqual([[2, 0, 0, 2, 0], 0]);
+    expect([await state(), publisher.outbox.size]).toEqual([[2, 0, 0, 2, 0], 0]);
     answers[0].resolve(dueOf({ step: 8, vectors: { [rows.a]: [1, 0] } }));
     expect(await first).toBe(1);
     expect(await second).toBe(1);
@@ -371,7 +376,7 @@ describe('Committer', () => {
     await expect(first).rejects.toThrow('killed');
     kept.dieAfter(9, false);
     await expect(second).rejects.toThrow('killed');
-    expect([await store.head(), publisher.size, committer.commits]).toEqual([undefined, 0, 0]);
+    expect([await store.head(), publisher.outbox.size, committer.commits]).toEqual([undefined, 0, 0]);
   });
 
   test('a head that counts vectors that wait is outdated once none does, and the next corrects it', async () => {
@@ -387,7 +392,7 @@ describe('Committer', () => {
     expect([await outbox(), committer.isOutdated]).toEqual([2, false]);
     await sink.acknowledge();
     await turns(1);
-    expect([publisher.size, committer.isOutdated]).toEqual([1, false]);
+    expect([publisher.outbox.size, committer.isOutdated]).toEqual([1, false]);
     await sink.acknowledge();
     await publisher.drained();
     expect(committer.isOutdated).toBe(true);

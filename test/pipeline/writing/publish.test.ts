@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { EntityKey } from '../../../src/graph/entity.ts';
-import { Publisher, type PutBy } from '../../../src/pipeline/writing/publish.ts';
+import type { PutBy } from '../../../src/pipeline/writing/outbox.ts';
+import { Publisher } from '../../../src/pipeline/writing/publish.ts';
 import { RelationVectors } from '../../../src/pipeline/writing/relation-vectors.ts';
 import { Writer } from '../../../src/pipeline/writing/writer.ts';
 import { HEAD, MODEL, user } from '../../graph/graph-fixture.ts';
@@ -48,7 +49,7 @@ function setUp({ withRelations = false, begins = true, dim = 2 } = {}) {
     relations: withRelations ? relations : undefined,
     failed: (error) => failed.push(error),
   });
-  publisher.open = begins;
+  if (begins) publisher.begin();
   const rows = new Map<EntityKey, number>();
   /** Puts up vectors, [1, 0] unless said, or tombstones, as a commit does. step: 10 times the commit. */
   const add = (
@@ -58,7 +59,7 @@ function setUp({ withRelations = false, begins = true, dim = 2 } = {}) {
   ) => {
     const puts = names.map((each) => (typeof each === 'string' ? { key: each } : each));
     const gone = puts.filter(({ value }) => value === null);
-    publisher.forget(gone.flatMap(({ key }) => rows.get(key) ?? []));
+    publisher.outbox.forget(gone.flatMap(({ key }) => rows.get(key) ?? []));
     for (const { key } of gone) rows.delete(key);
     const moved = puts.filter(({ value }) => value !== null);
     for (const { key, row = rows.get(key) ?? rows.size } of moved) rows.set(key, row);
@@ -97,9 +98,9 @@ describe('Publisher', () => {
       ],
       { commit: 1, since: 400 },
     );
-    expect([publisher.size, publisher.oldest]).toEqual([2, 400]);
+    expect([publisher.outbox.size, publisher.outbox.oldest]).toEqual([2, 400]);
     expect(await sink.next()).toEqual([A, B]);
-    expect([publisher.size, publisher.published]).toEqual([2, 0]);
+    expect([publisher.outbox.size, publisher.outbox.acknowledged]).toEqual([2, 0]);
     now.ms = 1_500;
     await through();
     expect(sink.acknowledged.map(({ topic, key, value }) => [topic, `${key}`, numberIn(value)])).toEqual([
@@ -110,11 +111,11 @@ describe('Publisher', () => {
       ...{ graph: 'test', dim: '2', dtype: 'float32', fingerprint: 'f' },
       ...{ step: '110', at: '1234', epoch: '3', space: 'space' },
     });
-    expect([publisher.size, publisher.published]).toEqual([0, 2]);
+    expect([publisher.outbox.size, publisher.outbox.acknowledged]).toEqual([0, 2]);
     // Sent at 1,000, acknowledged at 1,500.
     expect(publisher.latency.quantile(0.5)).toBe(1_100);
     expect(measures.told).toEqual(['fresh 1100 1250', 'publish 500']);
-    expect(publisher.oldest).toBeUndefined();
+    expect(publisher.outbox.oldest).toBeUndefined();
   });
 
   test('sends a row that is put up again while it waits once: as it is now, and as old as it was', async () => {
@@ -123,9 +124,9 @@ describe('Publisher', () => {
     await sink.next();
     await add([{ key: A, eventAt: 300 }, user('c')], { commit: 2, since: 500 });
     await add([user('d'), { key: A, value: 2, eventAt: 450 }], { commit: 3, since: 600 });
-    expect([publisher.size, publisher.spent.length]).toEqual([4, 0]);
+    expect([publisher.outbox.size, publisher.outbox.spent.length]).toEqual([4, 0]);
     await acknowledge();
-    expect(publisher.spent.length).toBe(1);
+    expect(publisher.outbox.spent.length).toBe(1);
     expect(await sink.next()).toEqual([A, user('c'), user('d')]);
     now.ms = 1_500;
     await through();
@@ -136,7 +137,7 @@ describe('Publisher', () => {
       [user('d'), 1, 130],
     ]);
     expect(measures.told).toEqual(['publish 0', 'fresh 1000 1200', 'publish 500']);
-    expect(publisher.spent.map(({ length }) => length)).toEqual([2, 4, 4]);
+    expect(publisher.outbox.spent.map(({ length }) => length)).toEqual([2, 4, 4]);
   });
 
   test('sends no vector of an erased entity that waits, and its row again for another', async () => {
@@ -147,7 +148,7 @@ describe('Publisher', () => {
     await add([B, A], { commit: 2 });
     const gone = [A, B, C].map((key) => ({ key, value: null }));
     await add(gone, { commit: 3 });
-    expect(publisher.size).toBe(3);
+    expect(publisher.outbox.size).toBe(3);
     const named = [D, user('e'), B].map((key, row) => ({ key, row }));
     await add(named, { commit: 4 });
     await acknowledge();
@@ -160,9 +161,9 @@ describe('Publisher', () => {
       [D, 1, 140],
       [user('e'), 1, 140],
     ]);
-    expect([publisher.size, publisher.spent.length]).toEqual([0, 4]);
+    expect([publisher.outbox.size, publisher.outbox.spent.length]).toEqual([0, 4]);
     for (const key of [B, D]) await add([key], { commit: 5 });
-    expect(publisher.size).toBe(2);
+    expect(publisher.outbox.size).toBe(2);
   });
 
   test('sends no entity twice at a time, erased and named again as often as may be: what is repeated does not go back', async () => {
@@ -181,7 +182,7 @@ describe('Publisher', () => {
       ],
       { commit: 5 },
     );
-    expect([publisher.size, publisher.oldestCommit]).toEqual([4, 1]);
+    expect([publisher.outbox.size, publisher.outbox.oldestCommit]).toEqual([4, 1]);
     await acknowledge();
     expect(await sink.next()).toEqual([B, C, D, A]);
     // Committed, for all that anybody knows, and its answer lost.
@@ -189,7 +190,7 @@ describe('Publisher', () => {
     await sink.next();
     await add([gone(B), gone(D)], { commit: 6 });
     await add([{ key: B, row: 8, value: 5 }, gone(D)], { commit: 7 });
-    expect([publisher.size, publisher.oldestCommit]).toEqual([4, 2]);
+    expect([publisher.outbox.size, publisher.outbox.oldestCommit]).toEqual([4, 2]);
     await acknowledge();
     expect((await sink.next()).sort()).toEqual([B, D]);
     await through();
@@ -205,7 +206,7 @@ describe('Publisher', () => {
     await add([gone(D)], { commit: 8 });
     await sink.next();
     await add([{ key: D, row: 7 }, B], { commit: 9 });
-    expect(publisher.size).toBe(2);
+    expect(publisher.outbox.size).toBe(2);
     await acknowledge();
     await through();
     expect(sent().slice(9)).toEqual([
@@ -223,7 +224,7 @@ describe('Publisher', () => {
     await acknowledge();
     expect(await sink.next()).toEqual([A]);
     await add([{ key: A, value: 3 }], { commit: 3, since: 950 });
-    expect([publisher.size, publisher.oldest]).toEqual([1, 900]);
+    expect([publisher.outbox.size, publisher.outbox.oldest]).toEqual([1, 900]);
     now.ms = 1_500;
     await acknowledge();
     await through();
@@ -233,15 +234,15 @@ describe('Publisher', () => {
       [A, 2, 120],
       [A, 3, 130],
     ]);
-    expect([publisher.size, publisher.published]).toEqual([0, 4]);
+    expect([publisher.outbox.size, publisher.outbox.acknowledged]).toEqual([0, 4]);
     expect(publisher.latency.quantile(0.01)).toBe(550);
     await add([A, B], { commit: 4 });
-    expect(publisher.size).toBe(2);
+    expect(publisher.outbox.size).toBe(2);
   });
 
   test('knows the oldest commit of which something is not acknowledged', async () => {
     const { sink, publisher, add, acknowledge, through } = setUp();
-    const seen = () => publisher.oldestCommit;
+    const seen = () => publisher.outbox.oldestCommit;
     expect(seen()).toBe(Number.POSITIVE_INFINITY);
     await add([A], { commit: 1 });
     await sink.next();
@@ -293,11 +294,11 @@ describe('Publisher', () => {
     await add(busy, { commit: 3, since: 1_300 });
     await acknowledge();
     expect(await sink.next()).toEqual([A, ...busy.slice(0, -1)]);
-    expect([publisher.oldest, publisher.size]).toEqual([400, SWEEP + 1]);
+    expect([publisher.outbox.oldest, publisher.outbox.size]).toEqual([400, SWEEP + 1]);
     now.ms = 1_500;
     await acknowledge();
     expect(await sink.next()).toEqual(busy.slice(-1));
-    expect(publisher.oldest).toBe(1_200);
+    expect(publisher.outbox.oldest).toBe(1_200);
     await through();
     // All but one from 400 to 1,000, one from 400 to 1,500, all but one from 1,200 to 1,500.
     expect(publisher.latency.quantile(0.4)).toBe(300);
@@ -311,13 +312,13 @@ describe('Publisher', () => {
     await add([A], { commit: 1 }, relations);
     expect(await sink.next()).toEqual([A, ...keys]);
     // Relation vectors are no outbox: a process publishes them all once.
-    expect([publisher.size, publisher.oldestCommit]).toEqual([1, 1]);
+    expect([publisher.outbox.size, publisher.outbox.oldestCommit]).toEqual([1, 1]);
     const moved = relations.slice();
     moved[3] = 5;
     await add([], { commit: 2 }, moved);
     await acknowledge();
     expect(await sink.next()).toEqual(['relation:follows/inverse']);
-    expect([publisher.size, publisher.oldestCommit]).toEqual([0, Number.POSITIVE_INFINITY]);
+    expect([publisher.outbox.size, publisher.outbox.oldestCommit]).toEqual([0, Number.POSITIVE_INFINITY]);
     await acknowledge();
     const nearly = moved.slice();
     nearly[0] = 0.001;
@@ -335,7 +336,7 @@ describe('Publisher', () => {
     await turns(5);
     await publisher.drained();
     expect(sink.attempts).toBe(0);
-    publisher.open = true;
+    publisher.begin();
     await add([], { commit: 2 }, new Float32Array(12));
     expect(await sink.next()).toHaveLength(4);
   });
@@ -346,7 +347,7 @@ describe('Publisher', () => {
     for (let i = 0; i < 2; i++) await sink.outOfReach();
     await turns(1);
     await publisher.stop();
-    expect([publisher.size, publisher.oldestCommit, failed]).toEqual([1, 1, []]);
+    expect([publisher.outbox.size, publisher.outbox.oldestCommit, failed]).toEqual([1, 1, []]);
     await publisher.drained();
     await add([B], { commit: 2 });
     expect(sink.attempts).toBe(2);
@@ -360,7 +361,7 @@ describe('Publisher', () => {
     await sink.refuse();
     await expect(drained).rejects.toMatchObject({ code: 'not-authorized' });
     expect(failed).toMatchObject([{ code: 'not-authorized' }]);
-    expect([publisher.size, publisher.oldestCommit]).toEqual([1, 1]);
+    expect([publisher.outbox.size, publisher.outbox.oldestCommit]).toEqual([1, 1]);
     await add([B], { commit: 2 });
     await expect(publisher.drained()).rejects.toMatchObject({ code: 'not-authorized' });
     expect(sink.attempts).toBe(1);
