@@ -21,15 +21,15 @@ export function progressOf(
   { graph, phase, tuning, summary, intake }: Standing,
   pipeline: LoadedPipeline | undefined,
 ) {
-  const { index, counters, publisher, committer, writer, neighbours } = pipeline ?? {};
+  const { index, counters, publisher, committer, writer, neighbours, rejections } = pipeline?.parts ?? {};
   return {
     graph,
     phase,
     events: counters ? { ...counters.events } : { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
     /** Rejected records since this process began; empty before the store is loaded. */
-    rejectedBy: pipeline?.rejections.byTopic() ?? {},
+    rejectedBy: rejections?.byTopic() ?? {},
     /** The newest of them, newest last. */
-    rejected: pipeline?.rejections.newest ?? [],
+    rejected: rejections?.newest ?? [],
     entities: index?.counts() ?? {},
     /** Rows in use, those of relations and of erased entities included. */
     rows: index?.nextRow ?? 0,

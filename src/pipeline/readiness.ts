@@ -32,7 +32,7 @@ export function readinessOf({
   };
   return async (phase: Phase, pipeline: LoadedPipeline | undefined): Promise<string[]> => {
     if (phase !== 'running' || pipeline === undefined) return [`it is ${phase}`];
-    const { publisher, committer, lag } = pipeline;
+    const { publisher, committer, lag } = pipeline.parts;
     const reasons: string[] = [];
     if (!pipeline.isTrained)
       reasons.push('it trains what its journal holds: vectors are as of its checkpoint');

@@ -1,7 +1,8 @@
 import { RetryableError, reasonOf } from '../errors/errors.ts';
+import { loadPipeline } from './assemble.ts';
 import type { SampledEntity } from './entity-sample.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { type LoadedPipeline, loadPipeline } from './loaded-pipeline.ts';
+import type { LoadedPipeline } from './loaded-pipeline.ts';
 import { patiently } from './patience.ts';
 import type { PartitionRange } from './ports.ts';
 import { type Progress, progressOf } from './progress.ts';
@@ -50,7 +51,7 @@ export class Updater {
       this.#lifecycle.check();
       if (this.#lifecycle.phase !== 'leaving') {
         this.#lifecycle.on('drain');
-        await pipeline.drain();
+        await pipeline.commits.drain();
       }
       this.#lifecycle.on('done');
     } catch (error) {
@@ -100,13 +101,13 @@ export class Updater {
 
   /** How far behind it is, by partition; none before the topics' ends are known. */
   lag(): PartitionLag[] {
-    return this.#pipeline?.lag.byPartition() ?? [];
+    return this.#pipeline?.parts.lag.byPartition() ?? [];
   }
 
   /** A steady sample of its entities; none before its store is loaded and its journal trained. */
   async sample(): Promise<SampledEntity[]> {
     const pipeline = this.#pipeline;
-    return pipeline?.isTrained ? pipeline.sample(pipeline.committer.head?.rows ?? 0) : [];
+    return pipeline?.isTrained ? pipeline.parts.sample(pipeline.parts.committer.head?.rows ?? 0) : [];
   }
 
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */
@@ -130,7 +131,7 @@ export class Updater {
     const { role, eventLog } = this.#options;
     await this.#whileReading(async () => {
       if (role === 'leader') await this.#join(pipeline);
-      this.#intake.begin(pipeline.ledger);
+      this.#intake.begin(pipeline.parts.ledger);
       await eventLog.follow(this.#topics, this.#intake);
       if (role === 'leader') {
         this.#lifecycle.on('turn');
@@ -139,7 +140,8 @@ export class Updater {
         this.#lifecycle.on('waits');
         this.#join(pipeline).then(() => this.#lifecycle.on('turn'), this.#fails);
       } else {
-        pipeline.beginAlone(await patiently(() => eventLog.topicIds(this.#topics), this.#lifecycle.ends));
+        const ids = await patiently(() => eventLog.topicIds(this.#topics), this.#lifecycle.ends);
+        pipeline.commits.beginAlone(ids);
         this.#lifecycle.on('writes');
       }
     });
@@ -147,19 +149,20 @@ export class Updater {
 
   /** Reads, applies, trains and commits, until told to end or until `ends` are reached. */
   async #read(pipeline: LoadedPipeline, ends: readonly PartitionRange[] | undefined): Promise<void> {
-    while (this.#lifecycle.reads && !(ends && pipeline.ledger.applied(ends))) {
+    const { commits, parts } = pipeline;
+    while (this.#lifecycle.reads && !(ends && parts.ledger.applied(ends))) {
       if (this.#lifecycle.phase === 'taking-over') await this.#takeOver(pipeline);
-      const runs = pipeline.outboxIsFull
+      const runs = commits.outboxIsFull
         ? await this.#intake.pause(pipeline.waitMs)
         : await this.#intake.next(READ_RECORDS, pipeline.waitMs);
       this.#lifecycle.check();
       pipeline.look(this.#intake.backlog);
       await pipeline.apply(runs, this.#intake.takenSince);
-      await pipeline.trainAndCommit();
+      await commits.whenDue();
     }
   }
 
-  #join({ ledger }: LoadedPipeline): Promise<void> {
+  #join({ parts: { ledger } }: LoadedPipeline): Promise<void> {
     return this.#options.leadership.join({
       position: (topic, partition) => ledger.next('committed', topic, partition),
       failed: this.#fails,
@@ -168,7 +171,7 @@ export class Updater {
 
   async #takeOver(pipeline: LoadedPipeline): Promise<void> {
     await this.#whileReading(async () => {
-      await pipeline.takeOver();
+      await pipeline.commits.takeOver();
       this.#lifecycle.on('writes');
     });
   }
@@ -205,7 +208,7 @@ export class Updater {
     const releases = [
       () => eventLog.close(),
       () => leadership.stop(),
-      async () => this.#pipeline?.stop(),
+      async () => this.#pipeline?.commits.stop(),
       () => trainer.stop(),
       () => store.close(),
       () => sink.stop(),

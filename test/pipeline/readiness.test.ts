@@ -31,15 +31,15 @@ function setUp(of: Seen = {}) {
     return answer.promise;
   };
   const parts = {
-    isTrained: of.isTrained ?? true,
     publisher: { delivery: { trouble: of.trouble }, outbox: { size: of.outbox ?? 0 } },
     committer: { writingSince: of.writingSince },
     lag: { byPartition: () => of.lag ?? [] },
   };
+  const pipeline = { isTrained: of.isTrained ?? true, parts };
   const options = { tuning: { ...TUNING, maxOutbox: 9, readyLagMs: 60_000 }, clock: () => NOW };
   const readiness = readinessOf({ ...options, leadership: { confirm } as never });
   const reasons = async (answered = true) => {
-    const told = readiness('running', parts as never as LoadedPipeline);
+    const told = readiness('running', pipeline as never as LoadedPipeline);
     if (answered) answers.at(-1)?.resolve();
     else await vi.advanceTimersByTimeAsync(1_000);
     return told;
