@@ -37,7 +37,7 @@ export async function openForWriting(
   } catch (error) {
     await store.close();
     const message = `${path} can't be written: ${reasonOf(error)}; free space or repair the disk`;
-    throw new FatalError('store-open', message, { cause: error });
+    throw new FatalError('store-write', message, { cause: error });
   }
   return new GraphStore(store, new Layout(graph.model));
 }

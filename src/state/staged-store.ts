@@ -102,6 +102,7 @@ export class StagedStore {
         await rename(this.place.folder, target.folder);
       }
     } catch (error) {
+      if (error instanceof FatalError) throw error;
       throw new FatalError(
         'store-exists',
         `the store can't be moved to its place, ${target.folder}: ${reasonOf(error)}; was another store made there ` +
@@ -149,7 +150,7 @@ export async function restoreStore(
   };
   const folder = dirname(staged.place.folder);
   await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw new FatalError('store-open', `${folder} can't be made: ${reasonOf(error)}`, { cause: error });
+    throw new FatalError('store-write', `${folder} can't be made: ${reasonOf(error)}`, { cause: error });
   });
   // So that no other process stages the same store.
   return withLock(`${staged.place.folder}.lock`, async () => {

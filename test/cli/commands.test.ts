@@ -238,7 +238,7 @@ describe('the folder of a store', () => {
     const there = await own(place());
     await mkdir(join(there.folder, 'state/follow/holder.json'), { recursive: true });
     const argv = ['run', '--graph', 'follow', '--until-caught-up', '--create-topics'];
-    const said = /^twhin: \[store-open\] .*state\/follow\/holder\.json can't be written: EISDIR.*$/;
+    const said = /^twhin: \[store-write\] .*state\/follow\/holder\.json can't be written: EISDIR.*$/;
     await refused(there.run(...argv), 1, said);
     await (await openRocksdb(join(there.folder, 'state/follow/db'))).close();
   });

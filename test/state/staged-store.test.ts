@@ -27,6 +27,12 @@ test('a first store that was made meanwhile keeps its settings', async () => {
   expect(readOrigin(placeOf(graph, 'main'))).toBeUndefined();
 });
 
+test('a place that cannot be written is not taken for another store', async () => {
+  const { graph, settle } = await staged();
+  await mkdir(join(graph.folder, 'origin.json'));
+  await expect(settle()).rejects.toMatchObject({ name: 'FatalError', code: 'store-write' });
+});
+
 test('a first store takes no promotion back that came meanwhile', async () => {
   const { graph, settle } = await staged();
   await makeLive(graph, 'shadow', []);

@@ -123,15 +123,18 @@ class RocksdbStore implements Store {
   }
 }
 
-function readFailure(folder: string, error: unknown): FatalError {
+function readFailure(folder: string, error: unknown, done = 'read'): FatalError {
   return new FatalError(
     'store-read',
-    `the store in ${folder} can't be read: ${innermost(error)}. If its files are damaged, ${MAKE_AGAIN}`,
+    `the store in ${folder} can't be ${done}: ${innermost(error)}. If its files are damaged, ${MAKE_AGAIN}`,
     { cause: error },
   );
 }
 
 function writeFailure(folder: string, error: unknown): FatalError {
+  // RocksDB also reads tables, to compact them, and may be the first to read a damaged block.
+  if (/checksum mismatch|corrupt(ed|ion)|truncated block|bad (block|entry|table)/i.test(innermost(error)))
+    return readFailure(folder, error, 'written because of a damaged file (see twhin check)');
   return new FatalError(
     'store-write',
     `the store in ${folder} can't be written: ${innermost(error)}. Nothing of the commit was kept; ` +
@@ -170,10 +173,11 @@ function openFailure(folder: string, error: unknown): FatalError {
       cause: error,
     });
   }
-  if (/Permission denied|Read-only file system|EACCES|EROFS/.test(reason)) {
+  const isFull = /no space left on device|disk quota exceeded/i.test(reason);
+  if (isFull || /Permission denied|Read-only file system|EACCES|EROFS/.test(reason)) {
     return new FatalError(
-      'store-denied',
-      `the store in ${folder} can't be opened: ${reason}. This user may not write there; the files themselves may be fine`,
+      isFull ? 'store-write' : 'store-denied',
+      `the store in ${folder} can't be opened: ${reason}. ${isFull ? 'Free space and start again' : 'This user may not write there'}; the files themselves may be fine`,
       { cause: error },
     );
   }

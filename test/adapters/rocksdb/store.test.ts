@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
@@ -140,6 +140,62 @@ describe('RocksDB as a store on disk', () => {
     expect(line).toContain('store-write');
     expect(line).toContain(target);
     expect(await wholeBatches(target)).toBeGreaterThan(0);
+  });
+
+  test('a full disk at the opening is no damage: the store opens again once there is room', async ({
+    skip,
+  }) => {
+    const [source, disk] = [await freshFolder(), await freshFolder()];
+    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk], { encoding: 'utf8' });
+    if (mount.status !== 0)
+      return skip(`a small disk can't be mounted: ${mount.error?.message ?? mount.stderr}`);
+    try {
+      const store = await openRocksdb(source);
+      await store.write(batchOf(['61', '01']));
+      // As a kill leaves it: an opening moves what is in the log to a file of its own.
+      await cp(source, join(disk, 'killed'), { recursive: true });
+      await store.close();
+      await expect(writeFile(join(disk, 'other'), Buffer.alloc(2 ** 21))).rejects.toThrow(/ENOSPC/);
+      for (const name of ['killed', 'new', 'new/below']) {
+        const opening = openRocksdb(join(disk, name));
+        await expect(opening).rejects.toMatchObject({ name: 'FatalError', code: 'store-write' });
+        await expect(opening).rejects.toThrow(/No space left on device\. Free space and start again/);
+        await expect(opening).rejects.not.toThrow(/restore|damaged/);
+      }
+      await rm(join(disk, 'other'));
+      const again = await openRocksdb(join(disk, 'killed'));
+      expect(await scanned(again.scan(Buffer.from('a')))).toEqual([['61', '01']]);
+      await again.close();
+    } finally {
+      spawnSync('umount', ['-l', disk]);
+    }
+  });
+
+  test('a damaged block that a compaction reads first is damage, and no full disk', async () => {
+    const target = await flushed();
+    const [table = ''] = (await readdir(target)).filter((name) => name.endsWith('.sst'));
+    const file = await open(join(target, table), 'r+');
+    // In the middle are keys from k0200 on.
+    const at = Math.floor((await stat(join(target, table))).size / 2);
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, at);
+    await file.write(Buffer.of(buffer[0]! ^ 1), 0, 1, at);
+    await file.close();
+    const store = await openRocksdb(target);
+    expect(await scanned(store.scan(Buffer.from('k000')))).toHaveLength(10);
+    await expect(scanned(store.scan(Buffer.from('k')))).rejects.toMatchObject({ code: 'store-read' });
+    // A few tables with these keys are compacted.
+    const compacting = async () => {
+      for (let table = 0; table < 100; table++) {
+        await store.write(batchOf(['6b', '01'], ['6c', '01']));
+        await store.sync();
+      }
+    };
+    const compacted = compacting();
+    await expect(compacted).rejects.toMatchObject({ name: 'FatalError', code: 'store-read' });
+    await expect(compacted).rejects.toThrow(
+      /written because of a damaged file \(see twhin check\): .*checksum mismatch.*restore a backup/,
+    );
+    await store.close();
   });
 
   test('an error of the caller inside a scan is passed on unchanged', async () => {
