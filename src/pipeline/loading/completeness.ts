@@ -20,8 +20,8 @@ export function lost(graph: string, what: string): FatalError {
 }
 
 /**
- * Counts a store's edges in the background. RocksDB does not notice a truncated list of files, and loading from a checkpoint does not
- * read them.
+ * Counts a store's edges in the background, and then their reverse entries. RocksDB does not notice a truncated list of files, and loading
+ * from a checkpoint reads none of these.
  */
 export class LaterCheck {
   /** Resolves when the scan stands as of one moment: what is committed from then on is not counted. Never rejects. */
@@ -38,26 +38,37 @@ export class LaterCheck {
    */
   constructor({ layout, entries }: GraphStore, head: Head, failed: (error: Error) => void) {
     const { signal } = this.#stopping;
-    const runs = entries.runs(layout.prefixes.edges)[Symbol.asyncIterator]();
-    const first = runs.next();
-    this.begun = Promise.allSettled([first]).then(() => undefined);
+    const scan = (prefix: Uint8Array) => entries.runs(prefix)[Symbol.asyncIterator]();
+    const [forward, reverse] = [scan(layout.prefixes.edges), scan(layout.prefixes.reverse)];
+    // Both as of one moment: an edge that is erased meanwhile is in both.
+    const firsts = [forward.next(), reverse.next()] as const;
+    this.begun = Promise.allSettled(firsts).then(() => undefined);
+    const slowly = async function* (first: (typeof firsts)[0], runs: typeof forward) {
+      for (let run = await first; run.done !== true; run = await runs.next()) {
+        yield run.value;
+        await pauseUnless(signal, PAUSE_MS);
+      }
+    };
     const count = async () => {
       const census = new Census(layout);
-      for (let run = await first; run.done !== true; run = await runs.next()) {
-        for (const entry of run.value) {
+      let [edges, reversed] = [0, 0];
+      for await (const run of slowly(firsts[0], forward)) {
+        edges += run.length;
+        for (const entry of run) {
           census.add(entry);
           this.stored.add(asBuffer(entry.key).toString('latin1'));
         }
-        await pauseUnless(signal, PAUSE_MS);
       }
       checkWhole(head, { entities: head.entities, edges: census.counted.edges });
       this.stored.complete = true;
+      for await (const run of slowly(firsts[1], reverse)) reversed += run.length;
+      if (reversed < edges) throw lost(head.graph, `it holds ${reversed} reverse entries of ${edges} edges`);
     };
     this.done = count()
       .catch((error: unknown) => {
         if (!signal.aborted) failed(error instanceof Error ? error : new Error(String(error)));
       })
-      .finally(() => runs.return?.());
+      .finally(() => Promise.all([forward.return?.(), reverse.return?.()]));
   }
 
   async stop(): Promise<void> {

@@ -4,7 +4,7 @@ import { GraphStore } from '../../../src/graph/graph-store.ts';
 import { WriteBatch } from '../../../src/graph/write-batch.ts';
 import { checkWhole, LaterCheck } from '../../../src/pipeline/loading/completeness.ts';
 import { portWith } from '../../fixtures/port.ts';
-import { filled, HEAD_OF_FILLED } from '../../graph/check/check-fixture.ts';
+import { filled, HEAD_OF_FILLED, put } from '../../graph/check/check-fixture.ts';
 import { edgesIn, user } from '../../graph/graph-fixture.ts';
 
 let store: GraphStore;
@@ -54,6 +54,23 @@ describe('a later check', () => {
     expect(failures.map(({ message }) => message)).toEqual([
       expect.stringContaining('it holds 1 live edges (follows), and its head counts 2'),
     ]);
+  });
+
+  test('finds lost and damaged reverse entries once all edges are known', async () => {
+    const lost = new FatalError('store-read', "the store can't be read");
+    const { prefixes } = store.layout;
+    const damaged = reading(async function* (prefix) {
+      if (prefix[0] === prefixes.reverse[0]) throw lost;
+      yield* store.entries.runs(prefix);
+    });
+    await put(store, 'i00006200000061', undefined);
+    for (const each of [store, damaged]) {
+      const later = check(each);
+      await later.done;
+      expect(later.stored.complete).toBe(true);
+    }
+    const message = expect.stringContaining('it holds 3 reverse entries of 4 edges; make the store again');
+    expect(failures).toEqual([expect.objectContaining({ code: 'store-damaged', message }), lost]);
   });
 
   test('tells of a scan that fails, at its start and later, and has begun all the same', async () => {
