@@ -11,6 +11,12 @@ export interface CheckpointHead {
   readonly at: number;
 }
 
+/** How a checkpoint differs from a head, where nothing was trained in between: it is another store's. undefined: it does not. */
+export function differenceFrom(head: NewCheckpoint, checkpoint = head): string | undefined {
+  const [own, other] = [head, checkpoint].map(({ step, random }) => `step ${step}, random ${random.join()}`);
+  return own === other ? undefined : `another store's, of ${other}; the head is of ${own}`;
+}
+
 /** What a checkpoint is written with. at: now, unless said. */
 export type NewCheckpoint = Omit<CheckpointHead, 'at'> & { readonly at?: number };
 

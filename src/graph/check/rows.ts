@@ -1,3 +1,4 @@
+import { differenceFrom } from '../checkpoint.ts';
 import { typeOf } from '../entity.ts';
 import type { EntityIndex } from '../entity-index.ts';
 import type { GraphStore } from '../graph-store.ts';
@@ -24,6 +25,8 @@ export async function checkRows(
   if (commit > head.commit)
     findings.add('checkpoint-differs', `of commit ${commit}, the head of ${head.commit}`);
   if (step > head.step) findings.add('checkpoint-differs', `of step ${step}, the head of ${head.step}`);
+  const differing = head.checkpoint === head.commit && differenceFrom(head, checkpoint.head);
+  if (differing) findings.add('checkpoint-differs', differing);
   if (count > head.rows) findings.add('checkpoint-differs', `${count} rows, the head has ${head.rows}`);
   for (const { name } of relations.slice(Math.floor(count / 2)))
     findings.add('vector-missing', `relation ${name}`);

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { differenceFrom } from '../../graph/checkpoint.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
@@ -97,6 +98,8 @@ export async function recover(
   ]);
   checkWhole(head, { entities: index.counts(), edges: head.edges });
   if (trains && !hasEdges) throw lost(graph, 'its checkpoint has no edges, and its journal trains some');
+  const differing = !trains && differenceFrom(head, (await store.checkpoint())?.head);
+  if (differing) throw lost(graph, `its checkpoint is ${differing}`);
   const erasedAt = new Map<string, number>();
   for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
   const before = await trainer.state();

@@ -154,6 +154,11 @@ describe('a check', () => {
       [heads({ checkpoint: 9, commit: 9 }), 'checkpoint-damaged: there is no checkpoint 9'],
       [heads({ commit: 0 }), 'checkpoint-differs: of commit 1, the head of 0'],
       [heads({ step: 6 }), 'checkpoint-differs: of step 7, the head of 6'],
+      [
+        heads({ step: 8 }),
+        "checkpoint-differs: ^another store's, of step 7, random 1,2,3; the head is of step 8,",
+      ],
+      [heads({ random: [4] }), "checkpoint-differs: another store's, .* the head is of step 7, random 4$"],
       [checkpointWith(({ types }) => types.fill(1, 4, 5)), 'checkpoint-differs: user:a on row 4, of tweet'],
       [
         checkpointWith(({ types }) => types.fill(255, 4, 5)),

@@ -253,7 +253,7 @@ describe('recover', () => {
   test('trains no journal on a checkpoint without edges, but takes one that names entities alone', async () => {
     const { store, block } = await withJournal();
     const { edges: _, ...rows } = block;
-    await store.checkpoints.write({ commit: 3, step: 70, random: [8, 9] }, asyncOf(rows));
+    await store.checkpoints.write({ commit: 3, ...STANDING }, asyncOf(rows));
     await expectRefused(
       recovered(store),
       'store-damaged',
@@ -265,6 +265,26 @@ describe('recover', () => {
     await store.entries.write(batch);
     const { due, lacksEdges, strayed } = await recovered(store);
     expect([due, lacksEdges, strayed]).toEqual([[user('a'), user('gone')], true, false]);
+  });
+
+  test('refuses a checkpoint of another store with the same number, where no training would tell', async () => {
+    const stands = { step: 70, random: [8, 9] };
+    const standing = async (head: Partial<Head>, due = false) => {
+      const { store } = await withJournal({ commits: due ? 1 : 0, head: { ...stands, ...head } });
+      if (due) await put(store, 'j0000000000000004', encodeJournal([], [user('a')]));
+      return recovered(store);
+    };
+    for (const due of [false, true]) {
+      expect(await standing({}, due)).toMatchObject({ edges: 0, strayed: due });
+      for (const other of [
+        { step: 71, random: [8, 9] },
+        { step: 70, random: [8, 8] },
+      ]) {
+        const is = `step ${other.step}, random ${other.random}`;
+        const message = `its checkpoint is another store's, of step 70, random 8,9; the head is of ${is}`;
+        await expectRefused(standing(other, due), 'store-damaged', message);
+      }
+    }
   });
 
   test('refuses a store of another format, and says what to do', async () => {
