@@ -1,9 +1,9 @@
 import { open, rename, rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { FatalError, reasonOf, TwhinError } from '../errors/errors.ts';
 import { keepOnExit, removeOnExit } from './leftovers.ts';
 
-/** Writes a file atomically: to `partial`, synced, then renamed. A failed write removes `partial`. */
+/** Writes a file atomically: to `partial`, synced, then renamed, and the folder synced. A failed write removes `partial`. */
 export async function writeAtomically(
   path: string,
   content: string | Uint8Array,
@@ -14,6 +14,7 @@ export async function writeAtomically(
     await file.writeFile(content);
     await file.sync();
   });
+  await syncFolder(dirname(path));
 }
 
 /**

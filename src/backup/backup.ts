@@ -80,7 +80,6 @@ export async function writeBackup(
       ...(checkpoint && { checkpoint }),
     };
     await writeManifest(folder, manifest);
-    await syncFolder(folder);
     await removeOthers(folder, manifest);
     return manifest;
   } catch (error) {
