@@ -206,6 +206,7 @@ export class ServedRun implements ServedGraph {
       lag: this.#vectors?.lag ?? 0,
       staleSince: this.#staleSince,
       skipped: this.#vectorFeed.skippedRecords,
+      refused: this.#vectorFeed.refusedRecords,
       vectors: Object.fromEntries(tables.map(([type, table]) => [type, table.size])),
       bytes: all.reduce(
         (sum, space) => sum + space.types.reduce((of, type) => of + space.table(type)!.bytes, 0),

@@ -10,6 +10,7 @@ export interface ServedSnapshot {
   /** Since when the brokers are out of reach, epoch ms. */
   readonly staleSince: number | undefined;
   readonly skipped: number;
+  readonly refused: number;
   /** Events that can't be used. */
   readonly rejected: number;
   /** By entity type. */
@@ -50,6 +51,7 @@ const SERVED = [
     'Records that are no vectors and were skipped.',
     ({ skipped }) => skipped,
   ),
+  counter('twhin_serve_refused_records_total', 'Records of refused spaces.', ({ refused }) => refused),
   counter(
     'twhin_serve_rejected_events_total',
     'Records of event topics that can not be used and were left out.',

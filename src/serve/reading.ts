@@ -7,7 +7,7 @@ import { type EntityKey, isOfType, parseEntityKey } from '../graph/entity.ts';
 import type { EventLog, PartitionRange, RecordRun, SourceRecord } from '../pipeline/ports.ts';
 import type { Activity } from './activity/activity.ts';
 import type { Gate } from './shared-passes.ts';
-import type { Spaces } from './spaces.ts';
+import { RefusedSpace, type Spaces } from './spaces.ts';
 
 interface ReadingOptions {
   readonly log: EventLog;
@@ -106,9 +106,9 @@ export interface VectorFeedOptions {
 
 /** Turns records of a graph's two topics with vectors into its spaces. A record that is none is skipped and counted. */
 export class VectorFeed {
-  /** Records taken, those skipped included. */
-  records = 0;
   skippedRecords = 0;
+  /** Those of them that are of refused spaces; the first is told for all. */
+  refusedRecords = 0;
   readonly #options: VectorFeedOptions;
   readonly #embeddings = new EmbeddingReader();
 
@@ -124,7 +124,6 @@ export class VectorFeed {
   }
 
   #take(record: SourceRecord): void {
-    this.records++;
     try {
       this.#write(record);
     } catch (error) {
@@ -132,6 +131,7 @@ export class VectorFeed {
         error instanceof ShapeError || error instanceof UsageError || error instanceof BadEvent;
       if (!isOfRecord) throw error;
       this.skippedRecords++;
+      if (error instanceof RefusedSpace && this.refusedRecords++ > 0) return;
       const { topic, partition, offset } = record;
       this.#options.skipped({ topic, partition, offset, reason: reasonOf(error) });
       return;

@@ -7,8 +7,8 @@ import { VectorTable } from './vector-table.ts';
 
 /** The ids of entities of this type are texts, which are normalised. */
 export const QUERY = 'query';
-/** Relation vectors of so many spaces are kept: they may be read before the vectors of their entities. */
-const SPACES_OF_RELATIONS = 4;
+/** Most spaces: each of their tables takes gigabytes of addresses. Relation vectors may be read before those of entities: as many are kept. */
+const MOST_SPACES = 4;
 /** Once all vectors are read, only an entity that was just named for the first time waits for one: a few minutes at most. */
 const MOST_AWAITED = 100_000;
 
@@ -16,6 +16,9 @@ const MOST_AWAITED = 100_000;
 export type Hides = (entity: EntityKey, at: number) => boolean;
 
 type NewTable = (type: string, dim: number) => VectorTable;
+
+/** A record is of a space for which there is no room. */
+export class RefusedSpace extends ShapeError {}
 
 /** The vector of an erased entity. */
 interface Withheld {
@@ -30,9 +33,10 @@ export class Space {
   readonly dim: number;
   /** By the relation's key in the model topic. */
   readonly relations: ReadonlyMap<string, RelationVector>;
-  /** Highest step and newest event time of its vectors. */
+  /** Highest step and newest event time of its vectors, and the highest epoch of their writers. */
   step = 0;
   at = 0;
+  epoch = 0;
   readonly #tables = new Map<string, VectorTable>();
   readonly #newTable: NewTable;
   /** Vectors of erased entities whose tombstones were not read yet, by type. No table has them. */
@@ -193,7 +197,7 @@ export class Spaces {
 
   /**
    * Takes a record of the embeddings topic. A tombstone takes the entity out of every space.
-   * @throws ShapeError for a vector of another length than the others of its space have; FatalError `table-full`.
+   * @throws RefusedSpace; ShapeError for a vector of another length than the others of its space have; FatalError `table-full`.
    */
   embed(entity: EntityKey, embedding: Embedding): void {
     if (embedding.vector === null) {
@@ -201,6 +205,7 @@ export class Spaces {
       return;
     }
     const own = this.#of(embedding);
+    own.epoch = Math.max(own.epoch, embedding.epoch);
     if (this.#hides(entity, embedding.at)) own.withhold(entity, embedding.vector, embedding.at);
     else own.set(entity, embedding.vector, embedding, this.#activeAtOf);
     if (this.#spaces.size > 1)
@@ -256,6 +261,7 @@ export class Spaces {
     const id = idOf(embedding);
     let space = this.#spaces.get(id);
     if (space === undefined) {
+      if (this.#spaces.size === MOST_SPACES) this.#makeRoom(embedding);
       const relations = this.#relationsOf(embedding);
       // Until now, nothing said how long they have to be.
       for (const [key, { dim }] of relations) if (dim !== embedding.dim) relations.delete(key);
@@ -274,10 +280,23 @@ export class Spaces {
     this.#relations.delete(id);
     this.#relations.set(id, relations);
     for (const old of this.#relations.keys()) {
-      if (this.#relations.size <= SPACES_OF_RELATIONS) break;
+      if (this.#relations.size <= MOST_SPACES) break;
       if (old !== id && !this.#spaces.has(old)) this.#relations.delete(old);
     }
     return relations;
+  }
+
+  /**
+   * Forgets the space of fewest entities, for one of a newer epoch, or for any while the topics are read for the first time. Neither the
+   * space that is served nor the newest is forgotten. @throws RefusedSpace
+   */
+  #makeRoom({ space, epoch }: Embedding): void {
+    const newest = this.all.reduce((a, b) => (b.epoch > a.epoch ? b : a));
+    if (this.#caughtUp() && epoch <= newest.epoch)
+      throw new RefusedSpace(`the vector is of the space ${space}, and ${MOST_SPACES} others are kept`);
+    const others = this.all.filter((each) => each !== this.#current && each !== newest);
+    const fewest = others.reduce((a, b) => (b.left < a.left ? b : a));
+    this.#spaces.delete(idOf(fewest));
   }
 
   /** Forgets the spaces that no entity is of, and chooses the one that is served. */

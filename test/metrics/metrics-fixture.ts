@@ -10,6 +10,7 @@ export const SERVED: ServedSnapshot = {
   lag: 3,
   staleSince: undefined,
   skipped: 2,
+  refused: 1,
   rejected: 5,
   vectors: { user: 5, tweet: 7 },
   bytes: 4_096,

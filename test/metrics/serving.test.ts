@@ -20,6 +20,7 @@ describe('ServingMetrics', () => {
       ...['twhin_serve_edges{graph="g"} 11', 'twhin_serve_edges{graph="h"} 11'],
       ...['twhin_serve_vectors{graph="g",type="user"} 5', 'twhin_serve_vectors{graph="g",type="tweet"} 7'],
       ...['twhin_serve_skipped_records_total{graph="g"} 2', 'twhin_serve_skipped_records_total{graph="h"} 2'],
+      ...['twhin_serve_refused_records_total{graph="g"} 1', 'twhin_serve_refused_records_total{graph="h"} 1'],
       ...['twhin_serve_rejected_events_total{graph="g"} 5', 'twhin_serve_rejected_events_total{graph="h"} 5'],
       ...['twhin_serve_forgotten_edges_total{graph="g"} 4', 'twhin_serve_forgotten_edges_total{graph="h"} 4'],
     ]);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../src/errors/errors.ts';
 import { type EntityKey, typeOf } from '../../src/graph/entity.ts';
-import { Spaces } from '../../src/serve/spaces.ts';
+import { RefusedSpace, Spaces } from '../../src/serve/spaces.ts';
 import { embedding, query, relationVector, T0, tweet, user } from './serve-fixture.ts';
 
 /** Three runs of training, two of them with one fingerprint, and one of another length. */
@@ -115,6 +115,30 @@ describe('Spaces', () => {
     },
   );
 
+  it('keep four: the one that is served, the newest, and those of most entities; strays are refused or push one another out', () => {
+    let caughtUp = false;
+    const spaces = new Spaces(200, () => caughtUp);
+    const embed = (i: number, space: string, epoch = 1) =>
+      spaces.embed(tweet(i), embedding([1, 0], { space, epoch }));
+    const kept = () => spaces.all.map(({ space, left }) => `${space} ${left}`);
+    // A next store takes over. While the topics are read, any space may turn out to be the one of most entities.
+    embed(0, 'next', 7);
+    for (let i = 1; i < 50; i++) embed(i, i % 2 === 0 ? 'own' : `stray${i}`);
+    expect(kept()).toEqual(['next 1', 'own 24', 'stray47 1', 'stray49 1']);
+    expect(spaces.current?.space).toBe('own');
+    caughtUp = true;
+    expect(() => embed(2, 'late', 7)).toThrow(RefusedSpace);
+    expect(() => embed(2, 'late', 7)).toThrow('of the space late, and 4 others are kept');
+    expect(kept()).toEqual(['next 1', 'own 24', 'stray47 1', 'stray49 1']);
+    embed(1, 'next', 7);
+    for (let epoch = 8; epoch < 20; epoch++) embed(100, `stray${epoch}`, epoch);
+    embed(3, 'last', 20);
+    embed(5, 'last', 20);
+    embed(7, 'stray', 21);
+    expect(kept()).toEqual(['next 2', 'own 24', 'last 2', 'stray 1']);
+    expect(spaces.current?.space).toBe('own');
+  });
+
   it('know when an entity was active, before and after its vector, and in the next space', () => {
     const spaces = new Spaces(2);
     const idle = (before: number, unknown = true) => {
@@ -200,9 +224,9 @@ describe('Spaces', () => {
     expect([spaces.current?.space, of()]).toEqual(['b', { 'relation:likes': [0, 3] }]);
   });
 
-  it('have their relation vectors, however many spaces there are at once', () => {
+  it('have their relation vectors, as many spaces as there may be at once', () => {
     const spaces = new Spaces(10);
-    const names = ['a', 'b', 'c', 'd', 'e', 'h'];
+    const names = ['a', 'b', 'c', 'd'];
     for (const [i, space] of names.entries()) {
       // Of some spaces the relation vectors are read first, of some the vectors of entities.
       const relate = () => spaces.relate(relationVector('likes', [0, i], { space }));
@@ -211,7 +235,7 @@ describe('Spaces', () => {
       if (i % 2 === 1) relate();
     }
     expect(spaces.all.map(({ relations }) => relations.get('relation:likes')?.vector[1])).toEqual([
-      ...[0, 1, 2, 3, 4, 5],
+      ...[0, 1, 2, 3],
     ]);
   });
 

@@ -82,7 +82,7 @@ describe('VectorFeed', () => {
     expect(spaces.current?.vectorOf(tweet('a:b'))).toEqual(Float32Array.of(3, 4));
     expect(spaces.current?.vectorOf(tweet(1))).toBeUndefined();
     expect([...spaces.current!.relations.keys()]).toEqual(['relation:likes', 'relation:likes/inverse']);
-    expect([feed.records, feed.skippedRecords, skipped]).toEqual([5, 0, []]);
+    expect([feed.skippedRecords, skipped]).toEqual([0, []]);
     expect(visible).toEqual([1_000, 1_001, 1_000, 1_001, 1_002]);
   });
 
@@ -117,13 +117,29 @@ describe('VectorFeed', () => {
     expect(skipped).toEqual([
       { topic: wrong.topic, partition: 3, offset: 100, reason: expect.stringMatching(reason) },
     ]);
-    expect([feed.records, feed.skippedRecords, visible]).toEqual([4, 1, [1_001]]);
+    expect([feed.skippedRecords, visible]).toEqual([1, [1_001]]);
     const table = spaces.current?.table('tweet');
     expect([...table!.names()]).toEqual(['tweet:1', 'tweet:3']);
     // Nothing that is skipped makes a table.
     expect(spaces.current?.types).toEqual(['tweet']);
     expect([spaces.all.length, table?.vectorOf(tweet(1))]).toEqual([1, Float32Array.of(1, 2)]);
     expect(spaces.current?.relations.get('relation:likes')?.vector).toEqual(Float32Array.of(0, 1));
+  });
+
+  it('counts every record of spaces that are refused, and names the first alone', async () => {
+    const strays = ['a', 'b', 'c', 'd', 'e', 'f'].map((space, i) =>
+      vectorRecord(`tweet:${i}`, [1, 2], { space }),
+    );
+    await feed.take(runOf(strays));
+    expect(skipped).toEqual([
+      {
+        topic: EMBEDDINGS,
+        partition: 3,
+        offset: 104,
+        reason: expect.stringMatching(/space e, and 4 others/),
+      },
+    ]);
+    expect([feed.skippedRecords, feed.refusedRecords, visible.length]).toEqual([2, 2, 4]);
   });
 
   it('erases by a tombstone whatever its headers are, as long as they do not name another graph', async () => {
