@@ -52,7 +52,7 @@ async function writeLargeStore(
   const users = Math.ceil(size.entities / USER_EVERY);
   const head: Head = {
     ...{ format: STORE_FORMAT, graph: graph.name, model, step: 1_000_000, random: [...random.state()] },
-    ...{ rows: relationRows + size.entities, freed: [], offsets: {}, outbox: 0, watermark: AT },
+    ...{ rows: relationRows + size.entities, freed: [], positions: {}, outbox: 0, watermark: AT },
     ...{ commit: 1, checkpoint: 0, relations: 0, epoch: 0, space: '', stepBase: 0, topicIds: {} },
     events: { consumed: size.edges, rejected: 0, duplicate: 0, late: 0 },
     edges: { likes: size.edges },

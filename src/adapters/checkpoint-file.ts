@@ -18,13 +18,17 @@ import { makeWhole, syncFolder } from './atomic-file.ts';
  * A checkpoint is one file beside those of its store, `checkpoint-COMMIT`:
  *
  *     blocks, one after the other | footer: JSON | length of the footer u32 | its CRC-32 u32 | MAGIC
- *     block: floats f32[n, dim + 2] | lhs i32[edges] | rhs i32[edges] | types u8[n] | trained u8[n] | relation u8[edges]
+ *     block: sections, each of which begins at a multiple of 4 bytes:
+ *       rows    1   floats f32[n, dim + 2]
+ *       edges   1   lhs i32[edges] | rhs i32[edges] | relation u8[edges]; absent where they are not known
+ *       flags   1   types u8[n] | trained u8[n]
  *
- * The footer says where each block is, so that the file is written from front to back, in blocks of one size. It has a
- * CRC-32 of every CHECKED_ROWS rows of a block, and one of what follows its floats: a row is read and checked alone, with
- * the few beside it. Little-endian. FORMAT rises with each change.
+ * The footer says where each section of a block is, so that the file is written from front to back, in blocks of one size. It has the name,
+ * version and length of each section, and its CRC-32s: one of every CHECKED_ROWS rows of `rows`, so that a row is read and checked alone
+ * with the few beside it, and one of any other. What a later version adds is a further section, which this one passes over. Little-endian.
  */
-const FORMAT = 3;
+const FORMAT = 4;
+const SECTIONS = { rows: 1, edges: 1, flags: 1 };
 const CHECKED_ROWS = 32;
 const MAGIC = Buffer.from('twhin checkpoint');
 const TAIL_BYTES = 8 + MAGIC.length;
@@ -39,20 +43,21 @@ const footerSchema = z.object({
   at: z.number(),
   /** Numbers of a row. */
   width: count,
-  /** edges: −1 where they are not known. rest: CRC-32 of what follows the floats. */
+  /** at: of a block in the file, of a section in its block. */
   blocks: z.array(
     z.object({
       at: count,
       rows: count,
-      edges: z.number().int().min(-1),
-      floats: z.array(count),
-      rest: count,
+      sections: z.array(
+        z.object({ name: z.string(), version: count, at: count, length: count, sums: z.array(count) }),
+      ),
     }),
   ),
 });
 
 type Footer = z.infer<typeof footerSchema>;
 type BlockPlace = Footer['blocks'][number];
+type SectionPlace = BlockPlace['sections'][number];
 
 /** The checkpoints of the store in a folder. width: numbers of a row. */
 export function checkpointFiles(folder: string, width: number): Checkpoints {
@@ -122,18 +127,22 @@ export async function writeCheckpoint(
       throw new ShapeError(
         `${rows} rows of ${width} numbers with ${floats.length} floats, ${trained.length} flags`,
       );
-    const rest = Buffer.concat([
-      ...(edges ? [bytesOf(edges.lhs), bytesOf(edges.rhs)] : []),
-      ...[types, trained],
-      ...(edges ? [Uint8Array.from(edges.relation)] : []),
-    ]);
-    const start = at;
-    for (const bytes of [bytesOf(floats), rest]) {
+    const place: BlockPlace = { at, rows, sections: [] };
+    const put = async (name: keyof typeof SECTIONS, bytes: Uint8Array) => {
+      const sums = name === 'rows' ? sumsOf(bytes, width) : [crc32(bytes)];
+      const { length } = bytes;
+      place.sections.push({ name, version: SECTIONS[name], at: at - place.at, length, sums });
       await file.writeFile(bytes);
-      at += bytes.length;
+      await file.writeFile(Buffer.alloc(-length & 3));
+      at += length + (-length & 3);
+    };
+    await put('rows', bytesOf(floats));
+    if (edges) {
+      const relation = Uint8Array.from(edges.relation);
+      await put('edges', Buffer.concat([bytesOf(edges.lhs), bytesOf(edges.rhs), relation]));
     }
-    const sums = sumsOf(bytesOf(floats), width);
-    places.push({ at: start, rows, edges: edges?.lhs.length ?? -1, floats: sums, rest: crc32(rest) });
+    await put('flags', Buffer.concat([types, trained]));
+    places.push(place);
   }
   const head = { format: FORMAT, commit, step, at: asOf } as const;
   const footer: Footer = { ...head, random: [...random], width, blocks: places };
@@ -189,8 +198,7 @@ class OpenCheckpoint implements Checkpoint {
   /** Each is read while the caller handles the one before. */
   async *blocks(): AsyncIterable<CheckpointBlock> {
     const places = this.#footer.blocks;
-    const { width } = this.#footer;
-    const most = places.reduce((bytes, place) => Math.max(bytes, blockBytes(place, width)), 0);
+    const most = places.reduce((bytes, place) => Math.max(bytes, blockBytes(place)), 0);
     // Memory outside of V8's heap has it collected garbage, all of it, after each few of these.
     const [memory, other] = [new ArrayBuffer(most), new ArrayBuffer(most)];
     let reading = places[0] && this.#block(places[0], memory);
@@ -242,36 +250,41 @@ class OpenCheckpoint implements Checkpoint {
   }
 
   async #block(place: BlockPlace, buffer: ArrayBuffer): Promise<CheckpointBlock> {
-    const { at, rows, edges, floats, rest } = place;
+    const { rows } = place;
     const { width } = this.#footer;
-    const of = Math.max(0, edges);
-    const floatBytes = rows * width * 4;
-    const bytes = await this.#bytes(at, blockBytes(place, width), buffer);
-    const sums = sumsOf(bytes.subarray(0, floatBytes), width);
-    if (sums.some((sum, i) => sum !== floats[i]) || crc32(bytes.subarray(floatBytes)) !== rest)
-      throw this.#differs(at);
-    const rhs = floatBytes + of * 4;
-    const types = rhs + of * 4;
+    const bytes = await this.#bytes(place.at, blockBytes(place), buffer);
+    const partOf = (name: keyof typeof SECTIONS) => {
+      const section = sectionOf(place, name);
+      if (section === undefined) return undefined;
+      const part = bytes.subarray(section.at, section.at + section.length);
+      const sums = name === 'rows' ? sumsOf(part, width) : [crc32(part)];
+      if (sums.some((sum, i) => sum !== section.sums[i])) throw this.#differs(place.at);
+      return { at: section.at, part };
+    };
+    const [floats, flags, edges] = [partOf('rows'), partOf('flags'), partOf('edges')];
+    if (floats === undefined || flags === undefined) throw this.#differs(place.at);
+    const of = (edges?.part.length ?? 0) / 9;
     return {
-      floats: new Float32Array(buffer, 0, rows * width),
-      types: bytes.subarray(types, types + rows),
-      trained: bytes.subarray(types + rows, types + 2 * rows),
-      ...(edges >= 0 && {
+      floats: new Float32Array(buffer, floats.at, rows * width),
+      types: flags.part.subarray(0, rows),
+      trained: flags.part.subarray(rows),
+      ...(edges && {
         edges: {
-          lhs: new Int32Array(buffer, floatBytes, of),
-          rhs: new Int32Array(buffer, rhs, of),
-          relation: Int32Array.from(bytes.subarray(types + 2 * rows)),
+          lhs: new Int32Array(buffer, edges.at, of),
+          rhs: new Int32Array(buffer, edges.at + 4 * of, of),
+          relation: Int32Array.from(edges.part.subarray(8 * of)),
         },
       }),
     };
   }
 
   /** Checks CHECKED_ROWS rows of a block, fewer at its end. */
-  async #check({ at, rows, floats }: BlockPlace, part: number): Promise<void> {
+  async #check(place: BlockPlace, part: number): Promise<void> {
     const rowBytes = this.#footer.width * 4;
     const first = part * CHECKED_ROWS;
-    const bytes = await this.#bytes(at + first * rowBytes, Math.min(CHECKED_ROWS, rows - first) * rowBytes);
-    if (crc32(bytes) !== floats[part]) throw this.#differs(at);
+    const length = Math.min(CHECKED_ROWS, place.rows - first) * rowBytes;
+    const bytes = await this.#bytes(place.at + first * rowBytes, length);
+    if (crc32(bytes) !== sectionOf(place, 'rows')?.sums[part]) throw this.#differs(place.at);
   }
 
   #differs(at: number): FatalError {
@@ -285,8 +298,13 @@ class OpenCheckpoint implements Checkpoint {
   }
 }
 
-function blockBytes({ rows, edges }: BlockPlace, width: number): number {
-  return rows * (width * 4 + 2) + Math.max(0, edges) * 9;
+/** `rows` is the first section of a block. */
+function sectionOf({ sections }: BlockPlace, name: keyof typeof SECTIONS): SectionPlace | undefined {
+  return sections.find((each) => each.name === name && each.version === SECTIONS[name]);
+}
+
+function blockBytes({ sections }: BlockPlace): number {
+  return sections.reduce((most, { at, length }) => Math.max(most, at + length), 0);
 }
 
 /** From the start of `memory`, by default its own, so that numbers of four bytes can be viewed. */

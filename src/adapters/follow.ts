@@ -1,13 +1,13 @@
 import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
-import type { Follower, Following, PartitionRange, RecordRun, Stretch } from '../pipeline/ports.ts';
+import type { Follower, Following, PartitionRange, Position, RecordRun, Stretch } from '../pipeline/ports.ts';
 import { pause } from './backoff.ts';
-import { outsideOfLog } from './log-errors.ts';
+import { notHeld } from './log-errors.ts';
 
 /** One stretch of a partition, run by run. */
 export interface RunCursor {
   readonly stretch: Stretch;
-  /** The next records and the offset behind them; no records where the log has none below it. undefined: the stretch ends. */
-  nextRun(): Promise<Pick<RecordRun, 'records' | 'next'> | undefined>;
+  /** The next records of one leader epoch and the offset behind them; no records where the log has none below it. undefined: the stretch ends. */
+  nextRun(): Promise<Pick<RecordRun, 'records' | 'next' | 'epoch'> | undefined>;
 }
 
 /** A log that can be read on without an end. */
@@ -51,12 +51,10 @@ export async function follow(
   };
   const isRead = ({ topic, partition }: PartitionRange) => follower.reads?.(topic, partition) ?? true;
   const start = async (begun: readonly PartitionRange[]) => {
-    const stretches = begun.filter(isRead).map((range) => ({
-      topic: range.topic,
-      partition: range.partition,
-      from: startOf(range, follower),
-      until: Number.MAX_SAFE_INTEGER,
-    }));
+    const stretches = begun.filter(isRead).map((range) => {
+      const { offset: from, epoch } = startOf(range, follower);
+      return { topic: range.topic, partition: range.partition, from, until: Number.MAX_SAFE_INTEGER, epoch };
+    });
     for (const { topic, partition } of begun)
       known.set(topic, Math.max(known.get(topic) ?? 0, partition + 1));
     if (stretches.length === 0) return;
@@ -96,9 +94,11 @@ export async function follow(
   };
 }
 
-function startOf(range: PartitionRange, follower: Follower): number {
-  const position = follower.position(range.topic, range.partition) ?? range.low;
-  if (position < range.low || position > range.high) throw outsideOfLog(position, range);
+function startOf(range: PartitionRange, follower: Follower): Position {
+  const position = follower.position(range.topic, range.partition) ?? { offset: range.low };
+  const { offset, epoch } = position;
+  // The log itself says where it parts from a position with an epoch.
+  if (offset < range.low || (offset > range.high && epoch === undefined)) throw notHeld(offset, range);
   return position;
 }
 
@@ -113,6 +113,6 @@ async function pump(cursor: RunCursor, follower: Follower, signal: AbortSignal):
   while (!signal.aborted) {
     const run = await cursor.nextRun();
     if (run === undefined || signal.aborted) return;
-    await follower.take({ topic, partition, records: run.records, next: run.next });
+    await follower.take({ topic, partition, ...run });
   }
 }

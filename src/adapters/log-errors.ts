@@ -1,5 +1,5 @@
-import { FatalError, RetryableError } from '../errors/errors.ts';
-import type { PartitionRange } from '../pipeline/ports.ts';
+import { FatalError, LogRefusal, RetryableError } from '../errors/errors.ts';
+import type { Partition, PartitionRange, Position } from '../pipeline/ports.ts';
 
 /** The error of topics that aren't there, with the way out. */
 export function topicsMissing(missing: readonly string[], address: string): FatalError {
@@ -13,24 +13,49 @@ export function topicMissing(topic: string, address: string): RetryableError {
   return new RetryableError('topic-missing', message);
 }
 
-/** The error of an offset that was to be read next and that the log does not hold, nor will. */
-export function notHeld(offset: number, { topic, partition, low, high }: PartitionRange): FatalError {
-  const what =
-    offset < low
-      ? `retention took the records in between: raise retention.ms, and read from ${low} on`
-      : 'the topic was deleted and recreated: its former records are gone';
-  const message = `offset ${offset} of ${topic}/${partition} is to be read next, but the log holds ${low} to ${high}; ${what}`;
-  return new FatalError('offset-out-of-range', message);
+/** The error of partitions that have no leader. */
+export function leaderless(names: readonly string[]): RetryableError {
+  const message = `no broker leads ${names.join(', ')} at the moment; look at the brokers`;
+  return new RetryableError('no-leader', message);
 }
 
-/** The error of a stored position outside of what the log holds: going on would skip or repeat records without a word. */
-export function outsideOfLog(position: number, { topic, partition, low, high }: PartitionRange): FatalError {
+/** The error of a topic that was made again while it was read. Who reads it next compares ids, and says what to do. */
+export function remade(topic: string, before: string, now: string): FatalError {
+  const message = `${topic} was deleted and recreated: its id was ${before} and is ${now}, so its offsets mean other records; start this command again`;
+  return new FatalError('topic-remade', message);
+}
+
+/** The error of an offset that was to be read next and that the log does not hold, nor will. */
+export function notHeld(offset: number, range: PartitionRange): LogRefusal {
+  const { topic, partition, low, high } = range;
+  const message = `offset ${offset} of ${topic}/${partition} is to be read next, but the log holds ${low} to ${high}; ${causeOf(offset, range)}`;
+  return new LogRefusal('offset-out-of-range', topic, message);
+}
+
+/** The error of a log that holds other records than those that were read. position: up to which was read. end: of its epoch in the log. */
+export function diverged({ topic, partition }: Partition, position: Position, end: Position): LogRefusal {
+  const { offset, epoch } = position;
+  const part = end.epoch === epoch ? `ends at offset ${end.offset}` : 'is not there';
+  const message =
+    `${topic}/${partition} was read up to offset ${offset} of leader epoch ${epoch}, and in the log this epoch ${part}: records that were read are lost, and others may ` +
+    `have their offsets. The brokers lost the end of the log, by an unclean leader election or an older volume. ${wayOut(topic)}`;
+  return new LogRefusal('log-diverged', topic, message);
+}
+
+/** Why an offset is outside of a range of a topic that has the id that it had. */
+function causeOf(offset: number, { topic, low }: PartitionRange): string {
   const what =
-    position < low
-      ? `retention took the records in between: raise retention.ms. To go on with what is kept: twhin run --reread ${topic}`
-      : `the topic was deleted and recreated. To keep what was learned and read it from its start: twhin run --reread ${topic}`;
-  const message = `the stored offset ${position} of ${topic}/${partition} is outside of what the log holds, ${low} to ${high}; ${what}`;
-  return new FatalError('offset-out-of-range', message);
+    offset < low
+      ? 'retention took the records in between: raise retention.ms.'
+      : 'the brokers lost the end of the log, by an unclean leader election or an older volume.';
+  return `${what} ${wayOut(topic)}`;
+}
+
+function wayOut(topic: string): string {
+  return (
+    `To go on with what the log has from there: twhin run --go-on ${topic}. To read the topic from its start, which counts no event ` +
+    `twice: twhin run --reread ${topic}. A replay begins again with --restart`
+  );
 }
 
 export function partitionMissing(topic: string, partition: number, partitions: number): FatalError {

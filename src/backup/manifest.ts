@@ -16,7 +16,7 @@ import { headSchema } from '../graph/head.ts';
  *
  * The manifest's own checksum is the SHA-256 of the JSON of all its other fields, in their order, without spaces.
  */
-export const FORMAT = 5;
+export const FORMAT = 6;
 export const MANIFEST = 'manifest.json';
 export const DATA = /^[0-9a-f]{64}\.(zst|checkpoint)$/;
 /** Ending of a file that is being written. */

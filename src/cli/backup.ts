@@ -5,6 +5,7 @@ import { withLock } from '../adapters/file-lock.ts';
 import { writeBackup, writeFailure } from '../backup/backup.ts';
 import { checkTarget, LOCK } from '../backup/folder.ts';
 import type { Manifest } from '../backup/manifest.ts';
+import { offsetsOf } from '../graph/head.ts';
 import { readLive, readOrigin } from '../state/places.ts';
 import type { CommandContext } from './context.ts';
 import { count, total } from './format.ts';
@@ -68,5 +69,5 @@ async function backup(
 
 function summary({ store, at, fingerprint, head, entries, bytes, fileBytes, checkpoint }: Manifest) {
   const size = { entries, bytes, fileBytes, checkpointBytes: checkpoint?.fileBytes ?? 0 };
-  return { store, at, fingerprint, step: head.step, offsets: head.offsets, ...size };
+  return { store, at, fingerprint, step: head.step, offsets: offsetsOf(head.positions), ...size };
 }

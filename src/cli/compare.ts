@@ -7,6 +7,7 @@ import { reasonOf, TwhinError, UsageError } from '../errors/errors.ts';
 import { type Comparison, compareStores } from '../evaluation/compare/compare.ts';
 import { type ComparedStore, heldStretches, readHeldRecords } from '../evaluation/compare/held-edges.ts';
 import { better, type Quality, type QualityFigures, verdict } from '../evaluation/compare/quality.ts';
+import { offsetsOf } from '../graph/head.ts';
 import type { SourceRecord } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
 import { recordsIn } from '../replay/range.ts';
@@ -144,7 +145,7 @@ async function heldRecords(
 ): Promise<{ readonly records: readonly SourceRecord[]; readonly problem?: string }> {
   const topics = topicsOf(config, graph);
   const read = (record: SourceRecord) => ({ ...record, content: readContent(record, topics, config.limits) });
-  const offsets = stores.map(({ head }) => head.offsets);
+  const offsets = stores.map(({ head }) => offsetsOf(head.positions));
   const until = performance.now() + wait;
   try {
     await using reader = connection.log();
@@ -169,7 +170,8 @@ async function heldRecords(
 }
 
 function reportOf({ name, live, head, checkpoint }: Opened) {
-  const { events, watermark, space, offsets, model } = head;
+  const { events, watermark, space, model } = head;
+  const offsets = offsetsOf(head.positions);
   const { dim, scorer } = model;
   const { step = 0, at } = checkpoint?.head ?? {};
   return { name, live, step, at, events: events.consumed, watermark, space, dim, scorer, offsets };

@@ -126,19 +126,20 @@ export function graphNames(graphs: readonly GraphConfig[]): string[] {
 }
 
 /**
- * Full names of the topics after `--reread`, which may be given by their names in the configuration or by their full names.
+ * Full names of the topics after `--reread` or another option, which may be given by their names in the configuration or by their full names.
  * @throws UsageError listing the topics.
  */
 export function selectTopics(
   { topicPrefix }: Config,
   graphs: readonly GraphConfig[],
   named: readonly string[],
+  option = '--reread',
 ): string[] {
   const topics = graphs.flatMap(({ topics: events, shard }): TopicNames[] => [
     ...events,
     ...(shard ? [{ name: exchangeName(shard.graph) }, { name: edgesName(shard.graph) }] : []),
   ]);
-  return named.map((name) => fullName(topicPrefix, topicAfter('--reread', topicPrefix, topics, name)));
+  return named.map((name) => fullName(topicPrefix, topicAfter(option, topicPrefix, topics, name)));
 }
 
 /** The one of `topics` after an option, by its name in the configuration or its full name. @throws UsageError listing them. */

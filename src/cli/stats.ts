@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { digest } from '../graph/digest.ts';
-import { fingerprint } from '../graph/head.ts';
+import { fingerprint, offsetsOf } from '../graph/head.ts';
 import { graphOf } from '../graph/shard.ts';
 import type { CommandContext } from './context.ts';
 import { asOf, count, listed, named } from './format.ts';
@@ -14,7 +14,7 @@ type GraphStats = Awaited<ReturnType<typeof statsOf>>;
 type Counted = Pick<GraphStats, 'entities' | 'edges'>;
 
 const NOTHING = {
-  ...{ entities: {}, edges: {}, step: 0, outbox: 0, offsets: {} },
+  ...{ entities: {}, edges: {}, step: 0, outbox: 0, positions: {} },
   events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
 };
 
@@ -78,7 +78,7 @@ async function statsOf(
   const { graph, place } = chosen;
   await using store = await openChosen(chosen);
   const head = await store.head();
-  const { model, entities, edges, events, step, outbox, offsets } = head ?? {
+  const { model, entities, edges, events, step, outbox, positions } = head ?? {
     ...NOTHING,
     model: graph.model,
   };
@@ -89,7 +89,7 @@ async function statsOf(
     store: place.name,
     entities: { ...zeros(model.entityTypes), ...entities },
     edges: { ...zeros(relations), ...edges },
-    ...{ events, step, outbox, offsets },
+    ...{ events, step, outbox, offsets: offsetsOf(positions) },
     fingerprint: fingerprint(model),
     // step, at: those of the checkpoint, which the vectors are as of.
     ...(digests && {

@@ -16,13 +16,13 @@ export async function exchangeStart(
   connection: LogConnection,
   reader: EventLog,
   timeMs?: number,
-): Promise<Pick<Head, 'offsets' | 'topicIds'>> {
+): Promise<Pick<Head, 'positions' | 'topicIds'>> {
   const topic = topicName(topicPrefix, exchangeName(graph));
   const [there] = await connection.admin().describe([topic]);
-  if (there === undefined) return { offsets: {}, topicIds: {} };
+  if (there === undefined) return { positions: {}, topicIds: {} };
   const ends = await reader.ranges([topic]);
   const end = ends.find(({ partition }) => partition === index)?.high ?? 0;
   const since = timeMs === undefined ? {} : await reader.offsetsAt([topic], timeMs);
   const from = since[topic]?.[index] ?? end;
-  return { offsets: { [topic]: { [index]: from } }, topicIds: await reader.topicIds([topic]) };
+  return { positions: { [topic]: { [index]: { offset: from } } }, topicIds: await reader.topicIds([topic]) };
 }

@@ -5,7 +5,7 @@ import { deadLetter, embeddingsName, exchangeName, modelName, topicName } from '
 import type { LogConnection } from '../adapters/connect.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { forgetTopic } from '../graph/graph-store.ts';
+import { forgetTopic, goOnWith } from '../graph/graph-store.ts';
 import { graphOf, shardName } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
@@ -36,6 +36,8 @@ export interface LiveOptions {
   readonly standby?: boolean;
   /** Full names of topics to be read from their start, whatever the store says. */
   readonly reread?: readonly string[];
+  /** Full names of topics that go on with the records that their logs still have. */
+  readonly goOn?: readonly string[];
   /** The live store's unless said. */
   readonly place?: StorePlace;
   /** Where a graph's updater reports its work. */
@@ -52,6 +54,7 @@ export async function composeLive(
     openStore,
     standby = false,
     reread = [],
+    goOn = [],
     measuresOf,
     place = livePlace(graph),
   }: LiveOptions,
@@ -87,6 +90,10 @@ export async function composeLive(
     : alone;
   const followed = followedTopics({ topics, neighbourhood });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
+  for (const topic of goOn.filter((each) => followed.includes(each))) {
+    const positions = await goOnWith(store, topic, (known) => brokerLog.agreed(known));
+    log.info({ graph: graph.name, topic, ...positions }, 'goes on with the records that the log still has');
+  }
   const whole = `${prefix}${graphOf(graph)}`;
   const leadership =
     connection.leadership({

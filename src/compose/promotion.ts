@@ -141,7 +141,7 @@ export async function recordsBehind(
       leftOf(await wholeTopics(reader, topics), head, reader, remedy);
     behind.push(await left([...topicsOf(config, part).keys()]));
     const exchange = topicName(config.topicPrefix, exchangeName(graphOf(part)));
-    if (head.offsets[exchange] !== undefined) await left([exchange]);
+    if (head.positions[exchange] !== undefined) await left([exchange]);
   }
   return behind;
 }

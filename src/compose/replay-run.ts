@@ -135,7 +135,7 @@ export class ReplayRun {
     }
     this.#refuseOther(origin, origin.replay, place);
     for (const stretch of origin.replay.range) {
-      const read = head?.offsets[stretch.topic]?.[stretch.partition] ?? 0;
+      const read = head?.positions[stretch.topic]?.[stretch.partition]?.offset ?? 0;
       if (read <= stretch.until) continue;
       throw refused(
         `${place.name} was run on after its replay: ${partitionName(stretch)} is read up to offset ${read}, the replay's range ends at ${stretch.until}`,
@@ -204,7 +204,7 @@ export class ReplayRun {
     const record = earlier.finished === null ? earlier : extended(earlier, await reader.ranges(topics));
     if (record.finished !== null) return record;
     const head = await readHead(parts[0]!, places[0]);
-    const read = { offsets: head?.offsets ?? {}, topicIds: record.topicIds };
+    const read = { positions: head?.positions ?? {}, topicIds: record.topicIds };
     await leftOf(record.range, read, reader, 'Start from scratch with --restart.');
     const done = { events: head?.events.consumed ?? 0, step: head?.step ?? 0 };
     log.info({ ...this.#names, ...done }, 'going on with the replay');
@@ -266,10 +266,10 @@ export class ReplayRun {
       if (head === undefined)
         throw new FatalError('replay-store', `shard ${i} holds no commit; replay again with --restart`);
       // The topic in which they met is on no log.
-      const { [meetingTopic(parts)]: _met, ...offsets } = head.offsets;
-      const { offsets: end, topicIds } = reached[i]!;
+      const { [meetingTopic(parts)]: _met, ...positions } = head.positions;
+      const { positions: end, topicIds } = reached[i]!;
       await store.commit({
-        head: { ...head, offsets: { ...offsets, ...end }, topicIds: { ...head.topicIds, ...topicIds } },
+        head: { ...head, positions: { ...positions, ...end }, topicIds: { ...head.topicIds, ...topicIds } },
       });
     }
   }

@@ -11,7 +11,7 @@ import { instanceIdOf, type LiveOptions, warnOfTrouble } from './live.ts';
 /** A shard that nothing concerns is told this often how far its events are read: what `--until-caught-up` and lag wait for. */
 const MARK_MS = 500;
 
-type RouterSurroundings = Pick<LiveOptions, 'connection' | 'log' | 'reread'>;
+type RouterSurroundings = Pick<LiveOptions, 'connection' | 'log' | 'reread' | 'goOn'>;
 
 /** The routers of a process that runs these graphs: one for each graph that is cut, whichever of its shards the process has. */
 export function composeRouters(
@@ -33,11 +33,11 @@ async function composeRouter(
   config: Config,
   shard: Shard,
   own: GraphConfig,
-  { connection, log, reread = [] }: RouterSurroundings,
+  { connection, log, reread = [], goOn = [] }: RouterSurroundings,
 ): Promise<Router> {
   const routed = routedGraphOf(config, own, shard);
   const { graph, topics } = routed;
-  const { offsets = {} } = (await readHead(own)) ?? {};
+  const { positions = {} } = (await readHead(own)) ?? {};
   const prefix = config.topicPrefix;
   const onTrouble = (trouble: Trouble) => warnOfTrouble(log, graph, trouble);
   const shares =
@@ -54,8 +54,9 @@ async function composeRouter(
     eventLog: connection.log({ onTrouble, aheadBytes: config.tuning.queueBytes }),
     sink: connection.sink(),
     reread,
+    goOn,
     // A store without routed events was made of a whole graph: its offsets are where routing begins.
-    begin: offsets[routed.edgesTopic] === undefined ? offsets : {},
+    begin: positions[routed.edgesTopic] === undefined ? positions : {},
     markMs: MARK_MS,
     deadLetter: (record, { code, message }) => deadLetter(record, { code, message, graph }, prefix),
     log,

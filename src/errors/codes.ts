@@ -16,6 +16,7 @@ export const CODES = {
   'broker-unreachable': 'retryable',
   'client-fault': 'fatal',
   'damaged-batch': 'fatal',
+  'log-diverged': 'fatal',
   'log-format': 'fatal',
   'no-coordinator': 'retryable',
   'no-leader': 'retryable',

@@ -34,6 +34,17 @@ export class RetryableError extends Coded<CodeOf<'retryable'>> {}
 /** Stop: continuing would lose or corrupt data. The message says what to do. */
 export class FatalError extends Coded<CodeOf<'fatal'>> {}
 
+/** A log no longer holds what was read, or is to be read: somebody has to say how to go on. */
+export class LogRefusal extends FatalError {
+  declare readonly code: 'log-diverged' | 'offset-out-of-range';
+  readonly topic: string;
+
+  constructor(code: LogRefusal['code'], topic: string, message: string) {
+    super(code, message);
+    this.topic = topic;
+  }
+}
+
 /** The command line, the configuration or a question is wrong; nothing was started. Exit code 2, over HTTP 400. */
 export class UsageError extends TwhinError {
   /** The wrong field of a question. */

@@ -1,9 +1,10 @@
+import { LogRefusal } from '../errors/errors.ts';
 import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import type { EdgeChange, EdgeState } from './edge.ts';
 import { type EntityKey, isOfType } from './entity.ts';
 import { EntityEntries } from './entity-entries.ts';
 import { EntityIndex, type PackedEntities } from './entity-index.ts';
-import { decodeHead, encodeHead, type Head } from './head.ts';
+import { decodeHead, encodeHead, type Head, type Positions } from './head.ts';
 import { asBuffer, type EntityState, type Layout } from './layout.ts';
 import type { Store, StoreMemory } from './store.ts';
 import { endsSlice, nextTurn } from './turns.ts';
@@ -248,11 +249,45 @@ async function closed(opened: Promise<Checkpoint>): Promise<void> {
   await (await opened.catch(() => undefined))?.[Symbol.asyncDispose]();
 }
 
-/** Deletes a topic's offsets and identity from a store, so that the topic is read from its start. What was learned stays. */
+/** Has a store's topic read from its start, as if it were another topic, whatever was refused before. What was learned stays. */
 export async function forgetTopic(store: GraphStore, topic: string): Promise<void> {
   const head = await store.head();
   if (head === undefined) return;
-  const { [topic]: _offsets, ...offsets } = head.offsets;
+  const { [topic]: _positions, ...positions } = head.positions;
   const { [topic]: _id, ...topicIds } = head.topicIds;
-  await store.commit({ head: { ...head, offsets, topicIds } });
+  const { [topic]: _why, ...refused } = head.refused ?? {};
+  await store.commit({ head: { ...head, positions, topicIds, refused } });
+}
+
+/** Has every further start refuse a topic for the same reason, until somebody says how to go on. */
+export async function noteRefusal(store: GraphStore, { topic, code, message }: LogRefusal): Promise<void> {
+  const head = await store.head();
+  if (head === undefined) return;
+  await store.commit({ head: { ...head, refused: { ...head.refused, [topic]: { code, message } } } });
+}
+
+/** @throws LogRefusal that was noted of one of the topics. */
+export async function refuseNoted(store: GraphStore, topics: readonly string[]): Promise<void> {
+  const { refused = {} } = (await store.head()) ?? {};
+  for (const topic of topics) {
+    const noted = refused[topic];
+    if (noted !== undefined) throw new LogRefusal(noted.code, topic, noted.message);
+  }
+}
+
+/** Has a store's topic read on from the positions that `agreed` gives, whatever was refused before. Learned edges stay. Gives both positions. */
+export async function goOnWith(
+  store: GraphStore,
+  topic: string,
+  agreed: (positions: Positions) => Promise<Positions>,
+): Promise<{ before: Positions; now: Positions }> {
+  const head = await store.head();
+  const known = head?.positions[topic];
+  if (head === undefined || known === undefined) return { before: {}, now: {} };
+  const before = { [topic]: known };
+  const now = await agreed(before);
+  const { [topic]: _why, ...refused } = head.refused ?? {};
+  const positions = { ...head.positions, [topic]: { ...known, ...now[topic] } };
+  await store.commit({ head: { ...head, positions, refused } });
+  return { before, now };
 }

@@ -2,15 +2,21 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { FatalError, MAKE_AGAIN, reasonOf } from '../errors/errors.ts';
 import type { Relation } from './edge.ts';
+import { decodeSections, encodeSections, type Section } from './sections.ts';
 import { graphOf, type Shard } from './shard.ts';
 
-/** Rises with each change of a store's layout or head. A store of another format is refused. */
-export const STORE_FORMAT = 5;
+/** The layout of stores. A store of another format is refused; what is added to a store is a section, see `sections.ts`. */
+export const STORE_FORMAT = 6;
+
+/*
+ * A head: MAGIC | format u8 | sections, each of JSON. Heads of formats below 6 are JSON as a whole.
+ */
+const MAGIC = Buffer.from('twhin store');
 
 const count = z.number().int().nonnegative();
 
-/** The one small record that every commit rewrites: the state of the whole store. */
-export const headSchema = z.object({
+/** What every store has. */
+const stateSchema = z.object({
   format: z.literal(STORE_FORMAT),
   graph: z.string(),
   model: z.object({
@@ -27,7 +33,11 @@ export const headSchema = z.object({
   rows: count,
   /** Rows that the last commit of records freed: they may not be used again yet. */
   freed: z.array(count),
-  offsets: z.record(z.string(), z.record(z.string().regex(/^\d{1,9}$/), count)),
+  /** Where each topic is read on, by partition. */
+  positions: z.record(
+    z.string(),
+    z.record(z.string().regex(/^\d{1,9}$/), z.object({ offset: count, epoch: count.optional() })),
+  ),
   events: z.object({ consumed: count, rejected: count, duplicate: count, late: count }),
   /** Live edges by relation, entities by type. */
   edges: z.record(z.string(), count),
@@ -74,6 +84,27 @@ export const headSchema = z.object({
     .optional(),
 });
 
+/** The version of each section. A store may lack any but the first: it begins empty then, and a replay fills it. */
+const SECTIONS = new Map([
+  ['state', 1],
+  ['written', 1],
+  ['refused', 1],
+]);
+const OPTIONAL = ['written', 'refused'] as const;
+
+export const headSchema = stateSchema.extend({
+  /** The topic id that the log had for each topic that is written. */
+  written: z.record(z.string(), z.string()).optional(),
+  /** Topics that are not read on before somebody says how, and why. */
+  refused: z
+    .record(
+      z.string(),
+      z.object({ code: z.enum(['log-diverged', 'offset-out-of-range']), message: z.string() }),
+    )
+    .optional(),
+});
+
+/** The one small record that every commit rewrites: the state of the whole store. */
 export type Head = z.infer<typeof headSchema>;
 
 /** The part of a store's head that a shard has. */
@@ -88,32 +119,78 @@ export function freshShard(
   return { index, count, run, trained: 0, sent: 0, received: {}, ...own };
 }
 
+/** A place in a partition, and the history of the partition that led there. */
+export interface Position {
+  /** Next offset to read. */
+  readonly offset: number;
+  /** Leader epoch of the record before it: a log that lost records has the offset again, in another epoch. Absent where it is not known. */
+  readonly epoch?: number | undefined;
+}
+
+/** By topic and partition. */
+export type Positions = Readonly<Record<string, Readonly<Record<string, Position>>>>;
+
+/** The offsets of positions alone. */
+export function offsetsOf(positions: Positions): Record<string, Record<string, number>> {
+  const ofTopic = (partitions: Positions[string]) =>
+    Object.fromEntries(Object.entries(partitions).map(([partition, { offset }]) => [partition, offset]));
+  return Object.fromEntries(
+    Object.entries(positions).map(([topic, partitions]) => [topic, ofTopic(partitions)]),
+  );
+}
+
 /** What the vectors of a store depend on: training can't go on with another model. */
 export type ModelIdentity = Head['model'];
 
-export function encodeHead(head: Head): Buffer {
-  return Buffer.from(JSON.stringify(head));
+export function encodeHead({ written, refused, ...state }: Head): Buffer {
+  const sections = Object.entries({ state, written, refused }).flatMap(([name, value]): Section[] => {
+    const content = Buffer.from(JSON.stringify(value ?? null));
+    return value === undefined ? [] : [{ name, version: SECTIONS.get(name) ?? 0, content }];
+  });
+  return Buffer.concat([MAGIC, Buffer.of(STORE_FORMAT), encodeSections(sections)]);
 }
 
-/** @throws FatalError when the bytes are not a head, or that of another format. */
+/** A section of another version than this program knows is passed over. @throws FatalError when the bytes are not a head, or that of another format. */
 export function decodeHead(bytes: Uint8Array): Head {
-  let json: unknown;
+  const head = Buffer.from(bytes);
+  refuseFormat(head);
   try {
-    json = JSON.parse(Buffer.from(bytes).toString());
+    const known = decodeSections(head.subarray(MAGIC.length + 1)).flatMap(({ name, version, content }) =>
+      SECTIONS.get(name) === version ? [[name, JSON.parse(Buffer.from(content).toString())]] : [],
+    );
+    const { state, ...optional } = Object.fromEntries(known);
+    return headSchema.parse({ ...state, ...optional });
   } catch (error) {
-    throw damaged(reasonOf(error), error);
+    throw damaged(error instanceof z.ZodError ? z.prettifyError(error) : reasonOf(error), error);
   }
-  const format = Object(json).format;
-  if (typeof format === 'number' && format !== STORE_FORMAT) {
+}
+
+/** Names of the sections of this version that a store lacks. */
+export function lackingSections(head: Head): string[] {
+  return OPTIONAL.filter((name) => head[name] === undefined);
+}
+
+/** @throws FatalError `store-format`, or `store-damaged` where the bytes have no format. */
+function refuseFormat(head: Buffer): void {
+  const format = formatOf(head);
+  if (format === undefined) throw damaged('it does not begin as a head does', undefined);
+  if (format !== STORE_FORMAT) {
     throw new FatalError(
       'store-format',
       `the store has format ${format}, and this version of twhin reads format ${STORE_FORMAT} alone: replay the topics with twhin replay --into NAME, or begin with ` +
         'the published vectors with twhin restore --from-topic --into NAME, and put the result in place with twhin promote NAME; or go on with the version that made the store',
     );
   }
-  const parsed = headSchema.safeParse(json);
-  if (!parsed.success) throw damaged(z.prettifyError(parsed.error), parsed.error);
-  return parsed.data;
+}
+
+function formatOf(head: Buffer): number | undefined {
+  if (head.subarray(0, MAGIC.length).equals(MAGIC)) return head[MAGIC.length];
+  try {
+    const { format } = Object(JSON.parse(head.toString()));
+    return typeof format === 'number' ? format : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function damaged(reason: string, cause: unknown): FatalError {

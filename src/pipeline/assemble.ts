@@ -1,4 +1,5 @@
-import { fingerprint } from '../graph/head.ts';
+import { refuseNoted } from '../graph/graph-store.ts';
+import { fingerprint, lackingSections } from '../graph/head.ts';
 import { graphOf } from '../graph/shard.ts';
 import { Counters } from './counters.ts';
 import { sampleOf } from './entity-sample.ts';
@@ -14,7 +15,7 @@ import { Unwritten } from './reading/unwritten.ts';
 import { areMass, Rejections } from './rejections.ts';
 import type { TrainingSummary } from './training/summary.ts';
 import { TrainingLine } from './training/training-line.ts';
-import { followedTopics, type UpdaterOptions } from './updater-options.ts';
+import { followedTopics, type UpdaterOptions, writtenTopics } from './updater-options.ts';
 import { Cadence } from './writing/cadence.ts';
 import { Checkpointer } from './writing/checkpointer.ts';
 import { Committer } from './writing/committer.ts';
@@ -31,6 +32,7 @@ export async function loadPipeline(
   failed: (error: Error) => void,
 ): Promise<LoadedPipeline> {
   const { model, store, modelTopic, neighbourhood, measures = {} } = given;
+  await refuseNoted(store, followedTopics(given));
   const space = await neighbourhood.space(given.freshSpace, lifecycle.ends);
   const { laterCheck, ...loaded } = await load(given, failed);
   const { head, index, erasedAt, absent, unsent, trained, trainer } = loaded;
@@ -38,11 +40,11 @@ export async function loadPipeline(
   const topics = followedTopics(options);
   const counters = new Counters(head);
   const rejections = new Rejections({ ...options, topics: options.topics.keys() });
-  const ledger = new OffsetLedger(head?.offsets);
+  const ledger = new OffsetLedger(head?.positions);
   const lag = new Lag({ ...options, topics, ledger });
   const sample = sampleOf(trainer, index);
   const writer = new Writer(head, { role: options.role, together: neighbourhood.together }, space);
-  const topicWatch = new TopicWatch({ ...options, topics, writer, failed });
+  const topicWatch = new TopicWatch({ ...options, topics, written: writtenTopics(options), writer, failed });
   const neighbours = neighbourhood.open({
     ...options,
     head,
@@ -77,8 +79,8 @@ export async function loadPipeline(
   const writing = { ...shared, publisher, checkpointer, training };
   const committer: Committer = new Committer(writing, head);
   summary.step = committer.step;
-  const parts = { ...writing, lifecycle, summary, cadence, committer, laterCheck, trained };
-  const pipeline = new LoadedPipeline({ ...parts, rejections, lag, sample, topicWatch, ingest });
+  const parts = { ...writing, lifecycle, summary, cadence, committer, topicWatch, laterCheck, trained };
+  const pipeline = new LoadedPipeline({ ...parts, rejections, lag, sample, ingest });
   if (head && loaded.lacksEdges) await checkpointer.complete(head);
   trained.then((of) => pipeline.trained(of)).catch(failed);
   return pipeline;
@@ -97,6 +99,12 @@ async function load(
   await laterCheck?.begun;
   const fields = { graph, entities: index.size, step: head?.step ?? 0, outbox: head?.outbox ?? 0 };
   log.info({ ...fields, ms: clock() - began, ...took }, head ? 'store loaded' : 'store is new');
+  const sections = head ? lackingSections(head) : [];
+  if (sections.length > 0)
+    log.info(
+      { graph, sections },
+      'the store lacks sections of this version: they begin empty, and a replay fills them',
+    );
   if (head && areMass(head.events.rejected, head.events.consumed)) {
     const { rejected, consumed } = head.events;
     log.info(

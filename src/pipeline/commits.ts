@@ -5,8 +5,8 @@ import type { TrainingLine } from './training/training-line.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 import type { Cadence } from './writing/cadence.ts';
 import type { Committer, CommitterOptions } from './writing/committer.ts';
-import { takeOver } from './writing/take-over.ts';
-import { sameTopics } from './writing/topic-identity.ts';
+import { compare, takeOver, tellOfRemade } from './writing/take-over.ts';
+import { sameTopics, type TopicWatch } from './writing/topic-identity.ts';
 
 /** Rows that a snapshot may have to set aside before the training waits for the disk: 128 MB at 128 numbers each. */
 const MOST_SET_ASIDE = 262_144;
@@ -18,6 +18,7 @@ export interface CommitParts
   readonly training: TrainingLine;
   readonly cadence: Cadence;
   readonly committer: Committer;
+  readonly topicWatch: TopicWatch;
   readonly lifecycle: Lifecycle;
   readonly summary: TrainingSummary;
   /** Counts the store's edges, which are not read as it is loaded. */
@@ -80,7 +81,7 @@ export class Commits {
     await this.#committed;
     lifecycle.check();
     const due = await takeOver(this.#parts, this.#parts, lifecycle.ends);
-    await leadership.commit(ledger.offsets('committed'), writer.note(committer.step));
+    await leadership.commit(ledger.positions('committed'), writer.note(committer.step));
     this.#beginWriting();
     unwritten.open.due = [...unwritten.open.due, ...due];
     // The epoch is claimed before anything is written under it. The journal may still be trained.
@@ -89,6 +90,21 @@ export class Commits {
     lifecycle.check();
     const { epoch, space } = writer;
     log.info({ graph, epoch, space, republished: due.length }, 'leads the graph');
+  }
+
+  /** Publishes everything again where a topic with vectors was made again. */
+  async publishAgain(): Promise<void> {
+    const { topicWatch, writer, publisher, unwritten, lifecycle } = this.#parts;
+    const ids = topicWatch.written;
+    const remade = publisher.open ? writer.madeAgain(ids) : [];
+    if (remade.length === 0) return;
+    await this.#flush();
+    const { keys } = await compare(this.#parts, this.#parts, lifecycle.ends);
+    tellOfRemade(this.#parts, remade, keys.length);
+    publisher.publishAgain();
+    writer.writesTo(ids);
+    unwritten.open.due = [...unwritten.open.due, ...keys];
+    await this.#commit();
   }
 
   /** Publishes without asking anyone: nobody else writes a shadow's topic. topicIds: what the log says they are. */

@@ -6,7 +6,6 @@ import type { Fetched } from './reading/erase.ts';
 import type { Ingest, ReadRecord } from './reading/ingest.ts';
 import type { Lag } from './reading/lag.ts';
 import type { Rejections } from './rejections.ts';
-import type { TopicWatch } from './writing/topic-identity.ts';
 
 /** Longest wait for records, ms. */
 const LONGEST_WAIT_MS = 1_000;
@@ -15,7 +14,6 @@ interface PipelineParts extends CommitParts {
   readonly rejections: Rejections;
   readonly lag: Lag;
   readonly sample: ReturnType<typeof sampleOf>;
-  readonly topicWatch: TopicWatch;
   readonly ingest: Ingest;
 }
 
@@ -68,17 +66,17 @@ export class LoadedPipeline {
     const { ingest, lag, ledger, rejections } = this.parts;
     const { reads, fetched } = await ingest.read(runs.flatMap(({ records }) => records));
     let first = 0;
-    for (const { topic, partition, records, next } of runs) {
+    for (const { topic, partition, records, next, epoch } of runs) {
       for (let i = 0; i < records.length; i++) {
         this.#applyRecord(reads[first + i]!, fetched, since);
         if (!commits.areFull) continue;
         lag.applied(records[i]!);
-        ledger.advance('applied', topic, partition, records[i + 1]?.offset ?? next);
+        ledger.advance('applied', topic, partition, records[i + 1]?.offset ?? next, epoch);
         await commits.whenDue(true);
       }
       first += records.length;
       if (records.length > 0) lag.applied(records.at(-1)!);
-      ledger.advance('applied', topic, partition, next);
+      ledger.advance('applied', topic, partition, next, epoch);
     }
     rejections.look();
   }

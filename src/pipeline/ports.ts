@@ -1,5 +1,8 @@
 import type { BadEvent } from '../errors/errors.ts';
 import type { GraphChange } from '../graph/edge.ts';
+import type { Position, Positions } from '../graph/head.ts';
+
+export type { Position, Positions };
 
 /** Next offset to read, by topic and partition. Offsets are safe integers, checked where they enter. */
 export type Offsets = Record<string, Record<string, number>>;
@@ -34,12 +37,14 @@ export interface RecordRun extends Partition {
   readonly records: readonly SourceRecord[];
   /** Every offset below this one is read. */
   readonly next: number;
+  /** Leader epoch of all offsets of the run: a run ends where another epoch begins. Absent where the log has none. */
+  readonly epoch?: number | undefined;
 }
 
 /** The consumer of a log that is followed. */
 export interface Follower {
-  /** The offset to read next, or undefined to start at the earliest one the log holds. */
-  position(topic: string, partition: number): number | undefined;
+  /** Where to read on, or undefined to start at the earliest offset that the log holds. */
+  position(topic: string, partition: number): Position | undefined;
   /** Whether the partition is read at all, one added later included; every one unless given. */
   reads?(topic: string, partition: number): boolean;
   /**
@@ -69,8 +74,8 @@ export interface GroupCommit {
 
 /** A process that asks for leadership. */
 export interface Candidate {
-  /** Offset to read next by topic and partition, for lag tools: the first offsets of a group that has none yet. */
-  position(topic: string, partition: number): number | undefined;
+  /** Where it reads on, for lag tools: the first offsets of a group that has none yet. */
+  position(topic: string, partition: number): Position | undefined;
   /** Told that leadership is lost, or can't be asked for any more. */
   failed(error: Error): void;
 }
@@ -83,8 +88,8 @@ export interface Leadership {
    * @throws FatalError `group-in-use` when another process leads and this one is no standby, RetryableError `stopped`.
    */
   join(candidate: Candidate): Promise<void>;
-  /** Tells the group the offsets of the last commit, for lag tools, and the writer's note. The store stays the truth. */
-  commit(offsets: Offsets, note?: WriterNote): Promise<void>;
+  /** Tells the group the positions of the last commit, for lag tools, and the writer's note. The store stays the truth. */
+  commit(positions: Positions, note?: WriterNote): Promise<void>;
   /** Waits while the brokers are out of reach. @throws RetryableError `stopped` when stopped meanwhile. */
   committed(): Promise<GroupCommit>;
   /**
@@ -116,15 +121,17 @@ export interface Share {
   readonly ended: AbortSignal;
   has(topic: string, partition: number): boolean;
   /** What was done of the partition when the share was given; undefined: nothing. */
-  position(topic: string, partition: number): number | undefined;
+  position(topic: string, partition: number): Position | undefined;
   /** Notes what is done; told to the group soon after. */
-  done(offsets: Offsets): void;
+  done(positions: Positions): void;
 }
 
 /** A part of one partition: offsets from `from` to before `until`. */
 export interface Stretch extends Partition {
   readonly from: number;
   readonly until: number;
+  /** Leader epoch of the record before `from`; absent where none was read, or where it is not known. */
+  readonly epoch?: number | undefined;
 }
 
 /** The offsets that one partition holds now: the first one kept, and the one after the last. */
@@ -136,10 +143,12 @@ export interface PartitionRange extends Partition {
 /** Records of one stretch, in offset order. */
 export interface StretchCursor {
   readonly stretch: Stretch;
+  /** Leader epoch of the records given last, and of the stretch's end once it is reached. Absent where the log has none. */
+  readonly epoch?: number | undefined;
   /**
-   * The next records, at least one; undefined at the end of the stretch, even if its last offsets hold no records.
+   * The next records, at least one, of one leader epoch; undefined at the end of the stretch, even if its last offsets hold no records.
    * Waits for records that are not written yet, and while the log is out of reach. One call at a time.
-   * @throws FatalError when the log no longer holds the stretch, RetryableError `stopped` when closed meanwhile.
+   * @throws FatalError when the log no longer holds the stretch, or lost records that were read before it, RetryableError `stopped` when closed meanwhile.
    */
   next(): Promise<SourceRecord[] | undefined>;
 }
@@ -164,9 +173,15 @@ export interface EventLog {
    * Hands over every record from the follower's positions on, also of partitions added later, until closed. Resolves
    * once reading has begun, however long the log is out of reach.
    * @throws FatalError `topics-missing`; `offset-out-of-range` when a position is outside of what the log holds;
-   * RetryableError `stopped` when the log is closed meanwhile.
+   * RetryableError `stopped` when the log is closed meanwhile. The follower is told of `log-diverged` when the log lost records that were
+   * read before a position.
    */
   follow(topics: readonly string[], follower: Follower): Promise<Following>;
+  /**
+   * For each position, the last one up to which the log still holds the records that were read: itself where none is lost.
+   * Earlier where that is not certain.
+   */
+  agreed(positions: Positions): Promise<Positions>;
   /** Ends every reading. Idempotent. */
   close(): Promise<void>;
 }

@@ -48,6 +48,11 @@ export interface UpdaterOptions {
   readonly measures?: Measures;
 }
 
+/** The topics that vectors are published to; none where they go nowhere. */
+export function writtenTopics({ embeddingsTopic, modelTopic }: UpdaterOptions): string[] {
+  return [embeddingsTopic, ...(modelTopic ? [modelTopic.name] : [])].filter((name) => name !== '');
+}
+
 /** The event topics, and those that join a part of a graph to the others. */
 export function followedTopics(of: Pick<UpdaterOptions, 'topics' | 'neighbourhood'>): string[] {
   return [...of.topics.keys(), ...of.neighbourhood.topics];

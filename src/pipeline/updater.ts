@@ -1,4 +1,5 @@
-import { RetryableError, reasonOf } from '../errors/errors.ts';
+import { LogRefusal, RetryableError, reasonOf } from '../errors/errors.ts';
+import { noteRefusal } from '../graph/graph-store.ts';
 import { loadPipeline } from './assemble.ts';
 import type { SampledEntity } from './entity-sample.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -27,6 +28,8 @@ export class Updater {
   readonly #unready: ReturnType<typeof readinessOf>;
   #pipeline: LoadedPipeline | undefined;
   #closing: Promise<void> | undefined;
+  /** Why the log can't be followed: noted in the store. */
+  #refusal: LogRefusal | undefined;
 
   constructor(options: UpdaterOptions) {
     const { tuning, clock } = options;
@@ -56,6 +59,7 @@ export class Updater {
       this.#lifecycle.on('done');
     } catch (error) {
       this.#lifecycle.fail(error);
+      if (error instanceof LogRefusal) this.#refusal = error;
       await this.close().catch((second: unknown) => {
         this.#options.log.error({ graph: this.#options.graph, reason: reasonOf(second) }, 'could not close');
       });
@@ -157,6 +161,7 @@ export class Updater {
         : await this.#intake.next(READ_RECORDS, pipeline.waitMs);
       this.#lifecycle.check();
       pipeline.look(this.#intake.backlog);
+      await this.#whileReading(() => commits.publishAgain());
       await pipeline.apply(runs, this.#intake.takenSince);
       await commits.whenDue();
     }
@@ -164,7 +169,7 @@ export class Updater {
 
   #join({ parts: { ledger } }: LoadedPipeline): Promise<void> {
     return this.#options.leadership.join({
-      position: (topic, partition) => ledger.next('committed', topic, partition),
+      position: (topic, partition) => ledger.position('committed', topic, partition),
       failed: this.#fails,
     });
   }
@@ -205,11 +210,12 @@ export class Updater {
   async #release(): Promise<void> {
     const { eventLog, leadership, trainer, store, sink } = this.#options;
     const failures: unknown[] = [];
-    const releases = [
+    const releases: (() => Promise<unknown>)[] = [
       () => eventLog.close(),
       () => leadership.stop(),
       async () => this.#pipeline?.commits.stop(),
       () => trainer.stop(),
+      async () => this.#refusal && noteRefusal(store, this.#refusal),
       () => store.close(),
       () => sink.stop(),
     ];

@@ -1,10 +1,12 @@
-import type { SourceRecord, Stretch, StretchCursor } from '../pipeline/ports.ts';
+import type { RecordRun, SourceRecord, StretchCursor } from '../pipeline/ports.ts';
 
 /** A partition being merged. head: its next record, with content. records: its last hand-over, from `next` on to be read. */
 interface Lane {
   readonly cursor: StretchCursor;
   records: readonly SourceRecord[];
   next: number;
+  /** Leader epoch of `records`. */
+  epoch: number | undefined;
   head: SourceRecord;
   at: number;
 }
@@ -12,8 +14,10 @@ interface Lane {
 /** The next records of a merge. */
 export interface Merged {
   readonly records: SourceRecord[];
-  /** Stretches that end with these records. Each stretch is named once. */
-  readonly ended: readonly Stretch[];
+  /** The leader epoch of each record. */
+  readonly epochs: (number | undefined)[];
+  /** The ends of stretches that end with these records, as runs without a record. Each stretch is named once. */
+  readonly ended: readonly RecordRun[];
 }
 
 /**
@@ -26,7 +30,9 @@ export interface Merged {
 export function merging(cursors: readonly StretchCursor[], read: (record: SourceRecord) => SourceRecord) {
   /** The lanes with records left; undefined before the first call. */
   let lanes: Lane[] | undefined;
-  let ended: Stretch[] = [];
+  let ended: RecordRun[] = [];
+  const end = ({ stretch: { topic, partition, until: next }, epoch }: StretchCursor) =>
+    ended.push({ topic, partition, records: [], next, epoch });
   const advance = (lane: Lane): void => {
     const record = lane.records[lane.next++];
     if (record === undefined) return;
@@ -39,10 +45,10 @@ export function merging(cursors: readonly StretchCursor[], read: (record: Source
       const records = first[i];
       const head = records?.[0];
       if (records === undefined || head === undefined) {
-        ended.push(cursor.stretch);
+        end(cursor);
         return [];
       }
-      const lane = { cursor, records, next: 0, head, at: 0 };
+      const lane = { cursor, records, next: 0, epoch: cursor.epoch, head, at: 0 };
       advance(lane);
       return [lane];
     });
@@ -50,18 +56,20 @@ export function merging(cursors: readonly StretchCursor[], read: (record: Source
   return async (limit: number): Promise<Merged> => {
     lanes ??= await start();
     const records: SourceRecord[] = [];
+    const epochs: Merged['epochs'] = [];
     while (lanes.length > 0 && records.length < limit) {
       let lane = lanes[0]!;
       for (let i = 1; i < lanes.length; i++) if (comesBefore(lanes[i]!, lane)) lane = lanes[i]!;
       records.push(lane.head);
+      epochs.push(lane.epoch);
       if (lane.next === lane.records.length && !(await refill(lane))) {
-        ended.push(lane.cursor.stretch);
+        end(lane.cursor);
         lanes.splice(lanes.indexOf(lane), 1);
       } else advance(lane);
     }
     const over = ended;
     ended = [];
-    return { records, ended: over };
+    return { records, epochs, ended: over };
   };
 }
 
@@ -71,6 +79,7 @@ async function refill(lane: Lane): Promise<boolean> {
   if (records === undefined) return false;
   lane.records = records;
   lane.next = 0;
+  lane.epoch = lane.cursor.epoch;
   return true;
 }
 

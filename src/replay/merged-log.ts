@@ -3,6 +3,7 @@ import type {
   FollowedLog,
   Follower,
   Following,
+  Partition,
   PartitionRange,
   RecordRun,
   SourceRecord,
@@ -63,10 +64,13 @@ export class MergedLog implements FollowedLog {
     const read: RecordRun[] = [];
     for (const stretch of this.#options.stretches) {
       const { topic, partition, until } = stretch;
-      const from = follower.position(topic, partition) ?? stretch.from;
+      const { offset: from, epoch } = follower.position(topic, partition) ?? {
+        offset: stretch.from,
+        epoch: stretch.epoch,
+      };
       this.#reached.set(partitionName(stretch), from);
-      if (from < until) left.push({ ...stretch, from });
-      else read.push({ topic, partition, records: [], next: until });
+      if (from < until) left.push({ ...stretch, from, epoch });
+      else read.push({ topic, partition, records: [], next: until, epoch });
     }
     this.#reading = await this.#options.log.read(left);
     this.#running = this.#run(follower, read, this.#reading).catch((error: unknown) => {
@@ -107,17 +111,17 @@ export class MergedLog implements FollowedLog {
   }
 }
 
-/** The records in merged order, as runs of consecutive records of one partition; then the ends of stretches. */
-function runsOf({ records, ended }: Merged): RecordRun[] {
-  const runs: { topic: string; partition: number; records: SourceRecord[]; next: number }[] = [];
-  for (const record of records) {
+/** The records in merged order, as runs of consecutive records of one partition and leader epoch; then the ends of stretches. */
+function runsOf({ records, epochs, ended }: Merged): RecordRun[] {
+  const runs: (Partition & { records: SourceRecord[]; next: number; epoch: number | undefined })[] = [];
+  for (const [i, record] of records.entries()) {
+    const epoch = epochs[i];
     const { topic, partition, offset } = record;
     const last = runs.at(-1);
-    if (last?.topic === topic && last.partition === partition) {
+    if (last?.topic === topic && last.partition === partition && last.epoch === epoch) {
       last.records.push(record);
       last.next = offset + 1;
-    } else runs.push({ topic, partition, records: [record], next: offset + 1 });
+    } else runs.push({ topic, partition, records: [record], next: offset + 1, epoch });
   }
-  for (const { topic, partition, until } of ended) runs.push({ topic, partition, records: [], next: until });
-  return runs;
+  return [...runs, ...ended];
 }

@@ -1,4 +1,5 @@
 import { FatalError, UsageError } from '../errors/errors.ts';
+import type { Head } from '../graph/head.ts';
 import type { EventLog, Offsets, PartitionRange, SourceRecord, Stretch } from '../pipeline/ports.ts';
 import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
 import type { Bound } from './bound.ts';
@@ -107,7 +108,7 @@ async function beginnings(
  */
 export async function leftOf(
   stretches: readonly Stretch[],
-  { offsets, topicIds }: { readonly offsets: Offsets; readonly topicIds: Readonly<Record<string, string>> },
+  { positions, topicIds }: Pick<Head, 'positions' | 'topicIds'>,
   reader: Pick<EventLog, 'ranges' | 'topicIds'>,
   remedy: string,
 ): Promise<number> {
@@ -116,7 +117,7 @@ export async function leftOf(
   const ranges = await reader.ranges(topics);
   let left = 0;
   for (const { topic, partition, from, until } of stretches) {
-    const next = offsets[topic]?.[partition] ?? from;
+    const next = positions[topic]?.[partition]?.offset ?? from;
     if (next === until) continue;
     left += until - next;
     const held = ranges.find((each) => each.topic === topic && each.partition === partition);
@@ -124,7 +125,7 @@ export async function leftOf(
     throw new FatalError(
       'offset-out-of-range',
       `${topic}/${partition} was read up to offset ${next}, and is to be read up to ${until}, but the log holds ` +
-        `${held ? `${held.low} to ${held.high}` : 'nothing'}: retention took records, or the topic was deleted and recreated. ${remedy}`,
+        `${held ? `${held.low} to ${held.high}` : 'nothing'}: retention took records, or the brokers lost the end of the log. ${remedy}`,
     );
   }
   return left;

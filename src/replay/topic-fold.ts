@@ -89,7 +89,7 @@ export class TopicFold {
       random: [...start.random],
       rows: 2 * model.relations.length,
       freed: [],
-      offsets: {},
+      positions: {},
       events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
       edges: {},
       entities,
@@ -145,7 +145,7 @@ export class TopicFold {
    * Writes the checkpoint and the final head. reached: what it has of a shard's exchange topic.
    * @throws FatalError when vectors of another model are left, or when there is no vector at all.
    */
-  async finish(reached?: Pick<Head, 'offsets' | 'topicIds'>): Promise<Head> {
+  async finish(reached?: Pick<Head, 'positions' | 'topicIds'>): Promise<Head> {
     Object.assign(this.#head, reached);
     this.#refuseForeign();
     if (this.#vectors === 0) {

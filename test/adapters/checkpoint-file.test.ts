@@ -181,10 +181,10 @@ describe('a checkpoint file', () => {
     bytes[at]! ^= 0x10;
     return bytes;
   };
-  /** Bytes of a block of ROWS rows without edges, and where the footer begins. */
+  /** Bytes of the rows of a block, where the second block begins, and where the footer does. */
   const FLOATS = ROWS * WIDTH * 4;
-  const FIRST = FLOATS + 2 * ROWS + 9 * 301;
-  const FOOTER = FIRST + FLOATS + 2 * ROWS + 9 * (4 * WIDTH + 2);
+  const FIRST = FLOATS + 9 * 301 + 3 + 2 * ROWS;
+  const FOOTER = FIRST + FLOATS + 2 * ROWS + 9 * (4 * WIDTH + 2) + 2;
 
   test('lies alone beside the store, and what a kill or an older one left is removed', async () => {
     const files = checkpointFiles(folder, WIDTH);
@@ -253,7 +253,7 @@ describe('a checkpoint file', () => {
       expect(await rowsOf(checkpoint, 2 * ROWS + 1)).toEqual([rowOf(2 * ROWS + 1)]);
     }
     // In edges, types and flags, which no single row has.
-    for (const at of [FLOATS, FLOATS + 1300, FIRST - 301 - 2 * ROWS, FIRST - 301 - ROWS, FIRST - 1]) {
+    for (const at of [FLOATS, FLOATS + 1300, FLOATS + 8 * 301, FIRST - 2 * ROWS, FIRST - 1]) {
       await writeFile(path, flipped(at));
       await using checkpoint = await files.open(3);
       await expect(Array.fromAsync(checkpoint.blocks()), `byte ${at}`).rejects.toMatchObject(

@@ -73,7 +73,7 @@ describe('a backup', () => {
       sha256: createHash('sha256').update(bytes).digest('hex'),
     });
     expect(manifest).toEqual({
-      format: 5,
+      format: 6,
       graph: 'test',
       store: 'main',
       at: ABOUT.at,
@@ -340,7 +340,7 @@ describe('a damaged backup', () => {
     await expect(readManifest(folder, 'test')).rejects.toMatchObject({
       code: 'backup-read',
       message: expect.stringContaining(
-        'has format 4, and this version reads format 5: restore it with the version that wrote it',
+        'has format 4, and this version reads format 6: restore it with the version that wrote it',
       ),
     });
   });

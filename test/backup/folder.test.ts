@@ -98,7 +98,7 @@ describe('a folder for backups', () => {
     await mkdir(join(dir, 'test', 'chunks'), { recursive: true });
     await writeFile(join(dir, 'test', 'manifest.json'), '{"format":1,"graph":"test"}');
     await expect(checkTarget(dir, state, ['test'])).rejects.toMatchObject(
-      refused('has format 1, and this version reads format 5: restore it with the version that wrote it'),
+      refused('has format 1, and this version reads format 6: restore it with the version that wrote it'),
     );
     expect(await readdir(join(dir, 'test'))).toEqual(['chunks', 'manifest.json']);
   });

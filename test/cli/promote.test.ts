@@ -69,7 +69,7 @@ describe('twhin promote', () => {
     await refused(
       here.run('promote', 'shadow'),
       1,
-      /\[offset-out-of-range\].*deleted and recreated. Nothing has changed. Make a store of what the topics hold now, and promote that: twhin replay --graph engagement --into NAME/,
+      /\[offset-out-of-range\].*lost the end of the log. Nothing has changed. Make a store of what the topics hold now, and promote that: twhin replay --graph engagement --into NAME/,
     );
     expect(existsSync(at('live.json'))).toBe(false);
   });

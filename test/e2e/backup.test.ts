@@ -146,7 +146,7 @@ test('backups beside a writer under load, one killed half-way: each restores to 
   const fromTopic = await readStore(running, GRAPH);
   expect(fromTopic.vectors.size).toBe(expected.users + expected.tweets);
   expect(unlike(fromTopic.vectors, topic)).toEqual([]);
-  expect([fromTopic.edges, fromTopic.head?.offsets]).toEqual([[], {}]);
+  expect([fromTopic.edges, fromTopic.head?.positions]).toEqual([[], {}]);
   const trained = [...model].filter(([, { headers }]) => headers['trained'] === 'true').map(([key]) => key);
   expect(trained.length).toBeGreaterThanOrEqual(6);
   for (const key of trained)

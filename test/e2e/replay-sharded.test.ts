@@ -47,8 +47,8 @@ test('shards are replayed beside the running ones, promoted under them, and go o
     until(`${events} events in each shard`, async () => {
       const heads = await Promise.all(ALL.map((shard) => stored(shard, true)));
       // What does not concern a shard it may not count.
-      const read = heads.map(({ head }) => Object.values(head?.offsets[here.topic('engagement')] ?? {}));
-      return read.every((offsets) => offsets.reduce((sum, offset) => sum + offset, 0) === events);
+      const read = heads.map(({ head }) => Object.values(head?.positions[here.topic('engagement')] ?? {}));
+      return read.every((positions) => positions.reduce((sum, { offset }) => sum + offset, 0) === events);
     });
   await here.ok(['topics', 'apply']);
   await here.feed('engagement', likes(0, 600));

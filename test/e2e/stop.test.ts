@@ -50,7 +50,8 @@ test('a run that is stopped while events come in ends with everything it read co
 
   const { head, vectors } = await readStore(twhin, 'engagement');
   expect(head).toMatchObject({ outbox: 0, entities: { user: 300 } });
-  const read = Object.values(head?.offsets[twhin.topic('engagement')] ?? {}).reduce((a, b) => a + b, 0);
+  const positions = Object.values(head?.positions[twhin.topic('engagement')] ?? {});
+  const read = positions.reduce((sum, { offset }) => sum + offset, 0);
   expect(head?.events.consumed).toBe(read);
   const ends = [...(await endsOf(brokers, twhin.topic('engagement'))).values()].reduce((a, b) => a + b, 0);
   // What the next one starts from.

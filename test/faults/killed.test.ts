@@ -114,8 +114,8 @@ describe('kill -9', () => {
 async function storedOffsets(faulty: Faulty): Promise<Map<string, number>> {
   const offsets = new Map<string, number>();
   const stored = await faulty.stored();
-  for (const [topic, partitions] of Object.entries(stored?.head.offsets ?? {})) {
-    for (const [partition, offset] of Object.entries(partitions))
+  for (const [topic, partitions] of Object.entries(stored?.head.positions ?? {})) {
+    for (const [partition, { offset }] of Object.entries(partitions))
       offsets.set(`${topic}/${partition}`, offset);
   }
   return offsets;

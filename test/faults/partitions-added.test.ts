@@ -24,8 +24,8 @@ seeded(
       await sleep(500);
     }
     const added = async () => {
-      const offsets = (await deployed.head())?.offsets[deployed.twhin.topic('engagement')] ?? {};
-      return [4, 5].every((partition) => (offsets[partition] ?? 0) > 0);
+      const positions = (await deployed.head())?.positions[deployed.twhin.topic('engagement')] ?? {};
+      return [4, 5].every((partition) => (positions[partition]?.offset ?? 0) > 0);
     };
     await until('the new partitions being read', added);
     await deployed.feeder.stop();

@@ -96,9 +96,9 @@ export class Sharded {
       EVENT_TOPICS.map((name) => twhin.topic(name)),
     );
     const behind = async (shard: number) => {
-      const offsets = (await this.head(shard))?.offsets ?? {};
+      const positions = (await this.head(shard))?.positions ?? {};
       return [...ends].some(([topic, partitions]) =>
-        [...partitions].some(([partition, end]) => (offsets[topic]?.[partition] ?? 0) < end),
+        [...partitions].some(([partition, end]) => (positions[topic]?.[partition]?.offset ?? 0) < end),
       );
     };
     await until(

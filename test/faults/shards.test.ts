@@ -173,7 +173,7 @@ furtherCase(
     // One after the other: the second finds parcels of the first, and has a place in its partition from then on.
     await here.catchUp([0]);
     await here.catchUp([1]);
-    expect((await here.head(1))?.offsets[exchange]?.[1]).toBeGreaterThan(0);
+    expect((await here.head(1))?.positions[exchange]?.[1]?.offset).toBeGreaterThan(0);
     await here.send(EVENTS);
     await here.catchUp([0]);
     await deleteRecords(here.faulty.brokers, exchange, 1);
@@ -193,7 +193,7 @@ furtherCase(
       await here.faulty.twhin.ok(['topics', 'apply']);
       return (await endsOnceLed(here.faulty.brokers, exchange))?.get(0) === 0;
     });
-    const foreign = Array.from({ length: (before?.offsets[exchange]?.[0] ?? 0) + 1 }, () => ({
+    const foreign = Array.from({ length: (before?.positions[exchange]?.[0]?.offset ?? 0) + 1 }, () => ({
       partition: 0,
       value: '',
     }));

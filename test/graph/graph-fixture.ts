@@ -24,13 +24,13 @@ export const tweet = (id: string): EntityKey => entityKey('tweet', id);
 
 /** As a regular stop leaves it: the checkpoint is of the last commit. */
 export const HEAD: Head = {
-  format: 5,
+  format: 6,
   graph: 'test',
   model: MODEL,
   step: 7,
   random: [1, 2, 3],
   rows: 10,
-  offsets: { 'twhin.follow': { '0': 12, '3': 5 } },
+  positions: { 'twhin.follow': { '0': { offset: 12, epoch: 4 }, '3': { offset: 5 } } },
   events: { consumed: 17, rejected: 1, duplicate: 2, late: 3 },
   edges: { follows: 1 },
   entities: { user: 2 },

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import type { GraphStore } from '../../src/graph/graph-store.ts';
-import { decodeHead, differences, fingerprint } from '../../src/graph/head.ts';
+import { decodeHead, differences, encodeHead, fingerprint, lackingSections } from '../../src/graph/head.ts';
+import { decodeSections, encodeSections, type Section } from '../../src/graph/sections.ts';
 import { commitOf, commitRows, edgesIn, entity, graph, HEAD, MODEL, tweet, user } from './graph-fixture.ts';
 
 const edge = (lhs: string, rhs: string, at: number, removed = false) => ({
@@ -134,11 +135,12 @@ describe('GraphStore', () => {
 
 describe('the head', () => {
   test('is refused where it is damaged, with the reason', () => {
-    const head = (change: object) => Buffer.from(JSON.stringify({ ...HEAD, ...change }));
+    const head = (change: object) => encodeHead({ ...HEAD, ...change });
     for (const [bytes, reason] of [
-      [Buffer.from('{"format":4'), /head can't be read: .*JSON/],
+      [Buffer.from('{"format":4'), /head can't be read: it does not begin as a head does/],
+      [head({}).subarray(0, -1), /head can't be read: a section at byte 0 of \d+ is cut off/],
       [head({ format: 'new' }), /head can't be read: .*format/s],
-      [head({ offsets: { t: { '0': -1 } } }), /offsets\.t/],
+      [head({ positions: { t: { '0': { offset: -1 } } } }), /positions\.t/],
       [head({ rows: 1.5 }), /rows/],
     ] as const) {
       expect(() => decodeHead(bytes)).toThrow(
@@ -149,6 +151,31 @@ describe('the head', () => {
         }),
       );
     }
+  });
+
+  test('has what was written, section by section; one that is missing, unknown or of another version is lacking, and damages nothing', () => {
+    const whole = {
+      ...HEAD,
+      written: { t: 'id' },
+      refused: { t: { code: 'log-diverged' as const, message: 'lost' } },
+    };
+    const bytes = encodeHead(whole);
+    expect([decodeHead(bytes), lackingSections(whole)]).toEqual([whole, []]);
+    const start = bytes.subarray(0, 'twhin store'.length + 1);
+    const sections = decodeSections(bytes.subarray(start.length));
+    const [state, written, refused] = sections as [Section, Section, Section];
+    expect(sections.map(({ name, version }) => [name, version])).toEqual([
+      ['state', 1],
+      ['written', 1],
+      ['refused', 1],
+    ]);
+    const later = { name: 'counts', version: 1, content: Buffer.from([1, 2, 3]) };
+    const other = decodeHead(
+      Buffer.concat([start, encodeSections([later, { ...written, version: 2 }, refused, state])]),
+    );
+    expect(other).toEqual({ ...HEAD, refused: whole.refused });
+    expect(lackingSections(other)).toEqual(['written']);
+    expect(() => decodeHead(Buffer.concat([start, encodeSections([written, refused])]))).toThrow(/graph/);
   });
 
   test('has a fingerprint of 16 hex digits that depends on every part of the model', () => {

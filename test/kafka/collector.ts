@@ -1,30 +1,30 @@
-import type { Follower, Message, RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
+import type { Follower, Message, Position, RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
 
 export { until } from '../e2e/twhin.ts';
 
-/** A follower that keeps every record, and the next offset of each partition. */
+/** A follower that keeps every record, and the next position in each partition. */
 export class Collector implements Follower {
   readonly records: SourceRecord[] = [];
   readonly runs: RecordRun[] = [];
   readonly errors: Error[] = [];
-  readonly positions: Map<string, number>;
+  readonly positions: Map<string, Position>;
   /** Whether there is room after a run. Without room, the run's partition waits for `resume`. */
   room: (run: RecordRun, collector: Collector) => boolean = () => true;
   reads: (topic: string, partition: number) => boolean = () => true;
   #waiting = Promise.withResolvers<void>();
 
-  constructor(positions: Map<string, number> = new Map()) {
+  constructor(positions: Map<string, Position> = new Map()) {
     this.positions = positions;
   }
 
-  position(topic: string, partition: number): number | undefined {
+  position(topic: string, partition: number): Position | undefined {
     return this.positions.get(`${topic}/${partition}`);
   }
 
   take(run: RecordRun): Promise<void> | undefined {
     this.runs.push(run);
     this.records.push(...run.records);
-    this.positions.set(`${run.topic}/${run.partition}`, run.next);
+    this.positions.set(`${run.topic}/${run.partition}`, { offset: run.next, epoch: run.epoch });
     return this.room(run, this) ? undefined : this.#waiting.promise;
   }
 

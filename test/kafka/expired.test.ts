@@ -35,7 +35,7 @@ test('an updater catches up with a topic that retention emptied before the first
   clearTimeout(late);
   expect(running.progress().events.consumed).toBe(0);
   // The updater is up to date without reading: the store may hold no offset yet, but never one below the kept range.
-  for (const offset of Object.values((await graphStore(store).head())?.offsets[topic] ?? {})) {
+  for (const { offset } of Object.values((await graphStore(store).head())?.positions[topic] ?? {})) {
     expect(offset).toBe(10);
   }
 
@@ -43,7 +43,7 @@ test('an updater catches up with a topic that retention emptied before the first
   const following = new KafkaLog(settings, {}, quiet);
   const collector = new Collector();
   await following.follow([topic], collector);
-  const positions = () => [0, 1].map((partition) => collector.position(topic, partition));
+  const positions = () => [0, 1].map((partition) => collector.position(topic, partition)?.offset);
   await until('both positions', () => positions().every((position) => position === 10));
   expect(collector.records).toEqual([]);
   await producer.send({ topic, messages: [{ value: '{}', partition: 1 }] });

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { KafkaLeadership, type LeadershipOptions } from '../../src/adapters/kafka/group/leadership.ts';
 import { FatalError, RetryableError } from '../../src/errors/errors.ts';
-import type { Candidate, Trouble } from '../../src/pipeline/ports.ts';
+import type { Candidate, Position, Trouble } from '../../src/pipeline/ports.ts';
 import { apart, quiet, settings } from './apart.ts';
 import { freshTopic, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
@@ -32,8 +32,9 @@ class Asking implements Candidate {
     this.positions = positions;
   }
 
-  position(_: string, partition: number): number | undefined {
-    return this.positions[partition];
+  position(_: string, partition: number): Position | undefined {
+    const offset = this.positions[partition];
+    return offset === undefined ? undefined : { offset };
   }
 
   failed(error: Error): void {
@@ -368,8 +369,8 @@ describe('offsets and note of a group', () => {
     await first.join(new Asking({ 0: 20, 1: 30 }));
     // Where the group has no offsets yet, lag tools see the candidate's positions.
     expect(await first.committed()).toEqual({ offsets: { [topic]: { 0: 20, 1: 30 } } });
-    await first.commit({ [topic]: { 0: 3, 1: 4 } }, note);
-    await first.commit({ [topic]: { 1: 5 } }, { ...note, step: 950 });
+    await first.commit({ [topic]: { 0: { offset: 3 }, 1: { offset: 4 } } }, note);
+    await first.commit({ [topic]: { 1: { offset: 5 } } }, { ...note, step: 950 });
     expect(await first.committed()).toEqual({
       offsets: { [topic]: { 0: 3, 1: 5 } },
       note: { ...note, step: 950 },
@@ -384,7 +385,7 @@ describe('offsets and note of a group', () => {
       note: { ...note, step: 950 },
     });
     // The latest note counts, though its run of training has fewer steps.
-    await second.commit({ [topic]: { 0: 1 } }, { space: 'b-space', epoch: 1, step: 1 });
+    await second.commit({ [topic]: { 0: { offset: 1 } } }, { space: 'b-space', epoch: 1, step: 1 });
     expect((await second.committed()).note).toEqual({ space: 'b-space', epoch: 1, step: 1 });
   });
 
@@ -407,8 +408,8 @@ describe('offsets and note of a group', () => {
   test('lag tools see the latest committed offsets, also those of before this process led', async () => {
     const topic = await made(2);
     const one = leadership(topic);
-    await one.commit({ [topic]: { 0: 1, 1: 2 } });
-    await one.commit({ [topic]: { 0: 3, 1: 4 } });
+    await one.commit({ [topic]: { 0: { offset: 1 }, 1: { offset: 2 } } });
+    await one.commit({ [topic]: { 0: { offset: 3 }, 1: { offset: 4 } } });
     await one.join(new Asking());
     // A commit that the group could not be told is retried with the heartbeats.
     const stored = async () => {
@@ -418,7 +419,7 @@ describe('offsets and note of a group', () => {
     await expect.poll(stored, { timeout: 150_000 }).toEqual(['3', '4']);
     await one.stop();
     expect(await stored()).toEqual(['3', '4']);
-    await expect(one.commit({ [topic]: { 0: 5 } })).resolves.toBeUndefined();
+    await expect(one.commit({ [topic]: { 0: { offset: 5 } } })).resolves.toBeUndefined();
   });
 
   test('offsets that a tool committed without a note are read as they are', async () => {
@@ -430,11 +431,11 @@ describe('offsets and note of a group', () => {
   test('a waiting standby commits nothing', async () => {
     const topic = await made(1);
     const first = await leader(topic);
-    await first.commit({ [topic]: { 0: 3 } }, note);
+    await first.commit({ [topic]: { 0: { offset: 3 } } }, note);
     const second = leadership(topic, { standby: true });
     second.join(new Asking()).catch(quiet);
     await settled(topic, 2);
-    await second.commit({ [topic]: { 0: 9 } }, { ...note, space: 'b-space' });
+    await second.commit({ [topic]: { 0: { offset: 9 } } }, { ...note, space: 'b-space' });
     expect(await first.committed()).toEqual({ offsets: { [topic]: { 0: 3 } }, note });
     expect(await second.committed()).toEqual({ offsets: { [topic]: { 0: 3 } }, note });
   });

@@ -88,7 +88,7 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
 
     test('each of five restarts continues exactly where the one before stopped', async () => {
       const topic = await topicWith(3000);
-      const positions = new Map<string, number>();
+      const { positions } = new Collector();
       const all = [];
       for (let run = 0; run < 5; run++) {
         const reader = new Collector(positions);

@@ -1,3 +1,4 @@
+import { offsetsOf } from '../../src/graph/head.ts';
 import type {
   EventLog,
   Leadership,
@@ -53,9 +54,9 @@ export class MemoryLog {
   leadership(): Leadership {
     return {
       join: async () => this.before.join?.(),
-      commit: async (offsets, note) => {
+      commit: async (positions, note) => {
         await this.before.commit?.();
-        this.committed.push(offsets);
+        this.committed.push(offsetsOf(positions));
         this.note = note;
       },
       confirm: async () => this.before.confirm?.(),

@@ -1,11 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  notHeld,
-  outsideOfLog,
-  partitionMissing,
-  readerClosed,
-  topicsMissing,
-} from '../../src/adapters/log-errors.ts';
+import { agreedIn } from '../../src/adapters/agreed.ts';
+import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../../src/adapters/log-errors.ts';
 import type {
   EventLog,
   Follower,
@@ -104,8 +99,8 @@ export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryRea
       follower.reads?.(topic, partition) ?? true;
     for (const range of ranges(topics).filter(reads)) {
       const { topic, partition, low, high } = range;
-      const position = follower.position(topic, partition) ?? low;
-      if (position < low || position > high) throw outsideOfLog(position, range);
+      const position = follower.position(topic, partition)?.offset ?? low;
+      if (position < low || position > high) throw notHeld(position, range);
       next.set(nameOf(range), position);
     }
     const isNext = (record: SourceRecord | undefined): boolean => {
@@ -180,6 +175,8 @@ export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryRea
       };
     },
     ranges: async (topics) => ranges(topics),
+    agreed: async (positions) =>
+      agreedIn(ranges(Object.keys(positions)), positions, async () => ({ epoch: -1, offset: -1 })),
     async offsetsAt(topics, timeMs) {
       const offsets: Offsets = {};
       for (const { topic, partition, high } of ranges(topics)) {

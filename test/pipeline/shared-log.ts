@@ -44,11 +44,11 @@ export class SharedLog extends MemoryLog {
         life.call(async () => {
           this.#leads = life;
         }),
-      commit: (offsets, note) =>
+      commit: (positions, note) =>
         life.call(async () => {
           for (let turns = 4 ** slow.below(4); turns > 1; turns--) await turn();
           mine();
-          await plain.commit(offsets, note);
+          await plain.commit(positions, note);
         }),
       committed: () => life.call(() => plain.committed()),
       confirm: () => life.call(async () => mine()),

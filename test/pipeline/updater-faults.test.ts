@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { RetryableError } from '../../src/errors/errors.ts';
 import type { CheckpointBlock } from '../../src/graph/checkpoint.ts';
+import { goOnWith } from '../../src/graph/graph-store.ts';
 import type { FollowedLog } from '../../src/pipeline/ports.ts';
 import { portWith } from '../fixtures/port.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
@@ -49,10 +50,27 @@ describe('Updater in trouble', () => {
     ends = () => {};
     const head = await graphStore(store).head();
     expect(head).toBeDefined();
-    expect(head?.offsets[FOLLOW]?.['0'] ?? 0).toBe(head?.events.consumed);
+    expect(head?.positions[FOLLOW]?.['0']?.offset ?? 0).toBe(head?.events.consumed);
     expect((await caughtUp(log, store, { eventLog: eventLog() })).events.consumed).toBe(50);
     expect(await liveEdges(store)).toHaveLength(50);
-    expect((await graphStore(store).head())?.offsets).toEqual({ [FOLLOW]: { '0': 51 } });
+    expect((await graphStore(store).head())?.positions).toEqual({ [FOLLOW]: { '0': { offset: 51 } } });
+  });
+
+  test('a log that ends before the stored offset is refused at each start, also once it has grown past it, until somebody says how to go on', async () => {
+    const whole = new MemoryLog();
+    follows(whole, 'u', 50);
+    const store = new MemoryStore();
+    await caughtUp(whole, store);
+    const log = new MemoryLog();
+    follows(log, 'u', 30);
+    const refused = { code: 'offset-out-of-range', message: expect.stringContaining('holds 0 to 30') };
+    await expect(caughtUp(log, store)).rejects.toMatchObject(refused);
+    follows(log, 'v', 50);
+    await expect(caughtUp(log, store)).rejects.toMatchObject(refused);
+    expect(await liveEdges(store)).toHaveLength(50);
+    await goOnWith(graphStore(store), FOLLOW, (known) => log.eventLog().agreed(known));
+    await caughtUp(log, store);
+    expect(await liveEdges(store)).toHaveLength(100);
   });
 
   test('an updater that waits for its brokers stops', async () => {

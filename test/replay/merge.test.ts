@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { SourceRecord, Stretch } from '../../src/pipeline/ports.ts';
+import type { RecordRun, SourceRecord, Stretch } from '../../src/pipeline/ports.ts';
 import { merging } from '../../src/replay/merge.ts';
 import { memoryReader } from '../pipeline/memory-reader.ts';
 import { logOf, nameOf, stream, wholeOf, withContent } from './replay-log.ts';
@@ -51,7 +51,7 @@ test('the earliest event is next, within a partition by offset, whatever comes a
         return { ...each, from: last === undefined ? each.from : last.offset + 1 };
       });
       const take = merging((await reader.read(stretches)).cursors, withContent);
-      const [records, ended] = [[] as SourceRecord[], [] as Stretch[]];
+      const [records, ended] = [[] as SourceRecord[], [] as RecordRun[]];
       for (;;) {
         const taken = await take(sizes.next().value);
         records.push(...taken.records);

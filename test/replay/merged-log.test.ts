@@ -124,7 +124,7 @@ describe('a merged log', () => {
     await (await started(log, store, { range, reader })).running.run({ untilCaughtUp: true });
     const head = await graphStore(store).head();
     expect(head?.events.consumed).toBe(1);
-    expect(head?.offsets).toEqual({ 'twhin.follow': { 0: 5, 1: 7 } });
+    expect(head?.positions).toEqual({ 'twhin.follow': { 0: { offset: 5 }, 1: { offset: 7 } } });
   });
 
   test('goes on though the log no longer holds the records read before', async () => {
@@ -134,7 +134,7 @@ describe('a merged log', () => {
     store.dieAfter(2, false);
     const { running } = await started(log, store, { range });
     await expect(running.run({ untilCaughtUp: true })).rejects.toThrow('killed');
-    const read = (await graphStore(store).head())?.offsets['twhin.follow']?.[0] ?? 0;
+    const read = (await graphStore(store).head())?.positions['twhin.follow']?.[0]?.offset ?? 0;
     expect(read).toBeGreaterThan(0);
     store.dieAfter(Number.POSITIVE_INFINITY, false);
     const reader = { lows: { 'twhin.follow/0': read } };

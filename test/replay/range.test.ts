@@ -141,7 +141,7 @@ describe('what is left to read', () => {
       { topic: 'follow', partition: 1, low: 0, high: 3 },
     ];
     const read = {
-      offsets: next === undefined ? {} : { follow: { 0: next } },
+      positions: next === undefined ? {} : { follow: { 0: { offset: next } } },
       topicIds: { follow: 'A' },
     };
     const reader = { ranges: async () => ranges, topicIds: async () => (id === '' ? {} : { follow: id }) };
@@ -167,7 +167,7 @@ describe('what is left to read', () => {
       /offset 49, .* up to 90, but the log holds 50 to 100: .* Start from scratch\./,
     ],
     [undefined, [0, 89], 'A', 'offset-out-of-range', /but the log holds 0 to 89/],
-    [91, [0, 90], 'A', 'offset-out-of-range', /offset 91, .* recreated\. Start from scratch\./],
+    [91, [0, 90], 'A', 'offset-out-of-range', /offset 91, .* the log\. Start from scratch\./],
     [undefined, [0, 100], 'B', 'topic-remade', /its id was A and is B.*Start from scratch\.$/],
   ] as const)(
     'is refused from offset %s of a log of %j with id %s',

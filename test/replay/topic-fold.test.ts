@@ -79,13 +79,13 @@ describe('folding an embeddings topic', () => {
     const head = await folding.finish();
     expect(await vectors()).toEqual({ 'user:a': V2, 'tweet:t': ODD, 'user:b': V2 });
     expect(head).toEqual({
-      format: 5,
+      format: 6,
       graph: 'test',
       model: MODEL,
       step: 6,
       random: [5, 6, 7],
       rows: 7,
-      offsets: {},
+      positions: {},
       edges: {},
       events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
       entities: { user: 2, tweet: 1 },

@@ -86,7 +86,7 @@ export function exchangeOf({ shard, pace, freshRun = 'here', head, ...rest }: Se
 }
 
 const EMPTY_HEAD: Head = {
-  ...{ format: 5, graph: 'g-0', model: MODEL, step: 0, random: [], rows: 2, freed: [], offsets: {} },
+  ...{ format: 6, graph: 'g-0', model: MODEL, step: 0, random: [], rows: 2, freed: [], positions: {} },
   ...{ events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 }, edges: {}, entities: {} },
   ...{
     commit: 1,

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { type Shard, shardOf } from '../../src/graph/shard.ts';
 import { silentLog } from '../../src/log.ts';
-import type { EventLog, FollowedLog, Leadership, Message, Sink } from '../../src/pipeline/ports.ts';
+import type { EventLog, FollowedLog, Leadership, Message, Position, Sink } from '../../src/pipeline/ports.ts';
 import type { Updater } from '../../src/pipeline/updater.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { ShardNeighbourhood } from '../../src/shards/neighbourhood.ts';
@@ -83,7 +83,7 @@ export class Shards {
   readonly #groups: readonly Leadership[];
   #now = 1_000;
   /** What the routers of the past have told their group. */
-  readonly #committed = new Map<string, number>();
+  readonly #committed = new Map<string, Position>();
   #lives = 0;
   /** Edges that starts trained once more, from the journals of processes that were killed. */
   journalled = 0;
@@ -134,7 +134,7 @@ export class Shards {
   move(topic: string, partition: number, to: 'start' | 'end'): void {
     const ends = this.log.records.filter((each) => each.topic === topic && each.partition === partition);
     if (to === 'start') this.#committed.delete(`${topic}/${partition}`);
-    else this.#committed.set(`${topic}/${partition}`, ends.length);
+    else this.#committed.set(`${topic}/${partition}`, { offset: ends.length });
   }
 
   /** A process that routes all partitions, until it is killed. */
@@ -165,10 +165,10 @@ export class Shards {
             ended: ending.signal,
             has: () => true,
             position: (topic, partition) => positions.get(`${topic}/${partition}`),
-            done: (offsets) => {
-              for (const [topic, partitions] of Object.entries(offsets))
-                for (const [partition, offset] of Object.entries(partitions))
-                  this.#committed.set(`${topic}/${partition}`, offset);
+            done: (routed) => {
+              for (const [topic, partitions] of Object.entries(routed))
+                for (const [partition, position] of Object.entries(partitions))
+                  this.#committed.set(`${topic}/${partition}`, position);
             },
           });
           await Promise.race([stopped.promise, work]);
@@ -186,7 +186,7 @@ export class Shards {
           return life.call(() => plain.publish(messages));
         },
       },
-      reread: [],
+      ...{ reread: [], goOn: [] },
       begin: {},
       markMs: 2,
       deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),

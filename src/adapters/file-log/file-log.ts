@@ -7,11 +7,13 @@ import type {
   Message,
   Offsets,
   PartitionRange,
+  Positions,
   Sink,
   Stretch,
   StretchCursor,
   TopicState,
 } from '../../pipeline/ports.ts';
+import { agreedIn } from '../agreed.ts';
 import { pause } from '../backoff.ts';
 import { follow, type RunCursor } from '../follow.ts';
 import { keyPartitioner } from '../kafka/producer/partitioner.ts';
@@ -70,6 +72,11 @@ export class FileLog implements EventLog {
     if (this.#closing.signal.aborted) throw readerClosed();
     const closing = this.#closing.signal;
     return follow(this, topics, follower, { ranges, lookMs: LOOK_MS, closing, added: () => undefined });
+  }
+
+  async agreed(positions: Positions): Promise<Positions> {
+    const none = async () => ({ epoch: -1, offset: -1 });
+    return agreedIn(await this.ranges(Object.keys(positions)), positions, none);
   }
 
   async partitionCounts(topics: readonly string[]): Promise<Map<string, number>> {

@@ -13,9 +13,16 @@ import {
   ProtocolError,
 } from '@platformatic/kafka';
 import { RetryableError } from '../../errors/errors.ts';
-import type { LogAdmin, LogInfo, Partition, PartitionRange, TopicState } from '../../pipeline/ports.ts';
+import type {
+  LogAdmin,
+  LogInfo,
+  Partition,
+  PartitionRange,
+  Position,
+  TopicState,
+} from '../../pipeline/ports.ts';
 import { type Failure, retrying } from '../backoff.ts';
-import { type GroupLeader, topicsMissing } from '../log-errors.ts';
+import { type GroupLeader, leaderless, topicsMissing } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata } from './brokers.ts';
 import {
   answered,
@@ -31,8 +38,7 @@ import { claimantOf, holdsOn } from './group/claim.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
 
 /** What a group has committed for one partition; offset -1 where it has nothing. */
-export interface GroupOffset extends Partition {
-  readonly offset: number;
+export interface GroupOffset extends Partition, Position {
   readonly metadata: string | null;
 }
 
@@ -138,8 +144,7 @@ export class KafkaAdmin implements LogAdmin {
   /** The id of each existing topic, by name, as Kafka's own tools print ids. A topic that is made again gets another id. */
   async topicIds(names: readonly string[]): Promise<Record<string, string>> {
     const there = await this.#existing('asking for the ids of topics', names);
-    const printed = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
-    return Object.fromEntries(there.map(({ name, topicId }) => [name, printed(topicId)]));
+    return Object.fromEntries(there.map(({ name, topicId }) => [name, printedId(topicId)]));
   }
 
   /** What a group has committed, for every partition of topics that exist. */
@@ -156,10 +161,11 @@ export class KafkaAdmin implements LogAdmin {
       { group: `DESCRIBE on group ${groupId}` },
     );
     return (groups[0]?.topics ?? []).flatMap(({ name, partitions }) =>
-      partitions.map(({ partitionIndex, committedOffset, metadata: note }) => ({
+      partitions.map(({ partitionIndex, committedOffset, committedLeaderEpoch: epoch, metadata: note }) => ({
         topic: name,
         partition: partitionIndex,
         offset: safeOffset(committedOffset, name),
+        epoch: epoch < 0 ? undefined : epoch,
         metadata: note ?? null,
       })),
     );
@@ -248,11 +254,8 @@ export class KafkaAdmin implements LogAdmin {
       for (const [leader, led] of Map.groupBy(partitions, ({ leaderId }) => leaderId)) {
         const connection = await brokers.node(leader);
         if (connection === undefined) {
-          const names = led.map(({ partitionIndex }) => `${topic}/${partitionIndex}`).join(', ');
-          throw new RetryableError(
-            'no-leader',
-            `no broker leads ${names} at the moment; look at the brokers`,
-          );
+          const names = led.map(({ partitionIndex }) => `${topic}/${partitionIndex}`);
+          throw leaderless(names);
         }
         const asked = led.map(({ partitionIndex }) => ({
           partitionIndex,
@@ -283,6 +286,11 @@ export class KafkaAdmin implements LogAdmin {
       throw kafkaError(doing, this.#settings, error, rights);
     });
   }
+}
+
+/** A topic's id as Kafka's own tools print it. */
+export function printedId(topicId: string): string {
+  return Buffer.from(topicId.replaceAll('-', ''), 'hex').toString('base64url');
 }
 
 /** The cluster's own default number of replicas. */

@@ -34,6 +34,7 @@ const NEEDED = new Map([
   [3, { name: 'Metadata', version: 12 }],
   [9, { name: 'OffsetFetch', version: 8 }],
   [10, { name: 'FindCoordinator', version: 4 }],
+  [23, { name: 'OffsetForLeaderEpoch', version: 4 }],
 ]);
 
 /** Connections to the brokers of a cluster, opened at first use and again after a loss. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Head } from '../../graph/head.ts';
+import { type Head, offsetsOf } from '../../graph/head.ts';
 import { databaseFolder } from '../../state/open.ts';
 import { FIRST_STORE, type StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
@@ -107,9 +107,9 @@ function stepsOf({ graph, present, next, internalTopics }: ReshardPlan): { next:
 }
 
 /** A store in numbers, with the entities and edges that are its own. */
-function counted({ graph, step, offsets, shard, entities, edges }: Head, { folder }: StorePlace) {
+function counted({ graph, step, positions, shard, entities, edges }: Head, { folder }: StorePlace) {
   const own = { entities: total(shard?.entities ?? entities), edges: total(shard?.edges ?? edges) };
-  return { graph, ...own, step, offsets, folder };
+  return { graph, ...own, step, offsets: offsetsOf(positions), folder };
 }
 
 function parts(shards: number): string {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../errors/errors.ts';
-import { fingerprint } from '../../graph/head.ts';
+import { fingerprint, offsetsOf } from '../../graph/head.ts';
 import { readLive } from '../../state/places.ts';
 import { type Restoring, restoreStore, type Verified } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
@@ -66,7 +66,7 @@ function summary({ target, origin }: Restoring, { head, entities, edges }: Verif
     entities,
     edges,
     outbox: head.outbox,
-    offsets: head.offsets,
+    offsets: offsetsOf(head.positions),
   };
 }
 

@@ -67,7 +67,7 @@ export async function planFromTopic(
 interface Folded {
   readonly embeddings: string;
   readonly model: string | undefined;
-  reached(at: number): Promise<Pick<Head, 'offsets' | 'topicIds'> | undefined>;
+  reached(at: number): Promise<Pick<Head, 'positions' | 'topicIds'> | undefined>;
 }
 
 async function fold(

@@ -31,6 +31,12 @@ export function addRunCommand(command: Command, context: CommandContext): void {
       [],
     )
     .option(
+      '--go-on <topic>',
+      'go on with the records that this topic still has: its log lost its end, or was cut by retention; may be repeated',
+      collect,
+      [],
+    )
+    .option(
       '--http <host:port>',
       'serve health and metrics on this address, or off (default: 127.0.0.1:8077; off with --until-caught-up)',
     )
@@ -50,6 +56,7 @@ interface RunOptions {
   readonly createTopics?: boolean;
   readonly standby?: boolean;
   readonly reread: readonly string[];
+  readonly goOn: readonly string[];
   readonly http?: string;
 }
 
@@ -63,6 +70,7 @@ async function run(options: RunOptions, context: CommandContext): Promise<void> 
   const { standby = false, untilCaughtUp = false } = options;
   const graphs = selectGraphs(config, options.graph);
   const reread = selectTopics(config, graphs, options.reread);
+  const goOn = selectTopics(config, graphs, options.goOn, '--go-on');
   const asked = options.http === undefined ? config.http : httpOption(options.http);
   // A run that ends by itself serves nothing unless told to.
   const address = asked ?? (untilCaughtUp ? 'off' : HTTP_DEFAULT);
@@ -86,12 +94,12 @@ async function run(options: RunOptions, context: CommandContext): Promise<void> 
   // Nothing waits for it: the brokers may be out of reach.
   void tellReplayGaps(config, graphs, connection, log);
   const { measuresOf } = watch.metrics;
-  const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
+  const outside = { connection, log, openStore: world.openStore, standby, reread, goOn, measuresOf };
   for (const graph of graphs) {
     const run = await GraphRun.open({ graph, config, configWith: context.config, outside, untilCaughtUp });
     runs.push(opened.adopt(run, (each) => each.close()));
   }
-  const routers = await composeRouters(config, graphs, { connection, log, reread });
+  const routers = await composeRouters(config, graphs, { connection, log, reread, goOn });
   for (const router of routers) opened.adopt(router, (each) => each.stop());
   // The signal may have come before there was a run to stop.
   if (stopping.aborted) stop();

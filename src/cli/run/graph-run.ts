@@ -75,7 +75,10 @@ export class GraphRun implements RunGraph {
       const before = this.#composed.live.live;
       const what = next.live === before ? 'store stays live' : 'store promoted';
       outside.log.info({ graph: graph.name, store: next.live, before }, what);
-      this.#composed = await compose({ ...this.#options, outside: { ...outside, reread: [] } }, next);
+      this.#composed = await compose(
+        { ...this.#options, outside: { ...outside, reread: [], goOn: [] } },
+        next,
+      );
       this.#ending = false;
       if (this.#stopped) this.updater.stop();
     }

@@ -37,7 +37,7 @@ export function nextHead(heads: readonly Head[], next: NextShards, index: number
     step,
     random: [...heads[index % heads.length]!.random],
     freed: [],
-    offsets: leastOffsets(heads, next.internalTopics),
+    positions: leastPositions(heads, next.internalTopics),
     commit: 1,
     checkpoint: 1,
     relations: first.relations,
@@ -51,19 +51,20 @@ export function nextHead(heads: readonly Head[], next: NextShards, index: number
   };
 }
 
-function leastOffsets(heads: readonly Head[], internalTopics: readonly string[]): Head['offsets'] {
-  const offsets: Head['offsets'] = {};
-  for (const [topic, partitions] of Object.entries(heads[0]?.offsets ?? {})) {
+function leastPositions(heads: readonly Head[], internalTopics: readonly string[]): Head['positions'] {
+  const positions: Head['positions'] = {};
+  for (const [topic, partitions] of Object.entries(heads[0]?.positions ?? {})) {
     if (internalTopics.includes(topic)) continue;
-    const least: Record<string, number> = {};
+    const least: Head['positions'][string] = {};
     for (const partition of Object.keys(partitions)) {
-      const all = heads.map((head) => head.offsets[topic]?.[partition]);
-      const known = all.filter((offset) => offset !== undefined);
-      if (known.length === all.length) least[partition] = Math.min(...known);
+      const all = heads.map((head) => head.positions[topic]?.[partition]);
+      const known = all.filter((position) => position !== undefined);
+      if (known.length === all.length)
+        least[partition] = known.reduce((a, b) => (b.offset < a.offset ? b : a));
     }
-    offsets[topic] = least;
+    positions[topic] = least;
   }
-  return offsets;
+  return positions;
 }
 
 function spaceOf(heads: readonly Head[]): string {

@@ -1,4 +1,4 @@
-import type { Follower, RecordRun, SourceRecord } from '../ports.ts';
+import type { Follower, Position, RecordRun, SourceRecord } from '../ports.ts';
 import type { Pace } from '../tuning.ts';
 import type { OffsetLedger } from './offset-ledger.ts';
 
@@ -63,12 +63,12 @@ export class Intake implements Follower {
     this.#ledger = ledger;
   }
 
-  position(topic: string, partition: number): number | undefined {
-    return this.#ledger?.next('fetched', topic, partition);
+  position(topic: string, partition: number): Position | undefined {
+    return this.#ledger?.position('fetched', topic, partition);
   }
 
   take(run: RecordRun): Promise<void> | undefined {
-    this.#ledger?.advance('fetched', run.topic, run.partition, run.next);
+    this.#ledger?.advance('fetched', run.topic, run.partition, run.next, run.epoch);
     const lane = this.#isUrgent(run.topic) ? this.#urgent : this.#others;
     const room = lane.push(run, this.#clock());
     this.#wake?.();

@@ -124,7 +124,7 @@ export class Committer {
     const { graph, model, index, counters, ledger, trainer, writer, neighbours, clock } = this.#options;
     const { store, checkpointer, training, publisher } = this.#options;
     const asked = clock();
-    const { epoch, space, stepBase, topicIds } = writer;
+    const { epoch, space, stepBase, topicIds, written: writtenTo } = writer;
     // Empty commits must not advance the reuse of rows: a process that goes on without a restart writes none at a
     // start.
     if (pending.records > 0) {
@@ -142,7 +142,7 @@ export class Committer {
       model,
       rows: index.nextRow,
       freed: index.free.freed,
-      offsets: ledger.offsets('applied'),
+      positions: ledger.positions('applied'),
       events: { ...counters.events },
       edges: { ...counters.edges },
       entities: index.counts(),
@@ -151,6 +151,8 @@ export class Committer {
       space,
       stepBase,
       topicIds,
+      written: writtenTo,
+      refused: this.head?.refused ?? {},
       ...neighbours.head(),
     };
     const { epsilon, maxAgeMs } = this.#options.tuning;
@@ -217,16 +219,16 @@ export class Committer {
     this.writtenAt = clock();
     measures.commit?.(this.writtenAt - asked);
     unwritten.written(pending.number);
-    ledger.advanceTo('committed', head.offsets);
+    ledger.advanceTo('committed', head.positions);
     // The group hears of it with its vectors; those of a process that still trains its journal take their time.
-    if (publisher.open && !isTrained()) await leadership.commit(head.offsets, writer.note(this.step));
+    if (publisher.open && !isTrained()) await leadership.commit(head.positions, writer.note(this.step));
     return head;
   }
 
   /** Writes where the training stands and which rows are to be published, and puts them up. */
   async #publish(
     gathered: Gathered,
-    { commit, offsets }: Head,
+    { commit, positions }: Head,
     due: Due,
     since: number | undefined,
   ): Promise<number> {
@@ -244,7 +246,7 @@ export class Committer {
       });
     // Told before any of these vectors goes out. The group's note is then never behind the topic, so that an
     // older copy of the store is always recognised.
-    await leadership.commit(offsets, writer.note(step));
+    await leadership.commit(positions, writer.note(step));
     publisher.outbox.forget(gathered.head.freed);
     await publisher.add(await this.#puts(gathered, due, { commit, step, since }), relations);
     return count;

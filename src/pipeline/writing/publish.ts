@@ -67,6 +67,11 @@ export class Publisher {
     this.#open = true;
   }
 
+  /** Has all relation vectors sent again: their topic was made again. */
+  publishAgain(): void {
+    this.#options.relations?.again();
+  }
+
   /** Puts up what a commit wrote, each entity once. relations: see `RelationVectors.take`. */
   async add(puts: Puts, relations: Float32Array): Promise<void> {
     this.#options.relations?.take(relations, puts.by.step);

@@ -68,6 +68,12 @@ export class RelationVectors {
     this.#all = true;
   }
 
+  /** Has every vector published again: the topic was made again. */
+  again(): void {
+    this.#inHand = [];
+    for (const row of this.#rows) delete row.sent;
+  }
+
   /** Takes the relation rows as of a commit: [relation rows, dim + 1] vector and accumulator. */
   take(relations: Float32Array, step: number): void {
     const { dim } = this.#options.model;

@@ -4,7 +4,7 @@ import { patiently } from '../patience.ts';
 import type { Message, Offsets, ReadableLog, Stretch } from '../ports.ts';
 import { eachRecord } from '../reading/bounded.ts';
 import { readContent } from '../reading/record-content.ts';
-import { followedTopics, type UpdaterOptions } from '../updater-options.ts';
+import { followedTopics, type UpdaterOptions, writtenTopics } from '../updater-options.ts';
 import type { Committer, CommitterOptions } from './committer.ts';
 import { type Differing, differing } from './topic-difference.ts';
 import { sameTopics } from './topic-identity.ts';
@@ -20,8 +20,8 @@ interface TakesOver extends Pick<CommitterOptions, 'index' | 'ledger' | 'writer'
  *
  * 1. The publisher before this one is fenced.
  * 2. The topics are checked to be those that were read so far.
- * 3. The group's note tells whose vectors the topics hold. Where they are another store's, the embeddings topic is
- * compared with this store: what differs is due, under steps above all that are in the topics.
+ * 3. The group's note tells whose vectors the topics hold. Where they are another store's, or a topic was made again, the embeddings
+ * topic is compared with this store: what differs is due, under steps above all that are in the topics.
  * 4. Dead letters that the writer before did not come to are sent. Those of a shard's events are the routers'.
  *
  * Only then may the group be told how far this store is.
@@ -32,35 +32,58 @@ export async function takeOver(
   { index, ledger, writer, committer, neighbours }: TakesOver,
   stopping: AbortSignal,
 ): Promise<EntityKey[]> {
-  const { graph, eventLog, leadership, sink, reader, store, trainer, embeddingsTopic, modelTopic, log } =
-    options;
-  const written = [embeddingsTopic, ...(modelTopic ? [modelTopic.name] : [])];
+  const { graph, eventLog, leadership, sink, embeddingsTopic, log } = options;
   const { step, sendLetters } = committer;
   await sink.takeOver();
   const ids = await patiently(() => eventLog.topicIds(followedTopics(options)), stopping);
   writer.topicIds = sameTopics(writer.topicIds, ids);
   const { offsets: committed, note } = await leadership.committed();
   tellOfDifferences(graph, committed, ledger.offsets('committed'), log);
-  if (note !== undefined && writer.wrote(note, step)) {
+  const written = await patiently(() => eventLog.topicIds(writtenTopics(options)), stopping);
+  const remade = writer.madeAgain(written);
+  writer.writesTo(written);
+  const isNoted = note !== undefined && writer.wrote(note, step);
+  if (isNoted && remade.length === 0) {
     writer.epoch++;
     return [];
   }
 
-  const owns = (key: EntityKey) => neighbours.owns(key);
-  const found = await patiently(
-    () => differing(reader, written, store.layout, trainer, index, owns),
-    stopping,
-  );
+  const found = await compare(options, { index, neighbours }, stopping);
   const { space = '', epoch } = found;
   // Without a note, the vectors themselves tell whose they are.
-  const own = note === undefined && writer.wrote({ space, epoch, step: found.step }, step);
+  const own = isNoted || (note === undefined && writer.wrote({ space, epoch, step: found.step }, step));
   writer.epoch = Math.max(writer.epoch, note?.epoch ?? 0, epoch) + 1;
   if (!own) writer.stepBase = Math.max(writer.stepBase, found.step + 1);
-  if (!own && found.records > 0 && found.keys.length > 0) tell(graph, embeddingsTopic, found, writer, log);
+  if (remade.length > 0) tellOfRemade(options, remade, found.keys.length);
+  else if (!own && found.records > 0 && found.keys.length > 0)
+    tell(graph, embeddingsTopic, found, writer, log);
   const missed =
     own || options.neighbourhood.together ? [] : missedBy(committed, ledger.offsets('committed'));
   await patiently(() => sendMissedLetters(options, missed, sendLetters), stopping);
   return found.keys;
+}
+
+/** How the topics with vectors differ from the store. */
+export function compare(
+  options: UpdaterOptions,
+  { index, neighbours }: Pick<TakesOver, 'index' | 'neighbours'>,
+  stopping: AbortSignal,
+): Promise<Differing> {
+  const { reader, store, trainer } = options;
+  const owns = (key: EntityKey) => neighbours.owns(key);
+  const topics = writtenTopics(options);
+  return patiently(() => differing(reader, topics, store.layout, trainer, index, owns), stopping);
+}
+
+export function tellOfRemade(
+  { graph, log }: UpdaterOptions,
+  topics: readonly string[],
+  republished: number,
+): void {
+  log.warn(
+    { graph, topics, republished },
+    `${topics.join(', ')}: deleted and recreated; ${republished} vectors and all relation vectors are published again`,
+  );
 }
 
 function tell(graph: string, topic: string, found: Differing, writer: Writer, log: Log): void {

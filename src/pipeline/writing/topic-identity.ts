@@ -36,6 +36,8 @@ export function sameTopics(
 export interface TopicWatchOptions {
   readonly eventLog: Pick<FollowedLog, 'topicIds'>;
   readonly topics: readonly string[];
+  /** Topics that are written. */
+  readonly written: readonly string[];
   /** Its commits name the topics that are found. */
   readonly writer: Writer;
   clock(): number;
@@ -44,7 +46,7 @@ export interface TopicWatchOptions {
 }
 
 /**
- * Checks every ten seconds that the topics are still those that are read. A topic that is deleted, made again and filled
+ * Checks every ten seconds that the topics are still those that are read, and which those are that are written. A topic that is deleted, made again and filled
  * beyond the position of a running reader goes on at the next offset; nothing else says that the records before were
  * never read.
  */
@@ -52,6 +54,8 @@ export class TopicWatch {
   readonly #options: TopicWatchOptions;
   #last: number;
   #looking = false;
+  /** The ids of the written topics as they were last looked at. */
+  written: Readonly<Record<string, string>> = {};
 
   constructor(options: TopicWatchOptions) {
     this.#options = options;
@@ -60,13 +64,16 @@ export class TopicWatch {
 
   /** Begins a check when one is due. */
   look(): void {
-    const { eventLog, topics, writer, clock, failed } = this.#options;
+    const { eventLog, topics, written, writer, clock, failed } = this.#options;
     if (this.#looking || clock() - this.#last < LOOK_MS) return;
     this.#looking = true;
     eventLog
-      .topicIds(topics)
-      .then((ids) => {
-        writer.topicIds = sameTopics(writer.topicIds, ids);
+      .topicIds([...topics, ...written])
+      .then((all) => {
+        const idsOf = (names: readonly string[]) =>
+          Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name)));
+        writer.topicIds = sameTopics(writer.topicIds, idsOf(topics));
+        this.written = idsOf(written);
       })
       .catch((error: Error) => {
         if (!(error instanceof RetryableError)) failed(error);

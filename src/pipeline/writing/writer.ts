@@ -16,6 +16,8 @@ export class Writer {
   epoch: number;
   stepBase: number;
   topicIds: Readonly<Record<string, string>>;
+  /** The ids of the topics that are written, as of what was published to them. */
+  #written: Readonly<Record<string, string>>;
   readonly #role: Role;
 
   /**
@@ -33,7 +35,22 @@ export class Writer {
     this.epoch = head?.epoch ?? 0;
     this.stepBase = head?.stepBase ?? 0;
     this.topicIds = head?.topicIds ?? {};
+    this.#written = head?.written ?? {};
     this.#role = role;
+  }
+
+  get written(): Readonly<Record<string, string>> {
+    return this.#written;
+  }
+
+  /** Those of the written topics that were made again, by their ids now: they lack what was published before. */
+  madeAgain(ids: Readonly<Record<string, string>>): string[] {
+    return Object.keys(ids).filter((topic) => (this.#written[topic] ?? ids[topic]) !== ids[topic]);
+  }
+
+  /** Notes the ids of written topics. The next commit names all that a topic lacks that was made again. */
+  writesTo(ids: Readonly<Record<string, string>>): void {
+    this.#written = { ...this.#written, ...ids };
   }
 
   /** The note for the group. step: of the last commit. */

@@ -1,6 +1,14 @@
 import { RetryableError } from '../../errors/errors.ts';
 import { patiently } from '../../pipeline/patience.ts';
-import type { FollowedLog, Offsets, Partition, PartitionRange, Share, Shares } from '../../pipeline/ports.ts';
+import type {
+  EventLog,
+  Partition,
+  PartitionRange,
+  Position,
+  Positions,
+  Share,
+  Shares,
+} from '../../pipeline/ports.ts';
 import { Lag, type PartitionLag } from '../../pipeline/reading/lag.ts';
 import { REJECTIONS } from '../../pipeline/reading/record-content.ts';
 import { Rejections } from '../../pipeline/rejections.ts';
@@ -11,11 +19,13 @@ const STUCK_MS = 30_000;
 
 export interface RouterOptions extends RoutingOptions {
   readonly shares: Shares;
-  readonly eventLog: Pick<FollowedLog, 'ranges' | 'follow' | 'close'>;
+  readonly eventLog: Pick<EventLog, 'ranges' | 'follow' | 'agreed' | 'close'>;
   /** Topics of which this process reads each of its partitions from the start, the first time that it has it. */
   readonly reread: readonly string[];
+  /** Topics that go on with the records that their logs still have, the first time that this process has a partition. */
+  readonly goOn: readonly string[];
   /** Where a partition is begun of which the group knows nothing; the first record that is kept where it is absent. */
-  readonly begin: Offsets;
+  readonly begin: Positions;
   clock(): number;
 }
 
@@ -30,7 +40,7 @@ export class Router {
   readonly #read = new Set<string>();
   readonly #lag: Lag;
   /** Where each partition of the share is routed to. */
-  #routed: Offsets = {};
+  #routed: Positions = {};
   /** What the process works on at the moment. */
   #work: { readonly share: Share; readonly routing: ShareRouter; readonly partitions: number } | undefined;
   /** The counts of shares that have ended. */
@@ -45,7 +55,7 @@ export class Router {
     const behind = (range: PartitionRange) => {
       const { topic, partition, low, high } = range;
       const begun = this.#work && this.#position(this.#work.share, range);
-      return Math.max(0, high - (this.#routed[topic]?.[partition] ?? begun ?? low));
+      return Math.max(0, high - ((this.#routed[topic]?.[partition] ?? begun)?.offset ?? low));
     };
     const ledger = { behind };
     this.#lag = new Lag({ graph, eventLog, topics: [...topics.keys()], ledger, log, clock: () => clock() });
@@ -110,7 +120,9 @@ export class Router {
       const held = await patiently(() => eventLog.ranges(topics), share.ended);
       const own = held.filter(({ topic, partition }) => share.has(topic, partition));
       // Once: what is routed as read must be what is read.
-      const positions = new Map(own.map((range) => [nameOf(range), this.#position(share, range)]));
+      const positions = new Map<string, Position | undefined>();
+      for (const range of own)
+        positions.set(nameOf(range), await this.#agreed(this.#position(share, range), range));
       const routing = this.#routingOf(share, ended.reject);
       this.#routed = {};
       this.#waitsSince = undefined;
@@ -118,7 +130,7 @@ export class Router {
       try {
         for (const range of own) {
           const { topic, partition, low } = range;
-          routing.begin(topic, partition, positions.get(nameOf(range)) ?? low);
+          routing.begin(topic, partition, positions.get(nameOf(range)) ?? { offset: low });
         }
         const following = await eventLog.follow(topics, {
           reads: (topic, partition) => share.has(topic, partition),
@@ -142,19 +154,27 @@ export class Router {
       ...this.#options,
       counts: this.counts,
       rejections: this.rejections,
-      routed: (offsets) => {
-        for (const [topic, partitions] of Object.entries(offsets))
+      routed: (positions) => {
+        for (const [topic, partitions] of Object.entries(positions))
           for (const partition of Object.keys(partitions)) this.#read.add(`${topic}/${partition}`);
-        this.#routed = offsets;
+        this.#routed = positions;
         this.#waitsSince = undefined;
-        share.done(offsets);
+        share.done(positions);
       },
       failed,
     });
   }
 
+  /** The position or, where that was asked for, the last one up to which the log holds the records that were routed. */
+  async #agreed(position: Position | undefined, range: Partition): Promise<Position | undefined> {
+    const { eventLog, goOn } = this.#options;
+    const { topic, partition } = range;
+    if (position === undefined || !goOn.includes(topic) || this.#read.has(nameOf(range))) return position;
+    return (await eventLog.agreed({ [topic]: { [partition]: position } }))[topic]?.[partition];
+  }
+
   /** What is to be read next; undefined: the first record that is kept. */
-  #position(share: Share, { topic, partition }: PartitionRange): number | undefined {
+  #position(share: Share, { topic, partition }: PartitionRange): Position | undefined {
     const { reread, begin } = this.#options;
     if (reread.includes(topic) && !this.#read.has(nameOf({ topic, partition }))) return undefined;
     return share.position(topic, partition) ?? begin[topic]?.[partition];

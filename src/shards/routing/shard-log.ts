@@ -66,8 +66,9 @@ export class ShardLog implements FollowedLog {
         // What retention took of the edges topic shows as a gap in the offsets of the events.
         position: (topic, partition) => {
           const position = follower.position(topic, partition);
-          return topic === edgesTopic && position !== undefined
-            ? Math.max(position, routed?.low ?? 0)
+          const low = routed?.low ?? 0;
+          return topic === edgesTopic && position !== undefined && position.offset < low
+            ? { offset: low }
             : position;
         },
         reads: (topic, partition) =>
@@ -102,8 +103,8 @@ export class ShardLog implements FollowedLog {
     for (const record of run.records) {
       const stretch = this.#stretchOf(record);
       if (stretch === undefined) continue;
-      const { topic, partition, from, until } = stretch;
-      const position = to.follower.position(topic, partition);
+      const { topic, partition, from, until, epoch } = stretch;
+      const position = to.follower.position(topic, partition)?.offset;
       const begin = position ?? Math.min(from, await this.#lowOf(stretch, to));
       if (begin < from) await this.#fill(stretch, begin, to);
       // What is below the position came before, from this router or from the one before it.
@@ -111,7 +112,7 @@ export class ShardLog implements FollowedLog {
       const records = stretch.records
         .filter(({ offset }) => offset >= begin)
         .map((routed) => sourceRecord(topic, partition, routed));
-      await hand({ topic, partition, records, next: until }, to);
+      await hand({ topic, partition, records, next: until, epoch }, to);
     }
     await hand({ ...run, records: [] }, to);
   }

@@ -5,7 +5,15 @@ import type { GraphChange } from '../../graph/edge.ts';
 import { partitionKey, shardOf } from '../../graph/shard.ts';
 import type { Log } from '../../log.ts';
 import { Delivery } from '../../pipeline/delivery.ts';
-import type { Follower, Message, Offsets, RecordRun, Sink, SourceRecord } from '../../pipeline/ports.ts';
+import type {
+  Follower,
+  Message,
+  Position,
+  Positions,
+  RecordRun,
+  Sink,
+  SourceRecord,
+} from '../../pipeline/ports.ts';
 import { readContent } from '../../pipeline/reading/record-content.ts';
 import type { Rejections } from '../../pipeline/rejections.ts';
 import { encodeStretch, type RoutedRecord } from './stretch.ts';
@@ -78,7 +86,7 @@ export interface ShareRouterOptions extends RoutingOptions {
   readonly counts: RouterCounts;
   readonly rejections: Rejections;
   /** Told how far every shard has what concerns it, after each acknowledgement that moves that. */
-  routed(offsets: Offsets): void;
+  routed(positions: Positions): void;
   failed(error: Error): void;
 }
 
@@ -86,6 +94,8 @@ export interface ShareRouterOptions extends RoutingOptions {
 interface Part {
   readonly from: number;
   until: number;
+  /** Leader epoch of its records. */
+  readonly epoch: number | undefined;
   readonly records: RoutedRecord[];
   bytes: number;
 }
@@ -98,9 +108,11 @@ interface Source {
   readonly from: number;
   /** Every offset below it is read. */
   read: number;
+  /** Leader epoch of the record read last. */
+  epoch: number | undefined;
   /** By shard: parts that wait to be sent, oldest first; and how far parts were handed over to be sent. */
   readonly waiting: Part[][];
-  readonly handed: number[];
+  readonly handed: Position[];
 }
 
 /**
@@ -132,24 +144,34 @@ export class ShareRouter implements Pick<Follower, 'take'> {
   }
 
   /** Begins a partition at an offset: shards are told how far it is routed before anything of it is read. */
-  begin(topic: string, partition: number, from: number): Source {
+  begin(topic: string, partition: number, position: Position): Source {
     const waiting = Array.from({ length: this.#options.shards }, (): Part[] => []);
-    const source = { topic, partition, from, read: from, waiting, handed: waiting.map(() => from) };
+    const { offset: from, epoch } = position;
+    const source = {
+      topic,
+      partition,
+      from,
+      read: from,
+      epoch,
+      waiting,
+      handed: waiting.map(() => position),
+    };
     this.#sources.set(`${topic}/${partition}`, source);
     return source;
   }
 
   take(run: RecordRun): Promise<void> | undefined {
-    const { topic, partition } = run;
+    const { topic, partition, epoch } = run;
     // A partition that was added meanwhile is read from its start.
-    const source = this.#sources.get(`${topic}/${partition}`) ?? this.begin(topic, partition, 0);
-    for (const record of run.records) this.#route(source, record);
+    const source = this.#sources.get(`${topic}/${partition}`) ?? this.begin(topic, partition, { offset: 0 });
+    for (const record of run.records) this.#route(source, record, epoch);
     this.#options.rejections.look();
     source.read = run.next;
+    source.epoch = epoch;
     this.#options.counts.records += run.records.length;
     for (const parts of source.waiting) {
       const last = parts.at(-1);
-      if (last) last.until = run.next;
+      if (last && last.epoch === epoch) last.until = run.next;
     }
     this.#send();
     if (this.#waitingBytes < MOST_WAITING_BYTES) return undefined;
@@ -175,7 +197,7 @@ export class ShareRouter implements Pick<Follower, 'take'> {
     await this.#sending;
   }
 
-  #route(source: Source, record: SourceRecord): void {
+  #route(source: Source, record: SourceRecord, epoch: number | undefined): void {
     const { topics, limits, counts, rejections, deadLetter } = this.#options;
     const { changes, problem } = readContent(record, topics, limits);
     rejections.take(record, problem);
@@ -188,18 +210,19 @@ export class ShareRouter implements Pick<Follower, 'take'> {
     const { offset, timestamp } = record;
     for (const [shard, concerning] of concernedShards(changes, this.#options)) {
       const routed = { offset, timestamp, changes: concerning };
-      this.#partFor(source, shard, offset, bytes).records.push(routed);
+      this.#partFor(source, shard, { offset, epoch }, bytes).records.push(routed);
       counts.sent++;
     }
   }
 
-  /** The part that the record goes into: the open one, or another where that is full. */
-  #partFor(source: Source, shard: number, offset: number, bytes: number): Part {
+  /** The part that the record goes into: the open one, or another where that is full or of another leader epoch. */
+  #partFor(source: Source, shard: number, { offset, epoch }: Position, bytes: number): Part {
     const parts = source.waiting[shard]!;
     let last = parts.at(-1);
-    if (last === undefined || last.bytes >= STRETCH_BYTES) {
-      if (last) last.until = offset;
-      last = { from: last?.until ?? source.handed[shard]!, until: offset + 1, records: [], bytes: 0 };
+    if (last === undefined || last.bytes >= STRETCH_BYTES || last.epoch !== epoch) {
+      if (last !== undefined && last.epoch === epoch) last.until = offset;
+      const from = last?.until ?? source.handed[shard]!.offset;
+      last = { from, until: offset + 1, epoch, records: [], bytes: 0 };
       parts.push(last);
     }
     last.bytes += bytes;
@@ -209,11 +232,11 @@ export class ShareRouter implements Pick<Follower, 'take'> {
 
   /** Tells a shard for which nothing waits how far each partition is read. everywhere: also of partitions that were not read on. */
   #mark(everywhere: boolean): void {
-    for (const { read, waiting, handed } of this.#sources.values()) {
+    for (const { read, epoch, waiting, handed } of this.#sources.values()) {
       for (const [shard, parts] of waiting.entries()) {
-        const from = handed[shard]!;
+        const from = handed[shard]!.offset;
         if (parts.length === 0 && (everywhere || from < read))
-          parts.push({ from, until: read, records: [], bytes: 0 });
+          parts.push({ from, until: read, epoch, records: [], bytes: 0 });
       }
     }
     this.#send();
@@ -235,7 +258,7 @@ export class ShareRouter implements Pick<Follower, 'take'> {
   async #deliver(messages: readonly Message[], moved: boolean): Promise<void> {
     try {
       await this.#delivery.send(messages, 'routed events');
-      if (moved) this.#options.routed(this.#routedOffsets());
+      if (moved) this.#options.routed(this.#routedPositions());
     } catch (error) {
       if (this.#stopped) return;
       this.#stopped = true;
@@ -255,26 +278,29 @@ export class ShareRouter implements Pick<Follower, 'take'> {
       for (const [shard, parts] of source.waiting.entries()) {
         for (const part of parts.splice(0)) {
           messages.push(this.#message(source, shard, part));
-          moved ||= part.until > source.handed[shard]!;
-          source.handed[shard] = part.until;
+          moved ||= part.until > source.handed[shard]!.offset;
+          source.handed[shard] = { offset: part.until, epoch: part.epoch };
         }
       }
     }
     return { messages, moved };
   }
 
-  #message({ topic, partition }: Source, shard: number, { from, until, records }: Part): Message {
+  #message({ topic, partition }: Source, shard: number, { from, until, epoch, records }: Part): Message {
     const { edgesTopic, graph, counts } = this.#options;
-    const value = encodeStretch({ topic, partition, from, until, records });
+    const value = encodeStretch({ topic, partition, from, until, epoch, records });
     counts.bytes += value.length;
     return { topic: edgesTopic, key: this.#keys[shard]!, value, headers: { graph } };
   }
 
-  /** By event partition that was read on: the offset up to which every shard has what concerns it. */
-  #routedOffsets(): Offsets {
-    const offsets: Offsets = {};
+  /** By event partition that was read on: up to where every shard has what concerns it. */
+  #routedPositions(): Positions {
+    const positions: Record<string, Record<string, Position>> = {};
     for (const { topic, partition, from, read, handed } of this.#sources.values())
-      if (read > from) offsets[topic] = { ...offsets[topic], [partition]: Math.min(...handed) };
-    return offsets;
+      if (read > from) {
+        const least = handed.reduce((a, b) => (b.offset < a.offset ? b : a));
+        positions[topic] = { ...positions[topic], [partition]: least };
+      }
+    return positions;
   }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { reasonOf, ShapeError } from '../../errors/errors.ts';
 import type { EdgeChange, GraphChange } from '../../graph/edge.ts';
 import { parseEntityKey } from '../../graph/entity.ts';
-import type { Stretch } from '../../pipeline/ports.ts';
+import type { Partition } from '../../pipeline/ports.ts';
 
 /** A record that does something to a shard’s part of the graph. */
 export interface RoutedRecord {
@@ -16,7 +16,11 @@ export interface RoutedRecord {
  * What one partition of an event topic holds for one shard, from an offset to before another: whatever is not among `records`
  * does not concern the shard.
  */
-export interface RoutedStretch extends Stretch {
+export interface RoutedStretch extends Partition {
+  readonly from: number;
+  readonly until: number;
+  /** Leader epoch of its records; absent where the log has none. */
+  readonly epoch?: number | undefined;
   readonly records: readonly RoutedRecord[];
 }
 
@@ -38,6 +42,7 @@ const schema = z.strictObject({
   partition: offset,
   from: offset,
   until: offset,
+  epoch: offset.optional(),
   relations: z.array(z.string()),
   changes: z.array(row),
 });

@@ -11,6 +11,7 @@ export interface PlainRecord {
 
 export interface PlainBatch {
   readonly base: number;
+  readonly epoch?: number;
   readonly records: readonly PlainRecord[];
   /** Offset of the last record before compaction, relative to `base`. */
   readonly last?: number;
@@ -74,6 +75,7 @@ export function batchBytes(batch: PlainBatch): Buffer {
   const head = Buffer.alloc(61);
   head.writeBigInt64BE(BigInt(base), 0);
   head.writeInt32BE(49 + body.length, 8);
+  head.writeInt32BE(batch.epoch ?? 0, 12);
   head.writeInt8(magic, 16);
   head.writeUInt16BE(attributes, 21);
   head.writeInt32BE(batch.last ?? records.at(-1)?.at ?? 0, 23);

@@ -86,8 +86,8 @@ async function heads(name?: string): Promise<Head[]> {
 
 const nonzero = (counts: Readonly<Record<string, number>>) =>
   Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
-const omit = (offsets: Head['offsets'], topic: string) =>
-  Object.fromEntries(Object.entries(offsets).filter(([name]) => name !== topic));
+const omit = (positions: Head['positions'], topic: string) =>
+  Object.fromEntries(Object.entries(positions).filter(([name]) => name !== topic));
 const lives = async () => (await shards()).map((graph) => readLive(graph).live);
 const fileOf = (shard: number, ...path: string[]) =>
   join(here.folder, 'state', `engagement-${shard}`, ...path);
@@ -134,7 +134,7 @@ test('a shard that is restored from the topic does not read again what others se
   rmSync(fileOf(1), { recursive: true });
   await ok('restore', '--from-topic', '--graph', 'engagement-1');
   const [, restored] = await heads();
-  expect(restored!.offsets).toEqual({ [EXCHANGE]: { 1: expect.any(Number) } });
+  expect(restored!.positions).toEqual({ [EXCHANGE]: { 1: { offset: expect.any(Number) } } });
 });
 
 describe('twhin replay of a graph with shards', () => {
@@ -148,14 +148,16 @@ describe('twhin replay of a graph with shards', () => {
 
     const now = await heads();
     const made = await heads('shadow');
-    const ends = now.map(({ offsets }) => offsets[EXCHANGE]);
+    const ends = now.map(({ positions }) => positions[EXCHANGE]);
     made.forEach((head, index) => {
       expect(head).toMatchObject({ graph: `engagement-${index}`, space: result.space });
       expect(head.shard).toMatchObject({ index, count: 3, run: result.space });
       // Nothing that the live shards sent each other is to be read, and nothing of the meeting in the process is left.
-      expect(head.offsets).toMatchObject(omit(omit(now[index]!.offsets, EXCHANGE), EDGES));
-      expect(Object.keys(head.offsets)).not.toContain('exchange.engagement');
-      expect(head.offsets[EXCHANGE]![index]).toBeGreaterThanOrEqual(ends[index]?.[index] ?? 0);
+      expect(head.positions).toMatchObject(omit(omit(now[index]!.positions, EXCHANGE), EDGES));
+      expect(Object.keys(head.positions)).not.toContain('exchange.engagement');
+      expect(head.positions[EXCHANGE]![index]!.offset).toBeGreaterThanOrEqual(
+        ends[index]?.[index]?.offset ?? 0,
+      );
       for (const [from, { run, last }] of Object.entries(head.shard!.received))
         expect([run, last <= made[Number(from)]!.shard!.trained]).toEqual([result.space, true]);
     });

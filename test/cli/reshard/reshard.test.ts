@@ -318,8 +318,8 @@ test('the steps that are printed lead forward and back, and nothing is published
   await here.configure(2);
   await does('topics', 'apply');
   // A file log gives its topics no ids: only an offset that the new topic does not hold tells. Which topic is met first is a matter of timing.
-  const read = { 'twhin.exchange.engagement': { '1': 10_000 } };
-  await changeHead(here.graphs()[1]!, (head) => ({ ...head, offsets: { ...head.offsets, ...read } }));
+  const read = { 'twhin.exchange.engagement': { '1': { offset: 10_000 } } };
+  await changeHead(here.graphs()[1]!, (head) => ({ ...head, positions: { ...head.positions, ...read } }));
   expect(text(await here.run(...run))).toMatch(/--reread twhin\.(edges|exchange)\.engagement/);
   await does(...run, ...rereads);
   expect((await contentOf(here.graphs())).edges).toEqual(after.edges);

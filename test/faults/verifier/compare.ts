@@ -43,7 +43,7 @@ export function compareOffsets(
 ): string[] {
   return [...ends].flatMap(([topic, partitions]) =>
     [...partitions].flatMap(([partition, end]) =>
-      differs(`offset of ${topic}/${partition}`, stored.head.offsets[topic]?.[partition] ?? 0, end),
+      differs(`offset of ${topic}/${partition}`, stored.head.positions[topic]?.[partition]?.offset ?? 0, end),
     ),
   );
 }

@@ -11,7 +11,7 @@ export interface EdgeBytes {
 
 /** A store, decoded here and nowhere else: the layout is read from its description alone. */
 export interface StoreBytes {
-  /** Whatever JSON the head is. */
+  /** Whatever JSON the head's section `state` is. */
   readonly head: HeadJson;
   /** By `lhs relation rhs`, as found from the left and from the right. */
   readonly edges: ReadonlyMap<string, EdgeBytes>;
@@ -36,7 +36,7 @@ export interface HeadJson {
     readonly relations: readonly { readonly name: string }[];
   };
   readonly step: number;
-  readonly offsets: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly positions: Readonly<Record<string, Readonly<Record<string, { readonly offset: number }>>>>;
   readonly events: Readonly<Record<'consumed' | 'rejected' | 'duplicate' | 'late', number>>;
   readonly edges: Readonly<Record<string, number>>;
   readonly entities: Readonly<Record<string, number>>;
@@ -70,8 +70,14 @@ export async function readHeadBytes(db: string): Promise<HeadJson> {
     await batch.flush();
     const bytes = await value;
     if (bytes === null) throw new Error('the store has no head');
-    return JSON.parse(bytes.toString('utf8'));
+    return headIn(bytes);
   });
+}
+
+/** 'twhin store', the format, then the section `state`: length of the name u8, version u16, length of the content u32, name, content. */
+function headIn(bytes: Buffer): HeadJson {
+  const content = 19 + bytes.readUInt8(12);
+  return JSON.parse(bytes.toString('utf8', content, content + bytes.readUInt32LE(15)));
 }
 
 /** Reads every key of a store. db: the folder with CURRENT in it. */
@@ -137,7 +143,7 @@ function decode(entries: readonly { key: Buffer; value: Buffer }[]): Omit<StoreB
   if (strange) throw new Error(`the store holds a key of no kind: ${strange.key.toString('hex')}`);
   const [headEntry] = kind(LETTERS.head);
   if (headEntry === undefined) throw new Error('the store has no head');
-  const head: HeadJson = JSON.parse(headEntry.value.toString('utf8'));
+  const head = headIn(headEntry.value);
   const names = new Names(head);
   const edge = (value: Buffer): EdgeBytes => ({ at: value.readDoubleLE(0), removed: value[8] === 1 });
   return {

@@ -87,7 +87,7 @@ describe('a check', () => {
     /** A damage, and each finding as `kind: place`, the place as a pattern. */
     const cases: readonly (readonly [() => Promise<void>, ...string[]])[] = [
       [puts('m'), 'head-missing: entries'],
-      [puts('m', hex('7b')), 'head-damaged: JSON'],
+      [puts('m', hex('7b')), 'head-damaged: begin'],
       // Of no kind, like the head's, and above all.
       [puts('q61', hex('')), 'key-unknown: ^7161$'],
       [puts('m61', hex('')), 'key-unknown: ^6d61$'],
@@ -201,7 +201,7 @@ describe('a check', () => {
       ],
       [heads({ edges: { follows: 1, likes: 1 } }), 'edges-more: follows: 2, counted 1'],
       // An offset of no number.
-      [heads({ offsets: { t: { x: 1 } } }), 'head-damaged: offsets'],
+      [heads({ positions: { t: { x: { offset: 1 } } } }), 'head-damaged: positions'],
     ];
     const seen = new Set<string>();
     for (const [damage, ...expected] of cases) {

@@ -44,7 +44,10 @@ const HEADS = [
     step: 40,
     stepBase: 5,
     epoch: 2,
-    offsets: { follow: { '0': 12, '1': 3 }, [EXCHANGE]: { '0': 8 } },
+    positions: {
+      follow: { '0': { offset: 12, epoch: 1 }, '1': { offset: 3 } },
+      [EXCHANGE]: { '0': { offset: 8 } },
+    },
     events: { consumed: 20, rejected: 1, duplicate: 0, late: 0 },
     edges: { follows: 1, likes: 1 },
     entities: { user: 3, tweet: 1 },
@@ -55,7 +58,7 @@ const HEADS = [
     step: 30,
     stepBase: 50,
     epoch: 3,
-    offsets: { follow: { '0': 9 }, [EXCHANGE]: { '1': 4 } },
+    positions: { follow: { '0': { offset: 9, epoch: 2 } }, [EXCHANGE]: { '1': { offset: 4 } } },
     events: { consumed: 15, rejected: 2, duplicate: 1, late: 1 },
     edges: { follows: 5 },
     entities: { user: 4 },
@@ -194,7 +197,7 @@ describe('stores of shards that stopped at different offsets', () => {
   test('go on from what all have read, above all steps that were published', () => {
     expect(filled.heads[1]).toMatchObject({
       graph: 'test-1',
-      offsets: { follow: { '0': 9 } },
+      positions: { follow: { '0': { offset: 9, epoch: 2 } } },
       events: { consumed: 15, rejected: 2, duplicate: 1, late: 1 },
       step: 40,
       stepBase: 50,
@@ -207,8 +210,8 @@ describe('stores of shards that stopped at different offsets', () => {
     const own = (of: 'edges' | 'entities', name: string) =>
       filled.heads.reduce((sum, { shard }) => sum + (shard?.[of][name] ?? 0), 0);
     expect([own('edges', 'follows'), own('edges', 'likes'), own('entities', 'user')]).toEqual([2, 1, 3]);
-    const offsets = filled.heads.map((head) => head.offsets);
-    expect(offsets).toEqual(filled.heads.map(() => ({ follow: { '0': 9 } })));
+    const positions = filled.heads.map((head) => head.positions);
+    expect(positions).toEqual(filled.heads.map(() => ({ follow: { '0': { offset: 9, epoch: 2 } } })));
   });
 });
 
@@ -263,7 +266,7 @@ describe('the head of a new store', () => {
       graph: 'test',
       step: 40,
       stepBase: 6,
-      offsets: { follow: { '0': 12, '1': 3 } },
+      positions: { follow: { '0': { offset: 12, epoch: 1 }, '1': { offset: 3 } } },
     });
     expect(head).not.toHaveProperty('shard');
   });

@@ -292,7 +292,7 @@ describe('recover', () => {
     await store.commit(commitOf({}));
     await put(store, 'm', Buffer.from(JSON.stringify({ ...HEAD, format: 4 })));
     const message =
-      /has format 4, and .* reads format 5 alone: replay the topics .* twhin restore --from-topic/;
+      /has format 4, and .* reads format 6 alone: replay the topics .* twhin restore --from-topic/;
     await expectRefused(recovered(store), 'store-format', message);
   });
 

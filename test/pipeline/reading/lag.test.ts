@@ -9,7 +9,7 @@ const record = { topic: 'follow', partition: 1, offset: 4, key: null, value: nul
 function setUp(...answers: (Offsets | Error)[]) {
   const now = { ms: 100_000 };
   let asked = 0;
-  const ledger = new OffsetLedger({ follow: { '0': 7, '1': 4 } });
+  const ledger = new OffsetLedger({ follow: { '0': { offset: 7 }, '1': { offset: 4 } } });
   const ranges = async (): Promise<PartitionRange[]> => {
     const answer = answers[asked++];
     if (answer instanceof Error || answer === undefined) throw answer ?? new Error('asked too often');

@@ -26,7 +26,7 @@ import { turns } from '../updater-fixture.ts';
 const A = user('a');
 const B = user('b');
 const DUE = { everything: false, holdMs: 0 };
-const OFFSETS = { 'twhin.follow': { '0': 3 } };
+const POSITIONS = { 'twhin.follow': { '0': { offset: 3, epoch: 2 } } };
 /** Trainer's work after which a checkpoint is due. */
 const RECOVER_MS = 1_000;
 
@@ -47,7 +47,7 @@ function setUp({ last, trainer: other, isTrained = true }: Given = {}) {
   standIn.blocks = [blockOf(store.layout, { 5: [1, 1, 1, 0] })];
   const [counters, unwritten] = [new Counters(last), new Unwritten()];
   const now = { ms: 1_000 };
-  const ledger = new OffsetLedger(OFFSETS);
+  const ledger = new OffsetLedger(POSITIONS);
   /** What was told of a commit, in order. */
   const order: string[] = [];
   const clock = () => now.ms;
@@ -120,11 +120,11 @@ describe('Committer', () => {
     index.saw(rows.a, 99, false);
     index.add(user('later'), 99);
     const head = {
-      format: 5,
+      format: 6,
       graph: 'test',
       model: MODEL,
       rows: 6,
-      offsets: OFFSETS,
+      positions: POSITIONS,
       events: { consumed: 3, rejected: 0, duplicate: 0, late: 0 },
       edges: { follows: 1 },
       entities: { user: 2 },
@@ -134,7 +134,7 @@ describe('Committer', () => {
       epoch: 0,
       space: 'space',
       stepBase: 0,
-      topicIds: {},
+      ...{ topicIds: {}, written: {}, refused: {} },
     };
     await expect.poll(() => committer.busy).toBe(false);
     const untrained = {
@@ -295,7 +295,7 @@ describe('Committer', () => {
     await sink.acknowledge();
     await committed;
     expect(sink.acknowledged).toEqual([letter]);
-    expect((await store.head())?.offsets).toEqual(OFFSETS);
+    expect((await store.head())?.positions).toEqual(POSITIONS);
     expect(log.lines.map(({ message }) => message)).toEqual([
       'dead letters could not be published; trying again',
     ]);
@@ -316,8 +316,9 @@ describe('Committer', () => {
     await sink.acknowledge();
     await expect.poll(() => committer.commits).toBe(2);
     const state = async () => {
-      const { offsets, step, trained } = (await store.head())!;
-      return [offsets['t']?.['0'], step, trained, ledger.next('committed', 't', 0), order.length];
+      const { positions, step, trained } = (await store.head())!;
+      const at = ledger.position('committed', 't', 0)?.offset;
+      return [positions['t']?.['0']?.offset, step, trained, at, order.length];
     };
     expect(await state()).toEqual([2, 0, 0, 2, 0]);
     answers[1].resolve(dueOf({ step: 9, vectors: { [rows.a]: [2, 0] } }));

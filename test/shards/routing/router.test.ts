@@ -1,8 +1,9 @@
 import { setImmediate as ticked } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
+import { offsetsOf } from '../../../src/graph/head.ts';
 import { silentLog } from '../../../src/log.ts';
-import type { Follower, Message, Offsets, Share } from '../../../src/pipeline/ports.ts';
+import type { Follower, Message, Offsets, Positions, Share } from '../../../src/pipeline/ports.ts';
 import { Router } from '../../../src/shards/routing/router.ts';
 import { decodeStretch } from '../../../src/shards/routing/stretch.ts';
 import { DEFAULT_LIMITS, engagement } from '../../../topics/index.ts';
@@ -21,7 +22,7 @@ afterEach(() => {
 function routing(
   options: {
     reread?: readonly string[];
-    begin?: Offsets;
+    begin?: Positions;
     publish?: (messages: readonly Message[]) => Promise<void>;
   } = {},
 ) {
@@ -56,6 +57,7 @@ function routing(
         followers.push(follower);
         return { close: async () => void closed.push(followers.length) };
       },
+      agreed: async (positions) => positions,
       close: async () => {},
     },
     sink: {
@@ -68,6 +70,7 @@ function routing(
       stop: async () => {},
     },
     reread: options.reread ?? [],
+    goOn: [],
     begin: options.begin ?? {},
     deadLetter: (record) => ({ topic: 'dead', key: null, value: record.value, headers: {} }),
     markMs: MARK_MS,
@@ -81,8 +84,8 @@ function routing(
     const share: Share = {
       ended: ending.signal,
       has: (_, partition) => partition === 0,
-      position: () => position,
-      done: (offsets) => void done.push(offsets),
+      position: () => (position === undefined ? undefined : { offset: position }),
+      done: (positions) => void done.push(offsetsOf(positions)),
     };
     const work = on?.(share) ?? expect.fail('no work');
     const end = () => {
@@ -120,7 +123,7 @@ test('a share is read from where the group stands, or from its start, and is let
   expect(closed).toEqual([1]);
   const { length } = done;
   const second = await give(14);
-  expect(followers[1]!.position(TOPIC, 0)).toBe(14);
+  expect(followers[1]!.position(TOPIC, 0)?.offset).toBe(14);
   await second.end();
   expect(done.length).toBe(length);
 });
@@ -137,13 +140,13 @@ test('shards are told how far a share is routed before anything of it is read, a
 });
 
 test('a partition of which the group knows nothing is begun where this process has it, if it has any of it', async () => {
-  const { give, followers } = routing({ begin: { [TOPIC]: { '0': 33 } } });
+  const { give, followers } = routing({ begin: { [TOPIC]: { '0': { offset: 33 } } } });
   for (const [known, begun] of [
     [undefined, 33],
     [12, 12],
   ]) {
     const share = await give(known);
-    expect(followers.at(-1)!.position(TOPIC, 0)).toBe(begun);
+    expect(followers.at(-1)!.position(TOPIC, 0)?.offset).toBe(begun);
     await share.end();
   }
 });
@@ -156,7 +159,7 @@ test('a topic that is to be reread is, until something of it was routed', async 
   await ticked();
   await first.end();
   const second = await give(11);
-  expect(followers[1]!.position(TOPIC, 0)).toBe(11);
+  expect(followers[1]!.position(TOPIC, 0)?.offset).toBe(11);
   await second.end();
 });
 

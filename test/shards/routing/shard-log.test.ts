@@ -55,12 +55,12 @@ async function following(positions: Readonly<Record<string, number>> = {}) {
     lines,
   );
   const taken: RecordRun[] = [];
-  const at = new Map(Object.entries(positions));
+  const at = new Map(Object.entries(positions).map(([name, offset]) => [name, { offset }]));
   const reading = await log.follow([EVENTS, EDGES, EXCHANGE], {
     position: (topic, partition) => at.get(`${topic}/${partition}`),
     take: async (run) => {
       taken.push(run);
-      at.set(`${run.topic}/${run.partition}`, run.next);
+      at.set(`${run.topic}/${run.partition}`, { offset: run.next });
     },
     failed: (error) => {
       throw error;
@@ -169,12 +169,13 @@ describe('the log of a shard', () => {
       [EDGES, EXCHANGE].map((topic) => follower.reads?.(topic, partition)),
     );
     expect(reads).toEqual([false, false, true, true]);
-    expect([follower.position(EDGES, 1), follower.position(EXCHANGE, 1)]).toEqual([20, 12]);
+    const begun = [EDGES, EXCHANGE].map((topic) => follower.position(topic, 1)?.offset);
+    expect(begun).toEqual([20, 12]);
     const held = await log.ranges([EDGES, EVENTS]);
     const names = held.map(({ topic, partition }) => `${NAMES[topic]}/${partition}`);
     expect(names).toEqual(['events/0', 'events/1', 'edges/1']);
     const further = await following({ [`${EDGES}/1`]: 33 });
-    expect(further.follower.position(EDGES, 1)).toBe(33);
+    expect(further.follower.position(EDGES, 1)?.offset).toBe(33);
     expect((await following()).follower.position(EDGES, 1)).toBeUndefined();
   });
 });

@@ -1,6 +1,7 @@
 import { setImmediate as ticked } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { FatalError } from '../../../src/errors/errors.ts';
+import { offsetsOf } from '../../../src/graph/head.ts';
 import { shardOf } from '../../../src/graph/shard.ts';
 import { silentLog } from '../../../src/log.ts';
 import type { Message, Offsets } from '../../../src/pipeline/ports.ts';
@@ -41,7 +42,7 @@ function setUp({ markMs = 1_000 * SECOND } = {}) {
       takeOver: async () => {},
       stop: async () => {},
     },
-    routed: (offsets) => void routed.push(offsets),
+    routed: (positions) => void routed.push(offsetsOf(positions)),
     deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),
     counts: { records: 0, sent: 0, bytes: 0 },
     rejections: new Rejections({ graph: 'g', topics: [EVENTS], log: silentLog, clock: () => 0 }),
@@ -55,7 +56,7 @@ function setUp({ markMs = 1_000 * SECOND } = {}) {
     return stopped;
   });
   /** Reads likes of `padding` bytes or more each. */
-  const read = (from: number, next: number, padding = 0) => {
+  const read = (from: number, next: number, padding = 0, epoch?: number) => {
     const records = Array.from({ length: next - from }, (_, i) => ({
       ...{ topic: EVENTS, partition: 0, offset: from + i, timestamp: 0, key: null },
       value: Buffer.from(
@@ -65,7 +66,7 @@ function setUp({ markMs = 1_000 * SECOND } = {}) {
         }),
       ),
     }));
-    return router.take({ topic: EVENTS, partition: 0, records, next });
+    return router.take({ topic: EVENTS, partition: 0, records, next, epoch });
   };
   return { router, read, publishing, routed, failures };
 }
@@ -88,6 +89,21 @@ test('what waits while something is sent is cut into stretches that brokers take
   expect(stretches.map(({ from, until }) => `${from}-${until}`)).toEqual(['1-4', '4-7', '7-10']);
   const offsets = stretches.flatMap(({ records }) => records.map(({ offset }) => offset));
   expect(offsets).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+test('a stretch has one leader epoch, and offsets without a record belong to the epoch in which they were read', async () => {
+  const { router, read, publishing } = setUp();
+  void read(0, 1, 0, 1);
+  void read(1, 3, 0, 1);
+  void router.take({ topic: EVENTS, partition: 0, records: [], next: 5, epoch: 2 });
+  void read(5, 6, 0, 3);
+  publishing[0]!.answer.resolve();
+  await ticked();
+  const stretches = to(shardOf('tweet:t', SHARDS), publishing[1]!.messages);
+  expect(stretches.map(({ from, until, epoch }) => [from, until, epoch])).toEqual([
+    [1, 3, 1],
+    [3, 6, 3],
+  ]);
 });
 
 test('reading waits while much waits to be sent, and goes on once that is being sent', async () => {
@@ -135,8 +151,8 @@ test('the group is told once every shard has what is below, by a mark where noth
   const { router, read, publishing, routed } = setUp({ markMs: 500 });
   const both = shardOf('tweet:t', SHARDS);
   const n = Array.from({ length: 99 }, (_, i) => i).find((i) => shardOf(`user:u${i}`, SHARDS) === both)!;
-  router.begin(EVENTS, 0, n);
-  router.begin(EVENTS, 1, 0);
+  router.begin(EVENTS, 0, { offset: n });
+  router.begin(EVENTS, 1, { offset: 0 });
   const acknowledge = async (count: number) => {
     expect(publishing).toHaveLength(count);
     publishing[count - 1]!.answer.resolve();
@@ -160,7 +176,7 @@ test('the group is told once every shard has what is below, by a mark where noth
 
 test('marks of all partitions that come due while something is sent go out after it, whatever marks come due meanwhile', async () => {
   const { router, read, publishing } = setUp({ markMs: 5 });
-  router.begin(EVENTS, 1, 0);
+  router.begin(EVENTS, 1, { offset: 0 });
   void read(0, 1);
   vi.advanceTimersByTime(40);
   await ticked();
@@ -175,7 +191,7 @@ test('marks of all partitions that come due while something is sent go out after
 
 test('shards are told of all partitions by the first mark and by every twentieth after it, though nothing is new', async () => {
   const { router, publishing } = setUp({ markMs: 500 });
-  router.begin(EVENTS, 1, 0);
+  router.begin(EVENTS, 1, { offset: 0 });
   for (const [ms, sent] of [[500, 1] as const, [9_500, 1] as const, [500, 2] as const]) {
     vi.advanceTimersByTime(ms);
     for (const { answer } of publishing) answer.resolve();

@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
-import type { Candidate, GroupCommit, Leadership, Offsets, WriterNote } from '../../../pipeline/ports.ts';
+import type {
+  Candidate,
+  GroupCommit,
+  Leadership,
+  Offsets,
+  Position,
+  Positions,
+  WriterNote,
+} from '../../../pipeline/ports.ts';
 import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
 import { fenced, groupInUse } from '../../log-errors.ts';
 import { type GroupOffset, KafkaAdmin } from '../admin.ts';
@@ -60,7 +68,7 @@ export class KafkaLeadership implements Leadership {
   /** Why this process never leads again. */
   #end: Error | undefined;
   /** What the group is to know and does not yet. */
-  #untold: { readonly offsets: Offsets; readonly note: WriterNote | undefined } | undefined;
+  #untold: { readonly positions: Positions; readonly note: WriterNote | undefined } | undefined;
   /** The last attempt to tell the group. */
   #telling: Promise<void> = Promise.resolve();
   /** Since when another member has everything, by the monotonic clock, where this one is to lead. */
@@ -108,8 +116,8 @@ export class KafkaLeadership implements Leadership {
   }
 
   /** The store's offsets count, so a group that can't be reached holds up nothing. */
-  async commit(offsets: Offsets, note?: WriterNote): Promise<void> {
-    this.#untold = { offsets, note };
+  async commit(positions: Positions, note?: WriterNote): Promise<void> {
+    this.#untold = { positions, note };
     await this.#tell();
   }
 
@@ -248,19 +256,19 @@ export class KafkaLeadership implements Leadership {
     }
     if (latest !== undefined && this.#held) throw fenced(groupId, awayMs);
     this.#sequence = latest?.sequence ?? this.#sequence;
-    const offsets: Offsets = {};
-    for (const { topic, partition, offset } of left) {
-      const at = offset >= 0 ? offset : (candidate.position(topic, partition) ?? 0);
-      offsets[topic] = { ...offsets[topic], [partition]: at };
+    const positions: Record<string, Record<string, Position>> = {};
+    for (const { topic, partition, offset, epoch } of left) {
+      const at = offset >= 0 ? { offset, epoch } : (candidate.position(topic, partition) ?? { offset: 0 });
+      positions[topic] = { ...positions[topic], [partition]: at };
     }
-    await this.#leave(member, offsets, latest?.note);
+    await this.#leave(member, positions, latest?.note);
     this.#held = true;
   }
 
   /** Commits offsets to the group with this process's note. @throws what the brokers say. */
-  async #leave(member: Member, offsets: Offsets, note: WriterNote | undefined): Promise<void> {
+  async #leave(member: Member, positions: Positions, note: WriterNote | undefined): Promise<void> {
     const sequence = this.#sequence + 1;
-    await member.commit(offsets, encodeGroupNote({ sequence, reader: this.#name, ...(note && { note }) }));
+    await member.commit(positions, encodeGroupNote({ sequence, reader: this.#name, ...(note && { note }) }));
     this.#sequence = sequence;
   }
 
@@ -270,7 +278,7 @@ export class KafkaLeadership implements Leadership {
       const [untold, member] = [this.#untold, this.#leading];
       if (untold === undefined || member === undefined) return;
       try {
-        await this.#leave(member, untold.offsets, untold.note);
+        await this.#leave(member, untold.positions, untold.note);
         if (this.#untold === untold) this.#untold = undefined;
       } catch (error) {
         this.#log('debug', `offsets could not be committed to the group: ${reasonOf(error)}`);

@@ -9,7 +9,7 @@ import {
   syncGroupV5,
 } from '@platformatic/kafka';
 import { RetryableError, reasonOf } from '../../../errors/errors.ts';
-import type { Offsets, Trouble } from '../../../pipeline/ports.ts';
+import type { Positions, Trouble } from '../../../pipeline/ports.ts';
 import { instanceTaken } from '../../log-errors.ts';
 import { Brokers, GROUP } from '../brokers.ts';
 import { kafkaError, memberIdIn, memberRights, protocolError } from '../failure.ts';
@@ -178,13 +178,13 @@ export class Member {
   }
 
   /** @throws the brokers' error. */
-  async commit(offsets: Offsets, metadata: string): Promise<void> {
-    const topics = Object.entries(offsets).map(([name, partitions]) => ({
+  async commit(positions: Positions, metadata: string): Promise<void> {
+    const topics = Object.entries(positions).map(([name, partitions]) => ({
       name,
-      partitions: Object.entries(partitions).map(([partition, offset]) => ({
+      partitions: Object.entries(partitions).map(([partition, { offset, epoch = -1 }]) => ({
         partitionIndex: Number(partition),
         committedOffset: BigInt(offset),
-        committedLeaderEpoch: -1,
+        committedLeaderEpoch: epoch,
         committedMetadata: metadata,
       })),
     }));

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { RetryableError, reasonOf } from '../../../errors/errors.ts';
-import type { Offsets, Share, Shares } from '../../../pipeline/ports.ts';
+import type { Position, Positions, Share, Shares } from '../../../pipeline/ports.ts';
 import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
 import { type GroupOffset, KafkaAdmin } from '../admin.ts';
 import { kafkaError, memberRights } from '../failure.ts';
@@ -153,9 +153,9 @@ class GroupShare implements Share {
   /** Partitions of each topic, as they were when the share was given. */
   readonly counts: readonly (readonly [string, number])[];
   readonly #names: ReadonlySet<string>;
-  readonly #positions: ReadonlyMap<string, number>;
+  readonly #positions: ReadonlyMap<string, Position>;
   readonly #ending = new AbortController();
-  #waiting: Offsets | undefined;
+  #waiting: Positions | undefined;
 
   constructor(
     names: ReadonlySet<string>,
@@ -167,7 +167,7 @@ class GroupShare implements Share {
     this.#positions = new Map(
       committed
         .filter(({ offset }) => offset >= 0)
-        .map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]),
+        .map(({ topic, partition, ...position }) => [`${topic}/${partition}`, position]),
     );
   }
 
@@ -179,12 +179,12 @@ class GroupShare implements Share {
     return this.#names.has(`${topic}/${partition}`);
   }
 
-  position(topic: string, partition: number): number | undefined {
+  position(topic: string, partition: number): Position | undefined {
     return this.#positions.get(`${topic}/${partition}`);
   }
 
-  done(offsets: Offsets): void {
-    this.#waiting = offsets;
+  done(positions: Positions): void {
+    this.#waiting = positions;
   }
 
   end(): void {
@@ -193,9 +193,9 @@ class GroupShare implements Share {
 
   /** Commits what is done. @throws the brokers' error, after which it is committed with the next. */
   async commitTo(member: Member): Promise<void> {
-    const offsets = this.#waiting;
-    if (offsets === undefined) return;
-    await member.commit(offsets, '');
-    if (this.#waiting === offsets) this.#waiting = undefined;
+    const positions = this.#waiting;
+    if (positions === undefined) return;
+    await member.commit(positions, '');
+    if (this.#waiting === positions) this.#waiting = undefined;
   }
 }

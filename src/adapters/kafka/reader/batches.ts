@@ -16,6 +16,7 @@ import { BatchRecords, type RecordPlace } from './records.ts';
  */
 const HEADER_BYTES = 61;
 const BEFORE_LENGTH_COUNTS = 12;
+const EPOCH_AT = 12;
 const CRC_AT = 17;
 const CRC_COVERS = 21;
 const CODEC = 0x07;
@@ -43,33 +44,43 @@ export interface Decoded {
   readonly records: SourceRecord[];
   /** Every offset below this one is read, even where it held no record to hand over. */
   readonly next: number;
+  /** Leader epoch of all the batches that they are of. */
+  readonly epoch: number | undefined;
 }
 
 /**
- * The length of the whole batches that begin below `until`, in bytes, and the offset after them; `next` is undefined
- * where there is no whole batch.
+ * The length of the whole batches that begin below `until`, in bytes, the offset after them, and the leader epoch of the last; `next` is
+ * undefined where there is no whole batch.
  * @throws FatalError `log-format` where a batch is not of the format above.
  */
 export function wholeBatches(
   bytes: Buffer,
   until: number,
   topic: string,
-): { length: number; next: number | undefined } {
+): { length: number; next: number | undefined; epoch: number | undefined } {
   let next: number | undefined;
+  let epoch: number | undefined;
   let at = 0;
   while (at + HEADER_BYTES <= bytes.length) {
     const end = at + BEFORE_LENGTH_COUNTS + bytes.readInt32BE(at + 8);
     const base = safeOffset(bytes.readBigInt64BE(at), topic);
-    if (base >= until) return { length: at, next: until };
+    if (base >= until) return { length: at, next: until, epoch };
     if (end > bytes.length) break;
     if (bytes.readInt8(at + 16) !== 2) {
       const message = `${topic} holds records in the format of Kafka before 0.11 at offset ${base}, which can't be read; write the topic again`;
       throw new FatalError('log-format', message);
     }
     next = base + bytes.readInt32BE(at + 23) + 1;
+    epoch = epochAt(bytes, at);
     at = end;
   }
-  return { length: at, next };
+  return { length: at, next, epoch };
+}
+
+/** The leader epoch of the batch at `at`. */
+function epochAt(bytes: Buffer, at: number): number | undefined {
+  const epoch = bytes.readInt32BE(at + EPOCH_AT);
+  return epoch < 0 ? undefined : epoch;
 }
 
 /** A batch whose records are being read. */
@@ -81,7 +92,7 @@ interface OpenBatch {
 }
 
 /**
- * Decodes batches part by part; a part may end in the middle of a batch. Gives the records from offset `from` to before
+ * Decodes batches part by part; a part may end in the middle of a batch, and ends where the leader epoch changes. Gives the records from offset `from` to before
  * `until`, without markers and records of aborted transactions. Checks the CRC of every batch.
  */
 export class BatchDecoder {
@@ -93,6 +104,8 @@ export class BatchDecoder {
   readonly #aborted = new Set<bigint>();
   #at = 0;
   #next: number;
+  /** Of the batch opened last. */
+  #epoch: number | undefined;
   #open: OpenBatch | undefined;
   #damage: FatalError | undefined;
 
@@ -114,18 +127,21 @@ export class BatchDecoder {
    */
   async next(enoughBytes: number): Promise<Decoded> {
     const records: SourceRecord[] = [];
+    const { bytes: batches } = this.#batches;
+    if (this.#open === undefined && this.#at < batches.length) this.#epoch = epochAt(batches, this.#at);
     try {
       for (let bytes = 0; !this.done && bytes < enoughBytes; ) {
         if (this.#damage !== undefined) throw this.#damage;
+        if (this.#open === undefined && epochAt(batches, this.#at) !== this.#epoch) break;
         this.#open ??= this.#openBatch();
         if (this.#open !== undefined) bytes += await this.#take(this.#open, records, enoughBytes - bytes);
       }
     } catch (error) {
       if (!(error instanceof FatalError) || records.length === 0) throw error;
       this.#damage = error;
-      return { records, next: records[records.length - 1]!.offset + 1 };
+      return { records, next: records[records.length - 1]!.offset + 1, epoch: this.#epoch };
     }
-    return { records, next: Math.min(this.#next, this.#until) };
+    return { records, next: Math.min(this.#next, this.#until), epoch: this.#epoch };
   }
 
   /** Opens the batch at `#at`, and checks its CRC; undefined where the batch has no record to hand over. */

@@ -1,15 +1,33 @@
 import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Stretch, StretchReading, Trouble } from '../../../pipeline/ports.ts';
+import { type EpochEnd, isLost } from '../../agreed.ts';
 import { type Failure, pause, retrying, troubleOf } from '../../backoff.ts';
-import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../../log-errors.ts';
+import {
+  diverged,
+  leaderless,
+  notHeld,
+  partitionMissing,
+  readerClosed,
+  remade,
+  topicsMissing,
+} from '../../log-errors.ts';
 import { NOT_AUTHORIZED } from '../failure.ts';
+import type { EpochAsked } from './epochs.ts';
 import type { Fetched, Wanted } from './fetch.ts';
 import { PartitionCursor } from './partition-cursor.ts';
 
+/** Who leads a partition, undefined while nobody does; and the epoch in which. */
+export interface Led {
+  readonly leader: string | undefined;
+  readonly epoch: number;
+}
+export const NOBODY: Led = { leader: undefined, epoch: -1 };
+
 /** Connections to the brokers that led the partitions of some topics when this was opened. */
 export interface Leaders {
-  /** By partition number, undefined where a partition has no leader at the moment; undefined where there is no such topic. */
-  of(topic: string): readonly (string | undefined)[] | undefined;
+  /** A topic's id, and who leads each of its partitions; undefined where there is no such topic. */
+  of(topic: string): { readonly id: string; readonly partitions: readonly Led[] } | undefined;
+  epochEnds(leader: string, asked: readonly EpochAsked[]): Promise<EpochEnd[]>;
   fetch(leader: string, wanted: readonly Wanted[], waitMs: number): Promise<Fetched[]>;
   close(): Promise<void>;
 }
@@ -19,6 +37,7 @@ export interface Cluster {
   readonly address: string;
   leaders(topics: readonly string[]): Promise<Leaders>;
   range(topic: string, partition: number): Promise<{ low: number; high: number }>;
+  topicId(topic: string): Promise<string | undefined>;
   compacted(topic: string): Promise<boolean>;
 }
 
@@ -34,6 +53,8 @@ export interface FetchOptions {
 
 /** Fetching from one leader. */
 interface Session {
+  readonly leaders: Leaders;
+  readonly leader: string;
   readonly cursors: readonly PartitionCursor[];
   readonly signal: AbortSignal;
   /** Called at each answer. */
@@ -51,7 +72,7 @@ const OUT_OF_RANGE = 1;
 /**
  * Fetches records for its cursors, with one request at a time to each leader. Every reader of Kafka reads through this
  * loop. A session lasts from connecting to the first failure, such as a moved leader. The next session begins where each
- * cursor stands, so that nothing is lost or repeated.
+ * cursor stands, so that nothing is lost or repeated; each leader is asked first whether its log still holds the records that were read.
  */
 export class FetchLoop implements StretchReading {
   readonly cursors: readonly PartitionCursor[];
@@ -59,6 +80,8 @@ export class FetchLoop implements StretchReading {
   readonly #options: FetchOptions;
   readonly #closing = new AbortController();
   #leaders: Leaders | undefined;
+  /** The id that each topic had at first. */
+  readonly #ids = new Map<string, string>();
   readonly #running: Promise<void>;
   #taken = Promise.withResolvers<void>();
 
@@ -111,18 +134,22 @@ export class FetchLoop implements StretchReading {
     try {
       for (const cursor of live) {
         const { topic, partition } = cursor.stretch;
-        const ofTopic = leaders.of(topic);
-        if (ofTopic === undefined) cursor.fail(topicsMissing([topic], this.#cluster.address));
-        else if (partition >= ofTopic.length) cursor.fail(partitionMissing(topic, partition, ofTopic.length));
+        const { id = '', partitions } = leaders.of(topic) ?? {};
+        const before = this.#ids.get(topic) ?? id;
+        this.#ids.set(topic, before);
+        if (partitions === undefined) cursor.fail(topicsMissing([topic], this.#cluster.address));
+        else if (id !== before && id !== '') cursor.fail(remade(topic, before, id));
+        else if (partition >= partitions.length)
+          cursor.fail(partitionMissing(topic, partition, partitions.length));
       }
       const byLeader = Map.groupBy(
         live.filter(({ done }) => !done),
-        ({ stretch: { topic, partition } }) => leaders.of(topic)?.[partition],
+        (cursor) => ledIn(leaders, cursor).leader,
       );
       const fetching = [...byLeader].map(([leader, cursors]) =>
         leader === undefined
-          ? leaderless(cursors, until)
-          : this.#fetch(leaders, leader, { cursors, signal: until, heard }),
+          ? waitForLeader(cursors, until)
+          : this.#fetch({ leaders, leader, cursors, signal: until, heard }),
       );
       await Promise.all(fetching);
     } finally {
@@ -131,8 +158,24 @@ export class FetchLoop implements StretchReading {
     }
   }
 
-  async #fetch(leaders: Leaders, leader: string, { cursors, signal, heard }: Session): Promise<void> {
+  /** Fails cursors before whose position the leader's log lost records, one of each partition: a fetch of another tells as much. */
+  async #refuseLost({ leaders, leader, cursors }: Session): Promise<void> {
+    const withEpoch = cursors.filter(({ fetched }) => fetched.epoch !== undefined);
+    const known = [...new Map(withEpoch.map((cursor) => [cursor.name, cursor])).values()];
+    const asked = known.map((cursor) => {
+      const { stretch, fetched } = cursor;
+      const { epoch: currentEpoch } = ledIn(leaders, cursor);
+      return { topic: stretch.topic, partition: stretch.partition, currentEpoch, epoch: fetched.epoch ?? -1 };
+    });
+    const ends = asked.length === 0 ? [] : await leaders.epochEnds(leader, asked);
+    for (const [i, cursor] of known.entries())
+      if (isLost(cursor.fetched, ends[i]!)) cursor.fail(diverged(cursor.stretch, cursor.fetched, ends[i]!));
+  }
+
+  async #fetch(session: Session): Promise<void> {
+    const { leaders, leader, cursors, signal, heard } = session;
     const { aheadBytes, fetchBytes } = this.#options;
+    await this.#refuseLost(session);
     let turn = 0;
     while (!signal.aborted) {
       const live = cursors.filter(({ done }) => !done);
@@ -147,12 +190,18 @@ export class FetchLoop implements StretchReading {
       }
       const asked = chosen(hungry, turn++);
       const waits = asked.size === live.length;
-      const wanted = [...asked.values()].map(({ stretch: { topic, partition }, fetchOffset: offset }) => ({
-        topic,
-        partition,
-        offset,
-        maxBytes: fetchBytes,
-      }));
+      const wanted = [...asked.values()].map((cursor) => {
+        const { topic, partition } = cursor.stretch;
+        const { epoch: currentEpoch } = ledIn(leaders, cursor);
+        return {
+          topic,
+          partition,
+          ...cursor.fetched,
+          epoch: cursor.fetched.epoch,
+          currentEpoch,
+          maxBytes: fetchBytes,
+        };
+      });
       const answers = await leaders.fetch(leader, wanted, waits ? FETCH_WAIT_MS : 0);
       if (signal.aborted) return;
       let moved = false;
@@ -167,9 +216,13 @@ export class FetchLoop implements StretchReading {
 
   /** Gives whether the cursor moved on, or will once it is fetched for alone. */
   async #take(cursor: PartitionCursor, fetched: Fetched, alone: boolean): Promise<boolean> {
-    const { topic, error, stableOffset, bytes } = fetched;
+    const { topic, error, stableOffset, bytes, diverging } = fetched;
     if (error !== 0) {
       await this.#refused(cursor, error);
+      return false;
+    }
+    if (diverging !== undefined) {
+      cursor.fail(diverged(cursor.stretch, cursor.fetched, diverging));
       return false;
     }
     try {
@@ -179,7 +232,7 @@ export class FetchLoop implements StretchReading {
       cursor.fail(cause);
       return false;
     }
-    if (stableOffset <= cursor.fetchOffset) return false;
+    if (stableOffset <= cursor.fetched.offset) return false;
     if (!alone) {
       cursor.alone = true;
       return true;
@@ -192,7 +245,7 @@ export class FetchLoop implements StretchReading {
     }
     throw new RetryableError(
       'broker-answered',
-      `${cursor.name} ends at ${stableOffset}, but its leader gave no whole batch from ${cursor.fetchOffset} on; look at the broker's log`,
+      `${cursor.name} ends at ${stableOffset}, but its leader gave no whole batch from ${cursor.fetched.offset} on; look at the broker's log`,
     );
   }
 
@@ -206,8 +259,11 @@ export class FetchLoop implements StretchReading {
     }
     if (error === OUT_OF_RANGE) {
       const { low, high } = await this.#cluster.range(topic, partition);
-      if (cursor.fetchOffset < low || cursor.fetchOffset > high) {
-        cursor.fail(notHeld(cursor.fetchOffset, { topic, partition, low, high }));
+      const { offset } = cursor.fetched;
+      // A topic that was made again is found by its id as the next session begins.
+      const isOther = this.#ids.get(topic) !== (await this.#cluster.topicId(topic));
+      if (!isOther && (offset < low || offset > high)) {
+        cursor.fail(notHeld(offset, { topic, partition, low, high }));
         return;
       }
     }
@@ -226,12 +282,15 @@ function chosen(hungry: readonly PartitionCursor[], turn: number): Map<string, P
   return new Map([...byPartition].map(([name, cursors]) => [name, cursors[turn % cursors.length]!]));
 }
 
+/** Who leads the cursor's partition. */
+function ledIn(leaders: Leaders, { stretch: { topic, partition } }: PartitionCursor): Led {
+  return leaders.of(topic)?.partitions[partition] ?? NOBODY;
+}
+
 /** Ends the session after a moment, in which the other partitions are read, so that leaders are looked up again. */
-async function leaderless(cursors: readonly PartitionCursor[], signal: AbortSignal): Promise<void> {
+async function waitForLeader(cursors: readonly PartitionCursor[], signal: AbortSignal): Promise<void> {
   await pause(LEADERLESS_MS, signal);
-  if (signal.aborted) return;
-  const names = cursors.map(({ name }) => name).join(', ');
-  throw new RetryableError('no-leader', `no broker leads ${names} at the moment; look at the brokers`);
+  if (!signal.aborted) throw leaderless(cursors.map(({ name }) => name));
 }
 
 function asFatal(error: unknown): FatalError {

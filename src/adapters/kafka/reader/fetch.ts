@@ -1,5 +1,6 @@
 import { type Connection, createAPI, fetchV12, ProtocolError, type Reader } from '@platformatic/kafka';
 import type { Partition } from '../../../pipeline/ports.ts';
+import type { EpochEnd } from '../../agreed.ts';
 import { safeOffset } from '../failure.ts';
 import type { AbortedTransaction } from './batches.ts';
 
@@ -10,6 +11,10 @@ const READ_COMMITTED = 1;
 /** Records wanted of one partition. */
 export interface Wanted extends Partition {
   readonly offset: number;
+  /** Leader epoch in which the leader leads; one that leads in another refuses. */
+  readonly currentEpoch: number;
+  /** Leader epoch of the record before `offset`, where it is known: the leader says where its log parts from it. */
+  readonly epoch: number | undefined;
   readonly maxBytes: number;
 }
 
@@ -20,6 +25,8 @@ export interface Fetched extends Partition {
   /** The broker gives nothing from this offset on: the records are not written yet, or their transaction is open. */
   readonly stableOffset: number;
   readonly aborted: readonly AbortedTransaction[];
+  /** Present where the log lost records that were read: see `isLost`. */
+  readonly diverging?: EpochEnd;
   /** Record batches; the last one may be cut off. */
   readonly bytes: Buffer;
 }
@@ -32,11 +39,11 @@ export async function fetchFrom(
 ): Promise<Fetched[]> {
   const topics = [...Map.groupBy(wanted, ({ topic }) => topic)].map(([topicId, partitions]) => ({
     topicId,
-    partitions: partitions.map(({ partition, offset, maxBytes }) => ({
+    partitions: partitions.map(({ partition, offset, currentEpoch, epoch = -1, maxBytes }) => ({
       partition,
-      currentLeaderEpoch: -1,
+      currentLeaderEpoch: currentEpoch,
       fetchOffset: BigInt(offset),
-      lastFetchedEpoch: -1,
+      lastFetchedEpoch: epoch,
       partitionMaxBytes: maxBytes,
     })),
   }));
@@ -63,12 +70,12 @@ function parseAnswer(_correlation: number, _key: number, _version: number, reade
   return reader
     .readArray((topics) => {
       const topic = topics.readString();
-      return topics.readArray((partitions) => parsePartition(partitions, topic));
+      return topics.readArray((partitions) => parsePartition(partitions, topic), true, false);
     })
     .flat();
 }
 
-/** partition i32 | error i16 | high watermark, stable offset, log start i64 | aborted | preferred replica i32 | batches */
+/** partition i32 | error i16 | high watermark, stable offset, log start i64 | aborted | preferred replica i32 | batches | tagged fields */
 function parsePartition(reader: Reader, topic: string): Fetched {
   const partition = reader.readInt32();
   const error = reader.readInt16();
@@ -83,5 +90,20 @@ function parsePartition(reader: Reader, topic: string): Fetched {
   const view = reader.readBytes();
   // A view of a small part of an answer would keep the whole answer in memory.
   const bytes = view.length * 2 < view.buffer.byteLength ? Buffer.from(view) : view;
-  return { topic, partition, error, stableOffset, aborted, bytes };
+  const diverging = parseDiverging(reader, topic);
+  return { topic, partition, error, stableOffset, aborted, bytes, ...(diverging && { diverging }) };
+}
+
+/** Tagged fields: how many, and each with its tag and length. The one with tag 0: epoch i32 | end offset i64. */
+function parseDiverging(reader: Reader, topic: string): EpochEnd | undefined {
+  let diverging: EpochEnd | undefined;
+  for (let left = reader.readUnsignedVarInt(); left > 0; left--) {
+    const tag = reader.readUnsignedVarInt();
+    const length = reader.readUnsignedVarInt();
+    if (tag !== 0) reader.skip(length);
+    else diverging = { epoch: reader.readInt32(), offset: safeOffset(reader.readInt64(), topic) };
+    // The field may have tagged fields of its own.
+    if (tag === 0) reader.skip(length - 12);
+  }
+  return diverging;
 }

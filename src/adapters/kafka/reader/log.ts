@@ -1,3 +1,4 @@
+import type { Connection } from '@platformatic/kafka';
 import { RetryableError } from '../../../errors/errors.ts';
 import type {
   EventLog,
@@ -5,18 +6,21 @@ import type {
   Following,
   Offsets,
   PartitionRange,
+  Positions,
   Stretch,
   Trouble,
 } from '../../../pipeline/ports.ts';
+import { agreedIn } from '../../agreed.ts';
 import { type Failure, retrying, troubleOf } from '../../backoff.ts';
 import { follow } from '../../follow.ts';
-import { readerClosed } from '../../log-errors.ts';
-import { KafkaAdmin } from '../admin.ts';
+import { leaderless, readerClosed } from '../../log-errors.ts';
+import { KafkaAdmin, printedId } from '../admin.ts';
 import { Brokers } from '../brokers.ts';
 import { kafkaError, NOT_THERE, refuseDenied } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
+import { epochEnds } from './epochs.ts';
 import { fetchFrom } from './fetch.ts';
-import { type Cluster, FetchLoop, type Leaders } from './fetch-loop.ts';
+import { type Cluster, FetchLoop, type Leaders, NOBODY } from './fetch-loop.ts';
 
 export interface LogOptions {
   /** Called at each failure while cursors and followers wait. */
@@ -89,6 +93,23 @@ export class KafkaLog implements EventLog {
     });
   }
 
+  agreed(positions: Positions): Promise<Positions> {
+    const topics = Object.keys(positions);
+    return this.#untilAnswered(async () => {
+      const ranges = await this.ranges(topics);
+      const leaders = await leadersOf(this.#settings, topics);
+      try {
+        return await agreedIn(ranges, positions, async ({ topic, partition }, epoch) => {
+          const { leader, epoch: currentEpoch } = leaders.of(topic)?.partitions[partition] ?? NOBODY;
+          if (leader === undefined) throw leaderless([`${topic}/${partition}`]);
+          return (await leaders.epochEnds(leader, [{ topic, partition, currentEpoch, epoch }]))[0]!;
+        });
+      } finally {
+        await leaders.close();
+      }
+    });
+  }
+
   partitionCounts(topics: readonly string[]): Promise<Map<string, number>> {
     return this.#admin.partitionCounts(topics);
   }
@@ -150,6 +171,7 @@ export class KafkaLog implements EventLog {
         }
         return range;
       },
+      topicId: async (topic) => (await this.#admin.topicIds([topic]))[topic],
       compacted: async (topic) => {
         const [state] = await this.#admin.describe([topic]);
         return state?.configs['cleanup.policy']?.includes('compact') ?? false;
@@ -166,25 +188,33 @@ async function leadersOf(settings: KafkaSettings, topics: readonly string[]): Pr
     refuseDenied(doing, settings, 'DESCRIBE', known);
     const there = known.filter(({ errorCode }) => errorCode !== NOT_THERE);
     const leaders = new Map(
-      there.map(({ name, partitions }) => [
+      there.map(({ name, topicId, partitions }) => [
         name,
-        partitions
-          .toSorted((a, b) => a.partitionIndex - b.partitionIndex)
-          .map(({ leaderId }) => (leaderId < 0 ? undefined : String(leaderId))),
+        {
+          id: printedId(topicId),
+          partitions: partitions
+            .toSorted((a, b) => a.partitionIndex - b.partitionIndex)
+            .map(({ leaderId, leaderEpoch: epoch }) =>
+              leaderId < 0 ? NOBODY : { leader: String(leaderId), epoch },
+            ),
+        },
       ]),
     );
+    const ask = async <T>(what: string, leader: string, question: (of: Connection) => Promise<T>) => {
+      try {
+        const connection = await brokers.node(Number(leader));
+        if (connection === undefined) throw new RetryableError('no-leader', `broker ${leader} is not there`);
+        return await question(connection);
+      } catch (error) {
+        throw kafkaError(what, settings, error);
+      }
+    };
     return {
       of: (topic) => leaders.get(topic),
-      fetch: async (leader, wanted, waitMs) => {
-        try {
-          const connection = await brokers.node(Number(leader));
-          if (connection === undefined)
-            throw new RetryableError('no-leader', `broker ${leader} is not there`);
-          return await fetchFrom(connection, wanted, waitMs);
-        } catch (error) {
-          throw kafkaError('fetching records', settings, error);
-        }
-      },
+      epochEnds: (leader, asked) =>
+        ask('asking where leader epochs end', leader, (of) => epochEnds(of, asked)),
+      fetch: (leader, wanted, waitMs) =>
+        ask('fetching records', leader, (of) => fetchFrom(of, wanted, waitMs)),
       close: () => brokers.close(),
     };
   } catch (error) {

@@ -1,5 +1,5 @@
 import { reasonOf } from '../../../errors/errors.ts';
-import type { SourceRecord, Stretch, StretchCursor } from '../../../pipeline/ports.ts';
+import type { Position, SourceRecord, Stretch, StretchCursor } from '../../../pipeline/ports.ts';
 import type { RunCursor } from '../../follow.ts';
 import { BatchDecoder, type Decoded, wholeBatches } from './batches.ts';
 import type { Fetched } from './fetch.ts';
@@ -23,10 +23,12 @@ export interface CursorOptions {
  */
 export class PartitionCursor implements StretchCursor, RunCursor {
   readonly stretch: Stretch;
+  epoch: number | undefined;
   readonly #options: CursorOptions;
   #ahead: Ahead[] = [];
   #aheadBytes = 0;
-  #fetchOffset: number;
+  /** The offset to fetch next, and the leader epoch of the batch before it. */
+  #fetched: Position;
   /** Every offset below this one was given to the reader. */
   #given: number;
   #failure: Error | undefined;
@@ -36,7 +38,8 @@ export class PartitionCursor implements StretchCursor, RunCursor {
 
   constructor(stretch: Stretch, options: CursorOptions) {
     this.stretch = stretch;
-    this.#fetchOffset = stretch.from;
+    this.#fetched = { offset: stretch.from, epoch: stretch.epoch };
+    this.epoch = stretch.epoch;
     this.#given = stretch.from;
     this.#options = options;
   }
@@ -45,8 +48,8 @@ export class PartitionCursor implements StretchCursor, RunCursor {
     return `${this.stretch.topic}/${this.stretch.partition}`;
   }
 
-  get fetchOffset(): number {
-    return this.#fetchOffset;
+  get fetched(): Position {
+    return this.#fetched;
   }
 
   get aheadBytes(): number {
@@ -55,25 +58,25 @@ export class PartitionCursor implements StretchCursor, RunCursor {
 
   /** Whether nothing is left to fetch. */
   get done(): boolean {
-    return this.#failure !== undefined || this.#fetchOffset >= this.stretch.until;
+    return this.#failure !== undefined || this.#fetched.offset >= this.stretch.until;
   }
 
-  /** Adds the broker's answer for `fetchOffset`. Gives false where the answer has no whole batch. */
+  /** Adds the broker's answer for `fetched`. Gives false where the answer has no whole batch. */
   add({ topic, partition, bytes, aborted }: Fetched): boolean {
-    const { length, next } = wholeBatches(bytes, this.stretch.until, topic);
+    const { length, next, epoch } = wholeBatches(bytes, this.stretch.until, topic);
     if (length > 0) {
       const batches = { topic, partition, bytes: bytes.subarray(0, length), aborted };
-      const decoder = new BatchDecoder(batches, this.#fetchOffset, this.stretch.until);
+      const decoder = new BatchDecoder(batches, this.#fetched.offset, this.stretch.until);
       this.#ahead.push({ bytes: length, decoder });
       this.#aheadBytes += length;
     }
-    if (next !== undefined) this.passTo(next);
+    if (next !== undefined) this.passTo(next, epoch);
     return next !== undefined;
   }
 
-  /** Notes that the log holds no further records below `offset`. */
-  passTo(offset: number): void {
-    this.#fetchOffset = Math.max(this.#fetchOffset, offset);
+  /** Notes that the log holds no further records below `offset`. epoch: of the last batch before it, where there is one. */
+  passTo(offset: number, epoch?: number): void {
+    if (offset > this.#fetched.offset) this.#fetched = { offset, epoch };
     this.alone = false;
     this.#wake();
   }
@@ -107,13 +110,15 @@ export class PartitionCursor implements StretchCursor, RunCursor {
         const decoded = await this.#decode(ahead);
         if (decoded.next > this.#given) {
           this.#given = decoded.next;
+          this.epoch = decoded.epoch;
           return decoded;
         }
       } else if (this.#failure !== undefined) {
         throw this.#failure;
-      } else if (Math.min(this.#fetchOffset, this.stretch.until) > this.#given) {
-        this.#given = Math.min(this.#fetchOffset, this.stretch.until);
-        return { records: [], next: this.#given };
+      } else if (Math.min(this.#fetched.offset, this.stretch.until) > this.#given) {
+        this.#given = Math.min(this.#fetched.offset, this.stretch.until);
+        this.epoch = this.#fetched.epoch;
+        return { records: [], next: this.#given, epoch: this.epoch };
       } else if (this.done) {
         return undefined;
       } else {

@@ -55,17 +55,17 @@ async function decoded(
 }
 
 describe('whole batches', () => {
-  const bytes = Buffer.concat([counted(10, 5), counted(15, 1), counted(30, 4)]);
+  const bytes = Buffer.concat([counted(10, 5), counted(15, 1), counted(30, 4, { epoch: 3 })]);
   const [first, second] = [counted(10, 5).length, counted(15, 1).length];
 
   test('all batches count, and the next fetch begins after them', () => {
-    expect(wholeBatches(bytes, END, 't')).toEqual({ length: bytes.length, next: 34 });
+    expect(wholeBatches(bytes, END, 't')).toEqual({ length: bytes.length, next: 34, epoch: 3 });
   });
 
   test.each([1, 40, 60, 61, 80])('a last batch that is cut off by %i bytes is left out', (bytesCut) => {
     expect(wholeBatches(bytes.subarray(0, bytes.length - bytesCut), END, 't')).toEqual({
       length: first + second,
-      next: 16,
+      ...{ next: 16, epoch: 0 },
     });
   });
 
@@ -77,12 +77,12 @@ describe('whole batches', () => {
   });
 
   test.each([
-    [15, first, 15],
-    [16, first + second, 16],
-    [29, first + second, 29],
-    [31, bytes.length, 34],
-  ])('batches from offset %i on are left out', (until, length, next) => {
-    expect(wholeBatches(bytes, until, 't')).toEqual({ length, next });
+    [15, first, 15, 0],
+    [16, first + second, 16, 0],
+    [29, first + second, 29, 0],
+    [31, bytes.length, 34, 3],
+  ])('batches from offset %i on are left out', (until, length, next, epoch) => {
+    expect(wholeBatches(bytes, until, 't')).toEqual({ length, next, epoch });
   });
 
   test('a batch that compaction emptied counts up to its last offset', () => {
@@ -92,6 +92,26 @@ describe('whole batches', () => {
   test('the format before 0.11 is refused', () => {
     expect(() => wholeBatches(counted(7, 1, { magic: 1 }), END, 't')).toThrow(/t holds .* offset 7/);
   });
+});
+
+test('a part ends where the leader epoch changes, and has the epoch of its batches, markers included', async () => {
+  const bytes = Buffer.concat([
+    counted(0, 5, { epoch: 2 }),
+    counted(5, 5, { epoch: 2 }),
+    counted(10, 0, { epoch: 3 }),
+    counted(11, 2, { epoch: 4 }),
+  ]);
+  const decoder = new BatchDecoder({ topic: 't', partition: 0, bytes, aborted: [] }, 0, END);
+  const parts: unknown[] = [];
+  while (!decoder.done) {
+    const { records, next, epoch } = await decoder.next(1 << 20);
+    parts.push([records.length, next, epoch]);
+  }
+  expect(parts).toEqual([
+    [10, 10, 2],
+    [0, 11, 3],
+    [2, 13, 4],
+  ]);
 });
 
 describe('records of batches', () => {

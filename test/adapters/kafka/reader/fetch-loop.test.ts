@@ -9,6 +9,8 @@ import { count, drain, take } from '../../reader-conformance.ts';
 import { counted } from '../batch-bytes.ts';
 
 const NOTHING = Buffer.alloc(0);
+const nothingLost: Leaders['epochEnds'] = async (_, asked) =>
+  asked.map(({ epoch }) => ({ epoch, offset: Number.MAX_SAFE_INTEGER }));
 const open: FetchLoop[] = [];
 afterEach(() => Promise.all(open.splice(0).map((reading) => reading.close())));
 
@@ -26,13 +28,17 @@ class StandIn implements Cluster {
   answer: (wanted: Wanted, all: readonly Wanted[]) => Partial<Fetched> | undefined = () => undefined;
 
   range = async () => this.held;
+  id = 'id';
+  topicId = async () => this.id;
+  epochEnds = nothingLost;
   compacted = async () => this.isCompacted;
 
   async leaders(): Promise<Leaders> {
     this.sessions++;
-    const leads = [...this.leads];
+    const partitions = this.leads.map((leader) => ({ leader, epoch: 7 }));
     return {
-      of: () => leads,
+      of: () => ({ id: this.id, partitions }),
+      epochEnds: this.epochEnds,
       close: async () => {},
       fetch: async (_: string, wanted: readonly Wanted[], waitMs: number) => {
         this.asked.push([...wanted]);
@@ -198,7 +204,7 @@ describe('a refusal of a leader', () => {
 
   test.each([
     [{ low: 6, high: 10 }, /offset 5 of t\/0 .* 6 to 10; retention/],
-    [{ low: 0, high: 4 }, /offset 5 of t\/0 .* 0 to 4; the topic was deleted and recreated/],
+    [{ low: 0, high: 4 }, /offset 5 of t\/0 .* 0 to 4; the brokers lost the end/],
   ])('out of the range %o ends the cursor, after the records read ahead', async (held, message) => {
     const cluster = refusing(1);
     cluster.held = held;
@@ -224,12 +230,83 @@ describe('a refusal of a leader', () => {
   });
 });
 
+describe('a log whose history is another one', () => {
+  const lost = { code: 'log-diverged', topic: 't' };
+  /** Five records of leader epoch 3; then answers as given. */
+  const thenGives = (cluster: StandIn, then: () => Partial<Fetched>) => {
+    cluster.answer = ({ offset }) =>
+      offset === 0 ? { bytes: counted(0, 5, { epoch: 3 }), stableOffset: 5 } : then();
+  };
+
+  test('is asked for what was read at the start of each session, and with each fetch', async () => {
+    const cluster = new StandIn();
+    const questions: unknown[] = [];
+    cluster.epochEnds = (leader, asked) => {
+      questions.push(asked);
+      return nothingLost(leader, asked);
+    };
+    let refused = 0;
+    thenGives(cluster, () => (refused++ === 0 ? { error: 74 } : { bytes: counted(5, 5, { epoch: 4 }) }));
+    const [cursor] = cluster.read([10]).cursors;
+    const runs = [await cursor?.nextRun(), await cursor?.nextRun()];
+    expect(runs.map((run) => [run?.next, run?.epoch])).toEqual([
+      [5, 3],
+      [10, 4],
+    ]);
+    expect(questions).toEqual([[{ topic: 't', partition: 0, currentEpoch: 7, epoch: 3 }]]);
+    const asked = cluster.asked.map(([one]) => [one?.offset, one?.epoch, one?.currentEpoch]);
+    expect(asked).toEqual([
+      [0, undefined, 7],
+      [5, 3, 7],
+      [5, 3, 7],
+    ]);
+  });
+
+  test.each([
+    [
+      'at the start of a session',
+      (cluster: StandIn) => {
+        cluster.epochEnds = async () => [{ epoch: 3, offset: 4 }];
+        thenGives(cluster, () => ({ error: 74 }));
+      },
+      /read up to offset 5 of leader epoch 3, .* ends at offset 4: .*--go-on t/,
+    ],
+    [
+      'in an answer',
+      (cluster: StandIn) => {
+        thenGives(cluster, () => ({ diverging: { epoch: 2, offset: 4 } }));
+      },
+      /leader epoch 3, and in the log this epoch is not there/,
+    ],
+  ])('ends the cursor %s, after the records read ahead', async (_, begin, message) => {
+    const cluster = new StandIn();
+    begin(cluster);
+    const [cursor] = cluster.read([10]).cursors;
+    expect(numbersOf(await take(cursor, 5))).toEqual(count(0, 5));
+    await expect(cursor?.next()).rejects.toThrow(message);
+    await expect(cursor?.next()).rejects.toMatchObject(lost);
+  });
+
+  test('ends the cursor by its id, where the topic was made again, whatever the log holds', async () => {
+    const cluster = new StandIn();
+    thenGives(cluster, () => {
+      cluster.id = 'other';
+      cluster.held = { low: 0, high: 3 };
+      return { error: 1 };
+    });
+    const [cursor] = cluster.read([10]).cursors;
+    await take(cursor, 5);
+    await expect(cursor?.next()).rejects.toMatchObject({ code: 'topic-remade' });
+  });
+});
+
 test('a close while a leader does not answer ends', async () => {
   const hanging = Promise.withResolvers<Fetched[]>();
   const cluster = new StandIn();
   let asked = false;
   cluster.leaders = async () => ({
-    of: () => ['1'],
+    of: () => ({ id: 'id', partitions: [{ leader: '1', epoch: 7 }] }),
+    epochEnds: nothingLost,
     fetch: () => {
       asked = true;
       return hanging.promise;
