@@ -44,6 +44,7 @@ export function meanScores(
  * means: as `meanScores`; recent: what its vector is compared with.
  */
 export function itemReason(
+  entity: EntityKey,
   queries: readonly { readonly weight: number; readonly of: Pick<RelationVector, 'relation'> }[],
   scores: readonly number[],
   means: readonly number[],
@@ -58,14 +59,20 @@ export function itemReason(
     if (ahead > 0 || (ahead === 0 && queries[i]!.weight > queries[best]!.weight)) best = i;
   }
   const { of, weight } = queries[best]!;
-  return { relation: of.relation, share: weight, score: scores[best]!, ...nearestOf(vector, recent)?.said };
+  return {
+    relation: of.relation,
+    share: weight,
+    score: scores[best]!,
+    ...nearestOf(entity, vector, recent)?.said,
+  };
 }
 
-/** The nearest of an entity's newest targets, and what a reason says of it. */
-export function nearestOf(vector: Float32Array, engaged: readonly Engaged[]) {
+/** The nearest of the newest targets to an item, and what a reason says of it. The item is no reason for itself. */
+export function nearestOf(item: EntityKey, vector: Float32Array, engaged: readonly Engaged[]) {
   let near: Engaged | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const each of engaged.slice(0, NEAR)) {
+    if (each.target === item) continue;
     const distance = squaredDistance(vector, each.vector);
     if (distance < least) [near, least] = [each, distance];
   }
@@ -91,12 +98,13 @@ export function sharingWith(
   if (from.length > 0) {
     const newest = newestTo(activity, entity).slice(0, MOST_COMPARED);
     const targets = newest.map(({ target }) => target);
-    return (other) => sharedOf(targets, (target) => activity.hasLive(other, from, target));
+    return (other) =>
+      sharedOf(targets, (target) => target !== other && activity.hasLive(other, from, target));
   }
   const to = relations.filter(({ rhs }) => rhs === type).map(({ name }) => name);
   const heard = to.flatMap((each) => activity.recentSourcesOf(entity, each));
   const sources = [...new Set(heard.toReversed())].slice(0, MOST_COMPARED);
-  return (other) => sharedOf(sources, (source) => activity.hasLive(source, to, other));
+  return (other) => sharedOf(sources, (source) => source !== other && activity.hasLive(source, to, other));
 }
 
 /** The entity's newest live edge to each target, of some relations where they are given; the newest first. */

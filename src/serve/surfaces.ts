@@ -143,7 +143,7 @@ export class Surfaces {
     const items = found.map(({ entity, row, score, scores }) => ({
       entity,
       score,
-      ...(explain && { reason: itemReason(queries, scores, means, table.scan.vector(row), recent) }),
+      ...(explain && { reason: itemReason(entity, queries, scores, means, table.scan.vector(row), recent) }),
     }));
     return { ...said, items, fallback: null, interests: 'none' };
   }
@@ -165,7 +165,7 @@ export class Surfaces {
       interestTop(scored, interests, rows, length, marks),
     );
     const items = found.map(({ entity, row, score, interest: { share } }) => {
-      const near = explain ? nearestOf(table.scan.vector(row), engaged) : undefined;
+      const near = explain ? nearestOf(entity, table.scan.vector(row), engaged) : undefined;
       return {
         entity,
         score,

@@ -176,6 +176,15 @@ describe('lists by several interests', () => {
         reason: { relation: 'likes', share: 0.5, score: -1, near: tweet(105), distance: 1 },
       },
     ]);
+    // A list that leaves nothing out has the targets too. Each is near to the other one, never to itself.
+    const surfaces = [{ name: 'all', from: ['user'], to: 'tweet', leaveOut: [] }];
+    const all = await surfacesOf(graph, { surfaces, centroidsOf: TWO }).candidates({
+      ...{ surface: 'all', from: user(1), interests: 'mixture', explain: true, k: 2 },
+    });
+    expect(all.items.map(({ entity, reason }) => [entity, reason?.near])).toEqual([
+      [tweet(3), tweet(105)],
+      [tweet(105), tweet(3)],
+    ]);
   });
 
   it('have no more ads of one advertiser than any list', async () => {

@@ -14,7 +14,7 @@ const reasonsOf = (weights: ReturnType<typeof queries>, lists: readonly (readonl
     lists.map((scores) => ({ scores })),
     2,
   );
-  return lists.map((scores) => itemReason(weights, scores, means, VECTOR, []));
+  return lists.map((scores) => itemReason(tweet(1), weights, scores, means, VECTOR, []));
 };
 
 test('the reason is the relation that lifts an item above its list, as it is weighed', () => {
@@ -68,6 +68,13 @@ describe('shared neighbours', () => {
     expect(sharingWith(graph, query('jazz'))(query('jazz radio'))).toEqual({
       ...{ shared: [user(2), user(1)], count: 2, of: 3 },
     });
+  });
+
+  it('do not count an edge from the other entity to itself', () => {
+    const graph = graphOf();
+    graph.edges(user(1), 'follows', [user(2), user(3)]);
+    graph.edges(user(2), 'follows', [user(2), user(3)]);
+    expect(sharingWith(graph, user(1))(user(2))).toEqual({ shared: [user(3)], count: 1, of: 2 });
   });
 
   it('are unknown where nothing is remembered of who acted', () => {

@@ -208,6 +208,11 @@ describe('home', () => {
       ],
       [tweet('right'), { relation: 'retweets', share: 0.25, score: -0, near: tweet('new'), distance: 1 }],
     ]);
+    // A list that leaves nothing out has the targets too, and none of them is near to itself.
+    const surfaces = [{ name: 'all', from: ['user'], to: 'tweet', leaveOut: [] }];
+    const all = await surfacesOf(graph, { surfaces }).candidates({ ...explained, surface: 'all' });
+    const near = Object.fromEntries(all.items.map(({ entity, reason }) => [entity, reason?.near]));
+    expect(near).toMatchObject({ [tweet('old')]: tweet('new'), [tweet('new')]: tweet('old') });
     const lonely = graphOf({ activity: activityOf() });
     lonely.put(user(1), [0, 0]);
     lonely.put(tweet(1), [3, 4]);
