@@ -4,8 +4,18 @@ import type { GraphStatus, Status } from '../adapters/http/status.ts';
 export interface Condition
   extends Pick<
     GraphStatus,
-    'graph' | 'phase' | 'ready' | 'reasons' | 'lag' | 'latencyMs' | 'outbox' | 'oldest' | 'known'
+    | 'graph'
+    | 'phase'
+    | 'ready'
+    | 'reasons'
+    | 'lag'
+    | 'latencyMs'
+    | 'outbox'
+    | 'oldest'
+    | 'known'
+    | 'committedAt'
   > {
+  readonly events: { readonly consumed: number };
   readonly disk: { readonly free: number; readonly size: number } | undefined;
   /** How long the graph has not been ready; 0 when it is ready. */
   readonly unreadyMs: number;
@@ -23,6 +33,8 @@ type Headline = Status['headline'];
 /** The reason of `readinessOf` that a partition is not read to its end yet. */
 const BEHIND = / is \S+ s behind \(/;
 const OUTBOX_MS = 10_000;
+/** A graph is idle when its last commit is older and nothing waits. Its latency is then of the past. */
+const IDLE_MS = 10_000;
 const LAG_S = 10;
 /** A normal start is shorter. */
 const START_MS = 60_000;
@@ -40,20 +52,33 @@ export function headline(graphs: readonly Condition[], routers: readonly RouterC
     const found = lines.find((line) => line.level === level);
     if (found) return found;
   }
-  const slowest = Math.max(...graphs.map(({ latencyMs }) => latencyMs.p50 ?? -1));
-  if (slowest >= 0) return { level: 'ok', text: `Healthy: vectors are ${span(slowest)} behind` };
+  return { level: 'ok', text: `Healthy: ${workOf(graphs)}` };
+}
+
+/** What healthy graphs do. The slowest graph counts, without the idle ones. */
+function workOf(graphs: readonly Condition[]): string {
+  const isIdle = (graph: Condition) =>
+    recordsOf(graph) + graph.outbox === 0 && graph.now - (graph.committedAt ?? 0) >= IDLE_MS;
+  const busy = graphs.filter((graph) => !isIdle(graph));
+  const slowest = Math.max(...busy.map(({ latencyMs }) => latencyMs.p50 ?? -1));
+  if (slowest >= 0) return `vectors are ${span(slowest)} behind`;
   // Vectors that a take-over publishes come from no record, so they have no latency.
-  const waiting = graphs.reduce((sum, { outbox }) => sum + outbox, 0);
-  const text =
-    waiting === 0
-      ? 'no vector waits to be published'
-      : `vectors that wait to be published: ${waiting.toLocaleString('en-US')}`;
-  return { level: 'ok', text: `Healthy: ${text}` };
+  const vectors = graphs.reduce((sum, { outbox }) => sum + outbox, 0);
+  if (vectors > 0) return `vectors that wait to be published: ${count(vectors)}`;
+  const records = graphs.reduce((sum, each) => sum + recordsOf(each), 0);
+  if (records > 0) return `events that wait to be learned: ${count(records)}`;
+  if (graphs.every(({ events }) => events.consumed === 0)) return 'waiting for the first event';
+  const idleMs = Math.min(...graphs.map(({ now, committedAt = 0 }) => now - committedAt));
+  const isKnown = graphs.some(({ committedAt }) => committedAt !== undefined);
+  return isKnown ? `up to date, idle for ${span(idleMs).replace(/\.\d/, '')}` : 'up to date';
+}
+
+function recordsOf({ lag }: Condition): number {
+  return lag.reduce((sum, each) => sum + each.records, 0);
 }
 
 function ofGraph(condition: Condition): Headline {
   const { graph, phase, reasons, lag, outbox, oldest, rejectedShare, known, disk, now } = condition;
-  const records = lag.reduce((sum, each) => sum + each.records, 0);
   const behindS = Math.max(0, ...lag.map(({ seconds }) => seconds ?? 0));
   const waitedMs = now - (oldest ?? now);
   const say = (level: Headline['level'], text: string, step?: string): Headline => ({
@@ -62,7 +87,7 @@ function ofGraph(condition: Condition): Headline {
     ...(step !== undefined && { step }),
   });
   if (phase === 'standby') return say('ok', 'standing by');
-  const catchingUp = `catching up: ${records.toLocaleString('en-US')} records, ${span(behindS * 1000)} behind`;
+  const catchingUp = `catching up: ${count(recordsOf(condition))} records, ${span(behindS * 1000)} behind`;
   // Expected of a first reading and after a stop; that it does not end is an alert's business.
   if (!condition.ready && phase === 'running' && reasons.every((reason) => BEHIND.test(reason)))
     return say('warn', catchingUp, 'not-ready');
@@ -74,7 +99,7 @@ function ofGraph(condition: Condition): Headline {
   if (disk && disk.free < Math.max(disk.size / 100, Math.min(disk.size / 10, FREE_BYTES))) {
     return say(
       'bad',
-      `the disk has ${Math.round(disk.free / 1024 ** 2)} MiB left`,
+      `the disk has ${count(disk.free / 1024 ** 2)} MiB left`,
       'store-write-the-store-in--cant-be-written',
     );
   }
@@ -112,6 +137,10 @@ function ofRouter({ graph, ready, reasons, unreadyMs, rejectedShare }: RouterCon
 
 function rejectedIn(share: number): string {
   return `${(100 * share).toFixed(0)} % of recent events are rejected: see the dead letters`;
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
 }
 
 /** 850 as 0.9 s, 90,000 as 1.5 min. */

@@ -10,6 +10,8 @@ const WELL: Condition = {
   reasons: [],
   unreadyMs: 0,
   lag: [],
+  events: { consumed: 9 },
+  committedAt: 1e12 - 1_000,
   latencyMs: { p50: 820, p99: 900 },
   outbox: 0,
   oldest: undefined,
@@ -39,9 +41,18 @@ describe('headline', () => {
     // Half of a small disk, and two hundredths of a large one.
     [healthy, disk(512, 1_024), disk(40_960, 2_048_000)],
     ['bad: follow: the disk has 512 MiB left', disk(512, 20_480)],
-    ['bad: follow: the disk has 10240 MiB left', disk(10_240, 2_048_000)],
+    ['bad: follow: the disk has 10,240 MiB left', disk(10_240, 2_048_000)],
+    // The latency of the last vectors says nothing of now.
+    ['ok: Healthy: up to date, idle for 28 s', { committedAt: WELL.now - 28_900 }],
+    ['ok: Healthy: up to date, idle for 19 h', { committedAt: WELL.now - 71_000_000 }],
+    [healthy, { committedAt: WELL.now - 28_000, ...behind([1, 2]) }],
     // As in a new process or after a promotion.
-    ['ok: Healthy: no vector waits to be published', NO_LATENCY],
+    ['ok: Healthy: up to date', { ...NO_LATENCY, committedAt: undefined }],
+    [
+      'ok: Healthy: waiting for the first event',
+      { ...NO_LATENCY, committedAt: undefined, events: { consumed: 0 } },
+    ],
+    ['ok: Healthy: events that wait to be learned: 1,200', { ...NO_LATENCY, ...behind([1_200, 3]) }],
     ['ok: Healthy: vectors that wait to be published: 76,878', { ...NO_LATENCY, ...waiting(76_878, 0) }],
     ['warn: follow: not ready: it is loading', starting('loading', 5_000, 'it is loading')],
     ['bad: follow: not ready for 1.5 min: it is joining', starting('joining', 90_000, 'it is joining')],
@@ -61,9 +72,11 @@ describe('headline', () => {
     );
   });
 
-  test('the worst graph decides; when all are well, the slowest does', () => {
+  test('the worst graph decides; when all are well, the slowest that works does', () => {
     const late = { ...WELL, graph: 'engagement', latencyMs: { p50: 3_000, p99: 9_000 } };
     expect(headline([WELL, late])).toEqual({ level: 'ok', text: 'Healthy: vectors are 3.0 s behind' });
+    const idle = { ...late, committedAt: WELL.now - 28_000 };
+    expect(headline([WELL, idle]).text).toBe('Healthy: vectors are 0.8 s behind');
     const cut = { ...WELL, graph: 'b', ready: false, reasons: ['cut off'], unreadyMs: 1 };
     const warned = { ...WELL, graph: 'a', rejectedShare: 1 };
     expect(headline([WELL, warned, cut])).toMatchObject({ level: 'bad', text: 'b: not ready: cut off' });
