@@ -1,5 +1,6 @@
 // @ts-check
 import { el } from '../shared/elements.js';
+import { iso, STEPS } from '../shared/format.js';
 
 const HEIGHT = 150;
 /** A distance of this many usual distances between points is shown as a gap. */
@@ -45,10 +46,10 @@ export class Chart {
     this.#caption.replaceChildren(
       el('strong', {}, this.#title),
       ' ',
-      ...this.#lines.flatMap(({ label, colour }, i) => [
-        el('span', { class: `key ${colour}` }),
-        ` ${label} ${this.#format(columns[i]?.at(-1))}  `,
-      ]),
+      ...this.#lines.flatMap(({ label, colour }, i) => {
+        const key = el('span', { class: `key ${colour}` });
+        return [el('span', { class: 'line' }, key, `${label} ${this.#format(columns[i]?.at(-1))}`), ' '];
+      }),
     );
     this.#canvas.setAttribute('aria-label', `${this.#title}: ${history.at.length} points, now ${now}`);
     if (this.#plot === undefined) this.#draw();
@@ -74,10 +75,11 @@ export class Chart {
         },
       },
       axes: [
-        axis,
+        { ...axis, size: 30, space: 70, values: clocks },
         {
           ...axis,
           size: 70,
+          incrs: STEPS.get(this.#format),
           values: (/** @type {any} */ _, /** @type {number[]} */ values) => values.map(this.#format),
         },
       ],
@@ -107,6 +109,11 @@ export class Chart {
  */
 function bounds(low, high) {
   return [Math.min(0, low ?? 0), high > 0 ? high * 1.1 : 1];
+}
+
+/** Hours and minutes, and seconds where ticks are nearer than a minute. @type {(...asked: any[]) => string[]} */
+function clocks(...[, at, , , step]) {
+  return at.map((/** @type {number} */ s) => iso(1_000 * s).slice(11, step < 60 ? 19 : 16));
 }
 
 /**

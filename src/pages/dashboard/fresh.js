@@ -1,7 +1,7 @@
 // @ts-check
 
 import { details, el, fill, place, table, tiles } from '../shared/elements.js';
-import { count, rate, span } from '../shared/format.js';
+import { count, rate, seconds, span } from '../shared/format.js';
 import { Chart } from './charts.js';
 
 /** How far the vectors are behind the events. */
@@ -13,13 +13,11 @@ export class Fresh {
     'Event → vector',
     [
       { curve: 'latencyP50Ms', label: 'median', colour: 'c0' },
-      { curve: 'latencyP99Ms', label: '99 %', colour: 'c1' },
+      { curve: 'latencyP99Ms', label: '99\u00a0%', colour: 'c1' },
     ],
     span,
   );
-  #behind = new Chart('Lag', [{ curve: 'lagSeconds', label: 'behind', colour: 'c0' }], (value) =>
-    span(value == null ? value : value * 1_000),
-  );
+  #behind = new Chart('Lag', [{ curve: 'lagSeconds', label: 'behind', colour: 'c0' }], seconds);
   #rates = new Chart(
     'Rates',
     [
@@ -45,7 +43,7 @@ export class Fresh {
    */
   status({ latencyMs, lag, events, committedAt }, rates) {
     const records = lag.reduce((sum, each) => sum + each.records, 0);
-    const seconds = lag.length === 0 ? undefined : Math.max(...lag.map((each) => each.seconds ?? 0));
+    const behind = lag.length === 0 ? undefined : Math.max(...lag.map((each) => each.seconds ?? 0));
     fill(
       this.#tiles,
       tiles([
@@ -55,11 +53,7 @@ export class Fresh {
           'median of the newest vectors, from the arrival of the event to the acknowledgement',
         ],
         ['slowest 1 %', span(latencyMs.p99)],
-        [
-          'lag',
-          seconds === undefined ? '–' : span(seconds * 1_000),
-          'age of the newest learned event while events wait',
-        ],
+        ['lag', seconds(behind), 'age of the newest learned event while events wait'],
         ['events waiting', lag.length === 0 ? '–' : count(records)],
         ['events', rate(rates.events)],
         ['events in all', count(events.consumed)],
@@ -71,11 +65,7 @@ export class Fresh {
       table(
         'Lag by partition',
         ['Partition', 'Waiting', 'Behind'],
-        lag.map((each) => [
-          `${each.topic} ${each.partition}`,
-          count(each.records),
-          each.seconds === undefined ? '–' : span(each.seconds * 1_000),
-        ]),
+        lag.map((each) => [`${each.topic} ${each.partition}`, count(each.records), seconds(each.seconds)]),
       ),
     );
   }

@@ -28,6 +28,11 @@ export function span(ms) {
 }
 
 /** @param {number | null | undefined} value */
+export function seconds(value) {
+  return span(value == null ? value : value * 1_000);
+}
+
+/** @param {number | null | undefined} value */
 export function bytes(value) {
   if (value == null) return UNKNOWN;
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -40,13 +45,40 @@ export function bytes(value) {
   return `${left >= 100 || unit === 0 ? Math.round(left) : left.toFixed(1)} ${units[unit]}`;
 }
 
-/** @param {number | null | undefined} at epoch ms; in the reader's own zone */
+/** @param {number | null | undefined} at epoch ms; without the date if that is today's, without the second if not */
 export function time(at) {
   if (at == null) return UNKNOWN;
-  const date = new Date(at);
-  const today = date.toDateString() === new Date().toDateString();
-  return today ? date.toLocaleTimeString() : date.toLocaleString();
+  const text = iso(at);
+  return text.slice(0, 10) === iso(Date.now()).slice(0, 10) ? text.slice(11) : text.slice(0, 16);
 }
+
+/** As 2026-12-03 14:44:19, in the reader's own zone. @param {number} at epoch ms */
+export function iso(at) {
+  return new Date(at).toLocaleString('sv-SE');
+}
+
+/** A text with separators in its whole numbers. Numbers in names, ids and addresses stay. @param {string} text */
+export function separated(text) {
+  return text.replaceAll(/(?<=^|[\s(])\d{4,15}(?=[\s,;:.)]|$)/g, (number) => count(Number(number)));
+}
+
+const DECIMAL = Array.from({ length: 36 }, (_, i) => Number(`${'125'[i % 3]}e${Math.floor(i / 3)}`));
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200];
+const SPANS = [
+  ...DECIMAL.slice(0, 9),
+  ...SECONDS.map((s) => 1_000 * s),
+  ...DECIMAL.map((d) => 86_400_000 * d),
+];
+
+/** Possible distances between two ticks of an axis, by the format of its values. No two labels of an axis are equal. */
+export const STEPS = new Map([
+  [count, DECIMAL],
+  [rate, DECIMAL.map((each) => each / 10)],
+  [share, DECIMAL.map((each) => each / 1_000)],
+  [span, SPANS],
+  [seconds, SPANS.map((ms) => ms / 1_000)],
+  [bytes, Array.from({ length: 50 }, (_, i) => 2 ** i)],
+]);
 
 /** @param {Readonly<Record<string, number>>} counts */
 export function total(counts) {
