@@ -54,6 +54,7 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
     unready = [];
     await page.getByText('Live: 0 vectors of g').waitFor();
     await page.getByRole('heading', { name: 'No entity yet' }).waitFor();
+    expect(await page.locator('#similar').isVisible()).toBe(false);
     expect(await barriers(page)).toEqual([]);
 
     // The first user that has a vector is chosen; names with markup and long ones are text, and fit.
@@ -163,8 +164,33 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       await page.getByLabel('Type').selectOption('customer');
       await page.getByRole('button', { name: 'Some entity' }).click();
       await page.getByRole('heading', { name: 'customer:1' }).waitFor();
+      // Types without lists of their own have neighbours.
+      await page.getByLabel('Type').selectOption('brand');
+      await page.getByRole('button', { name: 'Some entity' }).click();
+      await page.getByRole('heading', { name: /^brand:/ }).waitFor();
+      await expect.poll(async () => (await listed('similar')).length).toBe(1);
+      const colour = (id: string) =>
+        page.evaluate(`getComputedStyle(document.querySelector('${id}')).backgroundColor`);
+      expect(await colour('#live')).not.toBe(await colour('#random'));
+      await page.getByRole('button', { name: 'Live' }).click();
+      await page.getByText('Paused: ').waitFor();
+      await page.getByText('What the words mean').click();
+      await page.getByText('A higher score is better').waitFor();
+      expect(await barriers(page)).toEqual([]);
       expect(problems).toEqual([]);
+
+      await page.getByRole('textbox', { name: 'Entity', exact: true }).fill('customer:nobody');
+      await page.getByRole('button', { name: 'Show' }).click();
+      await page.getByText('No event has named it').waitFor();
+      await page.getByRole('link', { name: 'openapi.json' }).click();
+      await page.getByText('/v1/candidates').first().waitFor();
       await page.close();
+
+      const { page: wrong } = await open(`${server.url}/#nobody:1`, { width });
+      await wrong.getByText('entity: expected TYPE:ID of customer').waitFor();
+      expect(await wrong.locator('#similar').isVisible()).toBe(false);
+      expect(await wrong.locator('#headline').getAttribute('data-level')).toBe('wait');
+      await wrong.close();
     }
   });
 });

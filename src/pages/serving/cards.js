@@ -1,5 +1,6 @@
 // @ts-check
 import { el, fill, place } from '../shared/elements.js';
+import { count } from '../shared/format.js';
 import { candidates, Refusal, rank, search, similar } from './api.js';
 import { List } from './list.js';
 
@@ -91,9 +92,13 @@ export class ListCard {
 
 /** What is similar to an entity, at first the one that is shown, or what a search finds. */
 export class Similar {
+  /** Whether the entity has no vector. */
+  get isUnknown() {
+    return this.#last.isUnknown === true;
+  }
   #note = el('p', { class: 'quiet' });
   #list;
-  /** @type {{ of: string, about: string, items: readonly Shown[] }} */
+  /** @type {{ of: string, about: string, items: readonly Shown[], isUnknown?: boolean }} */
   #last = { of: '', about: '', items: [] };
 
   /** @param {(what: string, entity: string) => void} chosen */
@@ -159,7 +164,7 @@ async function nearestTo(of) {
   } catch (error) {
     // Nothing is similar to what has no vector: that is an answer.
     if (!(error instanceof Refusal) || error.code !== 404) throw error;
-    return { of, about: `${of} has no vector yet.`, items: [] };
+    return { of, about: `${of} has no vector yet.`, items: [], isUnknown: true };
   }
 }
 
@@ -179,8 +184,8 @@ async function foundFor(text, type) {
  */
 function noteOf(from, { items, fallback, filtered }, grouping) {
   const left = [
-    filtered.seen > 0 ? `${filtered.seen} seen` : '',
-    filtered.blocked > 0 ? `${filtered.blocked} blocked` : '',
+    filtered.seen > 0 ? `${count(filtered.seen)} seen` : '',
+    filtered.blocked > 0 ? `${count(filtered.blocked)} blocked` : '',
   ].filter((part) => part !== '');
   const parts = [];
   if (fallback === 'popular') parts.push(`${from} has no vector for this yet: what is popular.`);

@@ -125,7 +125,7 @@ function content({ entity, score, reason }, { groupsOf, own }, { isNew, up }, ac
       ? null
       : el(
           'span',
-          { class: 'place', title: 'score' },
+          { class: 'place', title: 'score: higher is better' },
           el('span', { class: 'unseen' }, 'score '),
           signed(score),
         );

@@ -1,6 +1,6 @@
 // @ts-check
-import { el, fill, ofHash, place } from '../shared/elements.js';
-import { count, span, time, total, typeOf } from '../shared/format.js';
+import { el, fill, meanings, ofHash, place } from '../shared/elements.js';
+import { count, separated, span, time, total, typeOf } from '../shared/format.js';
 import { act, groups, Refusal, random, status } from './api.js';
 import { ListCard, Rank, Similar, wordsOf } from './cards.js';
 import { questionsOf, relationsFrom, searchedOf, typesOf } from './questions.js';
@@ -28,6 +28,12 @@ const rank = new Rank(chosen);
 let cards = [];
 /** What the cards were made of. */
 let cardsOf = '';
+const WORDS = {
+  score: 'A higher score is better; only scores of one list can be compared.',
+  'views (71 % of all)': 'The relation that speaks most for the item, and its share of the own edges.',
+  near: 'The own target that is most like the item.',
+  shared: 'Entities that have edges with both.',
+};
 const DONE = /** @type {Record<string, string>} */ ({ like: 'Liked', follow: 'Followed', click: 'Clicked' });
 
 /** @type {import('./api.js').Status | undefined} */
@@ -67,6 +73,7 @@ addEventListener('hashchange', () => choose(ofHash()));
 setInterval(() => {
   if (isLive && !document.hidden && now?.ready === true && entity !== '' && entity !== wrong) void lists();
 }, LISTS_MS);
+place('recent').after(meanings(WORDS));
 void follow();
 
 /** Asks for the state again and again, and for the first lists once they can be had. */
@@ -90,14 +97,15 @@ function showStatus({ version, ready, reasons, graphs, actions }) {
   const stale = graphs.map(({ staleSince }) => staleSince ?? 0).filter((since) => since > 0);
   const vectors = graphs.reduce((sum, each) => sum + total(each.vectors), 0);
   const names = graphs.map(({ graph }) => graph).join(' and ');
-  if (!ready) headline('wait', `Reading: ${reasons.join('; ')}`);
+  const level = place('problem').textContent === '' ? 'ok' : 'wait';
+  if (!ready) headline('wait', separated(`Reading: ${reasons.join('; ')}`));
   else if (stale.length > 0)
     headline(
       'warn',
       `The brokers are out of reach since ${time(Math.min(...stale))}`,
       'Lists are made of what was read before. docs/runbook.md#serving',
     );
-  else headline('ok', `Live: ${count(vectors)} vectors of ${names}`);
+  else headline(level, `${isLive ? 'Live' : 'Paused'}: ${count(vectors)} vectors of ${names}`);
   const reads = graphs.flatMap(({ read }) => [read.vectors, read.events]);
   const share = reads.length === 0 ? 0 : reads.reduce((sum, each) => sum + each, 0) / reads.length;
   fill(
@@ -115,9 +123,8 @@ function showStatus({ version, ready, reasons, graphs, actions }) {
   options(type, typesOf(graphs));
   options(searched, searchedOf(graphs));
   place('search').hidden = searched.options.length === 0;
-  const steps = graphs.map(({ graph, step }) => `${graph} at step ${count(step)}`).join(', ');
-  place('about').textContent =
-    `version ${version} — ${steps}${actions.length > 0 ? ' — a demo: its buttons send events' : ''}`;
+  const about = `version ${version}${actions.length > 0 ? ', a demo: its buttons send events' : ''} — docs/serve.md, `;
+  fill(place('about'), el('span', {}, about), el('a', { href: '/openapi.json' }, 'openapi.json'));
 }
 
 /** @param {unknown} error */
@@ -227,7 +234,8 @@ async function lists() {
   if (turn !== asked) return [];
   problem('');
   const grouping = { groupsOf, own: groupsOf(subject.name) };
-  subject.show(groupsOf);
+  place('all-lists').hidden = false;
+  subject.show(groupsOf, wanted !== undefined || failures.has(similar) || !similar.isUnknown);
   if (failures.has(similar)) similar.failed(failures.get(similar));
   else similar.show(grouping);
   return asking.map((card) => {
@@ -274,7 +282,7 @@ async function send(action, which) {
       if (isIn) {
         const ms = performance.now() - began;
         subject.took(which, ms);
-        subject.show(groupsOf);
+        subject.show(groupsOf, true);
         const others = came.size === 1 ? '1 entity is new' : `${came.size} entities are new`;
         news(
           `${DONE[action]} ${which}: out of the list after ${span(left)}, visible in the vectors after ${span(ms)}; ${others}.`,
@@ -297,4 +305,6 @@ function news(text) {
 /** @param {string} text */
 function problem(text) {
   place('problem').textContent = text;
+  const { dataset } = place('headline');
+  if (text !== '' && dataset['level'] === 'ok') dataset['level'] = 'wait';
 }

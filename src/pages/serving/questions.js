@@ -9,9 +9,10 @@
 /** Entities of this type are found by their text. */
 const QUERY = 'query';
 
-/** Types of entities that a list can be for: those that a relation leads from. @param {readonly Graph[]} graphs */
+/** All types: first those that a relation leads from, which have lists. @param {readonly Graph[]} graphs */
 export function typesOf(graphs) {
-  return unique(graphs.flatMap(({ relations }) => relations.map(({ lhs }) => lhs)));
+  const all = graphs.flatMap(({ relations }) => relations);
+  return unique([...all.map(({ lhs }) => lhs), ...all.map(({ rhs }) => rhs)]);
 }
 
 /**

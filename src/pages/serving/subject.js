@@ -1,6 +1,6 @@
 // @ts-check
 import { el, fill, place } from '../shared/elements.js';
-import { span } from '../shared/format.js';
+import { iso, span, time } from '../shared/format.js';
 import { recent } from './api.js';
 import { tag } from './list.js';
 
@@ -42,8 +42,8 @@ export class Subject {
     this.#took.set(entity, ms);
   }
 
-  /** @param {(entity: string) => readonly string[]} groupsOf */
-  show(groupsOf) {
+  /** @param {(entity: string) => readonly string[]} groupsOf @param {boolean} hasVector */
+  show(groupsOf, hasVector) {
     if (this.#name === '') return;
     place('entity-title').textContent = this.#name;
     const own = groupsOf(this.#name);
@@ -60,8 +60,10 @@ export class Subject {
             ),
           ]),
     );
-    this.#note.textContent =
-      this.#items.length === 0 ? 'Nothing is known of what it did.' : 'What it did lately, the newest first:';
+    const nothing = hasVector
+      ? 'No event of its own is known.'
+      : 'No event has named it, as far as is known: is the id right?';
+    this.#note.textContent = this.#items.length === 0 ? nothing : 'What it did lately, the newest first:';
     fill(
       this.#list,
       ...this.#items.map(({ relation, entity, at, removed, blocked }) => {
@@ -75,16 +77,11 @@ export class Subject {
           ...groupsOf(entity).map((group) => tag(group, own.includes(group))),
           el(
             'span',
-            { class: ms === undefined ? 'when' : 'when took' },
-            ms === undefined ? day(at) : `visible after ${span(ms)}`,
+            { class: ms === undefined ? 'when' : 'when took', title: iso(at) },
+            ms === undefined ? time(at).split(' ')[0] : `visible after ${span(ms)}`,
           ),
         );
       }),
     );
   }
-}
-
-/** @param {number} at epoch ms; in the reader's own zone */
-function day(at) {
-  return new Date(at).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' });
 }

@@ -69,6 +69,12 @@ export function details(summary, open, ...content) {
   return el('details', open ? { open: '' } : {}, el('summary', {}, summary), ...content);
 }
 
+/** What words mean, a sentence each. @param {Readonly<Record<string, string>>} words */
+export function meanings(words) {
+  const pairs = Object.entries(words).flatMap(([word, text]) => [el('dt', {}, word), el('dd', {}, text)]);
+  return details('? What the words mean', false, el('dl', { class: 'quiet' }, ...pairs));
+}
+
 /**
  * Replaces the content of a place. Equal content stays, and with it the reader's focus and selection.
  * @param {Element} place
