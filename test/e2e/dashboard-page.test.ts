@@ -7,7 +7,7 @@ import { barriers, brokenWords, lookUp, noBrowser, pages, shows } from './browse
 
 const HOSTILE = '<script>document.title="taken"</script>';
 const LONG = 'watched-to-the-end-with-friends'.repeat(8);
-const FAULT = `no broker answers at broker-1.example:9092 for twhin.embeddings.engagement; asked of ${LONG}`;
+const FAULT = `no broker answers at broker-1.example:9092 for twhin.embeddings.engagement; 6592 wait; asked of ${LONG}`;
 const now = Date.now();
 
 describe.skipIf(noBrowser() !== undefined)('the dashboard of a made-up graph in a browser', () => {
@@ -32,6 +32,13 @@ describe.skipIf(noBrowser() !== undefined)('the dashboard of a made-up graph in 
     // Means of too few edges, and means of enough edges.
     expect(await page.getByText('0.300 of 7', { exact: true }).count()).toBe(200);
     expect(await page.getByText('0.300', { exact: true }).count()).toBe(200);
+    // A warning is no error, and comes before the dead letters.
+    await shows(page, 'last error', 'none');
+    await page.getByText(/^warn: no broker answers at broker-1.example:9092 .* 6,592 wait;/).waitFor();
+    expect(await page.locator('#safe h3').allTextContents()).toEqual(['Warnings and errors', 'Dead letters']);
+    expect(await page.locator('h2').first().textContent()).toBe('Entity');
+    await page.getByText('What the words mean').click();
+    await page.getByText('Mean of 1/rank').waitFor();
     expect(await page.title()).toBe('twhin-stream');
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
     expect(await barriers(page)).toEqual([]);

@@ -1,7 +1,7 @@
 // @ts-check
 
-import { choice, el, fill, ofHash, place } from '../shared/elements.js';
-import { span, time } from '../shared/format.js';
+import { choice, el, fill, meanings, ofHash, place } from '../shared/elements.js';
+import { separated, span, time } from '../shared/format.js';
 import { follow, history, map } from './api.js';
 import { Entity } from './entity.js';
 import { Fresh } from './fresh.js';
@@ -12,6 +12,20 @@ import { Size } from './size.js';
 
 const LOOK_MS = 5_000;
 const RANGES = ['hour', 'day'];
+const WORDS = {
+  MRR: 'Mean of 1/rank of new events, each ranked before it is learned; 1 is the best.',
+  'known, new': 'A known edge has two ends that were trained before; a new edge has one or none.',
+  'of 26': 'The mean is of 26 edges alone, which are too few to tell.',
+  'hits@10': 'Share of these events among the first ten of their ranking.',
+  'by popularity, by chance': 'MRR of the same events, ranked by number of edges or at random.',
+  loss: 'Error that training makes small; its course tells more than its height.',
+  movement:
+    'Distance from the vector that was published before; 99\u00a0% of vectors moved less than the second figure.',
+  length: 'Mean length of the published vectors.',
+  outbox: 'Committed vectors that Kafka has not acknowledged yet.',
+  epoch: 'Number of the process that writes the graph; the next process has a higher one.',
+  'rows free': 'Entities that the table still has room for; limits.maxEntities is the limit.',
+};
 
 const sections = { fresh: new Fresh(), right: new Right(), safe: new Safe(), size: new Size() };
 const [entity, drawing] = [new Entity(), new EmbeddingMap()];
@@ -41,6 +55,7 @@ follow(
   },
 );
 setInterval(() => void look(), LOOK_MS);
+place('connection').parentElement?.after(meanings(WORDS));
 
 function show() {
   if (status === undefined) return;
@@ -48,7 +63,8 @@ function show() {
   const line = place('headline');
   line.dataset['level'] = headline.level;
   const step = headline.step === undefined ? [] : [` — docs/runbook.md#${headline.step}`];
-  fill(line, el('span', {}, headline.text), ...step.map((text) => el('span', { class: 'quiet' }, text)));
+  const said = el('span', {}, separated(headline.text));
+  fill(line, said, ...step.map((text) => el('span', { class: 'quiet' }, text)));
   document.title = `${headline.level === 'ok' ? '' : '! '}twhin-stream`;
   const names = graphs.map((each) => each.graph);
   if (!names.includes(graph)) {

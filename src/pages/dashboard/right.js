@@ -20,7 +20,7 @@ export class Right {
     ],
     share,
   );
-  #loss = new Chart('Loss', [{ curve: 'loss', label: 'of an anchor', colour: 'c3' }], share);
+  #loss = new Chart('Loss', [{ curve: 'loss', label: 'mean', colour: 'c3' }], share);
   #baseline = el('p', { class: 'quiet' });
 
   constructor() {
@@ -55,7 +55,7 @@ export class Right {
       el('h3', {}, 'Movement of published vectors'),
       table(
         'Path of a vector between two publications, by entity type',
-        ['Type', 'mean', '99 %', 'length'],
+        ['Type', 'mean', '99\u00a0%', 'length'],
         Object.entries(moved).map(([type, { mean, p99, norm }]) => [
           type,
           share(mean),

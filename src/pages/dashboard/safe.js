@@ -1,18 +1,20 @@
 // @ts-check
 
 import { details, el, fill, place, table, tiles } from '../shared/elements.js';
-import { count, span, time } from '../shared/format.js';
+import { count, separated, span, time } from '../shared/format.js';
 import { rejected } from './api.js';
 import { Chart } from './charts.js';
 
 /**
- * A row for each topic and reason.
+ * The rejected records by reason and topic.
+ * @param {string} name
  * @param {Readonly<Record<string, Readonly<Record<string, number>>>>} rejectedBy
  */
-export function rejectionRows(rejectedBy) {
-  return Object.entries(rejectedBy).flatMap(([topic, byReason]) =>
-    Object.entries(byReason).map(([reason, records]) => [topic, reason, count(records)]),
+export function rejections(name, rejectedBy) {
+  const rows = Object.entries(rejectedBy).flatMap(([topic, byReason]) =>
+    Object.entries(byReason).map(([reason, records]) => [`${reason} in ${topic}`, count(records)]),
   );
+  return table(name, ['Reason and topic', 'Records'], rows);
 }
 
 /** Rejected events, waiting vectors, and faults. */
@@ -36,12 +38,12 @@ export class Safe {
     });
     place('safe').append(
       this.#tiles,
+      el('h3', {}, 'Warnings and errors'),
+      this.#faults,
       this.#outbox.figure,
       el('h3', {}, 'Dead letters'),
       this.#reasons,
       this.#newest,
-      el('h3', {}, 'Warnings and errors'),
-      this.#faults,
     );
   }
 
@@ -53,7 +55,7 @@ export class Safe {
     { graph, events, rejectedBy, outbox, oldest, retries, commits, writer },
     { faults, now, startedAt },
   ) {
-    const last = faults.at(-1);
+    const last = faults.findLast(({ level }) => level === 'error');
     fill(
       this.#tiles,
       tiles([
@@ -64,18 +66,11 @@ export class Safe {
         ['sends repeated', count(retries)],
         ['commits', count(commits)],
         ['last start', time(startedAt)],
-        ['last fault', last === undefined ? 'none' : time(last.at)],
+        ['last error', last === undefined ? 'none' : time(last.at), 'warnings are no errors'],
         ['epoch', writer === undefined ? '–' : String(writer.epoch), `space ${writer?.space ?? '–'}`],
       ]),
     );
-    fill(
-      this.#reasons,
-      table(
-        'Dead letters by topic and reason, since the process began',
-        ['Topic', 'Reason', 'Records'],
-        rejectionRows(rejectedBy),
-      ),
-    );
+    fill(this.#reasons, rejections('Dead letters by topic and reason, since the process began', rejectedBy));
     fill(
       this.#faults,
       faults.length === 0
@@ -86,7 +81,7 @@ export class Safe {
             faults
               .toReversed()
               .slice(0, 10)
-              .map(({ at, times, text }) => [time(at), count(times), text]),
+              .map(({ at, level, times, text }) => [time(at), count(times), `${level}: ${separated(text)}`]),
             'words',
           ),
     );

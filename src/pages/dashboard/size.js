@@ -3,7 +3,7 @@
 import { el, fill, place, table, tiles } from '../shared/elements.js';
 import { bytes, count, span, total } from '../shared/format.js';
 import { Chart } from './charts.js';
-import { rejectionRows } from './safe.js';
+import { rejections } from './safe.js';
 
 /** Amounts, memory and disk. */
 export class Size {
@@ -93,7 +93,7 @@ function routing({ graph, ready, reasons, partitions, events, rejectedBy, sent, 
   ]);
   if (rejected === 0) return [summary];
   const name = 'Dead letters of the routing, since the process began';
-  return [summary, table(name, ['Topic', 'Reason', 'Records'], rejectionRows(rejectedBy))];
+  return [summary, rejections(name, rejectedBy)];
 }
 
 /**
