@@ -25,7 +25,7 @@ const reason = z.object({
   relation: z.string(),
   share: z.number(),
   score: z.number(),
-  near: entity.optional().meta({ description: "Nearest of the entity's own targets." }),
+  near: entity.optional().meta({ description: "Nearest of the entity's other own targets." }),
   distance: z.number().optional().meta({ description: 'From near, L2 between the two vectors.' }),
 });
 const items = z.array(z.object({ entity, score: z.number().nullable(), reason: reason.optional() }));
