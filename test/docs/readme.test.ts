@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 test('the TypeScript example compiles in a strict project', async () => {
   const folder = await freshFolder();
   const [example] = blocks('README.md', 'ts');
-  expect(example).toContain("from 'kafkajs'");
+  expect(example).toContain("from '@platformatic/kafka'");
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   writeFileSync(join(folder, 'example.ts'), `${example}`);
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');

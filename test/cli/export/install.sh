@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what test/cli/export/command.test.ts reads exported files with, under .twhin/readers; does nothing
-# where it is there already.
+# Installs what tests read exported files and topics with in Python, under .twhin/readers; does nothing where it is
+# there already.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 venv="$here/../../../.twhin/readers"
