@@ -10,22 +10,28 @@ export const WRONG_USAGE = 2;
 export interface Output {
   out(line: string): void;
   err(line: string): void;
-  /** Shows a line on a terminal until the next line of any kind; prints nothing elsewhere. Empty: removes the shown one. */
+  /** Shows a line on a terminal, below all others, until the next one; prints nothing elsewhere. Empty: removes the shown one. */
   status(line: string): void;
 }
 
+let shown = '';
+
+/** Prints a line above the shown one, which stays. */
+function above(stream: NodeJS.WriteStream, line: string): void {
+  const below = shown;
+  terminal.status('');
+  stream.write(`${line}\n`);
+  terminal.status(below);
+}
+
 export const terminal: Output = {
-  out: (line) => {
-    terminal.status('');
-    process.stdout.write(`${line}\n`);
-  },
-  err: (line) => {
-    terminal.status('');
-    process.stderr.write(`${line}\n`);
-  },
+  out: (line) => above(process.stdout, line),
+  err: (line) => above(process.stderr, line),
   status: (line) => {
-    if (process.stderr.isTTY)
-      process.stderr.write(`\r\u001b[2K${line.slice(0, (process.stderr.columns ?? 100) - 1)}`);
+    if (!process.stderr.isTTY || line + shown === '') return;
+    shown = line;
+    // A terminal that does not know its width says 0.
+    process.stderr.write(`\r\u001b[2K${line.slice(0, (process.stderr.columns || 100) - 1)}`);
   },
 };
 
