@@ -105,7 +105,7 @@ export const serve = defineBench({
       const args = ['serve', '--graph', 'engagement', '--http', env.TWHIN_HTTP];
       if (threads > 0) args.push('--threads', `${threads}`);
       await using running = new Running([COMMAND, ...args], env);
-      await running.line('ready');
+      await running.until('readiness', () => (/"msg":"ready/.test(running.stderr) ? true : undefined));
       const ready = (performance.now() - began) / 1000;
       const url = await running.url();
       let [latencies, failures]: [number[], number] = [[], 0];

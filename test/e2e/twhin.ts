@@ -200,7 +200,7 @@ export class Running {
 
   /** Where it serves, once it does. */
   async url(): Promise<string> {
-    await this.says(/"msg":"serving (health and metrics|on )/);
+    await this.says(/"msg":"(serving health and metrics|listening on )/);
     return /"url":"([^"]+)"/.exec(this.stderr)?.[1] ?? '';
   }
 

@@ -12,6 +12,7 @@ import { ServingMetrics } from '../../metrics/serving.ts';
 import { readServingPage } from '../../pages/page-files.ts';
 import { VERSION } from '../../version.ts';
 import type { CommandContext } from '../context.ts';
+import { count, duration, total } from '../format.ts';
 import { collect, example, httpOption, positiveInteger, WHOLE_GRAPHS_HELP, wholeNumber } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
 import { boundsToSay, edgesWithin, memoryHere } from './bounds.ts';
@@ -75,36 +76,42 @@ const REQUESTS_HELP =
 
 /** Serves until stopped, or until a topic can't be followed any further. */
 async function serve(
-  { config: load, connect, log: logOf, stopping, tell }: CommandContext,
+  context: CommandContext,
   { graph: names, http, edges: asked, requests, threads }: ServeAsked,
 ): Promise<void> {
-  const config = await load();
+  const config = await context.config();
   const graphs = selectWholeGraphs(config, names);
   const address = httpOption(http);
   if (address === 'off')
     throw new UsageError('--http: expected host:port, seen "off"; serving is all that this command does');
   const memory = memoryHere();
   const edges = edgesWithin(asked, graphs.length, memory);
-  const log = logOf();
+  const log = context.log();
   for (const sentence of boundsToSay(graphs, edges, Math.max(1, threads), memory)) log.info({}, sentence);
-  await using connection = await connect(config, log);
+  await using connection = await context.connect(config, log);
   const options = { connection, log, edges, requests, threads };
   await using server = await beginVectorServer(config, graphs, address, options);
   const { url, serving } = server;
-  log.info({ url, graphs: graphs.map(({ name }) => name) }, `serving on ${url}`);
-  using _timer = reportReadiness(serving, log, tell);
-  await Promise.race([aborted(stopping, server), serving.ended]);
+  log.info({ url, graphs: graphs.map(({ name }) => name) }, `listening on ${url}, not ready yet`);
+  using _timer = reportReadiness(serving, log, context);
+  await Promise.race([aborted(context.stopping, server), serving.ended]);
   log.info({}, 'stopping: requests in flight are answered');
 }
 
-/** Says how far the reading is while not all is read, and when it is. */
-function reportReadiness(serving: Serving, log: Log, tell: CommandContext['tell']): NodeJS.Timeout {
-  let ready = false;
+/** Says how far the reading is while not all is read, and as soon as `/readyz` is 200, how much and how long it was. */
+function reportReadiness(serving: Serving, log: Log, { tell, output }: CommandContext): NodeJS.Timeout {
+  let since: number | undefined = performance.now();
   return setInterval(() => {
     const reasons = serving.unready();
     if (reasons.length > 0) tell(reasons.join('; '), { reasons });
-    else if (!ready) log.info({ graphs: serving.runs.map((run) => run.snapshot()) }, 'ready');
-    ready = reasons.length === 0;
+    else output.status('');
+    if (!serving.isReady) since ??= performance.now();
+    else if (since !== undefined) {
+      const graphs = serving.runs.map((run) => run.snapshot());
+      const vectors = count(graphs.reduce((sum, graph) => sum + total(graph.vectors), 0));
+      log.info({ graphs }, `ready after ${duration(performance.now() - since)}: ${vectors} vectors`);
+      since = undefined;
+    }
   }, LOOK_MS);
 }
 
