@@ -1,10 +1,9 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { createGunzip } from 'node:zlib';
 import { createWorld } from '../demo/world.ts';
 import { connect } from '../src/adapters/connect.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
+import { UsageError } from '../src/errors/errors.ts';
 import { EVENT_TOPICS, readEvent } from '../topics/index.ts';
+import { linesOf } from './lines.ts';
 
 /** An event of a topic, by the topic's name in the configuration. */
 export interface TopicEvent {
@@ -35,15 +34,15 @@ export function eventsOf({ higgs, events }: Source): AsyncIterable<TopicEvent> {
 
 /** The lines `actor target unixSeconds RT|RE|MT` of the SNAP Higgs activity file as engagements. @throws naming another line. */
 export async function* higgsEvents(file: string, events: number): AsyncGenerator<TopicEvent> {
-  const bytes = createReadStream(file);
-  const text = file.endsWith('.gz') ? bytes.pipe(createGunzip()) : bytes;
-  let left = events;
-  for await (const line of createInterface({ input: text })) {
-    if (left-- === 0) return;
+  let number = 0;
+  for await (const line of linesOf(file)) {
+    if (number++ === events) return;
     const [userId = '', tweetId = '', seconds = '', interaction = '', ...rest] = line.trim().split(/\s+/);
     const action = ACTIONS.get(interaction);
     if (action === undefined || rest.length > 0 || !/^\d{1,12}$/.test(seconds))
-      throw new Error(`expected "actor target unixSeconds RT|RE|MT", seen ${JSON.stringify(line)}`);
+      throw new UsageError(
+        `${file}, line ${number}: expected "actor target unixSeconds RT|RE|MT", seen ${JSON.stringify(line)}`,
+      );
     const event = { userId, tweetId, action, at: Number(seconds) * 1000 };
     yield { topic: 'engagement', key: userId, value: Buffer.from(JSON.stringify(event)) };
   }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { kernelOf } from '../src/compose/wide.ts';
 import { PRESETS } from '../src/config/presets.ts';
+import { UsageError } from '../src/errors/errors.ts';
 import type { KernelName } from '../src/model/kernel.ts';
 import { defineBench, ROOT } from './harness.ts';
 import { peak } from './kernel/peak.ts';
@@ -34,6 +35,7 @@ export const kernel = defineBench({
   columns: [RATE, FLOPS, SHARE],
   async measure(here) {
     const { rows, ms, variations } = here.size;
+    if (rows < 1_000) throw new UsageError(`--rows: expected 1000 at least; seen ${rows}`);
     const shape1: Workload = {
       ...{ dim: 128, scorer: 'twhin', loss: 'logistic', unitBall: false, rows },
       ...{ edges: 128, inBatch: 64, uniform: 64 },

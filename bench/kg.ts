@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { npy } from '../src/adapters/npy.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
-import { UsageError } from '../src/errors/errors.ts';
+import { reasonOf, UsageError } from '../src/errors/errors.ts';
 import type { Space } from '../src/evaluation/space.ts';
 import { describeModel } from '../src/model/settings.ts';
 import { defineBench, type Figures, type Here } from './harness.ts';
@@ -47,7 +47,7 @@ export const kg = defineBench({
       throw new UsageError(
         `expected a pass, a seed, a shard and a ${rank} triple at least; seen --passes ${passes} --seeds ${seeds} --shards ${shards}`,
       );
-    if (to !== '') await mkdir(to);
+    if (to !== '') await makeFolder(to);
     const means = new Map<string, Figures[]>();
     const add = (row: string, figures: Figures) => means.set(row, [...(means.get(row) ?? []), figures]);
     let unseen: LinkPrediction['unseen'] | undefined;
@@ -71,6 +71,17 @@ export const kg = defineBench({
     here.record('triples with a relation that has no training', { questions: unseen!.relations });
   },
 });
+
+/** @throws UsageError where something is there already, or the folder can't be made. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    throw new UsageError(
+      `--export: expected a folder that is not there yet, in one that is; seen ${path}: ${reasonOf(error)}`,
+    );
+  }
+}
 
 /** The triples of the named files; of a made family where no file is named. */
 async function triplesOf(here: Pick<Here<typeof kg.sizes.full>, 'size' | 'folder'>): Promise<KnowledgeGraph> {

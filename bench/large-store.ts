@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { openRocksdb } from '../src/adapters/rocksdb/store.ts';
 import { loadConfig } from '../src/config/load.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
+import { UsageError } from '../src/errors/errors.ts';
 import { CheckpointWriter } from '../src/graph/checkpoint-writer.ts';
 import type { EdgeState } from '../src/graph/edge.ts';
 import { type EntityKey, entityKey, typeOf } from '../src/graph/entity.ts';
@@ -20,6 +21,8 @@ const AT = Date.UTC(2026, 0);
 /** Every fifth entity is a user, of which each has many edges; the rest are tweets. */
 const USER_EVERY = 5;
 
+const usersOf = (entities: number) => Math.ceil(entities / USER_EVERY);
+
 interface Entities extends Size {
   readonly entities: number;
   readonly edges: number;
@@ -27,10 +30,15 @@ interface Entities extends Size {
 
 /** A place with a broker's topics and a store of the engagement graph, as {@link writeLargeStore} makes it. */
 export async function largePlace(here: Pick<Here<Entities>, 'broker' | 'folder' | 'set' | 'say' | 'size'>) {
+  const { entities, edges } = here.size;
+  // Edges are drawn until each is another one.
+  const most = Math.floor((usersOf(entities) * (entities - usersOf(entities))) / 2);
+  if (edges > most)
+    throw new UsageError(`--edges: expected at most ${most} of --entities ${entities}; seen ${edges}`);
   const place = await ownPlace(here);
   const config = await loadConfig(place.env, place.folder);
   const graph = config.graphs.find(({ name }) => name === ENGAGEMENT)!;
-  here.say(`making a store of ${here.size.entities} entities and ${here.size.edges} edges`);
+  here.say(`making a store of ${entities} entities and ${edges} edges`);
   await writeLargeStore(join(config.state, ENGAGEMENT, 'db'), graph, here.size);
   await ran([COMMAND, 'topics', 'apply'], place.env);
   return { ...place, config, graph };
@@ -49,7 +57,7 @@ async function writeLargeStore(
   await using store = new GraphStore(await openRocksdb(folder), new Layout(model));
   const random = Random.seeded(1);
   const relationRows = 2 * model.relations.length;
-  const users = Math.ceil(size.entities / USER_EVERY);
+  const users = usersOf(size.entities);
   const head: Head = {
     ...{ format: STORE_FORMAT, graph: graph.name, model, step: 1_000_000, random: [...random.state()] },
     ...{ rows: relationRows + size.entities, freed: [], positions: {}, outbox: 0, watermark: AT },

@@ -3,7 +3,9 @@ import { mkdtempDisposable, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { WRONG_USAGE } from '../src/cli/output.ts';
 import { withSettings } from '../src/config/overrides.ts';
+import { UsageError } from '../src/errors/errors.ts';
 import { type Here, ROOT } from './harness.ts';
 
 export const COMMAND = join(ROOT, 'bin', 'twhin.js');
@@ -61,7 +63,7 @@ export async function ownPlace(here: Pick<Here, 'broker' | 'folder' | 'set'>, co
   return { env, folder, prefix };
 }
 
-/** Runs a script of ours to its end. @throws with the end of what it said where that is no good one. */
+/** Runs a script of ours to its end. @throws with the end of what it said where that is no good one; UsageError where it was asked wrongly. */
 export async function ran(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Usage> {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'twhin-usage-'));
   const file = join(folder.path, 'usage.json');
@@ -69,6 +71,7 @@ export async function ran(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const running = new Running([meter, ...args], { ...env, BENCH_USAGE: file });
   const code = await running.ended;
   const { stdout, stderr } = running;
+  if (code === WRONG_USAGE) throw new UsageError(stderr.trim());
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}:\n${stderr.slice(-4000)}`);
   const { cpu, rss, written } = JSON.parse(await readFile(file, 'utf8'));
   return { cpu, rss, written, stdout, stderr };
@@ -105,6 +108,7 @@ export class Running implements AsyncDisposable {
     for (;;) {
       const found = await look();
       if (found !== undefined) return found;
+      if (this.child.exitCode === WRONG_USAGE) throw new UsageError(this.stderr.trim());
       if (this.#over || Date.now() > deadline)
         throw new Error(`waited in vain for ${what}:\n${this.stderr.slice(-4000)}`);
       await sleep(LOOK_MS);

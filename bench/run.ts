@@ -81,10 +81,8 @@ async function runOne(bench: Bench): Promise<void> {
     tokens: true,
   });
   const given = new Map(Object.entries(values));
-  const size = sized(values.smoke ? bench.sizes.smoke : bench.sizes.full, given);
-  const rounds = numberOf('rounds', values.rounds ?? (values.smoke ? 1 : ROUNDS));
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new UsageError(`--rounds: expected a whole number from 1; seen ${rounds}`);
+  const size = sized(bench.sizes, values.smoke, given);
+  const rounds = numberOf('rounds', values.rounds ?? (values.smoke ? 1 : ROUNDS), [ROUNDS]);
   for (const option of bench.without ?? []) {
     const used = option === 'rounds' ? rounds > 1 && values.against === undefined : values.set.length > 0;
     if (given.has(option) && used) throw new UsageError(`--${option} has no part in ${bench.name}`);
@@ -120,21 +118,26 @@ async function runOne(bench: Bench): Promise<void> {
     await appendFile(join(ROOT, 'bench', 'results', `${bench.name}.jsonl`), `${JSON.stringify(result)}\n`);
 }
 
-/** The options of a size, with what was given. @throws UsageError naming an option that has to be a number. */
-function sized(size: Size, given: ReadonlyMap<string, unknown>): Size {
+/** The options of a size, with what was given. @throws UsageError naming an option that has to be a number like its defaults. */
+function sized({ full, smoke }: Bench['sizes'], isSmoke: boolean, given: ReadonlyMap<string, unknown>): Size {
   return Object.fromEntries(
-    Object.entries(size).map(([key, value]) => {
+    Object.entries(isSmoke ? smoke : full).map(([key, value]) => {
       const typed = given.get(key) ?? value;
       if (typeof typed === 'boolean') return [key, typed];
-      return [key, typeof value === 'number' ? numberOf(key, typed) : String(typed)];
+      return [key, typeof value === 'number' ? numberOf(key, typed, [full[key], smoke[key]]) : String(typed)];
     }),
   );
 }
 
-function numberOf(key: string, typed: unknown): number {
+/** A number such as these: a whole one where they are, and 0 where one of them is. */
+function numberOf(key: string, typed: unknown, such: readonly unknown[]): number {
   const value = typed === '' ? Number.NaN : Number(typed);
-  if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
-    throw new UsageError(`--${key}: expected a number from 0; seen ${JSON.stringify(typed)}`);
+  const isWhole = such.every(Number.isInteger);
+  const least = isWhole && !such.includes(0) ? 1 : 0;
+  if (!(value >= least && value < Number.POSITIVE_INFINITY) || (isWhole && !Number.isInteger(value)))
+    throw new UsageError(
+      `--${key}: expected a ${isWhole ? 'whole ' : ''}number from ${least}; seen ${JSON.stringify(typed)}`,
+    );
   return value;
 }
 

@@ -1,10 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { z } from 'zod';
+import { UsageError } from '../src/errors/errors.ts';
 import { defineBench, type Figures } from './harness.ts';
 import { Stream, stopped } from './stream.ts';
 
 /** Clock ticks a second of /proc. */
 const TICKS = 100;
+/** Shards, in a process each with a p. */
+const SHARDS = /^([1-9]\d*)(p?)$/;
 
 const CPU = 'µs of CPU an event';
 const BROKER = 'of the broker';
@@ -31,11 +34,14 @@ export const shards = defineBench({
   },
   columns: [CPU, BROKER, PUBLISHED, GRADIENTS, VECTORS, BYTES, COPIES, AGE],
   async measure(here) {
+    const names = here.size.shards.split(',');
+    const wrong = names.find((name) => !SHARDS.test(name));
+    if (wrong !== undefined)
+      throw new UsageError(`--shards: expected numbers such as 4 or 4p, seen "${wrong}"`);
     const stream = await Stream.start(here, here.size);
     const { records } = stream;
     const turn = (name: string) => async (): Promise<Figures> => {
-      const [, count, apart] = /^(\d+)(p?)$/.exec(name) ?? [];
-      if (count === undefined) throw new Error(`--shards: expected numbers such as 4 or 4p, seen ${name}`);
+      const [, count, apart] = SHARDS.exec(name) ?? [];
       here.say(name);
       const before = brokerSeconds();
       const usages = await stream.shards(here.set, Number(count), apart === 'p');
@@ -57,7 +63,7 @@ export const shards = defineBench({
         [AGE]: Math.max(...ended.map(({ exchange }) => exchange?.vectorAgeMs.p99 ?? 0)),
       };
     };
-    await here.turns(Object.fromEntries(here.size.shards.split(',').map((name) => [name, turn(name)])));
+    await here.turns(Object.fromEntries(names.map((name) => [name, turn(name)])));
   },
 });
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { UsageError } from '../src/errors/errors.ts';
 import { engagements, startGrowing } from './growth.ts';
 import { defineBench, type Here } from './harness.ts';
 import { total } from './process.ts';
@@ -31,6 +32,8 @@ export const size = defineBench({
   columns: Object.values(COLUMNS),
   async measure(here) {
     const { few, many, edges, events } = here.size;
+    if (Math.min(few, many) < 100)
+      throw new UsageError(`--few and --many: expected 100 at least; seen ${few} and ${many}`);
     await using opened = new AsyncDisposableStack();
     const ways: Parameters<Here['turns']>[0] = {};
     for (const entities of [few, many]) {

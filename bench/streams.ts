@@ -1,6 +1,4 @@
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { connect } from '../src/adapters/connect.ts';
 import {
   edgeFigures,
@@ -16,6 +14,7 @@ import {
 import type { ReplayOptions } from '../src/compose/replay.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { type Config, type GraphConfig, shardsOf, wholeGraphs } from '../src/config/resolve.ts';
+import { reasonOf, UsageError } from '../src/errors/errors.ts';
 import type { Interval } from '../src/evaluation/bootstrap.ts';
 import { LIST_FIGURES, rankTasks } from '../src/evaluation/stream/lists.ts';
 import { byVectors } from '../src/evaluation/stream/recommender.ts';
@@ -29,6 +28,7 @@ import { defineBench, type Here } from './harness.ts';
 import { progressOn, trainedSpace } from './in-process.ts';
 import { COMMIT_EDGES, MANY_PASSES } from './kg/training.ts';
 import { TripleLog } from './kg/triple-log.ts';
+import { linesOf } from './lines.ts';
 
 const FULL = {
   ...{ higgs: '', events: 563_069, folder: '', graph: 'engagement', holdout: 0.15 },
@@ -120,6 +120,8 @@ async function openStream(
   here: Pick<Here, 'say' | 'folder' | 'set'>,
   asked: (typeof streams)['sizes']['full'],
 ) {
+  if (asked.holdout <= 0 || asked.holdout >= 1)
+    throw new UsageError(`--holdout: expected a share between 0 and 1; seen ${asked.holdout}`);
   const folder = await here.folder();
   const address = `file:${join(folder, 'log')}`;
   const load = (settings: readonly string[]) =>
@@ -130,7 +132,12 @@ async function openStream(
   const variant = async (name: string, settings: readonly string[]): Promise<Variant> => {
     const config = await load(settings);
     const graph = wholeGraphs(config.graphs).find((each) => each.name === asked.graph);
-    if (graph === undefined) throw new Error(`--graph: there is no graph ${asked.graph}`);
+    if (graph === undefined)
+      throw new UsageError(
+        `--graph: expected one of ${wholeGraphs(config.graphs)
+          .map((each) => each.name)
+          .join(', ')}; seen ${asked.graph}`,
+      );
     return { name, config, graph };
   };
   const current = await variant('vectors', []);
@@ -163,9 +170,18 @@ async function openStream(
 async function* preparedEvents(folder: string, { topics }: GraphConfig): AsyncGenerator<TopicEvent> {
   const [topic] = topics;
   if (topic === undefined) return;
-  for await (const line of createInterface({ input: createReadStream(join(folder, 'events.ndjson')) })) {
+  const file = join(folder, 'events.ndjson');
+  let number = 0;
+  for await (const line of linesOf(file)) {
+    number++;
     const value = Buffer.from(line);
-    yield { topic: topic.name, key: readEvent(topic, { value, timestamp: Date.now() }).key, value };
+    let key: string | null;
+    try {
+      ({ key } = readEvent(topic, { value, timestamp: Date.now() }));
+    } catch (error) {
+      throw new UsageError(`${file}, line ${number}: ${reasonOf(error)}`);
+    }
+    yield { topic: topic.name, key, value };
   }
 }
 

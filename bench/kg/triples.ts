@@ -1,8 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { basename, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { createGunzip } from 'node:zlib';
 import { UsageError } from '../../src/errors/errors.ts';
+import { linesOf } from '../lines.ts';
 
 /** Edges of a knowledge graph by index: `head relation tail` of the literature is lhs, relation and rhs here. */
 export interface IndexedTriples {
@@ -70,11 +68,8 @@ class TripleReader {
 
   /** take: gives false for fields that mean nothing. */
   async read(file: string, columns: number, take: (fields: readonly string[]) => boolean): Promise<void> {
-    const bytes = createReadStream(file);
     let line = 0;
-    for await (const text of createInterface({
-      input: file.endsWith('.gz') ? bytes.pipe(createGunzip()) : bytes,
-    })) {
+    for await (const text of linesOf(file)) {
       line++;
       if (text.trim() === '') continue;
       const fields = (text.includes('\t') ? text.split('\t') : text.trim().split(/ +/)).map((field) =>
