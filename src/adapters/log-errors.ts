@@ -1,4 +1,4 @@
-import { FatalError, LogRefusal, RetryableError } from '../errors/errors.ts';
+import { FatalError, LogRefusal, RetryableError, wayOn } from '../errors/errors.ts';
 import type { Partition, PartitionRange, Position } from '../pipeline/ports.ts';
 
 /** The error of topics that aren't there, with the way out. */
@@ -38,7 +38,7 @@ export function diverged({ topic, partition }: Partition, position: Position, en
   const part = end.epoch === epoch ? `ends at offset ${end.offset}` : 'is not there';
   const message =
     `${topic}/${partition} was read up to offset ${offset} of leader epoch ${epoch}, and in the log this epoch ${part}: records that were read are lost, and others may ` +
-    `have their offsets. The brokers lost the end of the log, by an unclean leader election or an older volume. ${wayOut(topic)}`;
+    `have their offsets. The brokers lost the end of the log, by an unclean leader election or an older volume. ${wayOn(topic)}`;
   return new LogRefusal('log-diverged', topic, message);
 }
 
@@ -48,14 +48,7 @@ function causeOf(offset: number, { topic, low }: PartitionRange): string {
     offset < low
       ? 'retention took the records in between: raise retention.ms.'
       : 'the brokers lost the end of the log, by an unclean leader election or an older volume.';
-  return `${what} ${wayOut(topic)}`;
-}
-
-function wayOut(topic: string): string {
-  return (
-    `To go on with what the log has from there: twhin run --go-on ${topic}. To read the topic from its start, which counts no event ` +
-    `twice: twhin run --reread ${topic}. A replay begins again with --restart`
-  );
+  return `${what} ${wayOn(topic)}`;
 }
 
 export function partitionMissing(topic: string, partition: number, partitions: number): FatalError {

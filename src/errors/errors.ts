@@ -34,7 +34,7 @@ export class RetryableError extends Coded<CodeOf<'retryable'>> {}
 /** Stop: continuing would lose or corrupt data. The message says what to do. */
 export class FatalError extends Coded<CodeOf<'fatal'>> {}
 
-/** A log no longer holds what was read, or is to be read: somebody has to say how to go on. */
+/** A log no longer holds the records that were read, or are to be read: somebody has to say how to go on. */
 export class LogRefusal extends FatalError {
   declare readonly code: 'log-diverged' | 'offset-out-of-range';
   readonly topic: string;
@@ -43,6 +43,14 @@ export class LogRefusal extends FatalError {
     super(code, message);
     this.topic = topic;
   }
+}
+
+/** What to do about a topic that is refused. */
+export function wayOn(topic: string): string {
+  return (
+    `To go on with the records that the log has: twhin run --go-on ${topic}. To read the topic from its start, which counts no event ` +
+    `twice: twhin run --reread ${topic}. A replay begins again with --restart`
+  );
 }
 
 /** The command line, the configuration or a question is wrong; nothing was started. Exit code 2, over HTTP 400. */

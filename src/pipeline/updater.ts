@@ -59,7 +59,7 @@ export class Updater {
       this.#lifecycle.on('done');
     } catch (error) {
       this.#lifecycle.fail(error);
-      if (error instanceof LogRefusal) this.#refusal = error;
+      if (error instanceof LogRefusal) this.refuse(error);
       await this.close().catch((second: unknown) => {
         this.#options.log.error({ graph: this.#options.graph, reason: reasonOf(second) }, 'could not close');
       });
@@ -85,6 +85,11 @@ export class Updater {
     this.#lifecycle.on('abandon');
     if (phase === 'joining' || phase === 'taking-over') this.#waitNoLonger();
     return true;
+  }
+
+  /** Has every further start refuse a topic, which another reader of its graph could not read on. */
+  refuse(refusal: LogRefusal): void {
+    this.#refusal ??= refusal;
   }
 
   /** Lets go of all it was given, each whether or not the one before would; `run` ends with it. Idempotent. */

@@ -6,7 +6,7 @@ import { composeRouters } from '../../compose/router.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import { HTTP_DEFAULT } from '../../config/environment.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { RetryableError, reasonOf, UsageError } from '../../errors/errors.ts';
+import { LogRefusal, RetryableError, reasonOf, UsageError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import { createdTopics, replayGaps } from '../../pipeline/topic-plan.ts';
 import { rememberingFaults, Watch } from '../../watch/watch.ts';
@@ -109,7 +109,15 @@ async function run(options: RunOptions, context: CommandContext): Promise<void> 
     stop();
     throw error;
   };
-  const routing = Promise.allSettled(routers.map((router) => router.run().catch(failing)));
+  const ofRouter =
+    ({ graph }: { readonly graph: string }) =>
+    (error: unknown) => {
+      // A router keeps nothing: the shards of its graph note that it refused.
+      const shards = runs.filter((each) => each.graph.shard?.graph === graph);
+      if (error instanceof LogRefusal) for (const { updater } of shards) updater.refuse(error);
+      failing(error);
+    };
+  const routing = Promise.allSettled(routers.map((router) => router.run().catch(ofRouter(router))));
   const ends = await Promise.allSettled(runs.map((each) => each.run().catch(failing)));
   reporting.stop();
   for (const router of routers) await router.stop();

@@ -1,4 +1,4 @@
-import { RetryableError, ShapeError } from '../../errors/errors.ts';
+import { LogRefusal, RetryableError, ShapeError, wayOn } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import { patiently } from '../../pipeline/patience.ts';
 import type {
@@ -7,6 +7,7 @@ import type {
   Follower,
   Following,
   PartitionRange,
+  Position,
   RecordRun,
   SourceRecord,
 } from '../../pipeline/ports.ts';
@@ -97,14 +98,16 @@ export class ShardLog implements FollowedLog {
 
   /**
    * Hands over routed stretches as runs of the event topics.
-   * @throws RetryableError `stopped`; FatalError `offset-out-of-range` where the event topic does not hold a gap any more.
+   * @throws RetryableError `stopped`; LogRefusal, also `offset-out-of-range` where the event topic does not hold a gap any more.
    */
   async #unpack(run: RecordRun, to: Receiver): Promise<void> {
     for (const record of run.records) {
       const stretch = this.#stretchOf(record);
       if (stretch === undefined) continue;
       const { topic, partition, from, until, epoch } = stretch;
-      const position = to.follower.position(topic, partition)?.offset;
+      const stood = to.follower.position(topic, partition);
+      const position = stood?.offset;
+      if (stood !== undefined) refuseOther(stretch, stood);
       const begin = position ?? Math.min(from, await this.#lowOf(stretch, to));
       if (begin < from) await this.#fill(stretch, begin, to);
       // What is below the position came before, from this router or from the one before it.
@@ -157,6 +160,19 @@ export class ShardLog implements FollowedLog {
     const ranges = await patiently(() => this.#log.ranges([topic]), ended);
     return ranges.find((range) => range.partition === partition)?.low ?? 0;
   }
+}
+
+/**
+ * Refuses a record below the position that is of a later leader epoch than the record before the position: the shard has learned records
+ * that the log lost since, and routers read others with their offsets. @throws LogRefusal `log-diverged`.
+ */
+function refuseOther({ topic, partition, epoch, records }: RoutedStretch, position: Position): void {
+  const before = position.epoch;
+  const isOther = epoch !== undefined && before !== undefined && epoch > before;
+  if (!isOther || !records.some(({ offset }) => offset < position.offset)) return;
+  const what = `${topic}/${partition} was read up to offset ${position.offset} of leader epoch ${before}, and routers send earlier offsets of epoch ${epoch}`;
+  const message = `${what}: the brokers lost the end of the log. ${wayOn(topic)}`;
+  throw new LogRefusal('log-diverged', topic, message);
 }
 
 /** Nothing is handed over after the end. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { entityKey } from '../../../src/graph/entity.ts';
 import { shardOf } from '../../../src/graph/shard.ts';
 import type { Follower, PartitionRange, RecordRun } from '../../../src/pipeline/ports.ts';
 import { ShardLog } from '../../../src/shards/routing/shard-log.ts';
@@ -60,7 +61,10 @@ async function following(positions: Readonly<Record<string, number>> = {}) {
     position: (topic, partition) => at.get(`${topic}/${partition}`),
     take: async (run) => {
       taken.push(run);
-      at.set(`${run.topic}/${run.partition}`, { offset: run.next });
+      at.set(`${run.topic}/${run.partition}`, {
+        offset: run.next,
+        ...(run.epoch !== undefined && { epoch: run.epoch }),
+      });
     },
     failed: (error) => {
       throw error;
@@ -160,6 +164,21 @@ describe('the log of a shard', () => {
     );
     expect(lines.lines.map(({ message }) => message)).toEqual(Array(3).fill('a record is passed over'));
     expect(places()).toEqual(['events/1 3', 'edges/1 4']);
+  });
+
+  test('refuses a record below the position that is of a later leader epoch, and takes offsets without one', async () => {
+    const { send, places } = await following();
+    const of = (epoch: number, from: number, until: number, ...offsets: readonly number[]) => {
+      const changes = [{ erased: entityKey('user', 'u'), at: 0 }];
+      const records = offsets.map((offset) => ({ offset, timestamp: 0, changes }));
+      return encodeStretch({ ...stretch(from, until), epoch, records });
+    };
+    await send(of(4, 0, 100, 3, 99), of(5, 80, 120, 110), of(4, 60, 90, 70));
+    expect(places()).toEqual(['events/1 100', 'events/1 120', 'edges/1 3']);
+    await expect(send(of(6, 90, 130, 119, 125))).rejects.toMatchObject({
+      code: 'log-diverged',
+      topic: EVENTS,
+    });
   });
 
   test('follows the own partition of the topics between shards, from the first record that is kept, and no event topic', async () => {

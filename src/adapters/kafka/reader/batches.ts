@@ -64,7 +64,8 @@ export function wholeBatches(
   while (at + HEADER_BYTES <= bytes.length) {
     const end = at + BEFORE_LENGTH_COUNTS + bytes.readInt32BE(at + 8);
     const base = safeOffset(bytes.readBigInt64BE(at), topic);
-    if (base >= until) return { length: at, next: until, epoch };
+    // A compacted log may lack batches of other epochs before `until`.
+    if (base >= until) return { length: at, next: until, epoch: next === until ? epoch : undefined };
     if (end > bytes.length) break;
     if (bytes.readInt8(at + 16) !== 2) {
       const message = `${topic} holds records in the format of Kafka before 0.11 at offset ${base}, which can't be read; write the topic again`;

@@ -79,7 +79,7 @@ describe('whole batches', () => {
   test.each([
     [15, first, 15, 0],
     [16, first + second, 16, 0],
-    [29, first + second, 29, 0],
+    [29, first + second, 29, undefined],
     [31, bytes.length, 34, 3],
   ])('batches from offset %i on are left out', (until, length, next, epoch) => {
     expect(wholeBatches(bytes, until, 't')).toEqual({ length, next, epoch });
