@@ -24,33 +24,46 @@ export interface DeadLetter {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string | Buffer>>;
+  /** What is sent where the topic refuses the letter as too large: the added headers alone. */
+  readonly least: Omit<DeadLetter, 'least'>;
 }
 
 export const DEAD_LETTER = 'dead-letter';
 
-/** Room for the largest record that a broker takes by default (1 MiB), and the added headers. */
-const MAX_MESSAGE_BYTES = 2 * 1024 * 1024;
+/** Most bytes of the parts of a letter: a topic with Kafka's own limit (1 MiB) takes them together. */
+const [VALUE_BYTES, KEY_BYTES, HEADER_BYTES, REASON_BYTES] = [900_000, 16_384, 16_384, 2_048];
 const RETENTION_MS = 30 * 24 * 3_600_000;
 
-/** The record with its key, value and headers unchanged, and added headers for its place and the reason of rejection. */
+/** The record with added headers for its place, its lengths and the reason of rejection. What is too long is cut; of headers, all are left out. */
 export function deadLetter(
   record: RejectedRecord,
   rejection: Rejection,
   prefix: string = DEFAULT_PREFIX,
 ): DeadLetter {
+  const { key, value, headers = {} } = record;
+  const topic = topicName(prefix, DEAD_LETTER);
+  const headerBytes = Object.entries(headers)
+    .flat()
+    .reduce((sum, part) => sum + Buffer.byteLength(part), 0);
+  const { read } = new TextEncoder().encodeInto(rejection.message, new Uint8Array(REASON_BYTES));
+  const own = {
+    'source-topic': record.topic,
+    'source-partition': String(record.partition),
+    'source-offset': String(record.offset),
+    'key-bytes': String(key?.length ?? 'none'),
+    'value-bytes': String(value?.length ?? 'none'),
+    'header-bytes': String(headerBytes),
+    code: rejection.code,
+    reason: rejection.message.slice(0, read),
+    ...(rejection.graph === undefined ? {} : { graph: rejection.graph }),
+  };
   return {
-    topic: topicName(prefix, DEAD_LETTER),
-    key: record.key,
-    value: record.value,
-    headers: {
-      ...record.headers,
-      'source-topic': record.topic,
-      'source-partition': String(record.partition),
-      'source-offset': String(record.offset),
-      code: rejection.code,
-      reason: rejection.message,
-      ...(rejection.graph === undefined ? {} : { graph: rejection.graph }),
-    },
+    topic,
+    // Copies: a view would keep the record's whole batch in memory.
+    key: key && Buffer.from(key.subarray(0, KEY_BYTES)),
+    value: value && Buffer.from(value.subarray(0, VALUE_BYTES)),
+    headers: { ...(headerBytes <= HEADER_BYTES && headers), ...own },
+    least: { topic, key: null, value: null, headers: own },
   };
 }
 
@@ -63,7 +76,8 @@ export function deadLetterDeclaration(prefix: string = DEFAULT_PREFIX): TopicDec
     configs: {
       'cleanup.policy': 'delete',
       'retention.ms': String(RETENTION_MS),
-      'max.message.bytes': String(MAX_MESSAGE_BYTES),
+      // More than any letter has.
+      'max.message.bytes': String(2 ** 21),
     },
   };
 }
