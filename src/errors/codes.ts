@@ -18,6 +18,7 @@ export const CODES = {
   'damaged-batch': 'fatal',
   'log-diverged': 'fatal',
   'log-format': 'fatal',
+  'message-too-large': 'retryable',
   'no-coordinator': 'retryable',
   'no-leader': 'retryable',
   'not-acknowledged': 'retryable',

@@ -153,8 +153,7 @@ export class Commits {
 
   /** Ends what is under way. To be called once no record comes any more, and before the trainer and the store close. */
   async stop(): Promise<void> {
-    const { committer, neighbours, publisher, training, trained, laterCheck, checkpointer } = this.#parts;
-    committer.stop();
+    const { neighbours, publisher, training, trained, laterCheck, checkpointer } = this.#parts;
     neighbours.stop();
     try {
       await publisher.stop();

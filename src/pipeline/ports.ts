@@ -210,6 +210,8 @@ export interface Message {
   /** null: a tombstone. */
   readonly value: Uint8Array | null;
   readonly headers: Readonly<Record<string, string | Buffer>>;
+  /** Of a dead letter: see `DeadLetter`. */
+  readonly least?: Message;
 }
 
 /** Where messages go. */

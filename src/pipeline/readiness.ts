@@ -1,11 +1,12 @@
 import { reasonOf } from '../errors/errors.ts';
+import { LETTERS } from './delivery.ts';
 import type { Phase } from './lifecycle.ts';
 import type { LoadedPipeline } from './loaded-pipeline.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 
 /** The brokers count as out of reach when leadership is not confirmed within this time. */
 const ANSWER_MS = 1_000;
-/** A commit that takes longer hangs: the disk does not answer, or dead letters are not acknowledged. */
+/** A commit that takes longer hangs. */
 const WRITE_MS = 30_000;
 
 /** Tells why an updater can't be relied on, a phrase for each reason; none when it is ready. */
@@ -31,20 +32,22 @@ export function readinessOf({
     return answer;
   };
   return async (phase: Phase, pipeline: LoadedPipeline | undefined): Promise<string[]> => {
-    if (phase !== 'running' || pipeline === undefined) return [`it is ${phase}`];
+    if (pipeline === undefined) return [`it is ${phase}`];
     const { publisher, committer, lag } = pipeline.parts;
-    const reasons: string[] = [];
+    const { troubles } = publisher.delivery;
+    const reasons = [...troubles.values()];
+    const { asked: since = clock(), waits } = committer.writing ?? {};
+    const forMs = clock() - since;
+    if (forMs > WRITE_MS || (waits === LETTERS && troubles.has(LETTERS)))
+      reasons.push(`a commit is not through for ${inSeconds(forMs)}: it waits for ${waits}`);
+    if (phase !== 'running') return [`it is ${phase}`, ...reasons];
     if (!pipeline.isTrained)
       reasons.push('it trains what its journal holds: vectors are as of its checkpoint');
-    const { trouble } = publisher.delivery;
-    if (trouble !== undefined) reasons.push(`vectors are not acknowledged: ${trouble}`);
     if (publisher.outbox.size >= maxOutbox) {
       reasons.push(
         `reading pauses: ${publisher.outbox.size} vectors wait to be acknowledged, publish.maxOutbox is ${maxOutbox}`,
       );
     }
-    const writing = clock() - (committer.writingSince ?? clock());
-    if (writing > WRITE_MS) reasons.push(`a commit is not through for ${inSeconds(writing)}`);
     const [behind] = lag.byPartition().sort((a, b) => (b.seconds ?? 0) - (a.seconds ?? 0));
     if (behind && (behind.seconds ?? 0) * 1000 > readyLagMs) {
       const { topic, partition, records, seconds = 0 } = behind;

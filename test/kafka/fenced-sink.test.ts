@@ -93,7 +93,7 @@ describe('one publisher for each topic', () => {
     const value = new Uint8Array(3_000_000);
     const message = { topic: second, key: 'large', value, headers: {} };
     await expect(one.publish([...numbered(first, 1, 1, 60), message])).rejects.toMatchObject({
-      code: 'refused',
+      code: 'message-too-large',
     });
     expect(await valuesOf(first)).toEqual(upTo(60));
   });
@@ -107,7 +107,9 @@ describe('one publisher for each topic', () => {
       value: Buffer.concat([value ?? pad, pad]),
     }));
     const large = { topic, key: 'k7', value: new Uint8Array(1_500_000), headers: {} };
-    await expect(one.publish([...messages.slice(0, -1), large])).rejects.toMatchObject({ code: 'refused' });
+    await expect(one.publish([...messages.slice(0, -1), large])).rejects.toMatchObject({
+      code: 'message-too-large',
+    });
     expect(await valuesOf(topic)).toEqual([]);
     await one.publish(messages);
     const reader = new Collector();
@@ -208,7 +210,7 @@ describe.each(['fenced', 'plain'])('a %s topic that refuses messages', (kind) =>
     const message = { topic, key: 'k', value: new Uint8Array(1_500_000), headers: {} };
     const failure = await one.publish([message]).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(RetryableError);
-    expect(failure).toMatchObject({ code: 'refused' });
+    expect(failure).toMatchObject({ code: 'message-too-large' });
     expect(String(failure)).toMatch(
       new RegExp(`1500\\d\\d\\d bytes: raise max.message.bytes of topic ${topic}`),
     );

@@ -74,7 +74,7 @@ describe.skipIf(!there('prometheus'))(`a real Prometheus (${there.how})`, () => 
     await says('sum(twhin_events_rejected_total)', '5');
     await says('sum(twhin_events_rejected_total{reason="empty-id"})', '0');
     await says('twhin_outbox_limit_vectors', '262144');
-    await says('count(twhin_publish_failures_total == 0)', '8');
+    await says('count(twhin_publish_failures_total == 0)', '10');
     await says('twhin_edges{relation="follows"}', '700');
     await says('twhin_ready', '1');
     await says('twhin_serve_vectors{type="user"}', '401');

@@ -15,9 +15,12 @@ const NOW = 100_000;
 
 interface Seen {
   readonly lag?: PartitionLag[];
-  readonly writingSince?: number;
+  /** When the commit that is being written was asked for. */
+  readonly since?: number;
+  readonly waits?: string;
   readonly outbox?: number;
-  readonly trouble?: string;
+  /** What is not acknowledged, because the brokers deny it. */
+  readonly denied?: readonly string[];
   readonly isTrained?: boolean;
 }
 
@@ -30,25 +33,26 @@ function setUp(of: Seen = {}) {
     answers.push(answer);
     return answer.promise;
   };
+  const troubles = of.denied?.map((what) => [what, `${what} are not acknowledged: denied`] as const);
   const parts = {
-    publisher: { delivery: { trouble: of.trouble }, outbox: { size: of.outbox ?? 0 } },
-    committer: { writingSince: of.writingSince },
+    publisher: { delivery: { troubles: new Map(troubles) }, outbox: { size: of.outbox ?? 0 } },
+    committer: { writing: of.since && { asked: of.since, waits: of.waits ?? 'the disk' } },
     lag: { byPartition: () => of.lag ?? [] },
   };
-  const pipeline = { isTrained: of.isTrained ?? true, parts };
+  const pipeline = { isTrained: of.isTrained ?? true, parts } as never as LoadedPipeline;
   const options = { tuning: { ...TUNING, maxOutbox: 9, readyLagMs: 60_000 }, clock: () => NOW };
   const readiness = readinessOf({ ...options, leadership: { confirm } as never });
   const reasons = async (answered = true) => {
-    const told = readiness('running', pipeline as never as LoadedPipeline);
+    const told = readiness('running', pipeline);
     if (answered) answers.at(-1)?.resolve();
     else await vi.advanceTimersByTimeAsync(1_000);
     return told;
   };
-  return { readiness, reasons, asked: () => asked, answers };
+  return { readiness, reasons, asked: () => asked, answers, pipeline };
 }
 
 test('is ready when nothing is wrong, and says its phase while it does not run', async () => {
-  const { readiness, reasons } = setUp({ writingSince: NOW - 30_000 });
+  const { readiness, reasons } = setUp({ since: NOW - 30_000 });
   expect(await reasons()).toEqual([]);
   expect(await readiness('loading', undefined)).toEqual(['it is loading']);
 });
@@ -61,18 +65,32 @@ test('says each thing that is wrong', async () => {
   ];
   const { reasons } = setUp({
     lag,
-    writingSince: NOW - 31_000,
+    since: NOW - 31_000,
     outbox: 9,
-    trouble: 'denied',
+    denied: ['vectors'],
     isTrained: false,
   });
   expect(await reasons()).toEqual([
-    'it trains what its journal holds: vectors are as of its checkpoint',
     'vectors are not acknowledged: denied',
+    'a commit is not through for 31 s: it waits for the disk',
+    'it trains what its journal holds: vectors are as of its checkpoint',
     'reading pauses: 9 vectors wait to be acknowledged, publish.maxOutbox is 9',
-    'a commit is not through for 31 s',
     'follow 1 is 61 s behind (7 records), limits.readyLagMs is 60000',
   ]);
+});
+
+test('says at once that a commit waits for dead letters, and why, whatever its phase', async () => {
+  const { readiness, reasons, pipeline } = setUp({
+    since: NOW - 400,
+    waits: 'dead letters',
+    denied: ['dead letters'],
+  });
+  const said = [
+    'dead letters are not acknowledged: denied',
+    'a commit is not through for 0 s: it waits for dead letters',
+  ];
+  expect(await reasons()).toEqual(said);
+  expect(await readiness('taking-over', pipeline)).toEqual(['it is taking-over', ...said]);
 });
 
 test('asks the group once, however often and long nobody answers, and again after the answer', async () => {

@@ -4,7 +4,7 @@ import type { Commit } from '../../graph/graph-store.ts';
 import { type Head, STORE_FORMAT } from '../../graph/head.ts';
 import { NEAR_ROWS } from '../../graph/name-index.ts';
 import { endsSlice, nextTurn } from '../../graph/turns.ts';
-import { Delivery } from '../delivery.ts';
+import { LETTERS } from '../delivery.ts';
 import { relationsSum } from '../loading/recovery.ts';
 import type { Measures } from '../measures.ts';
 import type { Leadership, Message } from '../ports.ts';
@@ -26,7 +26,7 @@ import type { Writer } from './writer.ts';
 const FIRST_KEY_BYTES = 4096;
 
 export interface CommitterOptions
-  extends Pick<UpdaterOptions, 'graph' | 'model' | 'store' | 'trainer' | 'sink' | 'log' | 'clock'>,
+  extends Pick<UpdaterOptions, 'graph' | 'model' | 'store' | 'trainer' | 'clock'>,
     Pick<KnownGraph, 'index' | 'counters' | 'unwritten' | 'neighbours'> {
   readonly publisher: Publisher;
   readonly checkpointer: Checkpointer;
@@ -73,11 +73,9 @@ export class Committer {
   #stands: Stands;
   /** Whether an answer told what is due since the start: until then, what the process before put up may not be acknowledged. */
   #isAnswered = false;
-  readonly #deadLetters: Delivery;
 
   constructor(options: CommitterOptions, head: Head | undefined) {
     this.#options = options;
-    this.#deadLetters = new Delivery(options.sink, options.log);
     this.head = head;
     const { step = 0, random = [], relations = 0, commit = 0, trained = commit } = head ?? {};
     this.#stands = { step, random, relations, trained };
@@ -101,9 +99,9 @@ export class Committer {
     return this.#unwritten > 0;
   }
 
-  /** When the oldest commit was asked for that is not yet written, or whose vectors are not yet put up, epoch ms. */
-  get writingSince(): number | undefined {
-    return this.#asked[0]?.asked;
+  /** The oldest commit that is not yet written, or whose vectors are not yet put up: when it was asked for, and what it waits for. */
+  get writing(): Pick<Gathered, 'asked' | 'waits'> | undefined {
+    return this.#asked[0];
   }
 
   /** Whether the head says of publishing or of the checkpoint what is no longer so, or the checkpoint lacks what was trained long ago. */
@@ -165,7 +163,7 @@ export class Committer {
     if (begins) checkpointer.begin(training.busyMs);
     const untouched = named.filter(({ row }) => row === undefined || !pending.touched.has(row));
     const awaited = publisher.open ? pending.touched.size + untouched.length : 0;
-    const gathered = { asked, awaited, named, entities, head, freedSince: new Set<number>() };
+    const gathered = { asked, awaited, named, entities, head, freedSince: new Set<number>(), waits: LETTERS };
     this.#asked.push(gathered);
     this.#unwritten++;
     const written = this.#written.then(() => this.#write(pending, gathered)).finally(() => this.#unwritten--);
@@ -175,7 +173,9 @@ export class Committer {
     const published = this.#published
       .then(async () => {
         const writtenHead = await written;
+        gathered.waits = 'the training';
         const answer = await due;
+        gathered.waits = 'the disk';
         const puts = await this.#publish(gathered, writtenHead, answer, pending.since);
         // Once they are put up: the checkpoint must not be named before they are acknowledged.
         if (begins) checkpointer.write({ ...writtenHead, ...this.#stands }, neighbours.sent());
@@ -188,12 +188,7 @@ export class Committer {
 
   /** Resolves once the dead letters are acknowledged, however long that takes. @throws RetryableError `stopped`. */
   readonly sendLetters = (letters: readonly Message[]): Promise<void> =>
-    this.#deadLetters.send(letters, 'dead letters');
-
-  /** Ends the wait for dead letters that can't be published: their commit fails. */
-  stop(): void {
-    this.#deadLetters.stop();
-  }
+    this.#options.publisher.delivery.sendLetters(letters);
 
   /** Vectors waiting, or due with a commit that is not through: an entity may be among both, so that the larger number is taken. */
   #outbox(waiting: number, answered = 0): number {
@@ -205,7 +200,9 @@ export class Committer {
     const { publisher, leadership, ledger, unwritten, measures, clock, writer, isTrained } = this.#options;
     const { asked, named, entities, head: said } = gathered;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
+    gathered.waits = 'the group';
     if (publisher.open) await leadership.confirm();
+    gathered.waits = 'the disk';
     const head = await this.#store(said, this.#outbox(publisher.outbox.size), {
       edges: pending.edges,
       packed: entities,
@@ -312,6 +309,8 @@ export class Committer {
 interface Gathered {
   /** When it was asked for, epoch ms. */
   readonly asked: number;
+  /** What it waits for. */
+  waits: string;
   /** How many entities are due with it at least. */
   readonly awaited: number;
   /** Entities to be published whatever became of them, with their rows. */

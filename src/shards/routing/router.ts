@@ -71,7 +71,7 @@ export class Router {
   }
 
   get retries(): number {
-    return this.#retriesBefore + (this.#work?.routing.retries ?? 0);
+    return this.#retriesBefore + (this.#work?.routing.delivery.retries ?? 0);
   }
 
   /** The backlog of each partition that this process routes: what not every shard has yet. */
@@ -87,8 +87,8 @@ export class Router {
       const { trouble } = shares;
       return [trouble === undefined ? 'it is joining the group' : `it has no part of the group: ${trouble}`];
     }
-    const { trouble } = this.#work.routing;
-    if (trouble !== undefined) return [`routed events are not acknowledged: ${trouble}`];
+    const { troubles } = this.#work.routing.delivery;
+    if (troubles.size > 0) return [...troubles.values()];
     const waiting = this.lag().reduce((sum, { records }) => sum + records, 0);
     if (waiting === 0) this.#waitsSince = undefined;
     else this.#waitsSince ??= clock();
@@ -105,8 +105,7 @@ export class Router {
   /** Gives the share back, and closes all that was given. Idempotent. */
   async stop(): Promise<void> {
     const { shares, eventLog, sink } = this.#options;
-    await Promise.all([shares.stop(), eventLog.close()]);
-    await sink.stop();
+    await Promise.all([shares.stop(), eventLog.close(), sink.stop()]);
   }
 
   async #route(share: Share): Promise<void> {
@@ -142,7 +141,7 @@ export class Router {
       } finally {
         await routing.stop();
         this.#work = undefined;
-        this.#retriesBefore += routing.retries;
+        this.#retriesBefore += routing.delivery.retries;
       }
     } catch (error) {
       if (!(error instanceof RetryableError && error.code === 'stopped')) throw error;

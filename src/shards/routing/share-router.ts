@@ -123,12 +123,12 @@ interface Source {
  */
 export class ShareRouter implements Pick<Follower, 'take'> {
   readonly #options: ShareRouterOptions;
-  readonly #delivery: Delivery;
+  readonly delivery: Delivery;
   /** A record key for each shard that Kafka’s partitioner puts into its partition. */
   readonly #keys: readonly string[];
   readonly #sources = new Map<string, Source>();
   readonly #marking: NodeJS.Timeout;
-  #letters: Message[] = [];
+  readonly #letters: Message[] = [];
   #waitingBytes = 0;
   #room: PromiseWithResolvers<void> | undefined;
   #sending: Promise<void> | undefined;
@@ -136,7 +136,7 @@ export class ShareRouter implements Pick<Follower, 'take'> {
 
   constructor(options: ShareRouterOptions) {
     this.#options = options;
-    this.#delivery = new Delivery(options.sink, options.log);
+    this.delivery = new Delivery(options.sink, options.log);
     this.#keys = Array.from({ length: options.shards }, (_, shard) => partitionKey(shard, options.shards));
     let marks = 0;
     const mark = () => this.#mark(marks++ % MARKS_OF_ALL === 0);
@@ -179,21 +179,12 @@ export class ShareRouter implements Pick<Follower, 'take'> {
     return this.#room.promise;
   }
 
-  get retries(): number {
-    return this.#delivery.retries;
-  }
-
-  /** Why the last attempt to send failed; undefined after one that succeeded. */
-  get trouble(): string | undefined {
-    return this.#delivery.trouble;
-  }
-
   /** Ends the sending; what was not acknowledged is routed again by whoever comes next. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#marking);
     this.#room?.resolve();
-    this.#delivery.stop();
+    this.delivery.stop();
     await this.#sending;
   }
 
@@ -245,9 +236,9 @@ export class ShareRouter implements Pick<Follower, 'take'> {
   /** Begins to send what waits, unless something is being sent: then that goes with the next. */
   #send(): void {
     if (this.#sending || this.#stopped) return;
-    const { messages, moved } = this.#take();
-    if (messages.length === 0) return;
-    this.#sending = this.#deliver(messages, moved).finally(() => {
+    const [letters, { messages, moved }] = [this.#letters.splice(0), this.#take()];
+    if (letters.length + messages.length === 0) return;
+    this.#sending = this.#deliver(letters, messages, moved).finally(() => {
       this.#sending = undefined;
       // What came meanwhile.
       this.#send();
@@ -255,9 +246,10 @@ export class ShareRouter implements Pick<Follower, 'take'> {
   }
 
   /** moved: whether a shard has more than before once the messages are acknowledged. Nothing else is handed over meanwhile. */
-  async #deliver(messages: readonly Message[], moved: boolean): Promise<void> {
+  async #deliver(letters: Message[], messages: Message[], moved: boolean): Promise<void> {
     try {
-      await this.#delivery.send(messages, 'routed events');
+      if (letters.length > 0) await this.delivery.sendLetters(letters);
+      await this.delivery.send(messages, 'routed events');
       if (moved) this.#options.routed(this.#routedPositions());
     } catch (error) {
       if (this.#stopped) return;
@@ -268,8 +260,7 @@ export class ShareRouter implements Pick<Follower, 'take'> {
 
   /** What is to be sent now, and whether it is more than marks that say nothing new. */
   #take(): { messages: Message[]; moved: boolean } {
-    const messages = this.#letters;
-    this.#letters = [];
+    const messages: Message[] = [];
     this.#waitingBytes = 0;
     this.#room?.resolve();
     this.#room = undefined;

@@ -147,7 +147,8 @@ describe('Committer', () => {
       acknowledged: 0,
     };
     expect(await store.head()).toEqual({ ...head, ...untrained });
-    expect([publisher.outbox.size, committer.writingSince]).toEqual([0, 1_000]);
+    expect(publisher.outbox.size).toBe(0);
+    expect(committer.writing).toMatchObject({ asked: 1_000, waits: 'the training' });
     const relations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
     answer.resolve(dueOf({ step: 6, vectors: { [rows.a]: [1, 0] }, relations }));
     expect(await committed).toBe(1);
@@ -199,7 +200,7 @@ describe('Committer', () => {
     const answer = Promise.withResolvers<Due>();
     trainer.dues.push(answer.promise);
     const committed = commit();
-    expect([committer.writingSince, committer.writtenAt]).toEqual([1_000, undefined]);
+    expect([committer.writing?.asked, committer.writtenAt]).toEqual([1_000, undefined]);
     now.ms = 1_250;
     await expect.poll(() => committer.busy).toBe(false);
     now.ms = 1_700;
@@ -207,7 +208,7 @@ describe('Committer', () => {
     answer.resolve(dueOf({ vectors, moved: { [rows.a]: 0.5 }, held: 7 }));
     await committed;
     expect(measures.told).toEqual(['commit 250']);
-    expect([committer.writingSince, committer.writtenAt, committer.held]).toEqual([undefined, 1_250, 7]);
+    expect([committer.writing, committer.writtenAt, committer.held]).toEqual([undefined, 1_250, 7]);
     // Lengths of 5 and 1; b was never published before.
     expect(committer.moves.byType()).toEqual({ user: { mean: 0.5, p99: 0.5, norm: 3 } });
   });
@@ -357,13 +358,14 @@ describe('Committer', () => {
   });
 
   test('a commit stopped while its dead letters wait fails, and the store stays as it was', async () => {
-    const { store, sink, unwritten, committer, commit } = setUp();
+    const { store, sink, unwritten, publisher, committer, commit } = setUp();
     unwritten.open.putDeadLetter(letter);
     const committed = commit();
     committed.catch(() => undefined);
     await sink.outOfReach();
     await turns(1);
-    committer.stop();
+    expect(committer.writing).toMatchObject({ waits: 'dead letters' });
+    void publisher.stop();
     await expect(committed).rejects.toMatchObject({ code: 'stopped' });
     expect(await store.head()).toBeUndefined();
   });

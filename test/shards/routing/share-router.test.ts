@@ -1,6 +1,6 @@
 import { setImmediate as ticked } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { FatalError } from '../../../src/errors/errors.ts';
+import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
 import { offsetsOf } from '../../../src/graph/head.ts';
 import { shardOf } from '../../../src/graph/shard.ts';
 import { silentLog } from '../../../src/log.ts';
@@ -20,6 +20,9 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
 });
+
+/** What is left of a dead letter that is too large. */
+const LEAST = { topic: 'dead', key: 'least', value: null, headers: {} };
 
 /** A router whose messages are acknowledged, or refused, one publish at a time. */
 function setUp({ markMs = 1_000 * SECOND } = {}) {
@@ -43,7 +46,7 @@ function setUp({ markMs = 1_000 * SECOND } = {}) {
       stop: async () => {},
     },
     routed: (positions) => void routed.push(offsetsOf(positions)),
-    deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),
+    deadLetter: () => ({ topic: 'dead', key: 'whole', value: null, headers: {}, least: LEAST }),
     counts: { records: 0, sent: 0, bytes: 0 },
     rejections: new Rejections({ graph: 'g', topics: [EVENTS], log: silentLog, clock: () => 0 }),
     markMs,
@@ -132,6 +135,21 @@ test('a reader that waits for room goes on as the router is stopped', async () =
   publishing[0]!.answer.resolve();
   await stopping;
   expect(publishing).toHaveLength(1);
+});
+
+test('a dead letter that is too large for its topic is sent in its least form, and the events behind it are routed', async () => {
+  const { router, read, publishing } = setUp();
+  const bad = { topic: EVENTS, partition: 0, offset: 0, timestamp: 0, key: null, value: Buffer.from('x') };
+  void router.take({ topic: EVENTS, partition: 0, records: [bad], next: 1 });
+  void read(1, 2);
+  publishing[0]!.answer.reject(new RetryableError('message-too-large', 'raise max.message.bytes'));
+  await ticked();
+  publishing[1]!.answer.resolve();
+  await ticked();
+  const keys = publishing.slice(0, 2).map(({ messages }) => messages.map(({ key }) => key));
+  expect(keys).toEqual([['whole'], ['least']]);
+  const tweets = shardOf('tweet:t', SHARDS);
+  expect(to(tweets, publishing[2]!.messages)).toMatchObject([{ from: 0, until: 2 }]);
 });
 
 test('nothing is sent or said to be routed after a failure for good', async () => {

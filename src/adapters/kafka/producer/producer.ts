@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FatalError, RetryableError, TwhinError } from '../../../errors/errors.ts';
 import type { Message } from '../../../pipeline/ports.ts';
 import { type Failure, pause, retrying } from '../../backoff.ts';
@@ -37,6 +38,8 @@ type Part = Ready & { readonly topic: TopicPartitions };
 const TRANSACTION_MS = 30_000;
 /** How long the previous transaction may take to write its markers to all partitions, and how often that is checked. */
 const [ENDING_MS, ENDING_LOOK_MS] = [10_000, 5];
+/** How long a send in progress may take once nothing more is sent: a request waits longer for an answer. */
+const LAST_MS = 5_000;
 /** Stands for all partitions where transactions or look-ups wait for one another. */
 const ALL = '';
 
@@ -100,7 +103,7 @@ export class Producer {
 
   /**
    * Resolves once all messages are acknowledged, and committed where there is a fence.
-   * @throws RetryableError, with code `refused` where the brokers refuse a message; the fence's error. The messages may be sent again.
+   * @throws RetryableError, with code `refused` or `message-too-large` where the brokers refuse a message; the fence's error. The messages may be sent again.
    */
   async send(messages: readonly Message[]): Promise<void> {
     const failed = (error: unknown) => this.#fail(error, messages);
@@ -118,11 +121,13 @@ export class Producer {
     await allOf(sends).catch(failed);
   }
 
-  /** Waits for the sends in progress, and closes the connections. */
+  /** Waits for the sends in progress, unless the brokers don't answer, and closes the connections. */
   async close(): Promise<void> {
     // A look-up in progress adds sends.
-    await Promise.allSettled([this.#tails.get(ALL)]);
-    await Promise.allSettled(this.#tails.values());
+    const sent = Promise.allSettled([this.#tails.get(ALL)]).then(() =>
+      Promise.allSettled(this.#tails.values()),
+    );
+    await Promise.race([sent, sleep(LAST_MS, undefined, { ref: false })]);
     await this.#options.brokers.close();
   }
 
@@ -293,7 +298,8 @@ export class Producer {
     const { settings } = this.#options;
     const error =
       this.#refusal(failure, messages) ?? kafkaError(`sending to ${this.#names}`, settings, failure);
-    if (!(error instanceof RetryableError) || error.code === 'refused') throw error;
+    if (!(error instanceof RetryableError) || ['refused', 'message-too-large'].includes(error.code))
+      throw error;
     const message = `${messages.length} messages for ${this.#names} were not acknowledged by ${addressOf(settings)}: ${reasonsOf(failure)}; they can be sent again`;
     throw new RetryableError('not-acknowledged', message, { cause: failure });
   }
@@ -363,5 +369,6 @@ export function refusalOf(error: unknown, sent: Sent): RetryableError | undefine
   const remedy = PASSING[refused] ?? LASTING[refused];
   if (remedy === undefined) return undefined;
   const message = `the brokers refused what was sent to ${sent.topic}: ${reasonsOf(error)}; ${remedy(sent)}`;
+  if (remedy === raiseLimit) return new RetryableError('message-too-large', message, { cause: error });
   return new RetryableError('refused', message, { cause: error });
 }

@@ -37,7 +37,7 @@ test.each([
   for (const error of wrapped) {
     const refusal = refusalOf(error, sent);
     expect(refusal).toBeInstanceOf(RetryableError);
-    expect(refusal?.code).toBe('refused');
+    expect(refusal?.code).toBe(type.endsWith('TOO_LARGE') ? 'message-too-large' : 'refused');
     expect(refusal?.message).toContain(type);
     expect(refusal?.message).toContain(what);
     expect(isLasting(error)).toBe(!waits);
