@@ -63,7 +63,6 @@ export interface Config {
   readonly surfaces: readonly Surface[];
   readonly tuning: Tuning;
   readonly limits: RecordLimits;
-  readonly stopMs: number;
   readonly logLevel: LogLevel;
 }
 
@@ -157,9 +156,9 @@ export function resolveConfig(
       recoverMs: commit.recoverMs,
       queueBytes: limits.queueBytes,
       readyLagMs: limits.readyLagMs,
+      stopMs: limits.stopMs,
     },
     limits: { valueBytes: limits.valueBytes, depth: limits.depth },
-    stopMs: limits.stopMs,
     logLevel: file.log.level,
   });
 }

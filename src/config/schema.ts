@@ -284,7 +284,11 @@ export const configFileSchema = z.strictObject({
       stopMs: positive
         .max(2 ** 31 - 1)
         .default(30_000)
-        .meta({ unit: 'ms', description: 'Time that a graceful stop may take.' }),
+        .meta({
+          unit: 'ms',
+          description:
+            'Time that a graceful stop may take. After two thirds of it, the stop waits for the brokers no longer.',
+        }),
     })
     .prefault({})
     .describe('Bounds on memory, records and time.'),

@@ -1,4 +1,4 @@
-import { FatalError, reasonOf } from '../errors/errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
 
 /** Where an updater is in its life. */
 export type Phase =
@@ -69,8 +69,8 @@ export const TRANSITIONS: Readonly<Record<Phase, Readonly<Partial<Record<Lifecyc
     done: 'stopped',
     fail: 'failed',
   },
-  // All is read, and `run` ends with everything written: nothing is abandoned.
-  draining: { turn: 'draining', stop: 'draining', done: 'stopped', fail: 'failed' },
+  // All is read, and `run` ends with everything written, unless the brokers do not take it before a stop has to end.
+  draining: { turn: 'draining', stop: 'draining', abandon: 'leaving', done: 'stopped', fail: 'failed' },
   stopped: { turn: 'stopped', stop: 'stopped', fail: 'stopped' },
   failed: { turn: 'failed', stop: 'failed', abandon: 'failed', fail: 'failed' },
 };
@@ -109,15 +109,21 @@ export class Lifecycle {
     if (['ending', 'leaving', 'draining', 'stopped', 'failed'].includes(next)) this.#reading.abort();
   }
 
-  /** Remembers the first failure, which ends `run`. */
+  /** Remembers the first failure, which ends `run`. One that leaves ends waits: that is none. */
   fail(error: unknown): void {
     this.#failure ??=
       error instanceof FatalError ? error : new FatalError('fault', reasonOf(error), { cause: error });
-    this.on('fail');
+    if (this.#phase !== 'leaving' || !isStopped(error)) this.on('fail');
   }
 
   /** @throws what failed. */
   check(): void {
     if (this.#failure) throw this.#failure;
   }
+}
+
+/** Whether a wait was ended by whoever waited. */
+export function isStopped(error: unknown): boolean {
+  if (error instanceof FatalError) return isStopped(error.cause);
+  return error instanceof RetryableError && error.code === 'stopped';
 }

@@ -13,6 +13,8 @@ export interface Pace {
   readonly queueBytes: number;
   /** Vectors that may wait to be acknowledged before reading pauses. */
   readonly maxOutbox: number;
+  /** Time that a stop may take. */
+  readonly stopMs: number;
 }
 
 /** When a vector that moved is published. */

@@ -1,8 +1,8 @@
-import { LogRefusal, RetryableError, reasonOf } from '../errors/errors.ts';
+import { LogRefusal, reasonOf } from '../errors/errors.ts';
 import { noteRefusal } from '../graph/graph-store.ts';
 import { loadPipeline } from './assemble.ts';
 import type { SampledEntity } from './entity-sample.ts';
-import { Lifecycle } from './lifecycle.ts';
+import { isStopped, Lifecycle } from './lifecycle.ts';
 import type { LoadedPipeline } from './loaded-pipeline.ts';
 import { patiently } from './patience.ts';
 import type { PartitionRange } from './ports.ts';
@@ -14,6 +14,8 @@ import { TrainingSummary } from './training/summary.ts';
 import { followedTopics, type UpdaterOptions } from './updater-options.ts';
 
 const READ_RECORDS = 1024;
+/** The part of a stop's time in which it waits for the brokers. The rest is for what has to be closed. */
+const PATIENCE = 2 / 3;
 
 /**
  * One graph's whole pipeline, read from top to bottom in `run`: records are read and applied, a full batch goes to
@@ -60,17 +62,24 @@ export class Updater {
     } catch (error) {
       this.#lifecycle.fail(error);
       if (error instanceof LogRefusal) this.refuse(error);
-      await this.close().catch((second: unknown) => {
-        this.#options.log.error({ graph: this.#options.graph, reason: reasonOf(second) }, 'could not close');
-      });
-      throw error;
+      if (this.#lifecycle.phase === 'leaving') this.#lifecycle.on('done');
+      else {
+        await this.close().catch((second: unknown) => {
+          this.#options.log.error(
+            { graph: this.#options.graph, reason: reasonOf(second) },
+            'could not close',
+          );
+        });
+        throw error;
+      }
     }
     await this.close();
   }
 
-  /** Ends `run` after the records in hand: trains, commits and publishes them. */
+  /** Ends `run` after the records in hand: trains, commits and publishes them, unless the brokers take nothing: then as `abandon`. */
   stop(): void {
     const { phase } = this.#lifecycle;
+    setTimeout(() => this.#leave(), PATIENCE * this.#options.tuning.stopMs).unref();
     this.#lifecycle.on('stop');
     if (phase === 'joining' || phase === 'taking-over') this.#waitNoLonger();
   }
@@ -80,8 +89,8 @@ export class Updater {
    * comes too late: all is read, and `run` ends with everything written.
    */
   abandon(): boolean {
-    if (!this.#lifecycle.allows('abandon')) return false;
     const { phase } = this.#lifecycle;
+    if (phase === 'draining' || !this.#lifecycle.allows('abandon')) return false;
     this.#lifecycle.on('abandon');
     if (phase === 'joining' || phase === 'taking-over') this.#waitNoLonger();
     return true;
@@ -206,9 +215,24 @@ export class Updater {
     }
   }
 
+  /** Waits no longer for what a stop waits for. */
+  #leave(): void {
+    const { graph, log } = this.#options;
+    if (!this.#lifecycle.allows('abandon')) return;
+    log.warn(
+      { graph },
+      'not stopped yet: the brokers are waited for no longer, and the graph stays at its last commit',
+    );
+    this.#lifecycle.on('abandon');
+    this.#waitNoLonger();
+  }
+
   /** Ends the wait for the brokers. `close` ends all three again, and meets their failures. */
   #waitNoLonger(): void {
     const { eventLog, leadership, sink } = this.#options;
+    // The pause before another attempt may be long.
+    this.#pipeline?.parts.publisher.delivery.stop();
+    this.#pipeline?.parts.neighbours.stop();
     for (const ended of [eventLog.close(), leadership.stop(), sink.stop()]) ended.catch(() => undefined);
   }
 
@@ -232,8 +256,4 @@ export class Updater {
   readonly #fails = (error: Error): void => {
     if (this.#lifecycle.reads || !isStopped(error)) this.#lifecycle.fail(error);
   };
-}
-
-function isStopped(error: unknown): boolean {
-  return error instanceof RetryableError && error.code === 'stopped';
 }

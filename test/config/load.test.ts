@@ -56,6 +56,7 @@ describe('loadConfig', () => {
       epsilon: 0.05,
       maxAgeMs: 60_000,
       readyLagMs: 60_000,
+      stopMs: 30_000,
     });
     expect(config.logLevel).toBe('info');
     expect(config.limits).toEqual({ valueBytes: 65_536, depth: 8 });
@@ -488,10 +489,9 @@ describe('twhin init', () => {
     expect(own.graphs.map(({ model, trainer }) => ({ model, trainer }))).toEqual(
       plain.graphs.map(({ model, trainer }) => ({ model, trainer })),
     );
-    expect([own.tuning, own.limits, own.stopMs, own.logLevel, own.topicPrefix]).toEqual([
+    expect([own.tuning, own.limits, own.logLevel, own.topicPrefix]).toEqual([
       plain.tuning,
       plain.limits,
-      plain.stopMs,
       plain.logLevel,
       plain.topicPrefix,
     ]);

@@ -102,7 +102,7 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('configuration of $overlay', ({ overlay,
     expect(graphs).toContain(graphOf(workload));
     const state = container.volumeMounts.find(({ mountPath }) => mountPath === config.state);
     expect(state?.name).toBe('state');
-    const tooLong = config.stopMs + HTTP_DRAIN_MS;
+    const tooLong = config.tuning.stopMs + HTTP_DRAIN_MS;
     if (workload.labels['twhin-stream/role'] !== 'backup') {
       expect(workload.pod.terminationGracePeriodSeconds * 1_000).toBeGreaterThan(tooLong);
     }

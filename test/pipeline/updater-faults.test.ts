@@ -10,6 +10,8 @@ import { MemoryLog } from './memory-log.ts';
 import {
   caughtUp,
   DEAD_LETTERS,
+  EMBEDDINGS,
+  expectTopicEqualsStore,
   FOLLOW,
   follows,
   graphStore,
@@ -85,6 +87,41 @@ describe('Updater in trouble', () => {
     await ended;
     expect(running.progress().phase).toBe('stopped');
   });
+
+  test.each([DEAD_LETTERS, EMBEDDINGS])(
+    'an updater stopped while %s takes nothing ends in time at its last commit, and the next goes on there',
+    async (topic) => {
+      const [log, store] = [new MemoryLog(), new MemoryStore()];
+      follows(log, 'u', 50);
+      log.append(FOLLOW, Buffer.from('no event'));
+      follows(log, 'v', 50);
+      let isStopped = false;
+      const sink = portWith(log.sink(), {
+        publish: async (messages) => {
+          if (isStopped) throw new RetryableError('stopped', 'the sink is stopped');
+          if (messages.some((each) => each.topic === topic)) throw new RetryableError('refused', 'denied');
+          await log.sink().publish(messages);
+        },
+        stop: async () => {
+          isStopped = true;
+        },
+      });
+      const running = updater(log, store, { sink, pace: { stopMs: 300 } });
+      const ended = running.run({ untilCaughtUp: true });
+      await vi.waitFor(
+        async () => expect(await running.unready()).toContainEqual(expect.stringMatching(/denied$/)),
+        IN_TIME,
+      );
+      running.stop();
+      await ended;
+      expect(running.progress().phase).toBe('stopped');
+      const { events } = await caughtUp(log, store);
+      expect(events).toMatchObject({ consumed: 101, rejected: 1 });
+      expect(await liveEdges(store)).toHaveLength(100);
+      expect(log.published.filter((each) => each.topic === DEAD_LETTERS)).toHaveLength(1);
+      await expectTopicEqualsStore(log, store);
+    },
+  );
 
   test('an updater stopped before it began ends in order', async () => {
     const log = new MemoryLog();

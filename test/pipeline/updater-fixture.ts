@@ -57,6 +57,7 @@ export const BY_COUNT: Pace = {
   recoverMs: Number.POSITIVE_INFINITY,
   queueBytes: 1_000_000,
   maxOutbox: 1_000_000,
+  stopMs: 600_000,
 };
 
 /** As in {@link BY_COUNT}, and never too far behind. */

@@ -85,7 +85,7 @@ async function run(options: RunOptions, context: CommandContext): Promise<void> 
   await using opened = new AsyncDisposableStack();
   const connection = opened.use(await context.connect(config, log));
   // Declared after what is open, and so over before that is closed.
-  using _ = stopWithin(stopping, { stopMs: config.stopMs, stop }, log);
+  using _ = stopWithin(stopping, { stopMs: config.tuning.stopMs, stop }, log);
   // The server starts first: a bad address is reported before anything is opened, and probes are answered meanwhile.
   const names = graphs.map(({ name }) => name);
   const served = address === 'off' ? undefined : address;

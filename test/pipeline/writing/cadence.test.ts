@@ -12,6 +12,7 @@ const PACE: Omit<Tuning, 'epsilon' | 'readyLagMs'> = {
   recoverMs: 15_000,
   queueBytes: 1e6,
   maxOutbox: 1e6,
+  stopMs: 30_000,
   maxAgeMs: 60_000,
 };
 const IDLE = { busy: false, held: 0, isOutdated: false };
