@@ -1,10 +1,12 @@
 import { gzipSync } from 'node:zlib';
 import { CompressionCodecs, CompressionTypes } from 'kafkajs';
 import { describe, expect } from 'vitest';
+import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { withAdmin } from '../e2e/topic-ends.ts';
 import { until } from '../e2e/twhin.ts';
 import { registerCodecs } from '../kafka/kafkajs-codecs.ts';
 import { sendBatch, zstdBatch } from '../kafka/raw-batch.ts';
+import { MANY_COMMITS } from './deployment.ts';
 import { sendAs, withProducer } from './load/direct.ts';
 import { type LoadRecord, MIXED } from './load/load.ts';
 import { form, furtherCase, seeded } from './seeded.ts';
@@ -58,6 +60,55 @@ describe('records that can’t be used', () => {
       await running.stop();
       const verified = await deployed.verify();
       expect(verified.letters).toBeGreaterThan(rounds * (TOPICS.length * POISON.length + 200));
+    },
+  );
+
+  for (const letterBytes of [undefined, 10_000]) {
+    const taken = letterBytes === undefined ? 'the beginning of its value' : 'its place alone';
+    seeded(
+      `one of 3 MB between good ones of two producers stops nothing; its letter has ${taken} in a topic of ${letterBytes ?? 'the usual'} bytes`,
+      async ({ deploy }) => {
+        const deployed = await deploy({ graphs: ['engagement'], load: { ...MIXED, bad: 0.1 } });
+        const { feeder, twhin, brokers } = deployed;
+        await limit(brokers, twhin.topic('engagement'), 5_000_000);
+        if (letterBytes) await limit(brokers, twhin.topic('dead-letter'), letterBytes);
+        const running = deployed.run();
+        await running.says(/"msg":"leads the graph"/);
+        const fed = feeder.send(1_000);
+        const value = JSON.stringify({ ...GOOD, padding: 'é'.repeat(1_500_000) });
+        const large = { n: feeder.next, topic: 'engagement', key: 'u1', value, code: 'too-large' };
+        await withProducer(brokers, {}, (producer) => sendAs(feeder, producer, twhin.prefix, [large]));
+        await fed;
+        await feeder.send(200);
+        await deployed.caughtUp();
+        await running.stop();
+        await deployed.verify({ ...(letterBytes && { letterBytes }) });
+      },
+    );
+  }
+
+  seeded(
+    'wait while their topic is missing: /readyz says so at once, a stop ends well in its time, and nothing is lost or comes twice',
+    async ({ deploy }) => {
+      const config = MANY_COMMITS.replace('limits: {', 'limits: { stopMs: 9_000,');
+      const deployed = await deploy({ graphs: ['engagement'], load: { ...MIXED, bad: 0.1 }, config });
+      const { feeder, twhin, brokers } = deployed;
+      const topic = twhin.topic('dead-letter');
+      await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [topic] }));
+      const running = deployed.run(['--http', '127.0.0.1:0']);
+      await running.says(/"msg":"leads the graph"/);
+      await feeder.send(500);
+      await running.says(/dead letters could not be published/);
+      const ready = await fetch(`${await running.url()}/readyz`);
+      const said = await ready.text();
+      expect([ready.status, said]).toEqual([503, expect.stringContaining('it waits for dead letters')]);
+      expect(said).toMatch(new RegExp(`dead letters are not acknowledged: [^"]*${topic}`));
+      const began = performance.now();
+      await running.stop();
+      expect(performance.now() - began).toBeLessThan(9_000);
+      await twhin.ok(['topics', 'apply']);
+      await deployed.catchUp();
+      await deployed.verify();
     },
   );
 
@@ -148,6 +199,13 @@ describe('records that can’t be used', () => {
     },
   );
 });
+
+/** Lets a topic take messages of so many bytes. */
+async function limit(brokers: string, topic: string, bytes: number): Promise<void> {
+  const admin = new KafkaAdmin({ brokers: brokers.split(','), clientId: 'faults' });
+  await admin.alterConfigs(topic, { 'max.message.bytes': String(bytes) });
+  await admin.close();
+}
 
 /** The group's one member and its generation's state, as an independent client sees them. */
 async function memberOf(brokers: string, groupId: string): Promise<unknown> {

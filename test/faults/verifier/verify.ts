@@ -28,6 +28,8 @@ export interface Deployment {
   readonly acknowledged: ReadonlySet<number>;
   /** Whether a dead letter may have come twice: only where a process was killed between writing one and its commit. */
   readonly repeatedLetters?: boolean;
+  /** The largest message that the dead-letter topic takes, where an operator made that smaller than a letter. */
+  readonly letterBytes?: number;
 }
 
 /** What was compared, for a report. */
@@ -86,7 +88,7 @@ export async function verify(deployment: Deployment) {
     return readers.map((graph) => ({ ...record, code, graph }));
   });
   const letters = (await readLog(brokers, [`${prefix}dead-letter`])).records;
-  const compared = compareLetters(letters, bad);
+  const compared = compareLetters(letters, bad, deployment.letterBytes);
   problems.push(...compared.problems.map((problem) => `dead letters: ${problem}`));
   if (compared.repeated > 0 && deployment.repeatedLetters !== true)
     problems.push(`dead letters: ${compared.repeated} came twice`);
