@@ -110,7 +110,6 @@ test('holds what runs and what a reader needs, and nothing of the workshop', () 
   expect(dist.filter((file) => !/\.(js|d\.ts)$/.test(file)).sort()).toEqual([
     join('dist', 'src', 'kernels', 'kernel-plain.wasm'),
     join('dist', 'src', 'kernels', 'kernel-relaxed.wasm'),
-    join('dist', 'src', 'kernels', 'scan', 'scan-plain.wasm'),
     join('dist', 'src', 'kernels', 'scan', 'scan-relaxed.wasm'),
     join('dist', 'src', 'pages', 'dashboard', 'index.html'),
     join('dist', 'src', 'pages', 'serving', 'index.html'),

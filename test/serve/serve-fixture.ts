@@ -158,7 +158,7 @@ export function answerOf<T>(asking: Asking<T>, looked: (look: Look) => void = ()
   while (step.done !== true) {
     const look = step.value;
     looked(look);
-    const scanner = new Scanner(look.table, look.scorer, 'wasm-plain');
+    const scanner = new Scanner(look.table, look.scorer);
     step = asking.next(look.queries.flatMap((query) => scanner.top([query], look.depth)));
   }
   return step.value;

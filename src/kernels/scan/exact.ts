@@ -1,15 +1,11 @@
-import type { WasmBuild } from '../../model/kernel.ts';
 import type { ScorerName } from '../../model/settings.ts';
 import { CompiledInstance, type Exported } from '../instance.ts';
 import { BLOCK_ROWS, MAX_QUERIES } from './layout.ts';
 import type { ScanRows } from './rows.ts';
 import type { RowRange, ScanQuery } from './scan.ts';
 
-/** The files of the two builds. */
-const BUILDS = {
-  'wasm-plain': new URL('./scan-plain.wasm', import.meta.url),
-  'wasm-relaxed': new URL('./scan-relaxed.wasm', import.meta.url),
-} as const;
+/** The compiled scan (`assembly/`), which every Node of this version can run. */
+export const SCAN_FILE = new URL('./scan-relaxed.wasm', import.meta.url);
 
 /** The two L2 scorers have the same exact score. */
 const SCORER_CONSTANTS: Record<ScorerName, string> = {
@@ -19,13 +15,9 @@ const SCORER_CONSTANTS: Record<ScorerName, string> = {
   twhin: 'PRODUCT',
 };
 
-/** The compiled scan (`assembly/`) on a memory. Its addresses are still to be set. */
-export function compiledScan(
-  build: WasmBuild,
-  scorer: ScorerName,
-  memory: WebAssembly.Memory,
-): CompiledInstance {
-  const instance = new CompiledInstance(BUILDS[build], memory);
+/** The compiled scan on a memory. Its addresses are still to be set. */
+export function compiledScan(scorer: ScorerName, memory: WebAssembly.Memory): CompiledInstance {
+  const instance = new CompiledInstance(SCAN_FILE, memory);
   instance.setGlobals({ scorer: instance.valueOf(SCORER_CONSTANTS[scorer]) });
   return instance;
 }
@@ -34,15 +26,13 @@ export function compiledScan(
 export class ExactScores {
   readonly #rows: ScanRows;
   readonly #scorer: ScorerName;
-  readonly #build: WasmBuild;
   readonly #workspace: number;
   /** By memory; made when one of its rows is first looked at. */
   readonly #pieces: PieceScores[] = [];
 
-  constructor(rows: ScanRows, scorer: ScorerName, build: WasmBuild, workspace: number) {
+  constructor(rows: ScanRows, scorer: ScorerName, workspace: number) {
     this.#rows = rows;
     this.#scorer = scorer;
-    this.#build = build;
     this.#workspace = workspace;
   }
 
@@ -62,7 +52,7 @@ export class ExactScores {
   }
 
   #of(piece: number): PieceScores {
-    this.#pieces[piece] ??= new PieceScores(this.#rows, piece, this.#scorer, this.#build, this.#workspace);
+    this.#pieces[piece] ??= new PieceScores(this.#rows, piece, this.#scorer, this.#workspace);
     return this.#pieces[piece];
   }
 }
@@ -75,13 +65,7 @@ class PieceScores {
   readonly #foundScores: Float64Array;
   readonly #scoreFound: Exported;
 
-  constructor(
-    { place, vectorLayout }: ScanRows,
-    piece: number,
-    scorer: ScorerName,
-    build: WasmBuild,
-    workspace: number,
-  ) {
+  constructor({ place, vectorLayout }: ScanRows, piece: number, scorer: ScorerName, workspace: number) {
     const memory = place.vectors[piece]!;
     const { buffer } = memory;
     const { queryBytes, vectors, vectorBytes } = vectorLayout;
@@ -95,7 +79,7 @@ class PieceScores {
     );
     this.#foundRows = new Int32Array(buffer, foundRows, BLOCK_ROWS);
     this.#foundScores = new Float64Array(buffer, foundScores, BLOCK_ROWS);
-    const instance = compiledScan(build, scorer, memory);
+    const instance = compiledScan(scorer, memory);
     instance.setGlobals({ vectors, vectorBytes, foundRows, foundScores });
     this.#scoreFound = instance.functionOf('scoreFound');
   }

@@ -34,7 +34,7 @@ export type VectorLayout = Readonly<ReturnType<typeof layOutVectors>>;
  *
  *     memory:      | constants of the compiler | rows in use, int32 | incoming vector, float32 | its sums, float64 | workspace of scanner 0 | 1 | … | block 0 | block 1 | … | room to grow
  *     workspace:   | query 0 | query 1 | query 2 | query 3 | found rows, int32 |
- *     query:       | coefficients, float32 | codes, int8 or int16 | vector, float32 |
+ *     query:       | coefficients, float32 | codes, int8 | vector, float32 |
  *     block:       | codes, int8 [1024, codeDim] | measures [256] | marks of scanner 0 | 1 | … |
  *     measures:    | scales, float32 [4] | residuals [4] | lengths [4] | sums [4] |, of four rows
  *
@@ -49,7 +49,7 @@ export function layOutScan({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>
 
   const query = parts();
   query.add(4 * COEFFICIENTS);
-  const queryCodes = query.add(2 * codeDim);
+  const queryCodes = query.add(codeDim);
   const queryFloats = query.add(4 * codeDim);
 
   const workspace = parts();

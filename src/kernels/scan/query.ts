@@ -1,9 +1,10 @@
-import type { WasmBuild } from '../../model/kernel.ts';
 import type { ScorerName } from '../../model/settings.ts';
 import { COEFFICIENTS, type ScanLayout } from './layout.ts';
 
 /** Rounding error of a float32 operation, relative. */
 const UNIT = 2 ** -24;
+/** The largest code of a query, of 7 bits. */
+const MOST_CODE = 127;
 /** Queries and rows longer than this have no bound in float32, and are always scored exactly. */
 export const MAX_LENGTH = 2 ** 56;
 
@@ -42,7 +43,7 @@ export class LoadedQuery {
   readonly #scorer: ScorerName;
   readonly #dim: number;
   readonly #coefficients: Float32Array;
-  readonly #codes: Int8Array | Int16Array;
+  readonly #codes: Int8Array;
   readonly #floats: Float32Array;
   /** ρ */
   #lost = 0;
@@ -52,7 +53,6 @@ export class LoadedQuery {
     address: number,
     layout: ScanLayout,
     model: { readonly dim: number; readonly scorer: ScorerName },
-    build: WasmBuild,
   ) {
     const { buffer } = memory;
     const { queryCodes, queryFloats } = layout;
@@ -60,11 +60,7 @@ export class LoadedQuery {
     this.#dim = model.dim;
     this.#scorer = model.scorer;
     this.#coefficients = new Float32Array(buffer, address, COEFFICIENTS);
-    const codes = address + queryCodes;
-    this.#codes =
-      build === 'wasm-relaxed'
-        ? new Int8Array(buffer, codes, layout.codeDim)
-        : new Int16Array(buffer, codes, layout.codeDim);
+    this.#codes = new Int8Array(buffer, address + queryCodes, layout.codeDim);
     this.#floats = new Float32Array(buffer, address + queryFloats, layout.codeDim);
   }
 
@@ -108,11 +104,11 @@ export class LoadedQuery {
 
   #loadCodes(vector: Float64Array): void {
     const codes = this.#codes;
-    const { offset, step, least, most } = codes instanceof Int8Array ? unsigned7(vector) : signed16(vector);
+    const { offset, step } = rangeOf(vector);
     let [lost, decodedSquares, squares] = [0, 0, 0];
     for (let k = 0; k < vector.length; k++) {
       const value = vector[k]!;
-      const code = step > 0 ? Math.max(least, Math.min(most, Math.round((value - offset) / step))) : 0;
+      const code = step > 0 ? Math.max(0, Math.min(MOST_CODE, Math.round((value - offset) / step))) : 0;
       const decoded = offset + step * code;
       codes[k] = code;
       lost += (value - decoded) ** 2;
@@ -147,31 +143,18 @@ export class LoadedQuery {
   }
 }
 
-/** How numbers become codes; offset and step are float32. */
-interface Codes {
-  readonly offset: number;
-  readonly step: number;
-  readonly least: number;
-  readonly most: number;
-}
-
-/** Codes 0 … 127 from the smallest number to the largest: the one form of query that relaxed dot products take alike everywhere. */
-function unsigned7(vector: Float64Array): Codes {
+/**
+ * How numbers become codes 0 … 127, from the smallest number to the largest: the one form of query that relaxed dot products take
+ * alike everywhere. Both are float32.
+ */
+function rangeOf(vector: Float64Array): { readonly offset: number; readonly step: number } {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of vector) {
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
   const offset = Math.fround(low);
-  return { offset, step: Math.fround((high - offset) / 127), least: 0, most: 127 };
-}
-
-/** Codes of 16 bits about 0, fewer where their dot product with a row's codes would not fit into 32 bits. */
-function signed16(vector: Float64Array): Codes {
-  let largest = 0;
-  for (const value of vector) largest = Math.max(largest, Math.abs(value));
-  const most = Math.min(32_767, Math.floor((2 ** 31 - 1) / (127 * vector.length)));
-  return { offset: 0, step: Math.fround(largest / most), least: -most, most };
+  return { offset, step: Math.fround((high - offset) / MOST_CODE) };
 }
 
 /** The largest finite float32. */

@@ -1,5 +1,4 @@
 import { ShapeError } from '../../errors/errors.ts';
-import type { WasmBuild } from '../../model/kernel.ts';
 import type { ScorerName } from '../../model/settings.ts';
 import type { Exported } from '../instance.ts';
 import { Best } from './best.ts';
@@ -27,7 +26,7 @@ interface Marking {
  * The compiled scan (`assembly/`): exact answers about all rows, as if every score were computed in float64, its terms added one after
  * the other. A pass over the codes proves of nearly all rows that they score lower than the best rows
  * found so far, and the few that are left are scored exactly, block by block. Since the limit is an exact score, no row has
- * to wait for a better limit, and no buffer can be full. Both builds give the same answers.
+ * to wait for a better limit, and no buffer can be full.
  */
 export class Scanner {
   readonly #rows: ScanRows;
@@ -43,7 +42,7 @@ export class Scanner {
    * workspace: which of the table's workspaces this scanner has; no other scanner may have the same.
    * @throws ShapeError when the table has no such workspace.
    */
-  constructor(rows: ScanRows, scorer: ScorerName, build: WasmBuild, workspace = 0) {
+  constructor(rows: ScanRows, scorer: ScorerName, workspace = 0) {
     const { dim, layout } = rows;
     const { codes, scanners } = rows.place;
     if (!Number.isInteger(workspace) || workspace < 0 || workspace >= scanners) {
@@ -54,12 +53,12 @@ export class Scanner {
     this.#rows = rows;
     this.#queries = Array.from(
       { length: MAX_QUERIES },
-      (_, i) => new LoadedQuery(codes, start + i * layout.queryBytes, layout, { dim, scorer }, build),
+      (_, i) => new LoadedQuery(codes, start + i * layout.queryBytes, layout, { dim, scorer }),
     );
     this.#foundRows = new Int32Array(codes.buffer, foundRows, BLOCK_ROWS);
-    this.#exact = new ExactScores(rows, scorer, build, workspace);
+    this.#exact = new ExactScores(rows, scorer, workspace);
     this.#marks = layout.marks + workspace * BLOCK_ROWS;
-    const instance = compiledScan(build, scorer, codes);
+    const instance = compiledScan(scorer, codes);
     const { blocks, blockBytes, measures, queryCodes, queryFloats } = layout;
     instance.setGlobals({
       blocks,
@@ -181,8 +180,7 @@ export class Scanners {
   }
 
   of(scorer: ScorerName): Scanner {
-    const found =
-      this.#byScorer.get(scorer) ?? new Scanner(this.#rows, scorer, 'wasm-relaxed', this.#workspace);
+    const found = this.#byScorer.get(scorer) ?? new Scanner(this.#rows, scorer, this.#workspace);
     this.#byScorer.set(scorer, found);
     return found;
   }

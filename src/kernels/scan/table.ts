@@ -1,5 +1,6 @@
 import { FatalError, ShapeError } from '../../errors/errors.ts';
 import { CompiledInstance, type Exported } from '../instance.ts';
+import { SCAN_FILE } from './exact.ts';
 import {
   BLOCK_ROWS,
   blockAt,
@@ -19,8 +20,6 @@ import { ScanRows } from './rows.ts';
 const MAX_CODE = 127;
 /** A smaller scale would be near the smallest float32. */
 const MIN_SCALE = 2 ** -120;
-/** Vectors are encoded without relaxed SIMD: every machine writes the same bytes. */
-const BUILD = new URL('./scan-plain.wasm', import.meta.url);
 
 /**
  * The vectors of one entity type, for exact scans: the vectors themselves, and a byte for each number of them, from which a
@@ -62,7 +61,8 @@ export class ScanTable extends ScanRows {
     const { incoming, sums } = layout;
     this.#incoming = new Float32Array(codes.buffer, incoming, dim);
     this.#sums = new Float64Array(codes.buffer, sums, CODE_SUMS);
-    const instance = new CompiledInstance(BUILD, codes);
+    // Vectors are encoded without relaxed SIMD: every machine writes the same bytes.
+    const instance = new CompiledInstance(SCAN_FILE, codes);
     instance.setGlobals({ incoming, sums, vectorBytes: vectorLayout.vectorBytes });
     this.#largest = instance.functionOf('largest');
     this.#encode = instance.functionOf('encode');

@@ -11,7 +11,6 @@ import {
 } from '../../../src/kernels/scan/scan.ts';
 import { Scanner } from '../../../src/kernels/scan/scanner.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
-import type { WasmBuild } from '../../../src/model/kernel.ts';
 import type { ScorerName } from '../../../src/model/settings.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import { pairs } from '../fixture.ts';
@@ -22,31 +21,31 @@ const DIMS = [1, 3, 8, 100, 128, 200, 256];
 /** More than a block, and no multiple of four. */
 const ROWS = 1_310;
 
-/** What each build of the scan must do: by numbers worked out by hand, and bit for bit like the reference. */
-export function scanConformance(build: WasmBuild): void {
-  describe(`${build} scan`, () => {
-    byHand(build);
-    refusals(build);
-    worlds(build);
-    passes(build);
-    churn(build);
+/** What the scan must do: by numbers worked out by hand, and bit for bit like the reference. */
+export function scanConformance(): void {
+  describe('scan', () => {
+    byHand();
+    refusals();
+    worlds();
+    passes();
+    churn();
   });
 }
 
 /** A table, which has its vectors in as many memories as can be, so that rows of several are found; and what makes scans over it. */
-function open(build: WasmBuild, dim: number, maxRows: number) {
+function open(dim: number, maxRows: number) {
   const vectors = new ScanTable({ dim, maxRows, scanners: 1, pieceRows: BLOCK_ROWS });
-  return { vectors, scan: (scorer: ScorerName) => new Scanner(vectors, scorer, build) };
+  return { vectors, scan: (scorer: ScorerName) => new Scanner(vectors, scorer) };
 }
 
 function query(...vector: number[]): ScanQuery {
   return { vector: Float64Array.from(vector) };
 }
 
-function byHand(build: WasmBuild): void {
+function byHand(): void {
   /** Distances to [2, 0]: by L1 1, 5, 2, 1, 4; the squares 1, 13, 4, 1, 10. Dot products with it: 2, 0, 4, 2, -2. */
   const five = () => {
-    const opened = open(build, 2, 100);
+    const opened = open(2, 100);
     const rows = pairs('1 0, 0 3, 2 2, 1 0, -1 -1');
     for (const [row, vector] of rows.entries()) opened.vectors.write(row, Float32Array.from(vector));
     return opened;
@@ -77,14 +76,14 @@ function byHand(build: WasmBuild): void {
   });
 
   it('finds nothing in an empty table', () => {
-    const { scan } = open(build, 3, 10);
+    const { scan } = open(3, 10);
     expect(scan('twhin').top([query(1, 2, 3), query(0, 0, 0)], 5)).toEqual([[], []]);
   });
 }
 
-function refusals(build: WasmBuild): void {
+function refusals(): void {
   it('refuses a query of another length, with a number out of range, or the fifth in a pass', () => {
-    const { vectors, scan } = open(build, 2, 10);
+    const { vectors, scan } = open(2, 10);
     vectors.write(0, Float32Array.of(1, 1));
     const opened = scan('twhin');
     const good = query(1, 1);
@@ -111,8 +110,8 @@ class Pair {
   readonly next: () => Float32Array;
   readonly random = Random.seeded(7);
 
-  constructor(build: WasmBuild, world: string, dim: number, rows = ROWS) {
-    this.opened = open(build, dim, 5_000);
+  constructor(world: string, dim: number, rows = ROWS) {
+    this.opened = open(dim, 5_000);
     this.plain = new PlainVectors(dim);
     this.next = WORLDS[world]!(dim, this.random);
     for (let row = 0; row < rows; row++) this.write(row);
@@ -167,10 +166,10 @@ function expectFound(actual: readonly (readonly Found[])[], expected: readonly (
   if (!equal || actual.length !== expected.length) expect(actual).toStrictEqual(expected);
 }
 
-function worlds(build: WasmBuild): void {
+function worlds(): void {
   describe.each(Object.keys(WORLDS))('with vectors %s', (world) => {
     it.each(DIMS)('answers like the reference at dim %i', (dim) => {
-      const pair = new Pair(build, world, dim);
+      const pair = new Pair(world, dim);
       for (let i = 0; i < 60; i++) pair.clear(pair.random.below(ROWS));
       for (const scorer of SCORERS) {
         const scan = pair.opened.scan(scorer);
@@ -189,9 +188,9 @@ function worlds(build: WasmBuild): void {
   });
 }
 
-function passes(build: WasmBuild): void {
+function passes(): void {
   it.each(SCORERS)('gives for ranges, merged, what it gives for the whole, with %s', (scorer) => {
-    const pair = new Pair(build, 'one of ten, each many times', 24, 2_500);
+    const pair = new Pair('one of ten, each many times', 24, 2_500);
     const scan = pair.opened.scan(scorer);
     const cuts = [0, 1, 6, 511, 1_024, 1_025, 2_047, 2_500];
     const ranges = cuts.slice(1).map((until, i): RowRange => ({ from: cuts[i]!, until }));
@@ -203,7 +202,7 @@ function passes(build: WasmBuild): void {
 }
 
 /** Rows written, written again and cleared at random, with questions between. */
-function churn(build: WasmBuild): void {
+function churn(): void {
   const row = fc.nat(1_100);
   const step = fc.oneof(
     { weight: 4, arbitrary: fc.record({ do: fc.constant('write' as const), row }) },
@@ -228,7 +227,7 @@ function churn(build: WasmBuild): void {
         fc.constantFrom(1, 5, 32),
         fc.array(step, { maxLength: 120 }),
         (world, scorer, dim, steps) => {
-          const pair = new Pair(build, world, dim, 30);
+          const pair = new Pair(world, dim, 30);
           const scan = pair.opened.scan(scorer);
           const reference = new ReferenceScan(pair.plain, scorer);
           for (const one of steps) {

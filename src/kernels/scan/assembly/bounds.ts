@@ -22,22 +22,15 @@ function sumEach(a: v128, b: v128, c: v128, d: v128): v128 {
   return i32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
 }
 
-/** Codes of a row that are multiplied at a time, one byte each. */
-const STEP: usize = ASC_FEATURE_RELAXED_SIMD ? 16 : 8;
-
-/** Adds the products of a row's codes and of the query's codes `x` to `sum`, exact. */
+/** Adds the products of 16 of a row's codes and of the query's codes `x` to `sum`, exact. */
 // @ts-ignore: decorator
 @inline
 function addProducts(codes: usize, x: v128, sum: v128): v128 {
   // The query's codes are 0 … 127: for others, the result would depend on the machine.
-  if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(codes), x, sum);
-  return i32x4.add(sum, i32x4.dot_i16x8_s(v128.load_ext<i8>(codes), x));
+  return i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(codes), x, sum);
 }
 
-/**
- * (query · row) of the decoded vectors times the factor in coefficients 0 and 1. The query has codes of 7 bits where the build
- * has relaxed SIMD, and of 16 bits otherwise: slower, with a tenth of the query's residual or less.
- */
+/** (query · row) of the decoded vectors times the factor in coefficients 0 and 1. */
 // @ts-ignore: decorator
 @inline
 export function products(block: usize, query: usize, j: usize): v128 {
@@ -50,8 +43,8 @@ export function products(block: usize, query: usize, j: usize): v128 {
   let b = a;
   let c = a;
   let d = a;
-  for (let k: usize = 0; k < codeBytes; k += STEP) {
-    const x = v128.load(u + (ASC_FEATURE_RELAXED_SIMD ? k : k << 1));
+  for (let k: usize = 0; k < codeBytes; k += 16) {
+    const x = v128.load(u + k);
     a = addProducts(first + k, x, a);
     b = addProducts(second + k, x, b);
     c = addProducts(third + k, x, c);

@@ -13,8 +13,8 @@ export { scoreFound } from './exact';
 export const constantsEnd: usize = __heap_base;
 
 /**
- * Writes the rows of a block that may reach the limit to `foundRows`, in order, and returns how many. Cleared rows and those with a bit of `mark` are left out. The query has codes of 7 bits in the relaxed
- * build. from, until: rows within the block.
+ * Writes the rows of a block that may reach the limit to `foundRows`, in order, and returns how many. Cleared rows and those with a bit
+ * of `mark` are left out. from, until: rows within the block.
  */
 export function collect(block: i32, from: i32, until: i32, query: usize, mark: i32, limit: f32): i32 {
   const start = blocks + <usize>block * blockBytes;
