@@ -46,11 +46,10 @@ const VERSION = 5;
  *     bytes of run u32 | relations, f32 each | gradients, then vectors, f16 each | run |
  *     names of the gradients, of the vectors, and of the wanted
  *
- * Numbers are little-endian. The names need no text of types: only shards of one model read each other's parcels. Half
+ * Numbers are little-endian, as they are on every machine that RocksDB's binding runs on. The names need no text of types: only shards of one model read each other's parcels. Half
  * precision costs no quality: docs/adr/032.
  */
 const HEADER_BYTES = 56;
-const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 export function encodeParcel(parcel: Parcel, dim: number): Buffer {
   const { gradients, vectors, relations, wanted } = parcel;
@@ -60,16 +59,9 @@ export function encodeParcel(parcel: Parcel, dim: number): Buffer {
     ...[gradients, vectors, wanted].flatMap(({ count, names }) => [count, names.length]),
     run.length,
   ];
-  const sections = [
-    [relations, 4],
-    [gradients.halves, 2],
-    [vectors.halves, 2],
-    [run, 1],
-    [gradients.names, 1],
-    [vectors.names, 1],
-    [wanted.names, 1],
-  ] as const;
-  const bytes = Buffer.alloc(sections.reduce((sum, [{ byteLength }]) => sum + byteLength, HEADER_BYTES));
+  const names = [gradients.names, vectors.names, wanted.names];
+  const sections = [relations, gradients.halves, vectors.halves, run, ...names];
+  const bytes = Buffer.alloc(sections.reduce((sum, { byteLength }) => sum + byteLength, HEADER_BYTES));
   bytes.writeUInt8(VERSION, 0);
   bytes.writeUInt16LE(parcel.part, 2);
   bytes.writeUInt16LE(parcel.from, 4);
@@ -78,10 +70,9 @@ export function encodeParcel(parcel: Parcel, dim: number): Buffer {
   bytes.writeDoubleLE(parcel.last, 16);
   for (const [place, count] of counts.entries()) bytes.writeUInt32LE(count, 24 + 4 * place);
   let at = HEADER_BYTES;
-  for (const [part, size] of sections) {
-    bytes.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), at);
-    swap(bytes.subarray(at, at + part.byteLength), size);
-    at += part.byteLength;
+  for (const { buffer, byteOffset, byteLength } of sections) {
+    bytes.set(new Uint8Array(buffer, byteOffset, byteLength), at);
+    at += byteLength;
   }
   return bytes;
 }
@@ -89,7 +80,7 @@ export function encodeParcel(parcel: Parcel, dim: number): Buffer {
 /** @throws ShapeError where the bytes are no parcel, or one of vectors of another dimension. */
 export function decodeParcel(value: Uint8Array | null, dim: number): Parcel {
   if (value === null) throw badParcel('it has no value');
-  // A copy, whose numbers are aligned and which may be swapped.
+  // A copy, whose numbers are aligned.
   const bytes = Buffer.from(Uint8Array.from(value).buffer);
   try {
     return read(bytes, dim);
@@ -105,30 +96,28 @@ function read(bytes: Buffer, dim: number): Parcel {
   const seenDim = bytes.readUInt16LE(6);
   if (seenDim !== dim) throw badParcel(`its vectors have ${seenDim} numbers; this graph's have ${dim}`);
   let at = HEADER_BYTES;
-  const take = (length: number, size: 1 | 2 | 4): Buffer => {
-    const part = bytes.subarray(at, at + length * size);
-    if (part.length < length * size)
-      throw badParcel(`it has ${bytes.length} bytes, and needs ${at + length * size}`);
-    at += length * size;
-    swap(part, size);
+  const take = (length: number): Buffer => {
+    const part = bytes.subarray(at, at + length);
+    at += length;
+    if (part.length < length) throw badParcel(`it has ${bytes.length} bytes, and needs ${at}`);
     return part;
   };
   const count = (place: number) => bytes.readUInt32LE(24 + 4 * place);
   const halves = (length: number) => {
-    const part = take(length, 2);
+    const part = take(2 * length);
     return new Float16Array(part.buffer, part.byteOffset, length);
   };
-  const relations = take(count(0), 4);
+  const relations = take(4 * count(0));
   const [ofGradients, ofVectors] = [halves(count(1) * dim), halves(count(3) * (dim + 1))];
   const parcel = {
     part: bytes.readUInt16LE(2),
     from: bytes.readUInt16LE(4),
     first: bytes.readDoubleLE(8),
     last: bytes.readDoubleLE(16),
-    run: take(count(7), 1).toString(),
-    gradients: { count: count(1), halves: ofGradients, names: take(count(2), 1) },
-    vectors: { count: count(3), halves: ofVectors, names: take(count(4), 1) },
-    wanted: { count: count(5), names: take(count(6), 1) },
+    run: take(count(7)).toString(),
+    gradients: { count: count(1), halves: ofGradients, names: take(count(2)) },
+    vectors: { count: count(3), halves: ofVectors, names: take(count(4)) },
+    wanted: { count: count(5), names: take(count(6)) },
     relations: new Float32Array(relations.buffer, relations.byteOffset, count(0)),
   };
   const { first, last } = parcel;
@@ -151,13 +140,6 @@ function checkNames({ count, names }: Names): void {
 /** Where the name that starts at `at` ends. */
 export function nameEnd(names: Uint8Array, at: number): number {
   return at + 3 + (names[at + 1] ?? 0);
-}
-
-/** Swaps the numbers in place where the machine has another byte order than the wire. */
-function swap(bytes: Buffer, size: 1 | 2 | 4): void {
-  if (HOST_IS_LITTLE_ENDIAN || size === 1) return;
-  if (size === 2) bytes.swap16();
-  else bytes.swap32();
 }
 
 function badParcel(reason: string): ShapeError {
