@@ -85,35 +85,28 @@ export interface StepperData {
   readonly failures: MessagePort;
 }
 
+/** A stepper as its lanes see it. */
+interface LaneStepper {
+  readonly table: Table;
+  readonly words: Int32Array;
+  readonly stepLimitS: number;
+  /** Computes the side that is open; false where none is. */
+  help(): boolean;
+  whyEnded(): FatalError;
+}
+
 /** The trainer's side of a lane; the other side is `worker.ts`. */
 export class SharedLane implements Lane {
   readonly chunk: Chunk;
   readonly losses: Float32Array;
   readonly words = new Int32Array(new SharedArrayBuffer(RATE_OFFSET + Float64Array.BYTES_PER_ELEMENT));
   readonly #rate = rateIn(this.words);
-  readonly #table: Table;
-  readonly #stepLimitS: number;
-  readonly #whyEnded: () => FatalError;
-  readonly #stepper: Int32Array;
-  readonly #help: () => boolean;
+  readonly #stepper: LaneStepper;
 
-  constructor(options: {
-    on: Pick<Kernel, 'chunk' | 'losses'>;
-    table: Table;
-    stepLimitS: number;
-    whyEnded: () => FatalError;
-    /** The words of its stepper. */
-    stepper: Int32Array;
-    /** Computes the side that is open; false where none is. */
-    help: () => boolean;
-  }) {
-    this.chunk = options.on.chunk;
-    this.losses = options.on.losses;
-    this.#table = options.table;
-    this.#stepLimitS = options.stepLimitS;
-    this.#whyEnded = options.whyEnded;
-    this.#stepper = options.stepper;
-    this.#help = options.help;
+  constructor({ chunk, losses }: Pick<Kernel, 'chunk' | 'losses'>, stepper: LaneStepper) {
+    this.chunk = chunk;
+    this.losses = losses;
+    this.#stepper = stepper;
   }
 
   get free(): boolean {
@@ -121,7 +114,7 @@ export class SharedLane implements Lane {
   }
 
   begin(): void {
-    checkChunk(this.chunk, this.#table);
+    checkChunk(this.chunk, this.#stepper.table);
     this.words[EDGES] = this.chunk.edges;
     this.words[LHS_COUNT] = this.chunk.sides.lhs.count;
     this.words[RHS_COUNT] = this.chunk.sides.rhs.count;
@@ -130,25 +123,26 @@ export class SharedLane implements Lane {
   }
 
   finish(): void {
+    const { words, stepLimitS, help } = this.#stepper;
     for (let waited = 0; ; ) {
-      const seen = Atomics.load(this.#stepper, EVENTS);
+      const seen = Atomics.load(words, EVENTS);
       // Helping first: the stepper waits for it, and not for the next chunk.
-      if (this.#help()) continue;
+      if (help()) continue;
       if (this.#state() !== BEGUN) return;
-      if (waited === this.#stepLimitS) {
+      if (waited === stepLimitS) {
         throw new FatalError(
           'thread',
           `a training thread did not end a step in ${waited} s; start again from the stored state`,
         );
       }
-      if (!waitWhile(this.#stepper, EVENTS, seen, WAIT_MS)) waited++;
+      if (!waitWhile(words, EVENTS, seen, WAIT_MS)) waited++;
     }
   }
 
   /** @throws FatalError when the stepper ended. */
   #state(): number {
     const state = Atomics.load(this.words, STATE);
-    if (state === FAILED) throw this.#whyEnded();
+    if (state === FAILED) throw this.#stepper.whyEnded();
     return state;
   }
 }

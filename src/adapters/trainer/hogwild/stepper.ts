@@ -72,10 +72,8 @@ export class ThreadStepper implements Stepper {
       const sent: { message: WireError } | undefined = receiveMessageOnPort(this.#failures);
       return this.#end(sent?.message.message ?? 'it gave no reason', sent && unpackError(sent.message));
     };
-    const shared = { table, stepLimitS, whyEnded, stepper: this.#words, help: () => this.#help() };
-    this.#lanes = lanes.map(
-      (lane) => new SharedLane({ on: chunkIn(table, lane, kernel.model, size), ...shared }),
-    );
+    const own = { table, stepLimitS, whyEnded, words: this.#words, help: () => this.#help() };
+    this.#lanes = lanes.map((lane) => new SharedLane(chunkIn(table, lane, kernel.model, size), own));
     this.#helping = lanes.map((lane) =>
       instantiate(kernel.name, place, kernel.model, { ...lane, scratch: helping }),
     );
