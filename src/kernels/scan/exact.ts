@@ -2,7 +2,7 @@ import type { ScorerName } from '../../model/settings.ts';
 import { CompiledInstance, type Exported } from '../instance.ts';
 import { BLOCK_ROWS, MAX_QUERIES } from './layout.ts';
 import type { ScanRows } from './rows.ts';
-import type { RowRange, ScanQuery } from './scan.ts';
+import type { ScanQuery } from './scan.ts';
 
 /** The compiled scan (`assembly/`), which every Node of this version can run. */
 export const SCAN_FILE = new URL('./scan-relaxed.wasm', import.meta.url);
@@ -22,43 +22,8 @@ export function compiledScan(scorer: ScorerName, memory: WebAssembly.Memory): Co
   return instance;
 }
 
-/** Exact scores of rows, computed in the memories that have their vectors: none is copied. */
+/** Exact scores of the rows whose vectors are in one memory, computed there: none is copied. */
 export class ExactScores {
-  readonly #rows: ScanRows;
-  readonly #scorer: ScorerName;
-  readonly #workspace: number;
-  /** By memory; made when one of its rows is first looked at. */
-  readonly #pieces: PieceScores[] = [];
-
-  constructor(rows: ScanRows, scorer: ScorerName, workspace: number) {
-    this.#rows = rows;
-    this.#scorer = scorer;
-    this.#workspace = workspace;
-  }
-
-  /** Writes the queries to where rows of the range are scored. */
-  load(queries: readonly ScanQuery[], { from, until }: RowRange): void {
-    const { pieceRows } = this.#rows.place;
-    for (let piece = Math.floor(from / pieceRows); piece * pieceRows < until; piece++)
-      this.#of(piece).load(queries);
-  }
-
-  /**
-   * [count]: the scores of the first `count` of the rows, by a query that was loaded; valid until the next ones. rows: all of
-   * one block.
-   */
-  scores(query: number, rows: Int32Array, count: number): Float64Array {
-    return this.#pieces[Math.floor(rows[0]! / this.#rows.place.pieceRows)]!.scores(query, rows, count);
-  }
-
-  #of(piece: number): PieceScores {
-    this.#pieces[piece] ??= new PieceScores(this.#rows, piece, this.#scorer, this.#workspace);
-    return this.#pieces[piece];
-  }
-}
-
-/** Exact scores of the rows of one memory. */
-class PieceScores {
   readonly #firstRow: number;
   readonly #queries: readonly Float64Array[];
   readonly #foundRows: Int32Array;
@@ -84,10 +49,12 @@ class PieceScores {
     this.#scoreFound = instance.functionOf('scoreFound');
   }
 
+  /** Writes the queries to where rows are scored. */
   load(queries: readonly ScanQuery[]): void {
     for (const [i, { vector }] of queries.entries()) this.#queries[i]!.set(vector);
   }
 
+  /** [count]: the scores of the first `count` of the rows, by a query that was loaded; valid until the next ones. */
   scores(query: number, rows: Int32Array, count: number): Float64Array {
     for (let i = 0; i < count; i++) this.#foundRows[i] = rows[i]! - this.#firstRow;
     this.#scoreFound(count, this.#queries[query]!.byteOffset);

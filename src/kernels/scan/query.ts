@@ -9,33 +9,15 @@ const MOST_CODE = 127;
 export const MAX_LENGTH = 2 ** 56;
 
 /**
- * A query in a scanner's workspace, and the float32 limits that decide which rows need an exact score.
+ * A query in a scanner's workspace, and the float32 limits that decide which rows need an exact score. docs/adr/029 derives them.
  *
- * Let q be the query and v a row's vector; q̂ and v̂ the decoded ones, q̂ = offset + step · u and v̂ = scale · c with integers
- * u and c; ρ and r upper bounds of ‖q − q̂‖ and ‖v − v̂‖; d the dimension, U = 2^-24. The exact score is the one computed in
- * float64, whose sum of d terms differs from the real one by the share γ = (d + 8) · 2^-52 of the sum of their sizes at most.
- * u · c is an integer without rounding error, and q̂ · v̂ = step · scale · (u · c) + offset · Σ v̂.
+ * q is the query and v a row's vector; q̂ = offset + step · u and v̂ = scale · c are the decoded ones; ρ and r are upper bounds of
+ * ‖q − q̂‖ and ‖v − v̂‖; d is the dimension, U = 2^-24. The exact score can differ from the real one by the share γ = (d + 8) · 2^-52.
  *
- * **L2.** By the triangle inequality ‖q − v‖ is within ρ + r of ‖q̂ − v̂‖. A row surely scores lower than −X when
- * ‖q̂ − v̂‖ > far + r, with far = √X (1 + 2γ) + ρ.
- * Compared are the squares, ‖q̂ − v̂‖² = ‖q̂‖² + ‖v̂‖² − 2 q̂ · v̂, in float32. The two parts of 2 q̂ · v̂ have sizes of
- * 2 (1 + √d) ‖q̂‖‖v̂‖ at most, since offset is a number of q̂ and |Σ v̂| ≤ √d ‖v̂‖; they pass through 4 roundings each, and the
- * sums through 3 more. `length` is up to 6U above ‖v̂‖. Together with ‖q̂‖‖v̂‖ ≤ (‖q̂‖² + ‖v̂‖²) / 2, the computed square is
- * wrong by less than 16U (2 + √d) (‖q̂‖² + ‖v̂‖²). Squaring the limit adds 3U of it, which is at most 2 (‖q̂‖² + ‖v̂‖²) wherever
- * it decides. So ‖q̂‖² and ‖v̂‖² are made smaller by the share η = 32U (2 + √d).
- *
- * **Dot product.** q · v = q̂ · v̂ + (q − q̂) · v̂ + q · (v − v̂), so the real score is within ρ ‖v̂‖ + ‖q‖ r of q̂ · v̂ by Cauchy
- * and Schwarz, and the exact one within γ ‖q‖ (‖v̂‖ + r) of the real one. The roundings of q̂ · v̂ are below η ‖q̂‖‖v̂‖, as
- * above; those of the errors' own sum are covered by 1 + 2^-18.
- *
- * **L1.** The query is q̂ = float32(q), with ρ = Σ |q − q̂|, and Σ |v − v̂| ≤ √d r by Cauchy and Schwarz. So Σ |q − v| is within
- * ρ + √d r of Σ |q̂ − v̂|. The products scale · c add U Σ |v̂| ≤ U √d ‖v̂‖ to that sum at most. All its terms are positive, so d + 8
- * roundings change it by the share κ = 2 (d + 8) U at most. A row surely scores lower than −X when the computed sum is above
- * (1 + κ) (X (1 + 2γ) + ρ + √d r + U √d ‖v̂‖).
- *
- * Underflow costs 2^-150 in each operation; `floor32` and `ceil32` leave room for 16 of them. Overflow is ruled out: a row or
- * query longer than 2^56 has the length NaN, and a comparison with NaN proves nothing. An infinite L1 distance is above
- * any finite limit.
+ *     L2:   surely lower than −X where ‖q̂ − v̂‖ > √X (1 + 2γ) + ρ + r; compared are squares, with ‖q̂‖² and ‖v̂‖² smaller by the
+ *           share η = 32U (2 + √d)
+ *     dot:  surely lower than X where q̂ · v̂ + (ρ + (η + γ) max(‖q‖, ‖q̂‖)) ‖v̂‖ + (1 + γ) ‖q‖ r < X
+ *     L1:   surely lower than −X where Σ |q̂ − v̂| > (1 + κ) (X (1 + 2γ) + ρ + √d r + U √d ‖v̂‖), with κ = 2 (d + 8) U
  */
 export class LoadedQuery {
   /** The byte address of the query. */

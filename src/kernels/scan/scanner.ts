@@ -32,7 +32,9 @@ export class Scanner {
   readonly #rows: ScanRows;
   readonly #queries: readonly LoadedQuery[];
   readonly #foundRows: Int32Array;
-  readonly #exact: ExactScores;
+  /** By memory with vectors; made when one of its rows is first looked at. */
+  readonly #exact: ExactScores[] = [];
+  readonly #exactOf: (memory: number) => ExactScores;
   /** Place of this scanner's marks within a block. */
   readonly #marks: number;
   readonly #collect: Exported;
@@ -56,20 +58,12 @@ export class Scanner {
       (_, i) => new LoadedQuery(codes, start + i * layout.queryBytes, layout, { dim, scorer }),
     );
     this.#foundRows = new Int32Array(codes.buffer, foundRows, BLOCK_ROWS);
-    this.#exact = new ExactScores(rows, scorer, workspace);
+    this.#exactOf = (memory) => (this.#exact[memory] ??= new ExactScores(rows, memory, scorer, workspace));
     this.#marks = layout.marks + workspace * BLOCK_ROWS;
     const instance = compiledScan(scorer, codes);
-    const { blocks, blockBytes, measures, queryCodes, queryFloats } = layout;
-    instance.setGlobals({
-      blocks,
-      blockBytes,
-      measures,
-      marks: this.#marks,
-      queryCodes,
-      queryFloats,
-      foundRows,
-      codeBytes: layout.codeDim,
-    });
+    const { blocks, blockBytes, measures, queryCodes, queryFloats, codeDim: codeBytes } = layout;
+    const places = { blocks, blockBytes, measures, marks: this.#marks, queryCodes, queryFloats };
+    instance.setGlobals({ ...places, foundRows, codeBytes });
     this.#collect = instance.functionOf('collect');
   }
 
@@ -90,7 +84,9 @@ export class Scanner {
     const within = clip(range, this.#rows.rows);
     const marking = this.#markingOf(queries, within);
     for (const [i, { vector }] of queries.entries()) this.#queries[i]!.load(vector);
-    this.#exact.load(queries, within);
+    const { pieceRows } = this.#rows.place;
+    for (let memory = Math.floor(within.from / pieceRows); memory * pieceRows < within.until; memory++)
+      this.#exactOf(memory).load(queries);
     const best = queries.map(() => new Best<Found>(count, isWorse));
     const limits = this.#queries.map((query) => query.lower(Number.NEGATIVE_INFINITY));
     this.#marked(marking, within, () =>
@@ -108,9 +104,12 @@ export class Scanner {
   }
 
   #offerFound(query: number, best: Best<Found>, found: number): void {
-    const scores = this.#exact.scores(query, this.#foundRows, found);
+    const rows = this.#foundRows;
+    // They are all of one block.
+    const memory = Math.floor(rows[0]! / this.#rows.place.pieceRows);
+    const scores = this.#exactOf(memory).scores(query, rows, found);
     this.#scored += found;
-    for (let i = 0; i < found; i++) best.offer({ row: this.#foundRows[i]!, score: scores[i]! });
+    for (let i = 0; i < found; i++) best.offer({ row: rows[i]!, score: scores[i]! });
   }
 
   /** The byte addresses of the marks of those rows that are within the range. */

@@ -1,7 +1,7 @@
 /**
  * What is known of the scores of four rows, side by side, before they are computed exactly. Each function gives the lanes of
- * rows that surely score lower than a limit. `scan/query.ts` derives the coefficients and limits, and shows
- * that these comparisons hold in spite of float32. Each `surely…` is false where a number is NaN.
+ * rows that surely score lower than a limit. `scan/query.ts` sets the coefficients and limits; docs/adr/029 shows that
+ * these comparisons hold in spite of float32. Each `surely…` is false where a number is NaN.
  */
 import { multiplyAdd } from '../../assembly/vector';
 import { codeBytes, four, LENGTHS, queryCodes, queryFloats, RESIDUALS, SCALES, SUMS } from './layout';
