@@ -17,15 +17,12 @@ export interface RankFigures {
 }
 
 /** Both models on the same edges. */
-interface BothModels {
+export interface QualityFigures {
+  readonly edges: number;
   readonly a: RankFigures;
   readonly b: RankFigures;
   /** The same edges ranked by the number of edges of the relation that each candidate has. */
   readonly popularity: RankFigures;
-}
-
-export interface QualityFigures extends BothModels {
-  readonly edges: number;
 }
 
 export interface Quality {
@@ -35,10 +32,10 @@ export interface Quality {
   readonly difference: { readonly mrr: number; readonly standardError: number };
 }
 
-/** The figures of an edge, each the mean over its two ends. */
-interface EdgeRanks extends BothModels {
-  readonly relation: string;
-}
+type Way = 'a' | 'b' | 'popularity';
+
+/** An edge with the ranks of its ends, by each way of ranking. */
+type EdgeRanks = Readonly<Record<Way, number[]>> & { readonly relation: string };
 
 /**
  * Ranks both ends of each held-back edge in both models, against the candidates of the end's type that are not known
@@ -58,7 +55,8 @@ export async function compareQuality(
   const ranked: EdgeRanks[] = [];
   for (const [i, edge] of held.entries()) {
     if (i % PROGRESS_EVERY === 0) onProgress('edges ranked', i);
-    const ends = ENDS.flatMap((end) => {
+    const ranks: EdgeRanks = { relation: edge.relation, a: [], b: [], popularity: [] };
+    for (const end of ENDS) {
       const wanted = edge[end];
       const anchor = otherEnd(end);
       const positives = known(anchor, edge.relation, edge[anchor]).others;
@@ -66,13 +64,13 @@ export async function compareQuality(
         (key) => key !== wanted && !positives.has(key),
       );
       // Without candidates any model is right.
-      if (others.length === 0) return [];
+      if (others.length === 0) continue;
       const degreeOf = (key: EntityKey) => known(end, edge.relation, key).edges;
-      const popularity = rankAmong(degreeOf(wanted), others.map(degreeOf), new Uint8Array(others.length));
-      const [ofA, ofB] = [a(edge, end, others), b(edge, end, others)];
-      return [{ a: figuresOf(ofA), b: figuresOf(ofB), popularity: figuresOf(popularity) }];
-    });
-    if (ends.length > 0) ranked.push({ relation: edge.relation, ...meansOf(ends) });
+      ranks.popularity.push(rankAmong(degreeOf(wanted), others.map(degreeOf), new Uint8Array(others.length)));
+      ranks.a.push(a(edge, end, others));
+      ranks.b.push(b(edge, end, others));
+    }
+    if (ranks.a.length > 0) ranked.push(ranks);
   }
   return ranked.length === 0 ? undefined : qualityOf(ranked);
 }
@@ -106,44 +104,41 @@ async function rankerOf(
   };
 }
 
-function figuresOf(rank: number): RankFigures {
-  return { mrr: 1 / rank, hits10: rank <= HIT_RANK ? 1 : 0, meanRank: rank };
-}
+const reciprocal = (rank: number) => 1 / rank;
 
-function meanOf(all: readonly RankFigures[]): RankFigures {
-  const mean = (of: (figures: RankFigures) => number) =>
-    all.reduce((sum, figures) => sum + of(figures), 0) / all.length;
-  return {
-    mrr: mean(({ mrr }) => mrr),
-    hits10: mean(({ hits10 }) => hits10),
-    meanRank: mean(({ meanRank }) => meanRank),
+function figuresOf(edges: readonly EdgeRanks[]): QualityFigures {
+  const of = (way: Way): RankFigures => {
+    // Of each edge, the mean over its two ends.
+    const figure = (value: (rank: number) => number) => mean(edges.map((each) => mean(each[way].map(value))));
+    return {
+      mrr: figure(reciprocal),
+      hits10: figure((rank) => (rank <= HIT_RANK ? 1 : 0)),
+      meanRank: figure((rank) => rank),
+    };
   };
-}
-
-function meansOf(all: readonly BothModels[]): BothModels {
-  return {
-    a: meanOf(all.map(({ a }) => a)),
-    b: meanOf(all.map(({ b }) => b)),
-    popularity: meanOf(all.map(({ popularity }) => popularity)),
-  };
+  return { edges: edges.length, a: of('a'), b: of('b'), popularity: of('popularity') };
 }
 
 function qualityOf(ranked: readonly EdgeRanks[]): Quality {
-  const figures = (edges: readonly EdgeRanks[]) => ({ edges: edges.length, ...meansOf(edges) });
   const relations = Map.groupBy(ranked, ({ relation }) => relation);
+  const mrr = (ranks: readonly number[]) => mean(ranks.map(reciprocal));
   return {
-    all: figures(ranked),
-    relations: Object.fromEntries([...relations].map(([name, edges]) => [name, figures(edges)])),
-    difference: pairedDifference(ranked.map(({ a, b }) => b.mrr - a.mrr)),
+    all: figuresOf(ranked),
+    relations: Object.fromEntries([...relations].map(([name, edges]) => [name, figuresOf(edges)])),
+    difference: pairedDifference(ranked.map(({ a, b }) => mrr(b) - mrr(a))),
   };
 }
 
 /** The mean of differences and its standard error, which is NaN for a single difference. */
 function pairedDifference(differences: readonly number[]): { mrr: number; standardError: number } {
   const n = differences.length;
-  const mean = differences.reduce((sum, each) => sum + each, 0) / n;
-  const variance = differences.reduce((sum, each) => sum + (each - mean) ** 2, 0) / (n - 1);
-  return { mrr: mean, standardError: Math.sqrt(variance / n) };
+  const mrr = mean(differences);
+  const variance = differences.reduce((sum, each) => sum + (each - mrr) ** 2, 0) / (n - 1);
+  return { mrr, standardError: Math.sqrt(variance / n) };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 const FEWEST_EDGES = 30;
