@@ -7,8 +7,9 @@ import { PRESETS } from './presets.ts';
 const { measured: MEASURED } = PRESETS;
 
 /**
- * `npm run docs` makes docs/configuration.md from this schema: descriptions, defaults, bounds and choices. In `.meta()`, `unit`
- * is the unit of a number, `unset` the value of a key that has no default here, and `values` what a key takes that is of two types.
+ * `npm run docs` makes docs/configuration.md from this schema: descriptions, defaults, bounds and choices. In `.meta()`, `unit` is the
+ * unit of a number whose key does not end with it, `unset` the value of a key that has no default here, and `values` what a key takes
+ * that is of two types.
  */
 
 const positive = z.number().positive();
@@ -61,7 +62,6 @@ export const configFileSchema = z.strictObject({
     .union([whole, z.literal('unlimited')])
     .default(WEEK_MS)
     .meta({
-      unit: 'ms',
       values: 'whole number, 1 or more, or `unlimited`',
       description:
         "How long an event topic keeps its events where `twhin topics apply` creates it, unless `defineTopic` says `retentionMs`: milliseconds, or `'unlimited'`. A topic that exists [keeps its own retention](existing-topics.md).",
@@ -110,13 +110,14 @@ export const configFileSchema = z.strictObject({
         description:
           "With the logistic loss: added to every score. With `loss: 'margin'`: how far a positive must lead; the default is then 1, and the value must be above 0. Softmax ignores it.",
       }),
-      negativeWeight: positive.default(MEASURED.model.negativeWeight).meta({
-        description: 'Weight of the sum over the negatives in the softmax loss. The other losses ignore it.',
-      }),
-      learningRate: positive.default(MEASURED.model.learningRate).meta({
-        description:
+      negativeWeight: positive
+        .default(MEASURED.model.negativeWeight)
+        .describe('Weight of the sum over the negatives in the softmax loss. The other losses ignore it.'),
+      learningRate: positive
+        .default(MEASURED.model.learningRate)
+        .describe(
           'Learning rate of row-wise Adagrad. In a graph with `shards`, each shard takes 1.4 times this rate ([why](adr/038-copies-that-move.md)).',
-      }),
+        ),
       unitBall: z.boolean().default(MEASURED.model.unitBall).meta({
         description: 'Whether a vector longer than 1 is scaled back to length 1 after each step.',
       }),
@@ -166,16 +167,9 @@ export const configFileSchema = z.strictObject({
         description:
           'Steps over which `model.learningRate` falls linearly towards 0, counted from the first step of the store; a step trains one chunk. From 99 % of the steps on, the rate is a hundredth. For training that ends, such as many passes over one graph: a live graph needs a constant rate.',
       }),
-      batchEdges: whole.max(65_536).default(1024).meta({
-        unit: 'edges',
-        description: 'A batch is trained when it has this many edges.',
-      }),
-      lingerMs: positive.default(100).meta({
-        unit: 'ms',
-        description: 'A batch that is not full is trained at this age.',
-      }),
+      batchEdges: whole.max(65_536).default(1024).describe('A batch is trained when it has this many edges.'),
+      lingerMs: positive.default(100).describe('A batch that is not full is trained at this age.'),
       chunkEdges: whole.max(256).default(MEASURED.training.chunkEdges).meta({
-        unit: 'edges',
         description: 'A batch is split into chunks of this many edges, which share their negatives.',
       }),
       uniformNegatives: z
@@ -205,7 +199,6 @@ export const configFileSchema = z.strictObject({
           'In a graph with `shards`: a vector is sent again to the shards that hold a copy once it has moved by this much. A smaller distance keeps copies fresher, and sends more. For dense graphs in many shards ([measured](scale.md)).',
       }),
       evaluatedEdges: z.number().int().nonnegative().default(16).meta({
-        unit: 'edges',
         description: 'Edges of each batch that are ranked before they are learned, to measure quality.',
       }),
     })
@@ -215,20 +208,17 @@ export const configFileSchema = z.strictObject({
   commit: z
     .strictObject({
       // With the largest batch beside it, the states of its entities are an entry that a backup takes.
-      everyEdges: whole.max(500_000).default(16_384).meta({
-        unit: 'edges',
-        description: 'A commit follows after this many edges.',
-      }),
-      everyMs: positive.default(100).meta({
-        unit: 'ms',
-        description:
+      everyEdges: whole.max(500_000).default(16_384).describe('A commit follows after this many edges.'),
+      everyMs: positive
+        .default(100)
+        .describe(
           'A commit follows at the latest after this time, or after twice as long while the updater is more than 5 s behind. A replay commits by count alone.',
-      }),
-      recoverMs: positive.default(15_000).meta({
-        unit: 'ms',
-        description:
+        ),
+      recoverMs: positive
+        .default(15_000)
+        .describe(
           'A [checkpoint](glossary.md#checkpoint) is written after training took this much processor time. A start after a kill trains for one and a half times as long, at worst. With millions of entities that start trains for longer, because the writing of checkpoints takes at most one part in 24 of the time. Less is more bytes written.',
-      }),
+        ),
     })
     .prefault({})
     .describe(
@@ -241,11 +231,11 @@ export const configFileSchema = z.strictObject({
         description:
           'A published vector is published again when a new edge of its entity is trained and it has moved further than this. Without a new edge, it is when it has moved four times as far; while the updater is more than 5 s behind, by its age (`publish.maxAgeMs`) alone. A new vector is always published.',
       }),
-      maxAgeMs: positive.default(60_000).meta({
-        unit: 'ms',
-        description:
+      maxAgeMs: positive
+        .default(60_000)
+        .describe(
           'A vector that moved at all is published again at this age. At most 8,192 a second are, so that with millions of entities it takes longer. While the updater is more than 5 s behind, with reading or with publishing, no vector is published again before eight times the lag, or four times this age where that is sooner. An updater 10 s behind publishes the same vector again after 80 s.',
-      }),
+        ),
       maxOutbox: whole.default(262_144).meta({
         unit: 'vectors',
         description:
@@ -257,38 +247,32 @@ export const configFileSchema = z.strictObject({
 
   limits: z
     .strictObject({
-      maxEntities: whole.default(4_000_000).meta({
-        unit: 'entities',
-        description:
+      maxEntities: whole
+        .default(4_000_000)
+        .describe(
           'Most entities of a graph. Each takes (dim + 4) × 4 bytes of memory once it exists. [Rows](glossary.md#row) of erased entities are used again.',
-      }),
+        ),
       maxKnownEdges: whole.max(500_000_000).default(200_000_000).meta({
-        unit: 'edges',
         description:
           'Most live edges of a graph, about 20 bytes of memory each. An updater with more stops and says so; nothing is lost. Live edges are kept out of the negatives, and are rehearsed.',
       }),
-      queueBytes: whole.default(32 * 1024 * 1024).meta({
-        unit: 'bytes',
-        description: 'Most bytes of records that are read ahead of training; reading pauses at this bound.',
-      }),
-      valueBytes: whole.default(65_536).meta({
-        unit: 'bytes',
-        description: 'A record with a larger value goes to the [dead letters](glossary.md#dead-letter).',
-      }),
+      queueBytes: whole
+        .default(32 * 1024 * 1024)
+        .describe('Most bytes of records that are read ahead of training; reading pauses at this bound.'),
+      valueBytes: whole
+        .default(65_536)
+        .describe('A record with a larger value goes to the [dead letters](glossary.md#dead-letter).'),
       depth: whole.default(8).describe('A record whose JSON nests deeper goes to the dead letters.'),
-      readyLagMs: positive.default(60_000).meta({
-        unit: 'ms',
-        description: 'An updater that is further behind is not [ready](http.md#ready).',
-      }),
+      readyLagMs: positive
+        .default(60_000)
+        .describe('An updater that is further behind is not [ready](http.md#ready).'),
       // A timer takes no more, and would end the stop at once.
       stopMs: positive
         .max(2 ** 31 - 1)
         .default(30_000)
-        .meta({
-          unit: 'ms',
-          description:
-            'Time that a graceful stop may take. After two thirds of it, the stop waits for the brokers no longer.',
-        }),
+        .describe(
+          'Time that a graceful stop may take. After two thirds of it, the stop waits for the brokers no longer.',
+        ),
     })
     .prefault({})
     .describe('Bounds on memory, records and time.'),

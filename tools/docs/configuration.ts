@@ -87,10 +87,19 @@ function environmentTable(): string {
   return ['| Variable | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
 }
 
-function defaultOf(key: string, { default: value, unset, unit }: Node): string {
+/** Units of numbers, by how their keys end. */
+const UNITS: Readonly<Record<string, string>> = {
+  Ms: 'ms',
+  Bytes: 'bytes',
+  Edges: 'edges',
+  Entities: 'entities',
+};
+
+function defaultOf(key: string, { default: value, unset, unit: said }: Node): string {
   if (value === undefined && unset === undefined)
     throw new Error(`${key}: has neither a default nor "unset"`);
   const text = value === undefined ? `\`${unset}\`` : shown(value);
+  const unit = said ?? Object.entries(UNITS).find(([end]) => key.endsWith(end))?.[1];
   const short = unit === 'bytes' && typeof value === 'number' && value >= 1024 ** 2 ? mebibytes(value) : '';
   const other = ofPaper(key);
   const differs = other !== undefined && other !== value ? `; with preset \`twhin\`: ${shown(other)}` : '';
