@@ -15,7 +15,6 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** A failure of work that is retried. */
 export interface Failure extends Pick<Trouble, 'since' | 'attempt'> {
   readonly error: unknown;
 }

@@ -9,7 +9,6 @@ import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
 import { storeTitle, tell } from './output.ts';
 import { type ChosenStore, openChosen, selectStores } from './select.ts';
 
-/** What was found in one store. */
 type Checked = Awaited<ReturnType<typeof check>>;
 
 const NOTHING = { entities: 0, edges: 0, removed: 0, findings: [] };

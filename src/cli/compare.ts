@@ -220,7 +220,6 @@ function printQuality({ all, relations }: Quality, records: number, output: Outp
   printTable([['relation', ...heads], ...rows], output);
 }
 
-/** Why no quality was measured, and how to get it. */
 function whyNoQuality({ records, problem }: Report['held']): string {
   if (problem !== undefined)
     return `not compared, because the events that neither store has read cannot be read: ${problem}`;

@@ -22,7 +22,6 @@ export const realWorld: World = {
   logTo: toStderr,
 };
 
-/** What every command is built with. */
 export interface CommandContext {
   readonly config: ConfigSource;
   log(): Log;

@@ -37,7 +37,6 @@ export function addDoctorCommand(command: Command, context: CommandContext): voi
     .action(({ json }) => doctor(json, process.cwd(), context));
 }
 
-/** Checks everything that a run needs, with a line for each. */
 async function doctor(json: boolean | undefined, cwd: string, context: CommandContext): Promise<void> {
   const { config: load, output, stopping } = context;
   const config = await load();

@@ -116,7 +116,6 @@ async function checkTopic(
   }
 }
 
-/** How much was sent, and how fast. */
 function describeFed(
   { sent, bad }: Pick<FeedProgress, 'sent' | 'bad'>,
   topic: string,

@@ -60,7 +60,6 @@ export interface EvaluationProgress {
   train(replaying: Replaying, range: readonly Stretch[], fields: object): Promise<void>;
 }
 
-/** What an evaluation reads and writes. */
 export interface EvaluationOutside {
   readonly log: Log;
   readonly eventLog: EventLog;

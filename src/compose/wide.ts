@@ -17,14 +17,12 @@ const TURNS = 12;
 /** A smaller gain is not worth another way of compiling. */
 const LEAST_GAIN = 1.1;
 
-/** The kernel of a trainer in this process. */
 export interface FoundKernel {
   readonly kernel: KernelName;
   /** Why it is wide or narrow, as a clause; undefined for a kernel that has no wide form. */
   readonly why?: string;
 }
 
-/** How a race ended. */
 interface Outcome {
   readonly won: boolean;
   readonly why: string;

@@ -131,7 +131,6 @@ export function checkBrokers(brokers: readonly string[], problems: string[]): vo
   }
 }
 
-/** Where the HTTP server listens. */
 export interface HttpAddress {
   readonly host: string;
   /** 0: any free port. */

@@ -90,7 +90,7 @@ export function instantiate(
 
 export type Exported = (...values: number[]) => number;
 
-/** An instance of a committed module on a memory, in any thread; its exports by name. wide: see `moduleOf`. */
+/** An instance of a committed module on a memory, in any thread; its exports by name, FatalError for others. wide: see `moduleOf`. */
 export class CompiledInstance {
   readonly #exports: Readonly<Record<string, unknown>>;
 
@@ -98,17 +98,14 @@ export class CompiledInstance {
     this.#exports = new WebAssembly.Instance(moduleOf(file, wide), { env: { memory } }).exports;
   }
 
-  /** @throws FatalError when the module has no global of a name. */
   setGlobals(values: Readonly<Record<string, unknown>>): void {
     for (const [name, value] of Object.entries(values)) this.#globalOf(name).value = value;
   }
 
-  /** @throws FatalError when the module has no such global. */
   valueOf(name: string): unknown {
     return this.#globalOf(name).value;
   }
 
-  /** @throws FatalError when the module has no such function. */
   functionOf(name: string): Exported {
     const found = this.#exports[name];
     if (typeof found === 'function') return found as Exported;

@@ -4,13 +4,11 @@ import type { StoreMemory } from '../graph/store.ts';
 import type { Progress } from '../pipeline/progress.ts';
 import type { PartitionLag } from '../pipeline/reading/lag.ts';
 
-/** A running graph as its metrics see it. */
 export interface WatchedGraph {
   readonly name: string;
   readonly kernel: string;
   /** Fingerprint of the model; part of the headers of every published vector. */
   readonly fingerprint: string;
-  /** Rows that the table may hold. */
   readonly maxRows: number;
   /** Every code that a record can be rejected with. */
   readonly rejections: readonly string[];

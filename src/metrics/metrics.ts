@@ -14,11 +14,9 @@ export interface MetricsOptions {
   clock(): number;
 }
 
-/** All metrics of the process, in a registry of this object. */
 export class Metrics {
   readonly #options: MetricsOptions;
   readonly #registry = new Registry();
-  /** The measures for a graph's updater. */
   readonly measuresOf = durations(this.#registry);
   readonly #loaded = scraped(this.#registry, LOADED);
   readonly #opened = scraped(this.#registry, OPENED);

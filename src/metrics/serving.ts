@@ -1,7 +1,6 @@
 import { Histogram, Registry } from 'prom-client';
 import { addProcess, by, familiesOf, scraped } from './scraped.ts';
 
-/** The state of a served graph at a moment. */
 export interface ServedSnapshot {
   readonly graph: string;
   readonly caughtUp: boolean;

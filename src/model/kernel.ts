@@ -46,11 +46,9 @@ export interface Chunk {
   readonly rhs: Int32Array;
   /** [edges] the factor on each edge's loss and gradient; 1 unless set. */
   readonly edgeWeights: Float32Array;
-  /** By the end that is replaced. */
   readonly sides: Readonly<Record<Side, ChunkSide>>;
 }
 
-/** The builds of the compiled kernel. */
 export type WasmBuild = 'wasm-plain' | 'wasm-relaxed';
 
 /** A compiled kernel. The wide form of a build gives the same bytes, faster where V8 packs vectors into registers of 256 bits. */

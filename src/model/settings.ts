@@ -4,7 +4,6 @@ export type ScorerName = 'transe-l1' | 'transe-l2' | 'transe-l2-squared' | 'twhi
 /** The loss that is minimised over a positive and its negatives. */
 export type LossName = 'softmax' | 'logistic' | 'margin';
 
-/** Everything that a kernel needs to know of the model. */
 export interface ModelSettings {
   /** Numbers in a vector. */
   readonly dim: number;

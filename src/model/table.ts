@@ -117,7 +117,6 @@ export class Table {
     this.#read[0] = sum;
   }
 
-  /** Whether the row belongs to another shard. */
   isForeign(row: number): boolean {
     return this.#floats[this.at(row) + this.accumulator]! < 0;
   }

@@ -15,7 +15,6 @@ export type Bound =
 
 export interface BoundReading {
   readonly nowMs: number;
-  /** The graph's topics. */
   readonly topics: readonly TopicNames[];
   readonly prefix: string;
 }

@@ -11,7 +11,6 @@ interface Lane {
   at: number;
 }
 
-/** The next records of a merge. */
 export interface Merged {
   readonly records: SourceRecord[];
   /** The leader epoch of each record. */

@@ -3,7 +3,6 @@ import { type EdgeRows, edgeRows } from '../graph/edge.ts';
 import type { KnownPositives } from './known-positives.ts';
 import type { Random } from './random.ts';
 
-/** The edges of a batch, new ones and rehearsed ones. */
 export interface Rehearsed {
   readonly edges: EdgeRows;
   /** Edges 0, every, 2 · every, … below `firstRound` are new; the others are rehearsed or come again. */
@@ -84,7 +83,6 @@ export interface TypePair {
   readonly rhsType: number;
 }
 
-/** The edges of a batch, cut into chunks. */
 export interface Cut {
   /** Indices into the batch, chunk after chunk. */
   readonly order: Int32Array;

@@ -25,7 +25,6 @@ export class DecayedCounts {
     this.#weight = 1;
   }
 
-  /** Counts an event of now. */
   add(row: number): void {
     this.#counts[row]! += this.#weight;
   }

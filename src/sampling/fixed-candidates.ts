@@ -32,7 +32,6 @@ export class FixedCandidates {
     if (chosen !== undefined) this.#insert(chosen, row);
   }
 
-  /** Notes that a row was dropped from its type. */
   drop(row: number, type: number): void {
     if (this.#chosen[type]?.includes(row)) this.#chosen[type] = undefined;
   }

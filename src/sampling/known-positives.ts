@@ -95,7 +95,6 @@ export class KnownPositives {
     throw knownEdgesFull(this.#maxEdges);
   }
 
-  /** Removes an edge, where it is there. */
   remove(lhs: number, relation: number, rhs: number): void {
     if (!this.#byLhs.remove(lhs, rhs, relation)) return;
     this.#byRhs.remove(rhs, lhs, relation);

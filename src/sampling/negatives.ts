@@ -13,7 +13,6 @@ const HUB = 1_000;
 /** Most candidates have a degree below this one: each such degree needs one logarithm a chunk. */
 const SMALL = 32;
 
-/** How the edges of a relation are trained. */
 export interface TrainedRelation extends TypePair {
   /** Factor on the loss of the relation's edges; default 1. */
   readonly weight?: number;
@@ -49,7 +48,6 @@ export interface NegativesOptions {
    * the anchor itself is nearest to where it leads.
    */
   readonly anchors: boolean;
-  /** What is known of other shards' rows. */
   readonly foreign: ForeignCandidates;
 }
 

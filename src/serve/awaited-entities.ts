@@ -36,7 +36,6 @@ export class AwaitedEntities {
   }
 }
 
-/** Times by entity. */
 class Times {
   readonly #ids = new EntityIds();
   /** By id. */

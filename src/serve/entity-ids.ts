@@ -21,7 +21,6 @@ export class EntityIds {
   /** Scratch for the name that is looked up. */
   #name = Buffer.alloc(1 + MAX_ID_BYTES);
 
-  /** Entities that are held. */
   get size(): number {
     return this.#names.size;
   }

@@ -20,7 +20,6 @@ export type Lists = readonly (readonly Found[])[];
  */
 export type Asking<T> = Generator<Look, T, Lists>;
 
-/** Where tables are scanned. */
 export interface Scans {
   /**
    * Looks, as `Scan.top`. queries: at most 4, which share a pass over the rows.

@@ -17,10 +17,8 @@ export interface PlanAsked {
   readonly graph?: string | undefined;
 }
 
-/** What a plan has to know of a graph. */
 type Planned = Pick<ServedGraph, 'name' | 'relations'>;
 
-/** How a list is made. */
 export interface Plan<Graph> {
   readonly graph: Graph;
   readonly to: string;

@@ -69,7 +69,6 @@ export interface SharedPassesOptions {
   readonly waitingMs?: number | undefined;
 }
 
-/** A request, whatever its answer is. */
 class Request {
   readonly #make: () => Asking<void>;
   #asking: Asking<void> | undefined;
@@ -132,7 +131,6 @@ interface Looking {
   readonly look: Look;
 }
 
-/** A query of a look. */
 interface AskedQuery {
   readonly query: ScanQuery;
   readonly look: Look;

@@ -46,7 +46,6 @@ export class VectorTable {
     });
   }
 
-  /** Entities that have a vector. */
   get size(): number {
     return this.#ids.size;
   }

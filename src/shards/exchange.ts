@@ -39,7 +39,6 @@ export interface ExchangePace {
   readonly wantMs: number;
 }
 
-/** Where a shard meets the others. */
 export interface ExchangePlace {
   readonly shard: Shard;
   /** Full name of the exchange topic. */

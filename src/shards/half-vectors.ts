@@ -66,7 +66,6 @@ export class VectorSlab {
     this.#slots = new Int32Array(maxRows).fill(NONE);
   }
 
-  /** Whether a vector of the row is kept. */
   has(row: number): boolean {
     return this.#slots[row] !== NONE;
   }

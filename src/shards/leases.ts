@@ -43,7 +43,6 @@ export class Leases {
     for (let shard = 0; shard < this.#shards; shard++) if (this.has(row, shard)) yield shard;
   }
 
-  /** Ends all leases of the row. */
   clear(row: number): void {
     const [from, to] = [row * this.#words, (row + 1) * this.#words];
     this.#now.fill(0, from, to);

@@ -16,7 +16,6 @@ const NO_RELATIONS = new Float32Array(0);
 /** What a parcel holds, beside whose it is. */
 export type Contents = Pick<Parcel, 'gradients' | 'vectors' | 'relations' | 'wanted'>;
 
-/** What is to be sent to one shard. */
 export type Load = Outgoing['to'][number] & {
   readonly relations: Float32Array | undefined;
   /** Copies of the shard's rows that are to have its vectors. */

@@ -56,7 +56,6 @@ const liveSchema = z.object({
   set: z.array(z.string()).default([]),
 });
 
-/** The live store of a graph. */
 export type Live = z.infer<typeof liveSchema>;
 
 /** The live store of a graph without a `live.json`. No other live store may be missing on disk. */
@@ -166,7 +165,6 @@ const replaySchema = z.object({
 export type ReplayRecord = z.infer<typeof replaySchema>;
 
 const originSchema = z.object({
-  /** How the store was made. */
   from: z.enum(['replay', 'backup', 'topic', 'reshard']),
   /** Settings that override the configuration, `key=value` each. */
   set: z.array(z.string()),

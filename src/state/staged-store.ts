@@ -54,7 +54,6 @@ export function newPlace(graph: PlacedGraph, into: string | undefined, command: 
 
 /** A store that is made and checked in a staging folder, and then moved to its place in one rename, or removed. */
 export class StagedStore {
-  /** The staging folder. */
   readonly place: StorePlace;
   readonly #graph: PlacedGraph;
   readonly #target: StorePlace;

@@ -96,7 +96,6 @@ export class RejectedShare {
   }
 }
 
-/** Records one graph's curves. */
 export class Recorder {
   readonly curves = new Curves();
   readonly rejected = new RejectedShare();
@@ -109,7 +108,6 @@ export class Recorder {
     this.#graph = graph;
   }
 
-  /** Adds a point of this moment to the curves. */
   async record(): Promise<void> {
     this.disk = await diskOf(this.#graph.folder);
     const now = Date.now();

@@ -4,7 +4,6 @@ import { answerCalls } from '../adapters/threads.ts';
 import { describeEntity, type EntityDescription } from '../graph/describe-entity.ts';
 import { openForReading, type StoreModel } from '../state/open.ts';
 
-/** What a lookup's thread answers. */
 export interface LookupMethods {
   find(asked: { readonly graph: StoreModel; readonly id: string }): Promise<EntityDescription | undefined>;
 }

@@ -18,7 +18,6 @@ export interface RunGraph {
   storeMemory(): Promise<StoreMemory | undefined>;
 }
 
-/** A running graph as its metrics see it. */
 export function watched(run: RunGraph): WatchedGraph {
   const { graph } = run;
   return {

@@ -6,7 +6,6 @@ import type { RunGraph } from './status.ts';
 /** Minimum time between two drawings of a map, however many readers ask. */
 const MAP_MS = 2_000;
 
-/** A running graph and its curves. */
 export interface WatchedRun {
   readonly run: RunGraph;
   readonly recorder: Recorder;

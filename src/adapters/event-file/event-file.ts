@@ -9,7 +9,6 @@ export interface FileEvent {
   readonly line: number;
   /** The record's value; null when the line is too long. */
   readonly raw: Buffer | null;
-  /** Why the line could not be read. */
   readonly problem?: BadEvent;
 }
 

@@ -28,22 +28,17 @@ const UNREADABLE = ['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BOD
 /** Codes of errors that pass: the request may come again. */
 const UNAVAILABLE: readonly string[] = ['busy', 'not-read'];
 
-/** What every server takes from its caller. */
 export interface ServerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** As Prometheus reads them. */
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
   /** The files of the page, by path. */
   readonly page: ReadonlyMap<string, { readonly type: string; readonly body: Buffer }>;
-  /** Takes each failure to answer. */
   failed(path: string, reason: string): void;
 }
 
-/** What differs between servers. */
 export interface GuardOptions extends Pick<ServerOptions, 'host' | 'port' | 'failed'> {
-  /** Most bytes of a request's body. */
   readonly bodyBytes: number;
   /** Most requests of one client address in a minute; 0: no limit. */
   readonly requests: number;

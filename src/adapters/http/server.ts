@@ -21,7 +21,6 @@ const LIMITS = {
   elsewhere: '--http HOST:PORT or TWHIN_HTTP, or --http off',
 };
 
-/** Where the server's answers come from, and where it listens. */
 export interface HttpOptions extends ServerOptions {
   readiness(): Promise<ReadinessReport>;
   status(): Promise<Status>;

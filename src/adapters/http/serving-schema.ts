@@ -4,7 +4,6 @@ import { DEFAULT_ITEMS } from '../../serve/entities.ts';
 
 /** Most entities of a list, candidates of a request to be ranked, and entities that a request leaves out. */
 export const [MOST_ITEMS, MOST_RANKED, MOST_EXCLUDED] = [500, 1_000, 10_000];
-/** Most bytes of a request's body. */
 export const BODY_BYTES = 256 * 1024;
 /** Most characters of an entity. */
 export const MAX_ID = 600;

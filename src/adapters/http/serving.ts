@@ -19,14 +19,12 @@ import {
   similarQuery,
 } from './serving-schema.ts';
 
-/** Where the answers come from. */
 export interface ServingOptions extends ServerOptions {
   readonly surfaces: Surfaces;
   readonly entities: Entities;
   status(): readonly ServedStatus[];
   /** Whether some graph can be asked, and none is worth waiting for. */
   isReady(): boolean;
-  /** Told of each answered request. */
   answered(path: string, code: number, ms: number): void;
   readonly version: string;
   /** Actions beside what is served, and the routes that take them. */
@@ -39,7 +37,6 @@ export interface ServingOptions extends ServerOptions {
   readonly requests?: number;
 }
 
-/** Limits and errors of a server with lists. */
 export const LISTS_GUARD = {
   elsewhere: '--http HOST:PORT',
   bodyBytes: BODY_BYTES,
@@ -62,7 +59,6 @@ export function serveVectors(options: ServingOptions): Promise<HttpServer> {
   return serveGuarded(guard, readiness, addRoutes);
 }
 
-/** The paths for the authors of clients, and for the state of the graphs. */
 function addStatus(server: FastifyInstance, serving: ServingOptions, readiness: () => object): void {
   const { version, actions } = serving;
   const api = openApi(version);
@@ -78,7 +74,6 @@ function addStatus(server: FastifyInstance, serving: ServingOptions, readiness: 
   });
 }
 
-/** The paths for entities themselves. */
 function addEntities(server: FastifyInstance, entities: Entities): void {
   server.get('/v1/recent', async (request) => {
     return entities.recent(understood(recentQuery, request.query));
@@ -91,7 +86,6 @@ function addEntities(server: FastifyInstance, entities: Entities): void {
   });
 }
 
-/** The paths for lists, neighbours, searches and ranks. */
 function addLists(server: FastifyInstance, surfaces: Surfaces): void {
   const candidates = ({ idle, ...asked }: z.infer<typeof candidatesBody>) =>
     surfaces.candidates({ ...asked, idleMs: idle });

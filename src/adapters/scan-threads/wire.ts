@@ -2,7 +2,6 @@ import type { ScanPlace } from '../../kernels/scan/rows.ts';
 import type { Found, RowRange } from '../../kernels/scan/scan.ts';
 import type { ScorerName } from '../../model/settings.ts';
 
-/** What a thread that scans is started with. */
 export interface Starting {
   /** The workspace of each table that belongs to the thread. */
   readonly workspace: number;
@@ -15,7 +14,6 @@ export interface ScanMethods {
   top(question: Question): readonly PackedList[];
 }
 
-/** A part of a pass. */
 export interface Question {
   readonly table: number;
   readonly scorer: ScorerName;

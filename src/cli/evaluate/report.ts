@@ -5,7 +5,6 @@ import { count, duration } from '../format.ts';
 import { type Output, printTable } from '../output.ts';
 import { lossLines, type StreamReport } from './measure.ts';
 
-/** Prints an evaluation for a person to read. */
 export function printStreamReport(report: StreamReport, output: Output): void {
   const { graph, records, edges, entities, seconds } = report;
   output.out(

@@ -7,7 +7,6 @@ import type { CommandContext } from '../context.ts';
 import { topicAfter } from '../select.ts';
 import { noting, readTraining, type TrainingOptions } from '../training.ts';
 
-/** The options as typed on the command line. */
 export interface StreamOptions extends TrainingOptions {
   readonly file?: string;
   readonly topic?: string;

@@ -9,7 +9,6 @@ import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/pla
 import type { CommandContext } from '../context.ts';
 import { noting, readTraining, type TrainingOptions } from '../training.ts';
 
-/** The options as typed on the command line. */
 export interface ReplayOptions extends TrainingOptions {
   readonly into?: string;
   readonly publish?: string;

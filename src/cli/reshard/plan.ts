@@ -15,7 +15,6 @@ import { livePlace, liveSettings, placeOf, reshardedName, type StorePlace } from
 import type { CommandContext } from '../context.ts';
 import { selectParts } from '../select.ts';
 
-/** What is to be made of what. */
 export type ReshardPlan = Awaited<ReturnType<typeof planReshard>>;
 
 /** The stores there are, in the order of the shards. */

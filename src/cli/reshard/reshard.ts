@@ -14,7 +14,6 @@ import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import type { PresentStores, ReshardPlan } from './plan.ts';
 
-/** What was made, once it is in place. */
 export interface Resharded extends Filled {
   readonly before: GraphDigest;
   readonly after: GraphDigest;

@@ -55,7 +55,6 @@ const EXAMPLES = `twhin restore /backups/twhin
 twhin restore /backups/twhin --graph engagement --into before
 twhin restore --from-topic --graph engagement --into vectors`;
 
-/** The result for `--json`. */
 function summary({ target, origin }: Restoring, { head, entities, edges }: Verified) {
   return {
     store: target.name,
@@ -70,7 +69,6 @@ function summary({ target, origin }: Restoring, { head, entities, edges }: Verif
   };
 }
 
-/** Prints the result for a person. */
 function print(
   { graph, target, origin }: Restoring,
   { head, entities, edges }: Verified,

@@ -15,7 +15,6 @@ const SEED = 1;
 /** On fewer, what is best says little of what is best on the whole stream. */
 const FIRST_ROUND = 30_000;
 
-/** The options as typed on the command line. */
 interface TuneOptions extends StreamOptions {
   readonly trials: number;
   readonly seed: number;

@@ -58,7 +58,6 @@ function bestGain(targets: number): number {
 /** Tasks scored at once: a matrix product. Other work gets its turn after them. */
 const BLOCK = 16;
 
-/** How well the tasks of a scope were ranked. */
 export interface ListQuality {
   /** By figure of LIST_FIGURES: [tasks] the value of each task. */
   readonly figures: readonly Float64Array[];

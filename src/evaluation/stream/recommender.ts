@@ -3,7 +3,6 @@ import type { Space } from '../space.ts';
 import type { EdgeStream } from './edge-stream.ts';
 import type { Pair, Scope, Split } from './split.ts';
 
-/** Scores every candidate of a scope for some users. */
 export interface Recommender {
   /** users: by number in the stream; out: [users, candidates] row-major, overwritten; higher is better. */
   score(users: readonly number[], scope: Scope, out: Float64Array): void;

@@ -19,7 +19,6 @@ export function rowMarks(rows: number): Uint8Array<SharedArrayBuffer> {
   return new Uint8Array(new SharedArrayBuffer(Math.ceil(rows / BLOCK_ROWS) * BLOCK_ROWS));
 }
 
-/** A row with its score. */
 export interface Found {
   readonly row: number;
   /** −Σ|…|, −Σ(…)² for both L2 scorers, or the dot product, in float64; higher is better. */

@@ -27,7 +27,6 @@ const AHEAD_MS = 60_000;
 /** Bytes of a remembered edge: alone, and with its part of the entities at its ends, ten edges each. Measured: docs/adr/040. */
 export const [EDGE_BYTES, EDGE_WITH_ENTITIES_BYTES] = [12, 31];
 
-/** One of an entity's own edges. */
 export interface OwnEdge {
   readonly relation: string;
   readonly target: EntityKey;
@@ -61,7 +60,6 @@ export interface ActivityOptions {
   erasureChanged?(entity: EntityKey): void;
 }
 
-/** A relation with its counts. */
 interface Kind {
   readonly name: string;
   /** In records. */
@@ -121,7 +119,6 @@ export class Activity {
     return this.#edges;
   }
 
-  /** Entities that are remembered in any way. */
   get entities(): number {
     return this.#ids.size;
   }

@@ -172,7 +172,6 @@ export class EdgeLists {
     return list;
   }
 
-  /** Gives up a list with all its records. */
   close(list: number): void {
     this.keep(list, () => false);
     this.#unlink(list);
@@ -223,7 +222,6 @@ export class EdgeLists {
     if (other >= 0) this.#ids.holdAgain(other);
   }
 
-  /** Another time for a record. */
   setAt(list: number, i: number, at: number): void {
     this.#pageOf(list).writeTime(this.#startOf(list) + i, at);
   }
@@ -241,7 +239,6 @@ export class EdgeLists {
     this.#shorten(list, length - count);
   }
 
-  /** Keeps some of the records, in their order. */
   keep(list: number, isKept: (records: Records, i: number) => boolean): void {
     const records = this.recordsOf(list);
     if (records.length === 0) return;
@@ -357,7 +354,6 @@ export class EdgeLists {
     else if (2 * length <= size) this.#move(list, classOf(length));
   }
 
-  /** Moves the records of a list to a block of another size. */
   #move(list: number, to: number): void {
     const length = this.#get(list, LENGTH);
     const sizes = this.#classes[to] ?? new SizeClass(sizeOf(to));

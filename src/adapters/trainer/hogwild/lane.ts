@@ -69,13 +69,11 @@ export function rateIn(words: Int32Array): Float64Array {
 
 /** What a stepper's thread is started with. */
 export interface StepperData {
-  /** The kernel's. */
   readonly name: WasmKernelName;
   readonly table: TablePlace;
   readonly model: ModelSettings;
   /** In the order in which the stepper serves them. */
   readonly lanes: readonly { readonly workspace: Workspace; readonly words: Int32Array }[];
-  /** The stepper's own words. */
   readonly words: Int32Array;
   /** The scratch in which the trainer computes a side. */
   readonly helping: Workspace['scratch'];
