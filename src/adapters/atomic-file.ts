@@ -17,10 +17,7 @@ export async function writeAtomically(
   await syncFolder(dirname(path));
 }
 
-/**
- * Makes a file or a folder that is whole or not there: `fill` makes it at `partial`, which is then renamed. A failure removes
- * `partial`, and so does an exit of the process meanwhile.
- */
+/** Makes a file or folder whole or not at all: `fill` makes `partial`, which is renamed, or removed on a failure or an exit. */
 export async function makeWhole(path: string, partial: string, fill: () => Promise<void>): Promise<void> {
   removeOnExit(partial);
   try {

@@ -27,10 +27,7 @@ export interface LogConnection extends AsyncDisposable {
 
 const FILE_SCHEME = 'file:';
 
-/**
- * The log at `settings.brokers`: Kafka at host:port, or the embedded file log at `file:DIR`. Nothing is opened yet. The
- * Kafka client is loaded only where there is Kafka: it takes half a second and 60 MB.
- */
+/** Kafka at host:port, or the embedded log at `file:DIR`; nothing is opened yet. The Kafka client takes half a second and 60 MB to load. */
 export async function connect(
   settings: KafkaSettings,
   log: LogLine = () => undefined,

@@ -10,10 +10,7 @@ const BLANK_MS = 1000;
 /** By lock file: ends when the last of this process that wants it has had it. */
 const tails = new Map<string, Promise<unknown>>();
 
-/**
- * Runs `work` under a lock that other processes respect, and others of this process in turn. path: of the lock file. The
- * lock of a dead process is taken over.
- */
+/** Runs `work` under the lock file at `path`, which other processes respect. The lock of a dead process is taken over. */
 export function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   const before = tails.get(path);
   const done = before === undefined ? locked(path, work) : before.then(() => locked(path, work));

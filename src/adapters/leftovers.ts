@@ -9,10 +9,7 @@ const MOST_TRIES = 10;
 const paths = new Set<string>();
 let hears = false;
 
-/**
- * Removes a file or folder if the process exits before `keepOnExit` is called for it: a temporary folder, a half-made store, a
- * lock. Only a process that is killed leaves it.
- */
+/** Removes a temporary or half-made file or folder if the process exits before `keepOnExit`. Only a process that is killed leaves it. */
 export function removeOnExit(path: string): void {
   if (!hears) process.on('exit', removeAll);
   hears = true;

@@ -21,10 +21,7 @@ export interface ParquetColumn {
 /** A row: a value for each column, in their order. */
 type ParquetRow = readonly (string | number | readonly number[] | Uint8Array | null)[];
 
-/**
- * Opens a Parquet file, and empties it where it exists. It is written row group by row group: only the rows of one are in
- * memory. The library is loaded when the first file is opened.
- */
+/** Opens a Parquet file, and empties it where it exists. Only the rows of one group are in memory. */
 export async function openParquet(path: string, columns: readonly ParquetColumn[], rowsOfGroup: number) {
   const { ByteWriter, ParquetWriter } = await import('hyparquet-writer');
   const file = await open(path, 'w');

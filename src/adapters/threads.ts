@@ -68,10 +68,7 @@ export interface CallsOptions {
   died?(error: FatalError): void;
 }
 
-/**
- * Calls to a thread of its own whose entry is {@link answerCalls}. A call without an answer keeps the process alive; the thread
- * alone does not.
- */
+/** Calls to a thread whose entry is {@link answerCalls}. A call without an answer keeps the process alive; the thread alone does not. */
 export class ThreadCalls<M extends Methods<M>> {
   readonly #worker: Worker;
   readonly #options: CallsOptions;
@@ -147,10 +144,7 @@ export class ThreadCalls<M extends Methods<M>> {
   }
 }
 
-/**
- * Answers the calls to this thread, beginning with each as it comes; an answer that is at once there is given in its turn.
- * what: names an error that is not a TwhinError.
- */
+/** Answers the calls to this thread, beginning with each as it comes. what: names an error that is not a TwhinError. */
 export function answerCalls<M extends Methods<M>>(what: string, methods: M): void {
   const port = parentPort;
   if (port === null) throw new FatalError('fault', `${what}: this is the entry of a thread`);

@@ -32,10 +32,7 @@ export async function checkTarget(dir: string, state: string, graphs: readonly s
   }
 }
 
-/**
- * The names of graphs with a backup in `dir`. What can't be read there is passed over, unless it has the name of a graph.
- * @throws FatalError `backup-read`.
- */
+/** The graphs with a backup in `dir`; what can't be read is passed over, unless a graph has its name. @throws FatalError `backup-read`. */
 export async function graphsIn(dir: string, isGraph: (name: string) => boolean): Promise<string[]> {
   const found: string[] = [];
   for (const name of (await namesIn(dir)).sort()) {

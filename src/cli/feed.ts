@@ -44,10 +44,7 @@ export function addFeedCommand(command: Command, context: CommandContext): void 
 const EXAMPLES = `twhin feed events.ndjson.gz --topic engagement
 zcat follows.ndjson.gz | twhin feed - --topic follow --rate 5000`;
 
-/**
- * Sends the events of a file, or with `-` of stdin, to a topic. A signal stops the reading; events that were read are still sent.
- * It fails when it was stopped, or when no line held an event.
- */
+/** Sends a file or stdin. After a signal, events that were read are still sent. It fails when stopped, or without any event. */
 async function feed(
   file: string,
   options: FeedOptions,

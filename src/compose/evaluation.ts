@@ -87,10 +87,7 @@ export type StreamPlan = Awaited<ReturnType<typeof planStream>>;
 /** By name of the scope. */
 export type Lists = ReadonlyMap<string, ListQuality>;
 
-/**
- * Reads a range of the stream, and splits it. holdout: the share of the records that is held back; users: how many are ranked
- * for at most. There may be no task.
- */
+/** Reads a range of the stream, holds a share of the records back, and draws at most so many users to rank. There may be no task. */
 export async function planStream(
   { config, graph }: Pick<Variant, 'config' | 'graph'>,
   range: StreamRange,
@@ -222,10 +219,7 @@ export function edgeFigures({ model }: GraphConfig, ranked: RankedEdges): SliceF
   return slices.flatMap((slice) => sliceFigures(ranked, slice, ways, random) ?? []);
 }
 
-/**
- * The vectors of a trained store, with the kernel that trained them: its scores are the same as in other replays.
- * @throws FatalError `store-missing` where nothing was committed to the store.
- */
+/** The vectors of a trained store, with the kernel that trained them. @throws FatalError `store-missing` where nothing was committed. */
 async function trainedSpace(graph: GraphConfig, place: StorePlace): Promise<Space> {
   await using store = await openForReading(graph, place);
   const head = await store?.head();

@@ -124,10 +124,7 @@ async function refuseOtherProcess(part: GraphConfig, store: string, configWith: 
   }
 }
 
-/**
- * How many records each store has still to read, in the order of the candidates.
- * @throws FatalError when the log no longer holds the next record, or a topic was recreated: no updater could go on there.
- */
+/** Records left to read, by candidate. @throws FatalError when the log no longer has the next one, or a topic was recreated. */
 export async function recordsBehind(
   { config, candidates }: Promotion,
   reader: EventLog,

@@ -12,10 +12,7 @@ export function shadowModelTopic(topic: string): string {
   return `${topic}.model`;
 }
 
-/**
- * The topic that one replay publishes to. With two replays in one topic, keys of both would stay side by side and steps
- * would fall.
- */
+/** The topic that one replay publishes to: with two, keys of both would stay side by side, and steps would fall. */
 export function shadowTopic(topic: string, connection: LogConnection, reader: EventLog) {
   const modelTopic = shadowModelTopic(topic);
 
@@ -66,10 +63,7 @@ export function shadowTopic(topic: string, connection: LogConnection, reader: Ev
         { ...modelDeclaration(graph), name: modelTopic },
       ]);
     },
-    /**
-     * How to publish to the topic as its only publisher. The replay that publishes first has the topic; another replay ends
-     * with FatalError `publish-taken`.
-     */
+    /** Publishes as the topic's only publisher: another replay ends with FatalError `publish-taken`. */
     published: (space: string) => {
       const confirm = async (): Promise<void> => {
         const stranger = await strangerIn(topic, (of) => of === space);

@@ -106,10 +106,7 @@ function contender(name: WasmKernelName, model: ModelSettings): Contender {
   return { kernel, table };
 }
 
-/**
- * Steps both in turn. The wide form wins if it is faster and every loss and every byte of its table is the narrow one's: a
- * difference is a fault of V8's. clock: ms.
- */
+/** Steps both in turn. The wide form wins if it is faster and gives the same bytes: a difference is a fault of V8's. clock: ms. */
 export function race(narrow: Contender, wide: Contender, clock: () => number): Outcome {
   const timed = ({ kernel }: Contender) => {
     const began = clock();

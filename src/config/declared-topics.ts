@@ -17,10 +17,7 @@ interface Writer {
   readonly shard?: Shard;
 }
 
-/**
- * Every topic that the graphs write: the vectors of entities and of relations, the topics by which shards exchange messages and
- * are sent their events, dead letters. The shards of a graph publish to the same topics.
- */
+/** Every topic that the graphs write: vectors, relation vectors, those between shards, dead letters. Shards publish to the same topics. */
 export function writtenTopics(graphs: readonly Writer[], prefix: string): TopicDeclaration[] {
   const whole = [...new Set(graphs.map(graphOf))];
   return [

@@ -33,10 +33,7 @@ export const CONFIG_FILE = 'twhin.config.ts';
 /** Gives the frozen configuration. settings: `key=value` over the file's values, see {@link withSettings}. */
 export type ConfigSource = (settings?: readonly string[]) => Promise<Config>;
 
-/**
- * Reads environment and file once. Each call checks both and gives a configuration.
- * @throws UsageError with every problem, a line each: key, what was expected, what was seen.
- */
+/** Reads environment and file once; each call checks both. @throws UsageError with a line for each problem: key, expected, seen. */
 export function configSource(env: NodeJS.ProcessEnv, cwd: string): ConfigSource {
   const { environment, check } = checking(env, cwd);
   let reading: ReturnType<typeof readConfigFile> | undefined;

@@ -242,10 +242,7 @@ function checkShards(
   }
 }
 
-/**
- * A graph's relations in the order that its model has, whatever the order in the file: TwHIN's in theirs, then the others by
- * name. Entity types follow from it, and so do the keys of the store.
- */
+/** A graph's relations in the order of its model, TwHIN's first, then by name: entity types and the keys of the store follow from it. */
 function inOrder(relations: readonly Relation[]): Relation[] {
   const place = ({ name }: Relation) => {
     const at = RELATIONS.findIndex((each) => each.name === name);

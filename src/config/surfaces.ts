@@ -4,10 +4,7 @@ import type { ConfigFile } from './schema.ts';
 
 type Related = readonly Relation[];
 
-/**
- * The surfaces that come with us, of which some graph has a relation, and those of the file, which replace them by name. problems: gets
- * a line for each value that no graph can answer.
- */
+/** The built-in surfaces that a graph has a relation for, and the file's, which replace them by name. problems: a line for each wrong value. */
 export function surfacesOf(
   file: ConfigFile['surfaces'],
   graphs: readonly Related[],

@@ -1,7 +1,4 @@
-/**
- * retryable: try again, with a bound and a backoff. fatal: stop. bad-event: one record goes to the dead letters. bug: a
- * caller inside this program broke a rule.
- */
+/** retryable: try again, with a bound and a backoff. fatal: stop. bad-event: to the dead letters. bug: a fault of this program. */
 export type ErrorClass = 'retryable' | 'fatal' | 'bad-event' | 'bug';
 
 /**

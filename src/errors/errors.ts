@@ -1,9 +1,6 @@
 import type { CodeOf, ErrorCode } from './codes.ts';
 
-/**
- * Errors by what the caller does next. The message says what happened, which value was seen, and what to do. Each has a code,
- * except a {@link UsageError}.
- */
+/** Errors by what the caller does next. The message says what happened and what to do. Only a {@link UsageError} has no code. */
 export class TwhinError extends Error {
   readonly code: ErrorCode | undefined;
 

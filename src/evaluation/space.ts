@@ -25,10 +25,7 @@ export interface Space {
   relationRow(relation: string, reverse: boolean): number;
 }
 
-/**
- * Reads the vectors of a whole store as of its checkpoint, each in the row that it has there. An entity that is newer than the
- * checkpoint lies at the origin. @throws FatalError `store-model` as {@link scorerNamed}.
- */
+/** A store's vectors as of its checkpoint; newer entities lie at the origin. @throws FatalError `store-model` as {@link scorerNamed}. */
 export async function readSpace(
   store: GraphStore,
   head: Head,

@@ -12,10 +12,7 @@ export interface ChunkSize {
 /** Names of a chunk's arrays, and of those of its sides. */
 type ChunkArray = Side | 'relation' | 'edgeWeights' | `${Side}${'Candidates' | 'Mask' | 'Corrections'}`;
 
-/**
- * An empty chunk with the model's learning rate. memory: where its arrays lie, in a buffer with zeros at these byte addresses; on the
- * heap unless given.
- */
+/** An empty chunk. memory: where its arrays lie, in a buffer with zeros at these byte addresses; on the heap unless given. */
 export function createChunk(
   { maxEdges, maxCandidates }: ChunkSize,
   { learningRate }: Pick<ModelSettings, 'learningRate'>,
@@ -71,10 +68,7 @@ export function checkChunk(chunk: Chunk, table: Table): number {
   return firstEntity;
 }
 
-/**
- * Refuses a score matrix of rows outside the table, or an array of the wrong length.
- * @throws ShapeError with the row or the length, and what was expected.
- */
+/** The arguments, checked. @throws ShapeError for rows outside the table or an array of the wrong length. */
 export function checkScoreMatrix(table: Table, asked: ScoreMatrix): ScoreMatrix {
   const [anchors, relationRows, candidates, out] = asked;
   const scores = anchors.length * candidates.length;

@@ -58,10 +58,7 @@ const FUNCTIONS = [
 
 export type Instance = Readonly<Record<(typeof FUNCTIONS)[number], Exported>>;
 
-/**
- * An instance of the compiled kernel on a table's memory, in any thread. What two instances do at the same time needs blocks of its
- * own: a step its gradients, and the comparison of a side its scratch.
- */
+/** The compiled kernel in any thread. At the same time, each step needs gradients of its own, and each side compared a scratch. */
 export function instantiate(
   name: WasmKernelName,
   { memory, base, stride, paddedDim }: TablePlace,

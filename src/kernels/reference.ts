@@ -4,10 +4,7 @@ import { SCORERS } from '../model/scorers.ts';
 import { checkScoreMatrix } from './chunk.ts';
 import { SummingKernel } from './summing-kernel.ts';
 
-/**
- * The kernel in plain TypeScript and float64: slow and clear, the oracle of every other kernel. Only the table's rows are
- * rounded to float32.
- */
+/** The kernel in plain TypeScript and float64, slow and clear: the oracle of all others. Only the table's rows are float32. */
 export class ReferenceKernel extends SummingKernel {
   readonly name = 'reference';
 

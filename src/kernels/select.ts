@@ -36,10 +36,7 @@ export function kernelHere(choice: KernelChoice): KernelName {
   return choice === 'wasm' ? 'wasm-relaxed' : choice;
 }
 
-/**
- * The kernel for a choice where the same events must give the same bytes elsewhere. Machines compute one operation of the relaxed build in
- * two ways: it gives the same bytes on all that fuse.
- */
+/** The kernel whose bytes are the same elsewhere: relaxed SIMD gives the same on all machines that multiply and add with one rounding. */
 export function reproducible(choice: KernelChoice): KernelName {
   if (choice === 'reference' || choice === 'wasm-plain') return choice;
   return fuses() ? 'wasm-relaxed' : 'wasm-plain';

@@ -4,10 +4,7 @@ import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 import { type ChunkSize, checkChunk, createChunk } from './chunk.ts';
 
-/**
- * A kernel whose gradients are summed by row in float64, in plain TypeScript. Rows move at the end of a step: all gradients are
- * taken at the values before it.
- */
+/** Sums gradients by row in float64, in plain TypeScript. Rows move at the end of a step, by gradients at the values before it. */
 export abstract class SummingKernel implements Kernel {
   abstract readonly name: KernelName;
   readonly chunk: Chunk;

@@ -50,10 +50,7 @@ export function layOut(dim: number, size: ChunkSize): Workspace {
   return blocksFrom(START, dim, size);
 }
 
-/**
- * The workspaces of thread 1, 2, … beside the first, which differ in their chunks alone, and a scratch in which the first thread computes
- * a side for it. They end at byte `bytes`.
- */
+/** Workspaces of threads 1, 2, … beside the first, up to byte `bytes`; in the scratch `helping`, the first thread computes a side for one. */
 export function layOutLanes(dim: number, size: ChunkSize, thread: number) {
   const below = thread === 1 ? layOut(dim, size) : layOutLanes(dim, size, thread - 1);
   const first = blocksFrom(below.bytes, dim, size);
@@ -183,10 +180,7 @@ export function needRoom(table: Table, { bytes }: { readonly bytes: number }, si
   }
 }
 
-/**
- * The chunk and the losses of a workspace, as views of the table's memory.
- * @throws FatalError when the table has too little room for the workspace.
- */
+/** The chunk and losses of a workspace, as views of the table's memory. @throws FatalError where the table has too little room. */
 export function chunkIn(
   table: Table,
   workspace: Workspace,

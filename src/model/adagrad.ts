@@ -103,10 +103,7 @@ function movedLength(floats: Float32Array, at: number, gradient: Gradient, rate:
   return Math.sqrt(squares);
 }
 
-/**
- * Moves the vector at `at` against its gradient, scales the result, and returns the length of the move. Works in place:
- * with copies of the vector, updates took a third longer.
- */
+/** Moves the vector in place and scales it; returns the length of the move. With copies, updates took a third longer. */
 function move(floats: Float32Array, at: number, gradient: Gradient, rate: number, scale: number): number {
   let squares = 0;
   for (let k = 0; k < gradient.length; k++) {

@@ -54,10 +54,7 @@ const logistic: Loss = (positive, negatives, { margin }, weights) => {
   return { loss, positiveWeight: -sigmoid(-(positive + margin)) };
 };
 
-/**
- * (1/n) · Σ max(0, γ − s⁺ + s⁻): each negative should score at least γ below the positive. Source: Bordes et al. 2013,
- * equation 1, averaged over all negatives.
- */
+/** (1/n) · Σ max(0, γ − s⁺ + s⁻). Source: Bordes et al. 2013, equation 1, averaged over all negatives. */
 const margin: Loss = (positive, negatives, settings, weights) => {
   const n = negatives.length;
   let loss = 0;

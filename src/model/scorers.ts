@@ -6,16 +6,10 @@ export const MIN_SQUARED_DISTANCE = 1e-8;
 /** Numbers of a vector, [dim]. */
 type Vector = Float64Array | Float32Array;
 
-/**
- * Compares a translated anchor (an entity's vector plus a relation's vector) with a candidate. Vectors: [dim]. A higher
- * score is better.
- */
+/** Compares a translated anchor (entity plus relation) with a candidate. Vectors: [dim]. A higher score is better. */
 export interface Scorer {
   score(anchor: Vector, candidate: Vector, beta: number): number;
-  /**
-   * Adds `weight` · ∂score/∂anchor to `anchorGradient` and `weight` · ∂score/∂candidate to `candidateGradient`;
-   * `weight` is ∂loss/∂score.
-   */
+  /** Adds `weight` · ∂score/∂anchor and ∂score/∂candidate to the gradients; `weight` is ∂loss/∂score. */
   addGradient(
     anchor: Float64Array,
     candidate: Float64Array,

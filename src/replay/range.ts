@@ -102,10 +102,7 @@ async function beginnings(
   return { problems, shortened };
 }
 
-/**
- * How many records a store has still to read of stretches, which the log must hold. remedy: what to do where it does not.
- * @throws FatalError `topic-remade`, `offset-out-of-range`.
- */
+/** Records of stretches that a store has still to read. @throws FatalError `topic-remade`, `offset-out-of-range`, with the remedy. */
 export async function leftOf(
   stretches: readonly Stretch[],
   { positions, topicIds }: Pick<Head, 'positions' | 'topicIds'>,

@@ -11,10 +11,7 @@ interface RowsByType {
   rows(type: number): Iterable<number>;
 }
 
-/**
- * Up to `size` rows of each type to rank against: those with the smallest hash. They are uniform over the rows of a type,
- * depend on nothing but these rows, and change rarely as rows are added.
- */
+/** Up to `size` rows of each type with the smallest hash: uniform, dependent on these rows alone, and rarely changed by new ones. */
 export class FixedCandidates {
   readonly #size: number;
   readonly #rows: RowsByType;

@@ -2,10 +2,7 @@ import { ShapeError } from '../errors/errors.ts';
 import { NO_TYPE } from '../graph/checkpoint.ts';
 import type { Random } from './random.ts';
 
-/**
- * The rows of each entity type, ascending. The order depends on nothing else, so that draws are the same before and after
- * a restart.
- */
+/** The rows of each entity type, ascending: draws are the same before and after a restart. */
 export class TypeRows {
   readonly #typeOf: Uint8Array;
   readonly #rows: Int32Array[];

@@ -62,10 +62,7 @@ export interface Groups extends AtMost {
   readonly blocked: readonly EntityKey[];
 }
 
-/**
- * Accepts so many items of each group, and all whose group is not known; `full` are the groups that have no room left.
- * groups: undefined accepts everything.
- */
+/** Accepts so many items of each known group; `full` groups have no room left. groups: undefined accepts everything. */
 export function groupLimiter({ activity }: Pick<ServedGraph, 'activity'>, groups: Groups | undefined) {
   const full = new Set<EntityKey>(groups?.blocked);
   if (groups === undefined) return { accepts: () => true, full };

@@ -5,10 +5,7 @@ import { PagedNumbers } from '../graph/paged-numbers.ts';
 /** UTF-8 has at most so many bytes for a character of a string. */
 const MOST_BYTES = 3;
 
-/**
- * Numbers for the entities that something remembers: small, int32, and given again once nobody holds them. A name is the byte of
- * its type and the bytes of its id.
- */
+/** Small int32 numbers for entities, given again once nobody holds them. A name is the byte of its type and the bytes of its id. */
 export class EntityIds {
   readonly #names = new NameIndex();
   readonly #types: string[] = [];

@@ -155,10 +155,7 @@ function* pointOf(
   return middleOf(space, searchers) ?? (yield* standInsOf(place, space, known, vector));
 }
 
-/**
- * The query's vector moved to where its searchers are, by the inverse of a relation that is trained. In another graph that is the mean
- * of the vectors of those who are nearest to it.
- */
+/** The query's vector moved to its searchers by an inverse relation or, in another graph, the mean of those nearest to it. */
 function* standInsOf(
   { asks }: Place,
   space: Space,

@@ -98,10 +98,7 @@ export function typesOf(graphs: readonly Pick<ServedGraph, 'relations'>[]): stri
   return [...new Set(graphs.flatMap(({ relations }) => relations.flatMap(({ lhs, rhs }) => [lhs, rhs])))];
 }
 
-/**
- * The entity that a client names. The id of a query is normalised as in events: two spellings are one query.
- * @throws UsageError when it is not `TYPE:ID`.
- */
+/** The entity that a client names; the id of a query is normalised as in events. @throws UsageError when it is not `TYPE:ID`. */
 export function readEntity(text: string): EntityKey {
   const start = `${QUERY}:`;
   return parseEntityKey(

@@ -67,10 +67,7 @@ export class Surfaces {
     this.#options = options;
   }
 
-  /**
-   * A list of the length asked for, if so many entities are left; of popular ones, among the first 16,384.
-   * @throws UsageError when no graph can answer it.
-   */
+  /** A list of `k` entities, if so many are left; popular ones are among 16,384. @throws UsageError when no graph can answer it. */
   candidates(asked: CandidatesAsked): Promise<Answer> {
     return this.#options.passes.ask(() => this.#candidates(asked));
   }

@@ -15,10 +15,7 @@ export interface MarkedRows {
   readonly count: number;
 }
 
-/**
- * The vectors of the entities of one type, by name. A row that an entity gave up is used again. More rows than can
- * be scanned are never asked for.
- */
+/** The vectors of one type, by name. A row that an entity gave up is used again. */
 export class VectorTable {
   readonly scan: ScanTable;
   readonly #type: string;
@@ -123,10 +120,7 @@ export class VectorTable {
     return row !== undefined && this.#isSuperseded.get(row) === 1;
   }
 
-  /**
-   * The rows whose entities were active last before that time. unknown: those of which no event is known, too. Who asks the
-   * same of the same state gets the same marks.
-   */
+  /** Rows last active before that time. unknown: also those without a known event. The same marks for the same question and state. */
   idleRows(before: number, unknown: boolean): MarkedRows {
     const asked = `${before} ${unknown}`;
     const known = this.#idle.get(asked);

@@ -213,10 +213,7 @@ export class Exchange implements Neighbours {
     return this.#sender.waitingBytes > MOST_WAITING_BYTES;
   }
 
-  /**
-   * Puts what another shard sent into the open batch. A record that is no parcel of this training is passed over.
-   * @throws FatalError `shards` where its sender trains another model.
-   */
+  /** Puts a parcel of this training into the open batch. @throws FatalError `shards` where its sender trains another model. */
   receive(record: SourceRecord, name: NameEntity): void {
     const parcel = this.#peers.read(record, () => this.#counts.unreadable++);
     if (parcel === undefined) return;

@@ -226,10 +226,7 @@ export class ForeignRows implements Foreign {
     if (this.#leases.any(row)) this.#moved.add(row);
   }
 
-  /**
-   * Keeps the gradient of a copy for its owner, and moves the copy as its owner will: gradients taken one after the other at the
-   * same place would move the owner's row too far.
-   */
+  /** Keeps a copy's gradient for its owner, and moves the copy as its owner will: steps at one place would move the owner too far. */
   #keepGradient(row: number, gradient: Float32Array, learningRate: number): void {
     this.#gradients[this.#owner[row]!]!.push(row, gradient);
     const accumulator = this.#accumulators[row]!;

@@ -1,9 +1,6 @@
 import type { FollowedLog, Follower, Message, RecordRun, Sink, SourceRecord } from '../pipeline/ports.ts';
 
-/**
- * All shards of a graph in one process, on one log and without a broker: each reads the whole log, none is ahead of another by
- * more than a hand-over, and what one sends reaches the others at once.
- */
+/** All shards of a graph in one process, without a broker: each reads the whole log, in step, and gets at once what others send. */
 export class ShardMeeting {
   /** Name of the topic by which the shards meet. */
   readonly topic: string;

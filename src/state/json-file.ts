@@ -5,10 +5,7 @@ import type { z } from 'zod';
 import { writeAtomically } from '../adapters/atomic-file.ts';
 import { FatalError, hasCode, reasonOf } from '../errors/errors.ts';
 
-/**
- * What a small JSON file holds; undefined where there is no file.
- * unreadable: the error for a file that cannot be read; what: its path and the reason.
- */
+/** The content of a small JSON file; undefined where there is none. unreadable: the error, by path and reason. */
 export function readJson<T>(
   path: string,
   schema: z.ZodType<T>,

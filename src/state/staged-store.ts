@@ -64,20 +64,14 @@ export class StagedStore {
     this.place = { ...target, folder: stagingFolder(graph, target.name) };
   }
 
-  /**
-   * The empty store, to be filled and closed; what is written to it survives a power loss. What an interrupted attempt has left is
-   * removed before.
-   */
+  /** The empty store, to be filled and closed, whose writes survive a power loss. Removes what an interrupted attempt left. */
   async open(layout: Layout): Promise<GraphStore> {
     await this.remove();
     removeOnExit(this.place.folder);
     return new GraphStore(await openRocksdb(databaseFolder(this.place), { durable: true }), layout);
   }
 
-  /**
-   * Says that the store is made: from now on it is not removed when the process exits. A reshard calls this for all stores before
-   * it settles the first, so that none is lost once another is in its place.
-   */
+  /** From now on the store outlives the process. A reshard calls this for all before it settles the first, so that none is lost. */
   keep(): void {
     keepOnExit(this.place.folder);
   }

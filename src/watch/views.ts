@@ -82,11 +82,7 @@ export interface Projection {
   readonly axes: readonly [Float64Array, Float64Array];
 }
 
-/**
- * Projects the vectors on their first two principal components, found by power iteration. vectors: n of [dim].
- * before: axes of the previous picture. The iteration starts there, so that the picture follows the vectors and does
- * not flip.
- */
+/** Two principal components, by power iteration from the axes `before`: the picture does not flip. vectors: n of [dim]. */
 export function project(vectors: readonly Float32Array[], before?: Projection['axes']): Projection {
   const dim = vectors[0]?.length ?? 0;
   const mean = new Float64Array(dim);

@@ -118,10 +118,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/**
- * The lines of a stream, ended by LF or CRLF. The last line may lack its end; a byte order mark at the start is removed.
- * A line of more than `maxBytes` is skipped to its end and given as null; its bytes are never held in memory.
- */
+/** Lines that end with LF or CRLF, without a byte order mark. One of more than `maxBytes` is given as null, and never held in memory. */
 async function* splitLines(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Line> {
   let line = 0;
   /** The beginning of a line whose end has not arrived. */

@@ -275,10 +275,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/**
- * The first field of a query whose name or value is no percent-encoded UTF-8, such as `%FF`; undefined where all are. A parser
- * that takes such text as it is would read an id that nobody meant. url: path and query.
- */
+/** The first field of a query that is no percent-encoded UTF-8, such as `%FF`: it would be read as an id that nobody meant. */
 export function brokenField(url: string): string | undefined {
   const start = url.indexOf('?');
   if (start < 0 || !url.includes('%', start)) return undefined;

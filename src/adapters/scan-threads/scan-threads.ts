@@ -20,10 +20,7 @@ export interface ScanThreadsOptions {
   readonly leastRows?: number;
 }
 
-/**
- * Scans in threads of their own, which share the memory of the tables: a pass is cut into ranges of rows, one for each thread.
- * The tables may not be written while a scan is out.
- */
+/** Scans ranges of rows in threads, on the shared memory of the tables. No table may be written while a scan is out. */
 export class ScanThreads implements Scans {
   readonly #threads: readonly ThreadCalls<ScanMethods>[];
   readonly #leastRows: number;

@@ -80,10 +80,7 @@ function checkPublish(
   );
 }
 
-/**
- * Stands for all settings that decide the bytes of the trained store. Limits of memory, publishing and threads do not: a replay
- * trains in one thread.
- */
+/** Stands for all settings that decide the store's bytes: not limits of memory, publishing, or threads, since a replay has one. */
 function settingsOf({ tuning, limits }: Config, graph: GraphConfig, shards: number): string {
   const { model, maxRows: _rows, threads: _threads, ...training } = graph.trainer;
   const deciding = {

@@ -86,10 +86,7 @@ export async function withPresentStores<T>(
   return await work({ places, stores, heads });
 }
 
-/**
- * Brings the checkpoint of a graph's store up to its last commit, as a start of `twhin run` and a regular stop would, where the process
- * before was killed.
- */
+/** Brings the checkpoint of a killed process's store up to its last commit, as a start of `twhin run` and a regular stop would. */
 async function settle(graph: GraphConfig, log: Log, place: StorePlace): Promise<void> {
   const { name, model, shard } = graph;
   await using store = await openForWriting(graph, { place });

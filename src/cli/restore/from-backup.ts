@@ -15,10 +15,7 @@ import { selectGraphs } from '../select.ts';
 /** Entries written at a time. */
 const BATCH = 4_096;
 
-/**
- * The stores to restore from the backups in `dir`, each checked to fit the configuration and to have a free place.
- * names: the graphs; if empty, every graph with a backup.
- */
+/** Backups in `dir` that fit the configuration and have a free place. names: the graphs; if empty, every graph with a backup. */
 export async function planFromBackup(
   dir: string,
   names: readonly string[],

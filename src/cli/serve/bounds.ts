@@ -21,10 +21,7 @@ export function memoryHere(): number {
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
-/**
- * Most edges that each graph remembers. asked: by the command line; without it the default, or as many as take half of the
- * memory. @throws UsageError when the asked ones alone take more than all of it.
- */
+/** Most edges of each graph: as asked, else the default or half of the memory. @throws UsageError when the asked take more than all. */
 export function edgesWithin(asked: number | undefined, graphs: number, memory: number): number {
   if (asked === undefined) return Math.min(EDGES, Math.floor(memory / 2 / graphs / EDGE_WITH_ENTITIES_BYTES));
   const most = Math.floor(memory / graphs / EDGE_BYTES);

@@ -73,10 +73,7 @@ interface ListsAsked {
   readonly graph: readonly string[];
 }
 
-/**
- * Writes a list for each entity, in their order. The file appears when it is whole. @throws RetryableError `interrupted` after a signal;
- * FatalError `unknown-entity` where there is no list.
- */
+/** Writes the lists, by entity in order. @throws RetryableError `interrupted` after a signal; FatalError `unknown-entity` for no list. */
 async function writeLists(
   { config: load, connect, log: logOf, output, progress, stopping }: CommandContext,
   { surface, from, to, ids, out, k, graph: names }: ListsAsked,
@@ -190,10 +187,7 @@ const COLUMNS: readonly ParquetColumn[] = [
   { name: 'fallback', type: 'text', nullable: true },
 ];
 
-/**
- * Opens a file for lists: Parquet, a row for each entity of a list, or a JSON object on a line for each list. It takes one after the
- * other, and is whole after `end`; disposal closes it as it is.
- */
+/** Opens a file for lists: Parquet, a row for each entity of a list, or a line of JSON for each list. It is whole after `end`. */
 export async function openLists(path: string, parquet: boolean) {
   const file = parquet ? await openParquet(path, COLUMNS, ROWS_OF_GROUP) : new StreamedFile(path);
   const add = async ({ from, items, fallback }: EntityList): Promise<void> => {

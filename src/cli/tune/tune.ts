@@ -81,10 +81,7 @@ interface Search {
   readonly outside: EvaluationOutside;
 }
 
-/**
- * Runs all rounds, the first of at least `firstRound` records. The current settings take part in each, beside those that go on.
- * Gives the best first.
- */
+/** Runs all rounds, the first of at least `firstRound` records; the current settings take part in each. Gives the best first. */
 async function runRounds(
   search: Search,
   drawn: readonly (readonly string[])[],

@@ -26,10 +26,7 @@ export interface Comparison {
   readonly quality?: Quality;
 }
 
-/**
- * Compares how two stores rank edges that neither was trained on. Where there is such an edge, it reads the entities of both stores.
- * The same stores, records and seed give the same figures.
- */
+/** Compares how two stores rank edges that neither was trained on. The same stores, records and seed give the same figures. */
 export async function compareStores(options: CompareOptions): Promise<Comparison> {
   const { a, b, records, seed, onProgress } = options;
   const models = differences(a.head.model, b.head.model, ['A', 'B']);

@@ -67,10 +67,7 @@ export async function readHeldRecords(
 
 const PROGRESS_EVERY = 100;
 
-/**
- * The edges that test both stores fairly: new to both, of a relation in both, with both ends trained in both. Each once, in the
- * order of the records; records without usable content are skipped.
- */
+/** Edges that test both stores fairly: new to both, of a common relation, both ends trained in both; each once, in the order of records. */
 export async function readHeldEdges(
   stores: ComparedStores,
   records: readonly SourceRecord[],

@@ -179,10 +179,7 @@ interface EdgesAt {
   readonly others: Set<EntityKey>;
 }
 
-/**
- * Reads the live edges of the candidates and of the ends of held-back edges in both stores. A held-back edge does not count, but
- * its ends are among the others.
- */
+/** Reads the live edges of candidates and held-back ends in both stores. A held-back edge does not count, but its ends are others. */
 async function readKnownEdges(
   stores: ComparedStores,
   held: readonly EdgeName[],

@@ -65,10 +65,7 @@ export interface ListQuality {
   readonly coverage: number;
 }
 
-/**
- * Ranks the tasks, by scope's name, each against all candidates of its scope. `turn` is awaited after every block of tasks;
- * it may throw to end the ranking.
- */
+/** Ranks the tasks, by scope's name, against all candidates. `turn` is awaited after every block; it may throw to end the ranking. */
 export async function rankTasks(
   tasks: readonly Task[],
   recommender: Recommender,

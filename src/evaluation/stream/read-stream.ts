@@ -16,10 +16,7 @@ export interface Unusable {
   readonly first: { readonly partition: number; readonly offset: number; readonly reason: string };
 }
 
-/**
- * Reads stretches of a log in the order of a replay. content: puts the content into a record. turn is awaited after
- * every slice of records; it may throw to end the reading.
- */
+/** Reads stretches in the order of a replay. content: puts it into a record. turn: awaited after every slice; it may throw to end. */
 export async function readStream(
   log: Pick<EventLog, 'read'>,
   stretches: readonly Stretch[],

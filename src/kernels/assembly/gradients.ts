@@ -45,10 +45,7 @@ export function addGradient(row: i32, gradient: usize): void {
   else addTo(addressIn(slot), gradient, vectorBytes);
 }
 
-/**
- * Keeps a foreign row and its sum, after those kept before: at the beginning of `gradientRows` and `gradientAddresses`, over
- * rows that are already updated.
- */
+/** Keeps a foreign row and its sum at the beginning of `gradientRows` and `gradientAddresses`, over rows that are already updated. */
 export function keepForeign(row: i32, gradient: usize): void {
   store<i32>(gradientRows + (<usize>foreign << 2), row);
   store<usize>(gradientAddresses + (<usize>foreign << 2), gradient);

@@ -21,10 +21,7 @@ const TOUCHED: i32 = 16;
 /** The first gradients of a step, which are those of relations. */
 let relationRows: i32 = 0;
 
-/**
- * One training step on the chunk in the workspace, with this learning rate; returns the loss summed over both anchors of
- * each edge.
- */
+/** One training step on the chunk; returns the loss summed over both anchors of each edge. */
 export function step(edges: usize, lhsCount: usize, rhsCount: usize, learningRate: f32): f64 {
   begin(edges);
   for (let reverse: usize = 0; reverse < 2; reverse++) {

@@ -52,10 +52,7 @@ function multiply(
   }
 }
 
-/**
- * A tile of 4 or 6 rows by 8 or 16 columns, of products or of distances. The first three arguments are constants: the compiler
- * leaves out what other tiles have.
- */
+/** A tile of products or distances. The first three arguments are constants: the compiler leaves out what other tiles have. */
 // @ts-ignore: decorator
 @inline
 function tile(

@@ -7,10 +7,7 @@ import { absoluteDistance, dot, squaredDistance } from './vector';
 
 const MIN_SQUARED_DISTANCE: f32 = 1e-8;
 
-/**
- * |q|² + |c|² − 2 q · c below this share of |q|² + |c|² has lost too many bits to cancellation; the squared distance is
- * then summed from the differences.
- */
+/** A share of |q|² + |c|² below which |q − c|² has lost too many bits to cancellation, and is summed from the differences. */
 const CANCELLED: f32 = 0.01;
 
 /** The score of two vectors in blocks; higher is better. */

@@ -125,10 +125,7 @@ export class LoadedQuery {
   }
 }
 
-/**
- * How numbers become codes 0 … 127, from the smallest number to the largest: the one form of query that relaxed dot products take
- * alike everywhere. Both are float32.
- */
+/** Codes 0 … 127 from the least number to the largest: the form that relaxed dot products take alike everywhere. Both are float32. */
 function rangeOf(vector: Float64Array): { readonly offset: number; readonly step: number } {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of vector) {
@@ -142,10 +139,7 @@ function rangeOf(vector: Float64Array): { readonly offset: number; readonly step
 /** The largest finite float32. */
 export const MAX_FLOAT = (2 - 2 ** -23) * 2 ** 127;
 
-/**
- * A float32 below `x`, by at least 2^-22 of it and 2^-146: by more than a few float32 operations beside it can lose to
- * rounding and to underflow. x: any but +∞.
- */
+/** A float32 below `x` by at least 2^-22 of it and 2^-146: more than a few float32 operations lose. x: any but +∞. */
 export function floor32(x: number): number {
   const below = x - Math.abs(x) * 2 ** -22 - 2 ** -146;
   return below > MAX_FLOAT ? MAX_FLOAT : Math.fround(below);

@@ -16,10 +16,7 @@ export interface ScanPlace extends Required<ScanSize> {
   readonly vectors: readonly WebAssembly.Memory[];
 }
 
-/**
- * The rows of a scan table, for reading, in any thread. A writer and scanners never work at the same time: the caller
- * sees to it, and lets other threads know of a change by a message, after which they see all of it.
- */
+/** A scan table's rows, for reading in any thread. The caller keeps writer and scanners apart, and tells threads of a change by message. */
 export class ScanRows {
   readonly place: ScanPlace;
   readonly dim: number;

@@ -11,10 +11,7 @@ export interface ScanQuery {
   readonly marked?: Uint8Array | undefined;
 }
 
-/**
- * A byte for each row, in whole blocks: 0, or 1 for a row that does not count. The memory is shared: a thread sees the marks
- * without a copy. Rows beyond the end have no mark.
- */
+/** A byte for each row, in whole blocks of shared memory: 1 for a row that does not count. Rows beyond the end have no mark. */
 export function rowMarks(rows: number): Uint8Array<SharedArrayBuffer> {
   return new Uint8Array(new SharedArrayBuffer(Math.ceil(rows / BLOCK_ROWS) * BLOCK_ROWS));
 }

@@ -189,10 +189,7 @@ function isWorse(a: Found, b: Found): boolean {
   return a.score < b.score || (a.score === b.score && a.row > b.row);
 }
 
-/**
- * Calls with parts of the range, each within a block, and which rows of the block these are. The first parts are small,
- * since the limit is still far from the final one.
- */
+/** Calls with parts of the range, each within a block. The first are small, since the limit is still far from the final one. */
 function forEachPart(
   { from, until }: RowRange,
   use: (block: number, from: number, until: number) => void,

@@ -70,10 +70,7 @@ export class TfjsKernel extends SummingKernel {
     this.#addRows(rows, candidates!);
   }
 
-  /**
-   * Masks of a side as numbers. bias: [edges, candidates] added to scores where candidates have no terms of their own;
-   * weights: [edges, terms] the weights of the terms of the loss.
-   */
+  /** bias: [edges, candidates] added to scores where candidates have no terms of their own; weights: [edges, terms] of the loss. */
   #masks({ count, mask, corrections }: ChunkSide) {
     const { edges, edgeWeights, maxCandidates } = this.chunk;
     const { ofAnchor, ofCandidates } = LOSSES[this.settings.loss];

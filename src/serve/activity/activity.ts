@@ -81,10 +81,7 @@ export class Activity {
   readonly #kinds: readonly Kind[];
   readonly #kindOf: ReadonlyMap<string, Kind>;
   readonly #popularity = new Map<string, Popularity>();
-  /**
-   * A list of each entity with its edges, their companions and its blocks, in the order of arrival. The count of a list is its number
-   * of edges; its time is when an edge was added last.
-   */
+  /** By entity its edges, companions and blocks, in the order of arrival; its count is that of edges, its time when one was added last. */
   readonly #own = new EdgeLists(this.#ids);
   /** A list of each blocked entity with the entities that blocked it. */
   readonly #blockedBy = new EdgeLists(this.#ids);

@@ -21,10 +21,7 @@ export interface PopularEntity {
   readonly score: number;
 }
 
-/**
- * A sum of weights for each entity of a type, as of its newest edge; an edge weighs half as much with each half-life.
- * Flat arrays by slot: to find the best, half a million scores are looked at in about a millisecond.
- */
+/** A sum of weights by entity, halved with each half-life. Flat arrays: half a million scores are looked at in a millisecond. */
 export class Popularity {
   readonly #ids: EntityIds;
   /** By entity: 1 + its slot, or 0. */
