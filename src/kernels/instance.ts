@@ -4,19 +4,6 @@ import type { KernelName, WasmKernelName } from '../model/kernel.ts';
 import type { LossName, ModelSettings, ScorerName } from '../model/settings.ts';
 import type { Workspace } from './workspace.ts';
 
-const SCORER_CONSTANTS: Record<ScorerName, string> = {
-  'transe-l1': 'TRANSE_L1',
-  'transe-l2': 'TRANSE_L2',
-  'transe-l2-squared': 'TRANSE_L2_SQUARED',
-  twhin: 'TWHIN',
-};
-
-const LOSS_CONSTANTS: Record<LossName, string> = {
-  softmax: 'SOFTMAX',
-  logistic: 'LOGISTIC',
-  margin: 'MARGIN',
-};
-
 const PLAIN = new URL('./kernel-plain.wasm', import.meta.url);
 const RELAXED = new URL('./kernel-relaxed.wasm', import.meta.url);
 
@@ -74,8 +61,8 @@ export function instantiate(
     rowBytes: stride * Float32Array.BYTES_PER_ELEMENT,
     vectorBytes: paddedDim * Float32Array.BYTES_PER_ELEMENT,
     dim: settings.dim,
-    scorer: instance.valueOf(SCORER_CONSTANTS[settings.scorer]),
-    loss: instance.valueOf(LOSS_CONSTANTS[settings.loss]),
+    scorer: instance.valueOf(constantOf(settings.scorer)),
+    loss: instance.valueOf(constantOf(settings.loss)),
     beta: settings.beta,
     margin: settings.margin,
     negativeWeight: settings.negativeWeight,
@@ -83,6 +70,11 @@ export function instantiate(
     wide: wide ? 1 : 0,
   });
   return Object.fromEntries(FUNCTIONS.map((name) => [name, instance.functionOf(name)])) as Instance;
+}
+
+/** The module's constant of a setting, such as `TRANSE_L2` of `transe-l2`. */
+function constantOf(setting: ScorerName | LossName): string {
+  return setting.toUpperCase().replaceAll('-', '_');
 }
 
 export type Exported = (...values: number[]) => number;

@@ -114,6 +114,8 @@ export function layOutVectors({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanner
     workspaceBytes: workspace.end(),
     queryBytes: 8 * paddedDim,
     vectors,
+    blocks: vectors,
+    blockBytes: BLOCK_ROWS * vectorBytes,
     /** Within a workspace; queries come first. */
     foundRows,
     foundScores,
@@ -133,14 +135,12 @@ export function measuresAt(layout: ScanLayout, row: number): number {
   return (blockAt(layout, row) + layout.measures) / 4 + (within >> 2) * 16 + (within & 3);
 }
 
-/** Pages of the memory that is scanned with this many rows, all their blocks whole. */
-export function scanPages({ blocks, blockBytes }: ScanLayout, rows: number): number {
-  return pages(blocks, blockBytes, rows);
-}
-
-/** Pages of a memory with the vectors of this many rows, all their blocks whole. */
-export function vectorPages({ vectors, vectorBytes }: VectorLayout, rows: number): number {
-  return pages(vectors, BLOCK_ROWS * vectorBytes, rows);
+/** Pages of a memory with this many rows, all their blocks whole. */
+export function pagesOf(
+  { blocks, blockBytes }: Pick<ScanLayout, 'blocks' | 'blockBytes'>,
+  rows: number,
+): number {
+  return Math.ceil((blocks + Math.ceil(rows / BLOCK_ROWS) * blockBytes) / PAGE_BYTES);
 }
 
 /** Bytes of a row, in all memories of a table together. */
@@ -158,10 +158,6 @@ export function mostScanRows(size: Pick<ScanSize, 'dim' | 'scanners'>): number {
 /** Blocks that fit into a WebAssembly memory behind what comes first. */
 function blocksIn(first: number, blockBytes: number): number {
   return Math.max(0, Math.floor((MAX_PAGES * PAGE_BYTES - first) / blockBytes));
-}
-
-function pages(first: number, blockBytes: number, rows: number): number {
-  return Math.ceil((first + Math.ceil(rows / BLOCK_ROWS) * blockBytes) / PAGE_BYTES);
 }
 
 /** Floats of a vector with its padding. */

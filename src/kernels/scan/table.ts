@@ -10,9 +10,8 @@ import {
   measuresAt,
   mostScanRows,
   PAGE_BYTES,
+  pagesOf,
   type ScanSize,
-  scanPages,
-  vectorPages,
 } from './layout.ts';
 import { ceil32, MAX_FLOAT, MAX_LENGTH } from './query.ts';
 import { ScanRows } from './rows.ts';
@@ -50,12 +49,12 @@ export class ScanTable extends ScanRows {
       );
     }
     const layout = layOutScan(size);
-    const codes = sharedMemory(scanPages(layout, 0), scanPages(layout, maxRows));
+    const codes = sharedMemory(pagesOf(layout, 0), pagesOf(layout, maxRows));
     const vectorLayout = layOutVectors(size);
     const each = pieceRows ?? vectorLayout.mostRows;
     const vectors = Array.from({ length: Math.ceil(maxRows / each) }, (_, piece) => {
       const rows = Math.min(each, maxRows - piece * each);
-      return sharedMemory(vectorPages(vectorLayout, 0), vectorPages(vectorLayout, rows));
+      return sharedMemory(pagesOf(vectorLayout, 0), pagesOf(vectorLayout, rows));
     });
     super({ ...size, maxRows, pieceRows: each, codes, vectors });
     const { incoming, sums } = layout;
@@ -145,10 +144,10 @@ export class ScanTable extends ScanRows {
 
   #grow(rows: number): void {
     const { codes, vectors, pieceRows } = this.place;
-    growTo(codes, scanPages(this.layout, rows));
+    growTo(codes, pagesOf(this.layout, rows));
     for (const [piece, memory] of vectors.entries()) {
       const held = Math.min(pieceRows, rows - piece * pieceRows);
-      if (held > 0) growTo(memory, vectorPages(this.vectorLayout, held));
+      if (held > 0) growTo(memory, pagesOf(this.vectorLayout, held));
     }
     this.#grown = this.floats;
     this.#room = BLOCK_ROWS * Math.ceil(rows / BLOCK_ROWS);
