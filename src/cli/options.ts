@@ -7,9 +7,9 @@ export const JSON_HELP = 'print one JSON object on stdout';
 export const GRAPHS_HELP = 'only this graph, or this shard, such as engagement-3; may be repeated';
 export const WHOLE_GRAPHS_HELP = 'only this graph; may be repeated';
 
-/** The last part of a help text. */
-export function example(lines: string): string {
-  return `\nExample:\n  ${lines.split('\n').join('\n  ')}`;
+/** The last part of a help text: what there is to know, and examples. */
+export function example(lines: string, about = ''): string {
+  return `${about}${about && '\n'}\nExample:\n  ${lines.split('\n').join('\n  ')}`;
 }
 
 /** Gathers an option that may be repeated. */

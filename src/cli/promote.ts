@@ -22,11 +22,7 @@ export function addPromoteCommand(command: Command, context: CommandContext): vo
     .option('--graph <name>', 'the graph; needed only if several graphs have a store of that name')
     .option('--rollback', 'make the store that was live before the live store again')
     .option('--json', JSON_HELP)
-    .addHelpText('after', WHAT)
-    .addHelpText(
-      'after',
-      example('twhin promote shadow --graph engagement\ntwhin promote --rollback --graph engagement'),
-    )
+    .addHelpText('after', example(EXAMPLES, WHAT))
     .action((name: string | undefined, options: PromoteOptions) => promoteStore(name, options, context));
 }
 
@@ -35,6 +31,8 @@ The command checks the store, names it in live.json and ends. The store before s
 where the promoted store stands, and publishes every vector that differs, with a higher step.
 The store of a graph with shards is promoted in all shards whose live stores are in the state folder. Where shards run on
 other machines, the command says what to do there.`;
+const EXAMPLES = `twhin promote shadow --graph engagement
+twhin promote --rollback --graph engagement`;
 
 async function promoteStore(
   name: string | undefined,

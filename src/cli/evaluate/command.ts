@@ -23,8 +23,7 @@ export function addEvaluateCommand(command: Command, context: CommandContext): v
   command.description('how well the vectors predict the next events of a stream, beside simple rules');
   withStreamOptions(command)
     .option('--json', JSON_HELP)
-    .addHelpText('after', WHAT)
-    .addHelpText('after', example(EXAMPLES))
+    .addHelpText('after', example(EXAMPLES, WHAT))
     .action((options: StreamOptions) => reportOnStream(options, context, evaluate, printStreamReport));
 }
 

@@ -25,8 +25,7 @@ export function addExportCommand(command: Command, context: CommandContext): voi
     .addOption(new Option('--format <format>', 'format of the vectors').choices(FORMATS).default('npy'))
     .option('--type <type>', 'only entities of this type; may be repeated', collect, [])
     .option('--pq <parts>', 'quantise: so many bytes a vector, one for each part of it', positiveInteger)
-    .addHelpText('after', ABOUT)
-    .addHelpText('after', example(EXAMPLES))
+    .addHelpText('after', example(EXAMPLES, ABOUT))
     .action(async ({ graph, out, format, type, pq }) => {
       const loaded = await context.config();
       const { length: shards } = selectGraphs(loaded, [graph]);

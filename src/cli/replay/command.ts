@@ -18,8 +18,7 @@ export function addReplayCommand(command: Command, context: CommandContext): voi
     )
     .option('--restart', 'start from scratch: remove the store of an earlier replay of that name')
     .option('--json', JSON_HELP)
-    .addHelpText('after', WHERE)
-    .addHelpText('after', example(EXAMPLES))
+    .addHelpText('after', example(EXAMPLES, WHERE))
     .action(async ({ json, ...options }: ReplayOptions & { json?: boolean }) => {
       const result = await replay(await readRequest(options, context), context);
       if (result === undefined) context.fail();

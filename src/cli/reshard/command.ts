@@ -22,8 +22,7 @@ export function addReshardCommand(command: Command, context: CommandContext): vo
     .requiredOption('--graph <name>', 'the whole graph, such as engagement')
     .requiredOption('--to <n>', 'the number of shards that the graph is to have', positiveInteger)
     .option('--json', JSON_HELP)
-    .addHelpText('after', WHAT)
-    .addHelpText('after', example('twhin reshard --graph engagement --to 4'))
+    .addHelpText('after', example('twhin reshard --graph engagement --to 4', WHAT))
     .action(async ({ graph, to, json }) => {
       const { output } = context;
       const plan = await planReshard(graph, to, context);

@@ -22,8 +22,7 @@ export function addRestoreCommand(command: Command, context: CommandContext): vo
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--into <name>', 'name of the restored store, beside the existing stores')
     .option('--json', JSON_HELP)
-    .addHelpText('after', WHERE)
-    .addHelpText('after', example(EXAMPLES))
+    .addHelpText('after', example(EXAMPLES, WHERE))
     .action(async (dir: string | undefined, { fromTopic, topic, graph, into, json }) => {
       if ((dir === undefined) === (fromTopic !== true)) {
         throw new UsageError('give either the folder of a backup or --from-topic');

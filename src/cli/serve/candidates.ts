@@ -49,8 +49,7 @@ export function addCandidatesCommand(command: Command, context: CommandContext):
     )
     .option('--k <n>', 'entities in a list', wholeNumber(1, MOST_ITEMS), DEFAULT_K)
     .option('--graph <name>', WHOLE_GRAPHS_HELP, collect, [])
-    .addHelpText('after', ABOUT)
-    .addHelpText('after', example(EXAMPLES))
+    .addHelpText('after', example(EXAMPLES, ABOUT))
     .action((asked) => writeLists(context, asked));
 }
 

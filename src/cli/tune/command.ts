@@ -30,8 +30,7 @@ export function addTuneCommand(command: Command, context: CommandContext): void 
     .option('--seed <n>', 'seed of the draws', positiveInteger, SEED)
     .option('--first-round <records>', 'fewest records of a round', positiveInteger, FIRST_ROUND)
     .option('--json', JSON_HELP)
-    .addHelpText('after', WHAT)
-    .addHelpText('after', example(EXAMPLES))
+    .addHelpText('after', example(EXAMPLES, WHAT))
     .action(({ trials, seed, firstRound, ...options }: TuneOptions) =>
       reportOnStream(
         options,
