@@ -44,13 +44,8 @@ export async function readSpace(
 export function emptySpace(
   { dim, relations }: Layout,
   { model: { scorer } }: Head,
-  of: {
-    readonly kernel: KernelChoice;
-    readonly rows: ReadonlyMap<EntityKey, number>;
-    readonly maxRows: number;
-  },
+  { kernel, rows, maxRows }: { kernel: KernelChoice; rows: ReadonlyMap<EntityKey, number>; maxRows: number },
 ): Space {
-  const { rows, maxRows } = of;
   // β is 1, for it does not change an order; training settings have no effect.
   const model: ModelSettings = {
     dim,
@@ -62,17 +57,14 @@ export function emptySpace(
     learningRate: 1,
     unitBall: false,
   };
-  const table = new Table({
-    dim,
-    maxRows,
-    workspaceBytes: workspaceBytes(model, MOST_ANCHORS, MOST_CANDIDATES),
-  });
+  const room = workspaceBytes(model, MOST_ANCHORS, MOST_CANDIDATES);
+  const table = new Table({ dim, maxRows, workspaceBytes: room });
   table.addRows(maxRows);
   const size = { maxEdges: MOST_ANCHORS, maxCandidates: MOST_CANDIDATES };
   return {
     model,
     table,
-    kernel: createKernel(of.kernel, table, model, size),
+    kernel: createKernel(kernel, table, model, size),
     rowOf: (key) => rows.get(key),
     relationRow: (relation, reverse) =>
       2 * relations.findIndex(({ name }) => name === relation) + (reverse ? 1 : 0),

@@ -118,23 +118,15 @@ function waysTo(graphs: readonly ServedGraph[], type: string): Way[] {
 }
 
 function unsearchable(graphs: readonly ServedGraph[], type: string, knowing: readonly Way[]): UsageError {
-  const names = graphs.map(({ name }) => name).join(', ');
+  const wrong = (reason: string) => wrongQuestion('type', reason);
   if (knowing.length === 0)
-    return wrongQuestion(
-      'type',
-      `a search needs a relation to ${QUERY}, and no graph that is served has one`,
-    );
+    return wrong(`a search needs a relation to ${QUERY}, and no graph that is served has one`);
   const searchers = new Set(knowing.map(({ lhs }) => lhs));
-  const types = new Set(
-    graphs.flatMap(({ relations }) =>
-      relations.filter(({ lhs, rhs }) => searchers.has(lhs) && rhs !== QUERY).map(({ rhs }) => rhs),
-    ),
-  );
-  const from = [...searchers].join(' or ');
-  return wrongQuestion(
-    'type',
-    `none of the graphs ${names} has a relation from ${from} to ${type}; expected one of ${[...types].join(', ')}`,
-  );
+  const leading = graphs.flatMap(({ relations }) => relations.filter(({ lhs }) => searchers.has(lhs)));
+  const types = new Set(leading.map(({ rhs }) => rhs).filter((each) => each !== QUERY));
+  const names = graphs.map(({ name }) => name).join(', ');
+  const missing = `none of the graphs ${names} has a relation from ${[...searchers].join(' or ')} to ${type}`;
+  return wrong(`${missing}; expected one of ${[...types].join(', ')}`);
 }
 
 /**

@@ -3,10 +3,10 @@ import type { Surface } from '../graph/surface.ts';
 import { acceptedTop, groupLimiter, popularItems } from './accepted-rows.ts';
 import type { Answer, RankAnswer, SearchAnswer, SimilarAnswer } from './answers.ts';
 import { type About, countOf, keyOf, keysOf, oneOf, refuseOthers, refuseUnknown } from './entities.ts';
-import { type CentroidsOf, type Interest, type InterestWay, interestTop, mixtureOf } from './interests.ts';
+import { type CentroidsOf, type InterestWay, interestTop, mixtureOf } from './interests.ts';
 import type { Asking } from './looks.ts';
 import { type PlanAsked, planOf, wrongRelation } from './plan.ts';
-import { type Engaged, engagedOf, itemReason, meanScores, nearestOf, sharingWith } from './reasons.ts';
+import { engagedOf, itemReason, meanScores, nearestOf, sharingWith } from './reasons.ts';
 import { type SearchAsked, search } from './search.ts';
 import {
   about,
@@ -21,7 +21,6 @@ import {
 } from './served-graph.ts';
 import type { SharedPasses } from './shared-passes.ts';
 import type { Space } from './spaces.ts';
-import type { VectorTable } from './vector-table.ts';
 import { scoreOf, weightedTop } from './weighted-top.ts';
 
 export interface CandidatesAsked extends About, Omit<PlanAsked, 'from'> {
@@ -154,8 +153,13 @@ export class Surfaces {
     const of = space?.relations.values().next().value;
     if (table === undefined || of === undefined) return undefined;
     const engaged = engagedOf(graph, table, from, relations);
-    const interests = this.#interests(table, engaged);
-    if (interests.length === 0) return undefined;
+    const centroids = engaged.length === 0 ? undefined : this.#options.centroidsOf?.(table);
+    // Clusters may still be made for the first time.
+    if (centroids === undefined) return undefined;
+    const interests = mixtureOf(
+      engaged.map(({ vector }) => vector),
+      centroids,
+    );
     const scored = scoredTable(table, of);
     const rows = table.rowsOf(leftOut);
     const found = yield* acceptedTop(graph, table, idle.marks, k, groups, (length, marks) =>
@@ -170,13 +174,6 @@ export class Surfaces {
       };
     });
     return { ...said, items, fallback: null, interests: way };
-  }
-
-  /** The interests that the newest targets show. None while clusters are made for the first time. */
-  #interests(table: VectorTable, engaged: readonly Engaged[]): Interest[] {
-    const vectors = engaged.map(({ vector }) => vector);
-    const centroids = vectors.length === 0 ? undefined : this.#options.centroidsOf?.(table);
-    return centroids === undefined ? [] : mixtureOf(vectors, centroids);
   }
 
   /** What a list is made of, as of now: who is asked for, what is left out, and where to look. @throws UsageError. */
