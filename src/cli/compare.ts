@@ -131,10 +131,7 @@ function storesOf(graph: GraphConfig): string {
   return names.map((name) => (name === live ? `${name} (live)` : name)).join(', ') || 'none yet';
 }
 
-/**
- * Reads the records after the offsets of both stores, the earliest first, once there are enough or the time to wait is over.
- * problem: why the log could not be read.
- */
+/** The records after both stores' offsets, the earliest first, once there are enough or time is up. problem: why the log can't be read. */
 async function heldRecords(
   config: Config,
   graph: GraphConfig,

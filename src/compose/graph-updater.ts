@@ -16,11 +16,7 @@ type Own = Omit<UpdaterOptions, 'graph' | 'shard' | 'model' | 'limits' | 'topics
   readonly trainerOf?: ((settings: TrainerSettings) => Trainer) | undefined;
 };
 
-/**
- * An updater of a graph on a log, with a trainer thread of its own unless said. It shares nothing with another updater. Whatever
- * is given to it is closed by its `close`.
- * trainer: the graph's own settings unless said.
- */
+/** An updater of a graph on a log, which closes what it is given. trainer: the graph's own settings unless said. */
 export function composeUpdater(
   config: Config,
   graph: GraphConfig,

@@ -7,11 +7,7 @@ const SECTIONS = ['model', 'training'];
 /** Settings that say where a graph is read and written; those of one training must not change them. */
 export const PLACES = /^\s*(state|topicPrefix|kafka|graphs\.[^.=]+\.shards)\b/;
 
-/**
- * A copy of the configuration with `key=value` settings over it: `dim=64`, `model.learningRate=0.05`, `preset=twhin`.
- * The schema checks the values later.
- * @throws UsageError when a setting is not of this form.
- */
+/** A copy with `key=value` settings over it, such as `dim=64`; the schema checks values later. @throws UsageError for another form. */
 export function withSettings(input: unknown, settings: readonly string[]): unknown {
   if (settings.length === 0) return input;
   const result = copied(input);

@@ -8,10 +8,8 @@ import { loadTensorFlow } from './tfjs/tensorflow.ts';
 import { WasmKernel } from './wasm.ts';
 
 /**
- * Makes a kernel on a table. For a compiled kernel, the table must have been made with `workspaceBytes` of at least
- * `workspaceBytes(settings, maxEdges, maxCandidates)`. folders: where to look for TensorFlow.js.
- * @throws UsageError when TensorFlow.js is not installed.
- * @throws FatalError when the table has too little room for the workspace.
+ * Makes a kernel on a table. folders: where to look for TensorFlow.js. @throws UsageError when that is not installed; FatalError when
+ * the table was made with less room than `workspaceBytes(settings, maxEdges, maxCandidates)` for a compiled kernel.
  */
 export function createKernel(
   choice: KernelChoice,

@@ -57,11 +57,7 @@ export class RowUpdater {
     this.#unitBall = unitBall;
   }
 
-  /**
-   * gradient: [dim], summed over all appearances of the row. A gradient of zeros writes nothing, and nothing is written to
-   * a foreign row.
-   * isEntity: whether the row is kept in the unit ball.
-   */
+  /** gradient: [dim], summed over the row's appearances; zeros change nothing, nor does a foreign row. isEntity: kept in the unit ball. */
   update(row: number, gradient: Gradient, isEntity: boolean, learningRate: number): void {
     const squares = sumOfSquares(gradient);
     if (squares === 0 || this.#table.isForeign(row)) return;

@@ -35,11 +35,7 @@ export function readRange(
 const EPOCH = /^\d+$/;
 const OFFSET = /^([^/:,]+)\/(\d+):(\d+)$/;
 
-/**
- * Reads the text of `--from` or `--until`: `earliest` or `latest`, `engagement/0:123,engagement/1:77`, a time (ISO
- * 8601 with a zone, or epoch ms), or a duration before now (`2h`). undefined: `problems` says what is wrong, a line
- * each.
- */
+/** Reads `earliest`, `latest`, `engagement/0:123,engagement/1:77`, a time, or `2h` before now. undefined: `problems` has a line more. */
 export function readBound(
   option: '--from' | '--until',
   text: string,

@@ -49,12 +49,10 @@ export interface FoldOptions {
  * byte for byte. Of an entity's records the one of the highest step counts, of two with one step the later one; a
  * tombstone removes the entity. Of a relation's records the last one counts.
  *
- * Everything else is as in a fresh store: no edges, no offsets of events, so that their topics are read from their start and
- * teach the edges again; relation vectors that are not in the model topic, or of another run of training than the
- * entities, at their start. Entities count as trained once, at the time their
- * vector was published; accumulators are {@link FOLDED_ACCUMULATOR}. The run of training continues the topic's space,
- * where all vectors are of one space. A shard continues the space of its newest writer in any case: the other shards train in
- * it, and would pass over what is sent in a space of its own.
+ * Everything else is as in a fresh store: no edges and no offsets of events, whose topics teach the edges again; relation vectors at
+ * their start where the model topic has none of this run of training. Entities count as trained once, at the time of their vector;
+ * accumulators are {@link FOLDED_ACCUMULATOR}. The run continues the topic's space where there is one, and a shard's that of its newest
+ * writer in any case: the other shards would pass over what is sent in a space of its own.
  * Memory: a key and its step for each entity ever named, and the vectors.
  */
 export class TopicFold {

@@ -2,10 +2,7 @@ import type { EntityKey } from '../graph/entity.ts';
 import { PagedNumbers } from '../graph/paged-numbers.ts';
 import { EntityIds } from './entity-ids.ts';
 
-/**
- * When entities were active that events name and that have no vector yet. Some never get one: all are forgotten in time, half of
- * them at once, the older half. Names and times are in flat arrays outside V8's heap.
- */
+/** When entities without a vector were active, outside V8's heap. All are forgotten in time, half of them at once, the older half. */
 export class AwaitedEntities {
   readonly #most: () => number;
   #young = new Times();

@@ -24,11 +24,7 @@ import {
   writeOrigin,
 } from './places.ts';
 
-/**
- * The place for a restored store.
- * into: its name; without it, the store becomes the graph's first store.
- * @throws FatalError when a store is there: stores are never replaced.
- */
+/** The place for a restored store: named `into`, else the graph's first. @throws FatalError where a store is: none is replaced. */
 export function newPlace(graph: PlacedGraph, into: string | undefined, command: string): StorePlace {
   const place = placeOf(graph, into ?? FIRST_STORE);
   const aside = `stop the shard, move ${graph.folder} away, and give ${command} --graph ${graph.name}`;
@@ -123,10 +119,7 @@ export interface Restoring {
   fill(store: GraphStore): Promise<Head>;
 }
 
-/**
- * Fills a staged store, reads all of it back from the disk, and puts it in place only if nothing is wrong.
- * After an interruption the next restore starts from scratch. @throws FatalError `restore-check`.
- */
+/** Fills a staged store, and puts it in place once all of it is read back from the disk. @throws FatalError `restore-check`. */
 export async function restoreStore(
   { graph, target, origin, fill }: Restoring,
   onChecked: (entries: number) => void,
@@ -165,10 +158,7 @@ export interface Verified extends CheckReport {
   readonly head: Head;
 }
 
-/**
- * Reads a store back that was written just now. wanted: the head that it was given. wrong: the error, by what is wrong.
- * @throws FatalError where the store is not whole, or has another head.
- */
+/** Reads a store back that was just written. wrong: makes the error. @throws FatalError where it is not whole, or has another head. */
 export async function verifyStore(
   store: GraphStore | undefined,
   wanted: Head | undefined,

@@ -41,11 +41,7 @@ export async function* readEvents(path: string, options: EventFileOptions = {}):
 
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 
-/**
- * The bytes of a file, or of `stdin` for `-`. The first bytes decide whether the file is gzip, not the name. The stream ends
- * early, without an error, once `signal` fires.
- * @throws UsageError when there is no such file, FatalError when the file can't be read to its end.
- */
+/** The bytes of a file or stdin, unpacked where the first ones are gzip's, until `signal` fires. @throws as {@link readEvents}. */
 async function* readBytes(path: string, stdin: Readable, signal?: AbortSignal): AsyncGenerator<Buffer> {
   let bytesRead = 0;
   async function* counted(stream: Readable): AsyncGenerator<Buffer> {

@@ -79,11 +79,7 @@ export async function reportOnStream<Report extends object>(
   else print(report, context.output);
 }
 
-/**
- * The log that is evaluated: the configured one or, with a file, an embedded one in `folder` that holds the lines of
- * the file in one partition, so that their order stays. Closed by the caller.
- * @throws UsageError where the file holds no line.
- */
+/** The configured log or, with a file, an embedded one in `folder` whose one partition has its lines. @throws UsageError for no line. */
 async function openEventLog(
   { topics, fileTopic, options: { file }, current: { config } }: StreamRequest,
   folder: string,

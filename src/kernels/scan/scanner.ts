@@ -23,10 +23,9 @@ interface Marking {
 }
 
 /**
- * The compiled scan (`assembly/`): exact answers about all rows, as if every score were computed in float64, its terms added one after
- * the other. A pass over the codes proves of nearly all rows that they score lower than the best rows
- * found so far, and the few that are left are scored exactly, block by block. Since the limit is an exact score, no row has
- * to wait for a better limit, and no buffer can be full.
+ * The compiled scan (`assembly/`): exact answers about all rows, as if every score were summed in float64, term by term. A pass over the
+ * codes proves of nearly all rows that they score lower than the best found so far, and the few that are left are scored exactly, block
+ * by block. Since the limit is an exact score, no row has to wait for a better one, and no buffer can be full.
  */
 export class Scanner {
   readonly #rows: ScanRows;
