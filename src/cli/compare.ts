@@ -20,8 +20,6 @@ import { type Output, printTable } from './output.ts';
 import { selectGraphs, tellOfLag } from './select.ts';
 
 const EVENTS = 5_000;
-/** A fixed seed: the same stores give the same figures each time. */
-const SEED = 1;
 const LOOK_MS = 500;
 
 interface CompareOptions {
@@ -74,13 +72,9 @@ async function compare(
   const [a, b] = [await open(graph, names[0], opened), await open(graph, names[1], opened)];
   const connection = opened.use(await context.connect(config));
   const held = await heldRecords(config, graph, connection, [a, b], options, context);
-  const comparison = await compareStores({
-    a,
-    b,
-    records: held.records,
-    seed: SEED,
-    onProgress: (what, done) => context.progress(`${graph.name}: ${count(done)} ${what}`),
-  });
+  const comparison = await compareStores({ a, b }, held.records, (what, done) =>
+    context.progress(`${graph.name}: ${count(done)} ${what}`),
+  );
   const report = {
     graph: graph.name,
     a: reportOf(a),

@@ -8,15 +8,9 @@ import { compareQuality, type Quality } from './quality.ts';
 /** Per type: candidates that the ends of held-back edges are ranked against. */
 const CANDIDATES = 500;
 const PROGRESS_EVERY = 4_096;
+const SEED = 1;
 
-export interface CompareOptions extends ComparedStores {
-  /** Records after the offsets of both stores, with their content. */
-  readonly records: readonly SourceRecord[];
-  readonly seed: number;
-  readonly onProgress: OnProgress;
-}
-
-/** How two stores of a graph rank of a graph. */
+/** How two stores of a graph rank. */
 export interface Comparison {
   /** The differences between the models, a phrase each. */
   readonly models: readonly string[];
@@ -26,15 +20,18 @@ export interface Comparison {
   readonly quality?: Quality;
 }
 
-/** Compares how two stores rank edges that neither was trained on. The same stores, records and seed give the same figures. */
-export async function compareStores(options: CompareOptions): Promise<Comparison> {
-  const { a, b, records, seed, onProgress } = options;
-  const models = differences(a.head.model, b.head.model, ['A', 'B']);
-  const edges = await readHeldEdges(options, records, onProgress);
+/** Compares how two stores rank edges that neither has read; with the same records, alike each time. records: with their content. */
+export async function compareStores(
+  stores: ComparedStores,
+  records: readonly SourceRecord[],
+  onProgress: OnProgress,
+): Promise<Comparison> {
+  const models = differences(stores.a.head.model, stores.b.head.model, ['A', 'B']);
+  const edges = await readHeldEdges(stores, records, onProgress);
   const held = { records: records.length, edges: edges.length };
   if (edges.length === 0) return { models, held };
-  const candidates = await candidatesOf(options, Random.seeded(seed), onProgress);
-  const quality = await compareQuality(options, edges, candidates, onProgress);
+  const candidates = await candidatesOf(stores, Random.seeded(SEED), onProgress);
+  const quality = await compareQuality(stores, edges, candidates, onProgress);
   return { models, held, ...(quality && { quality }) };
 }
 

@@ -32,7 +32,7 @@ test('a comparison names the differences of models and ranks what is common', as
   ])
     log.append('twhin.follow', { followerId, followedId, action: 'follow', at: 1000 });
   const records = withContents(log.records);
-  const found = await compareStores({ a, b, records, seed: 1, onProgress: () => {} });
+  const found = await compareStores({ a, b }, records, () => {});
   expect(found.models).toEqual([
     'dim: A has 2, B 3',
     'relations: A has follows (user → user), likes (user → tweet), B follows (user → user)',
