@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { besideTest } from './companion.ts';
+import { besideTest, COMPILED } from './companion.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const COMMAND = join(ROOT, 'bin', 'twhin.js');
@@ -84,9 +84,10 @@ export class Twhin {
 
   /** Starts a command. stdin is at its end unless `stdin` gives text. */
   start(args: readonly string[], options: CommandOptions = {}): Running {
-    const child = spawn(process.execPath, [options.command ?? COMMAND, ...args], {
+    const { command = COMMAND } = options;
+    const child = spawn(process.execPath, [command, ...args], {
       cwd: this.folder,
-      env: { ...this.env, ...options.env },
+      env: { ...this.env, ...(command !== COMMAND && COMPILED), ...options.env },
     });
     const running = new Running(child);
     this.#running.add(running);
