@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { zstdCompressSync } from 'node:zlib';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { checkpointFiles } from '../../src/adapters/checkpoint-file.ts';
@@ -39,6 +39,15 @@ function dying(store: GraphStore, entries: number): GraphStore {
     },
   });
   return new GraphStore(cut, store.layout);
+}
+
+/** Puts other entries in place, and a manifest that matches but for `change`. */
+async function replace(bytes: Buffer, entries: number, change: object = {}): Promise<void> {
+  const packed = zstdCompressSync(bytes);
+  const sha256 = createHash('sha256').update(packed).digest('hex');
+  await writeFile(join(folder, `${sha256}.zst`), packed);
+  const named = { sha256, fileBytes: packed.length, bytes: bytes.length, entries };
+  await forge(folder, (before) => ({ ...before, ...named, ...change }));
 }
 
 /** The names in the folder of a backup, in order. */
@@ -122,7 +131,8 @@ describe('a backup', () => {
     const before = await everything(store);
     const rows = await checkpointOf(store);
     const manifest = await writeBackup(folder, store, ABOUT);
-    await put(store, 'q3830', Buffer.alloc(600, 7));
+    // An entry that is unpacked in many parts.
+    await put(store, 'q3830', Buffer.alloc(2_000_000, 7));
     store = await withNumber(store, 9);
     await expect(writeBackup(folder, dying(store, 25_000), ABOUT)).rejects.toThrow('killed');
     // Files that a kill leaves: before the renames of the data, and before that of the manifest.
@@ -220,8 +230,13 @@ describe('a backup', () => {
     const states = new Float64Array(2 * STATE_NUMBERS * count).fill(7);
     const packed = { rows, turn: 0, from: 0, to: count, states, pages: [] };
     await store.commit({ head: (await store.head())!, packed });
-    const manifest = await writeBackup(folder, store, ABOUT);
-    expect(await read(folder, manifest)).toEqual(await everything(store));
+    const { entries, sha256 } = await writeBackup(folder, store, ABOUT);
+    // Reading takes the entry by its length: the rest of its bytes would be copied once for each 16 kB that are unpacked.
+    const whole = zstdDecompressSync(await readFile(join(folder, `${sha256}.zst`)));
+    expect(whole.length).toBeGreaterThan(50_000_000);
+    await replace(whole.subarray(0, 1_000_000), entries);
+    const cut = { code: 'backup-damaged', message: expect.stringContaining('its last entry is cut') };
+    await expect(read(folder, (await readManifest(folder, 'test'))!)).rejects.toMatchObject(cut);
   });
 
   test('refuses an entry that is too large', async () => {
@@ -250,15 +265,6 @@ describe('a damaged backup', () => {
     code: 'backup-damaged',
     message: expect.stringMatching(new RegExp(`${folder}.*${reason.source}`, 's')),
   });
-
-  /** Puts other entries in place, and a manifest that matches but for `change`. */
-  async function replace(bytes: Buffer, entries: number, change: object = {}): Promise<void> {
-    const packed = zstdCompressSync(bytes);
-    const sha256 = createHash('sha256').update(packed).digest('hex');
-    await writeFile(join(folder, `${sha256}.zst`), packed);
-    const named = { sha256, fileBytes: packed.length, bytes: bytes.length, entries };
-    await forge(folder, (before) => ({ ...before, ...named, ...change }));
-  }
 
   test('is undefined where there is no manifest', async () => {
     await rm(manifestFile());
