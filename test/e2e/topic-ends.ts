@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Admin } from '@platformatic/kafka';
-import { Kafka, logLevel } from 'kafkajs';
+import { Kafka, type Admin as KafkaAdmin, logLevel } from 'kafkajs';
 
 const LOOK_MS = 200;
 /** A producer has its answer once a commit is decided; on a busy broker the markers in the partitions may come seconds after. */
@@ -12,11 +12,13 @@ export function client(brokers: string): Kafka {
 }
 
 /** Offset after the last record that readers of committed ones may get to by now, by partition. */
-export async function endsOf(brokers: string, topic: string): Promise<Map<number, number>> {
-  return withAdmin(brokers, async (admin) => {
-    const offsets = await admin.fetchTopicOffsets(topic);
-    return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]));
-  });
+export function endsOf(brokers: string, topic: string): Promise<Map<number, number>> {
+  return withAdmin(brokers, (admin) => endsSeenBy(admin, topic));
+}
+
+async function endsSeenBy(admin: KafkaAdmin, topic: string): Promise<Map<number, number>> {
+  const offsets = await admin.fetchTopicOffsets(topic);
+  return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]));
 }
 
 /** The same, or undefined while the brokers can’t say: a topic this young may have no leader yet. */
@@ -28,25 +30,27 @@ export function endsOnceLed(brokers: string, topic: string): Promise<Map<number,
  * Where the topics end once that rests, and no transaction is open in them; where they are written to, or a transaction is
  * open, all the while, as it is after some looks.
  */
-export async function settledEnds(
+export function settledEnds(
   brokers: string,
   topics: readonly string[],
 ): Promise<Map<string, ReadonlyMap<number, number>>> {
-  const look = async () => {
-    const ends = new Map<string, ReadonlyMap<number, number>>();
-    for (const topic of topics) ends.set(topic, await endsOf(brokers, topic));
+  return withAdmin(brokers, async (admin) => {
+    const look = async () => {
+      const ends = new Map<string, ReadonlyMap<number, number>>();
+      for (const topic of topics) ends.set(topic, await endsSeenBy(admin, topic));
+      return ends;
+    };
+    const until = Date.now() + MARKERS_MS;
+    let ends = await look();
+    for (let moved = 0; moved < 5; ) {
+      await sleep(LOOK_MS);
+      const before = ends;
+      ends = await look();
+      if (!isDeepStrictEqual(before, ends)) moved++;
+      else if (Date.now() >= until || isDeepStrictEqual(ends, await writtenEnds(brokers, ends))) break;
+    }
     return ends;
-  };
-  const until = Date.now() + MARKERS_MS;
-  let ends = await look();
-  for (let moved = 0; moved < 5; ) {
-    await sleep(LOOK_MS);
-    const before = ends;
-    ends = await look();
-    if (!isDeepStrictEqual(before, ends)) moved++;
-    else if (Date.now() >= until || isDeepStrictEqual(ends, await writtenEnds(brokers, ends))) break;
-  }
-  return ends;
+  });
 }
 
 /** Offset after the last record written, those of open transactions and their markers included. */
@@ -127,10 +131,7 @@ export async function deleteRecords(brokers: string, topic: string, partition: n
 }
 
 /** What `work` gives with a client for topics and groups that is not ours. */
-export async function withAdmin<T>(
-  brokers: string,
-  work: (admin: ReturnType<Kafka['admin']>) => Promise<T>,
-): Promise<T> {
+export async function withAdmin<T>(brokers: string, work: (admin: KafkaAdmin) => Promise<T>): Promise<T> {
   const admin = client(brokers).admin();
   await admin.connect();
   try {

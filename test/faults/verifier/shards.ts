@@ -56,15 +56,12 @@ export async function verifyShards(deployment: ShardedDeployment): Promise<Truth
   const { brokers, prefix, states, codeOf } = deployment;
   const count = states.length;
   const topics = GRAPHS[GRAPH].topics.map((name) => `${prefix}${name}`);
-  const { records: read, ends } = await readLog(brokers, topics);
-  const records = read.filter(({ headers }) => headers[ABORTED] === undefined);
+  const written = [`embeddings.${GRAPH}`, `model.${GRAPH}`, 'dead-letter'].map((name) => `${prefix}${name}`);
+  const log = await readLog(brokers, [...topics, ...written]);
+  const recordsOf = (topic: string) => log.records.filter((record) => record.topic === topic);
+  const records = topics.flatMap(recordsOf).filter(({ headers }) => headers[ABORTED] === undefined);
   const truth = truthOf(GRAPH, prefix, records, (record) => codeOf(record) !== undefined);
-  const written = await Promise.all(
-    [`embeddings.${GRAPH}`, `model.${GRAPH}`, 'dead-letter'].map(
-      async (name) => (await readLog(brokers, [`${prefix}${name}`])).records,
-    ),
-  );
-  const [embeddings = [], model = [], letters = []] = written;
+  const [embeddings = [], model = [], letters = []] = written.map(recordsOf);
   const problems: string[] = [];
   for (const [shard, state] of states.entries()) {
     const stored = await readStoreBytes(databaseOf(state, `${GRAPH}-${shard}`));
@@ -72,7 +69,7 @@ export async function verifyShards(deployment: ShardedDeployment): Promise<Truth
     const own = { ...stored, entities: filtered(stored.entities, owns) };
     const found = [
       ...compareStore(stored, truthOfShard(truth, owns)),
-      ...compareOffsets(own, ends),
+      ...compareOffsets(own, new Map([...log.ends].filter(([topic]) => topics.includes(topic)))),
       ...(await lagProblems({ brokers, prefix }, `${GRAPH}-${shard}`, topics)),
       ...compareOwnCounts(stored, truth, owns),
       ...compareTopic(

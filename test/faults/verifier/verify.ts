@@ -39,10 +39,11 @@ export type Verified = Awaited<ReturnType<typeof verify>>;
 export async function verify(deployment: Deployment) {
   const { brokers, prefix, graphs, made, acknowledged } = deployment;
   const names = new Set<string>(graphs.flatMap((graph) => GRAPHS[graph].topics));
-  const { records, ends } = await readLog(
-    brokers,
-    [...names].map((name) => `${prefix}${name}`),
-  );
+  const written = [...graphs.flatMap((graph) => [`embeddings.${graph}`, `model.${graph}`]), 'dead-letter'];
+  const topics = [...names, ...written].map((name) => `${prefix}${name}`);
+  const { records: all, ends } = await readLog(brokers, topics);
+  const recordsOf = (name: string) => all.filter((record) => record.topic === `${prefix}${name}`);
+  const records = [...names].flatMap(recordsOf);
   const there = new Set(records.map(({ headers }) => Number(headers['n'])));
   const sent = [...acknowledged].filter((n) => names.has(made[n]?.topic ?? ''));
   const problems = some(
@@ -56,8 +57,7 @@ export async function verify(deployment: Deployment) {
   for (const graph of graphs) {
     const truth = truthOf(graph, prefix, records, (record) => codeOf(record) !== undefined);
     const stored = await readStoreBytes(databaseOf(deployment.state, graph));
-    const topic = (await readLog(brokers, [`${prefix}embeddings.${graph}`])).records;
-    const model = (await readLog(brokers, [`${prefix}model.${graph}`])).records;
+    const [topic, model] = [recordsOf(`embeddings.${graph}`), recordsOf(`model.${graph}`)];
     const own = GRAPHS[graph].topics.map((name) => `${prefix}${name}`);
     const found = [
       ...compareStore(stored, truth),
@@ -87,7 +87,7 @@ export async function verify(deployment: Deployment) {
     );
     return readers.map((graph) => ({ ...record, code, graph }));
   });
-  const letters = (await readLog(brokers, [`${prefix}dead-letter`])).records;
+  const letters = recordsOf('dead-letter');
   const compared = compareLetters(letters, bad, deployment.letterBytes);
   problems.push(...compared.problems.map((problem) => `dead letters: ${problem}`));
   if (compared.repeated > 0 && deployment.repeatedLetters !== true)
