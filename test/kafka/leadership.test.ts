@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AssignerProtocol } from 'kafkajs';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { KafkaLeadership, type LeadershipOptions } from '../../src/adapters/kafka/group/leadership.ts';
 import { FatalError, RetryableError } from '../../src/errors/errors.ts';
@@ -16,6 +16,10 @@ const { admin } = apart();
 const SESSION_MS = 6_000;
 /** That the group told of a leader that was frozen past its session. */
 const FENCED = /^failed fenced: .*took over group .* for about ([6-9]|[1-9]\d) s/;
+
+/** What ends the leaders of this file: its tests run side by side, because most of their time is that of sessions. */
+const ends: (() => unknown)[] = [];
+afterAll(() => Promise.all(ends.map((end) => end())));
 
 const made = async (partitions = 3): Promise<string> => {
   const topic = freshTopic('leadership');
@@ -45,7 +49,7 @@ class Asking implements Candidate {
 const leadership = (topic: string, more: Partial<LeadershipOptions> = {}): KafkaLeadership => {
   const options = { groupId: `g-${topic}`, topics: [topic], sessionTimeoutMs: SESSION_MS, ...more };
   const one = new KafkaLeadership(settings, options, quiet);
-  onTestFinished(() => one.stop());
+  ends.push(() => one.stop());
   return one;
 };
 
@@ -82,7 +86,7 @@ class Other {
       rest = lines.pop() ?? '';
       this.lines.push(...lines);
     });
-    onTestFinished(() => this.signal('SIGKILL'));
+    ends.push(() => this.signal('SIGKILL'));
   }
 
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
@@ -103,7 +107,7 @@ const otherLeader = async (topic: string, options: Partial<LeadershipOptions> = 
   return other;
 };
 
-describe('one leader for each group', () => {
+describe.concurrent('one leader for each group', () => {
   test('a second process is refused with the name of the leader; the first goes on', async () => {
     const topic = await made();
     const asking = new Asking();
@@ -129,7 +133,7 @@ describe('one leader for each group', () => {
       };
       const options = { groupId: `g-${topic}-0`, topics: [topic], sessionTimeoutMs: SESSION_MS, beside };
       const one = new KafkaLeadership(settings, options, (_, line) => lines.push(line));
-      onTestFinished(() => one.stop());
+      ends.push(() => one.stop());
       return one;
     };
     const refused = shard();
@@ -310,7 +314,7 @@ describe('one leader for each group', () => {
   });
 });
 
-describe('a leader with an instance id', () => {
+describe.concurrent('a leader with an instance id', () => {
   const LONG_MS = 60_000;
   const WELL_BEFORE_MS = 40_000;
 
