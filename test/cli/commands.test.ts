@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -206,6 +209,22 @@ describe('twhin run', () => {
     } finally {
       await holder.close();
     }
+  });
+
+  test('says that its address is taken, or is none, before it opens a store', async () => {
+    const there = await own(place());
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const taken = `127.0.0.1:${Object(other.address()).port}`;
+    const said = await refused(
+      there.run('run', '--http', taken),
+      1,
+      `can't listen on ${taken}`,
+      '--http off',
+    );
+    other.close();
+    await refused(there.run('run', '--http', 'everywhere'), 2, 'seen "everywhere"');
+    expect([said.log, existsSync(join(there.folder, 'state'))]).toEqual([[], false]);
   });
 
   test('refuses the store of another model and lists the differences', async () => {

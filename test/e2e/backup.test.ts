@@ -161,6 +161,12 @@ test('backups beside a writer under load, one killed half-way: each restores to 
   // It found the topic ahead of it, and published its own vectors above what was there.
   const now = fold(await readTopic(inject('brokers'), running.topic(`embeddings.${GRAPH}`)));
   expect(unlike(later.vectors, now)).toEqual([]);
+  const [{ headers } = { headers: {} }] = now.values();
+  const digits = expect.stringMatching(/^\d+$/);
+  expect(headers).toEqual({
+    ...{ graph: GRAPH, dim: '512', dtype: 'float32', step: digits, epoch: digits, space: later.head?.space },
+    ...{ at: expect.stringMatching(/^13\d{11}$/), fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) },
+  });
   const behind = [...now].filter(
     ([key, { headers }]) => Number(headers['step']) < Number(topic.get(key)?.headers['step']),
   );

@@ -238,34 +238,3 @@ async function servedHere() {
   await serving.ready();
   return serving;
 }
-
-test('candidates fail, and say why, where there is no list to make', async () => {
-  const out = ['--out', join(twhin.folder, 'none.ndjson')];
-  const end = async (asked: string) => {
-    const args = asked.split(' ').filter((each) => each !== '');
-    const { code, stdout, stderr } = await twhin.end(['candidates', ...args, ...out]);
-    expect(stdout).toBe('');
-    return [code, stderr.trim().split('\n').at(-1)];
-  };
-  const empty = join(twhin.folder, 'empty.txt');
-  await writeFile(empty, '\n\n');
-  const long = join(twhin.folder, 'long.txt');
-  await writeFile(long, `a1\n${'x'.repeat(300)}\n`);
-  for (const [asked, code, reason] of [
-    // Nothing was ever published.
-    ['--from customer --to product', 1, 'no customer has a vector in the graph shop'],
-    [
-      '--from customer --to products',
-      2,
-      'no relation from customer to products; customer leads to product (buys, views)',
-    ],
-    ['--from user --to product', 2, 'expected TYPE:ID of customer, product, session'],
-    ['--surface home', 2, 'expected one of products'],
-    ['--surface products', 2, '--from: expected one of customer, session for the surface products'],
-    ['', 2, 'expected --from TYPE and --to TYPE'],
-    [`--from customer --to product --ids ${empty}`, 1, 'names no customer'],
-    [`--from customer --to product --ids ${long}`, 2, 'long.txt, line 2: id of 300 bytes'],
-  ] as const)
-    expect([asked, ...(await end(asked))]).toEqual([asked, code, expect.stringContaining(reason)]);
-  expect(await readFile(out[1]!).catch(({ code }) => code)).toBe('ENOENT');
-});

@@ -3,7 +3,6 @@ import { MemoryStore } from '../graph/memory-store.ts';
 import { MemoryLog } from './memory-log.ts';
 import {
   caughtUp,
-  DEAD_LETTERS,
   EMBEDDINGS,
   expectTopicEqualsStore,
   FOLLOW,
@@ -25,24 +24,6 @@ describe('Updater', () => {
     expect(topics).toEqual(expect.arrayContaining([EMBEDDINGS, MODEL_TOPIC]));
     expect(new Set(log.published.map(({ headers }) => headers['graph']))).toEqual(new Set(['whole']));
     expect((await graphStore(store).head())?.graph).toBe('test');
-  });
-
-  it('sends bad records to the dead-letter topic, each with its reason, and goes on', async () => {
-    const log = new MemoryLog();
-    log.append(FOLLOW, Buffer.from('{'));
-    log.append(FOLLOW, null);
-    log.append(FOLLOW, follow('a', '', 1000));
-    log.append(FOLLOW, follow('a', 'b', 1_341_100_972));
-    log.append(FOLLOW, follow('a', 'b', 1000));
-    const progress = await caughtUp(log, new MemoryStore());
-    const letters = log.published.filter(({ topic }) => topic === DEAD_LETTERS);
-    expect(letters.map(({ headers }) => headers['code'])).toEqual([
-      'not-json',
-      'null-value',
-      'empty-id',
-      'looks-like-seconds',
-    ]);
-    expect(progress.events).toEqual({ consumed: 5, rejected: 4, duplicate: 0, late: 0 });
   });
 
   it('bounds the records read ahead of training', async () => {
