@@ -140,32 +140,6 @@ describe('loadConfig', () => {
     expect(graph!.model.relations).toContainEqual({ name: 'retweets', lhs: 'user', rhs: 'tweet' });
   });
 
-  test('takes a plain object and a function of the kit', async () => {
-    expect((await load(`export default { topicPrefix: 'a.' }`)).topicPrefix).toBe('a.');
-    const config = await load(`
-      export default async ({ z, defineTopic, idField, instantField, entityKey }) => ({
-        relations: [{ name: 'joins', lhs: 'user', rhs: 'club' }],
-        entityTypes: ['club'],
-        topics: [defineTopic({
-          name: 'join',
-          schema: z.object({ u: idField, c: idField, at: instantField }),
-          key: ({ u }) => u,
-          changes: ({ u, c, at }) => [
-            { lhs: entityKey('user', u), relation: 'joins', rhs: entityKey('club', c), at, removed: false },
-          ],
-        })],
-        graphs: { clubs: { topics: ['join', 'erasure'], relations: ['joins'] } },
-      })`);
-    const clubs = config.graphs.find(({ name }) => name === 'clubs');
-    expect(clubs?.model).toEqual({
-      dim: 128,
-      scorer: 'transe-l2',
-      entityTypes: ['user', 'club'],
-      relations: [{ name: 'joins', lhs: 'user', rhs: 'club' }],
-    });
-    expect(clubs?.trainer.relations).toEqual([{ name: 'joins', lhsType: 0, rhsType: 1, weight: 1 }]);
-  });
-
   test('reports every problem at once: key, expected, seen', async () => {
     const problems = await problemsOf(
       load(
@@ -252,7 +226,7 @@ describe('loadConfig', () => {
   });
 
   const topicsOf = (list: string, more = '') =>
-    `export default ({ z, defineTopic }) => {
+    `export default async ({ z, defineTopic }) => {
       const rest = { schema: z.object({}), key: () => 'k', changes: () => [] };
       return { topics: [${list}].map((each) => defineTopic({ ...each, ...rest })), ${more} };
     }`;

@@ -12,13 +12,8 @@ import { withAdmin } from '../e2e/topic-ends.ts';
 import { readLog } from '../e2e/topic-reader.ts';
 import { type Running, until } from '../e2e/twhin.ts';
 import { type SuiteBrokers, startSuiteBrokers } from './brokers.ts';
-import { type DeployOptions, type Faulty, MANY_COMMITS } from './deployment.ts';
-import { form, LONG, seeded } from './seeded.ts';
-
-const MAX_OUTBOX = 150;
-/** As many vectors as one commit puts up at most, over and above the bound: it is looked at before reading on. */
-const COMMIT_VECTORS = 1_000;
-const BOUNDED = MANY_COMMITS.replace('epsilon: 0.01', `epsilon: 0.01, maxOutbox: ${MAX_OUTBOX}`);
+import type { DeployOptions, Faulty } from './deployment.ts';
+import { LONG, seeded } from './seeded.ts';
 
 /** Brokers of this file's own, where those of all files can't take its settings. */
 let brokers: SuiteBrokers | undefined;
@@ -43,31 +38,6 @@ describe('the output topic takes nothing', () => {
       await goesOn(await deploy(there()), dice.between(4_000, 6_000), tooLarge);
     },
   );
-
-  seeded(
-    'and the outbox is bounded: reading pauses, and goes on where it stood',
-    async ({ dice, deploy }) => {
-      const here = await deploy(there(BOUNDED));
-      const running = await underWay(here);
-      await denied(here, true);
-      await running.says(/reading pauses/);
-      await sleep(2_000);
-      const [head, fed] = [await here.head(), here.fed()];
-      await sleep(form(4_000, 30_000));
-      const later = await here.head();
-      // Fed more and more, it has read no more.
-      expect(here.fed()).toBeGreaterThan(fed);
-      expect(later?.events.consumed).toBe(head?.events.consumed);
-      expect(later?.outbox).toBeGreaterThanOrEqual(MAX_OUTBOX);
-      expect(later?.outbox).toBeLessThan(MAX_OUTBOX + COMMIT_VECTORS);
-      if (dice.chance(0.5)) {
-        running.kill('SIGKILL');
-        await running.ended;
-      }
-      await denied(here, false);
-      await endsWell(here, running);
-    },
-  );
 });
 
 // A topic that one broker holds always has all its replicas in sync.
@@ -88,8 +58,8 @@ if (LONG) {
 }
 
 /** What is deployed on the brokers of this file. */
-const there = (config = MANY_COMMITS): Partial<DeployOptions> => ({
-  ...{ brokers: brokers?.brokers ?? inject('brokers'), config, graphs: ['engagement'] },
+const there = (): Partial<DeployOptions> => ({
+  ...{ brokers: brokers?.brokers ?? inject('brokers'), graphs: ['engagement'] },
 });
 
 /** Under load, with the output refused for a while: events are learned all the same, and nothing is lost. */

@@ -112,36 +112,18 @@ test('with relations, TypeScript knows which names and ends fit', () => {
 
   // Each of these has one fault, which the compiler must find: without its error, `npm run check` fails.
   const rest = { at: 7, removed: false };
-  const wrong = [
-    defineTopic({
-      ...shared,
-      changes: ({ c, p }) => [
-        // @ts-expect-error: there is no relation of this name.
-        { lhs: entityKey('customer', c), relation: 'buy', rhs: entityKey('product', p), ...rest },
-      ],
-    }),
-    defineTopic({
-      ...shared,
-      changes: ({ c, p }) => [
-        // @ts-expect-error: there is no entity type of this name.
-        { lhs: entityKey('custommer', c), relation: 'buys', rhs: entityKey('product', p), ...rest },
-      ],
-    }),
-    defineTopic({
-      ...shared,
-      changes: ({ c, p }) => [
-        // @ts-expect-error: the ends are swapped.
-        { lhs: entityKey('product', p), relation: 'buys', rhs: entityKey('customer', c), ...rest },
-      ],
-    }),
-    defineTopic({
-      ...shared,
-      changes: ({ c, p }) => [
-        // @ts-expect-error: sessions don't buy.
-        { lhs: entityKey('session', c), relation: 'buys', rhs: entityKey('product', p), ...rest },
-      ],
-    }),
-  ];
-  for (const topic of wrong)
-    expect(rejection(() => withVocabulary(topic, VOCABULARY).read(event))).toMatch(/^mapping-failed: /);
+  const wrong = defineTopic({
+    ...shared,
+    changes: ({ c, p }) => [
+      // @ts-expect-error: there is no relation of this name.
+      { lhs: entityKey('customer', c), relation: 'buy', rhs: entityKey('product', p), ...rest },
+      // @ts-expect-error: there is no entity type of this name.
+      { lhs: entityKey('custommer', c), relation: 'buys', rhs: entityKey('product', p), ...rest },
+      // @ts-expect-error: the ends are swapped.
+      { lhs: entityKey('product', p), relation: 'buys', rhs: entityKey('customer', c), ...rest },
+      // @ts-expect-error: sessions don't buy.
+      { lhs: entityKey('session', c), relation: 'buys', rhs: entityKey('product', p), ...rest },
+    ],
+  });
+  expect(rejection(() => withVocabulary(wrong, VOCABULARY).read(event))).toMatch(/^mapping-failed: /);
 });

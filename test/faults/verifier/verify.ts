@@ -98,8 +98,6 @@ export async function verify(deployment: Deployment) {
     events: records.length,
     // Records of the graphs' topics; all are in the log.
     acknowledged: sent.length,
-    // By a producer's retry.
-    sentTwice: records.length - there.size,
     ...totals,
     letters: letters.length,
     lettersRepeated: compared.repeated,
