@@ -229,13 +229,16 @@ test('the gradients of every edge reach the other shard once, wherever their sen
   const isOwn = trainingShard(0, 1, 2) === 0;
   const pairs = own.flatMap((a) => foreign.map((b) => (isOwn ? { lhs: a, rhs: b } : { lhs: b, rhs: a })));
   let journalled = 0;
+  // One that was over before its moment to die is over before each later moment.
+  const survived = new Set<number>();
   for (let at = 0; at < 120; at++) {
+    const recoverMs = at % 2 === 0 ? 0 : Number.POSITIVE_INFINITY;
+    if (survived.has(recoverMs)) continue;
     const shards = new Shards(2);
     const routing = new Routing(shards, undefined, false);
     const tell = (time: number) => {
       for (const { lhs, rhs } of pairs) shards.log.append(FOLLOW, follow(idOf(lhs), idOf(rhs), time));
     };
-    const recoverMs = at % 2 === 0 ? 0 : Number.POSITIVE_INFINITY;
     const run = (index: number, life?: Life) =>
       shards.updater(index, life, recoverMs).run({ untilCaughtUp: true });
     tell(1_000);
@@ -245,7 +248,10 @@ test('the gradients of every edge reach the other shard once, wherever their sen
     const all = reached + pairs.length;
     shards.log.published.length = 0;
     tell(2_000);
-    await run(0, new Life({ how: 'dies', at })).catch((error: Error) => expect(error.message).toBe('killed'));
+    await run(0, new Life({ how: 'dies', at })).then(
+      () => survived.add(recoverMs),
+      (error: Error) => expect(error.message).toBe('killed'),
+    );
     await run(0);
     await routing.stop();
     const parcels = shards.log.published.filter(({ topic }) => topic === EXCHANGE);
