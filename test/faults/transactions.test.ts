@@ -39,8 +39,8 @@ seeded(
     // Events are in the new ones well before the updater looks for them.
     await send(records.slice(records.length / 2), grown);
     await deployed.caughtUp();
-    const offsets = (await deployed.head())?.offsets[twhin.topic('engagement')] ?? {};
-    expect([4, 5].map((partition) => (offsets[partition] ?? 0) > 0)).toEqual([true, true]);
+    const positions = (await deployed.head())?.positions[twhin.topic('engagement')] ?? {};
+    expect([4, 5].map((partition) => (positions[partition]?.offset ?? 0) > 0)).toEqual([true, true]);
     await running.stop();
     const verified = await deployed.verify();
     // That is what it was about: of most edges it could not be known which event comes first.
