@@ -15,10 +15,7 @@ export async function deployed(config?: string, brokers = inject('brokers')): Pr
   return twhin;
 }
 
-/**
- * A shop's own types, relations and topics, which exist under names of their own. Its mapping is mistaken for events
- * with a fault.
- */
+/** A shop's own types, relations and topics, which exist under names of their own. */
 export const shop = (orders: string, views: string) => `
   entityTypes: ['customer', 'product', 'session'],
   relations: [
@@ -38,15 +35,11 @@ export const shop = (orders: string, views: string) => `
     k.defineTopic({
       name: 'views',
       topic: '${views}',
-      schema: k.z.object({
-        userId: k.idField.nullable(), session: k.idField, sku: k.idField, at: k.instantField, fault: k.z.string().optional(),
-      }),
+      schema: k.z.object({ userId: k.idField.nullable(), session: k.idField, sku: k.idField, at: k.instantField }),
       key: ({ session }) => session,
-      changes: ({ userId, session, sku, at, fault }) => {
-        const lhs = k.entityKey(fault === 'type' ? 'sesion' : 'session', session);
+      changes: ({ userId, session, sku, at }) => {
         const rhs = k.entityKey('product', sku);
-        const edge = { relation: fault === 'relation' ? 'session-view' : 'session-views', at, removed: false };
-        const bySession = fault === 'swapped' ? { ...edge, lhs: rhs, rhs: lhs } : { ...edge, lhs, rhs };
+        const bySession = { lhs: k.entityKey('session', session), relation: 'session-views', rhs, at, removed: false };
         const byUser = { lhs: k.entityKey('customer', userId), relation: 'views', rhs, at, removed: false };
         return userId === null ? [bySession] : [byUser, bySession];
       },

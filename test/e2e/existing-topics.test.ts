@@ -153,20 +153,19 @@ test('topics that exist are the same before and after every command', async () =
   });
 
   // All was read, and what was made beside is ours alone.
-  const { shop } = Object(await here.json(['stats', '--graph', 'shop'])).graphs;
-  expect(shop).toMatchObject({
+  const { graphs } = Object(await here.json(['stats']));
+  expect(Object.keys(graphs)).toEqual(['shop']);
+  expect(graphs.shop).toMatchObject({
     events: { consumed: 4 * EVENTS, rejected: 0 },
     edges: { buys: 2 * EVENTS, views: 2 * EVENTS },
   });
   const made = (await admin.listTopics()).filter(
     (topic) => !topic.startsWith('__') && !topics.includes(topic),
   );
-  expect(made.filter((topic) => !topic.startsWith(here.prefix))).toEqual([]);
-  expect(made).toEqual(
-    expect.arrayContaining(['embeddings.shop', 'model.shop', 'dead-letter'].map((name) => here.topic(name))),
+  expect(made.sort()).toEqual(
+    ['dead-letter', 'embeddings.shop', 'model.shop'].map((name) => here.topic(name)),
   );
-  expect(made).not.toContain(here.topic('views'));
-  expect(made).not.toContain(here.topic('web.views'));
   const { groups } = await admin.listGroups();
-  expect(groups.map(({ groupId }) => groupId)).toContain(here.topic('shop'));
+  const ours = groups.map(({ groupId }) => groupId).filter((id) => id.startsWith(here.prefix));
+  expect(ours).toEqual([here.topic('shop')]);
 });
