@@ -196,6 +196,13 @@ describe('Spaces', () => {
     for (const i of [6, 4]) small.embed(tweet(i), embedding([i, 0]));
     const table = small.current!.table('tweet')!;
     expect([table.activeAt(tweet(6)), table.activeAt(tweet(4))]).toEqual([T0 + 6, T0 + 4]);
+    // Who has a row by now is not forgotten, and nobody is taken to have been active as late as they were.
+    const left = new Spaces(2);
+    for (const i of [4, 5]) left.active(tweet(i), T0 + i);
+    left.embed(tweet(4), embedding([4, 0]));
+    left.active(tweet(6), T0 + 6);
+    left.embed(tweet(7), embedding([7, 0]));
+    expect(left.current!.table('tweet')!.activeAt(tweet(7))).toBe(0);
   });
 
   it('know the highest step and the newest time of their vectors', () => {
