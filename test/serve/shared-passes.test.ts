@@ -272,23 +272,6 @@ describe('requests that share passes', () => {
 });
 
 describe('a gate', () => {
-  test('lets writes through while it is open, and does those that waited in order', async () => {
-    const gate = new Gate();
-    const done: string[] = [];
-    const write = (name: string) => gate.write(() => void done.push(name));
-    expect(write('a')).toBeUndefined();
-    gate.shut();
-    const waited = [write('b'), write('c')];
-    expect(done).toEqual(['a']);
-    gate.open();
-    expect(done).toEqual(['a', 'b', 'c']);
-    await Promise.all(waited);
-    expect(write('d')).toBeUndefined();
-    gate.shut();
-    void write('e');
-    expect(done).toEqual(['a', 'b', 'c', 'd']);
-  });
-
   test('tells each writer of its own failure alone', async () => {
     const gate = new Gate();
     const fails = () => {

@@ -180,6 +180,9 @@ describe('VectorFeed', () => {
       expect.stringMatching(/not finite/),
       expect.stringMatching(/3 numbers; expected 2/),
     ]);
+    // It is open again: what comes is written at once.
+    void feed.take(runOf([vectorRecord('tweet:5', [1, 2])]));
+    expect(spaces.current?.vectorOf(tweet(5))).toEqual(Float32Array.of(1, 2));
   });
 
   it('does not go on when a table is full, found out at once or later', async () => {

@@ -102,43 +102,6 @@ it('keeps what arrays keep, whatever comes, goes and changes its size', () => {
   );
 });
 
-it('finds a record by its entity, kind and flags', () => {
-  const { lists } = listsOf(4);
-  const list = lists.open(0);
-  lists.add(list, 1, 0, T0, 2);
-  lists.add(list, 2, 0, T0);
-  lists.add(list, 1, 1, T0);
-  lists.add(list, 1, 0, T0, 1);
-  expect([lists.indexOf(list, 1, 0), lists.indexOf(list, 1, 1), lists.indexOf(list, 3, 0)]).toEqual([
-    0, 2, -1,
-  ]);
-  // Of the second flag, those that don't have it; and of both, those that have the first alone.
-  expect([lists.indexOf(list, 1, 0, 2), lists.indexOf(list, 1, 0, 3, 1)]).toEqual([3, 3]);
-  expect(lists.indexOf(list, 1, 0, 2, 2)).toBe(0);
-});
-
-it('gives the front of each queue, and takes a list from one to the other', () => {
-  const { lists } = listsOf(4);
-  const [a, b, c] = [lists.open(0), lists.open(1), lists.open(2)];
-  expect([lists.first(0), lists.first(1)]).toEqual([-1, -1]);
-  for (const list of [a, b, c]) lists.toEnd(list, 0);
-  lists.toEnd(a, 0);
-  expect([lists.first(0), lists.first(1)]).toEqual([b, -1]);
-  lists.toEnd(b, 1);
-  expect([lists.first(0), lists.first(1)]).toEqual([c, b]);
-  lists.close(c);
-  expect([lists.first(0), lists.first(1)]).toEqual([a, b]);
-  // The number of a closed list is given again, with nothing of before.
-  lists.setCount(a, 3);
-  lists.setTime(a, T0);
-  lists.setIncomplete(a);
-  lists.close(a);
-  const again = lists.open(3);
-  expect(again).toBe(a);
-  expect([lists.countOf(again), lists.timeOf(again), lists.isIncomplete(again)]).toEqual([0, 0, false]);
-  expect([lists.first(0), lists.ownerOf(again)]).toEqual([-1, 3]);
-});
-
 it('takes 12 bytes a record at most, also when all lists grow at the same pace', () => {
   const owners = 60_000;
   const { lists } = listsOf(owners);
