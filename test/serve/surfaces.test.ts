@@ -15,14 +15,12 @@ import {
   answerOf,
   block,
   edge,
-  embedding,
   graphOf,
   liveTargets,
   many,
   passes,
   query,
   RELATIONS,
-  relationVector,
   surfacesOf,
   T0,
   type TestGraph,
@@ -80,14 +78,6 @@ describe('home', () => {
   it('weighs all relations alike for a user without edges', async () => {
     const { items } = await surfacesOf(crossing()).candidates({ surface: 'home', from: user(1), k: 3 });
     expect(items.map(({ score }) => score)).toEqual([-4, -4, -4]);
-  });
-
-  it('asks by one relation alone, whatever the edges are', async () => {
-    const graph = crossing();
-    graph.edges(user(1), 'likes', [tweet('x')]);
-    expect(await listed(surfacesOf(graph), { relation: 'retweets' })).toEqual([
-      ...[tweet('right'), tweet('between'), tweet('up')],
-    ]);
   });
 
   it('leaves relations out that are not trained, whatever the edges are', async () => {
@@ -222,24 +212,6 @@ describe('home', () => {
       { entity: tweet(1), score: -10, reason: { relation: 'likes', share: 1, score: -10 } },
     ]);
   });
-
-  it('is made of one space alone while another takes over', async () => {
-    const graph = line(5);
-    const surfaces = surfacesOf(graph);
-    expect(await listed(surfaces)).toEqual([1, 2, 3, 4, 5].map(tweet));
-    // The second space has everything the other way round, and a tweet that the first one lacks.
-    graph.spaces.relate(relationVector('likes', [0, 0, 0], { space: 'b' }));
-    const second = (entity: EntityKey, x: number) =>
-      graph.spaces.embed(entity, embedding([-x, 0, 0], { space: 'b', step: 50 }));
-    second(user(1), 9);
-    for (const i of [1, 2, 3, 4, 6]) second(tweet(i), i);
-    const asked = { surface: 'home', from: user(1), k: 9 } as const;
-    expect(await surfaces.candidates(asked)).toMatchObject({ space: 'a', step: 1 });
-    expect(await listed(surfaces)).toEqual([1, 2, 3, 4, 5].map(tweet));
-    second(tweet(5), 5);
-    expect(await surfaces.candidates(asked)).toMatchObject({ space: 'b', step: 50 });
-    expect(await listed(surfaces)).toEqual([6, 5, 4, 3, 2, 1].map(tweet));
-  });
 });
 
 describe('an erased entity', () => {
@@ -330,16 +302,6 @@ describe('a user without a vector', () => {
       seenComplete: true,
       interests: 'none',
     });
-  });
-
-  it('gets a list as long as asked for while so many are left', async () => {
-    const graph = line(2_500);
-    for (let i = 1; i <= 2_500; i++) graph.activity.take(edge(user(`fan${i}`), 'likes', tweet(i), T0 + i));
-    // All but the four that are popular least.
-    const exclude = many(tweet, 2_496, 5);
-    expect(await listed(surfacesOf(graph), { from: user('new'), k: 3, exclude })).toEqual(
-      [4, 3, 2].map(tweet),
-    );
   });
 
   it('gets so many ads of each advertiser at most', async () => {
