@@ -249,17 +249,6 @@ describe('metrics', () => {
     expect(Object.keys(later).filter((name) => name.includes('lag'))).toEqual([]);
   });
 
-  test('of a later scrape replace the earlier values, and vanished labels vanish', async () => {
-    let progress = PROGRESS;
-    const { metrics } = setUp({ progress: () => progress });
-    await metrics.render();
-    progress = { ...PROGRESS, phase: 'draining', events: { ...PROGRESS.events, consumed: 150 } };
-    const samples = read(await metrics.render());
-    expect(samples.get('twhin_events_consumed_total{graph="follow"}')).toBe(150);
-    expect(samples.get('twhin_phase{graph="follow",phase="draining"}')).toBe(1);
-    expect(samples.has('twhin_phase{graph="follow",phase="running"}')).toBe(false);
-  });
-
   test('measure the durations of each graph in seconds', async () => {
     const { metrics } = setUp();
     const measures = metrics.measuresOf('follow');
