@@ -235,35 +235,6 @@ test('answers from live vectors in a process of the user, as the documentation s
   ]);
 });
 
-test('answers searches in a process of the user', () => {
-  const at = FOLLOWS[0]!.at;
-  const events = {
-    search: [{ userId: 1, query: 'Jazz', at }],
-    engagement: [1, 2, 3, 4].map((id) => ({ userId: id, tweetId: id, action: 'like', at: at + id })),
-  };
-  for (const [topic, of] of Object.entries(events)) {
-    writeFileSync(join(elsewhere, `${topic}.ndjson`), of.map((value) => JSON.stringify(value)).join('\n'));
-    twhin('feed', `${topic}.ndjson`, '--topic', topic);
-  }
-  twhin('run', '--graph', 'engagement', '--until-caught-up');
-  const code = `
-    import { serveGraphs } from 'twhin-stream';
-    const serving = await serveGraphs(undefined, { graphs: ['engagement'] });
-    await serving.ready();
-    const found = await serving.search({ q: ' JAZZ ', type: 'tweet', k: 1 });
-    const blank = await serving.search({ q: ' ', type: 'tweet' }).catch(({ message }) => message);
-    await serving.stop();
-    console.log(JSON.stringify({ found, blank }));`;
-  writeFileSync(join(elsewhere, 'searching.js'), code);
-  const { found, blank } = JSON.parse(ok(process.execPath, ['searching.js']).trim().split('\n').at(-1)!);
-  expect(found).toMatchObject({
-    items: [{ entity: expect.stringMatching(/^tweet:[1-4]$/), score: expect.any(Number) }],
-    query: { text: 'jazz', known: true },
-    ...{ graph: 'engagement', fallback: null },
-  });
-  expect(blank).toMatch(/^q: not an entity: "query:"/);
-});
-
 test('types a configuration, and what is served', () => {
   const config = (preset: string) => `import type { ConfigureTwhin } from 'twhin-stream';
     const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, entityKey }) => ({
