@@ -3,7 +3,6 @@ import { expect, inject } from 'vitest';
 import { Random } from '../../src/sampling/random.ts';
 import { embeddingHeaders, encodeVector, relationHeaders } from '../../topics/index.ts';
 import { deployed } from '../e2e/deployed.ts';
-import { produceRaw } from '../e2e/raw-producer.ts';
 import { withAdmin } from '../e2e/topic-ends.ts';
 import { SMALL, until } from '../e2e/twhin.ts';
 import type { Faulty } from './deployment.ts';
@@ -28,7 +27,12 @@ seeded(
     const common = { graph: 'engagement', dim: DIM, dtype: 'float32', step: 1, at: 1, epoch: 1 } as const;
     const of = { ...common, fingerprint: 'f', space: 's' };
     const record = (key: string, value: Buffer, headers: Record<string, string>, to = topic) => {
-      return { topic: to, key, value, headers, timestamp: Date.now() };
+      return { topic: to, key, value, headers };
+    };
+    const send = (records: readonly ReturnType<typeof record>[]) => {
+      const byTopic = Map.groupBy(records, (each) => each.topic);
+      const topicMessages = [...byTopic].map(([to, messages]) => ({ topic: to, messages }));
+      return withProducer(brokers, {}, (producer) => producer.sendBatch({ topicMessages }));
     };
     const whole = embeddingHeaders(of);
     const relation = relationHeaders({
@@ -42,7 +46,7 @@ seeded(
     const model = here.topic('model.engagement');
     const names = ['user:u', ...Array.from({ length: TWEETS }, (_, i) => `tweet:${i}`)];
     const user = vector();
-    await produceRaw(brokers, [
+    await send([
       record('relation:likes', encodeVector(new Float32Array(DIM)), relation, model),
       ...names.map((name) => record(name, encodeVector(name === 'user:u' ? user : vector()), whole)),
     ]);
@@ -66,10 +70,7 @@ seeded(
       ['header dtype is missing', record('tweet:bare', encodeVector(user), {})],
       ['of the graph other', record('tweet:other', encodeVector(user), { ...whole, graph: 'other' })],
     ];
-    await produceRaw(
-      brokers,
-      broken.map(([, each]) => each),
-    );
+    await send(broken.map(([, each]) => each));
     const skipped = () => served.metric('twhin_serve_skipped_records_total');
     await until('all are skipped', async () => (await skipped()) === broken.length);
     for (const [reason] of broken) expect(served.running.stderr).toContain(reason);
@@ -86,7 +87,7 @@ seeded(
       expect((await served.home('u')).body.items).toEqual(before.body.items);
       await transaction.abort();
     });
-    await produceRaw(brokers, [record('tweet:late', encodeVector(user), whole)]);
+    await send([record('tweet:late', encodeVector(user), whole)]);
     await until('what comes after it', async () => entitiesOf(await served.home('u')).includes('tweet:late'));
     expect(entitiesOf(await served.home('u'))).toEqual(['tweet:late', ...entitiesOf(before).slice(0, -1)]);
 
