@@ -81,7 +81,7 @@ function spread(samples: readonly Sample[], what: keyof Sample): number {
 }
 
 /** Theil–Sen: the median slope of all pairs; a few wild points do not move it. MiB an hour of resident memory. */
-export function slopePerHour(samples: readonly Pick<Sample, 'atS' | 'rssMiB'>[]): number {
+function slopePerHour(samples: readonly Pick<Sample, 'atS' | 'rssMiB'>[]): number {
   const slopes = samples.flatMap((a, i) =>
     samples.slice(i + 1).map((b) => ((b.rssMiB - a.rssMiB) / (b.atS - a.atS)) * 3600),
   );
