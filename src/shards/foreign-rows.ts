@@ -3,7 +3,7 @@ import { copyAccumulator, ownerOfCopy, type Shard, trainedShare } from '../graph
 import { RowUpdater } from '../model/adagrad.ts';
 import type { Kernel, Side } from '../model/kernel.ts';
 import type { Table } from '../model/table.ts';
-import { type Foreign, type ForeignParts, NoForeign } from '../pipeline/training/foreign.ts';
+import { type Foreign, type ForeignParts, noForeign } from '../pipeline/training/foreign.ts';
 import type { CopiesInUse, Outgoing, ShardBatch } from '../pipeline/training/shard-batch.ts';
 import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { TrainerRows } from '../pipeline/training/trainer-rows.ts';
@@ -37,7 +37,7 @@ export function ofShard(
 /** What a trainer with these settings knows of other shards. */
 export function foreignOf(parts: ForeignParts): Foreign {
   const { shard } = parts.settings;
-  return shard === undefined ? new NoForeign(parts) : new ForeignRows(shard, parts);
+  return shard === undefined ? noForeign(parts) : new ForeignRows(shard, parts);
 }
 
 /**

@@ -47,53 +47,22 @@ export interface ForeignParts {
 }
 
 /** In a whole graph, every row is its own. */
-export class NoForeign implements Foreign {
-  readonly shards = WHOLE.shards;
-  readonly isForeign = WHOLE.isForeign;
-  readonly share = WHOLE.share;
-  readonly trainable = undefined;
-  readonly #rows: TrainerRows;
-
-  constructor({ rows }: Pick<ForeignParts, 'rows'>) {
-    this.#rows = rows;
-  }
-
-  touch(row: number): void {
-    this.#rows.touch(row);
-  }
-
-  load(): boolean {
-    return false;
-  }
-
-  random(ofRelations: Random): Random {
-    return ofRelations;
-  }
-
-  add(): boolean {
-    return false;
-  }
-
-  receive(): boolean {
-    return false;
-  }
-
-  rankable(edges: EdgeRows): EdgeRows {
-    return edges;
-  }
-
-  admit(edges: EdgeRows): EdgeRows {
-    return edges;
-  }
-
-  absent(): Int32Array {
-    return new Int32Array(0);
-  }
-
-  take(): undefined {}
-
-  begin(): void {}
-  reset(): void {}
-  stepped(): void {}
-  drop(): void {}
+export function noForeign({ rows }: Pick<ForeignParts, 'rows'>): Foreign {
+  return {
+    ...WHOLE,
+    trainable: undefined,
+    load: () => false,
+    random: (ofRelations) => ofRelations,
+    add: () => false,
+    receive: () => false,
+    rankable: (edges) => edges,
+    admit: (edges) => edges,
+    touch: (row) => rows.touch(row),
+    absent: () => new Int32Array(0),
+    take: () => undefined,
+    begin() {},
+    reset() {},
+    stepped() {},
+    drop() {},
+  };
 }

@@ -13,7 +13,7 @@ import { Random } from '../../sampling/random.ts';
 import { TypeRows } from '../../sampling/type-rows.ts';
 import { type BatchParts, decodeBatch, eachChange } from './batch-codec.ts';
 import { ChunkTrainer } from './chunk-trainer.ts';
-import { type Foreign, type ForeignParts, NoForeign } from './foreign.ts';
+import { type Foreign, type ForeignParts, noForeign } from './foreign.ts';
 import { Evaluator } from './ranking/evaluator.ts';
 import { Prequential } from './ranking/prequential.ts';
 import { Snapshot } from './snapshot.ts';
@@ -77,7 +77,7 @@ export class TrainerCore {
   constructor(
     settings: TrainerSettings,
     kernels: KernelMaker,
-    foreignOf: (parts: ForeignParts) => Foreign = (parts) => new NoForeign(parts),
+    foreignOf: (parts: ForeignParts) => Foreign = noForeign,
   ) {
     const { model, relations, maxRows, threads, prequential } = settings;
     const types = settings.entityTypes.length;
