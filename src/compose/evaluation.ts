@@ -28,7 +28,7 @@ import {
   slicesOf,
 } from '../evaluation/stream/slices.ts';
 import { sampleTasks, splitStream } from '../evaluation/stream/split.ts';
-import type { EdgeRows } from '../graph/edge.ts';
+import { type EdgeRows, edgeRows } from '../graph/edge.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import type { EventLog, SourceRecord, Stretch } from '../pipeline/ports.ts';
@@ -141,7 +141,7 @@ export async function measureStream(plan: StreamPlan, variant: Variant, outside:
     const [replaying] = composeReplay(own, [{ ...graph, trainer }], options);
     await progress.train(replaying!, stretches, { graph: graph.name, model: name });
   };
-  await train(known, NOTHING);
+  await train(known, edgeRows(0));
   const space = await trainedSpace(graph, place);
   const lists = await rankTasks(
     tasks,
@@ -152,8 +152,6 @@ export async function measureStream(plan: StreamPlan, variant: Variant, outside:
   await rm(place.folder, { recursive: true });
   return { lists, ranked: joinedEdges(ranked) };
 }
-
-const NOTHING: EdgeRows = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
 
 /** The edges learned before an event, as rows of the whole store that the space was read from. */
 function learnedAs(

@@ -12,6 +12,12 @@ export function edgeRows(count: number): EdgeRows {
   return { lhs: new Int32Array(count), relation: new Int32Array(count), rhs: new Int32Array(count) };
 }
 
+/** The first `count` of the edges: views. */
+export function firstOf({ lhs, relation, rhs }: EdgeRows, count: number): EdgeRows {
+  const first = (list: Int32Array) => list.subarray(0, count);
+  return { lhs: first(lhs), relation: first(relation), rhs: first(rhs) };
+}
+
 /** The name of an edge: at most one edge of a relation runs from `lhs` to `rhs`. */
 export interface EdgeName {
   readonly lhs: EntityKey;

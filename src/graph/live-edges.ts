@@ -1,5 +1,5 @@
 import { FatalError } from '../errors/errors.ts';
-import { type EdgeRows, edgeRows } from './edge.ts';
+import { type EdgeRows, edgeRows, firstOf } from './edge.ts';
 import type { GraphStore } from './graph-store.ts';
 import type { NameIndex } from './name-index.ts';
 
@@ -48,13 +48,7 @@ export async function* liveEdgeRows(
       count = 0;
     }
   }
-  if (count > 0) {
-    yield {
-      lhs: block.lhs.subarray(0, count),
-      relation: block.relation.subarray(0, count),
-      rhs: block.rhs.subarray(0, count),
-    };
-  }
+  if (count > 0) yield firstOf(block, count);
 }
 
 function startsAlike(one: Uint8Array, other: Uint8Array, length: number): boolean {

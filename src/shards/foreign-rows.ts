@@ -1,4 +1,4 @@
-import type { EdgeRows } from '../graph/edge.ts';
+import { type EdgeRows, edgeRows } from '../graph/edge.ts';
 import { copyAccumulator, ownerOfCopy, type Shard, trainedShare } from '../graph/shard.ts';
 import { RowUpdater } from '../model/adagrad.ts';
 import type { Kernel, Side } from '../model/kernel.ts';
@@ -20,7 +20,6 @@ const SHARD_RATE = 1.4;
 const RESEND_DISTANCE = 0.2;
 /** Edges that wait for the vector of their far end; further ones are trained by rehearsal alone. */
 const MOST_WAITING = 65_536;
-const NO_EDGES: EdgeRows = { lhs: new Int32Array(0), relation: new Int32Array(0), rhs: new Int32Array(0) };
 /** In place of an owner: the row is no copy. */
 const OWN = 255;
 
@@ -69,7 +68,7 @@ export class ForeignRows implements Foreign {
   /** Vectors to send to a shard whose lease is new, or whose copy has no vector. */
   #owed: { readonly row: number; readonly shard: number }[] = [];
   /** Edges with an absent end that came and were not trained. */
-  #waiting: EdgeRows = NO_EDGES;
+  #waiting: EdgeRows = edgeRows(0);
   /** By shard: what is to be sent to it after this batch. */
   readonly #gradients: readonly HalfVectors[];
   readonly #vectors: readonly HalfVectors[];

@@ -1,6 +1,6 @@
 import { deserialize, serialize } from 'node:v8';
 import { FatalError, MAKE_AGAIN, reasonOf } from '../../errors/errors.ts';
-import type { EdgeRows } from '../../graph/edge.ts';
+import { type EdgeRows, edgeRows, firstOf } from '../../graph/edge.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { TrainBatch } from './trainer.ts';
 
@@ -77,8 +77,8 @@ export function eachChange(
 }
 
 function trainedBy(changes: Int32Array): EdgeRows {
-  const most = changes.length / CHANGE_NUMBERS;
-  const [lhs, relation, rhs] = [new Int32Array(most), new Int32Array(most), new Int32Array(most)];
+  const edges = edgeRows(changes.length / CHANGE_NUMBERS);
+  const { lhs, relation, rhs } = edges;
   let count = 0;
   for (let at = 0; at < changes.length; at += CHANGE_NUMBERS) {
     if ((changes[at + 2]! & TRAINED) === 0) continue;
@@ -87,8 +87,7 @@ function trainedBy(changes: Int32Array): EdgeRows {
     relation[count] = changes[at + 2]! >> 8;
     count++;
   }
-  const first = (list: Int32Array) => list.subarray(0, count);
-  return { lhs: first(lhs), relation: first(relation), rhs: first(rhs) };
+  return firstOf(edges, count);
 }
 
 /** What a commit leaves in the journal. */
