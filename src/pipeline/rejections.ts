@@ -1,6 +1,6 @@
 import type { BadEvent } from '../errors/errors.ts';
-import type { Log } from '../log.ts';
 import type { SourceRecord } from './ports.ts';
+import type { UpdaterOptions } from './updater-options.ts';
 
 /** A topic is judged by at least so many records, and at most once in so many ms. */
 const LEAST_RECORDS = 100;
@@ -45,13 +45,9 @@ interface Topic {
   judgedAt: number;
 }
 
-interface RejectionsOptions {
-  readonly graph: string;
+interface RejectionsOptions extends Pick<UpdaterOptions, 'graph' | 'log' | 'clock'> {
   /** By full name on the log. */
   readonly topics: Iterable<string>;
-  readonly log: Log;
-  /** Epoch ms. */
-  clock(): number;
 }
 
 /**

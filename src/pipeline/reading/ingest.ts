@@ -160,8 +160,7 @@ export class Ingest {
       commit.touched.add(row);
     }
     batch.changed(lhs, relation, rhs, before, now);
-    if (!now) return;
-    commit.trained++;
+    if (now) commit.trained++;
   }
 
   /** The entity's row. An unknown entity gets one, unless the event is a removal. */

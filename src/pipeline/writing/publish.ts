@@ -1,4 +1,4 @@
-import { embeddingHeaders } from '../../../topics/embeddings.ts';
+import { type EmbeddingHeaders, embeddingHeaders } from '../../../topics/embeddings.ts';
 import { reasonOf } from '../../errors/errors.ts';
 import { Delivery } from '../delivery.ts';
 import type { Measures } from '../measures.ts';
@@ -147,12 +147,7 @@ export class Publisher {
 export interface PublisherOptions extends Pick<UpdaterOptions, 'sink' | 'log' | 'clock'> {
   /** Full name of the embeddings topic. */
   readonly topic: string;
-  readonly header: {
-    readonly graph: string;
-    readonly dim: number;
-    readonly dtype: 'float32';
-    readonly fingerprint: string;
-  };
+  readonly header: Pick<EmbeddingHeaders, 'graph' | 'dim' | 'dtype' | 'fingerprint'>;
   readonly writer: Writer;
   /** Sent in the same transactions; absent where they go nowhere. */
   readonly relations?: RelationVectors | undefined;

@@ -10,7 +10,7 @@ export function noRanks(): RankSums {
   return { count: 0, reciprocal: 0, hits10: 0, popularityReciprocal: 0, randomReciprocal: 0 };
 }
 
-interface EvaluatorParts {
+export interface EvaluatorParts {
   readonly settings: TrainerSettings;
   readonly kernel: Pick<Kernel, 'scoreMatrix'>;
   readonly known: KnownPositives;

@@ -1,13 +1,12 @@
 import type { EdgeRows } from '../../../graph/edge.ts';
-import type { Kernel } from '../../../model/kernel.ts';
 import { SCORERS } from '../../../model/scorers.ts';
 import { CumulativeCounts } from '../../../sampling/cumulative-counts.ts';
 import { DecayedCounts } from '../../../sampling/decayed-counts.ts';
-import type { KnownPositives } from '../../../sampling/known-positives.ts';
 import { Random } from '../../../sampling/random.ts';
 import type { TypeRows } from '../../../sampling/type-rows.ts';
 import { type BatchParts, eachChange } from '../batch-codec.ts';
-import type { PrequentialSettings, RankedEdges, TrainerSettings } from '../trainer.ts';
+import type { PrequentialSettings, RankedEdges } from '../trainer.ts';
+import type { EvaluatorParts } from './evaluator.ts';
 import { type Block, blocksOf, Ranker, rankAmong, unmasked } from './ranker.ts';
 
 /** The ways of ranking, in the order of their columns in {@link RankedEdges.ranks}. */
@@ -16,13 +15,9 @@ export const RANKED_BY = ['vectors', 'popularity', 'recent', 'start'] as const;
 /** Values of an edge in {@link RankedEdges.ranks}. */
 const WIDTH = 10;
 
-interface PrequentialParts {
-  readonly settings: TrainerSettings;
+interface PrequentialParts extends Omit<EvaluatorParts, 'candidates'> {
   readonly prequential: PrequentialSettings;
-  readonly kernel: Pick<Kernel, 'scoreMatrix'>;
-  readonly known: KnownPositives;
   readonly types: TypeRows;
-  readonly trained: Uint8Array;
   /** The vector of a row, [dim]; looked at at once. */
   vector(row: number): Float32Array;
 }
