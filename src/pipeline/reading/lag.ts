@@ -52,7 +52,7 @@ export class Lag {
 
   /** The backlog by partition, in order; empty before the first answer. */
   byPartition(): PartitionLag[] {
-    this.#look();
+    void this.#look();
     const { ledger, clock } = this.#options;
     const now = clock();
     return this.#ranges.map((range) => {
@@ -64,23 +64,17 @@ export class Lag {
     });
   }
 
-  #look(): void {
+  async #look(): Promise<void> {
     const { graph, eventLog, topics, clock, log } = this.#options;
     if (this.#looking || clock() - this.#lookedAt < LOOK_MS) return;
     this.#looking = true;
-    eventLog
-      .ranges(topics)
-      .then(
-        (ranges) => {
-          this.#ranges = ranges;
-        },
-        // The follower of the log meets what is wrong with the topics; here only the figures get old.
-        (error: unknown) =>
-          log.debug({ graph, reason: reasonOf(error) }, 'where the topics end is not known'),
-      )
-      .finally(() => {
-        this.#lookedAt = clock();
-        this.#looking = false;
-      });
+    try {
+      this.#ranges = await eventLog.ranges(topics);
+    } catch (error) {
+      // The follower of the log meets what is wrong with the topics; here only the figures get old.
+      log.debug({ graph, reason: reasonOf(error) }, 'where the topics end is not known');
+    }
+    this.#lookedAt = clock();
+    this.#looking = false;
   }
 }

@@ -4,6 +4,8 @@ import type { RankSums, TrainReport } from './trainer.ts';
 /** Factor by which a batch's weight shrinks with each later batch: about the last hundred batches count. */
 const FADE = 0.99;
 
+const RANK_SUMS = ['count', 'reciprocal', 'hits10', 'popularityReciprocal', 'randomReciprocal'] as const;
+
 /** Mean quality of a set of ranked edges. count: weighted number of edges. */
 export interface Quality {
   readonly count: number;
@@ -89,11 +91,7 @@ export class TrainingSummary {
 function fade(into: RankSums[], from: readonly RankSums[]): void {
   into.forEach((sums, i) => {
     const added = from[i] ?? noRanks();
-    sums.count = sums.count * FADE + added.count;
-    sums.reciprocal = sums.reciprocal * FADE + added.reciprocal;
-    sums.hits10 = sums.hits10 * FADE + added.hits10;
-    sums.popularityReciprocal = sums.popularityReciprocal * FADE + added.popularityReciprocal;
-    sums.randomReciprocal = sums.randomReciprocal * FADE + added.randomReciprocal;
+    for (const each of RANK_SUMS) sums[each] = sums[each] * FADE + added[each];
   });
 }
 

@@ -176,23 +176,17 @@ export class Checkpointer {
     const { store, trainer } = this.#options;
     const checkpoint = head.commit;
     // A journal that led to other vectors stands at another step.
-    const { step, random, relations } = await trainer.state();
-    const trained = {
-      step,
-      random: [...random],
-      relations: relationsSum({ relations }),
-      trained: checkpoint,
-    };
-    const stands = { ...head, ...trained };
+    const state = await trainer.state();
+    const [random, relations] = [[...state.random], relationsSum(state)];
+    const stands = { ...head, step: state.step, random, relations, trained: checkpoint };
     await trainer.snapshot();
     await this.#write(stands);
     if (!(await acknowledged)) return;
-    const rest = due.length > 0 && { journal: encodeJournal([], due), commit: checkpoint + 1 };
-    const settled = { ...stands, checkpoint, ...(rest && { commit: rest.commit }) };
+    const isLeft = due.length > 0;
     await store.commit({
-      head: settled,
+      head: { ...stands, checkpoint, commit: checkpoint + Number(isLeft) },
       outdated: outdated(head, checkpoint),
-      ...(rest && { journal: rest.journal }),
+      ...(isLeft && { journal: encodeJournal([], due) }),
     });
     this.wrote(checkpoint);
     await this.#tidying;
