@@ -42,10 +42,9 @@ const [MOST_KEPT, KEPT_BYTES] = [131_072, 32 * 2 ** 20];
 export class GraphStore {
   readonly layout: Layout;
   readonly checkpoints: Checkpoints;
-  readonly #store: Store;
-  /** How entities lie in the store. */
+  /** Raw, for a check or a backup beside the methods here. */
+  readonly entries: Store;
   readonly entityEntries: EntityEntries;
-  /** What `index` gives. */
   #index: Promise<EntityIndex> | undefined;
   /** That of a commit that is written, for the next. */
   #spare: WriteBatch | undefined;
@@ -55,20 +54,15 @@ export class GraphStore {
   readonly #open = new Map<number, Promise<Checkpoint>>();
 
   constructor(store: Store, layout: Layout) {
-    this.#store = store;
+    this.entries = store;
     this.layout = layout;
     this.entityEntries = new EntityEntries(store, layout);
     this.checkpoints = store.checkpointsOf(layout.dim + 2);
   }
 
-  /** The raw entries, for a check or a backup. */
-  get entries(): Store {
-    return this.#store;
-  }
-
   /** The head; undefined in a fresh store. */
   async head(): Promise<Head | undefined> {
-    const [bytes] = await this.#store.getMany([this.layout.headKey()]);
+    const [bytes] = await this.entries.getMany([this.layout.headKey()]);
     return bytes && decodeHead(bytes);
   }
 
@@ -150,7 +144,7 @@ export class GraphStore {
 
   /** Edges in the order of `ids`, see `Layout.edgeId`. */
   async readEdges(ids: readonly string[]): Promise<(EdgeState | undefined)[]> {
-    const values = await this.#store.getMany(ids);
+    const values = await this.entries.getMany(ids);
     return values.map((value) => value && this.layout.decodeEdge(value));
   }
 
@@ -159,19 +153,19 @@ export class GraphStore {
     const { edgesOut, edgesIn } = this.layout.prefixes;
     const prefixes = [['out', edgesOut(entity)] as const, ['in', edgesIn(entity)] as const];
     for (const [direction, prefix] of prefixes)
-      for await (const { key, value } of this.#store.scan(prefix))
+      for await (const { key, value } of this.entries.scan(prefix))
         yield { ...this.layout.edgeOf(key), ...this.layout.decodeEdge(value), direction };
   }
 
   /** What the trainer was given for each commit after the checkpoint, in order. */
   async *journal(): AsyncIterable<{ commit: number; bytes: Uint8Array }> {
-    for await (const { key, value } of this.#store.scan(this.layout.prefixes.journal))
+    for await (const { key, value } of this.entries.scan(this.layout.prefixes.journal))
       yield { commit: this.layout.numberOf(key), bytes: value };
   }
 
   /** Erased entities, by {@link erasedName}, with the time of erasure. */
   async *erasures(): AsyncIterable<{ name: string; at: number }> {
-    for await (const { key, value } of this.#store.scan(this.layout.prefixes.erased)) {
+    for await (const { key, value } of this.entries.scan(this.layout.prefixes.erased)) {
       yield { name: asBuffer(key).toString('latin1'), at: asBuffer(value).readDoubleLE(0) };
     }
   }
@@ -204,7 +198,7 @@ export class GraphStore {
     for (const number of commit.outdated ?? []) batch.delete(layout.journalKey(number));
     if (commit.journal !== undefined) batch.put(layout.journalKey(head.commit), commit.journal);
     batch.put(layout.headKey(), encodeHead(head));
-    await this.#store.write(batch);
+    await this.entries.write(batch);
     if (batch.size <= MOST_KEPT && batch.bytes.length <= KEPT_BYTES) this.#spare = batch;
     this.#named = head.checkpoint;
     if (commit.packed !== undefined) this.#index = undefined;
@@ -224,19 +218,19 @@ export class GraphStore {
 
   /** Resolves once every commit so far survives a power loss. */
   sync(): Promise<void> {
-    return this.#store.sync();
+    return this.entries.sync();
   }
 
   /** Memory of the store; undefined where the store can't tell, or is closed. */
   async memory(): Promise<StoreMemory | undefined> {
-    return this.#store.memory?.();
+    return this.entries.memory?.();
   }
 
   async close(): Promise<void> {
     const opened = [...this.#open.values()];
     this.#open.clear();
     await Promise.all(opened.map(closed));
-    await this.#store.close();
+    await this.entries.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

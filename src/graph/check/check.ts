@@ -1,4 +1,4 @@
-import { type Difference, differencesFrom, Tally, unequal } from '../census.ts';
+import { type Counted, type Difference, differencesFrom, Tally, unequal } from '../census.ts';
 import { typeOf } from '../entity.ts';
 import type { GraphStore } from '../graph-store.ts';
 import type { Head } from '../head.ts';
@@ -9,11 +9,8 @@ import { attempt, type Finding, Findings } from './findings.ts';
 import { checkRows } from './rows.ts';
 
 /** What a store holds, counted, and everything that is wrong with it. */
-export interface CheckReport {
+export interface CheckReport extends Counted {
   readonly head: Head | undefined;
-  readonly entities: Readonly<Record<string, number>>;
-  /** Live edges by relation. */
-  readonly edges: Readonly<Record<string, number>>;
   readonly removed: number;
   readonly findings: readonly Finding[];
 }
