@@ -45,13 +45,9 @@ export async function makeNamed(path: string, fill: (partial: string) => Promise
 
 /** Makes renames into a folder survive a power loss. Does nothing where folders can't be synced. */
 export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+  await using folder = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     if (['EISDIR', 'EPERM', 'EACCES'].includes(error.code ?? '')) return undefined;
     throw error;
   });
-  try {
-    await folder?.sync();
-  } finally {
-    await folder?.close();
-  }
+  await folder?.sync();
 }

@@ -95,18 +95,14 @@ export class LogPartition {
     const bytes = Buffer.concat(records.map(encodeRecord));
     await withLock(`${this.#path}.lock`, async () => {
       await this.skipTo(Number.POSITIVE_INFINITY);
-      const file = await open(this.#path, 'r+');
-      try {
-        await file.truncate(this.#bytes);
-        const { bytesWritten } = await file.write(bytes, 0, bytes.length, this.#bytes);
-        if (bytesWritten < bytes.length) {
-          throw new RetryableError(
-            'not-appended',
-            `${this.#path} took ${bytesWritten} of ${bytes.length} bytes; free space if the disk is full`,
-          );
-        }
-      } finally {
-        await file.close();
+      await using file = await open(this.#path, 'r+');
+      await file.truncate(this.#bytes);
+      const { bytesWritten } = await file.write(bytes, 0, bytes.length, this.#bytes);
+      if (bytesWritten < bytes.length) {
+        throw new RetryableError(
+          'not-appended',
+          `${this.#path} took ${bytesWritten} of ${bytes.length} bytes; free space if the disk is full`,
+        );
       }
     });
   }
@@ -124,22 +120,18 @@ export class LogPartition {
   }
 
   async #scan(limit: number, visit: (bytes: Buffer) => void): Promise<number> {
-    const file = await open(this.#path, 'r');
-    try {
-      const block = await this.#block(file);
-      let at = 0;
-      let count = 0;
-      for (let body = framed(block, 0); body !== undefined && count < limit; body = framed(block, at)) {
-        visit(body);
-        this.#offset++;
-        count++;
-        at += PREFIX_BYTES + body.length;
-      }
-      this.#bytes += at;
-      return count;
-    } finally {
-      await file.close();
+    await using file = await open(this.#path, 'r');
+    const block = await this.#block(file);
+    let at = 0;
+    let count = 0;
+    for (let body = framed(block, 0); body !== undefined && count < limit; body = framed(block, at)) {
+      visit(body);
+      this.#offset++;
+      count++;
+      at += PREFIX_BYTES + body.length;
     }
+    this.#bytes += at;
+    return count;
   }
 
   /** The next block of the file, long enough for a whole record. */
