@@ -109,9 +109,9 @@ class RocksdbStore implements Store {
     return { cache, memtables, readers };
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closing ??= this.#close();
-    await this.#closing;
+    return this.#closing;
   }
 
   async #close(): Promise<void> {
@@ -162,30 +162,20 @@ function successor(prefix: Uint8Array): Uint8Array | undefined {
 
 function openFailure(folder: string, error: unknown): FatalError {
   const reason = reasonOf(error).replace(/\.$/, '');
-  if (/lock hold by current process|While lock file/.test(reason)) {
-    return new FatalError('store-in-use', `the store in ${folder} is held by another process`, {
-      cause: error,
-    });
-  }
+  const because = { cause: error };
+  if (/lock hold by current process|While lock file/.test(reason))
+    return new FatalError('store-in-use', `the store in ${folder} is held by another process`, because);
   // A file missing from an existing store is damage: a new store must not hide the damage.
-  if (/does not exist|No such file/.test(reason) && !existsSync(join(folder, 'CURRENT'))) {
-    return new FatalError('store-missing', `there is no store in ${folder}; twhin run makes it`, {
-      cause: error,
-    });
-  }
+  if (/does not exist|No such file/.test(reason) && !existsSync(join(folder, 'CURRENT')))
+    return new FatalError('store-missing', `there is no store in ${folder}; twhin run makes it`, because);
   const isFull = /no space left on device|disk quota exceeded/i.test(reason);
+  const message = `the store in ${folder} can't be opened: ${reason}`;
   if (isFull || /Permission denied|Read-only file system|EACCES|EROFS/.test(reason)) {
-    return new FatalError(
-      isFull ? 'store-write' : 'store-denied',
-      `the store in ${folder} can't be opened: ${reason}. ${isFull ? 'Free space and start again' : 'This user may not write there'}; the files themselves may be fine`,
-      { cause: error },
-    );
+    const remedy = isFull ? 'Free space and start again' : 'This user may not write there';
+    const code = isFull ? 'store-write' : 'store-denied';
+    return new FatalError(code, `${message}. ${remedy}; the files themselves may be fine`, because);
   }
-  return new FatalError(
-    'store-open',
-    `the store in ${folder} can't be opened: ${reason}. If its files are damaged, ${MAKE_AGAIN}`,
-    { cause: error },
-  );
+  return new FatalError('store-open', `${message}. If its files are damaged, ${MAKE_AGAIN}`, because);
 }
 
 /**
