@@ -193,13 +193,12 @@ export class KafkaAdmin implements LogAdmin {
     for (const { name, partitions, configs } of topics) {
       if (!missing.has(name)) continue;
       const create = async (brokers: Brokers) => {
-        const entries = Object.entries(configs).map(([key, value]) => ({ name: key, value }));
         const topic = {
           name,
           numPartitions: partitions,
           replicationFactor: CLUSTER_DEFAULT,
           assignments: [],
-          configs: entries,
+          configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
         };
         const made = createTopicsV7.api.async(await brokers.any(), [topic], REQUEST_MS, false);
         await made.catch((error: unknown) => {
@@ -253,21 +252,14 @@ export class KafkaAdmin implements LogAdmin {
       const offsets = new Map<number, number>();
       for (const [leader, led] of Map.groupBy(partitions, ({ leaderId }) => leaderId)) {
         const connection = await brokers.node(leader);
-        if (connection === undefined) {
-          const names = led.map(({ partitionIndex }) => `${topic}/${partitionIndex}`);
-          throw leaderless(names);
-        }
-        const asked = led.map(({ partitionIndex }) => ({
-          partitionIndex,
-          currentLeaderEpoch: -1,
-          timestamp,
-        }));
-        const { topics } = await listOffsetsV7.api.async(connection, -1, READ_COMMITTED, [
-          { name: topic, partitions: asked },
-        ]);
-        for (const { partitionIndex, offset } of topics[0]?.partitions ?? []) {
+        if (connection === undefined)
+          throw leaderless(led.map(({ partitionIndex }) => `${topic}/${partitionIndex}`));
+        const of = { currentLeaderEpoch: -1, timestamp };
+        const asked = led.map(({ partitionIndex }) => ({ partitionIndex, ...of }));
+        const question = [{ name: topic, partitions: asked }];
+        const { topics } = await listOffsetsV7.api.async(connection, -1, READ_COMMITTED, question);
+        for (const { partitionIndex, offset } of topics[0]?.partitions ?? [])
           offsets.set(partitionIndex, safeOffset(offset, topic));
-        }
       }
       return offsets;
     };

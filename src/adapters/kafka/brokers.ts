@@ -78,13 +78,11 @@ export class Brokers {
 
   /** The versions of each request that the cluster supports, by request key; asked once. */
   async versions(connection: Connection): Promise<ReadonlyMap<number, { min: number; max: number }>> {
-    this.#versions ??= this.#askVersions(connection);
-    try {
-      return await this.#versions;
-    } catch (error) {
+    this.#versions ??= this.#askVersions(connection).catch((error: unknown) => {
       this.#versions = undefined;
       throw error;
-    }
+    });
+    return this.#versions;
   }
 
   /** The metadata of these topics, or of all where `topics` is null. The error of a topic is in the topic's entry. */

@@ -97,7 +97,9 @@ export class KafkaLeadership implements Leadership {
       await this.#admin.refuseMissing(this.#options.topics);
       const outside = { stopping: this.#stopping.signal, log: this.#log };
       const stay = (member: Member) =>
-        this.#stay(member, candidate, { onLead, heard }).finally(() => this.#loseLead());
+        this.#stay(member, candidate, { onLead, heard }).finally(() => {
+          this.#leading = undefined;
+        });
       const comesBack = (error: unknown) =>
         error instanceof RetryableError && this.#options.instanceId !== undefined;
       await asMember(this.#settings, this.#options, outside, stay, comesBack);
@@ -124,7 +126,12 @@ export class KafkaLeadership implements Leadership {
   async committed(): Promise<GroupCommit> {
     return this.#retrying(async () => {
       await this.#admin.refuseMissing(this.#options.topics);
-      return groupCommit(await this.#left());
+      const left = await this.#left();
+      const offsets: Offsets = {};
+      for (const { topic, partition, offset } of left)
+        if (offset >= 0) offsets[topic] = { ...offsets[topic], [partition]: offset };
+      const note = noteIn(left)?.note;
+      return { offsets, ...(note && { note }) };
     });
   }
 
@@ -177,7 +184,7 @@ export class KafkaLeadership implements Leadership {
         const why = member.joinsAgain(error);
         if (why !== undefined) {
           settled = false;
-          if (why === 'put out') this.#loseLead();
+          if (why === 'put out') this.#leading = undefined;
         } else {
           // A join that failed ends the membership at once.
           member.outlast(error, settled ? heard : Number.NEGATIVE_INFINITY);
@@ -220,7 +227,7 @@ export class KafkaLeadership implements Leadership {
     heard();
     const awayMs = Date.now() - this.#ledAt;
     if (assigned.length === 0) {
-      this.#loseLead();
+      this.#leading = undefined;
       if (this.#held) throw fenced(groupId, awayMs);
       if (!standby) this.#waiting = { since: performance.now(), isTold: false };
       return;
@@ -228,7 +235,7 @@ export class KafkaLeadership implements Leadership {
     this.#waiting = undefined;
     const leadsOn = this.#leading === member && this.#owned === member.id;
     // Before anything is confirmed, the note must tell what happened since the last membership.
-    if (!leadsOn) this.#loseLead();
+    if (!leadsOn) this.#leading = undefined;
     // Not now: an answer from before a freeze is read after it.
     this.#ledAt = askedAt;
     if (leadsOn) return;
@@ -238,10 +245,6 @@ export class KafkaLeadership implements Leadership {
     onLead();
   }
 
-  #loseLead(): void {
-    this.#leading = undefined;
-  }
-
   /**
    * Leaves this process's name on the group, unless the name is there already.
    * @throws FatalError `fenced` when another process has left its name since this process led.
@@ -249,7 +252,7 @@ export class KafkaLeadership implements Leadership {
   async #takeNote(member: Member, candidate: Candidate, awayMs: number): Promise<void> {
     const { groupId } = this.#options;
     const left = await this.#left();
-    const latest = latestNote(left.map(({ metadata }) => metadata));
+    const latest = noteIn(left);
     if (latest?.reader === this.#name) {
       this.#sequence = latest.sequence;
       return;
@@ -355,11 +358,6 @@ export class KafkaLeadership implements Leadership {
   }
 }
 
-function groupCommit(left: readonly GroupOffset[]): GroupCommit {
-  const offsets: Offsets = {};
-  for (const { topic, partition, offset } of left) {
-    if (offset >= 0) offsets[topic] = { ...offsets[topic], [partition]: offset };
-  }
-  const note = latestNote(left.map(({ metadata }) => metadata))?.note;
-  return { offsets, ...(note && { note }) };
+function noteIn(left: readonly GroupOffset[]) {
+  return latestNote(left.map(({ metadata }) => metadata));
 }
