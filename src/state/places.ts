@@ -89,20 +89,18 @@ function isStoreName(name: string): boolean {
  */
 export function readLive(graph: PlacedGraph): Live {
   const named = readJson(livePath(graph), liveSchema, unreadableLive) ?? FIRST_LIVE;
-  const name = reshardedName(graph.shard?.count ?? 1);
-  if (existsSync(stagingFolder(graph, name))) throw unfinished(graph, name);
+  const count = graph.shard?.count ?? 1;
+  const name = reshardedName(count);
+  const staged = stagingFolder(graph, name);
+  if (existsSync(staged))
+    throw new FatalError(
+      'reshard',
+      `twhin reshard --to ${count} was interrupted: ${staged} is left of it. Set the number of shards back ` +
+        `to what it was, give the command again, and set the number to ${count} when it is done`,
+    );
   const origin = readOrigin(placeOf(graph, name));
   if (origin?.from !== 'reshard' || !(Date.parse(origin.since) > Date.parse(named.since))) return named;
   return { live: name, previous: named.live, since: origin.since, set: origin.set };
-}
-
-function unfinished(graph: PlacedGraph, name: string): FatalError {
-  const count = graph.shard?.count ?? 1;
-  return new FatalError(
-    'reshard',
-    `twhin reshard --to ${count} was interrupted: ${stagingFolder(graph, name)} is left of it. Set the number of shards back ` +
-      `to what it was, give the command again, and set the number to ${count} when it is done`,
-  );
 }
 
 export function livePlace(graph: PlacedGraph): StorePlace {
@@ -164,6 +162,7 @@ const replaySchema = z.object({
 /** What a replay was asked for and what it reads, kept so that it can continue after an interruption. */
 export type ReplayRecord = z.infer<typeof replaySchema>;
 
+const ORIGIN = 'origin.json';
 const originSchema = z.object({
   from: z.enum(['replay', 'backup', 'topic', 'reshard']),
   /** Settings that override the configuration, `key=value` each. */
@@ -178,20 +177,15 @@ const originSchema = z.object({
 export type Origin = z.infer<typeof originSchema>;
 
 /** Undefined for a store that was always live. @throws FatalError when the record can't be read. */
-export function readOrigin(place: StorePlace): Origin | undefined {
-  const { folder } = place;
+export function readOrigin({ folder }: StorePlace): Origin | undefined {
   const remedy = `the file holds the settings of the store: remove ${folder}, and make the store again: restore a backup, or replay the topics`;
   const unreadable = (what: string, cause: unknown) =>
     new FatalError('store-origin', `${what}; ${remedy}`, { cause });
-  return readJson(originPath(place), originSchema, unreadable);
+  return readJson(join(folder, ORIGIN), originSchema, unreadable);
 }
 
-export function writeOrigin(place: StorePlace, origin: Origin): Promise<void> {
-  return writeJson(originPath(place), origin);
-}
-
-function originPath({ folder }: StorePlace): string {
-  return join(folder, 'origin.json');
+export function writeOrigin({ folder }: StorePlace, origin: Origin): Promise<void> {
+  return writeJson(join(folder, ORIGIN), origin);
 }
 
 /**
