@@ -71,20 +71,16 @@ export async function composeLive(
   const brokerLog = opened.use(connection.log({ onTrouble, aheadBytes: tuning.queueBytes }));
   const { shard } = graph;
   const exchangeTopic = topicName(prefix, exchangeName(graphOf(graph)));
-  const shardPlace = shard && {
-    ...routedGraphOf(config, graph, shard),
-    index: shard.index,
-    exchangeTopic,
-  };
+  const routed = shard && routedGraphOf(config, graph, shard);
   // Merged relation vectors are the same in all shards, but for the last seconds: one of them publishes.
   const publishesModel = (shard?.index ?? 0) === 0;
-  const neighbourhood = shardPlace
+  const neighbourhood = routed
     ? new ShardNeighbourhood({
         shard,
         topic: exchangeTopic,
-        edgesTopic: shardPlace.edgesTopic,
+        edgesTopic: routed.edgesTopic,
         pace: PACE,
-        agree: (stopping) => agree(brokerLog, [exchangeTopic, shardPlace.edgesTopic], shard, stopping),
+        agree: (stopping) => agree(brokerLog, [exchangeTopic, routed.edgesTopic], shard, stopping),
         freshRun: freshSpace(),
       })
     : alone;
@@ -113,7 +109,9 @@ export async function composeLive(
   const updater = composeUpdater(config, graph, {
     role: standby ? 'standby' : 'leader',
     freshSpace: freshSpace(),
-    eventLog: shardPlace ? new ShardLog(brokerLog, shardPlace, log) : brokerLog,
+    eventLog: routed
+      ? new ShardLog(brokerLog, { ...routed, index: shard.index, exchangeTopic }, log)
+      : brokerLog,
     leadership,
     reader: brokerLog,
     embeddingsTopic,
@@ -121,11 +119,7 @@ export async function composeLive(
     ...(publishesModel && { modelTopic: { name: modelTopic, beta: graph.trainer.model.beta } }),
     sink: connection.sink({
       fenced: {
-        topics: [
-          embeddingsTopic,
-          ...(publishesModel ? [modelTopic] : []),
-          ...(shardPlace ? [shardPlace.exchangeTopic] : []),
-        ],
+        topics: [embeddingsTopic, ...(publishesModel ? [modelTopic] : []), ...(shard ? [exchangeTopic] : [])],
         id: groupId,
         confirm: () => leadership.confirm(),
       },
@@ -141,9 +135,7 @@ export async function composeLive(
     ...(measuresOf && { measures: measuresOf(graph.name) }),
   });
   opened.move();
-  /** Memory of the store; undefined once the store is closed. */
-  const storeMemory = () => store.memory();
-  return { updater, storeMemory };
+  return { updater, storeMemory: () => store.memory() };
 }
 
 export function warnOfTrouble(log: Log, graph: string, trouble: Trouble): void {
