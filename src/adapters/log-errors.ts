@@ -1,19 +1,16 @@
 import { FatalError, LogRefusal, RetryableError, wayOn } from '../errors/errors.ts';
 import type { Partition, PartitionRange, Position } from '../pipeline/ports.ts';
 
-/** The error of topics that aren't there, with the way out. */
 export function topicsMissing(missing: readonly string[], address: string): FatalError {
   const message = `topics missing at ${address}: ${missing.join(', ')}; twhin topics apply creates them, and says what to do about topics of others`;
   return new FatalError('topics-missing', message);
 }
 
-/** The error of a message for a topic that isn't there. */
 export function topicMissing(topic: string, address: string): RetryableError {
   const message = `no topic ${topic} at ${address}; create it with: twhin topics apply`;
   return new RetryableError('topic-missing', message);
 }
 
-/** The error of partitions that have no leader. */
 export function leaderless(names: readonly string[]): RetryableError {
   const message = `no broker leads ${names.join(', ')} at the moment; look at the brokers`;
   return new RetryableError('no-leader', message);

@@ -20,7 +20,6 @@ export function differenceFrom(head: NewCheckpoint, checkpoint = head): string |
 /** What a checkpoint is written with. at: now, unless said. */
 export type NewCheckpoint = Omit<CheckpointHead, 'at'> & { readonly at?: number };
 
-/** What a checkpoint has of rows. */
 export interface CheckpointRows {
   /** [n] type index, or {@link NO_TYPE}. */
   readonly types: Uint8Array;

@@ -151,7 +151,6 @@ export class NameIndex {
     }
   }
 
-  /** Whether an entry is of the name. */
   #isOf(entry: number, key: Uint8Array, start: number, end: number): boolean {
     const block = this.#blocks[blockOf(entry)]!;
     const at = placeOf(entry);

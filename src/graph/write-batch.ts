@@ -31,7 +31,6 @@ export class WriteBatch implements Batch {
   /** By the bytes of key and value: places, of which the first `used` are taken. */
   readonly #kept = new Map<number, { readonly places: Place[]; used: number }>();
 
-  /** The number of puts and deletes. */
   get size(): number {
     return this.#operations.length / FIELDS;
   }
@@ -59,7 +58,6 @@ export class WriteBatch implements Batch {
     return at;
   }
 
-  /** Forgets all operations. */
   clear(): void {
     this.#operations.length = 0;
     this.#end = 0;

@@ -98,7 +98,6 @@ export function memberRights(groupId: string): Rights {
   return { group: `READ and DESCRIBE on group ${groupId}` };
 }
 
-/** The error of a right that the brokers deny. */
 function denied(doing: string, settings: KafkaSettings, right: string, cause?: unknown): FatalError {
   const reason = cause === undefined ? '' : `: ${reasonsOf(cause)}`;
   const message = `${doing} is denied at ${addressOf(settings)}${reason}; grant ${right} to ${userOf(settings) ?? 'this user'}`;

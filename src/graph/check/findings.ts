@@ -34,7 +34,6 @@ export interface Finding {
 
 const SAMPLES = 3;
 
-/** Gathers findings by kind. */
 export class Findings {
   readonly #found = new Map<FindingKind, { count: number; samples: string[] }>();
 

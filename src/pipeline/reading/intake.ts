@@ -53,7 +53,6 @@ export class Intake implements Follower {
     return this.#urgent.bytes + this.#others.bytes;
   }
 
-  /** Records that wait. */
   get records(): number {
     return this.#urgent.records + this.#others.records;
   }

@@ -259,7 +259,6 @@ export class TrainerCore {
     return block;
   }
 
-  /** Ends the trainer's threads. */
   async stop(): Promise<void> {
     await Promise.all(this.#steppers.map((stepper) => stepper.stop()));
   }

@@ -139,7 +139,6 @@ export interface DueOptions extends Publishing {
   readonly spent?: Float32Array<ArrayBuffer> | undefined;
 }
 
-/** Where a training stands. */
 export interface TrainerState {
   readonly step: number;
   /** State of the random sources, for `start`. */
@@ -221,7 +220,6 @@ export function chunkLimits(settings: TrainerSettings) {
   return { maxEdges: chunkEdges, maxCandidates: own + uniformNegatives };
 }
 
-/** The size of a trainer's table. */
 export function tableOptions(settings: TrainerSettings, kernels: Workspace): TableOptions {
   const { model, maxRows, threads } = settings;
   const { maxEdges, maxCandidates } = chunkLimits(settings);

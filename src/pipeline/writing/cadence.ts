@@ -29,7 +29,6 @@ export class Cadence {
     this.#lastAt = clock();
   }
 
-  /** Notes that a commit is asked for. */
   asked(): void {
     this.#lastAt = this.#clock();
   }

@@ -27,7 +27,6 @@ const SILENT_SESSIONS = 3;
 const REBALANCE = 'REBALANCE_IN_PROGRESS';
 const PUT_OUT: ReadonlySet<string> = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
 
-/** Partitions of one topic. */
 export interface Assigned {
   readonly topic: string;
   readonly partitions: readonly number[];
@@ -193,7 +192,6 @@ export class Member {
     await offsetCommitV8.api.async(coordinator, ...this.#membership, topics);
   }
 
-  /** Cuts off a request to join, which the group may hold back for long. */
   async stopJoining(): Promise<void> {
     await this.#joining.close();
   }
