@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** The pages that people write: `measured.md` is generated from results, some of them old. */
@@ -49,29 +49,4 @@ function unplain(page: string): string[] {
 
 test.each(PLAIN)('%s is plain', (page) => {
   expect(unplain(readFileSync(join(ROOT, page), 'utf8'))).toEqual([]);
-});
-
-describe('unplain', () => {
-  const long = (words: number) => `${'word '.repeat(words - 1)}word.`;
-
-  test('counts the words of a sentence, of a cell and of an item', () => {
-    expect(unplain(long(35))).toEqual([]);
-    expect(unplain(`${long(36)} ${long(35)}`)).toEqual([`36 words: ${long(36)}`]);
-    expect(unplain(`| a | b |\n|---|---:|\n| ${long(30)} | ${long(36)} |`)).toEqual([
-      `36 words: ${long(36)}`,
-    ]);
-    expect(unplain(`- ${long(30)}\n- ${long(36)}\n\n${long(30)}`)).toEqual([`36 words: ${long(36)}`]);
-  });
-
-  test('leaves out code, and takes a link for its text', () => {
-    expect(unplain(`\`\`\`sh\nwhat is this\n\`\`\`\n\n    what was that\n\nIt is \`what is\`.`)).toEqual([]);
-    expect(unplain('See [what is kept](what.md).')).toEqual(['"what is": See what is kept.']);
-  });
-
-  test('names a phrase and a beginning', () => {
-    expect(unplain('It is that\nof one process. Where it ends, it ends.')).toEqual([
-      '"that of": It is that of one process.',
-      'begins with "Where": Where it ends, it ends.',
-    ]);
-  });
 });
