@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { configOf } from '../../src/config/load.ts';
-import { shards } from '../../tools/k8s/shards.ts';
 import { kafkaTopics, kafkaUsers } from '../../tools/k8s/strimzi.ts';
 import { manifestsOf } from './manifests-of.ts';
 import { parseDocuments, render, SKIPPED } from './rendered.ts';
@@ -87,10 +86,6 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('a graph with shards in $overlay', ({ ov
   });
 });
 
-test('without such a graph the component changes nothing', () => {
-  expect(shards(configOf({}, {}, '/srv'))).toMatchObject({ kind: 'Component', patches: [] });
-});
-
 describe('at the brokers', () => {
   const parsed = (all: readonly object[]) =>
     all.flatMap((each) => parseDocuments(stringify(each, { aliasDuplicateObjects: false })));
@@ -127,7 +122,7 @@ describe('at the brokers', () => {
       /exchange|edges/.test(metadata.name),
     );
     expect(between.map((topic) => topic['spec'])).toMatchObject([
-      { topicName: 'twhin.exchange.engagement', partitions: 3 },
+      { topicName: 'twhin.exchange.engagement', partitions: 3, config: { 'retention.ms': '604800000' } },
       { topicName: 'twhin.edges.engagement', partitions: 3 },
     ]);
   });

@@ -6,9 +6,7 @@ import {
   decodeVector,
   EmbeddingReader,
   embeddingHeaders,
-  embeddingsDeclaration,
   encodeVector,
-  modelDeclaration,
 } from '../../topics/index.ts';
 import { AS_TEXT, HEADERS } from './headers.ts';
 
@@ -56,22 +54,6 @@ test('a record whose value is not a complete vector is refused', () => {
   expect(() => decodeEmbedding({ ...AS_TEXT, dtype: 'float16' }, null)).toThrow('"float16"');
   expect(() => decodeEmbedding({ ...AS_TEXT, step: '1e3' }, null)).toThrow('"1e3"');
   expect(() => decodeEmbedding({ dtype: 'float32' }, null)).toThrow('header dim is missing');
-});
-
-test('the topics of vectors are compacted, but for 64 MiB of each partition at most', () => {
-  const declaration = embeddingsDeclaration('follow', 'p.', 3);
-  expect(declaration).toMatchObject({ name: 'p.embeddings.follow', partitions: 3 });
-  const model = modelDeclaration('follow');
-  expect(model).toMatchObject({ name: 'twhin.model.follow', partitions: 1 });
-  for (const { configs } of [declaration, model]) {
-    expect(configs).toEqual({
-      'cleanup.policy': 'compact',
-      'delete.retention.ms': '604800000',
-      'max.compaction.lag.ms': '86400000',
-      'min.cleanable.dirty.ratio': '0.2',
-      'segment.bytes': '67108864',
-    });
-  }
 });
 
 test('a reader gives what decodeEmbedding gives, for whatever records come one after the other', () => {

@@ -1,17 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { BadEvent, UsageError } from '../../src/errors/errors.ts';
+import { BadEvent } from '../../src/errors/errors.ts';
 import type { GraphChange } from '../../src/graph/edge.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import {
   actionField,
   adClick,
   defineTopic,
-  EVENT_TOPICS,
   engagement,
   erasure,
   erasureOf,
-  eventDeclaration,
   follow,
   idField,
   instantField,
@@ -206,34 +204,4 @@ describe('a custom topic', () => {
       /topic careless .*blocked: (true|false) and removed: false/,
     );
   });
-
-  test('a name that Kafka does not accept is refused', () => {
-    const named = (name: string) => () =>
-      defineTopic({ name, schema: z.object({}), key: () => '', changes: () => [] });
-    expect(named('a b')).toThrow(UsageError);
-    expect(named('')).toThrow(UsageError);
-    expect(named('a/b')).toThrow('"a/b"');
-  });
-
-  test('is declared with its own settings', () => {
-    expect(eventDeclaration(visit, 'x.')).toEqual({
-      name: 'x.visit',
-      role: 'events',
-      partitions: 2,
-      configs: { 'cleanup.policy': 'delete', 'retention.ms': '1000' },
-    });
-  });
-});
-
-test('the declarations of the topics of TwHIN', () => {
-  const declaration = (name: string) => ({
-    name: `twhin.${name}`,
-    role: 'events',
-    partitions: 4,
-    configs: { 'cleanup.policy': 'delete', 'retention.ms': '604800000' },
-  });
-  expect(EVENT_TOPICS.map((topic) => eventDeclaration(topic))).toEqual([
-    ...['engagement', 'follow', 'ad-click', 'search'].map(declaration),
-    { ...declaration('erasure'), erasures: true },
-  ]);
 });
