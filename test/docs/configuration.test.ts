@@ -1,10 +1,9 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { z } from 'zod';
 import { VARIABLES } from '../../src/config/environment.ts';
 import { CONFIG_KEYS } from '../../src/config/schema.ts';
-import { configurationPage, sectionsOf } from '../../tools/docs/configuration.ts';
+import { configurationPage } from '../../tools/docs/configuration.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const page = readFileSync(join(ROOT, 'docs', 'configuration.md'), 'utf8');
@@ -33,19 +32,4 @@ describe('docs/configuration.md', () => {
     expect(named).toContain('TWHIN_STATE');
     expect([...new Set(named)].filter((name) => !(name in VARIABLES))).toEqual([]);
   });
-});
-
-test('a key or a section without a description is refused by name', () => {
-  const schema = z.strictObject({
-    plain: z.number().optional(),
-    section: z
-      .strictObject({
-        inner: z.string().default('x'),
-        told: z.string().default('y').meta({ description: 'Y.' }),
-      })
-      .prefault({}),
-  });
-  expect(() => sectionsOf(schema)).toThrow(
-    'plain: has no description\nsection: has no description\nsection.inner: has no description',
-  );
 });
