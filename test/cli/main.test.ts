@@ -97,11 +97,6 @@ describe('the command line', () => {
     ]);
   });
 
-  test('--version prints the version of the package', async () => {
-    const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
-    expect(await here.run('--version')).toEqual({ code: 0, out: [version], err: [], log: [] });
-  });
-
   test('without a configuration file, a command says so once on stderr, and doctor in its first line', async () => {
     const said = `there is no twhin.config.ts in ${here.folder}: the defaults count, with the graphs engagement, follow`;
     expect(await here.run('topics', 'apply')).toMatchObject({ code: 0, err: [] });

@@ -46,12 +46,4 @@ describe('a command that shows stores fails in the wrong folder', () => {
       expect.stringContaining(`there is no store of ${graphs} in the state folder ${state}; set TWHIN_STATE`),
     ]);
   });
-
-  test('twhin compare says in which folders it looked', async () => {
-    const { code, err } = await here.run('compare', 'live', 'shadow', '--json');
-    expect([code, err]).toEqual([
-      2,
-      expect.arrayContaining([`  follow has none yet in ${join(state, 'follow')}`]),
-    ]);
-  });
 });

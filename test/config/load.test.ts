@@ -36,15 +36,10 @@ async function problemsOf(loading: Promise<unknown>): Promise<string[]> {
 }
 
 describe('loadConfig', () => {
-  test('gives both graphs of TwHIN and every default where there is no file', async () => {
+  test('gives the brokers, the folder and the tuning of the defaults where there is no file', async () => {
     const config = await loadConfig({}, folder);
     expect(config.kafka).toEqual({ brokers: ['127.0.0.1:9092'], clientId: 'twhin-stream', ssl: false });
-    expect(config.topicPrefix).toBe('twhin.');
     expect(config.state).toBe(join(folder, '.twhin/state'));
-    expect(config.graphs.map(({ name, folder: at }) => [name, at])).toEqual([
-      ['engagement', join(folder, '.twhin/state/engagement')],
-      ['follow', join(folder, '.twhin/state/follow')],
-    ]);
     expect(config.tuning).toEqual({
       batchEdges: 1024,
       maxOutbox: 262_144,
@@ -58,20 +53,6 @@ describe('loadConfig', () => {
       readyLagMs: 60_000,
       stopMs: 30_000,
     });
-    expect(config.logLevel).toBe('info');
-    expect(config.limits).toEqual({ valueBytes: 65_536, depth: 8 });
-    expect(declaredTopics(config).map(({ name }) => name)).toEqual([
-      'twhin.engagement',
-      'twhin.follow',
-      'twhin.ad-click',
-      'twhin.search',
-      'twhin.erasure',
-      'twhin.embeddings.engagement',
-      'twhin.embeddings.follow',
-      'twhin.model.engagement',
-      'twhin.model.follow',
-      'twhin.dead-letter',
-    ]);
   });
 
   test('takes the recipe from the preset, and single settings over it', () => {
