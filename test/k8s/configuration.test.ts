@@ -83,10 +83,14 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('configuration of $overlay', ({ overlay,
       return containers.map((container) => ({ workload, container, name: workload.name }));
     });
 
-  test.each(ours)('$name sets variables that are read', ({ container }) => {
+  test.each(ours)('$name is given variables and options that there are', ({ workload, container }) => {
     const names = Object.keys(environmentOf(container, resources)).filter((name) => !OF_NODE.includes(name));
     expect(names.length).toBeGreaterThan(1);
     expect(namesRead()).toEqual(expect.arrayContaining(names));
+    const [command, ...args] = container.args;
+    const options = args.filter((arg) => arg.startsWith('--')).map((arg) => arg.split('=')[0]);
+    for (const option of options) expect(helpOf(command)).toMatch(new RegExp(`^ +${option} `, 'm'));
+    if (workload.deployment === undefined) expect(args).toContain(`--graph=${graphOf(workload)}`);
   });
 
   test.each(ours)('$name is configured without a problem', async ({ workload, container }) => {
@@ -106,13 +110,6 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('configuration of $overlay', ({ overlay,
     if (workload.labels['twhin-stream/role'] !== 'backup') {
       expect(workload.pod.terminationGracePeriodSeconds * 1_000).toBeGreaterThan(tooLong);
     }
-  });
-
-  test.each(ours)('$name is given a command line that the program has', ({ workload, container }) => {
-    const [command, ...args] = container.args;
-    const options = args.filter((arg) => arg.startsWith('--')).map((arg) => arg.split('=')[0]);
-    for (const option of options) expect(helpOf(command)).toMatch(new RegExp(`^ +${option} `, 'm'));
-    if (workload.deployment === undefined) expect(args).toContain(`--graph=${graphOf(workload)}`);
   });
 
   test('a pod that serves holds all graphs, twice while another store takes over', async () => {

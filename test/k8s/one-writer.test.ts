@@ -43,19 +43,13 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('in $overlay', ({ overlay, resources, al
   });
 
   test.each([...leaders, ...standbys])(
-    '$name is one pod, ended before the next is made',
-    ({ statefulSet }) => {
+    '$name is one pod, ended before the next is made, with a store of its own that stays when it is deleted',
+    (workload) => {
+      const { statefulSet, pod, name } = workload;
       expect(statefulSet?.replicas).toBe(1);
       // Neither rollingUpdate.maxUnavailable nor a partition: with one replica, both could only delay an update.
       expect(statefulSet?.updateStrategy).toEqual({ type: 'RollingUpdate' });
       expect(statefulSet?.podManagementPolicy).toBe('Parallel');
-    },
-  );
-
-  test.each([...leaders, ...standbys])(
-    '$name keeps a store of its own, also when it is deleted',
-    (workload) => {
-      const { statefulSet, pod, name } = workload;
       expect(statefulSet?.volumeClaimTemplates.map(({ metadata }) => metadata.name)).toEqual(['state']);
       expect(statefulSet?.volumeClaimTemplates[0]?.spec.accessModes).toEqual(['ReadWriteOnce']);
       const keep = { whenDeleted: 'Retain', whenScaled: 'Retain' };

@@ -52,31 +52,22 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('pods of $overlay', ({ overlay, resource
     expect(containers.length).toBeGreaterThanOrEqual(overlay === 'prod' ? 11 : 4);
   });
 
-  test.each(containers)('$where is of an exact version', ({ container }) => {
-    expect(IMAGES).toContain(container.image);
-  });
-
-  test.each(containers)('$where asks for memory and cores, and is held to a limit', ({ container }) => {
-    const { requests, limits } = container.resources;
-    for (const what of ['cpu', 'memory'] as const) {
-      expect(amount(requests[what])).toBeGreaterThan(0);
-      expect(amount(limits[what])).toBeGreaterThanOrEqual(amount(requests[what]));
-    }
-  });
-
-  test.each(containers)('$where may do nothing but run', ({ workload, container }) => {
-    expect(container.securityContext).toEqual(HARDENED);
-    expect(workload.pod.securityContext).toEqual(POD);
-    expect(workload.pod.automountServiceAccountToken).toBe(false);
-    expect(workload.pod.enableServiceLinks).toBe(false);
-    for (const shared of ['hostNetwork', 'hostPID', 'hostIPC', 'shareProcessNamespace']) {
-      expect(workload.pod).not.toHaveProperty(shared);
-    }
-  });
-
   test.each(containers)(
-    '$where mounts what there is, and can write to what it needs',
+    '$where is of an exact version, held to a limit, may do nothing but run, and mounts what there is',
     ({ workload, container }) => {
+      expect(IMAGES).toContain(container.image);
+      const { requests, limits } = container.resources;
+      for (const what of ['cpu', 'memory'] as const) {
+        expect(amount(requests[what])).toBeGreaterThan(0);
+        expect(amount(limits[what])).toBeGreaterThanOrEqual(amount(requests[what]));
+      }
+      expect(container.securityContext).toEqual(HARDENED);
+      expect(workload.pod.securityContext).toEqual(POD);
+      expect(workload.pod.automountServiceAccountToken).toBe(false);
+      expect(workload.pod.enableServiceLinks).toBe(false);
+      for (const shared of ['hostNetwork', 'hostPID', 'hostIPC', 'shareProcessNamespace']) {
+        expect(workload.pod).not.toHaveProperty(shared);
+      }
       const volumes = new Map(workload.pod.volumes.map((each) => [each.name, volumeSchema.parse(each)]));
       const claims = (workload.statefulSet?.volumeClaimTemplates ?? []).map(({ metadata }) => metadata.name);
       for (const { name, readOnly } of container.volumeMounts) {
@@ -111,7 +102,8 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('pods of $overlay', ({ overlay, resource
     }
   });
 
-  test('run under an account without a token', () => {
+  test('run under an account without a token, and get no secret from this repository', () => {
+    expect(names('Secret')).toEqual([]);
     const accounts = resources.filter(({ kind }) => kind === 'ServiceAccount');
     for (const account of accounts) expect(account).toMatchObject({ automountServiceAccountToken: false });
     const ours = all.filter(({ labels }) => labels['app.kubernetes.io/name'] === 'twhin-stream');
@@ -126,10 +118,6 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('pods of $overlay', ({ overlay, resource
     expect(new Set(others.map(({ metadata }) => metadata.namespace))).toEqual(
       new Set([namespace?.metadata.name]),
     );
-  });
-
-  test('get no secret from this repository', () => {
-    expect(names('Secret')).toEqual([]);
   });
 });
 

@@ -49,11 +49,8 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('selectors of $overlay', ({ overlay, res
   const selected = (selector: z.infer<typeof selectorSchema>) =>
     all.filter(({ labels }) => matches(selector, labels));
 
-  test.each(sets)('$name takes its own pods, and no other’s', (set) => {
+  test.each(sets)('$name takes its own pods alone, and its service leads to their port', (set) => {
     expect(set.statefulSet && selected(set.statefulSet.selector)).toEqual([set]);
-  });
-
-  test.each(sets)('$name has a service of its own, to the port that is named so', (set) => {
     const service = services.find(({ metadata }) => metadata.name === set.statefulSet?.serviceName);
     expect(selected(selectorSchema.parse({ matchLabels: service?.spec.selector }))).toEqual([set]);
     const [port] = service?.spec.ports ?? [];
