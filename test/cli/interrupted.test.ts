@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Place, succeeded } from './captured.ts';
-import { filledPlace, shardedConfig } from './filled-place.ts';
+import { CONFIG, filledPlace, shardedConfig } from './filled-place.ts';
 
 const COMMAND = join(import.meta.dirname, '..', '..', 'bin', 'twhin.js');
 const INTERRUPTS = pathToFileURL(join(import.meta.dirname, 'interrupts.js')).href;
@@ -69,33 +69,23 @@ async function interrupted({ folder }: Place, [, at, argv]: Case) {
   return { code, said, left: after.filter((path) => !before.includes(path)) };
 }
 
-let here: Place;
-afterAll(() => here.remove());
-
-describe('Ctrl-C leaves nothing behind, with a graph', () => {
+describe.each([
+  ['a graph', OF_A_GRAPH, CONFIG, 'engagement'],
+  ['shards', OF_SHARDS, shardedConfig(2), 'engagement-0'],
+] as const)('Ctrl-C leaves nothing behind, with %s', (_, cases, config, graph) => {
+  let here: Place;
   beforeAll(async () => {
-    here = await filledPlace();
+    here = await filledPlace(config);
     await mkdir(join(here.folder, 'temporary'));
     await mkdir(join(here.folder, 'backups'));
     await succeeded(here.run('backup', join(here.folder, 'saved'), ...WHOLE));
   });
-  test.each(OF_A_GRAPH)('in twhin %s', async (...of) => {
-    const { code, said, left } = await interrupted(here, of);
-    expect({ left, code, said }).toEqual({ left: [], code: expect.toBeOneOf([1, 130]), said });
-    expect(said).not.toMatch(/\n\s+at /);
-  });
-});
+  afterAll(() => here.remove());
 
-describe('Ctrl-C leaves nothing behind, with shards', () => {
-  beforeAll(async () => {
-    await here.remove();
-    here = await filledPlace(shardedConfig(2));
-    await mkdir(join(here.folder, 'temporary'));
-  });
-  test.each(OF_SHARDS)('in twhin %s', async (...of) => {
+  test.each(cases)('in twhin %s', async (...of) => {
     const { code, said, left } = await interrupted(here, of);
     expect({ left, code, said }).toEqual({ left: [], code: expect.toBeOneOf([1, 130]), said });
     expect(said).not.toMatch(/\n\s+at /);
-    expect(existsSync(join(here.folder, 'state', 'engagement-0', 'db'))).toBe(true);
+    expect(existsSync(join(here.folder, 'state', graph, 'db'))).toBe(true);
   });
 });

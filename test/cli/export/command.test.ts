@@ -114,17 +114,6 @@ describe('twhin export', () => {
     await refused(other, 1, 'another model', 'dim: the store has 8, the configuration 16');
   });
 
-  test('refuses parts that do not divide the vectors, and unknown formats', async () => {
-    await refused(
-      asked('uneven', '--pq', '3'),
-      2,
-      '8 numbers are cut into equal parts, 1, 2, 4, 8 of them; seen 3',
-    );
-    await refused(asked('arrow', '--format', 'arrow'), 2, 'npy, parquet');
-    const left = (await readdir(here.folder)).filter((name) => /^(uneven|arrow)/.test(name));
-    expect(left).toEqual([]);
-  });
-
   test.each([['npy'], ['parquet'], ['parquet', '--pq', '4']])(
     'leaves nothing when it is interrupted: %s %s',
     async (...options) => {
@@ -139,13 +128,17 @@ describe('twhin export', () => {
     },
   );
 
-  test('refuses a folder that holds something, and an unknown type; nothing is left', async () => {
+  test('refuses a folder that holds something, uneven parts, and unknown types and formats; nothing is left', async () => {
     const filled = join(here.folder, 'filled');
     await mkdir(filled);
     await writeFile(join(filled, 'mine'), 'mine');
     await refused(asked('filled'), 2, `--out: ${filled} is not empty`);
     await refused(asked('unknown', '--type', 'cat'), 2, 'expected one of user, tweet');
-    expect(await readdir(here.folder)).not.toContain('unknown');
+    const parts = '8 numbers are cut into equal parts, 1, 2, 4, 8 of them; seen 3';
+    await refused(asked('unknown', '--pq', '3'), 2, parts);
+    await refused(asked('unknown', '--format', 'arrow'), 2, 'npy, parquet');
+    const left = (await readdir(here.folder)).filter((name) => name.startsWith('unknown'));
+    expect(left).toEqual([]);
     await refused(asked('filled/mine/vectors'), 2, "can't be written");
   });
 });
