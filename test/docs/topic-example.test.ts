@@ -1,20 +1,15 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { readRecord } from '../../topics/record.ts';
+import { freshFolder } from '../fresh-folder.ts';
 import { snippets } from './blocks.ts';
-
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'twhin-example-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test('the example of a topic of one’s own works as it is, with the event that it shows', async () => {
   const [example = '', ...more] = snippets('docs/wire-contract.md', 'defineTopic({');
   expect(more).toEqual([]);
+  const folder = await freshFolder();
   const path = join(folder, 'twhin.config.ts');
   await writeFile(path, example);
   const { graphs } = await loadConfig({ TWHIN_CONFIG: path }, folder);

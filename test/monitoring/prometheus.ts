@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { freePorts } from '../../broker/properties.ts';
+import { freshFolder } from '../fresh-folder.ts';
 import { MONITORING, prometheusConfig, RULE_FILES } from './shipped.ts';
 
 /** Whether tests that need a tool of Prometheus run: if the tool is installed, and always in CI. */
@@ -46,14 +46,12 @@ const queryAnswer = z.object({
 
 /** A Prometheus with the shipped configuration, pointed at one process for each job and with short intervals. */
 export class Prometheus {
-  readonly #folder: string;
   readonly #url: string;
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
   stderr = '';
 
-  private constructor(folder: string, url: string, child: ChildProcess) {
-    this.#folder = folder;
+  private constructor(url: string, child: ChildProcess) {
     this.#url = url;
     this.#child = child;
     this.#ended = once(child, 'close');
@@ -64,7 +62,7 @@ export class Prometheus {
 
   /** targets: host:port by job. */
   static async scraping(targets: Readonly<Record<string, string>>): Promise<Prometheus> {
-    const folder = await mkdtemp(join(tmpdir(), 'twhin-prometheus-'));
+    const folder = await freshFolder();
     const config = {
       ...prometheusConfig(),
       global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
@@ -83,12 +81,8 @@ export class Prometheus {
       `--web.listen-address=${address}`,
       '--log.level=warn',
     ]);
-    // If Prometheus is not installed, the folder is removed.
-    await once(child, 'spawn').catch(async (error: unknown) => {
-      await rm(folder, { recursive: true });
-      throw error;
-    });
-    return new Prometheus(folder, `http://${address}`, child);
+    await once(child, 'spawn');
+    return new Prometheus(`http://${address}`, child);
   }
 
   /** Values of an instant query, as text. */
@@ -114,7 +108,6 @@ export class Prometheus {
   async remove(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#ended;
-    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   /** The data of an answer of the API. @throws on any other answer, and while Prometheus starts. */

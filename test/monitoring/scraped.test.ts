@@ -1,8 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Twhin } from '../e2e/twhin.ts';
+import { freshFolder } from '../fresh-folder.ts';
 import { Prometheus, there } from './prometheus.ts';
 import { filled } from './promql.ts';
 import { rules, shown } from './shipped.ts';
@@ -42,9 +40,7 @@ describe.skipIf(!there('prometheus'))(`a real Prometheus (${there.how})`, () => 
   });
 
   test('reads the fed events, evaluates every rule, fills every panel, and sees the process die', async () => {
-    const log = await mkdtemp(join(tmpdir(), 'twhin-scraped-'));
-    ends.push(() => rm(log, { recursive: true, force: true }));
-    const twhin = await Twhin.create(`file:${log}`);
+    const twhin = await Twhin.create(`file:${await freshFolder()}`);
     ends.push(() => twhin.remove());
     const broken = (count: number) =>
       twhin.ok(['feed', '-', '--topic', 'follow', '--raw'], { stdin: '{"broken\n'.repeat(count) });

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { boundsToSay, edgesWithin } from '../../../src/cli/serve/bounds.ts';
-import { type Place, place, refused } from '../captured.ts';
+import { own, place, refused } from '../captured.ts';
 
 const GB = 1e9;
 const memory = 16 * GB;
@@ -46,18 +46,8 @@ describe('bounds', () => {
   });
 });
 
-describe('twhin serve', () => {
-  let at: Place;
-  beforeAll(async () => {
-    at = await place();
-  });
-  afterAll(() => at.remove());
-
-  test('refuses edges that can not fit before it connects', async () => {
-    await refused(
-      at.run('serve', '--edges', '1000000000000'),
-      2,
-      '--edges: 1,000,000,000,000 edges of 2 graphs',
-    );
-  });
+test('twhin serve refuses edges that can not fit before it connects', async () => {
+  const at = await own(place());
+  const asked = at.run('serve', '--edges', '1000000000000');
+  await refused(asked, 2, '--edges: 1,000,000,000,000 edges of 2 graphs');
 });

@@ -1,17 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type EntityList, openLists } from '../../../src/cli/serve/candidates.ts';
 import { entityKey } from '../../../src/graph/entity.ts';
+import { freshFolder } from '../../fresh-folder.ts';
 import { READERS_SKIPPED, readBack } from '../export/readers.ts';
-
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'lists-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
 
 const tweet = (id: number) => entityKey('tweet', String(id));
 const LISTS: readonly EntityList[] = [
@@ -27,7 +21,7 @@ const LISTS: readonly EntityList[] = [
   { from: entityKey('user', 'new'), items: [{ entity: tweet(1), score: null }], fallback: 'popular' },
 ];
 async function written(name: string, lists: readonly EntityList[], parquet: boolean): Promise<string> {
-  const path = join(folder, name);
+  const path = join(await freshFolder(), name);
   await using file = await openLists(path, parquet);
   for (const list of lists) await file.add(list);
   await file.end();
