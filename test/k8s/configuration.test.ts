@@ -157,8 +157,3 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('configuration of $overlay', ({ overlay,
     }
   });
 });
-
-test('the check finds an unknown variable', () => {
-  expect(namesRead()).toContain('KAFKA_SSL_CA');
-  expect(namesRead()).not.toContain('KAFKA_SASL_USER');
-});

@@ -48,10 +48,4 @@ describe.skipIf(SKIPPED || missing).each(VERSIONS)('Kubernetes %s', (version) =>
     const own = parseDocuments(text).filter(({ kind }) => !OTHERS.includes(kind));
     expect(passed.length).toBe(own.length);
   });
-
-  test('refuses an unknown field', () => {
-    const text = renderText('k8s/overlays/dev');
-    const { status, lines } = validate(version, text.replace('podManagementPolicy:', 'podManagmentPolicy:'));
-    expect([status, lines.join('\n')]).toEqual([1, expect.stringContaining('ERROR')]);
-  });
 });

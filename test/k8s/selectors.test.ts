@@ -152,22 +152,15 @@ describe.skipIf(SKIPPED).each(OVERLAYS)('selectors of $overlay', ({ overlay, res
   });
 
   test('a standby may ask its leader, and the leader admits the standby', () => {
-    const rules = policies.flatMap(({ spec }) => [
-      ...spec.ingress.flatMap((rule) => rule.from.map((peer) => ({ at: spec.podSelector, peer, way: 'in' }))),
-      ...spec.egress.flatMap((rule) => rule.to.map((peer) => ({ at: spec.podSelector, peer, way: 'out' }))),
-    ]);
+    const reach = (within: z.infer<typeof peers>, labels: Workload['labels']) =>
+      within.some(({ podSelector }) => podSelector !== undefined && matches(podSelector, labels));
     for (const standby of ofRole(all, 'standby')) {
-      const [leader] = ofRole(all, 'leader').filter((each) => graphOf(each) === graphOf(standby));
-      const allowed = (way: string, at: Workload, other: Workload | undefined) =>
-        rules.some(
-          (rule) =>
-            rule.way === way &&
-            matches(rule.at, at.labels) &&
-            rule.peer.podSelector !== undefined &&
-            matches(rule.peer.podSelector, other?.labels ?? {}),
-        );
-      expect(leader && allowed('out', standby, leader)).toBe(true);
-      expect(leader && allowed('in', leader, standby)).toBe(true);
+      const leader = ofRole(all, 'leader').find((each) => graphOf(each) === graphOf(standby));
+      const of = (at: Workload) => policies.filter(({ spec }) => matches(spec.podSelector, at.labels));
+      const asked = of(standby).flatMap(({ spec }) => spec.egress.flatMap(({ to }) => to));
+      const admitted = leader && of(leader).flatMap(({ spec }) => spec.ingress.flatMap(({ from }) => from));
+      expect(leader && reach(asked, leader.labels)).toBe(true);
+      expect(admitted && reach(admitted, standby.labels)).toBe(true);
     }
   });
 });

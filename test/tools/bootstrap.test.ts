@@ -97,15 +97,6 @@ test('keeps the target’s exit code, and 128 + the number of the signal that en
   expect([status, run(['demo/main.js', 'die']).status, npmCalls()]).toEqual([7, 128 + 9, []]);
 });
 
-test('--vitest runs the tests once, with the arguments given; nothing named is wrong usage', () => {
-  installedAre(INSTALLED);
-  mkdirSync(join(root, 'node_modules', 'vitest'));
-  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  writeFileSync(vitest, 'console.log(process.argv.slice(2).join(" "))');
-  expect(run(['--vitest', 'test/demo']).stdout.trim()).toBe('run test/demo');
-  expect(run([])).toMatchObject({ status: 2, stderr: expect.stringContaining('name what to run') });
-});
-
 /** Runs a target that waits in a shell, which gets a signal once it does; gives what the target said last. */
 async function signalled(command: string, signal: NodeJS.Signals, env: Record<string, string> = {}) {
   installedAre(INSTALLED);
