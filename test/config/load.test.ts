@@ -131,6 +131,7 @@ describe('loadConfig', () => {
           graphs: { 'Bad Name': { topics: ['follow'], relations: ['follows'] }, empty: { topics: [], relations: ['follows'] } },
           topics: [{ name: 'x' }],
           colour: 'red',
+          surfaces: { x: { to: 'product', limit: 3 }, y: { from: [], to: 'product' } },
           relations: [{ name: 'constructor', lhs: 'user', rhs: 'constructor' }],
           limits: { stopMs: 2 ** 31 },
         }`,
@@ -152,6 +153,9 @@ describe('loadConfig', () => {
       /^graphs.empty.topics: .*expected .*, seen an array of 0$/,
       /^topics.0: expected what defineTopic returns, seen an object with name$/,
       /^colour: expected no such key, seen a string$/,
+      /^surfaces.x.from: /,
+      /^surfaces.x.limit: /,
+      /^surfaces.y.from: /,
       /^relations.0.name: expected any other name, seen "constructor"$/,
       /^relations.0.rhs: expected any other name, seen "constructor"$/,
       /^limits.stopMs: .*expected .*2147483647.*, seen 2147483648$/,
@@ -163,8 +167,8 @@ describe('loadConfig', () => {
       /^TWHIN_TOPIC_PREFIX: expected .*letters.*, seen "a b\/"$/,
     ])
       expect(problems).toContainEqual(expect.stringMatching(expected));
-    expect(problems[0]).toMatch(/^the configuration has 18 problems; nothing was started:$/);
-    expect(problems).toHaveLength(19);
+    expect(problems[0]).toMatch(/^the configuration has 21 problems; nothing was started:$/);
+    expect(problems).toHaveLength(22);
   });
 
   test('suggests the key that was meant', async () => {

@@ -68,13 +68,3 @@ test('all that is wrong with surfaces is told at once, with what is possible', (
     'surfaces.d.from: no relation leads from customer to brand; no relation leads to brand',
   ]);
 });
-
-test('the shape of a surface is checked with the rest of the file', () => {
-  const wrong: object = { x: { to: 'product', limit: 3 }, y: { from: [], to: 'product' } };
-  const problems = problemsOf(() => load({ ...wrong }));
-  expect(problems.map((line) => line.split(':')[0])).toEqual([
-    'surfaces.x.from',
-    'surfaces.x.limit',
-    'surfaces.y.from',
-  ]);
-});

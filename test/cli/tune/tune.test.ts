@@ -62,17 +62,6 @@ describe('twhin tune', () => {
     if (first?.confirmed !== undefined) expect(second?.confirmed?.best).not.toEqual(first.confirmed.best);
   });
 
-  it('prints the trials and a part of a configuration, and touches nothing', async () => {
-    const said = await tune(circles(), '--trials', '2', '--seed', '5');
-    expect(said.code).toBe(0);
-    const text = said.out.join('\n');
-    expect(text).toMatch(
-      /^follow: 2 trials on 224 records, .*; the newest 15 % of 264 records were kept from all trials$/m,
-    );
-    expect(text).toMatch(/^ {2}the current settings +224 +[.\d]+ +[.\d]+ +[.\d]+ +[.\d]+ +[\d,]+$/m);
-    expect(text).toMatch(/No trial was ahead|For twhin\.config\.ts/);
-  });
-
   it('refuses where nothing is left to try, and where a stream has nothing to predict', async () => {
     const keys = 'beta learningRate negativeWeight updatesPerEdge uniformNegatives initScale'.split(' ');
     const fixed = [...keys.map((key) => `${key}=8`), 'inBatchNegatives=true'].flatMap((each) => [
