@@ -14,16 +14,6 @@ const edge = (lhs: string, rhs: string, at: number, removed = false) => ({
 });
 
 describe('GraphStore', () => {
-  test('has no head before the first commit', async () => {
-    const store = graph();
-    expect(await store.head()).toBeUndefined();
-    expect(await store.entity(user('a'))).toBeUndefined();
-    expect(await store.checkpoint()).toBeUndefined();
-    expect(await store.readRows([4])).toEqual([undefined]);
-    expect(await Array.fromAsync(store.rows())).toEqual([]);
-    expect(await edgesIn(store)).toEqual([]);
-  });
-
   test('reads back everything that a commit wrote', async () => {
     const store = graph();
     const a = entity(user('a'), 4, { updates: 4_000_000_000, firstSeen: 5, lastSeen: 1_700_000_000_123 });

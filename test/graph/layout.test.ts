@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FatalError } from '../../src/errors/errors.ts';
 import type { EdgeName } from '../../src/graph/edge.ts';
-import { type EntityKey, entityKey, MAX_ID_BYTES } from '../../src/graph/entity.ts';
+import { entityKey, MAX_ID_BYTES } from '../../src/graph/entity.ts';
 import { Layout } from '../../src/graph/layout.ts';
 import { MODEL, tweet, user } from './graph-fixture.ts';
 
@@ -89,22 +89,6 @@ describe('Layout', () => {
     fc.assert(
       fc.property(id, id, relation, key, (one, tail, name, end) => {
         if (Buffer.byteLength(one + tail) <= MAX_ID_BYTES) check(user(one), user(one + tail), name, end);
-      }),
-    );
-  });
-
-  test("sorts a type's entities: the shorter id first, then by bytes of UTF-8", () => {
-    const compareKeys = (a: EntityKey, b: EntityKey) => {
-      const [first, second] = [Buffer.from(a), Buffer.from(b)];
-      return first.length - second.length || Buffer.compare(first, second);
-    };
-    // Ids of equal length in bytes; in UTF-16 order they are reversed.
-    expect(compareKeys(user('\uffeea'), user('\u{1f989}'))).toBeLessThan(0);
-    fc.assert(
-      fc.property(fc.array(id, { maxLength: 20 }), (ids) => {
-        const keys = ids.map((each) => user(each));
-        const stored = keys.map((each) => layout.prefixes.edgesOut(each)).sort(Buffer.compare);
-        expect(keys.sort(compareKeys)).toEqual(stored.map((each) => layout.entityOf(each)));
       }),
     );
   });

@@ -50,13 +50,10 @@ const ROWS = [
 ];
 
 describe('liveEdgeRows', () => {
-  test('gives live edges as rows, in the order of the store', async () => {
-    expect(await read(await storeOf(...EDGES))).toEqual([ROWS]);
-    expect(await read(graph())).toEqual([]);
-  });
-
-  test('gives blocks of the requested size', async () => {
+  test('gives live edges as rows, in the order of the store, in blocks of the requested size', async () => {
     const store = await storeOf(...EDGES);
+    expect(await read(store)).toEqual([ROWS]);
+    expect(await read(graph())).toEqual([]);
     expect(await read(store, 2)).toEqual([ROWS.slice(0, 2), ROWS.slice(2, 4), ROWS.slice(4)]);
     expect(await read(store, 5)).toEqual([ROWS]);
   });

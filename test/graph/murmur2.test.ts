@@ -8,6 +8,10 @@ import { murmur2, partitionOf } from '../../src/graph/murmur2.ts';
 const anyKey = fc.oneof(
   fc.string({ maxLength: 40 }),
   fc.string({ unit: 'binary', maxLength: 40 }),
+  // The first character beyond ASCII comes anywhere.
+  fc
+    .tuple(fc.string({ maxLength: 8 }), fc.string({ unit: 'binary', maxLength: 8 }))
+    .map((parts) => parts.join('')),
   fc.string({ minLength: 250, maxLength: 260 }),
   // Half a surrogate pair has no UTF-8 bytes of its own.
   fc.array(fc.integer({ min: 0xd800, max: 0xdfff })).map((units) => String.fromCharCode(...units)),
@@ -38,17 +42,6 @@ describe('murmur2', () => {
       }),
       { numRuns: 2_000 },
     );
-  });
-
-  test('hashes a text as its bytes, wherever the first character beyond ASCII is', () => {
-    for (const beyond of ['\u0080', 'ÿ', '€', '😀']) {
-      for (let length = 0; length < 9; length++) {
-        for (let at = 0; at <= length; at++) {
-          const given = `${'a'.repeat(at)}${beyond}${'b'.repeat(length - at)}`;
-          expect(murmur2(given)).toBe(murmur2(Buffer.from(given)));
-        }
-      }
-    }
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { nearest, norm } from '../../src/graph/nearest.ts';
+import { nearest } from '../../src/graph/nearest.ts';
 import { commitRows, entity, FIRST_ROW, graph, tweet, user } from './graph-fixture.ts';
 
 describe('nearest', () => {
@@ -52,9 +52,5 @@ describe('nearest', () => {
     // Row 4 is of the second kind, and of the others 19 are.
     const alike = rows.filter((row) => row > FIRST_ROW && row % 3 !== 0);
     expect(found.map(({ entity: key }) => key)).toEqual(alike.slice(0, 12).map((row) => `user:${row}`));
-  });
-
-  test('norm ignores the numbers after the vector', () => {
-    expect(norm(Float32Array.of(3, 4, 100, 100), 2)).toBe(5);
   });
 });

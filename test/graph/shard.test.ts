@@ -1,12 +1,5 @@
 import { expect, test } from 'vitest';
-import {
-  copyAccumulator,
-  graphOf,
-  ownerOfCopy,
-  shardName,
-  trainedShare,
-  trainingShard,
-} from '../../src/graph/shard.ts';
+import { copyAccumulator, ownerOfCopy, trainedShare, trainingShard } from '../../src/graph/shard.ts';
 
 test.each([1, 2, 3, 4, 5, 8, 16, 255])('of %i shards, each trains its share of the edges', (count) => {
   const shards = Array.from({ length: count }, (_, index) => index);
@@ -28,13 +21,6 @@ test.each([1, 2, 3, 4, 5, 8, 16, 255])('of %i shards, each trains its share of t
     expect(rhs * count).toBe(ofLhs.filter((byRhs) => byRhs[index] === index).length);
     expect(lhs + rhs).toBeCloseTo((count + 1) / count, 10);
   }
-});
-
-test('a shard has a name of its own, and the name of its graph', () => {
-  const shard = { graph: 'engagement', index: 3, count: 8 };
-  expect(shardName(shard)).toBe('engagement-3');
-  expect(graphOf({ name: 'engagement-3', shard })).toBe('engagement');
-  expect(graphOf({ name: 'follow' })).toBe('follow');
 });
 
 test("a copy's accumulator is below that of any own row, and says whose the copy is", () => {

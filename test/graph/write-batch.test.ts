@@ -36,18 +36,6 @@ describe('WriteBatch', () => {
     expect(said.sort()).toEqual([...expected, '-key 00007', 'k='].sort());
   });
 
-  test('hands over operations on one key in the order in which they came', async () => {
-    const batch = new WriteBatch();
-    for (let i = 0; i < 50; i++) {
-      batch.put(bytes('same key'), bytes(`${i}`));
-      batch.put(bytes(`key ${i}`), bytes('y'));
-      batch.delete(bytes('same key'));
-    }
-    const { said } = await handed(batch);
-    const ofOne = said.filter((each) => each.includes('same key'));
-    expect(ofOne).toEqual(Array.from({ length: 50 }, (_, i) => [`same key=${i}`, '-same key']).flat());
-  });
-
   test('uses the memory and the views of a batch before, once it is cleared', async () => {
     const batch = new WriteBatch();
     const fill = (from: number) => {
