@@ -101,26 +101,4 @@ describe('Delivery', () => {
       },
     ]);
   });
-
-  test('does not retry a failure that no retry can help', async () => {
-    const sink = new FaultySink();
-    const sent = new Delivery(sink, keptLog()).send(messages, 'vectors');
-    sent.catch(() => undefined);
-    await sink.refuse();
-    await expect(sent).rejects.toMatchObject({ code: 'not-authorized' });
-    expect(sink.attempts).toBe(1);
-  });
-
-  test('stopped in the middle of a pause, makes no other attempt', async () => {
-    const sink = new FaultySink();
-    const delivery = new Delivery(sink, keptLog());
-    const sent = delivery.send(messages, 'vectors');
-    sent.catch(() => undefined);
-    await sink.outOfReach();
-    await vi.advanceTimersByTimeAsync(1);
-    expect(vi.getTimerCount()).toBe(1);
-    delivery.stop();
-    await expect(sent).rejects.toMatchObject({ code: 'stopped' });
-    expect([sink.attempts, vi.getTimerCount()]).toEqual([1, 0]);
-  });
 });

@@ -20,17 +20,9 @@ const WAYS: Record<Phase, readonly LifecycleEvent[]> = {
 const READS: readonly Phase[] = ['loading', 'joining', 'standby', 'taking-over', 'running'];
 
 const phases = Object.keys(WAYS) as unknown as readonly (keyof typeof WAYS)[];
-const events: readonly LifecycleEvent[] = [
-  'loaded',
-  'waits',
-  'turn',
-  'writes',
-  'stop',
-  'abandon',
-  'drain',
-  'done',
-  'fail',
-];
+const events = new Set(
+  Object.values(TRANSITIONS).flatMap((of) => Object.keys(of) as unknown as readonly LifecycleEvent[]),
+);
 
 function lifecycleIn(phase: Phase): Lifecycle {
   const lifecycle = new Lifecycle();

@@ -181,7 +181,7 @@ describe('the store of an updater', () => {
     for (let start = 0; start < 2; start++) {
       await caughtUp(log, store, { pace: SMALL });
       expect([await stateOf(store), [...store.checkpoints.written]]).toMatchObject([
-        { commit, checkpoint: commit },
+        { commit, checkpoint: commit, journal: [] },
         [[commit, made]],
       ]);
       expect(store.checkpoints.written.get(commit)).toBe(made);

@@ -15,10 +15,3 @@ test('keeps the newest 4,096', () => {
   for (let i = 1; i <= 4096; i++) window.add(i);
   expect([window.quantile(0), window.quantile(0.5), window.quantile(1)]).toEqual([1, 2048, 4096]);
 });
-
-test('gives the mean of what it holds', () => {
-  const window = new Window();
-  expect(window.mean).toBeUndefined();
-  for (const sample of [1, 2, 6]) window.add(sample);
-  expect(window.mean).toBe(3);
-});

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { FatalError } from '../../../src/errors/errors.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import { WriteBatch } from '../../../src/graph/write-batch.ts';
-import { checkWhole, LaterCheck } from '../../../src/pipeline/loading/completeness.ts';
+import { LaterCheck } from '../../../src/pipeline/loading/completeness.ts';
 import { portWith } from '../../fixtures/port.ts';
 import { filled, HEAD_OF_FILLED, put } from '../../graph/check/check-fixture.ts';
 import { edgesIn, user } from '../../graph/graph-fixture.ts';
@@ -25,21 +25,6 @@ const writeEdge = async (state: { at: number; removed: boolean } | null) => {
   store.layout.putEdge(batch, store.layout.edgeId(edge), state);
   await store.entries.write(batch);
 };
-
-describe('a store with less than its head counts', () => {
-  test('is refused, naming what is short; an excess is not', () => {
-    const { entities, edges } = HEAD_OF_FILLED;
-    checkWhole(HEAD_OF_FILLED, { entities, edges });
-    checkWhole(HEAD_OF_FILLED, { entities: { ...entities, user: 9 }, edges });
-    for (const [there, reason] of [
-      [{ entities: { tweet: 1 }, edges }, '0 entities (user), and its head counts 2'],
-      [{ entities, edges: { ...edges, follows: 1 } }, '1 live edges (follows), and its head counts 2'],
-    ] as const)
-      expect(() => checkWhole(HEAD_OF_FILLED, there)).toThrow(
-        expect.objectContaining({ code: 'store-damaged', message: expect.stringContaining(reason) }),
-      );
-  });
-});
 
 describe('a later check', () => {
   test('finds nothing wrong with a whole store, and lost edges in another', async () => {

@@ -27,15 +27,6 @@ const intakeOf = (queueBytes: number, clock = Date.now) =>
     (topic) => topic === 'urgent',
   );
 
-test('gives records in order, up to the limit', async () => {
-  const intake = intakeOf(10_000);
-  void intake.take(run(record(0), record(1), record(2)));
-  void intake.take(run(record(3)));
-  expect(offsets(await intake.next(3, 0))).toEqual([0, 1, 2]);
-  expect(offsets(await intake.next(3, 0))).toEqual([3]);
-  expect(await intake.next(3, 1)).toEqual([]);
-});
-
 test('gives runs with their next offsets, and splits a run at the limit', async () => {
   const intake = intakeOf(10_000);
   // Offset 3 is no record, 5 and 6 are markers, and so is all of the second run.

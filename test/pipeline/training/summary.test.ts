@@ -90,11 +90,4 @@ describe('TrainingSummary', () => {
       expect.closeTo(1014.348, 2),
     ]);
   });
-
-  test('says what a snapshot has set aside now', () => {
-    const summary = new TrainingSummary(['follows', 'likes']);
-    summary.add(report({ setAside: 7 }));
-    summary.add(report({ edges: 0, setAside: 5 }));
-    expect(summary.setAside).toBe(5);
-  });
 });

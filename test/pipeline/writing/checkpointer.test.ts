@@ -20,8 +20,6 @@ const ALL = Number.POSITIVE_INFINITY;
 /** Everything is acknowledged. */
 const ALL_SENT = Promise.resolve(true);
 
-/** Entities of rows 2 and 3. */
-
 /** Two rows, each number the row's own. */
 function blockAt(first: number): CheckpointBlock {
   const rows = [first, first + 1];
@@ -348,13 +346,6 @@ describe('a checkpoint that is left', () => {
     expect([trainer.snapshots, there()]).toEqual([0, [3]]);
   });
 
-  test('is the one before where nothing changed since: the last commit gets its number', async () => {
-    const { checkpointer, store, trainer, headOf, there, journal } = await committed();
-    await checkpointer.leave({ ...headOf(5), epoch: 9 }, true, ALL_SENT);
-    expect([trainer.snapshots, there(), await journal()]).toEqual([0, [3], []]);
-    expect(await store.head()).toEqual({ ...headOf(3), epoch: 9, trained: 3, acknowledged: 3 });
-  });
-
   test('comes after the one that is being written', async () => {
     const { write, reached, open } = gateAt(0);
     const { checkpointer, trainer, store, headOf, there } = await committed({ write });
@@ -402,12 +393,5 @@ describe('a checkpoint that is left', () => {
       [6, { batches: [], due: [user('a'), user('gone')], published: new Int32Array(0), of: 0 }],
     ]);
     expect(there()).toEqual([5]);
-  });
-
-  test('completes one that a command made, in its place', async () => {
-    const { checkpointer, checkpoints, store, headOf, there } = await committed();
-    await checkpointer.complete(headOf(5));
-    expect(checkpoints.written.get(3)?.blocks).toEqual([blockAt(0), blockAt(2)]);
-    expect([there(), (await store.head())?.checkpoint]).toEqual([[3], 3]);
   });
 });

@@ -287,21 +287,6 @@ describe('Committer', () => {
     ]);
   });
 
-  test('a commit is written only after its dead letters are acknowledged', async () => {
-    const { store, sink, log, unwritten, commit } = setUp();
-    unwritten.open.putDeadLetter(letter);
-    const committed = commit();
-    await sink.outOfReach();
-    expect(await store.head()).toBeUndefined();
-    await sink.acknowledge();
-    await committed;
-    expect(sink.acknowledged).toEqual([letter]);
-    expect((await store.head())?.positions).toEqual(POSITIONS);
-    expect(log.lines.map(({ message }) => message)).toEqual([
-      'dead letters could not be published; trying again',
-    ]);
-  });
-
   test('writes commits in the order asked for, one after the other, and publishes in this order what they made due', async () => {
     const { store, rows, trainer, sink, unwritten, publisher, committer, ledger, order, commit } = setUp();
     const answers = [Promise.withResolvers<Due>(), Promise.withResolvers<Due>()] as const;
@@ -314,6 +299,7 @@ describe('Committer', () => {
     await sink.next();
     await turns(1);
     expect([committer.commits, await store.head()]).toEqual([0, undefined]);
+    expect(committer.writing).toMatchObject({ waits: 'dead letters' });
     await sink.acknowledge();
     await expect.poll(() => committer.commits).toBe(2);
     const state = async () => {
@@ -355,19 +341,6 @@ describe('Committer', () => {
     // All that was due before is due by this one.
     expect(await seen()).toEqual([9, 9, 2]);
     await sink.acknowledge();
-  });
-
-  test('a commit stopped while its dead letters wait fails, and the store stays as it was', async () => {
-    const { store, sink, unwritten, publisher, committer, commit } = setUp();
-    unwritten.open.putDeadLetter(letter);
-    const committed = commit();
-    committed.catch(() => undefined);
-    await sink.outOfReach();
-    await turns(1);
-    expect(committer.writing).toMatchObject({ waits: 'dead letters' });
-    void publisher.stop();
-    await expect(committed).rejects.toMatchObject({ code: 'stopped' });
-    expect(await store.head()).toBeUndefined();
   });
 
   test('after a failed commit no other is written', async () => {

@@ -275,16 +275,6 @@ describe('Publisher', () => {
     expect(headers[2]).toBe(headers[1]);
   });
 
-  test('sends 8 MiB at a time', async () => {
-    const { sink, add, acknowledge, through } = setUp({ dim: MANY });
-    const many = Array.from({ length: SWEEP + 2 }, (_, i) => user(`u${i}`));
-    await add(many, { commit: 1 });
-    expect(await sink.next()).toHaveLength(SWEEP);
-    await acknowledge();
-    expect(await sink.next()).toHaveLength(2);
-    await through();
-  });
-
   test('vectors that move with each commit hold up no others', async () => {
     const { sink, now, publisher, add, acknowledge, through } = setUp({ dim: MANY });
     const busy = Array.from({ length: SWEEP }, (_, i) => user(`u${i}`));

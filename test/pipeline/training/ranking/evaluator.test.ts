@@ -64,13 +64,6 @@ describe('Evaluator', () => {
     expect(asked).toEqual([[[6, 2]]]);
   });
 
-  it('counts an edge with an untrained end as fresh', () => {
-    const { evaluator } = setUp();
-    const report = evaluator.evaluate(triples(edgesOf('6 replies 14')));
-    expect(report.fresh[2]).toMatchObject({ count: 1, reciprocal: 1 / 2 });
-    expect(report.known[2]?.count).toBe(0);
-  });
-
   it('counts a rank over 10 as no hit', () => {
     const { evaluator, known } = setUp();
     for (const tweet of [10, 11, 14]) known.add(6, 1, tweet);
