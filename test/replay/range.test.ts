@@ -46,10 +46,6 @@ async function problems(from: Bound, until: Bound, options: MemoryReaderOptions 
 }
 
 describe('a range as offsets', () => {
-  test('all there is', async () => {
-    expect(await stretches(EARLIEST, LATEST)).toBe('0-10 0-5');
-  });
-
   test('by the time the log has: from the first record then or later, up to and without the first of the end', async () => {
     expect(await stretches(at(16), at(18))).toBe('6-8 1-3');
     expect(await stretches(at(1), at(16))).toBe('0-6 0-1');
@@ -120,12 +116,6 @@ describe('a range that is refused', () => {
 
   test('nothing to read', async () => {
     expect(await problems(at(50), LATEST)).toEqual(['  --from, --until: there is no record in that range']);
-  });
-
-  test('a topic that is missing', async () => {
-    await expect(resolveRange(memoryReader(filled()), ['twhin.none'], EARLIEST, LATEST)).rejects.toThrow(
-      /twhin\.none/,
-    );
   });
 });
 

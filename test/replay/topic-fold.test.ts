@@ -7,7 +7,7 @@ import type { SourceRecord } from '../../src/pipeline/ports.ts';
 import { FOLDED_ACCUMULATOR, TopicFold } from '../../src/replay/topic-fold.ts';
 import { type EmbeddingHeaders, embeddingHeaders } from '../../topics/embeddings.ts';
 import { type RelationHeaders, relationHeaders } from '../../topics/model.ts';
-import { edgesIn, graph, MODEL, tweet, user } from '../graph/graph-fixture.ts';
+import { edgesIn, graph, HEAD, MODEL, tweet, user } from '../graph/graph-fixture.ts';
 import { recordOf as readAs } from '../pipeline/memory-log.ts';
 
 const START = {
@@ -79,26 +79,11 @@ describe('folding an embeddings topic', () => {
     const head = await folding.finish();
     expect(await vectors()).toEqual({ 'user:a': V2, 'tweet:t': ODD, 'user:b': V2 });
     expect(head).toEqual({
-      format: 6,
-      graph: 'test',
-      model: MODEL,
-      step: 6,
-      random: [5, 6, 7],
-      rows: 7,
-      positions: {},
-      edges: {},
+      ...HEAD,
+      ...{ step: 6, random: [5, 6, 7], rows: 7, positions: {}, edges: {}, outbox: 0 },
       events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
       entities: { user: 2, tweet: 1 },
-      freed: [],
-      commit: 1,
-      checkpoint: 1,
-      relations: 0,
-      outbox: 0,
-      watermark: 1006,
-      epoch: 1,
-      space: '5eed',
-      stepBase: 0,
-      topicIds: {},
+      ...{ watermark: 1006, epoch: 1, space: '5eed' },
     });
     expect(await store.head()).toEqual(head);
     expect(folding.records).toBe(6);

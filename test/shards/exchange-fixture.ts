@@ -7,6 +7,7 @@ import type { Message, SourceRecord } from '../../src/pipeline/ports.ts';
 import type { Outgoing, RowVectors } from '../../src/pipeline/training/shard-batch.ts';
 import { Exchange, type ExchangePace } from '../../src/shards/exchange.ts';
 import { decodeParcel, encodeParcel, nameEnd, type Parcel } from '../../src/shards/parcel.ts';
+import { HEAD } from '../graph/graph-fixture.ts';
 import { keptLog } from '../pipeline/faulty-sink.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
 import { EXCHANGE } from './shards-fixture.ts';
@@ -53,7 +54,7 @@ export function exchangeOf({ shard, pace, freshRun = 'here', head, ...rest }: Se
       ...{ model: MODEL, space: SPACE, index, absent: new Int32Array(0), unsent: [], erased: () => false },
       ...{ sink: published.sink(), log },
       ...{ clock: () => time.now, failed: (error) => failures.push(error), ...rest },
-      head: head && { ...EMPTY_HEAD, shard: head },
+      head: head && { ...HEAD, graph: 'g-0', model: MODEL, rows: 2, space: SPACE, shard: head },
     },
   );
   /** Entities that got a row, with the shard that owns each. */
@@ -84,22 +85,6 @@ export function exchangeOf({ shard, pace, freshRun = 'here', head, ...rest }: Se
       published.published.filter(({ key }) => shardOf(String(key), count) === index).map(parcelIn),
   };
 }
-
-const EMPTY_HEAD: Head = {
-  ...{ format: 6, graph: 'g-0', model: MODEL, step: 0, random: [], rows: 2, freed: [], positions: {} },
-  ...{ events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 }, edges: {}, entities: {} },
-  ...{
-    commit: 1,
-    checkpoint: 0,
-    relations: 0,
-    outbox: 0,
-    watermark: 0,
-    epoch: 0,
-    space: SPACE,
-    stepBase: 0,
-    topicIds: {},
-  },
-};
 
 /** The shard's part of the next batch. */
 export function handed(exchange: Exchange, edges: number) {

@@ -7,7 +7,6 @@ import {
   type NamedVectors,
   type Names,
   NO_NAMES,
-  nameEnd,
   type Parcel,
 } from '../../src/shards/parcel.ts';
 
@@ -123,11 +122,6 @@ describe('a parcel', () => {
     expect(bytes.subarray(105, 110).toString()).toBe('tweet');
     expect(bytes.subarray(-1).toString()).toBe('w');
     expect(bytes.length).toBe(56 + 12 + 34 + 1 + 7 + 7 + 3);
-  });
-
-  it('ends a name where its length says', () => {
-    const names = Buffer.concat([nameOf(0, 'a'), nameOf(1, 'é'.repeat(128)), nameOf(2, 'bc')]);
-    expect([0, 3, 261].map((at) => nameEnd(names, at))).toEqual([3, 261, 265]);
   });
 });
 

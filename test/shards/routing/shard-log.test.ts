@@ -148,12 +148,6 @@ describe('the log of a shard', () => {
     expect(taken).toEqual([]);
   });
 
-  test('raises its own place in the edges topic after all that a run holds', async () => {
-    const { take, places } = await following({ [`${EVENTS}/0`]: 0, [`${EVENTS}/1`]: 0 });
-    await take(stretch(0, 9), stretch(0, 4, 0));
-    expect(places()).toEqual(['events/1 9', 'events/0 4', 'edges/1 2']);
-  });
-
   test('passes over records that no router wrote, with a line each', async () => {
     const { send, places, lines } = await following();
     await send(
