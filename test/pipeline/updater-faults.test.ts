@@ -75,19 +75,6 @@ describe('Updater in trouble', () => {
     expect(await liveEdges(store)).toHaveLength(100);
   });
 
-  test('an updater that waits for its brokers stops', async () => {
-    const joined = Promise.withResolvers<void>();
-    const stopped = new RetryableError('stopped', 'stopped while the group was joined');
-    const log = new MemoryLog();
-    log.before = { join: () => joined.promise, leave: async () => joined.reject(stopped) };
-    const running = updater(log, new MemoryStore());
-    const ended = running.run({ untilCaughtUp: true });
-    await vi.waitFor(() => expect(running.progress().phase).toBe('joining'), IN_TIME);
-    running.stop();
-    await ended;
-    expect(running.progress().phase).toBe('stopped');
-  });
-
   test.each([DEAD_LETTERS, EMBEDDINGS])(
     'an updater stopped while %s takes nothing ends in time at its last commit, and the next goes on there',
     async (topic) => {

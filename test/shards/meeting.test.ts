@@ -34,13 +34,6 @@ function keeping(): Follower & { readonly taken: RecordRun[] } {
   };
 }
 
-const runOf = (offset: number): RecordRun => ({
-  topic: 'events',
-  partition: 0,
-  records: [],
-  next: offset + 1,
-});
-
 async function meetingOf() {
   const meeting = new ShardMeeting(TOPIC, COUNT);
   const [logs, followers] = [
@@ -52,7 +45,8 @@ async function meetingOf() {
   /** Hands a run to a shard; says whether the shard may go on by now. */
   const hand = (index: number, offset: number) => {
     const step = { through: false };
-    void Promise.resolve(logs[index]!.follower().take(runOf(offset))).then(() => {
+    const run = { topic: 'events', partition: 0, records: [], next: offset + 1 };
+    void Promise.resolve(logs[index]!.follower().take(run)).then(() => {
       step.through = true;
     });
     return step;

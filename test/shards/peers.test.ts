@@ -79,24 +79,19 @@ describe('a record', () => {
   });
 
   it.each([
-    ['no parcel', null],
-    ['vectors of another dimension', encodeParcel(parcelOf({}), DIM + 1)],
-    ['relation vectors of another model', encodeParcel(parcelOf({ relations: new Float32Array(3) }), DIM)],
-  ])('with %s is counted, warned of and passed over', (_, bytes) => {
+    ['no parcel', recordOf(null)],
+    ['vectors of another dimension', recordOf(encodeParcel(parcelOf({}), DIM + 1))],
+    [
+      'relation vectors of another model',
+      recordOf(encodeParcel(parcelOf({ relations: new Float32Array(3) }), DIM)),
+    ],
+    ['no name of its training', { ...recordOf(value), headers: { fingerprint: Buffer.from(FINGERPRINT) } }],
+  ])('with %s is counted, warned of and passed over', (_, record) => {
     const { read, log, counts } = peers();
-    expect([read(recordOf(bytes)), counts.unreadable]).toEqual([undefined, 1]);
+    expect([read(record), counts.unreadable]).toEqual([undefined, 1]);
     expect(log.lines.map(({ message }) => message)).toEqual([
       'a record is passed over: twhin.exchange.test, partition 0, offset 7',
     ]);
-  });
-
-  it('of no training that it names is no parcel', () => {
-    const { read, counts } = peers();
-    const { headers, ...record } = recordOf(value);
-    expect([
-      read({ ...record, headers: { fingerprint: headers!['fingerprint']! } }),
-      counts.unreadable,
-    ]).toEqual([undefined, 1]);
   });
 
   test('of another training is passed over, whatever its model, and told once where its sender still runs', () => {

@@ -4,10 +4,6 @@ import { EdgeFilter } from '../../../src/pipeline/reading/edge-filter.ts';
 const EDGES = 300_000;
 const id = (n: number) => `e\x00\x05${n}\x02\x01\x04${7 * n}`;
 
-test('no edge is surely new until all are known', () => {
-  expect(new EdgeFilter().add(id(1))).toBe(false);
-});
-
 test('knows each edge that was added, while it grows by several parts, and takes few new ones for known', () => {
   const filter = new EdgeFilter(true);
   let [missed, mistaken] = [0, 0];

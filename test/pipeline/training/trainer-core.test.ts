@@ -305,28 +305,6 @@ describe('TrainerCore', () => {
     },
   );
 
-  it('learns: loss falls, and edges kept back rank better than chance and popularity', () => {
-    const { core } = started({ evaluatedEdges: 40, evaluatedCandidates: 20 });
-    // Users 6 … 25 like tweets 26 … 45 of their own parity only; one edge in five is kept back.
-    const shown: (readonly [number, number, number])[] = [];
-    const keptBack: (readonly [number, number, number])[] = [];
-    for (let user = 6; user < 26; user++) {
-      for (let tweet = 26 + (user % 2); tweet < 46; tweet += 2) {
-        ((user + tweet / 2) % 5 < 1 ? keptBack : shown).push([user, 1, tweet]);
-      }
-    }
-    expect(keptBack.length).toBe(40);
-    const newTypes = Array.from({ length: 40 }, (_, i) => (i < 20 ? USER : TWEET));
-    const first = core.train(batchOf({ newTypes, edges: shown }));
-    for (let i = 0; i < 20; i++) core.train(batchOf({ edges: shown, added: [] }));
-    const last = core.train(batchOf({ edges: shown, added: [] }));
-    expect(last.loss[1]).toBeLessThan(0.8 * first.loss[1]!);
-    const ranks = core.train(batchOf({ edges: keptBack })).known[1]!;
-    expect(ranks.count).toBe(40);
-    expect(ranks.reciprocal).toBeGreaterThan(1.5 * ranks.randomReciprocal);
-    expect(ranks.reciprocal).toBeGreaterThan(1.5 * ranks.popularityReciprocal);
-  });
-
   it('refuses calls out of order, and going on after a batch that failed half-way', () => {
     const fresh = new TrainerCore(settings, kernels);
     expect(() => fresh.train(firstBatch)).toThrow('has not started');

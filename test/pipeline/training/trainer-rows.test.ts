@@ -108,20 +108,6 @@ describe('TrainerRows', () => {
     expect(dueRows(START - 4000, false, 20_000)).toEqual([3]);
   });
 
-  it('publishes again what moved since it was last looked at and the rows given, and nothing else', () => {
-    const { rows, move, dueRows } = setUp();
-    for (const row of [2, 3, 4, 5]) move(row, 0);
-    dueRows(START);
-    move(2, 0.1);
-    dueRows(START + 1);
-    move(3, 0);
-    move(0, 0.1);
-    rows.republish(Int32Array.of(5, 3, 1));
-    expect(dueRows(START + 2)).toEqual([3, 5]);
-    for (const row of [2, 3, 4, 5]) move(row, 0.1);
-    expect(dueRows(START + 3)).toEqual([]);
-  });
-
   describe('with more due rows than a slice holds', () => {
     const entities = 80_000;
     const slice = 32_768;

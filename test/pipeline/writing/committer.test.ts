@@ -120,21 +120,10 @@ describe('Committer', () => {
     index.saw(rows.a, 99, false);
     index.add(user('later'), 99);
     const head = {
-      format: 6,
-      graph: 'test',
-      model: MODEL,
-      rows: 6,
-      positions: POSITIONS,
+      ...HEAD,
+      ...{ rows: 6, positions: POSITIONS, checkpoint: 0, watermark: 30, space: 'space' },
       events: { consumed: 3, rejected: 0, duplicate: 0, late: 0 },
-      edges: { follows: 1 },
-      entities: { user: 2 },
-      freed: [],
-      checkpoint: 0,
-      watermark: 30,
-      epoch: 0,
-      space: 'space',
-      stepBase: 0,
-      ...{ topicIds: {}, written: {}, refused: {} },
+      ...{ written: {}, refused: {} },
     };
     await expect.poll(() => committer.busy).toBe(false);
     const untrained = {

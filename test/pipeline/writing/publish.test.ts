@@ -318,6 +318,13 @@ describe('Publisher', () => {
     expect(await sink.next()).toEqual(['relation:follows']);
     await through();
     await drained;
+    // Once: what moves after it waits again.
+    await add(
+      [],
+      { commit: 4 },
+      Float32Array.from(nearly, (number, i) => (i === 0 ? 0.002 : number)),
+    );
+    expect(sink.waiting).toHaveLength(0);
   });
 
   test('sends nothing, relation vectors neither, before it begins', async () => {

@@ -76,18 +76,6 @@ test('a vector goes out again once it moved further than epsilon, became old, or
   expect(sent()).toEqual(['relation:likes']);
 });
 
-test('a flush sends what moved at all, once', () => {
-  const { vectors, commit, send } = relations();
-  commit(1, { 0: [1, 0, 1], 1: [1, 0, 1] });
-  send();
-  commit(2, { 0: [1.001, 0, 1] });
-  expect(vectors.due).toBe(false);
-  vectors.flush();
-  expect(send().map((each) => each.split(' ')[0])).toEqual(['relation:likes']);
-  commit(3, { 0: [1.002, 0, 1] });
-  expect(vectors.due).toBe(false);
-});
-
 test('what moves while it is being sent is due again, and a send that failed is repeated', () => {
   const { vectors, commit, send } = relations();
   commit(1, { 0: [1, 0, 1] });
