@@ -33,9 +33,6 @@ describe('murmur2', () => {
   });
 
   test('hashes any key as another client does', () => {
-    for (const given of ['', 'ä', 'é'.repeat(200), 'a'.repeat(256), 'a'.repeat(257), Buffer.alloc(0)]) {
-      expect(murmur2(given)).toBe(theirs(given) | 0);
-    }
     fc.assert(
       fc.property(anyKey, (given) => {
         expect(murmur2(given)).toBe(theirs(given) | 0);

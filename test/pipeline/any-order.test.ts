@@ -4,7 +4,7 @@ import { NO_TYPE } from '../../src/graph/checkpoint.ts';
 import { digest } from '../../src/graph/digest.ts';
 import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
-import { SequentialModel } from './sequential-model.ts';
+import { positive, SequentialModel } from './sequential-model.ts';
 import { partition, sent } from './told-events.ts';
 import {
   EMBEDDINGS,
@@ -55,9 +55,6 @@ async function lived(stream: Parts, { batchEdges, commitEdges, handOver }: Paces
   }
   return { log, store, progress };
 }
-
-const positive = (counts: Record<string, number>) =>
-  Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
 
 test('any stream of events, read by updaters that die at any commit, ends as the rules say, and in the same bytes as if none had died', async () => {
   await fc.assert(

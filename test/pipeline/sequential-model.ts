@@ -76,3 +76,7 @@ export class SequentialModel {
     return 'counts';
   }
 }
+
+/** Counts without those of nothing. */
+export const positive = (counts: Record<string, number>) =>
+  Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));

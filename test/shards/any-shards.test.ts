@@ -6,7 +6,7 @@ import { copyAccumulator, shardOf, trainingShard } from '../../src/graph/shard.t
 import { decodeParcel } from '../../src/shards/parcel.ts';
 import type { Router } from '../../src/shards/routing/router.ts';
 import { Life } from '../pipeline/life.ts';
-import { SequentialModel } from '../pipeline/sequential-model.ts';
+import { positive, SequentialModel } from '../pipeline/sequential-model.ts';
 import { type Sent, sent } from '../pipeline/told-events.ts';
 import {
   DIM,
@@ -121,7 +121,7 @@ function sum(parts: readonly Record<string, number>[]): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const part of parts)
     for (const [name, count] of Object.entries(part)) sums[name] = (sums[name] ?? 0) + count;
-  return Object.fromEntries(Object.entries(sums).filter(([, count]) => count !== 0));
+  return positive(sums);
 }
 
 /** Every edge at the owners of its two ends, and nowhere else. */

@@ -257,9 +257,8 @@ describe('a check', () => {
     await withHead({ commit: 3, rows: 8, entities: { user: 2, tweet: 2 } });
     for (const commit of ['02', '03']) await put(store, `j00000000000000${commit}`, Buffer.alloc(1));
     expect(await findings()).toEqual([]);
-  });
-
-  test('accepts a store whose whole training is in the journal', async () => {
+    // And one whose whole training is in the journal.
+    store = await filled();
     await withHead({ checkpoint: 0 });
     await put(store, 'j0000000000000001', Buffer.alloc(1));
     expect(await findings()).toEqual([]);

@@ -432,13 +432,10 @@ describe('a journal', () => {
     const { trained, ...loaded } = await recover(store, trainer, 'test', model, clock);
     return { ...loaded, ...(await trained) };
   };
-  const vectorsOf = (trainer: Trainer, rows: number) =>
-    trainer.vectors(Int32Array.from({ length: rows }, (_, row) => row));
 
   test('that is trained with other settings strays, and every vector that it moved is due, under a higher step', async () => {
     const { store, world, given } = await trained(4);
     const published = new Set([...given[4]!, ...given[5]!]);
-    const rows = world.types.length;
     const blocks = await Array.fromAsync((await store.checkpoint())!.blocks());
     const before = blocks.flatMap(({ floats }) => [...floats]);
     for (const chosen of [
@@ -450,7 +447,7 @@ describe('a journal', () => {
       expect(strayed).toBe(true);
       const due = await trainer.due({ ...DUE, epsilon: Number.MAX_VALUE });
       expect(due.step).toBeGreaterThan(head!.step);
-      const vectors = await vectorsOf(trainer, rows);
+      const vectors = await trainer.vectors(Int32Array.from(world.types.keys()));
       const moved = [...world.types.keys()].filter((row) => {
         const was = before.slice(8 * row, 8 * row + 6);
         const now = [...vectors.subarray(6 * row, 6 * row + 6)];
