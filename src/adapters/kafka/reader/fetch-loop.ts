@@ -169,7 +169,15 @@ export class FetchLoop implements StretchReading {
     });
     const ends = asked.length === 0 ? [] : await leaders.epochEnds(leader, asked);
     for (const [i, cursor] of known.entries())
-      if (isLost(cursor.fetched, ends[i]!)) cursor.fail(diverged(cursor.stretch, cursor.fetched, ends[i]!));
+      if (isLost(cursor.fetched, ends[i]!)) await this.#parted(cursor, ends[i]!);
+  }
+
+  /** Fails a cursor whose records are lost. A broker that copied a compacted log lacks the epochs of which no record was left. */
+  async #parted(cursor: PartitionCursor, end: EpochEnd): Promise<void> {
+    const { stretch, fetched } = cursor;
+    const { offset } = fetched;
+    if (end.offset >= offset && (await this.#cluster.compacted(stretch.topic))) cursor.passTo(offset);
+    else cursor.fail(diverged(stretch, fetched, end));
   }
 
   async #fetch(session: Session): Promise<void> {
@@ -222,7 +230,7 @@ export class FetchLoop implements StretchReading {
       return false;
     }
     if (diverging !== undefined) {
-      cursor.fail(diverged(cursor.stretch, cursor.fetched, diverging));
+      await this.#parted(cursor, diverging);
       return false;
     }
     try {

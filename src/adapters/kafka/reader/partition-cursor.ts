@@ -76,7 +76,7 @@ export class PartitionCursor implements StretchCursor, RunCursor {
 
   /** Notes that the log holds no further records below `offset`. epoch: of the last batch before it, where there is one. */
   passTo(offset: number, epoch?: number): void {
-    if (offset > this.#fetched.offset) this.#fetched = { offset, epoch };
+    if (offset >= this.#fetched.offset) this.#fetched = { offset, epoch };
     this.alone = false;
     this.#wake();
   }

@@ -287,6 +287,17 @@ describe('a log whose history is another one', () => {
     await expect(cursor?.next()).rejects.toMatchObject(lost);
   });
 
+  test('does not end the cursor of a compacted topic, of whose last epoch the leader never had a record', async () => {
+    const cluster = new StandIn();
+    cluster.epochEnds = async () => [{ epoch: 2, offset: 5 }];
+    const answers = [{ error: 74 }, { diverging: { epoch: 2, offset: 6 } }];
+    thenGives(cluster, () => answers.shift() ?? { bytes: counted(5, 5, { epoch: 4 }), stableOffset: 10 });
+    expect(numbersOf(await drain(cluster.read([10]).cursors[0]))).toEqual(count(0, 10));
+    cluster.isCompacted = false;
+    answers.push({ error: 74 });
+    await expect(drain(cluster.read([10]).cursors[0])).rejects.toMatchObject(lost);
+  });
+
   test('ends the cursor by its id, where the topic was made again, whatever the log holds', async () => {
     const cluster = new StandIn();
     thenGives(cluster, () => {
