@@ -110,7 +110,7 @@ export class Router {
 
   async #route(share: Share): Promise<void> {
     if (share.ended.aborted) return;
-    const { eventLog } = this.#options;
+    const { eventLog, reread, goOn } = this.#options;
     const topics = [...this.#options.topics.keys()];
     const ended = Promise.withResolvers<void>();
     ended.promise.catch(() => undefined);
@@ -129,7 +129,11 @@ export class Router {
       try {
         for (const range of own) {
           const { topic, partition, low } = range;
-          routing.begin(topic, partition, positions.get(nameOf(range)) ?? { offset: low });
+          const position = positions.get(nameOf(range)) ?? { offset: low };
+          routing.begin(topic, partition, position);
+          // Without new records the group would keep the position that was refused.
+          if (reread.includes(topic) || goOn.includes(topic))
+            share.done({ [topic]: { [partition]: position } });
         }
         const following = await eventLog.follow(topics, {
           reads: (topic, partition) => share.has(topic, partition),

@@ -184,7 +184,9 @@ class GroupShare implements Share {
   }
 
   done(positions: Positions): void {
-    this.#waiting = positions;
+    const waiting = { ...this.#waiting };
+    for (const [topic, of] of Object.entries(positions)) waiting[topic] = { ...waiting[topic], ...of };
+    this.#waiting = waiting;
   }
 
   end(): void {
