@@ -277,11 +277,11 @@ export async function goOnWith(
 ): Promise<{ before: Positions; now: Positions }> {
   const head = await store.head();
   if (head === undefined) return { before: {}, now: {} };
-  const { [topic]: known } = head.positions;
-  const before = known === undefined ? {} : { [topic]: known };
-  const now = known === undefined ? {} : await agreed(before);
+  const known = head.positions[topic] ?? {};
+  const before = { [topic]: known };
+  const now = await agreed(before);
   const { [topic]: _why, ...refused } = head.refused ?? {};
-  const positions = { ...head.positions, ...(known && { [topic]: { ...known, ...now[topic] } }) };
+  const positions = { ...head.positions, [topic]: { ...known, ...now[topic] } };
   await store.commit({ head: { ...head, positions, refused } });
   return { before, now };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
-import { RetryableError } from '../../src/errors/errors.ts';
+import { LogRefusal, RetryableError } from '../../src/errors/errors.ts';
 import type { CheckpointBlock } from '../../src/graph/checkpoint.ts';
-import { goOnWith } from '../../src/graph/graph-store.ts';
+import { goOnWith, noteRefusal } from '../../src/graph/graph-store.ts';
 import type { FollowedLog } from '../../src/pipeline/ports.ts';
 import { portWith } from '../fixtures/port.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
@@ -73,6 +73,10 @@ describe('Updater in trouble', () => {
     await goOnWith(graphStore(store), FOLLOW, (known) => log.eventLog().agreed(known));
     await caughtUp(log, store);
     expect(await liveEdges(store)).toHaveLength(100);
+    // A topic of which nothing was read yet can be refused as well.
+    await noteRefusal(graphStore(store), new LogRefusal('offset-out-of-range', 'other', 'retention'));
+    await goOnWith(graphStore(store), 'other', (known) => log.eventLog().agreed(known));
+    expect((await graphStore(store).head())?.refused).toEqual({});
   });
 
   test.each([DEAD_LETTERS, EMBEDDINGS])(
