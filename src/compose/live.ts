@@ -85,6 +85,12 @@ export async function composeLive(
       })
     : alone;
   const followed = followedTopics({ topics, neighbourhood });
+  // Events that were routed before may be lost ones: the shard reads what it lacks from the event topics.
+  if (routed && [...reread, ...goOn].some((topic) => topics.has(topic)))
+    await goOnWith(store, routed.edgesTopic, async () => {
+      const offset = (await brokerLog.ranges([routed.edgesTopic]))[shard.index]?.high ?? 0;
+      return { [routed.edgesTopic]: { [shard.index]: { offset } } };
+    });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
   for (const topic of goOn.filter((each) => followed.includes(each))) {
     const positions = await goOnWith(store, topic, (known) => brokerLog.agreed(known));

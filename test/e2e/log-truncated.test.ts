@@ -1,8 +1,12 @@
 import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
+import { entityKey } from '../../src/graph/entity.ts';
+import { shardOf } from '../../src/graph/shard.ts';
 import { ownBroker } from '../kafka/own-broker.ts';
 import { deployed, follows } from './deployed.ts';
+import { readStore } from './stored.ts';
+import { endsOf } from './topic-ends.ts';
 import { type Running, SMALL, type Twhin, until } from './twhin.ts';
 
 const own = ownBroker();
@@ -100,4 +104,45 @@ test('a log that lost its end under an updater, a standby and serve: each ends, 
   expect(await ends(serve)).toMatch(/\[log-diverged\]/);
   await ends(twhin.start([...TO_THE_END, '--reread', topic]), 0);
   expect(await edges()).toBe(3 * FIRST);
+});
+
+test('a log that lost its end under shards, one of them behind: --go-on once, and each has all that concerns it', async () => {
+  twhin = await deployed(`${SMALL} graphs: { follow: { shards: 2 } },`, own.broker.brokers);
+  topic = twhin.topic('follow');
+  await twhin.ok(['topics', 'apply'], { alone: true });
+  const run = (shard: number, ...args: string[]) =>
+    twhin.start(['run', '--graph', `follow-${shard}`, ...args]);
+  const read = (shard: number, count: number) =>
+    until(`${count} events in shard ${shard}`, async () => {
+      const { head } = await readStore(twhin, `follow-${shard}`, true);
+      const positions = Object.values(head?.positions[topic] ?? {});
+      return positions.reduce((sum, { offset }) => sum + offset, 0) >= count;
+    });
+  await feed(0, 200);
+  const [ahead, behind] = [run(0), run(1)];
+  await Promise.all([read(0, 200), read(1, 200)]);
+  await behind.stop();
+  await feed(200, FIRST);
+  await read(0, 200 + FIRST);
+  await cut([topic]);
+  expect(await ends(ahead)).toMatch(refused());
+  // Nothing is routed meanwhile.
+  const alone = run(0, '--go-on', 'follow');
+  await alone.says(/routers gave this process/);
+  await alone.stop();
+  await feed(10_000, 2 * FIRST);
+  const both = [run(0), run(1, '--go-on', 'follow')];
+  const held = [...(await endsOf(own.broker.brokers, topic)).values()].reduce((a, b) => a + b);
+  await Promise.all([read(0, held), read(1, held)]);
+  for (const running of both) await running.stop();
+  for (const shard of [0, 1]) {
+    const { edges } = await readStore(twhin, `follow-${shard}`);
+    const has = new Set(edges.map((edge) => edge.split(' ')[0]));
+    const owns = (user: string) => shardOf(entityKey('user', user), 2) === shard;
+    const lacking = follows(10_000, 2 * FIRST).filter(
+      ({ followerId, followedId }) =>
+        (owns(followerId) || owns(followedId)) && !has.has(entityKey('user', followerId)),
+    );
+    expect(lacking).toEqual([]);
+  }
 });

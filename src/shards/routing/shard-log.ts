@@ -29,7 +29,7 @@ interface Receiver {
   readonly ended: AbortSignal;
 }
 
-type ShardedLog = Pick<EventLog, 'ranges' | 'topicIds' | 'follow' | 'read' | 'close'>;
+type ShardedLog = Pick<EventLog, 'ranges' | 'topicIds' | 'follow' | 'read' | 'agreed' | 'close'>;
 
 /**
  * A log as one shard sees it: its own partition of the exchange topic and of the edges topic, and no event topic. Routed events are
@@ -98,22 +98,23 @@ export class ShardLog implements FollowedLog {
 
   /**
    * Hands over routed stretches as runs of the event topics.
-   * @throws RetryableError `stopped`; LogRefusal, also `offset-out-of-range` where the event topic does not hold a gap any more.
+   * @throws RetryableError `stopped`; LogRefusal where the event topic does not hold a gap any more, or lost records that the shard has.
    */
   async #unpack(run: RecordRun, to: Receiver): Promise<void> {
     for (const record of run.records) {
       const stretch = this.#stretchOf(record);
       if (stretch === undefined) continue;
       const { topic, partition, from, until, epoch } = stretch;
-      const stood = to.follower.position(topic, partition);
-      const position = stood?.offset;
-      if (stood !== undefined) refuseOther(stretch, stood);
-      const begin = position ?? Math.min(from, await this.#lowOf(stretch, to));
-      if (begin < from) await this.#fill(stretch, begin, to);
+      const position = to.follower.position(topic, partition);
+      const begin = position ?? { offset: Math.min(from, await this.#lowOf(stretch, to)) };
+      // Routed again in a newer epoch, the offsets that the shard has may be those of other records.
+      if (from < begin.offset && (epoch ?? -1) > (begin.epoch ?? epoch ?? -1))
+        await this.#refuseLost(stretch, begin);
+      if (begin.offset < from) await this.#fill(stretch, begin, to);
       // What is below the position came before, from this router or from the one before it.
-      else if (position !== undefined && until <= position) continue;
+      else if (position !== undefined && until <= position.offset) continue;
       const records = stretch.records
-        .filter(({ offset }) => offset >= begin)
+        .filter(({ offset }) => offset >= begin.offset)
         .map((routed) => sourceRecord(topic, partition, routed));
       await hand({ topic, partition, records, next: until, epoch }, to);
     }
@@ -139,13 +140,14 @@ export class ShardLog implements FollowedLog {
    * Reads from the event topic what no stretch brought: from the shard's own offset up to where the stretch begins. Dead letters of it
    * are the routers'.
    */
-  async #fill({ topic, partition, from: until }: RoutedStretch, from: number, to: Receiver): Promise<void> {
+  async #fill(stretch: RoutedStretch, { offset: from, epoch }: Position, to: Receiver): Promise<void> {
+    const { topic, partition, from: until } = stretch;
     const { graph, index, topics, limits } = this.#place;
     this.#lines.warn(
       { graph, shard: index, topic, partition, from, until },
       'events that no router sent are read from their topic',
     );
-    await eachRecord(this.#log, [{ topic, partition, from, until }], async (records) => {
+    await eachRecord(this.#log, [{ topic, partition, from, until, epoch }], async (records) => {
       const own = records.flatMap((record) => {
         const { changes } = readContent(record, topics, limits);
         const concerning = concernedShards(changes, this.#place).get(index);
@@ -155,24 +157,22 @@ export class ShardLog implements FollowedLog {
     });
   }
 
+  /** @throws LogRefusal `log-diverged` where the event topic lost records before the position. */
+  async #refuseLost({ topic, partition }: RoutedStretch, position: Position): Promise<void> {
+    const { offset, epoch } = position;
+    const agreed = (await this.#log.agreed({ [topic]: { [partition]: position } }))[topic]?.[partition];
+    if (agreed === undefined || agreed.offset >= offset) return;
+    const message =
+      `this shard has ${topic}/${partition} up to offset ${offset} of leader epoch ${epoch}, and the log has the same records up to offset ${agreed.offset} alone: the brokers lost ` +
+      `the end of the log. ${wayOn(topic)}`;
+    throw new LogRefusal('log-diverged', topic, message);
+  }
+
   async #lowOf({ topic, partition, from }: RoutedStretch, { ended }: Receiver): Promise<number> {
     if (from === 0) return 0;
     const ranges = await patiently(() => this.#log.ranges([topic]), ended);
     return ranges.find((range) => range.partition === partition)?.low ?? 0;
   }
-}
-
-/**
- * Refuses a record below the position that is of a later leader epoch than the record before the position: the shard has learned records
- * that the log lost since, and routers read others with their offsets. @throws LogRefusal `log-diverged`.
- */
-function refuseOther({ topic, partition, epoch, records }: RoutedStretch, position: Position): void {
-  const before = position.epoch;
-  const isOther = epoch !== undefined && before !== undefined && epoch > before;
-  if (!isOther || !records.some(({ offset }) => offset < position.offset)) return;
-  const what = `${topic}/${partition} was read up to offset ${position.offset} of leader epoch ${before}, and routers send earlier offsets of epoch ${epoch}`;
-  const message = `${what}: the brokers lost the end of the log. ${wayOn(topic)}`;
-  throw new LogRefusal('log-diverged', topic, message);
 }
 
 /** Nothing is handed over after the end. */
