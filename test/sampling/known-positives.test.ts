@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Side } from '../../src/model/kernel.ts';
-import { KnownPositives, type MaskTask, RowPlaces } from '../../src/sampling/known-positives.ts';
+import { KnownPositives, type MaskTask } from '../../src/sampling/known-positives.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { triples } from '../pipeline/training/trainer-fixture.ts';
 import { PositivesSet } from './positives-set.ts';
@@ -170,24 +170,5 @@ describe('KnownPositives', () => {
     known.remove(1, 0, 2);
     known.refuseMore();
     expect(() => known.load(triples([[1, 0, 2]]))).toThrow(refusal);
-  });
-});
-
-describe('RowPlaces', () => {
-  // Some of these rows share a bucket.
-  const row = fc.constantFrom(0, 1, 5, 1_024, 2_048, 2_053, 4_096, 2_000_005);
-
-  it('finds every place of a row in the current list, the last place first', () => {
-    const places = new RowPlaces();
-    fc.assert(
-      fc.property(fc.array(row, { maxLength: 600, size: 'max' }), fc.nat(5), row, (list, spare, asked) => {
-        const count = Math.max(0, list.length - spare);
-        places.fill(Int32Array.from(list), count);
-        const found: number[] = [];
-        for (let k = places.last(asked); k >= 0; k = places.previous(k)) found.push(k);
-        const expected = list.flatMap((each, k) => (each === asked && k < count ? [k] : []));
-        expect(found).toEqual(expected.toReversed());
-      }),
-    );
   });
 });
