@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { FatalError } from '../../src/errors/errors.ts';
-import { hasSimd } from '../../src/kernels/instance.ts';
 import { createKernel, kernelHere } from '../../src/kernels/select.ts';
 import { layOut, layOutLanes, workspaceBytes } from '../../src/kernels/workspace.ts';
 import { Table } from '../../src/model/table.ts';
@@ -123,8 +122,4 @@ test('the workspaces of several threads lie one above the other, and share nothi
   // There is one thread at least beside the first.
   const ends = [1, 1, 2, 3].map((thread) => layOutLanes(6, size, thread).bytes);
   expect([1, 2, 3, 4].map((threads) => workspaceBytes({ dim: 6 }, 5, 9, threads))).toEqual(ends);
-});
-
-test('this Node runs SIMD', () => {
-  expect(hasSimd()).toBe(true);
 });

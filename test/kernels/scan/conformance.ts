@@ -74,11 +74,6 @@ function byHand(): void {
     expect(rowsOf(scan, { ...asked, leftOut: [0, 3].values() }, 2)).toEqual([2, 4]);
     expect(rowsOf(scan, asked, 2)).toEqual([0, 3]);
   });
-
-  it('finds nothing in an empty table', () => {
-    const { scan } = open(3, 10);
-    expect(scan('twhin').top([query(1, 2, 3), query(0, 0, 0)], 5)).toEqual([[], []]);
-  });
 }
 
 function refusals(): void {

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { threadTrainer } from '../../../src/adapters/trainer/thread.ts';
 import { createKernel } from '../../../src/kernels/select.ts';
@@ -45,18 +42,5 @@ test.skipIf(TFJS_SKIPPED)('two concurrent threads give the same bytes as a local
     const workMs = expect.any(Number);
     for (const other of others) expect(other).toEqual([{ ...expected![0], workMs }, ...expected!.slice(1)]);
     world.commit();
-  }
-});
-
-test('without TensorFlow.js, the first call says what to do', async () => {
-  const empty = mkdtempSync(join(tmpdir(), 'tfjs-thread-'));
-  try {
-    await expect(threadIn(empty).start(undefined)).rejects.toMatchObject({
-      name: 'UsageError',
-      message: expect.stringContaining('npm install @tensorflow/tfjs-node'),
-    });
-  } finally {
-    process.chdir(home);
-    rmSync(empty, { recursive: true });
   }
 });
