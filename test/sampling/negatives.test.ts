@@ -41,10 +41,10 @@ function withRows(
 }
 
 /** Users are rows 4 … 9, tweets 10 … 17; user 4 also likes tweet 12, and user 6 tweet 10. */
-function setUp(inBatch = true) {
+function setUp() {
   const edges = [[4, 0, 12] as const, [6, 0, 10] as const, [5, 1, 11] as const];
   const relations = [LIKES, { ...LIKES, weight: 2.5 }];
-  return withRows({ users: 6, tweets: 8, edges }, { relations, inBatch });
+  return withRows({ users: 6, tweets: 8, edges }, { relations });
 }
 
 // Edges of the batch: 5 likes 11, 4 likes 10, 5 retweets 13.
@@ -73,23 +73,6 @@ describe('Negatives', () => {
     expect(Math.min(...uniformLhs)).toBeGreaterThanOrEqual(4);
     expect(Math.max(...uniformLhs)).toBeLessThan(10);
     expect(uniformRhs.size).toBeGreaterThan(5);
-  });
-
-  it("leaves out the chunk's own entities without in-batch candidates", () => {
-    const { chunk, negatives } = setUp(false);
-    negatives.fill(chunk, edges, LAST_TWO, Random.seeded(1));
-    expect([chunk.edges, chunk.sides.lhs.count, chunk.sides.rhs.count]).toEqual([2, 30, 30]);
-    // The draws are the same as behind the chunk's own entities.
-    const both = setUp();
-    both.negatives.fill(both.chunk, edges, LAST_TWO, Random.seeded(1));
-    expect(chunk.sides.rhs.candidates.subarray(0, 30)).toEqual(
-      both.chunk.sides.rhs.candidates.subarray(2, 32),
-    );
-    expect(chunk.sides.lhs.candidates.subarray(0, 30)).toEqual(
-      both.chunk.sides.lhs.candidates.subarray(2, 32),
-    );
-    for (let k = 0; k < 30; k++)
-      expect(chunk.sides.rhs.mask[k]).toBe([10, 12].includes(chunk.sides.rhs.candidates[k]!) ? 1 : 0);
   });
 
   it('masks known positives of each relation on both sides, and nothing else', () => {
