@@ -15,78 +15,41 @@ function logOf(starts: readonly (readonly [epoch: number, start: number])[], hig
   return { endOf, range: { topic: 't', partition: 0, low, high } };
 }
 
+/** Epochs with their first offsets. */
+const TWO = [
+  [0, 0],
+  [2, 50],
+] as const;
+const THREE = [
+  [0, 0],
+  [1, 20],
+  [4, 50],
+] as const;
+const WITH_GAP = [
+  [0, 0],
+  [4, 50],
+] as const;
+
 test.each([
-  [
-    'nothing is lost in the newest epoch',
-    [
-      [0, 0],
-      [2, 50],
-    ],
-    0,
-    { offset: 80, epoch: 2 },
-    { offset: 80, epoch: 2 },
-  ],
-  [
-    'nothing is lost in an older epoch',
-    [
-      [0, 0],
-      [2, 50],
-    ],
-    0,
-    { offset: 50, epoch: 0 },
-    { offset: 50, epoch: 0 },
-  ],
-  [
-    'the epoch ends before what was read',
-    [
-      [0, 0],
-      [2, 50],
-    ],
-    0,
-    { offset: 60, epoch: 0 },
-    { offset: 50, epoch: 0 },
-  ],
+  ['nothing is lost in the newest epoch', TWO, 0, { offset: 80, epoch: 2 }, { offset: 80, epoch: 2 }],
+  ['nothing is lost in an older epoch', TWO, 0, { offset: 50, epoch: 0 }, { offset: 50, epoch: 0 }],
+  ['the epoch ends before what was read', TWO, 0, { offset: 60, epoch: 0 }, { offset: 50, epoch: 0 }],
   [
     'the epoch is gone: all of the one before is read again',
-    [
-      [0, 0],
-      [1, 20],
-      [4, 50],
-    ],
+    THREE,
     0,
     { offset: 60, epoch: 3 },
     { offset: 20 },
   ],
   [
     'the epoch is gone, and the one before is the first',
-    [
-      [0, 0],
-      [4, 50],
-    ],
+    WITH_GAP,
     0,
     { offset: 60, epoch: 3 },
     { offset: 0 },
   ],
-  [
-    'the epoch is newer than any in the log',
-    [
-      [0, 0],
-      [4, 50],
-    ],
-    0,
-    { offset: 60, epoch: 7 },
-    { offset: 0 },
-  ],
-  [
-    'what was to be read is no longer kept',
-    [
-      [0, 0],
-      [2, 50],
-    ],
-    70,
-    { offset: 30, epoch: 0 },
-    { offset: 70 },
-  ],
+  ['the epoch is newer than any in the log', WITH_GAP, 0, { offset: 60, epoch: 7 }, { offset: 0 }],
+  ['what was to be read is no longer kept', TWO, 70, { offset: 30, epoch: 0 }, { offset: 70 }],
   ['no epoch is known', [[0, 0]], 10, { offset: 60 }, { offset: 10 }],
 ] as const)('%s', async (_, starts, low, position, expected) => {
   const { endOf, range } = logOf(starts, 100, low);

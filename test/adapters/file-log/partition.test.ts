@@ -83,14 +83,6 @@ describe('a writer that died', () => {
     await expect((await open(dir)).admin().describe(['t'])).rejects.toThrow(`can't read ${path}: `);
   });
 
-  test('its lock is taken over', async () => {
-    const { dir, file } = await made();
-    // Larger than any process number.
-    await writeFile(`${file}.lock`, '99999999');
-    await write(dir, 1, 3);
-    expect(await read(dir, 4)).toEqual([0, 1, 2, 3]);
-  });
-
   test('two writers at once lose nothing', async () => {
     const { dir } = await made();
     const connection = await open(dir);

@@ -130,18 +130,12 @@ describe('a thread that dies', () => {
   });
 });
 
-/** Lets nothing wait: what the gate is for. */
-class TornGate extends Gate {
-  override write(work: () => void): undefined {
-    work();
-  }
-}
-
 /**
- * Asks again and again while vectors move, come and go, and another space takes over. Gives how many answers were those of
- * the state in which their round began, by the main thread, and how many were not; and what they saw.
+ * Asks again and again while vectors move, come and go, and another space takes over. Gives the answers, those of the main
+ * thread in the state in which their round began, and what they saw.
  */
-async function churn(scorer: ScorerName, gate: Gate) {
+async function churn(scorer: ScorerName) {
+  const gate = new Gate();
   const random = Random.seeded(3);
   const DIM = 3;
   const point = () => Array.from({ length: DIM }, () => Math.round(40 * random.uniform()) / 20 - 1);
@@ -236,23 +230,17 @@ async function churn(scorer: ScorerName, gate: Gate) {
     arrive();
   }
   const settled = await Promise.allSettled(answers);
-  const same = settled.filter((answer, n) => JSON.stringify(answer) === JSON.stringify(expected[n]));
   const spaces = new Set(
     settled.map((answer) => (answer.status === 'fulfilled' ? Object(answer.value).space : 'failed')),
   );
-  return { settled, expected, same: same.length, spaces: [...spaces].sort(), tweets };
+  return { settled, expected, spaces: [...spaces].sort(), tweets };
 }
 
 describe('answers by threads while vectors move, come and go, and spaces change', () => {
   it.each(ALL)('are those of the main thread as of the begin of their round, with %s', async (scorer) => {
-    const { settled, expected, spaces, tweets } = await churn(scorer, new Gate());
+    const { settled, expected, spaces, tweets } = await churn(scorer);
     expect(settled).toEqual(expected);
     // They saw both spaces, and memory that grew.
     expect([spaces.filter((space) => space !== undefined), tweets]).toEqual([['a', 'b'], 4_000]);
-  });
-
-  it('would not be without the gate', async () => {
-    const { settled, same } = await churn('transe-l2', new TornGate());
-    expect(same).toBeLessThan(settled.length / 2);
   });
 });

@@ -32,12 +32,6 @@ function thread(chosen: TrainerSettings = settings): Trainer {
   return trainer;
 }
 
-function dying(): Trainer {
-  const trainer = threadTrainer(settings, new URL('./dies.js', import.meta.url));
-  open.push(trainer);
-  return trainer;
-}
-
 /** Niceness of this process's threads, by name. */
 function nicenesses(): ReadonlyMap<string, ReadonlySet<number>> {
   const found = new Map<string, Set<number>>();
@@ -155,28 +149,6 @@ describe('threadTrainer', () => {
     expect((await pending).edges).toBe(40);
     await stopping;
     await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'fault' });
-  });
-
-  it('rejects every waiting and every later call when the thread dies', async () => {
-    const trainer = dying();
-    await trainer.start(undefined);
-    const pending = [trainer.start(undefined), trainer.train(batchOf({})), trainer.stop()];
-    const [first, second, stop] = await Promise.allSettled(pending);
-    for (const settled of [first!, second!]) {
-      expect(settled.status === 'rejected' && settled.reason).toBeInstanceOf(FatalError);
-      expect(settled.status === 'rejected' && settled.reason).toMatchObject({
-        code: 'thread',
-        message: expect.stringContaining('out of luck'),
-      });
-    }
-    expect(stop!.status).toBe('fulfilled');
-    await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'thread' });
-  });
-
-  it('reports a missing entry', async () => {
-    const trainer = threadTrainer(settings, new URL('../no-such-entry.js', import.meta.url));
-    await expect(trainer.start(undefined)).rejects.toMatchObject({ code: 'thread' });
-    await trainer.stop();
   });
 });
 
