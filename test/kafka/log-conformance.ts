@@ -16,14 +16,6 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
     });
     afterAll(async () => log?.close());
 
-    const topicWith = async (count: number): Promise<string> => {
-      const topic = freshTopic('conformance');
-      await log.admin().create([{ name: topic, partitions: PARTITIONS, configs: {} }]);
-      const sink = log.sink();
-      await sink.publish(numbered(topic, count, 50));
-      await sink.stop();
-      return topic;
-    };
     /** Follows a topic until the wanted number of records is there, and closes. */
     const collected = async (topic: string, records: number): Promise<Collector> => {
       const collector = new Collector();
@@ -34,9 +26,15 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
       return collector;
     };
 
-    test('5,000 records come back once each, in order within a key', async () => {
+    test('5,000 records of concurrent publishes come back once each, in order within a key', async () => {
       const before = Date.now();
-      const topic = await topicWith(5000);
+      const topic = freshTopic('conformance');
+      await log.admin().create([{ name: topic, partitions: PARTITIONS, configs: {} }]);
+      const sink = log.sink();
+      await Promise.all(
+        Array.from({ length: 20 }, (_, n) => sink.publish(numbered(topic, 250, 50, n * 250))),
+      );
+      await sink.stop();
       const reader = await collected(topic, 5000);
       expect(numbersOf(reader.records).sort((a, b) => a - b)).toEqual(
         Array.from({ length: 5000 }, (_, n) => n),
@@ -81,16 +79,6 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
       expect([...(tombstone?.headers?.['bin'] ?? [])]).toEqual([255, 0]);
       const keyless = reader.records.find(({ key }) => key === null);
       expect(keyless?.value?.length).toBe(0);
-    });
-
-    test('concurrent publishes keep their order within a key', async () => {
-      const topic = freshTopic('order');
-      await log.admin().create([{ name: topic, partitions: PARTITIONS, configs: {} }]);
-      const sink = log.sink();
-      await Promise.all(Array.from({ length: 20 }, (_, n) => sink.publish(numbered(topic, 50, 7, n * 50))));
-      await sink.stop();
-      const reader = await collected(topic, 1000);
-      expect(disorder(reader.records)).toEqual([]);
     });
 
     test('the error of a send names the missing topic', async () => {

@@ -6,10 +6,8 @@ import type { EventLog, SourceRecord, Stretch } from '../../src/pipeline/ports.t
 import { count, drain, readerConformance, take } from '../adapters/reader-conformance.ts';
 import { apart, quiet, settings } from './apart.ts';
 import { Collector, freshTopic, numbersOf, until } from './collector.ts';
-import { registerCodecs } from './kafkajs-codecs.ts';
 import { growTopic } from './make-topic.ts';
 
-registerCodecs();
 const { kafka, admin, producer } = apart();
 const topics = new KafkaAdmin(settings);
 const create = async (topic: string, partitions: number, configs: Record<string, string> = {}) => {
@@ -57,77 +55,6 @@ describe('reading Kafka', () => {
     await reading.close();
     return records;
   };
-
-  test('stretches over many batches and partitions are exact for every size of fetch', async () => {
-    const topic = freshTopic('many');
-    await create(topic, 4);
-    for (let round = 0; round < 30; round++) {
-      await Promise.all(
-        count(0, 4).map((partition) => write(topic, partition, count(round * 40, round * 40 + 40))),
-      );
-    }
-    for (const fetchBytes of [1, 700, 5000, 1 << 20]) {
-      const reading = await open({ fetchBytes, aheadBytes: 3 * fetchBytes }).read([
-        { topic, partition: 0, from: 3, until: 1197 },
-        { topic, partition: 3, from: 0, until: 1200 },
-        { topic, partition: 1, from: 599, until: 601 },
-        { topic, partition: 0, from: 100, until: 900 },
-      ]);
-      const all = await Promise.all(reading.cursors.map(drain));
-      await reading.close();
-      expect(all.map(numbersOf)).toEqual([count(3, 1197), count(0, 1200), [599, 600], count(100, 900)]);
-    }
-  });
-
-  test('every record comes whole, read or followed, from every compression and every shape', async () => {
-    const topic = freshTopic('shapes');
-    await create(topic, 1, { 'message.timestamp.after.max.ms': '9000000000000', 'retention.ms': '-1' });
-    for (const compression of [0, 1, 2, 3, 4]) {
-      await producer.send({
-        topic,
-        compression,
-        messages: [
-          { key: null, value: null },
-          { key: '', value: '' },
-          { key: 'k'.repeat(300), value: Buffer.alloc(70_000, compression), timestamp: '1' },
-          {
-            value: 'v',
-            headers: { a: ['1', '2'], b: Buffer.from([0, 255]), ü: '' },
-            timestamp: '4102444800000',
-          },
-        ],
-      });
-    }
-    const collector = new Collector();
-    const following = await open().follow([topic], collector);
-    await until('the records', () => collector.records.length === 20);
-    await following.close();
-    const records = await read({ topic, partition: 0, from: 0, until: 20 });
-    expect(collector.records).toEqual(records);
-    const place = { topic, partition: 0, timestamp: expect.any(Number) };
-    const nothing = Buffer.alloc(0);
-    for (const codec of [0, 1, 2, 3, 4]) {
-      expect(records.slice(4 * codec, 4 * codec + 4)).toEqual([
-        { ...place, offset: 4 * codec, key: null, value: null },
-        { ...place, offset: 4 * codec + 1, key: nothing, value: nothing },
-        {
-          ...place,
-          offset: 4 * codec + 2,
-          timestamp: 1,
-          key: Buffer.from('k'.repeat(300)),
-          value: Buffer.alloc(70_000, codec),
-        },
-        {
-          ...place,
-          offset: 4 * codec + 3,
-          timestamp: 4_102_444_800_000,
-          key: null,
-          value: Buffer.from('v'),
-          headers: { a: Buffer.from('2'), b: Buffer.from([0, 255]), ü: nothing },
-        },
-      ]);
-    }
-  });
 
   test('aborted transactions are never seen, even from their middle; open ones are awaited; markers at the end are passed', async () => {
     const topic = freshTopic('transactions');
@@ -261,37 +188,6 @@ describe('reading Kafka', () => {
         });
       }
     }
-  });
-
-  test('offsets that retention removed, before or during reading, and offsets beyond the end are out of range', async () => {
-    const topic = freshTopic('range');
-    await create(topic, 2);
-    const filler = 'x'.repeat(5000);
-    for (let n = 0; n < 10; n++) {
-      await producer.send({ topic, messages: [{ partition: 0, value: filler }] });
-    }
-    const slow = await open({ aheadBytes: 6000, fetchBytes: 5000 }).read([
-      { topic, partition: 0, from: 0, until: 10 },
-      { topic, partition: 1, from: 0, until: Number.MAX_SAFE_INTEGER },
-    ]);
-    expect((await slow.cursors[0]?.next())?.[0]?.offset).toBe(0);
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '8' }] });
-    const error = await drain(slow.cursors[0]).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'offset-out-of-range' });
-    expect(String(error)).toMatch(new RegExp(`offset [1-7] of ${topic}/0 .* holds 8 to 10; retention`));
-    // The other cursor goes on.
-    await write(topic, 1, [1]);
-    expect(numbersOf(await take(slow.cursors[1], 1))).toEqual([1]);
-    await slow.close();
-
-    await expect(read({ topic, partition: 0, from: 7, until: 10 })).rejects.toThrow(
-      /offset 7 .* 8 to 10; retention/,
-    );
-    await expect(read({ topic, partition: 0, from: 11, until: 12 })).rejects.toThrow(
-      /offset 11 .* lost the end/,
-    );
-    expect((await read({ topic, partition: 0, from: 8, until: 10 })).length).toBe(2);
   });
 
   test('a topic that is deleted while it is read is named; other topics are read on', async () => {
