@@ -215,7 +215,8 @@ describe.each(['fenced', 'plain'])('a %s topic that refuses messages', (kind) =>
       new RegExp(`1500\\d\\d\\d bytes: raise max.message.bytes of topic ${topic}`),
     );
     await one.publish(numbered(topic, 1, 1));
-    await raise(topic, { 'max.message.bytes': '2000000' });
+    const configEntries = [{ name: 'max.message.bytes', value: '2000000' }];
+    await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: topic, configEntries }] });
     // The broker applies the new limit a moment after it accepted the setting.
     await until('the message to go through', () =>
       one.publish([message]).then(
@@ -228,8 +229,3 @@ describe.each(['fenced', 'plain'])('a %s topic that refuses messages', (kind) =>
     ]);
   });
 });
-
-async function raise(topic: string, configs: Record<string, string>): Promise<void> {
-  const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
-  await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: topic, configEntries }] });
-}

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
+import { KafkaLeadership } from '../../src/adapters/kafka/group/leadership.ts';
 import { KafkaLog, type LogOptions } from '../../src/adapters/kafka/reader/log.ts';
 import type { Trouble } from '../../src/pipeline/ports.ts';
 import { deleteRecords } from '../e2e/topic-ends.ts';
@@ -77,20 +78,27 @@ describe('following Kafka', () => {
     expect(collector.records.length).toBe(10);
   });
 
-  test('without a broker, following reports the address and since when, keeps trying, and ends when closed', async () => {
-    const troubles: Trouble[] = [];
-    const from = Date.now();
-    const away = { brokers: ['127.0.0.1:1'], clientId: 'test' };
-    const log = new KafkaLog(away, { onTrouble: (trouble) => troubles.push(trouble) }, quiet);
-    const collector = new Collector();
-    const started = log.follow(['t'], collector).catch((error: unknown) => error);
-    await until('two reports', () => troubles.length >= 2);
-    await log.close();
-    expect(await started).toMatchObject({ code: 'stopped' });
-    expect(collector.errors).toEqual([]);
-    expect(troubles.map(({ attempt }) => attempt).slice(0, 2)).toEqual([1, 2]);
-    expect(troubles[0]).toMatchObject({ brokers: '127.0.0.1:1', since: troubles[1]?.since });
-    expect(troubles[0]?.since).toBeGreaterThanOrEqual(from);
-    expect(troubles[0]?.reason).toContain('127.0.0.1:1');
-  });
+  test.each(['following', 'leading'])(
+    'without a broker, %s reports the address and since when, keeps trying, and ends when stopped',
+    async (work) => {
+      const troubles: Trouble[] = [];
+      const from = Date.now();
+      const away = { brokers: ['127.0.0.1:1'], clientId: 'test' };
+      const onTrouble = (trouble: Trouble) => troubles.push(trouble);
+      const log = new KafkaLog(away, { onTrouble }, quiet);
+      const leadership = new KafkaLeadership(away, { groupId: 'g', topics: ['t'], onTrouble }, quiet);
+      const collector = new Collector();
+      const begun = work === 'following' ? log.follow(['t'], collector) : leadership.join(collector);
+      const failure = begun.catch((error: unknown) => error);
+      await until('two reports', () => troubles.length >= 2);
+      await (work === 'following' ? log.close() : leadership.stop());
+      expect(await failure).toMatchObject({ code: 'stopped' });
+      await Promise.all([log.close(), leadership.stop()]);
+      expect(collector.errors).toEqual([]);
+      expect(troubles.map(({ attempt }) => attempt).slice(0, 2)).toEqual([1, 2]);
+      expect(troubles[0]).toMatchObject({ brokers: '127.0.0.1:1', since: troubles[1]?.since });
+      expect(troubles[0]?.since).toBeGreaterThanOrEqual(from);
+      expect(troubles[0]?.reason).toContain('127.0.0.1:1');
+    },
+  );
 });

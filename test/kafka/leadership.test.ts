@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { KafkaLeadership, type LeadershipOptions } from '../../src/adapters/kafka/group/leadership.ts';
 import { FatalError, RetryableError } from '../../src/errors/errors.ts';
-import type { Candidate, Position, Trouble } from '../../src/pipeline/ports.ts';
+import type { Candidate, Position } from '../../src/pipeline/ports.ts';
 import { apart, quiet, settings } from './apart.ts';
 import { freshTopic, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
@@ -288,22 +288,6 @@ describe.concurrent('one leader for each group', () => {
     // The group still waits for the frozen member.
     expect((await groupOf(topic))?.state).toBe('PreparingRebalance');
     expect(await joining).toMatchObject({ code: 'stopped' });
-  });
-
-  test('without a broker, joining reports the address and since when, keeps trying, and ends when stopped', async () => {
-    const troubles: Trouble[] = [];
-    const from = Date.now();
-    const away = { brokers: ['127.0.0.1:1'], clientId: 'test' };
-    const options = { groupId: 'g', topics: ['t'], onTrouble: (trouble: Trouble) => troubles.push(trouble) };
-    const one = new KafkaLeadership(away, options, quiet);
-    const joining = one.join(new Asking()).catch((error: unknown) => error);
-    await until('two reports', () => troubles.length >= 2);
-    await one.stop();
-    expect(await joining).toMatchObject({ code: 'stopped' });
-    expect(troubles.map(({ attempt }) => attempt).slice(0, 2)).toEqual([1, 2]);
-    expect(troubles[0]).toMatchObject({ brokers: '127.0.0.1:1', since: troubles[1]?.since });
-    expect(troubles[0]?.since).toBeGreaterThanOrEqual(from);
-    expect(troubles[0]?.reason).toContain('127.0.0.1:1');
   });
 
   test('topics that are missing are named', async () => {
