@@ -150,6 +150,12 @@ describe('threadTrainer', () => {
     await stopping;
     await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'fault' });
   });
+
+  it('reports a missing entry', async () => {
+    const trainer = threadTrainer(settings, new URL('../no-such-entry.js', import.meta.url));
+    await expect(trainer.start(undefined)).rejects.toMatchObject({ code: 'thread' });
+    await trainer.stop();
+  });
 });
 
 describe('errors on the wire', () => {
