@@ -1,6 +1,7 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, inject, test } from 'vitest';
+import { offsetsOf } from '../../src/graph/head.ts';
 import { countHiggs, higgsEvents, higgsLines } from '../fixtures/higgs.ts';
 import { deployed } from './deployed.ts';
 import { readStore, unlike } from './stored.ts';
@@ -114,7 +115,8 @@ test('backups beside a writer under load, one killed half-way: each restores to 
   };
   await restoreTo('restored-first');
   const early = await readStore(running, GRAPH);
-  expect(early.head).toMatchObject({ step: first.step, offsets: first.offsets });
+  expect(early.head?.step).toBe(first.step);
+  expect(offsetsOf(early.head?.positions ?? {})).toEqual(first.offsets);
   expect(early.edges).toEqual(await edgesBelow(running, first.offsets));
   expect(early.edges.length).toBeGreaterThan(1000);
 
