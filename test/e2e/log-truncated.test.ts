@@ -96,7 +96,7 @@ test('a log that lost its end under an updater, a standby and serve: each ends, 
   const serve = twhin.start(['serve', '--graph', 'follow', '--http', '127.0.0.1:0']);
   await until(
     'both others to read',
-    () => /"phase":"standby"/.test(standby.stderr) && /"ready"/.test(serve.stderr),
+    () => /"phase":"standby"/.test(standby.stderr) && /ready after/.test(serve.stderr),
   );
   await cut([topic]);
   await feed(10_000, 2 * FIRST);
